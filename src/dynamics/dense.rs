@@ -1,0 +1,262 @@
+//! Dense transition tables.
+
+use std::ops::Range;
+
+use ndarray::{Array3, ArrayView3};
+
+use super::{Dynamics, for_each_row};
+use crate::kernels::{add_scaled, dot, guarded_dot};
+use crate::{Error, LogBlock, Real, Table, tables};
+
+/// Transition probabilities as a full table, `[s, a, s']`.
+///
+/// A pass reads S²A numbers a stage, in order. A clone copies the table; a model shares it instead (see
+/// [`Mdp`](crate::Mdp)).
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{DenseDynamics, Dynamics, ndarray::array};
+///
+/// let dynamics = DenseDynamics::new(array![[[0.9, 0.1]], [[0.0, 1.0]]])?;
+/// let mut expected = [0.0; 2]; // [s, a] · one column
+/// dynamics.expectation(0..2, 1, &[10.0, 20.0], &mut expected);
+/// assert_eq!(expected, [11.0, 20.0]);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct DenseDynamics<F = f64> {
+    transitions: Array3<F>, // [s, a, s'], standard layout
+}
+
+impl<F: Real> DenseDynamics<F> {
+    /// Takes a table of probabilities, `[s, a, s']`, in any memory layout.
+    ///
+    /// Whether rows sum to 1 is checked where it is known which rows are used, by
+    /// [`MdpBuilder::build`](crate::MdpBuilder::build).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] if the first and the last axis differ, [`Error::EmptyModel`] without a state or
+    /// an action, [`Error::InvalidTransition`] for an entry that is negative, NaN or infinite.
+    ///
+    /// # Complexity
+    ///
+    /// Time O(S²A); no copy is made of a table in row-major layout.
+    pub fn new(transitions: Array3<F>) -> Result<Self, Error> {
+        let (num_states, num_actions, num_next) = transitions.dim();
+        if num_states != num_next {
+            return Err(Error::ShapeMismatch {
+                table: Table::Transitions,
+                found: transitions.shape().to_vec(),
+                expected: vec![num_states, num_actions, num_states],
+            });
+        }
+        check_not_empty(Table::Transitions, &[num_states, num_actions, num_states])?;
+        let transitions = tables::standard_layout(transitions);
+        let rows = tables::slice(&transitions).chunks_exact(num_states);
+        for (row, probabilities) in rows.enumerate() {
+            for (next_state, &p) in probabilities.iter().enumerate() {
+                check_probability(row / num_actions, row % num_actions, next_state, p)?;
+            }
+        }
+        Ok(Self { transitions })
+    }
+
+    /// Makes the table from the successors of each pair: `successors(state, action)` yields
+    /// `(next_state, probability)`, and one that is named twice counts with the sum.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyModel`], [`Error::TooLarge`], [`Error::SuccessorOutOfRange`], and
+    /// [`Error::InvalidTransition`] for a probability that is negative, NaN or infinite.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{DenseDynamics, ndarray::array};
+    ///
+    /// let stay_or_leave = DenseDynamics::from_fn(2, 1, |state, _| [(state, 0.75), (1 - state, 0.25)])?;
+    /// assert_eq!(stay_or_leave.transitions(), array![[[0.75, 0.25]], [[0.25, 0.75]]]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn from_fn<I>(
+        num_states: usize,
+        num_actions: usize,
+        mut successors: impl FnMut(usize, usize) -> I,
+    ) -> Result<Self, Error>
+    where
+        I: IntoIterator<Item = (usize, F)>,
+    {
+        Self::fill(num_states, num_actions, |state, action, add| {
+            successors(state, action).into_iter().try_for_each(|(next_state, p)| add(next_state, p))
+        })
+    }
+
+    /// Copies any dynamics into a full table.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_fn`](Self::from_fn).
+    pub fn from_dynamics<D>(dynamics: &D) -> Result<Self, Error>
+    where
+        D: Dynamics<Scalar = F> + ?Sized,
+    {
+        Self::fill(dynamics.num_states(), dynamics.num_actions(), |state, action, add| {
+            let mut result = Ok(());
+            dynamics.for_each_successor(state, action, &mut |next_state, p| {
+                if result.is_ok() {
+                    result = add(next_state, p);
+                }
+            });
+            result
+        })
+    }
+
+    /// Fills a table row by row: `row(state, action, add)` calls `add` with each successor.
+    fn fill(
+        num_states: usize,
+        num_actions: usize,
+        mut row: impl FnMut(usize, usize, &mut dyn FnMut(usize, F) -> Result<(), Error>) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let shape = [num_states, num_actions, num_states];
+        check_not_empty(Table::Transitions, &shape)?;
+        let mut transitions = tables::filled(Table::Transitions, shape, F::zero())?;
+        for state in 0..num_states {
+            for action in 0..num_actions {
+                row(state, action, &mut |next_state, p| {
+                    check_successor(state, action, next_state, num_states)?;
+                    check_probability(state, action, next_state, p)?;
+                    transitions[[state, action, next_state]] += p;
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(Self { transitions })
+    }
+
+    /// The table, `[s, a, s']`.
+    #[must_use]
+    pub fn transitions(&self) -> ArrayView3<'_, F> {
+        self.transitions.view()
+    }
+
+    /// P(·∣s,a).
+    #[inline]
+    fn row(&self, state: usize, action: usize) -> &[F] {
+        let (num_states, num_actions, _) = self.transitions.dim();
+        let first = (state * num_actions + action) * num_states;
+        &tables::slice(&self.transitions)[first..first + num_states]
+    }
+}
+
+impl<F: Real> Dynamics for DenseDynamics<F> {
+    type Scalar = F;
+
+    fn num_states(&self) -> usize {
+        self.transitions.dim().0
+    }
+
+    fn num_actions(&self) -> usize {
+        self.transitions.dim().1
+    }
+
+    fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, F)) {
+        for (next_state, &p) in self.row(state, action).iter().enumerate() {
+            if p > F::zero() {
+                visit(next_state, p);
+            }
+        }
+    }
+
+    fn expectation(&self, states: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
+        for_each_row(states, self.num_actions(), y, k, |state, action, y| {
+            let row = self.row(state, action);
+            if let [y] = y {
+                *y = guarded_dot(row, v);
+                return;
+            }
+            y.fill(F::zero());
+            for (&p, v) in row.iter().zip(v.chunks_exact(k)) {
+                if p > F::zero() {
+                    add_scaled(y, p, v);
+                }
+            }
+        });
+    }
+
+    fn log_expectation(&self, states: Range<usize>, v: &LogBlock<F>, y: &mut [F]) {
+        let k = v.num_columns();
+        for_each_row(states, self.num_actions(), y, k, |state, action, y| {
+            let row = self.row(state, action);
+            if let [y] = y {
+                *y = dot(row, v.exponentials());
+            } else {
+                y.fill(F::zero());
+                for (&p, e) in row.iter().zip(v.exponentials().chunks_exact(k)) {
+                    add_scaled(y, p, e);
+                }
+            }
+            for (column, y) in y.iter_mut().enumerate() {
+                *y = v.resolve(column, *y, |visit| {
+                    row.iter().enumerate().for_each(|(next_state, &p)| visit(next_state, p));
+                });
+            }
+        });
+    }
+
+    fn push_forward(&self, states: Range<usize>, next_states: Range<usize>, k: usize, x: &[F], w: &mut [F]) {
+        let num_actions = self.num_actions();
+        let rows = states.flat_map(|state| (0..num_actions).map(move |action| (state, action)));
+        for ((state, action), x) in rows.zip(x.chunks_exact(k)) {
+            let row = &self.row(state, action)[next_states.clone()];
+            if let [x] = *x {
+                if x != F::zero() {
+                    add_scaled(w, x, row);
+                }
+                continue;
+            }
+            for (&p, w) in row.iter().zip(w.chunks_exact_mut(k)) {
+                add_scaled(w, p, x);
+            }
+        }
+    }
+
+    fn work(&self, states: Range<usize>) -> usize {
+        states.len() * self.num_actions() * self.num_states()
+    }
+}
+
+/// [`Error::EmptyModel`] if an axis has no entry.
+pub(super) fn check_not_empty(table: Table, shape: &[usize]) -> Result<(), Error> {
+    if shape.contains(&0) {
+        return Err(Error::EmptyModel { table, shape: shape.to_vec() });
+    }
+    Ok(())
+}
+
+/// [`Error::SuccessorOutOfRange`] unless the successor is a state.
+pub(crate) fn check_successor(
+    state: usize,
+    action: usize,
+    next_state: usize,
+    num_states: usize,
+) -> Result<(), Error> {
+    if next_state < num_states {
+        return Ok(());
+    }
+    Err(Error::SuccessorOutOfRange { state, action, next_state, num_states })
+}
+
+/// [`Error::InvalidTransition`] unless the probability is finite and not negative.
+pub(crate) fn check_probability<F: Real>(
+    state: usize,
+    action: usize,
+    next_state: usize,
+    p: F,
+) -> Result<(), Error> {
+    if p >= F::zero() && p < F::infinity() {
+        return Ok(());
+    }
+    Err(Error::InvalidTransition { state, action, next_state, value: p.into_f64() })
+}

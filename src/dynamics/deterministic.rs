@@ -1,0 +1,129 @@
+//! Dynamics with one certain successor a pair.
+
+use std::ops::Range;
+
+use std::marker::PhantomData;
+
+use ndarray::{Array2, ArrayView2};
+
+use super::dense::{check_not_empty, check_successor};
+use super::{Dynamics, for_each_row};
+use crate::{Error, LogBlock, Real, Table, tables};
+
+/// Deterministic transitions: a table of successors, `[s, a] → s'`.
+///
+/// Expectation and log-expectation are one and the same here, which is why both inferences agree on
+/// deterministic models at γ = 1. A clone copies the table.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{DeterministicDynamics, Mdp, ndarray::array, soft_value_iteration};
+///
+/// // Two states; action 0 stays, action 1 crosses. Being in state 1 pays 1.
+/// let dynamics = DeterministicDynamics::<f64>::new(array![[0, 1], [1, 0]])?;
+/// let mdp = Mdp::builder(dynamics, array![[0.0, 0.0], [1.0, 1.0]]).build()?;
+/// let values = soft_value_iteration(&mdp, 1)?;
+/// assert!((values.state_values()[[0, 1]] - (1.0 + 2.0_f64.ln())).abs() < 1e-15);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeterministicDynamics<F = f64> {
+    successors: Array2<usize>, // [s, a], standard layout
+    scalar: PhantomData<F>,
+}
+
+impl<F: Real> DeterministicDynamics<F> {
+    /// Takes a table of successors, `[s, a]`. The number type is that of the model it will be part of, and has to
+    /// be named where nothing else determines it: `DeterministicDynamics::<f64>::new(..)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyModel`] without a state or an action, [`Error::SuccessorOutOfRange`] for an entry that is
+    /// not a state.
+    pub fn new(successors: Array2<usize>) -> Result<Self, Error> {
+        let (num_states, num_actions) = successors.dim();
+        check_not_empty(Table::Transitions, &[num_states, num_actions])?;
+        for ((state, action), &next_state) in successors.indexed_iter() {
+            check_successor(state, action, next_state, num_states)?;
+        }
+        Ok(Self { successors: tables::standard_layout(successors), scalar: PhantomData })
+    }
+
+    /// Makes the table from a function of the pair.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new), and [`Error::TooLarge`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{DeterministicDynamics, ndarray::array};
+    ///
+    /// let ring = DeterministicDynamics::<f32>::from_fn(3, 2, |state, action| (state + 1 + action) % 3)?;
+    /// assert_eq!(ring.successors(), array![[1, 2], [2, 0], [0, 1]]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn from_fn(
+        num_states: usize,
+        num_actions: usize,
+        mut successor: impl FnMut(usize, usize) -> usize,
+    ) -> Result<Self, Error> {
+        let mut successors = tables::filled(Table::Transitions, (num_states, num_actions), 0)?;
+        for ((state, action), next_state) in successors.indexed_iter_mut() {
+            *next_state = successor(state, action);
+        }
+        Self::new(successors)
+    }
+
+    /// The successors, `[s, a]`.
+    #[must_use]
+    pub fn successors(&self) -> ArrayView2<'_, usize> {
+        self.successors.view()
+    }
+}
+
+impl<F: Real> Dynamics for DeterministicDynamics<F> {
+    type Scalar = F;
+
+    fn num_states(&self) -> usize {
+        self.successors.nrows()
+    }
+
+    fn num_actions(&self) -> usize {
+        self.successors.ncols()
+    }
+
+    fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, F)) {
+        visit(self.successors[[state, action]], F::one());
+    }
+
+    fn expectation(&self, states: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
+        let successors = tables::slice(&self.successors);
+        let num_actions = self.num_actions();
+        for_each_row(states, num_actions, y, k, |state, action, y| {
+            let next_state = successors[state * num_actions + action];
+            y.copy_from_slice(&v[next_state * k..(next_state + 1) * k]);
+        });
+    }
+
+    /// The expectation: log exp cancels where there is one term.
+    fn log_expectation(&self, states: Range<usize>, v: &LogBlock<F>, y: &mut [F]) {
+        self.expectation(states, v.num_columns(), v.values(), y);
+    }
+
+    fn push_forward(&self, states: Range<usize>, next_states: Range<usize>, k: usize, x: &[F], w: &mut [F]) {
+        let num_actions = self.num_actions();
+        let rows = states.start * num_actions..states.end * num_actions;
+        let successors = &tables::slice(&self.successors)[rows];
+        for (next_state, x) in successors.iter().zip(x.chunks_exact(k)) {
+            if next_states.contains(next_state) {
+                let first = (next_state - next_states.start) * k;
+                for (w, &x) in w[first..].iter_mut().zip(x) {
+                    *w += x;
+                }
+            }
+        }
+    }
+}

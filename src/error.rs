@@ -1,0 +1,390 @@
+//! The one error type of the crate.
+//!
+//! A variant is one violated condition; its fields name the first offending place, the value found there and
+//! the bound, so that a caller can match on them and a reader of the message can mend the input.
+
+use std::fmt;
+
+use crate::Inference;
+
+/// A table of numbers, named in errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Table {
+    /// P(s'∣s,a), `[s, a, s']`.
+    Transitions,
+    /// The compressed form of [`Table::Transitions`]: where each row starts, `[s · A + a]` and one more.
+    RowOffsets,
+    /// r(s,a), `[s, a]`.
+    Rewards,
+    /// ρ(a∣s), `[s, a]`.
+    ActionPrior,
+    /// Which actions exist in which state, `[s, a]`.
+    AvailableActions,
+    /// V_T, `[s]`.
+    TerminalValues,
+    /// The list of terminal states.
+    TerminalStates,
+    /// p₀, `[s]`.
+    Initial,
+    /// V_t(s), `[t, s]`.
+    StateValues,
+    /// Q_t(s,a), `[t, s, a]`.
+    ActionValues,
+    /// π_t(a∣s), `[t, s, a]`.
+    Policy,
+    /// log α_t(s), `[t, s]`.
+    ForwardMessages,
+    /// p(s_t∣e), `[t, s]`.
+    StateMarginals,
+    /// p(s_t,a_t∣e), `[t, s, a]`.
+    StateActionMarginals,
+    /// p(s_{t+1}∣s_t,a_t,e), `[s, a, s']`.
+    PosteriorDynamics,
+    /// The distribution of states under a policy, `[t, s]`.
+    StateOccupancy,
+    /// The distribution of state–action pairs under a policy, `[t, s, a]`.
+    StateActionOccupancy,
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Table::Transitions => "transitions",
+            Table::RowOffsets => "row offsets",
+            Table::Rewards => "rewards",
+            Table::ActionPrior => "action prior",
+            Table::AvailableActions => "available actions",
+            Table::TerminalValues => "terminal values",
+            Table::TerminalStates => "terminal states",
+            Table::Initial => "initial distribution",
+            Table::StateValues => "state values",
+            Table::ActionValues => "action values",
+            Table::Policy => "policy",
+            Table::ForwardMessages => "forward messages",
+            Table::StateMarginals => "state marginals",
+            Table::StateActionMarginals => "state-action marginals",
+            Table::PosteriorDynamics => "posterior dynamics",
+            Table::StateOccupancy => "state occupancy",
+            Table::StateActionOccupancy => "state-action occupancy",
+        })
+    }
+}
+
+/// Everything that can be wrong with a model, a table or a question asked of them.
+///
+/// Values are reported as `f64`, whatever the number type of the model.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Error, Mdp, ndarray::array};
+///
+/// let transitions = array![[[0.5, 0.4]], [[0.0, 1.0]]];
+/// let error = Mdp::new(transitions, array![[0.0], [0.0]]).unwrap_err();
+/// assert!(matches!(error, Error::UnnormalizedTransition { state: 0, action: 0, .. }));
+/// assert_eq!(
+///     error.to_string(),
+///     "transition row (state 0, action 0) sums to 0.9, expected 1 within 1e-8"
+/// );
+/// ```
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A table does not have the shape that the model implies.
+    #[error("{table} has shape {found:?}, expected {expected:?}")]
+    ShapeMismatch {
+        /// The table.
+        table: Table,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The shape that fits.
+        expected: Vec<usize>,
+    },
+    /// A model needs at least one state and one action.
+    #[error("{table} has shape {shape:?}: a model needs at least one state and one action")]
+    EmptyModel {
+        /// The table.
+        table: Table,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// A table is too large to be addressed or allocated.
+    #[error("{table} of shape {shape:?} does not fit in memory")]
+    TooLarge {
+        /// The table.
+        table: Table,
+        /// The shape asked for.
+        shape: Vec<usize>,
+    },
+
+    // --- dynamics ---------------------------------------------------------------------------------
+    /// `transitions[state, action, next_state]` is negative, NaN or infinite.
+    #[error(
+        "transition probability (state {state}, action {action}, next state {next_state}) is {value}, \
+         expected a finite number >= 0"
+    )]
+    InvalidTransition {
+        /// State of the row.
+        state: usize,
+        /// Action of the row.
+        action: usize,
+        /// Place in the row.
+        next_state: usize,
+        /// What stands there.
+        value: f64,
+    },
+    /// `transitions[state, action, ..]` sums to `sum`, not 1.
+    #[error("transition row (state {state}, action {action}) sums to {sum}, expected 1 within {tolerance:e}")]
+    UnnormalizedTransition {
+        /// State of the row.
+        state: usize,
+        /// Action of the row.
+        action: usize,
+        /// Sum of the row.
+        sum: f64,
+        /// Largest difference from 1 that is accepted.
+        tolerance: f64,
+    },
+    /// A successor is not a state.
+    #[error(
+        "successor of (state {state}, action {action}) is {next_state}, expected a state below {num_states}"
+    )]
+    SuccessorOutOfRange {
+        /// State of the row.
+        state: usize,
+        /// Action of the row.
+        action: usize,
+        /// The successor named.
+        next_state: usize,
+        /// Number of states.
+        num_states: usize,
+    },
+    /// An action is not one of the model's.
+    #[error("action {action} of state {state} is out of range, expected an action below {num_actions}")]
+    ActionOutOfRange {
+        /// State that it was named with.
+        state: usize,
+        /// The action named.
+        action: usize,
+        /// Number of actions.
+        num_actions: usize,
+    },
+    /// A state is not one of the model's.
+    #[error("{table} names state {state}, expected a state below {num_states}")]
+    StateOutOfRange {
+        /// Where the state was named.
+        table: Table,
+        /// The state named.
+        state: usize,
+        /// Number of states.
+        num_states: usize,
+    },
+    /// The successors of a compressed row do not increase strictly.
+    #[error(
+        "successors of (state {state}, action {action}) do not increase strictly at next state {next_state}"
+    )]
+    UnsortedSuccessors {
+        /// State of the row.
+        state: usize,
+        /// Action of the row.
+        action: usize,
+        /// The first successor that is not above the one before it.
+        next_state: usize,
+    },
+    /// The row offsets of a compressed table decrease, or do not run from 0 to the number of entries.
+    #[error("row offset {index} is {value}, expected at least {least} and at most {most}")]
+    InvalidRowOffset {
+        /// Place among the offsets.
+        index: usize,
+        /// What stands there.
+        value: usize,
+        /// Least value that fits.
+        least: usize,
+        /// Largest value that fits.
+        most: usize,
+    },
+
+    // --- model ------------------------------------------------------------------------------------
+    /// `rewards[state, action]` is NaN or +∞. −∞ is allowed and forbids the pair.
+    #[error("reward (state {state}, action {action}) is {value}, expected a number below +inf")]
+    InvalidReward {
+        /// State of the reward.
+        state: usize,
+        /// Action of the reward.
+        action: usize,
+        /// What stands there.
+        value: f64,
+    },
+    /// `terminal_values[state]` is NaN or +∞. −∞ is allowed and forbids ending there.
+    #[error("terminal value of state {state} is {value}, expected a number below +inf")]
+    InvalidTerminalValue {
+        /// The state.
+        state: usize,
+        /// What stands there.
+        value: f64,
+    },
+    /// `action_prior[state, action]` is negative, NaN or infinite.
+    #[error("action prior (state {state}, action {action}) is {value}, expected a finite number >= 0")]
+    InvalidPriorWeight {
+        /// State of the weight.
+        state: usize,
+        /// Action of the weight.
+        action: usize,
+        /// What stands there.
+        value: f64,
+    },
+    /// No available action of a state that is not terminal has a positive prior weight.
+    #[error("action prior of state {state} has no positive weight on an available action")]
+    EmptyPriorRow {
+        /// The state.
+        state: usize,
+    },
+    /// The discount is not in [0, 1].
+    #[error("discount is {value}, expected a number in [0, 1]")]
+    InvalidDiscount {
+        /// What was given.
+        value: f64,
+    },
+    /// The temperature is negative, NaN or infinite.
+    #[error("temperature is {value}, expected a finite number >= 0")]
+    InvalidTemperature {
+        /// What was given.
+        value: f64,
+    },
+
+    // --- questions --------------------------------------------------------------------------------
+    /// `initial[state]` is negative, NaN or infinite.
+    #[error("initial probability of state {state} is {value}, expected a finite number >= 0")]
+    InvalidInitial {
+        /// The state.
+        state: usize,
+        /// What stands there.
+        value: f64,
+    },
+    /// The initial distribution sums to `sum`, not 1.
+    #[error("initial distribution sums to {sum}, expected 1 within {tolerance:e}")]
+    UnnormalizedInitial {
+        /// Its sum.
+        sum: f64,
+        /// Largest difference from 1 that is accepted.
+        tolerance: f64,
+    },
+    /// `policy[stage, state, action]` is negative, NaN or infinite.
+    #[error(
+        "policy probability (stage {stage}, state {state}, action {action}) is {value}, \
+         expected a finite number >= 0"
+    )]
+    InvalidPolicy {
+        /// Stage of the row.
+        stage: usize,
+        /// State of the row.
+        state: usize,
+        /// Place in the row.
+        action: usize,
+        /// What stands there.
+        value: f64,
+    },
+    /// `policy[stage, state, ..]` sums to `sum`: neither 1 nor, as in a dead end, all zeros.
+    #[error(
+        "policy row (stage {stage}, state {state}) sums to {sum}, expected 1 within {tolerance:e}, or all zeros"
+    )]
+    UnnormalizedPolicy {
+        /// Stage of the row.
+        stage: usize,
+        /// State of the row.
+        state: usize,
+        /// Sum of the row.
+        sum: f64,
+        /// Largest difference from 1 that is accepted.
+        tolerance: f64,
+    },
+    /// The model has fewer stages than the horizon asks for.
+    #[error("horizon {horizon} is beyond the model's {num_stages} stages")]
+    HorizonOutOfRange {
+        /// Stages asked for.
+        horizon: usize,
+        /// Stages that the model has.
+        num_stages: usize,
+    },
+    /// A stage at or beyond the horizon was asked for.
+    #[error("stage {stage} is out of range, expected a stage below the horizon {horizon}")]
+    StageOutOfRange {
+        /// Stage asked for.
+        stage: usize,
+        /// Number of stages there are.
+        horizon: usize,
+    },
+    /// The question belongs to the other inference.
+    #[error("this needs a solution of {expected} inference, found one of {found} inference")]
+    InferenceMismatch {
+        /// Inference that the question belongs to.
+        expected: Inference,
+        /// Inference of the solution.
+        found: Inference,
+    },
+    /// Forward messages, posterior and evidence do not exist at temperature 0.
+    #[error("{table} do not exist at temperature 0: choose a temperature > 0")]
+    ZeroTemperature {
+        /// What was asked for.
+        table: Table,
+    },
+    /// No trajectory from the initial distribution has positive weight: there is nothing to condition on.
+    #[error("the evidence is impossible: no trajectory of positive weight survives stage {stage}")]
+    ImpossibleEvidence {
+        /// First stage whose factor is 0 for every trajectory still alive; the horizon, if it is the terminal
+        /// values that rule out the last of them.
+        stage: usize,
+    },
+    /// A finite result leaves the range of the number type, on either side.
+    #[error("{table} of stage {stage}, state {state} leave the range of the number type")]
+    Overflow {
+        /// The table.
+        table: Table,
+        /// Stage of the number.
+        stage: usize,
+        /// State of the number.
+        state: usize,
+    },
+    /// A sum over states or stages leaves the range of the number type.
+    #[error("{table}: a sum over the whole table leaves the range of the number type")]
+    TotalOverflow {
+        /// The table that is summed.
+        table: Table,
+    },
+
+    // --- gridworlds -------------------------------------------------------------------------------
+    /// A map has no cells, or none that can be stood on.
+    #[error("the map has no cell to stand on")]
+    EmptyMap,
+    /// A row of a map is longer or shorter than the first one.
+    #[error("map row {row} has {found} cells, expected {expected} as in row 0")]
+    RaggedMap {
+        /// Row of the map, from 0.
+        row: usize,
+        /// Its number of cells.
+        found: usize,
+        /// Number of cells in row 0.
+        expected: usize,
+    },
+    /// A character of a map has no meaning.
+    #[error(
+        "map cell (row {row}, column {column}) is {symbol:?}, expected one of '#' '.' 'S' 'G' '1'-'9' 'X'"
+    )]
+    UnknownCell {
+        /// Row of the map, from 0.
+        row: usize,
+        /// Column of the map, from 0.
+        column: usize,
+        /// The character.
+        symbol: char,
+    },
+    /// A probability of slipping or of wind is not in [0, 1].
+    #[error("{option} is {value}, expected a probability in [0, 1]")]
+    InvalidOption {
+        /// Name of the option.
+        option: &'static str,
+        /// What was given.
+        value: f64,
+    },
+}

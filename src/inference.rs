@@ -1,0 +1,55 @@
+//! Which of the two problems is solved.
+
+use std::fmt;
+
+/// The question that is put to a model.
+///
+/// | | [`Direct`](Inference::Direct) | [`Variational`](Inference::Variational) |
+/// |---|---|---|
+/// | asks | how did it go, given that it went well? | how should I act? |
+/// | dynamics | conditioned on success: lucky | the true ones |
+/// | backup | Q = r + τ log E exp(V/τ) (D1) | Q = r + E V (V2) |
+/// | gives | posterior, marginals, evidence | policy, occupancy, ELBO |
+/// | use it to | explain behaviour that was seen | plan, control, teach |
+///
+/// On deterministic dynamics at γ = 1 they coincide.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Inference, Mdp, SoftValueIteration, ndarray::{Array2, array}};
+///
+/// // One step: a bet that pays 10 with probability 1/2 and costs 10 otherwise, or nothing for certain.
+/// let transitions = array![
+///     [[0.0, 0.5, 0.5], [1.0, 0.0, 0.0]],
+///     [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]],
+///     [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]],
+/// ];
+/// let mdp = Mdp::builder(transitions, Array2::zeros((3, 2)))
+///     .terminal_values(array![0.0, 10.0, -10.0])
+///     .build()?;
+/// let bets = |inference| {
+///     let solution = SoftValueIteration::new(1).inference(inference).solve(&mdp)?;
+///     Ok::<_, softmdp::Error>(solution.policy().probabilities()[[0, 0, 0]])
+/// };
+/// assert!(bets(Inference::Direct)? > 0.999); // those who did well had bet, and were lucky
+/// assert_eq!(bets(Inference::Variational)?, 0.5); // the bet is worth nothing
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Inference {
+    /// The exact posterior over trajectories, given success (D0). The default of finite horizons.
+    #[default]
+    Direct,
+    /// The best policy under the true dynamics: maximum-entropy control (V1).
+    Variational,
+}
+
+impl fmt::Display for Inference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Inference::Direct => "direct",
+            Inference::Variational => "variational",
+        })
+    }
+}

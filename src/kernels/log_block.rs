@@ -1,0 +1,194 @@
+//! Values made ready for a log-expectation: their maxima and their exponentials, once a stage.
+
+use super::{gap, lifted_log, row_log_expectation};
+use crate::{Error, Real, Table};
+
+/// Columns of values v with everything that τ log Σ P exp(v/τ) needs of them.
+///
+/// A direct backup takes one log-expectation for each of S·A rows, over the same S values. Their maximum m and
+/// the exponentials exp((v − m)/τ) are therefore made once a stage, here, and a row costs one dot product
+/// with [`exponentials`](Self::exponentials), finished by [`resolve`](Self::resolve).
+///
+/// Implementers of [`Dynamics`](crate::Dynamics) who override
+/// [`log_expectation`](crate::Dynamics::log_expectation) meet this type; nobody else does.
+///
+/// # Shapes
+///
+/// `values` and `exponentials` are `[s', k]`, row-major; `temperatures` has one entry for each of the k columns.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{LogBlock, log_sum_exp};
+///
+/// // Three successors; the row below puts all its weight on the two that lie 2000 τ under the best.
+/// let block = LogBlock::new(&[0.0, -2000.0, -2001.0], &[1.0])?;
+/// let row = [0.0, 0.5, 0.5];
+/// let sum = row.iter().zip(block.exponentials()).map(|(p, e)| p * e).sum();
+/// let soft = block.resolve(0, sum, |visit| {
+///     for (next_state, &p) in row.iter().enumerate() {
+///         visit(next_state, p);
+///     }
+/// });
+/// let expected = log_sum_exp(&[0.5_f64.ln() - 2000.0, 0.5_f64.ln() - 2001.0]);
+/// assert!((soft - expected).abs() < 1e-12);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogBlock<F = f64> {
+    temperatures: Vec<F>,
+    values: Vec<F>,
+    exponentials: Vec<F>,
+    maxima: Vec<F>,
+    lossless: Vec<bool>,
+}
+
+impl<F: Real> LogBlock<F> {
+    /// Prepares columns of values, in reward units, each with its temperature.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] if the values do not divide into as many columns as there are temperatures.
+    pub fn new(values: &[F], temperatures: &[F]) -> Result<Self, Error> {
+        let columns = temperatures.len();
+        if columns == 0 || !values.len().is_multiple_of(columns) {
+            return Err(Error::ShapeMismatch {
+                table: Table::StateValues,
+                found: vec![values.len()],
+                expected: vec![values.len() / columns.max(1), columns],
+            });
+        }
+        let mut block = Self::with_shape(values.len() / columns, temperatures);
+        block.assign(values);
+        Ok(block)
+    }
+
+    /// Room for `num_states` values a column, to be filled by [`assign`](Self::assign).
+    pub(crate) fn with_shape(num_states: usize, temperatures: &[F]) -> Self {
+        let columns = temperatures.len();
+        Self {
+            temperatures: temperatures.to_vec(),
+            values: vec![F::zero(); num_states * columns],
+            exponentials: vec![F::zero(); num_states * columns],
+            maxima: vec![F::neg_infinity(); columns],
+            lossless: vec![true; columns],
+        }
+    }
+
+    /// Replaces the values, allocating nothing.
+    pub(crate) fn assign(&mut self, values: &[F]) {
+        debug_assert_eq!(values.len(), self.values.len());
+        self.values.copy_from_slice(values);
+        let columns = self.temperatures.len();
+        for (column, &temperature) in self.temperatures.iter().enumerate() {
+            let max =
+                (values.iter().skip(column).step_by(columns)).fold(F::neg_infinity(), |max, &v| max.max(v));
+            self.maxima[column] = max;
+            let mut lossless = true;
+            let exponentials = self.exponentials.iter_mut().skip(column).step_by(columns);
+            for (e, &v) in exponentials.zip(values.iter().skip(column).step_by(columns)) {
+                *e = F::zero();
+                if v == F::neg_infinity() {
+                    continue;
+                }
+                let below = if v < max { gap(v, max, temperature) } else { F::zero() };
+                if below >= -F::SPREAD {
+                    *e = below.exp() * F::LIFT;
+                } else {
+                    lossless = false;
+                }
+            }
+            self.lossless[column] = lossless;
+        }
+    }
+
+    /// Number k of columns.
+    #[must_use]
+    pub fn num_columns(&self) -> usize {
+        self.temperatures.len()
+    }
+
+    /// The values v, `[s', k]`, in reward units.
+    #[must_use]
+    pub fn values(&self) -> &[F] {
+        &self.values
+    }
+
+    /// exp((v − max)/τ) times a fixed power of two, `[s', k]`; 0 for what lies too far below the maximum of
+    /// its column to be held beside it.
+    ///
+    /// They are finite and never negative, so a plain dot product with a row of probabilities is safe.
+    #[must_use]
+    pub fn exponentials(&self) -> &[F] {
+        &self.exponentials
+    }
+
+    /// Turns Σ P · `exponentials` of one row and one column into τ log Σ P exp(v/τ), in reward units.
+    ///
+    /// `visit_successors` calls back with every successor of the row and its probability, as
+    /// [`Dynamics::for_each_successor`](crate::Dynamics::for_each_successor) does. It is used only where the
+    /// sum may have lost something: then the row is computed again from its own maximum.
+    ///
+    /// At temperature 0 this is the largest value among successors of positive probability.
+    pub fn resolve(&self, column: usize, sum: F, visit_successors: impl Fn(&mut dyn FnMut(usize, F))) -> F {
+        let (max, temperature) = (self.maxima[column], self.temperatures[column]);
+        if self.lossless[column] || sum >= F::TRUSTED_SUM {
+            if sum == F::zero() {
+                return F::neg_infinity();
+            }
+            return max + temperature * lifted_log(sum);
+        }
+        let columns = self.num_columns();
+        row_log_expectation(temperature, |visit| {
+            visit_successors(&mut |next_state, p| visit(p, self.values[next_state * columns + column]));
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(values: &[f64], row: &[f64], temperature: f64) -> f64 {
+        let block = LogBlock::new(values, &[temperature]).unwrap();
+        let sum = row.iter().zip(block.exponentials()).map(|(p, e)| p * e).sum();
+        block.resolve(0, sum, |visit| row.iter().enumerate().for_each(|(s, &p)| visit(s, p)))
+    }
+
+    #[test]
+    fn a_dead_row_is_recognised_without_a_second_pass() {
+        let block = LogBlock::new(&[0.0, f64::NEG_INFINITY], &[1.0]).unwrap();
+        let value = block.resolve(0, 0.0, |_| panic!("nothing can have been lost"));
+        assert_eq!(value, f64::NEG_INFINITY);
+    }
+
+    #[test]
+    fn the_least_probability_at_the_widest_kept_gap_is_not_lost() {
+        let tiny = f64::MIN_POSITIVE * f64::EPSILON;
+        let value = resolve(&[0.0, -599.0], &[0.0, tiny], 1.0);
+        assert!((value - (tiny.ln() - 599.0)).abs() < 1e-12, "{value}");
+    }
+
+    #[test]
+    fn both_paths_agree_where_they_meet() {
+        // From well inside the kept range to far outside it; the row sees the lower value with weight 0.75.
+        for below in [1.0, 500.0, 563.0, 565.0, 599.0, 601.0, 744.0, 746.0, 1e5] {
+            let row_only = resolve(&[0.0, -below], &[0.0, 0.75], 1.0);
+            assert!((row_only - (0.75f64.ln() - below)).abs() <= 2e-15 * below.max(1.0), "{below}");
+        }
+    }
+
+    #[test]
+    fn temperature_zero_takes_the_best_possible_successor() {
+        assert_eq!(resolve(&[3.0, 2.0, 7.0], &[0.1, 0.9, 0.0], 0.0), 3.0);
+        assert_eq!(resolve(&[3.0, 2.0, 7.0], &[0.0, 1e-300, 0.0], 0.0), 2.0);
+        assert_eq!(resolve(&[f64::NEG_INFINITY, 2.0], &[1.0, 0.0], 0.0), f64::NEG_INFINITY);
+    }
+
+    #[test]
+    fn values_that_do_not_divide_into_columns_are_refused() {
+        let error = LogBlock::new(&[0.0, 1.0, 2.0], &[1.0, 1.0]).unwrap_err();
+        assert!(matches!(error, Error::ShapeMismatch { .. }));
+        assert!(LogBlock::<f64>::new(&[], &[]).is_err());
+    }
+}

@@ -1,0 +1,19 @@
+//! The only place that exponentiates and takes logarithms of messages.
+//!
+//! Everything here works on slices and single rows, knows nothing of models, and keeps two promises: −∞ is a
+//! number like any other, and no exponential is taken before its maximum is out.
+
+mod dot;
+mod log_block;
+mod log_expectation;
+mod log_memo;
+mod log_sum_exp;
+mod soft_maximum;
+
+pub(crate) use dot::{add_scaled, dot, guarded_dot, sum};
+pub use log_block::LogBlock;
+pub(crate) use log_expectation::{lifted_log, row_log_expectation};
+pub(crate) use log_memo::LogMemo;
+pub use log_sum_exp::log_sum_exp;
+pub(crate) use log_sum_exp::{gap, log_add_exp, soft_add};
+pub(crate) use soft_maximum::{SoftRow, normalized_prior, soft_maximum};

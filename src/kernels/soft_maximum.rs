@@ -1,0 +1,160 @@
+//! The soft maximum over actions and the policy that goes with it, from the same exponentials.
+
+use super::log_expectation::{is_safe, row_log_expectation};
+use super::{LogMemo, gap};
+use crate::Real;
+
+/// One row of a policy to be written: probabilities and their logarithms, `[a]` each.
+#[derive(Debug)]
+pub(crate) struct SoftRow<'a, F> {
+    pub(crate) probabilities: &'a mut [F],
+    pub(crate) logs: &'a mut [F],
+}
+
+/// Computes V = τ log Σ ρ(a) exp(Q(a)/τ) (D2, V3) and, if asked, π(a) = ρ(a) exp(Q(a)/τ) / Σ (D3).
+///
+/// Precondition: Q = −∞ wherever ρ = 0. If no action is possible, V = −∞ and π is the normalised prior. At
+/// τ = 0, V is the maximum and π the prior restricted to the maximisers, compared exactly.
+pub(crate) fn soft_maximum<F: Real>(
+    prior: &[F],
+    action_values: &[F],
+    temperature: F,
+    log_prior: &mut LogMemo<F>,
+    policy: Option<SoftRow<'_, F>>,
+) -> F {
+    let max = action_values.iter().fold(F::neg_infinity(), |max, &q| max.max(q));
+    let Some(policy) = policy else {
+        return soft_value(prior, action_values, temperature, max);
+    };
+    if max == F::neg_infinity() {
+        normalized_prior(prior, policy, |_| true);
+        return max;
+    }
+    if temperature == F::zero() {
+        // A maximiser is one of the numbers the maximum was taken from: equality is exact.
+        normalized_prior(prior, policy, |action| action_values[action] == max);
+        return max;
+    }
+    let SoftRow { probabilities, logs } = policy;
+    let mut sum = F::zero();
+    for (action, (&weight, &q)) in prior.iter().zip(action_values).enumerate() {
+        let below = gap(q, max, temperature);
+        let term = if weight > F::zero() { weight * below.exp() } else { F::zero() };
+        logs[action] = below;
+        probabilities[action] = term;
+        sum += term;
+    }
+    let mut shift = F::zero();
+    if is_safe(sum) {
+        for (log, &weight) in logs.iter_mut().zip(prior) {
+            *log += log_prior.log(weight);
+        }
+    } else {
+        shift = logs.iter_mut().zip(prior).fold(F::neg_infinity(), |peak, (log, &weight)| {
+            *log += log_prior.log(weight);
+            peak.max(*log)
+        });
+        sum = F::zero();
+        for (p, &log) in probabilities.iter_mut().zip(logs.iter()) {
+            *p = (log - shift).exp();
+            sum += *p;
+        }
+    }
+    let log_sum = shift + sum.ln();
+    for (p, log) in probabilities.iter_mut().zip(logs.iter_mut()) {
+        *p /= sum;
+        *log -= log_sum;
+    }
+    max + temperature * log_sum
+}
+
+/// V alone.
+fn soft_value<F: Real>(prior: &[F], action_values: &[F], temperature: F, max: F) -> F {
+    if max == F::neg_infinity() || temperature == F::zero() {
+        return max;
+    }
+    let mut sum = F::zero();
+    for (&weight, &q) in prior.iter().zip(action_values) {
+        if weight > F::zero() {
+            sum += weight * gap(q, max, temperature).exp();
+        }
+    }
+    if is_safe(sum) {
+        return max + temperature * sum.ln();
+    }
+    row_log_expectation(temperature, |visit| {
+        prior.iter().zip(action_values).for_each(|(&weight, &q)| visit(weight, q));
+    })
+}
+
+/// Writes the prior, restricted to the actions that `keep` names, over its sum; zeros if that is 0.
+pub(crate) fn normalized_prior<F: Real>(prior: &[F], policy: SoftRow<'_, F>, keep: impl Fn(usize) -> bool) {
+    let weight = |action: usize| if keep(action) { prior[action] } else { F::zero() };
+    let SoftRow { probabilities, logs } = policy;
+    let largest = (0..prior.len()).fold(F::zero(), |max, action| max.max(weight(action)));
+    if largest == F::zero() {
+        probabilities.fill(F::zero());
+        logs.fill(F::neg_infinity());
+        return;
+    }
+    // Relative to the largest weight, so that no sum of finite weights overflows.
+    let mut sum = F::zero();
+    for (action, p) in probabilities.iter_mut().enumerate() {
+        *p = weight(action) / largest;
+        sum += *p;
+    }
+    let (log_largest, log_sum) = (largest.ln(), sum.ln());
+    for (action, (p, log)) in probabilities.iter_mut().zip(logs.iter_mut()).enumerate() {
+        *p /= sum;
+        *log = weight(action).ln() - log_largest - log_sum;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(prior: &[f64], q: &[f64], temperature: f64) -> (f64, Vec<f64>, Vec<f64>) {
+        let (mut p, mut l) = (vec![f64::NAN; q.len()], vec![f64::NAN; q.len()]);
+        let out = SoftRow { probabilities: &mut p, logs: &mut l };
+        let v = soft_maximum(prior, q, temperature, &mut LogMemo::new(), Some(out));
+        let alone = soft_maximum(prior, q, temperature, &mut LogMemo::new(), None);
+        assert!(v == alone || (v - alone).abs() <= 1e-15 * v.abs(), "{v} with policy, {alone} without");
+        (v, p, l)
+    }
+
+    #[test]
+    fn extreme_prior_weights_leave_the_policy_exact() {
+        // ρ = (4e−323, 1), Q = (0, −740): as plain numbers the second term keeps three bits.
+        let (v, p, l) = row(&[4e-323, 1.0], &[0.0, -740.0], 1.0);
+        let (a, b) = (4e-323f64.ln(), -740.0f64);
+        let expected = a + (b - a).exp().ln_1p();
+        assert!((v - expected).abs() < 1e-12);
+        assert!((p[0] - (a - expected).exp()).abs() < 1e-12 && (l[1] - (b - expected)).abs() < 1e-12);
+        let (v, p, _) = row(&[1.5e308; 3], &[1.0; 3], 2.0);
+        assert!((v - (1.0 + 2.0 * (1.5e308f64.ln() + 3f64.ln()))).abs() < 1e-12);
+        assert!(p.iter().all(|p| (p - 1.0 / 3.0).abs() < 1e-15));
+    }
+
+    #[test]
+    fn log_probabilities_go_on_where_probabilities_underflow() {
+        let (_, p, l) = row(&[1.0, 1.0], &[0.0, -5000.0], 1.0);
+        assert_eq!((p[1], l[1]), (0.0, -5000.0));
+    }
+
+    #[test]
+    fn a_row_without_hope_gets_the_prior() {
+        let inf = f64::INFINITY;
+        let (v, p, l) = row(&[3.0, 0.0, 1.0], &[-inf; 3], 1.0);
+        assert_eq!((v, p), (-inf, vec![0.75, 0.0, 0.25]));
+        assert!((l[0] - 0.75f64.ln()).abs() < 1e-15 && l[1] == -inf);
+        let (v, p, _) = row(&[0.0, 0.0], &[-inf; 2], 1.0);
+        assert_eq!((v, p), (-inf, vec![0.0, 0.0]));
+    }
+
+    #[test]
+    fn temperature_zero_splits_ties_by_the_prior() {
+        let (v, p, _) = row(&[1.0, 3.0, 1.0], &[2.0, 2.0, 1.0], 0.0);
+        assert_eq!((v, p), (2.0, vec![0.25, 0.75, 0.0]));
+    }
+}

@@ -1,0 +1,137 @@
+//! The number types: [`f32`] and [`f64`] behind one sealed trait.
+//!
+//! Every table and every algorithm of the crate is generic over [`Real`]. The trait is sealed, since the
+//! guarantees on rounding and range rest on constants worked out for each type.
+
+use std::fmt::{Debug, Display, LowerExp};
+
+use num_traits::{Float, NumAssign};
+
+/// A floating-point number type that the crate computes in: `f32` or `f64`.
+///
+/// The arithmetic comes from [`num_traits::Float`]. Choose `f32` where memory traffic rules and seven
+/// digits a stage are enough; everything else is `f64`, the default of every generic type here.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::Real;
+///
+/// fn half<F: Real>(x: F) -> F {
+///     x * F::from_f64(0.5)
+/// }
+/// assert_eq!(half(3.0_f32).into_f64(), 1.5);
+/// ```
+pub trait Real:
+    sealed::Constants + Float + NumAssign + Debug + Display + LowerExp + Default + Send + Sync + 'static
+{
+    /// How far the sum of a probability row may lie from 1 and still be accepted: 1e−8 for `f64`,
+    /// 1e−4 for `f32`.
+    ///
+    /// A row of n rounded numbers is off by n/2 ulp at worst; the bounds leave room for rows of millions of
+    /// entries and for tables that were printed with nine digits (`f64`) or five (`f32`), and refuse one that
+    /// lost an entry. An accepted row is used as it is, never rescaled.
+    const ROW_SUM_TOLERANCE: f64;
+
+    /// Rounds a double-precision number to this type.
+    fn from_f64(value: f64) -> Self;
+
+    /// Widens this number to double precision, exactly.
+    fn into_f64(self) -> f64;
+}
+
+/// What the kernels need to know of a number type, hidden from the public trait. See
+/// `kernels::log_expectation` for how the constants follow from the exponent range.
+pub(crate) mod sealed {
+    /// Constants of the scaled exponentials.
+    pub trait Constants {
+        /// Widest gap below the maximum, in nats, at which a lifted exponential is still kept.
+        const SPREAD: Self;
+        /// Power of two by which exponentials are lifted away from the subnormal range.
+        const LIFT: Self;
+        /// 1 / `LIFT`, exactly.
+        const UNLIFT: Self;
+        /// log `LIFT`.
+        const LOG_LIFT: Self;
+        /// Lifted sums at or above this are right even where terms beyond `SPREAD` were dropped.
+        const TRUSTED_SUM: Self;
+    }
+}
+
+/// 2 to an integer power, as a constant: the bits of a normal `f64`.
+const fn exp2_f64(power: i64) -> f64 {
+    f64::from_bits(((power + 1023) as u64) << 52)
+}
+
+/// 2 to an integer power, as a constant: the bits of a normal `f32`.
+const fn exp2_f32(power: i32) -> f32 {
+    f32::from_bits(((power + 127) as u32) << 23)
+}
+
+impl sealed::Constants for f64 {
+    const SPREAD: Self = 600.0;
+    const LIFT: Self = exp2_f64(920);
+    const UNLIFT: Self = exp2_f64(-920);
+    const LOG_LIFT: Self = 920.0 * std::f64::consts::LN_2;
+    const TRUSTED_SUM: Self = exp2_f64(108);
+}
+
+impl sealed::Constants for f32 {
+    const SPREAD: Self = 50.0;
+    const LIFT: Self = exp2_f32(96);
+    const UNLIFT: Self = exp2_f32(-96);
+    const LOG_LIFT: Self = 96.0 * std::f32::consts::LN_2;
+    const TRUSTED_SUM: Self = exp2_f32(48);
+}
+
+impl Real for f64 {
+    const ROW_SUM_TOLERANCE: f64 = 1e-8;
+
+    fn from_f64(value: f64) -> Self {
+        value
+    }
+
+    fn into_f64(self) -> f64 {
+        self
+    }
+}
+
+impl Real for f32 {
+    const ROW_SUM_TOLERANCE: f64 = 1e-4;
+
+    // Rounding is the purpose.
+    #[allow(clippy::cast_possible_truncation)]
+    fn from_f64(value: f64) -> Self {
+        value as f32
+    }
+
+    fn into_f64(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Real;
+
+    /// The three inequalities that the derivation in `kernels::log_expectation` rests on.
+    fn constants_are_consistent<F: Real>() {
+        let smallest_subnormal = F::min_positive_value() * F::epsilon();
+        let smallest_kept = (-F::SPREAD).exp() * F::LIFT;
+        assert!(
+            smallest_subnormal * smallest_kept >= F::min_positive_value() * F::from_f64(0.5),
+            "a product of the least probability with the least kept exponential must not lose bits"
+        );
+        assert!(smallest_kept / F::epsilon() <= F::TRUSTED_SUM);
+        let rows = F::from_f64(2.0_f64.powi(31));
+        assert!((F::LIFT * rows).is_finite(), "2^31 lifted terms must not overflow");
+        assert!(F::LIFT * F::UNLIFT == F::one());
+        assert!((F::LIFT.ln() - F::LOG_LIFT).abs() <= F::LOG_LIFT * F::epsilon());
+    }
+
+    #[test]
+    fn constants_hold_for_both_types() {
+        constants_are_consistent::<f64>();
+        constants_are_consistent::<f32>();
+    }
+}

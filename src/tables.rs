@@ -1,0 +1,60 @@
+//! Making and reading tables: allocation that can fail, slices of arrays, shape checks.
+
+use ndarray::{Array, ArrayRef, Dimension, IntoDimension};
+
+use crate::{Error, Table};
+
+/// A table filled with one value, or [`Error::TooLarge`] where it cannot be addressed or allocated.
+pub(crate) fn filled<T: Clone, D: Dimension, I: IntoDimension<Dim = D>>(
+    table: Table,
+    shape: I,
+    value: T,
+) -> Result<Array<T, D>, Error> {
+    let shape = shape.into_dimension();
+    let too_large = || Error::TooLarge { table, shape: shape.slice().to_vec() };
+    let len =
+        (shape.slice().iter()).try_fold(1_usize, |len, &axis| len.checked_mul(axis)).ok_or_else(too_large)?;
+    let mut data = Vec::new();
+    data.try_reserve_exact(len).map_err(|_| too_large())?;
+    data.resize(len, value);
+    Array::from_shape_vec(shape.clone(), data).map_err(|_| too_large())
+}
+
+/// The entries of an array that this crate made, or brought into standard layout, as one slice.
+pub(crate) fn slice<T, D: Dimension>(array: &ArrayRef<T, D>) -> &[T] {
+    array.as_slice().expect("tables are in standard layout by construction")
+}
+
+/// [`slice`], to be written to.
+pub(crate) fn slice_mut<T, D: Dimension>(array: &mut ArrayRef<T, D>) -> &mut [T] {
+    array.as_slice_mut().expect("tables are in standard layout by construction")
+}
+
+/// Brings an array into standard (row-major) layout; one that already is stays where it is.
+pub(crate) fn standard_layout<T: Clone, D: Dimension>(array: Array<T, D>) -> Array<T, D> {
+    if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }
+}
+
+/// [`Error::ShapeMismatch`] unless a table has the shape that the model implies.
+pub(crate) fn check_shape(table: Table, found: &[usize], expected: &[usize]) -> Result<(), Error> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::ShapeMismatch { table, found: found.to_vec(), expected: expected.to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+
+    #[test]
+    fn a_table_beyond_the_address_space_is_an_error() {
+        for shape in [(usize::MAX, 2), (usize::MAX / 8, 1), (1 << 40, 1 << 20)] {
+            let error = filled::<f64, _, _>(Table::StateValues, shape, 0.0).unwrap_err();
+            assert_eq!(error, Error::TooLarge { table: Table::StateValues, shape: vec![shape.0, shape.1] });
+        }
+        assert_eq!(filled(Table::StateValues, (2, 0), 1.0).unwrap(), Array2::ones((2, 0)));
+    }
+}
