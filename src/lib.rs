@@ -11,11 +11,13 @@ pub use dynamics::{DenseDynamics, DeterministicDynamics, Dynamics, IntoDynamics,
 pub use error::{Error, Table};
 pub use inference::Inference;
 pub use kernels::{LogBlock, log_sum_exp};
+pub use mdp::{ActionPrior, Mdp, MdpBuilder, Model, Stage};
 pub use real::Real;
 
 mod dynamics;
 mod error;
 mod inference;
 mod kernels;
+mod mdp;
 mod real;
 mod tables;

@@ -1,0 +1,212 @@
+//! The one door through which models come in: everything is checked here.
+
+use std::sync::Arc;
+
+use ndarray::{Array1, Array2};
+
+use super::model::{check_discount, check_reward, check_temperature, check_terminal_values};
+use super::prior::PriorTables;
+use super::{ActionPrior, Mdp};
+use crate::dynamics::{check_probability, check_successor};
+use crate::{Dynamics, Error, Real, Table, tables};
+
+/// Options of an [`Mdp`], from [`Mdp::builder`].
+///
+/// Everything but dynamics and rewards has a default: discount 1, temperature 1, the counting prior, all actions
+/// available, no terminal states, terminal values 0.
+///
+/// # Example
+///
+/// A corridor of three cells with an exit at each end, one of them forbidden:
+///
+/// ```
+/// use softmdp::{DeterministicDynamics, Mdp, ndarray::{Array2, array}, soft_value_iteration};
+///
+/// let mdp = Mdp::builder(DeterministicDynamics::new(array![[0, 0], [0, 2], [2, 2]])?, Array2::zeros((3, 2)))
+///     .terminal_states([0, 2])
+///     .terminal_values(array![f64::NEG_INFINITY, 0.0, 1.0])
+///     .build()?;
+/// let solution = soft_value_iteration(&mdp, 5)?;
+/// assert_eq!(solution.policy().probabilities()[[0, 1, 1]], 1.0);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct MdpBuilder<F, D> {
+    dynamics: Result<D, Error>,
+    rewards: Array2<F>,
+    discount: F,
+    temperature: F,
+    action_prior: ActionPrior<F>,
+    available_actions: Option<Array2<bool>>,
+    terminal_values: Option<Array1<F>>,
+    terminal_states: Vec<usize>,
+}
+
+impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
+    pub(super) fn new(dynamics: Result<D, Error>, rewards: Array2<F>) -> Self {
+        Self {
+            dynamics,
+            rewards,
+            discount: F::one(),
+            temperature: F::one(),
+            action_prior: ActionPrior::default(),
+            available_actions: None,
+            terminal_values: None,
+            terminal_states: Vec::new(),
+        }
+    }
+
+    /// Sets γ in [0, 1]; 1 by default.
+    ///
+    /// In variational inference γ is a factor on whatever comes later (V1, V2). In direct inference it is the
+    /// chance of going on: after each step the trajectory leaves, with probability 1 − γ, for an absorbing state
+    /// of value 0 (D0, D1). The latter is no small change to the former: with all rewards negative, leaving is a way
+    /// out.
+    #[must_use]
+    pub fn discount(mut self, discount: F) -> Self {
+        self.discount = discount;
+        self
+    }
+
+    /// Sets τ ≥ 0, in reward units per nat; 1 by default, 0 for the classical, hard maximum.
+    #[must_use]
+    pub fn temperature(mut self, temperature: F) -> Self {
+        self.temperature = temperature;
+        self
+    }
+
+    /// Sets the prior weights of actions; [`ActionPrior::Counting`] by default.
+    #[must_use]
+    pub fn action_prior(mut self, action_prior: ActionPrior<F>) -> Self {
+        self.action_prior = action_prior;
+        self
+    }
+
+    /// Sets which actions exist in which state, `[s, a]`; all of them by default.
+    ///
+    /// An action that does not exist has Q = −∞ and π = 0, and its row of the dynamics need not be a
+    /// distribution. A state without any action, if it is not terminal, is a dead end: V = −∞ before the end.
+    #[must_use]
+    pub fn available_actions(mut self, available_actions: Array2<bool>) -> Self {
+        self.available_actions = Some(available_actions);
+        self
+    }
+
+    /// Sets V_T, `[s]`, in reward units; 0 by default. −∞ forbids ending there.
+    ///
+    /// It is what a state is worth at the end of the horizon, and what a terminal state is worth at any time.
+    #[must_use]
+    pub fn terminal_values(mut self, terminal_values: Array1<F>) -> Self {
+        self.terminal_values = Some(terminal_values);
+        self
+    }
+
+    /// Sets the states in which the episode ends; none by default.
+    ///
+    /// A terminal state is worth its terminal value, whenever it is entered, and nothing is earned or chosen there
+    /// any more. That is not the same as a state whose every action leads back to it: such a state goes on
+    /// collecting reward, and with the counting prior τ log A of action entropy a stage. With A = 4, τ = 1 and ten
+    /// stages to go, rewards being 0, the first is worth 0 and the second 10 log 4 ≈ 13.9.
+    #[must_use]
+    pub fn terminal_states(mut self, states: impl IntoIterator<Item = usize>) -> Self {
+        self.terminal_states = states.into_iter().collect();
+        self
+    }
+
+    /// Checks everything and makes the model.
+    ///
+    /// Rows of the dynamics have to sum to 1 within [`Real::ROW_SUM_TOLERANCE`], except those that are never
+    /// used: of terminal states, unavailable actions and actions of prior weight 0. A row within the tolerance is
+    /// used as it is, never rescaled: if all rows sum to 1 + ε, values are off by about ε a stage in nats (direct)
+    /// or relative to themselves (variational), and the mass of occupancies grows by ε a stage, while posterior
+    /// marginals and policies are still normalised.
+    ///
+    /// # Errors
+    ///
+    /// The first of: whatever was wrong with the dynamics ([`IntoDynamics`](crate::IntoDynamics));
+    /// [`Error::EmptyModel`]; [`Error::ShapeMismatch`]; [`Error::InvalidReward`]; [`Error::InvalidDiscount`];
+    /// [`Error::InvalidTemperature`]; [`Error::InvalidTerminalValue`]; [`Error::StateOutOfRange`] for a terminal
+    /// state; [`Error::InvalidPriorWeight`]; [`Error::EmptyPriorRow`]; [`Error::UnnormalizedTransition`], and for
+    /// dynamics of your own [`Error::SuccessorOutOfRange`] and [`Error::InvalidTransition`].
+    ///
+    /// # Complexity
+    ///
+    /// Time O(S·A + transitions), memory O(S·A).
+    pub fn build(self) -> Result<Mdp<F, D>, Error> {
+        let dynamics = self.dynamics?;
+        let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
+        if num_states == 0 || num_actions == 0 {
+            let shape = vec![num_states, num_actions];
+            return Err(Error::EmptyModel { table: Table::Transitions, shape });
+        }
+        check_rewards(&self.rewards, num_states, num_actions)?;
+        check_discount(self.discount)?;
+        check_temperature(self.temperature)?;
+        let terminal_values = match self.terminal_values {
+            Some(values) => values,
+            None => tables::filled(Table::TerminalValues, num_states, F::zero())?,
+        };
+        check_terminal_values(terminal_values.view(), num_states)?;
+        let mut is_terminal = vec![false; num_states];
+        for state in self.terminal_states {
+            let table = Table::TerminalStates;
+            *(is_terminal.get_mut(state)).ok_or(Error::StateOutOfRange { table, state, num_states })? = true;
+        }
+        let shape = (num_states, num_actions);
+        let prior =
+            PriorTables::new(self.action_prior, self.available_actions, shape, |state| is_terminal[state])?;
+        check_used_rows(&dynamics, &prior, &is_terminal)?;
+        Ok(Mdp {
+            dynamics: Arc::new(dynamics),
+            rewards: tables::standard_layout(self.rewards).into_shared(),
+            discount: self.discount,
+            temperature: self.temperature,
+            prior: Arc::new(prior),
+            terminal_values: tables::standard_layout(terminal_values).into_shared(),
+            is_terminal: is_terminal.into(),
+        })
+    }
+}
+
+pub(super) fn check_rewards<F: Real>(
+    rewards: &Array2<F>,
+    num_states: usize,
+    num_actions: usize,
+) -> Result<(), Error> {
+    tables::check_shape(Table::Rewards, rewards.shape(), &[num_states, num_actions])?;
+    (rewards.indexed_iter()).try_for_each(|((state, action), &reward)| check_reward(state, action, reward))
+}
+
+/// Checks that every row of the dynamics that can be used is a distribution.
+pub(super) fn check_used_rows<F: Real, D: Dynamics<Scalar = F>>(
+    dynamics: &D,
+    prior: &PriorTables<F>,
+    is_terminal: &[bool],
+) -> Result<(), Error> {
+    let num_states = dynamics.num_states();
+    for ((state, action), &weight) in prior.effective.indexed_iter() {
+        if is_terminal[state] || weight == F::zero() {
+            continue;
+        }
+        let mut sum = 0.0;
+        let mut result = Ok(());
+        dynamics.for_each_successor(state, action, &mut |next_state, p| {
+            if result.is_ok() {
+                result = check_successor(state, action, next_state, num_states)
+                    .and_then(|()| check_probability(state, action, next_state, p));
+            }
+            sum += p.into_f64();
+        });
+        result?;
+        let tolerance = F::ROW_SUM_TOLERANCE;
+        if !is_normalized::<F>(sum) {
+            return Err(Error::UnnormalizedTransition { state, action, sum, tolerance });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a sum of probabilities of this number type passes for 1.
+pub(crate) fn is_normalized<F: Real>(sum: f64) -> bool {
+    (sum - 1.0).abs() <= F::ROW_SUM_TOLERANCE
+}

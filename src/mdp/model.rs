@@ -1,0 +1,221 @@
+//! What the algorithms ask of a model: a stage at a time.
+
+use ndarray::{ArrayView1, ArrayView2, CowArray, Ix2};
+
+use crate::{Dynamics, Error, Inference, Real, Table, tables};
+
+/// A Markov decision process, seen one decision stage at a time.
+///
+/// [`Mdp`](crate::Mdp) is the model that gives itself at every stage. Implement this trait for rewards, priors or
+/// dynamics that change with time; every algorithm of the crate runs over it.
+///
+/// Numbers that a model of your own hands out are checked as they are read, but for one thing: that the rows of
+/// its dynamics sum to 1 is its own promise ([`MdpBuilder::build`](crate::MdpBuilder::build) checks an `Mdp`).
+///
+/// # Example
+///
+/// Rewards that arrive at one stage only:
+///
+/// ```
+/// use softmdp::ndarray::{Array2, ArrayView1, array};
+/// use softmdp::{DenseDynamics, Error, Inference, Mdp, Model, Stage, soft_value_iteration};
+///
+/// #[derive(Debug)]
+/// struct Deadline {
+///     base: Mdp,
+///     due: usize,
+///     nothing: Array2<f64>,
+/// }
+///
+/// impl Model for Deadline {
+///     type Scalar = f64;
+///     type Dynamics = DenseDynamics;
+///
+///     fn num_states(&self) -> usize {
+///         self.base.num_states()
+///     }
+///     fn num_actions(&self) -> usize {
+///         self.base.num_actions()
+///     }
+///     fn discount(&self) -> f64 {
+///         self.base.discount()
+///     }
+///     fn temperature(&self) -> f64 {
+///         self.base.temperature()
+///     }
+///     fn is_terminal(&self, state: usize) -> bool {
+///         self.base.is_terminal(state)
+///     }
+///     fn terminal_values(&self) -> ArrayView1<'_, f64> {
+///         self.base.terminal_values()
+///     }
+///     fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, f64, DenseDynamics>, Error> {
+///         let mut stage = self.base.stage(t, inference)?;
+///         if t != self.due {
+///             stage.rewards = self.nothing.view();
+///         }
+///         Ok(stage)
+///     }
+/// }
+///
+/// let base = Mdp::new(array![[[1.0]]], array![[5.0]])?;
+/// let model = Deadline { base, due: 2, nothing: array![[0.0]] };
+/// let solution = soft_value_iteration(&model, 4)?;
+/// assert_eq!(solution.state_values(), array![[5.0], [5.0], [5.0], [0.0], [0.0]]);
+/// # Ok::<(), Error>(())
+/// ```
+pub trait Model: Sync {
+    /// The number type of all tables.
+    type Scalar: Real;
+    /// The dynamics of a stage.
+    type Dynamics: Dynamics<Scalar = Self::Scalar> + ?Sized;
+
+    /// Number S of states.
+    fn num_states(&self) -> usize;
+
+    /// Number A of actions.
+    fn num_actions(&self) -> usize;
+
+    /// γ in [0, 1].
+    fn discount(&self) -> Self::Scalar;
+
+    /// τ ≥ 0, in reward units per nat.
+    fn temperature(&self) -> Self::Scalar;
+
+    /// Whether the episode ends in this state.
+    fn is_terminal(&self, state: usize) -> bool;
+
+    /// V_T, `[s]`, in reward units; −∞ forbids ending there.
+    fn terminal_values(&self) -> ArrayView1<'_, Self::Scalar>;
+
+    /// Number of stages the model has, if that is bounded. `None` by default.
+    fn num_stages(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether every stage has the same dynamics, rewards and prior. `false` by default, which is always safe.
+    fn is_homogeneous(&self) -> bool {
+        false
+    }
+
+    /// The dynamics, rewards and prior of stage `t`.
+    ///
+    /// The inference matters only to models whose rewards depend on the successor, since those fold
+    /// differently for each.
+    ///
+    /// # Errors
+    ///
+    /// Whatever makes the stage unavailable; algorithms return it unchanged.
+    fn stage(&self, t: usize, inference: Inference)
+    -> Result<Stage<'_, Self::Scalar, Self::Dynamics>, Error>;
+}
+
+/// The tables of one decision stage.
+#[derive(Debug)]
+pub struct Stage<'a, F, D: ?Sized> {
+    /// P(s'∣s,a).
+    pub dynamics: &'a D,
+    /// r(s,a), `[s, a]`, in reward units; −∞ forbids the pair.
+    pub rewards: ArrayView2<'a, F>,
+    /// ρ(a∣s), `[s, a]`; 0 removes the action.
+    pub action_prior: ArrayView2<'a, F>,
+}
+
+/// A stage whose tables have been brought into rows and are checked as they are read.
+pub(crate) struct CheckedStage<'a, F, D: ?Sized> {
+    pub(crate) dynamics: &'a D,
+    rewards: CowArray<'a, F, Ix2>,
+    action_prior: CowArray<'a, F, Ix2>,
+}
+
+impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
+    /// Fetches a stage and checks its shapes; allocates only for tables that are not in row-major layout.
+    pub(crate) fn new<M>(model: &'a M, stage: usize, inference: Inference) -> Result<Self, Error>
+    where
+        M: Model<Scalar = F, Dynamics = D> + ?Sized,
+    {
+        let Stage { dynamics, rewards, action_prior } = model.stage(stage, inference)?;
+        let expected = [model.num_states(), model.num_actions()];
+        let found = [dynamics.num_states(), dynamics.num_actions()];
+        tables::check_shape(Table::Transitions, &found, &expected)?;
+        tables::check_shape(Table::Rewards, rewards.shape(), &expected)?;
+        tables::check_shape(Table::ActionPrior, action_prior.shape(), &expected)?;
+        let in_rows = |table: ArrayView2<'a, F>| {
+            if table.is_standard_layout() {
+                CowArray::from(table)
+            } else {
+                CowArray::from(tables::standard_layout(table.to_owned()))
+            }
+        };
+        Ok(Self { dynamics, rewards: in_rows(rewards), action_prior: in_rows(action_prior) })
+    }
+
+    /// Rewards and prior weights of a state, `[a]` each.
+    #[inline]
+    pub(crate) fn row(&self, state: usize) -> Result<(&[F], &[F]), Error> {
+        let num_actions = self.rewards.ncols();
+        let row = state * num_actions..(state + 1) * num_actions;
+        let rewards = &tables::slice(&self.rewards)[row.clone()];
+        let prior = &tables::slice(&self.action_prior)[row];
+        for action in 0..num_actions {
+            check_reward(state, action, rewards[action])?;
+            check_prior_weight(state, action, prior[action])?;
+        }
+        Ok((rewards, prior))
+    }
+}
+
+/// What has to hold of a model before any stage of it is read.
+pub(crate) fn check_model<M: Model + ?Sized>(model: &M, horizon: usize) -> Result<(), Error> {
+    if let Some(num_stages) = model.num_stages().filter(|&num_stages| num_stages < horizon) {
+        return Err(Error::HorizonOutOfRange { horizon, num_stages });
+    }
+    if model.num_states() == 0 || model.num_actions() == 0 {
+        let shape = vec![model.num_states(), model.num_actions()];
+        return Err(Error::EmptyModel { table: Table::Rewards, shape });
+    }
+    check_discount(model.discount())?;
+    check_temperature(model.temperature())?;
+    check_terminal_values(model.terminal_values(), model.num_states())
+}
+
+pub(crate) fn check_discount<F: Real>(discount: F) -> Result<(), Error> {
+    if discount >= F::zero() && discount <= F::one() {
+        return Ok(());
+    }
+    Err(Error::InvalidDiscount { value: discount.into_f64() })
+}
+
+pub(crate) fn check_temperature<F: Real>(temperature: F) -> Result<(), Error> {
+    if temperature >= F::zero() && temperature < F::infinity() {
+        return Ok(());
+    }
+    Err(Error::InvalidTemperature { value: temperature.into_f64() })
+}
+
+pub(crate) fn check_terminal_values<F: Real>(
+    values: ArrayView1<'_, F>,
+    num_states: usize,
+) -> Result<(), Error> {
+    tables::check_shape(Table::TerminalValues, values.shape(), &[num_states])?;
+    match values.iter().position(|&value| !(value < F::infinity())) {
+        Some(state) => Err(Error::InvalidTerminalValue { state, value: values[state].into_f64() }),
+        None => Ok(()),
+    }
+}
+
+#[inline]
+pub(crate) fn check_reward<F: Real>(state: usize, action: usize, reward: F) -> Result<(), Error> {
+    if reward < F::infinity() {
+        return Ok(());
+    }
+    Err(Error::InvalidReward { state, action, value: reward.into_f64() })
+}
+
+#[inline]
+pub(crate) fn check_prior_weight<F: Real>(state: usize, action: usize, weight: F) -> Result<(), Error> {
+    if weight >= F::zero() && weight < F::infinity() {
+        return Ok(());
+    }
+    Err(Error::InvalidPriorWeight { state, action, value: weight.into_f64() })
+}

@@ -1,0 +1,93 @@
+//! Prior weights of actions, and which actions there are.
+
+use ndarray::{Array2, ArrayView2};
+
+use super::model::check_prior_weight;
+use crate::{Error, Real, Table, tables};
+
+/// The prior weights ρ(a∣s) that trajectories carry for their actions (D0).
+///
+/// A prior that sums to 1 makes V the log-probability of success under a prior policy (times τ); the counting
+/// prior counts action sequences instead, so that V grows by τ log A a stage. They give the same policy where
+/// every state has the same number of actions, and no state is terminal; elsewhere the counting prior draws
+/// towards states with more choice.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{ActionPrior, Mdp, ndarray::array, soft_value_iteration};
+///
+/// let model = |prior| Mdp::builder(array![[[1.0], [1.0]]], array![[0.0, 0.0]]).action_prior(prior).build();
+/// let value = |prior| Ok::<_, softmdp::Error>(soft_value_iteration(&model(prior)?, 1)?.state_values()[[0, 0]]);
+///
+/// assert_eq!(value(ActionPrior::Counting)?, 2.0_f64.ln());
+/// assert_eq!(value(ActionPrior::Uniform)?, 0.0);
+/// assert_eq!(value(ActionPrior::Weights(array![[3.0, 5.0]]))?, 8.0_f64.ln()); // used as it is
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub enum ActionPrior<F = f64> {
+    /// Weight 1 for each available action: the soft maximum is a plain log Σ exp.
+    #[default]
+    Counting,
+    /// 1 over the number of available actions. A reward of −∞ does not change it.
+    Uniform,
+    /// Any finite weights ≥ 0, `[s, a]`, never normalised. Weight 0 removes the action.
+    Weights(Array2<F>),
+}
+
+/// The prior of a model, in the form it was given and in the form algorithms read.
+#[derive(Debug, PartialEq)]
+pub(super) struct PriorTables<F> {
+    pub(super) kind: ActionPrior<F>,
+    pub(super) available: Option<Array2<bool>>, // [s, a]; all, if None
+    pub(super) effective: Array2<F>,            // [s, a]; 0 where unavailable
+}
+
+impl<F: Real> PriorTables<F> {
+    /// Combines prior and available actions, checking shapes and weights.
+    pub(super) fn new(
+        kind: ActionPrior<F>,
+        available: Option<Array2<bool>>,
+        (num_states, num_actions): (usize, usize),
+        is_terminal: impl Fn(usize) -> bool,
+    ) -> Result<Self, Error> {
+        let expected = [num_states, num_actions];
+        if let Some(available) = &available {
+            tables::check_shape(Table::AvailableActions, available.shape(), &expected)?;
+        }
+        if let ActionPrior::Weights(weights) = &kind {
+            tables::check_shape(Table::ActionPrior, weights.shape(), &expected)?;
+            for ((state, action), &weight) in weights.indexed_iter() {
+                check_prior_weight(state, action, weight)?;
+            }
+        }
+        let mut effective = tables::filled(Table::ActionPrior, (num_states, num_actions), F::zero())?;
+        for (state, mut row) in effective.outer_iter_mut().enumerate() {
+            let is_available =
+                |action: usize| available.as_ref().is_none_or(|available| available[[state, action]]);
+            let count = (0..num_actions).filter(|&action| is_available(action)).count();
+            // At most a few million actions: exact in every number type, or rounded as it should be.
+            let share = F::one() / F::from_f64(count as f64);
+            for (action, weight) in row.iter_mut().enumerate() {
+                if is_available(action) {
+                    *weight = match &kind {
+                        ActionPrior::Counting => F::one(),
+                        ActionPrior::Uniform => share,
+                        ActionPrior::Weights(weights) => weights[[state, action]],
+                    };
+                }
+            }
+            let is_dead_end = count == 0;
+            if !is_dead_end && !is_terminal(state) && !row.iter().any(|&weight| weight > F::zero()) {
+                return Err(Error::EmptyPriorRow { state });
+            }
+        }
+        Ok(Self { kind, available, effective })
+    }
+
+    pub(super) fn view(&self) -> ArrayView2<'_, F> {
+        self.effective.view()
+    }
+}
