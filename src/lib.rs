@@ -7,17 +7,27 @@
 
 pub use ndarray;
 
+pub use backward::{SoftValueIteration, Solution, StateValues, soft_value_iteration};
 pub use dynamics::{DenseDynamics, DeterministicDynamics, Dynamics, IntoDynamics, SparseDynamics};
 pub use error::{Error, Table};
+pub use forward::{ForwardMessages, forward_messages};
 pub use inference::Inference;
 pub use kernels::{LogBlock, log_sum_exp};
 pub use mdp::{ActionPrior, Mdp, MdpBuilder, Model, Stage};
+pub use policy::Policy;
+pub use posterior::{Posterior, posterior};
 pub use real::Real;
 
+mod backward;
 mod dynamics;
 mod error;
+mod forward;
 mod inference;
+mod initial;
 mod kernels;
 mod mdp;
+mod parallel;
+mod policy;
+mod posterior;
 mod real;
 mod tables;

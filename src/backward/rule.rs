@@ -1,0 +1,105 @@
+//! The Bellman rule of one pair: what its reward and the expectation over its successors make of it.
+
+use crate::kernels::soft_add;
+use crate::{Dynamics, Inference, Real};
+
+/// (D1) or (V2) for one stage, with what does not change from pair to pair worked out.
+#[derive(Debug)]
+pub(crate) struct BellmanRule<F> {
+    inference: Inference,
+    discount: F,
+    temperature: F,
+    log_discount: F, // τ log γ
+    log_leave: F,    // τ log(1−γ)
+    near_limit: bool,
+}
+
+impl<F: Real> BellmanRule<F> {
+    /// The rule for backing up `next_values`.
+    pub(crate) fn new(inference: Inference, discount: F, temperature: F, next_values: &[F]) -> Self {
+        let largest =
+            (next_values.iter().filter(|v| v.is_finite())).fold(F::zero(), |largest, v| largest.max(v.abs()));
+        // A log-expectation lies at most about 1000 τ below the values that it is taken over.
+        let reach = largest + temperature * F::from_f64(1000.0);
+        Self {
+            inference,
+            discount,
+            temperature,
+            log_discount: temperature * discount.ln(),
+            log_leave: temperature * (F::one() - discount).ln(),
+            near_limit: !(reach < F::max_value() * F::from_f64(0.25)),
+        }
+    }
+
+    /// Whether successors matter at all: γ > 0. With γ = 0, Q = r whatever comes next, also −∞.
+    pub(crate) fn continues(&self) -> bool {
+        self.discount > F::zero()
+    }
+
+    pub(crate) fn temperature(&self) -> F {
+        self.temperature
+    }
+
+    /// Q(s,a) from r(s,a), ρ(a∣s) and the expectation (or log-expectation) over successors; `None` if a finite
+    /// result leaves the number type.
+    #[inline]
+    pub(crate) fn action_value<D: Dynamics<Scalar = F> + ?Sized>(
+        &self,
+        (reward, weight): (F, F),
+        expectation: F,
+        (dynamics, next_values): (&D, &[F]),
+        (state, action): (usize, usize),
+    ) -> Option<F> {
+        if weight == F::zero() || reward == F::neg_infinity() {
+            return Some(F::neg_infinity());
+        }
+        if !self.continues() {
+            return Some(reward);
+        }
+        let value = reward + self.continuation(expectation);
+        if value.is_finite() {
+            return Some(value);
+        }
+        // −∞ is right where there is no way to go on. Whether that or the end of the number range made it
+        // takes a look at the successors, and only if values are large enough for a doubt.
+        let leaves = self.inference == Inference::Direct && self.discount < F::one();
+        let is_dead = expectation == F::neg_infinity()
+            && !leaves
+            && (!self.near_limit || self.is_dead(dynamics, next_values, state, action));
+        is_dead.then(F::neg_infinity)
+    }
+
+    /// What comes after the reward: γ y (V2), or τ log(γ exp(y/τ) + 1 − γ) (D1).
+    #[inline]
+    fn continuation(&self, expectation: F) -> F {
+        if self.discount == F::one() {
+            return expectation;
+        }
+        match self.inference {
+            Inference::Variational => self.discount * expectation,
+            Inference::Direct => soft_add(expectation + self.log_discount, self.log_leave, self.temperature),
+        }
+    }
+
+    /// Whether the expectation over the successors of a pair is −∞ by right.
+    fn is_dead<D: Dynamics<Scalar = F> + ?Sized>(
+        &self,
+        dynamics: &D,
+        next_values: &[F],
+        state: usize,
+        action: usize,
+    ) -> bool {
+        let (mut any_dead, mut any_alive) = (false, false);
+        dynamics.for_each_successor(state, action, &mut |next_state, p| {
+            if p > F::zero() {
+                let alive = next_values[next_state] > F::neg_infinity();
+                any_alive |= alive;
+                any_dead |= !alive;
+            }
+        });
+        match self.inference {
+            Inference::Direct => !any_alive,
+            Inference::Variational => any_dead,
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What a backward pass leaves behind.
+
+use ndarray::{ArcArray2, ArcArray3, Array2, ArrayRef1, ArrayView2, ArrayView3, Axis};
+
+use super::policy_of_stage;
+use crate::{Error, Inference, Model, Policy, Posterior, Real, Table, tables};
+
+/// Values, action values and policy of every stage of a finite horizon.
+///
+/// Made by [`soft_value_iteration`](crate::soft_value_iteration) and
+/// [`SoftValueIteration::solve`](crate::SoftValueIteration::solve). A clone shares the tables.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Mdp, ndarray::array, soft_value_iteration};
+///
+/// // The second action pays 2 instead of 0.
+/// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 2.0]])?;
+/// let solution = soft_value_iteration(&mdp, 1)?;
+/// assert_eq!(solution.action_values(), array![[[0.0, 2.0]]]);
+/// let odds = solution.policy().probabilities()[[0, 0, 1]] / solution.policy().probabilities()[[0, 0, 0]];
+/// assert!((odds - 2.0_f64.exp()).abs() < 1e-14);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Solution<F = f64> {
+    state_values: ArcArray2<F>,
+    action_values: ArcArray3<F>,
+    policy: Policy<F>,
+    inference: Inference,
+}
+
+/// State values, action values, probabilities and log-probabilities, to be written.
+pub(super) type TablesMut<'a, F> = (&'a mut [F], &'a mut [F], &'a mut [F], &'a mut [F]);
+
+impl<F: Real> Solution<F> {
+    /// Room for a horizon, states and actions.
+    pub(super) fn with_shape(
+        (horizon, num_states, num_actions): (usize, usize, usize),
+        inference: Inference,
+    ) -> Result<Self, Error> {
+        let values = StateValues::with_shape(horizon, num_states, inference)?;
+        let shape = (horizon, num_states, num_actions);
+        Ok(Self {
+            state_values: values.values,
+            action_values: tables::filled(Table::ActionValues, shape, F::zero())?.into_shared(),
+            policy: Policy::with_shape(shape)?,
+            inference,
+        })
+    }
+
+    pub(super) fn tables_mut(&mut self, inference: Inference) -> TablesMut<'_, F> {
+        self.inference = inference;
+        let (probabilities, logs) = self.policy.tables_mut();
+        let values = tables::slice_mut(&mut self.state_values);
+        (values, tables::slice_mut(&mut self.action_values), probabilities, logs)
+    }
+
+    /// V_t(s), `[t, s]` with T+1 rows, in reward units; in direct inference τ log β_t(s). −∞ where success is
+    /// impossible.
+    #[must_use]
+    pub fn state_values(&self) -> ArrayView2<'_, F> {
+        self.state_values.view()
+    }
+
+    /// Q_t(s,a), `[t, s, a]` with T rows, in reward units. −∞ for actions that are unavailable, of prior weight 0 or
+    /// hopeless, and in terminal states.
+    #[must_use]
+    pub fn action_values(&self) -> ArrayView3<'_, F> {
+        self.action_values.view()
+    }
+
+    /// π_t(a∣s) of every stage.
+    #[must_use]
+    pub fn policy(&self) -> &Policy<F> {
+        &self.policy
+    }
+
+    /// π_t(a∣s) of one stage, `[s, a]`, as [`StateValues::policy_at`] has it. The model is not needed here but for
+    /// its shape.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StageOutOfRange`] if `stage` is not below the horizon, [`Error::ShapeMismatch`] if the model has
+    /// another number of states or actions.
+    pub fn policy_at<M>(&self, mdp: &M, stage: usize) -> Result<Array2<F>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        self.check_shape(mdp)?;
+        if stage >= self.horizon() {
+            return Err(Error::StageOutOfRange { stage, horizon: self.horizon() });
+        }
+        Ok(self.policy.probabilities().index_axis_move(Axis(0), stage).to_owned())
+    }
+
+    /// Number T of decision stages.
+    #[must_use]
+    pub fn horizon(&self) -> usize {
+        self.action_values.len_of(Axis(0))
+    }
+
+    /// Which problem this solves.
+    #[must_use]
+    pub fn inference(&self) -> Inference {
+        self.inference
+    }
+
+    /// Combines this backward pass with a forward pass from `initial`: the posterior over trajectories.
+    ///
+    /// `mdp` must be the model that was solved; only its shape can be checked.
+    ///
+    /// # Shapes
+    ///
+    /// `initial` p₀, `[s]`, sums to 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InferenceMismatch`] for a solution of variational inference, [`Error::ShapeMismatch`] for a model
+    /// of another shape, and those of [`posterior`](crate::posterior).
+    pub fn posterior<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<Posterior<F>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        if self.inference != Inference::Direct {
+            let (expected, found) = (Inference::Direct, self.inference);
+            return Err(Error::InferenceMismatch { expected, found });
+        }
+        self.check_shape(mdp)?;
+        Posterior::new(mdp, initial, self.clone())
+    }
+
+    /// [`Error::ShapeMismatch`] unless the model has as many states and actions as the one solved.
+    pub(crate) fn check_shape<M: Model + ?Sized>(&self, mdp: &M) -> Result<(), Error> {
+        let (horizon, num_states, num_actions) = self.action_values.dim();
+        let model = [horizon, mdp.num_states(), mdp.num_actions()];
+        tables::check_shape(Table::ActionValues, &[horizon, num_states, num_actions], &model)
+    }
+}
+
+/// State values of every stage of a finite horizon, without action values and policy.
+///
+/// Made by [`SoftValueIteration::solve_values`](crate::SoftValueIteration::solve_values). A clone shares the table.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Mdp, SoftValueIteration, ndarray::array};
+///
+/// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 3.0_f64.ln()]])?;
+/// let values = SoftValueIteration::new(1000).solve_values(&mdp)?;
+/// let policy = values.policy_at(&mdp, 500)?; // one backup
+/// assert!((policy[[0, 1]] - 0.75).abs() < 1e-12);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateValues<F = f64> {
+    values: ArcArray2<F>,
+    inference: Inference,
+}
+
+impl<F: Real> StateValues<F> {
+    pub(super) fn with_shape(horizon: usize, num_states: usize, inference: Inference) -> Result<Self, Error> {
+        let shape = (horizon.saturating_add(1), num_states);
+        let values = tables::filled(Table::StateValues, shape, F::zero())?.into_shared();
+        Ok(Self { values, inference })
+    }
+
+    pub(super) fn table_mut(&mut self) -> &mut [F] {
+        tables::slice_mut(&mut self.values)
+    }
+
+    /// V_t(s), `[t, s]` with T+1 rows, in reward units; in direct inference τ log β_t(s).
+    #[must_use]
+    pub fn state_values(&self) -> ArrayView2<'_, F> {
+        self.values.view()
+    }
+
+    /// π_t(a∣s) of one stage, `[s, a]`, by one backup.
+    ///
+    /// `mdp` must be the model that was solved; only its shape can be checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StageOutOfRange`] if `stage` is not below the horizon, [`Error::ShapeMismatch`] if the model has
+    /// another number of states, and those of [`soft_value_iteration`](crate::soft_value_iteration).
+    ///
+    /// # Complexity
+    ///
+    /// One pass over the dynamics, memory O(S·A).
+    pub fn policy_at<M>(&self, mdp: &M, stage: usize) -> Result<Array2<F>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        policy_of_stage(mdp, self.inference, &self.values, stage)
+    }
+
+    /// Number T of decision stages.
+    #[must_use]
+    pub fn horizon(&self) -> usize {
+        self.values.nrows() - 1
+    }
+
+    /// Which problem this solves.
+    #[must_use]
+    pub fn inference(&self) -> Inference {
+        self.inference
+    }
+}

@@ -1,0 +1,175 @@
+//! Splitting the rows of a stage among threads, so that results do not depend on how many there are.
+//!
+//! Work is cut into blocks of neighbouring states, each with its own part of every output. What is computed for
+//! a state never depends on its block, so blocks may run anywhere and in any order. Without the feature `rayon`
+//! they run one after the other; the blocks stay, since a block's rows are still in cache when its soft maxima
+//! are taken.
+
+use std::ops::Range;
+
+use crate::{Dynamics, Error};
+
+/// Cost of a block, in transitions, below which it is not cut further: tens of microseconds of work.
+const BLOCK_COST: usize = 1 << 15;
+
+/// Cost of a stage below which waking other threads costs more than they save.
+const PARALLEL_COST: usize = 1 << 17;
+
+/// What the exponentials and logarithms of one pair cost, in transitions of a dense row.
+const PAIR_COST: usize = 16;
+
+/// Outputs that divide along the state axis.
+pub(crate) trait Split: Send + Sized {
+    /// The parts for the first `states` states and for the rest.
+    fn split_at(self, states: usize) -> (Self, Self);
+}
+
+/// A table with `width` entries a state.
+#[derive(Debug)]
+pub(crate) struct Rows<'a, T> {
+    pub(crate) data: &'a mut [T],
+    pub(crate) width: usize,
+}
+
+impl<T: Send> Split for Rows<'_, T> {
+    fn split_at(self, states: usize) -> (Self, Self) {
+        let (left, right) = self.data.split_at_mut(states * self.width);
+        (Self { data: left, width: self.width }, Self { data: right, width: self.width })
+    }
+}
+
+impl<A: Split, B: Split> Split for (A, B) {
+    fn split_at(self, states: usize) -> (Self, Self) {
+        let ((a, a_rest), (b, b_rest)) = (self.0.split_at(states), self.1.split_at(states));
+        ((a, b), (a_rest, b_rest))
+    }
+}
+
+impl<A: Split> Split for Option<A> {
+    fn split_at(self, states: usize) -> (Self, Self) {
+        match self.map(|part| part.split_at(states)) {
+            Some((left, right)) => (Some(left), Some(right)),
+            None => (None, None),
+        }
+    }
+}
+
+/// Cost of the rows of some states.
+fn cost<D: Dynamics + ?Sized>(dynamics: &D, states: Range<usize>) -> usize {
+    let pairs = states.len().saturating_mul(dynamics.num_actions());
+    dynamics.work(states).saturating_add(pairs.saturating_mul(PAIR_COST))
+}
+
+/// Whether a stage of these dynamics is worth more than one thread.
+pub(crate) fn is_worthwhile<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
+    cfg!(feature = "rayon") && cost(dynamics, 0..dynamics.num_states()) >= PARALLEL_COST
+}
+
+/// Runs `block(states, outputs)` for blocks that cover all states of the dynamics.
+///
+/// Of several errors, that of the lowest states is returned.
+pub(crate) fn for_each_block<D, O, B>(dynamics: &D, outputs: O, block: &B) -> Result<(), Error>
+where
+    D: Dynamics + ?Sized,
+    O: Split,
+    B: Fn(Range<usize>, O) -> Result<(), Error> + Sync,
+{
+    run(dynamics, 0..dynamics.num_states(), outputs, block, is_worthwhile(dynamics))
+}
+
+fn run<D, O, B>(
+    dynamics: &D,
+    states: Range<usize>,
+    outputs: O,
+    block: &B,
+    parallel: bool,
+) -> Result<(), Error>
+where
+    D: Dynamics + ?Sized,
+    O: Split,
+    B: Fn(Range<usize>, O) -> Result<(), Error> + Sync,
+{
+    if states.len() <= 1 || cost(dynamics, states.clone()) <= BLOCK_COST {
+        return block(states, outputs);
+    }
+    let middle = balanced_middle(dynamics, &states);
+    let (left, right) = outputs.split_at(middle - states.start);
+    let (low, high) = (states.start..middle, middle..states.end);
+    let (low, high) = join(
+        parallel,
+        || run(dynamics, low, left, block, parallel),
+        || run(dynamics, high, right, block, parallel),
+    );
+    low.and(high)
+}
+
+/// The state that halves the cost of a range of two or more; never one of its ends.
+fn balanced_middle<D: Dynamics + ?Sized>(dynamics: &D, states: &Range<usize>) -> usize {
+    let half = cost(dynamics, states.clone()) / 2;
+    let (mut low, mut high) = (states.start + 1, states.end - 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if cost(dynamics, states.start..middle) < half {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+/// Runs two tasks, at once if asked to.
+fn join<A: Send, B: Send>(
+    parallel: bool,
+    a: impl FnOnce() -> A + Send,
+    b: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    #[cfg(feature = "rayon")]
+    if parallel {
+        return rayon::join(a, b);
+    }
+    let _ = parallel;
+    (a(), b())
+}
+
+/// Runs a whole pass inside the thread pool, if its stages are worth it: entering the pool once a pass instead
+/// of once a stage saves the hand-over, and the memory that rayon takes for it.
+pub(crate) fn in_pool<R: Send>(worthwhile: bool, pass: impl FnOnce() -> R + Send) -> R {
+    #[cfg(feature = "rayon")]
+    if worthwhile && rayon::current_thread_index().is_none() {
+        return rayon::scope(|_| pass());
+    }
+    let _ = worthwhile;
+    pass()
+}
+
+/// Runs `part(next_states, outputs)` for one part of the next states for each thread.
+///
+/// Unlike [`for_each_block`], every part reads all rows, so there are no more parts than threads.
+pub(crate) fn for_each_part<D, O, B>(dynamics: &D, outputs: O, part: &B)
+where
+    D: Dynamics + ?Sized,
+    O: Split,
+    B: Fn(Range<usize>, O) + Sync,
+{
+    #[cfg(feature = "rayon")]
+    let parts = if is_worthwhile(dynamics) { rayon::current_num_threads() } else { 1 };
+    #[cfg(not(feature = "rayon"))]
+    let parts = 1;
+    run_parts(0..dynamics.num_states(), outputs, part, parts);
+}
+
+fn run_parts<O, B>(next_states: Range<usize>, outputs: O, part: &B, parts: usize)
+where
+    O: Split,
+    B: Fn(Range<usize>, O) + Sync,
+{
+    if parts <= 1 || next_states.len() <= 1 {
+        return part(next_states, outputs);
+    }
+    let share = (next_states.len() as u128 * (parts / 2) as u128 / parts as u128) as usize;
+    let middle = next_states.start + share;
+    let (left, right) = outputs.split_at(share);
+    let (low, high) = (next_states.start..middle, middle..next_states.end);
+    join(true, || run_parts(low, left, part, parts / 2), || run_parts(high, right, part, parts - parts / 2));
+}

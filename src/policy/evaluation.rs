@@ -1,0 +1,225 @@
+//! What a policy is worth under the true dynamics, with and without its entropy.
+//!
+//! ```text
+//! V^π_t(s) = Σ_a π_t(a|s) ( Q^π_t(s,a) − τ log(π_t(a|s)/ρ(a|s)) ),   Q^π = r + γ Σ_s' P V^π       (V6)
+//! J(π)     = Σ_s p₀(s) V^π_0(s)                                                                (V1)
+//! ```
+//!
+//! where 0 log 0 = 0, and an action that is taken with positive probability but has ρ = 0 or Q^π = −∞ makes
+//! V^π = −∞, as does a row of zeros.
+
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayRef1, Axis};
+
+use super::Policy;
+use crate::backward::BellmanRule;
+use crate::initial::{check_initial, initial_expectation};
+use crate::kernels::LogMemo;
+use crate::mdp::CheckedStage;
+use crate::parallel::{self, Rows};
+use crate::{Dynamics, Error, Inference, Model, Real, Table, tables};
+
+/// Whether τ log(π/ρ) is paid for acting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entropy {
+    Counted,
+    Ignored,
+}
+
+impl<F: Real> Policy<F> {
+    /// Computes the soft value V^π_t(s) of this policy (V6): expected rewards and action entropy to come, the
+    /// latter relative to the prior and worth τ a nat.
+    ///
+    /// It is the ELBO of a start in s at stage t, and at most the value of variational inference, which the optimal
+    /// policy attains.
+    ///
+    /// # Shapes
+    ///
+    /// Returns `[t, s]` with T+1 rows, in reward units.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::Overflow`]; [`Error::TooLarge`]; what
+    /// a [`Model`] of your own returns.
+    ///
+    /// # Complexity
+    ///
+    /// Time O(T · transitions), memory T·S + S·A numbers.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, Policy, ndarray::array};
+    ///
+    /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[1.0, 3.0]])?;
+    /// let even = Policy::new(array![[[0.5, 0.5]]])?;
+    /// let value = even.evaluate(&mdp)?[[0, 0]];
+    /// assert!((value - (2.0 + 2.0_f64.ln())).abs() < 1e-15); // mean reward, and one bit of entropy
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn evaluate<M: Model<Scalar = F> + ?Sized>(&self, mdp: &M) -> Result<Array2<F>, Error> {
+        self.values(mdp, Entropy::Counted)
+    }
+
+    /// Computes J(π) = Σ_s p₀(s) V^π_0(s) (V1): τ times the evidence lower bound, in reward units.
+    ///
+    /// # Shapes
+    ///
+    /// `initial` p₀, `[s]`, sums to 1.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`evaluate`](Self::evaluate); [`Error::InvalidInitial`], [`Error::UnnormalizedInitial`];
+    /// [`Error::TotalOverflow`] if the sum leaves the number type.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Inference, Mdp, SoftValueIteration, ndarray::array};
+    ///
+    /// let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[0.0], [1.0]])?;
+    /// let solution = SoftValueIteration::new(2).inference(Inference::Variational).solve(&mdp)?;
+    /// let initial = array![1.0, 0.0];
+    /// assert_eq!(solution.policy().elbo(&mdp, &initial)?, solution.state_values()[[0, 0]]); // (V4)
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn elbo<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<F, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        self.initial_value(mdp, initial, Entropy::Counted)
+    }
+
+    /// Computes the expected sum of rewards and terminal value of acting by this policy, discounted as in (V1),
+    /// without entropy.
+    ///
+    /// −∞ if the policy can take an action that is unavailable or of prior weight 0, or reach a dead end.
+    ///
+    /// # Shapes
+    ///
+    /// `initial` p₀, `[s]`, sums to 1.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`elbo`](Self::elbo).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, Policy, ndarray::array};
+    ///
+    /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[1.0, 3.0]])?;
+    /// let even = Policy::new(array![[[0.5, 0.5]], [[0.5, 0.5]]])?;
+    /// assert_eq!(even.expected_return(&mdp, &array![1.0])?, 4.0);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn expected_return<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<F, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        self.initial_value(mdp, initial, Entropy::Ignored)
+    }
+
+    fn initial_value<M>(&self, mdp: &M, initial: &ArrayRef1<F>, entropy: Entropy) -> Result<F, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        check_initial(initial, mdp.num_states())?;
+        let values = self.values(mdp, entropy)?;
+        initial_expectation(initial, &values.index_axis(Axis(0), 0))
+    }
+
+    /// V^π of every stage, `[t, s]`.
+    fn values<M>(&self, mdp: &M, entropy: Entropy) -> Result<Array2<F>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        self.check_model(mdp)?;
+        let (horizon, num_states, width) = (self.horizon(), mdp.num_states(), mdp.num_actions());
+        let shape = (horizon.saturating_add(1), num_states);
+        let mut values = tables::filled(Table::StateValues, shape, F::zero())?;
+        values.row_mut(horizon).assign(&mdp.terminal_values());
+        let mut scratch = tables::filled(Table::ActionValues, (num_states, width), F::zero())?;
+        let (rows, scratch) = (tables::slice_mut(&mut values), tables::slice_mut(&mut scratch));
+        for t in (0..horizon).rev() {
+            let (now, next) = rows[t * num_states..].split_at_mut(num_states);
+            let next = &next[..num_states];
+            let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
+            let evaluation = Evaluation {
+                mdp,
+                t,
+                stage: &stage,
+                rule: BellmanRule::new(Inference::Variational, mdp.discount(), mdp.temperature(), next),
+                entropy,
+                policy: self.stage(t),
+                next_values: next,
+            };
+            let outputs = (Rows { data: now, width: 1 }, Rows { data: &mut *scratch, width });
+            parallel::for_each_block(stage.dynamics, outputs, &|states, (values, scratch)| {
+                evaluation.states(states, values.data, scratch.data)
+            })?;
+        }
+        Ok(values)
+    }
+}
+
+/// One stage of an evaluation.
+struct Evaluation<'a, F, M: Model<Scalar = F> + ?Sized> {
+    mdp: &'a M,
+    t: usize,
+    stage: &'a CheckedStage<'a, F, M::Dynamics>,
+    rule: BellmanRule<F>,
+    entropy: Entropy,
+    policy: (&'a [F], &'a [F]), // π and log π, [s, a]
+    next_values: &'a [F],
+}
+
+impl<F: Real, M: Model<Scalar = F> + ?Sized> Evaluation<'_, F, M> {
+    /// Evaluates a block of states; `scratch` has room for its pairs.
+    fn states(&self, states: Range<usize>, values: &mut [F], scratch: &mut [F]) -> Result<(), Error> {
+        let dynamics = self.stage.dynamics;
+        if self.rule.continues() {
+            dynamics.expectation(states.clone(), 1, self.next_values, scratch);
+        }
+        let width = self.mdp.num_actions();
+        let mut log_prior = LogMemo::new();
+        for ((state, value), expectations) in states.zip(values.iter_mut()).zip(scratch.chunks_exact(width)) {
+            if self.mdp.is_terminal(state) {
+                *value = self.mdp.terminal_values()[state];
+                continue;
+            }
+            let (rewards, prior) = self.stage.row(state)?;
+            let overflow = Error::Overflow { table: Table::StateValues, stage: self.t, state };
+            let row = state * width..(state + 1) * width;
+            let (policy, logs) = (&self.policy.0[row.clone()], &self.policy.1[row]);
+            let mut taken = false;
+            *value = F::zero();
+            for action in (0..width).filter(|&action| policy[action] > F::zero()) {
+                taken = true;
+                let terms = (rewards[action], prior[action]);
+                let context = (dynamics, self.next_values);
+                let q = (self.rule)
+                    .action_value(terms, expectations[action], context, (state, action))
+                    .ok_or_else(|| overflow.clone())?;
+                if q == F::neg_infinity() {
+                    *value = q;
+                    break;
+                }
+                let mut term = q;
+                if self.entropy == Entropy::Counted {
+                    let cost = logs[action] - log_prior.log(prior[action]);
+                    term -= self.mdp.temperature() * cost;
+                }
+                *value += policy[action] * term;
+                if !value.is_finite() {
+                    return Err(overflow);
+                }
+            }
+            if !taken {
+                *value = F::neg_infinity();
+            }
+        }
+        Ok(())
+    }
+}

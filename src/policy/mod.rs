@@ -1,0 +1,131 @@
+//! Policies: π_t(a∣s) of every stage, and what follows from them under the true dynamics.
+//!
+//! A [`Policy`] comes from a [`Solution`](crate::Solution) or from a table of the user's own. Occupancy, soft
+//! evaluation, ELBO and expected return always take the true dynamics, whichever inference made the policy: they say
+//! what happens when it is acted by.
+
+mod evaluation;
+mod measures;
+mod occupancy;
+
+use ndarray::{ArcArray3, Array3, ArrayView3};
+
+use crate::mdp::{check_model, is_normalized};
+use crate::{Error, Model, Real, Table, tables};
+
+/// A policy over a finite horizon: π_t(a∣s), `[t, s, a]`, with its logarithms.
+///
+/// Every row is a distribution over actions, or all zeros (a dead end, where there is no action to take). The
+/// logarithms of a solver's policy go on where the probabilities underflow. A clone shares the tables.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Mdp, Policy, ndarray::array, soft_value_iteration};
+///
+/// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 3.0_f64.ln()]])?;
+/// let best = soft_value_iteration(&mdp, 1)?.policy().clone();
+/// let even = Policy::new(array![[[0.5, 0.5]]])?;
+///
+/// // The ELBO of the solver's policy is the log-evidence here, that of any other lies below it (V7).
+/// let initial = array![1.0];
+/// assert!((best.elbo(&mdp, &initial)? - 4.0_f64.ln()).abs() < 1e-15);
+/// let gap = best.elbo(&mdp, &initial)? - even.elbo(&mdp, &initial)?;
+/// assert!((gap - even.kl_divergence(&best)?[[0, 0]]).abs() < 1e-15);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy<F = f64> {
+    probabilities: ArcArray3<F>,
+    log_probabilities: ArcArray3<F>,
+}
+
+impl<F: Real> Policy<F> {
+    /// Takes a table of probabilities, `[t, s, a]`: each row sums to 1 within [`Real::ROW_SUM_TOLERANCE`], or is
+    /// all zeros. Rows are used as they are, never rescaled.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidPolicy`] for an entry that is negative, NaN or infinite; [`Error::UnnormalizedPolicy`];
+    /// [`Error::TooLarge`] if there is no room for the logarithms.
+    pub fn new(probabilities: Array3<F>) -> Result<Self, Error> {
+        let (horizon, num_states, num_actions) = probabilities.dim();
+        for stage in 0..horizon {
+            for state in 0..num_states {
+                let mut sum = 0.0;
+                for action in 0..num_actions {
+                    let p = probabilities[[stage, state, action]];
+                    if !(p >= F::zero() && p < F::infinity()) {
+                        let value = p.into_f64();
+                        return Err(Error::InvalidPolicy { stage, state, action, value });
+                    }
+                    sum += p.into_f64();
+                }
+                if sum > 0.0 && !is_normalized::<F>(sum) {
+                    let tolerance = F::ROW_SUM_TOLERANCE;
+                    return Err(Error::UnnormalizedPolicy { stage, state, sum, tolerance });
+                }
+            }
+        }
+        let probabilities = tables::standard_layout(probabilities);
+        let mut logs = tables::filled(Table::Policy, probabilities.dim(), F::zero())?;
+        logs.zip_mut_with(&probabilities, |log, &p| *log = p.ln());
+        Ok(Self { probabilities: probabilities.into_shared(), log_probabilities: logs.into_shared() })
+    }
+
+    /// Room for a horizon, states and actions.
+    pub(crate) fn with_shape(shape: (usize, usize, usize)) -> Result<Self, Error> {
+        let table = || Ok(tables::filled(Table::Policy, shape, F::zero())?.into_shared());
+        Ok(Self { probabilities: table()?, log_probabilities: table()? })
+    }
+
+    /// Probabilities and their logarithms, to be written.
+    pub(crate) fn tables_mut(&mut self) -> (&mut [F], &mut [F]) {
+        let logs = tables::slice_mut(&mut self.log_probabilities);
+        (tables::slice_mut(&mut self.probabilities), logs)
+    }
+
+    /// π_t(a∣s), `[t, s, a]`. Each row sums to 1, or is all zeros.
+    #[must_use]
+    pub fn probabilities(&self) -> ArrayView3<'_, F> {
+        self.probabilities.view()
+    }
+
+    /// log π_t(a∣s), `[t, s, a]`, in nats; −∞ for actions that are never taken.
+    #[must_use]
+    pub fn log_probabilities(&self) -> ArrayView3<'_, F> {
+        self.log_probabilities.view()
+    }
+
+    /// Number T of decision stages.
+    #[must_use]
+    pub fn horizon(&self) -> usize {
+        self.probabilities.dim().0
+    }
+
+    /// Number S of states.
+    #[must_use]
+    pub fn num_states(&self) -> usize {
+        self.probabilities.dim().1
+    }
+
+    /// Number A of actions.
+    #[must_use]
+    pub fn num_actions(&self) -> usize {
+        self.probabilities.dim().2
+    }
+
+    /// One stage of both tables, `[s, a]` each.
+    fn stage(&self, t: usize) -> (&[F], &[F]) {
+        let pairs = self.num_states() * self.num_actions();
+        let stage = t * pairs..(t + 1) * pairs;
+        (&tables::slice(&self.probabilities)[stage.clone()], &tables::slice(&self.log_probabilities)[stage])
+    }
+
+    /// Checks that this policy can be followed in a model.
+    fn check_model<M: Model<Scalar = F> + ?Sized>(&self, mdp: &M) -> Result<(), Error> {
+        check_model(mdp, self.horizon())?;
+        let expected = [self.horizon(), mdp.num_states(), mdp.num_actions()];
+        tables::check_shape(Table::Policy, self.probabilities.shape(), &expected)
+    }
+}

@@ -1,0 +1,123 @@
+//! Where a policy leads under the true dynamics.
+//!
+//! ```text
+//! d_0 = p₀,   d_{t+1}(s') = Σ_{s,a} d_t(s) π_t(a|s) P(s'|s,a)  ( + d_t(s') if s' is terminal )       (V5)
+//! ```
+
+use ndarray::{Array2, Array3, ArrayRef1};
+
+use super::Policy;
+use crate::initial::check_initial;
+use crate::mdp::CheckedStage;
+use crate::parallel::{self, Rows};
+use crate::{Dynamics, Error, Inference, Model, Real, Table, tables};
+
+impl<F: Real> Policy<F> {
+    /// Computes the distribution d_t(s) of states when acting by this policy (V5), without discount.
+    ///
+    /// Mass that enters a terminal state stays there; mass in a dead end is gone from the next stage on.
+    ///
+    /// # Shapes
+    ///
+    /// `initial` p₀, `[s]`, sums to 1; returns `[t, s]` with T+1 rows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::InvalidInitial`],
+    /// [`Error::UnnormalizedInitial`]; [`Error::TooLarge`]; what a [`Model`] of your own returns.
+    ///
+    /// # Complexity
+    ///
+    /// Time O(T · transitions), memory T·S + S·A numbers.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, Policy, ndarray::array};
+    ///
+    /// let mdp = Mdp::new(array![[[0.75, 0.25]], [[0.0, 1.0]]], array![[0.0], [0.0]])?;
+    /// let policy = Policy::new(array![[[1.0], [1.0]], [[1.0], [1.0]]])?;
+    /// let occupancy = policy.state_occupancy(&mdp, &array![1.0, 0.0])?;
+    /// assert_eq!(occupancy, array![[1.0, 0.0], [0.75, 0.25], [0.5625, 0.4375]]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn state_occupancy<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<Array2<F>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        self.check_model(mdp)?;
+        let (horizon, num_states) = (self.horizon(), mdp.num_states());
+        check_initial(initial, num_states)?;
+        let shape = (horizon.saturating_add(1), num_states);
+        let mut occupancy = tables::filled(Table::StateOccupancy, shape, F::zero())?;
+        occupancy.row_mut(0).assign(initial);
+        let pairs_shape = (num_states, mdp.num_actions());
+        let mut pairs = tables::filled(Table::StateActionOccupancy, pairs_shape, F::zero())?;
+        let (rows, pairs) = (tables::slice_mut(&mut occupancy), tables::slice_mut(&mut pairs));
+        for t in 0..horizon {
+            let (now, next) = rows[t * num_states..].split_at_mut(num_states);
+            self.pair_occupancy(mdp, t, now, pairs);
+            let next = &mut next[..num_states];
+            for (state, (next, &mass)) in next.iter_mut().zip(now.iter()).enumerate() {
+                *next = if mdp.is_terminal(state) { mass } else { F::zero() };
+            }
+            let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
+            let (dynamics, pairs) = (stage.dynamics, &*pairs);
+            parallel::for_each_part(dynamics, Rows { data: next, width: 1 }, &|next_states, next| {
+                dynamics.push_forward(0..num_states, next_states, 1, pairs, next.data);
+            });
+        }
+        Ok(occupancy)
+    }
+
+    /// Computes the distribution d_t(s) π_t(a∣s) of state–action pairs when acting by this policy.
+    ///
+    /// It is 0 in terminal states, where no action is taken.
+    ///
+    /// # Shapes
+    ///
+    /// `initial` p₀, `[s]`, sums to 1; returns `[t, s, a]`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`state_occupancy`](Self::state_occupancy).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, Policy, ndarray::{Array2, array}};
+    ///
+    /// let mdp = Mdp::new(array![[[0.0, 1.0], [1.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]], Array2::zeros((2, 2)))?;
+    /// let policy = Policy::new(array![[[0.5, 0.5], [1.0, 0.0]], [[0.5, 0.5], [0.0, 1.0]]])?;
+    /// let occupancy = policy.state_action_occupancy(&mdp, &array![1.0, 0.0])?;
+    /// assert_eq!(occupancy, array![[[0.5, 0.5], [0.0, 0.0]], [[0.25, 0.25], [0.0, 0.5]]]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn state_action_occupancy<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<Array3<F>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let states = self.state_occupancy(mdp, initial)?;
+        let shape = self.probabilities.dim();
+        let mut occupancy = tables::filled(Table::StateActionOccupancy, shape, F::zero())?;
+        let pairs = (self.num_states() * self.num_actions()).max(1);
+        let stages = tables::slice_mut(&mut occupancy).chunks_exact_mut(pairs);
+        for ((t, stage), states) in stages.enumerate().zip(states.rows()) {
+            self.pair_occupancy(mdp, t, tables::slice(&states), stage);
+        }
+        Ok(occupancy)
+    }
+
+    /// Writes d(s) π_t(a∣s), `[s, a]`, 0 in terminal states.
+    fn pair_occupancy<M>(&self, mdp: &M, t: usize, states: &[F], pairs: &mut [F])
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let num_actions = self.num_actions();
+        let rows = pairs.chunks_exact_mut(num_actions).zip(self.stage(t).0.chunks_exact(num_actions));
+        for ((state, &mass), (pairs, policy)) in states.iter().enumerate().zip(rows) {
+            let mass = if mdp.is_terminal(state) { F::zero() } else { mass };
+            pairs.iter_mut().zip(policy).for_each(|(pair, &p)| *pair = mass * p);
+        }
+    }
+}

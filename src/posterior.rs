@@ -1,0 +1,362 @@
+//! The posterior over trajectories, given success: marginals, evidence and the lucky dynamics.
+//!
+//! ```text
+//! p(s_t=s | e)            = α_t(s) exp(V_t(s)/τ) / ( Σ_x α_t(x) exp(V_t(x)/τ) + α_t(†) )          (D7)
+//! p(s_t=s, a_t=a | e)     = p(s_t=s | e) π_t(a|s)                                             (D8)
+//! p(s_{t+1}=s' | s,a,e)   = γ P(s'|s,a) exp(V_{t+1}(s')/τ) / ( γ Σ_x P(x|s,a) exp(V_{t+1}(x)/τ) + 1−γ )    (D9)
+//! ```
+//!
+//! The products are sums of logarithms: a state that the past makes next to impossible comes back if the
+//! future demands it.
+
+use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayView1, ArrayView2, ArrayView3};
+
+use crate::kernels::{gap, log_sum_exp};
+use crate::mdp::CheckedStage;
+use crate::{
+    Dynamics, Error, ForwardMessages, Inference, Model, Policy, Real, Solution, Table, forward_messages,
+    soft_value_iteration, tables,
+};
+
+/// Computes the posterior over trajectories of direct inference: one call, everything the graph can tell.
+///
+/// [`Solution::posterior`] does the same from a backward pass that is there already.
+///
+/// # Shapes
+///
+/// `initial` p₀, `[s]`, sums to 1.
+///
+/// # Errors
+///
+/// [`Error::ImpossibleEvidence`] if no trajectory has positive weight, [`Error::ZeroTemperature`], and those of
+/// [`soft_value_iteration`] and [`forward_messages`].
+///
+/// # Complexity
+///
+/// Time O(T · transitions), memory 4·T·S·A + 3·T·S numbers.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Mdp, ndarray::{Array2, array}, posterior};
+///
+/// // Two doors, one of which leads to where success is three times as probable.
+/// let transitions = array![
+///     [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+///     [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]],
+///     [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]],
+/// ];
+/// let mdp = Mdp::builder(transitions, Array2::zeros((3, 2)))
+///     .terminal_values(array![f64::NEG_INFINITY, 0.1_f64.ln(), 0.3_f64.ln()])
+///     .build()?;
+/// let posterior = posterior(&mdp, &array![1.0, 0.0, 0.0], 1)?;
+/// assert!((posterior.state_marginals()[[1, 2]] - 0.75).abs() < 1e-15);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+pub fn posterior<F: Real, M: Model<Scalar = F> + ?Sized>(
+    mdp: &M,
+    initial: &ArrayRef1<F>,
+    horizon: usize,
+) -> Result<Posterior<F>, Error> {
+    crate::initial::check_initial(initial, mdp.num_states())?;
+    soft_value_iteration(mdp, horizon)?.posterior(mdp, initial)
+}
+
+/// The posterior over trajectories, given success.
+///
+/// A clone copies the marginals and shares the rest.
+///
+/// # Example
+///
+/// Where was an agent that is known to have arrived?
+///
+/// ```
+/// use softmdp::{Mdp, ndarray::array, posterior};
+///
+/// // A walk over three cells that has to end in the last one.
+/// let transitions = array![
+///     [[0.5, 0.5, 0.0]],
+///     [[0.25, 0.5, 0.25]],
+///     [[0.0, 0.5, 0.5]],
+/// ];
+/// let mdp = Mdp::builder(transitions, array![[0.0], [0.0], [0.0]])
+///     .terminal_values(array![f64::NEG_INFINITY, f64::NEG_INFINITY, 0.0])
+///     .build()?;
+/// let posterior = posterior(&mdp, &array![1.0, 0.0, 0.0], 2)?;
+/// assert_eq!(posterior.state_marginals(), array![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
+/// assert!((posterior.log_evidence() - 0.125_f64.ln()).abs() < 1e-15);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Posterior<F = f64> {
+    solution: Solution<F>,
+    log_evidence: F,
+    state_marginals: Array2<F>,
+    absorbed_marginals: Array1<F>,
+    state_action_marginals: Array3<F>,
+}
+
+impl<F: Real> Posterior<F> {
+    /// Combines a backward pass of direct inference with a forward pass.
+    pub(crate) fn new<M>(mdp: &M, initial: &ArrayRef1<F>, solution: Solution<F>) -> Result<Self, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let forward = forward_messages(mdp, initial, solution.horizon())?;
+        let log_evidence = log_evidence(mdp, initial, &solution)?;
+        if log_evidence == F::neg_infinity() {
+            return Err(Error::ImpossibleEvidence { stage: solution.horizon() });
+        }
+        let (state_marginals, absorbed_marginals) = state_marginals(mdp, &forward, &solution)?;
+        let state_action_marginals = state_action_marginals(mdp, &state_marginals, &solution)?;
+        Ok(Self { solution, log_evidence, state_marginals, absorbed_marginals, state_action_marginals })
+    }
+
+    /// log p(e), in nats, from the backward pass (D6). With a prior that is not normalised it is the logarithm of the
+    /// normaliser of (D0), not of a probability.
+    #[must_use]
+    pub fn log_evidence(&self) -> F {
+        self.log_evidence
+    }
+
+    /// p(s_t = s ∣ e), `[t, s]` with T+1 rows (D7). A row sums to the posterior probability of still being in play:
+    /// 1 at γ = 1.
+    #[must_use]
+    pub fn state_marginals(&self) -> ArrayView2<'_, F> {
+        self.state_marginals.view()
+    }
+
+    /// The posterior probability of having left for † before stage t, `[t]` with T+1 entries: 0 throughout at
+    /// γ = 1. With the row of [`state_marginals`](Self::state_marginals) it sums to 1.
+    #[must_use]
+    pub fn absorbed_marginals(&self) -> ArrayView1<'_, F> {
+        self.absorbed_marginals.view()
+    }
+
+    /// p(s_t = s, a_t = a ∣ e), `[t, s, a]` (D8); 0 in terminal states. Summed over t it is the gradient of τ log p(e)
+    /// with respect to the rewards (D10).
+    #[must_use]
+    pub fn state_action_marginals(&self) -> ArrayView3<'_, F> {
+        self.state_action_marginals.view()
+    }
+
+    /// π_t(a∣s) = p(a_t = a ∣ s_t = s, e).
+    #[must_use]
+    pub fn policy(&self) -> &Policy<F> {
+        self.solution.policy()
+    }
+
+    /// The backward pass that this was made from.
+    #[must_use]
+    pub fn solution(&self) -> &Solution<F> {
+        &self.solution
+    }
+
+    /// Number T of decision stages.
+    #[must_use]
+    pub fn horizon(&self) -> usize {
+        self.solution.horizon()
+    }
+
+    /// p(s_{t+1} = s' ∣ s_t = s, a_t = a, e), `[s, a, s']` (D9): the dynamics as they look to those who succeeded.
+    ///
+    /// A row sums to 1 minus the posterior probability of leaving for †; it is all zeros where the evidence excludes
+    /// the pair (Q = −∞).
+    ///
+    /// `mdp` must be the model that was solved; only its shape can be checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StageOutOfRange`] if `stage` is not below the horizon, [`Error::ShapeMismatch`],
+    /// [`Error::TooLarge`] if there is no room for S²A numbers; what a [`Model`] of your own returns.
+    ///
+    /// # Complexity
+    ///
+    /// Time and memory O(S²A).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, ndarray::array, posterior};
+    ///
+    /// // A fair coin; heads (state 1) is worth three times as much as tails.
+    /// let transitions = array![[[0.0, 0.5, 0.5]], [[0.0, 1.0, 0.0]], [[0.0, 0.0, 1.0]]];
+    /// let mdp = Mdp::builder(transitions, array![[0.0], [0.0], [0.0]])
+    ///     .terminal_values(array![0.0, 3.0_f64.ln(), 0.0])
+    ///     .build()?;
+    /// let lucky = posterior(&mdp, &array![1.0, 0.0, 0.0], 1)?.dynamics_at(&mdp, 0)?;
+    /// assert!((lucky[[0, 0, 1]] - 0.75).abs() < 1e-15);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn dynamics_at<M>(&self, mdp: &M, stage: usize) -> Result<Array3<F>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        self.solution.check_shape(mdp)?;
+        let horizon = self.horizon();
+        if stage >= horizon {
+            return Err(Error::StageOutOfRange { stage, horizon });
+        }
+        let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
+        let shape = (num_states, num_actions, num_states);
+        let mut posterior = tables::filled(Table::PosteriorDynamics, shape, F::zero())?;
+        let dynamics = CheckedStage::new(mdp, stage, Inference::Direct)?.dynamics;
+        let (values, action_values) = (self.solution.state_values(), self.solution.action_values());
+        let next_values = values.row(stage + 1);
+        let luck = Luck::new(mdp.discount(), mdp.temperature(), tables::slice(&next_values));
+        for (row, probabilities) in tables::slice_mut(&mut posterior).chunks_exact_mut(num_states).enumerate()
+        {
+            let (state, action) = (row / num_actions, row % num_actions);
+            if action_values[[stage, state, action]] > F::neg_infinity() {
+                luck.write_row(dynamics, state, action, probabilities);
+            }
+        }
+        Ok(posterior)
+    }
+
+    /// p(s_t = s, a_t = a, s_{t+1} = s' ∣ e) of one stage, `[s, a, s']`: (D8) times (D9).
+    ///
+    /// Summed over s' it is the state–action marginal less what leaves for †; summed over s and a it is the state
+    /// marginal of stage t+1, less what terminal states have kept.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`dynamics_at`](Self::dynamics_at).
+    ///
+    /// # Complexity
+    ///
+    /// Time and memory O(S²A).
+    pub fn pairwise_marginals_at<M>(&self, mdp: &M, stage: usize) -> Result<Array3<F>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let mut pairwise = self.dynamics_at(mdp, stage)?;
+        let pairs = self.state_action_marginals.index_axis(ndarray::Axis(0), stage);
+        for (mut row, &pair) in pairwise.rows_mut().into_iter().zip(pairs) {
+            row.mapv_inplace(|p| p * pair);
+        }
+        Ok(pairwise)
+    }
+}
+
+/// Rows of (D9) for one stage. All logarithms are relative to the largest of the next values.
+struct Luck<'a, F> {
+    temperature: F,
+    log_discount: F, // log γ
+    log_leave: F,    // log(1−γ) − max V/τ
+    next_values: &'a [F],
+    max: F,
+}
+
+impl<'a, F: Real> Luck<'a, F> {
+    fn new(discount: F, temperature: F, next_values: &'a [F]) -> Self {
+        let max = next_values.iter().fold(F::neg_infinity(), |max, &v| max.max(v));
+        let log_leave = (F::one() - discount).ln() - max / temperature;
+        Self { temperature, log_discount: discount.ln(), log_leave, next_values, max }
+    }
+
+    /// log( γ P exp(V/τ) ) of one successor.
+    fn log_weight(&self, next_state: usize, p: F) -> F {
+        let value = self.next_values[next_state];
+        if value == F::neg_infinity() {
+            return value;
+        }
+        self.log_discount + p.ln() + gap(value, self.max, self.temperature)
+    }
+
+    /// Adds the row of a possible pair to `probabilities`.
+    fn write_row<D>(&self, dynamics: &D, state: usize, action: usize, probabilities: &mut [F])
+    where
+        D: Dynamics<Scalar = F> + ?Sized,
+    {
+        let mut max = self.log_leave;
+        dynamics.for_each_successor(state, action, &mut |next_state, p| {
+            max = max.max(self.log_weight(next_state, p));
+        });
+        if max.is_infinite() {
+            return; // leaving is all that is left
+        }
+        let mut sum = (self.log_leave - max).exp();
+        dynamics.for_each_successor(state, action, &mut |next_state, p| {
+            sum += (self.log_weight(next_state, p) - max).exp();
+        });
+        dynamics.for_each_successor(state, action, &mut |next_state, p| {
+            probabilities[next_state] += (self.log_weight(next_state, p) - max).exp() / sum;
+        });
+    }
+}
+
+/// log Σ_s p₀(s) exp(V_0(s)/τ).
+fn log_evidence<F: Real, M: Model<Scalar = F> + ?Sized>(
+    mdp: &M,
+    initial: &ArrayRef1<F>,
+    solution: &Solution<F>,
+) -> Result<F, Error> {
+    let temperature = mdp.temperature();
+    let logs: Vec<F> = (initial.iter().zip(solution.state_values().row(0)))
+        .filter(|(p, value)| **p > F::zero() && **value > F::neg_infinity())
+        .map(|(&p, &value)| p.ln() + value / temperature)
+        .collect();
+    let total = log_sum_exp(&logs);
+    if !logs.is_empty() && !total.is_finite() {
+        return Err(Error::TotalOverflow { table: Table::StateValues });
+    }
+    Ok(total)
+}
+
+/// (D7) for every stage, and the same for †.
+fn state_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
+    mdp: &M,
+    forward: &ForwardMessages<F>,
+    solution: &Solution<F>,
+) -> Result<(Array2<F>, Array1<F>), Error> {
+    let table = Table::StateMarginals;
+    let values = solution.state_values();
+    let mut marginals = tables::filled(table, values.dim(), F::zero())?;
+    let mut absorbed = tables::filled(table, values.nrows(), F::zero())?;
+    let temperature = mdp.temperature();
+    let rows = forward.log_forward();
+    for (t, mut row) in marginals.outer_iter_mut().enumerate() {
+        let mut max = forward.log_absorbed()[t];
+        for (state, log) in row.iter_mut().enumerate() {
+            let (message, value) = (rows[[t, state]], values[[t, state]]);
+            *log = F::neg_infinity();
+            if message > F::neg_infinity() && value > F::neg_infinity() {
+                *log = message + value / temperature;
+                if *log == F::infinity() {
+                    return Err(Error::Overflow { table, stage: t, state });
+                }
+            }
+            max = max.max(*log);
+        }
+        if max == F::neg_infinity() {
+            return Err(Error::ImpossibleEvidence { stage: t });
+        }
+        absorbed[t] = (forward.log_absorbed()[t] - max).exp();
+        let mut sum = absorbed[t];
+        for log in &mut row {
+            *log = (*log - max).exp();
+            sum += *log;
+        }
+        row.mapv_inplace(|weight| weight / sum);
+        absorbed[t] /= sum;
+    }
+    Ok((marginals, absorbed))
+}
+
+/// (D8) for every stage.
+fn state_action_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
+    mdp: &M,
+    state_marginals: &Array2<F>,
+    solution: &Solution<F>,
+) -> Result<Array3<F>, Error> {
+    let policy = solution.policy().probabilities();
+    let mut marginals = tables::filled(Table::StateActionMarginals, policy.dim(), F::zero())?;
+    let rows = marginals.rows_mut().into_iter().zip(policy.rows()).zip(state_marginals);
+    for (row, ((mut pairs, policy), &mass)) in rows.enumerate() {
+        if !mdp.is_terminal(row % mdp.num_states()) {
+            pairs.iter_mut().zip(policy).for_each(|(pair, &p)| *pair = mass * p);
+        }
+    }
+    Ok(marginals)
+}
