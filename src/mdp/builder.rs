@@ -183,27 +183,34 @@ pub(super) fn check_used_rows<F: Real, D: Dynamics<Scalar = F>>(
     prior: &PriorTables<F>,
     is_terminal: &[bool],
 ) -> Result<(), Error> {
-    let num_states = dynamics.num_states();
     for ((state, action), &weight) in prior.effective.indexed_iter() {
-        if is_terminal[state] || weight == F::zero() {
-            continue;
-        }
-        let mut sum = 0.0;
-        let mut result = Ok(());
-        dynamics.for_each_successor(state, action, &mut |next_state, p| {
-            if result.is_ok() {
-                result = check_successor(state, action, next_state, num_states)
-                    .and_then(|()| check_probability(state, action, next_state, p));
-            }
-            sum += p.into_f64();
-        });
-        result?;
-        let tolerance = F::ROW_SUM_TOLERANCE;
-        if !is_normalized::<F>(sum) {
-            return Err(Error::UnnormalizedTransition { state, action, sum, tolerance });
+        if !is_terminal[state] && weight > F::zero() {
+            check_row(dynamics, state, action)?;
         }
     }
     Ok(())
+}
+
+/// Checks that a row of the dynamics is a distribution over the states.
+pub(crate) fn check_row<F, D>(dynamics: &D, state: usize, action: usize) -> Result<(), Error>
+where
+    F: Real,
+    D: Dynamics<Scalar = F> + ?Sized,
+{
+    let num_states = dynamics.num_states();
+    let (mut sum, mut result) = (0.0, Ok(()));
+    dynamics.for_each_successor(state, action, &mut |next_state, p| {
+        if result.is_ok() {
+            result = check_successor(state, action, next_state, num_states)
+                .and_then(|()| check_probability(state, action, next_state, p));
+        }
+        sum += p.into_f64();
+    });
+    result?;
+    if is_normalized::<F>(sum) {
+        return Ok(());
+    }
+    Err(Error::UnnormalizedTransition { state, action, sum, tolerance: F::ROW_SUM_TOLERANCE })
 }
 
 /// Whether a sum of probabilities of this number type passes for 1.

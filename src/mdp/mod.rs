@@ -12,7 +12,7 @@ use std::sync::Arc;
 use ndarray::{ArcArray1, ArcArray2, Array1, Array2, Array3, ArrayView1, ArrayView2};
 
 pub use builder::MdpBuilder;
-pub(crate) use builder::is_normalized;
+pub(crate) use builder::{check_row, is_normalized};
 pub(crate) use model::{CheckedStage, check_model};
 pub use model::{Model, Stage};
 pub use prior::ActionPrior;

@@ -8,14 +8,15 @@ use ndarray::{Array2, Array3, ArrayRef1};
 
 use super::Policy;
 use crate::initial::check_initial;
-use crate::mdp::CheckedStage;
+use crate::mdp::{CheckedStage, check_row};
 use crate::parallel::{self, Rows};
 use crate::{Dynamics, Error, Inference, Model, Real, Table, tables};
 
 impl<F: Real> Policy<F> {
     /// Computes the distribution d_t(s) of states when acting by this policy (V5), without discount.
     ///
-    /// Mass that enters a terminal state stays there; mass in a dead end is gone from the next stage on.
+    /// Mass that enters a terminal state stays there; mass in a dead end is gone from the next stage on. A policy of
+    /// your own may take actions of prior weight 0, if their rows of the dynamics are distributions.
     ///
     /// # Shapes
     ///
@@ -24,7 +25,8 @@ impl<F: Real> Policy<F> {
     /// # Errors
     ///
     /// [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::InvalidInitial`],
-    /// [`Error::UnnormalizedInitial`]; [`Error::TooLarge`]; what a [`Model`] of your own returns.
+    /// [`Error::UnnormalizedInitial`]; [`Error::UnnormalizedTransition`] for the row of an action that the policy takes
+    /// and the model does not; [`Error::TooLarge`]; what a [`Model`] of your own returns.
     ///
     /// # Complexity
     ///
@@ -56,12 +58,12 @@ impl<F: Real> Policy<F> {
         let (rows, pairs) = (tables::slice_mut(&mut occupancy), tables::slice_mut(&mut pairs));
         for t in 0..horizon {
             let (now, next) = rows[t * num_states..].split_at_mut(num_states);
-            self.pair_occupancy(mdp, t, now, pairs);
+            let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
+            self.pair_occupancy(mdp, t, &stage, now, pairs)?;
             let next = &mut next[..num_states];
             for (state, (next, &mass)) in next.iter_mut().zip(now.iter()).enumerate() {
                 *next = if mdp.is_terminal(state) { mass } else { F::zero() };
             }
-            let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
             let (dynamics, pairs) = (stage.dynamics, &*pairs);
             parallel::for_each_part(dynamics, Rows { data: next, width: 1 }, &|next_states, next| {
                 dynamics.push_forward(0..num_states, next_states, 1, pairs, next.data);
@@ -103,13 +105,21 @@ impl<F: Real> Policy<F> {
         let pairs = (self.num_states() * self.num_actions()).max(1);
         let stages = tables::slice_mut(&mut occupancy).chunks_exact_mut(pairs);
         for ((t, stage), states) in stages.enumerate().zip(states.rows()) {
-            self.pair_occupancy(mdp, t, tables::slice(&states), stage);
+            let tables = CheckedStage::new(mdp, t, Inference::Variational)?;
+            self.pair_occupancy(mdp, t, &tables, tables::slice(&states), stage)?;
         }
         Ok(occupancy)
     }
 
     /// Writes d(s) π_t(a∣s), `[s, a]`, 0 in terminal states.
-    fn pair_occupancy<M>(&self, mdp: &M, t: usize, states: &[F], pairs: &mut [F])
+    fn pair_occupancy<M>(
+        &self,
+        mdp: &M,
+        t: usize,
+        stage: &CheckedStage<'_, F, M::Dynamics>,
+        states: &[F],
+        pairs: &mut [F],
+    ) -> Result<(), Error>
     where
         M: Model<Scalar = F> + ?Sized,
     {
@@ -117,7 +127,15 @@ impl<F: Real> Policy<F> {
         let rows = pairs.chunks_exact_mut(num_actions).zip(self.stage(t).0.chunks_exact(num_actions));
         for ((state, &mass), (pairs, policy)) in states.iter().enumerate().zip(rows) {
             let mass = if mdp.is_terminal(state) { F::zero() } else { mass };
-            pairs.iter_mut().zip(policy).for_each(|(pair, &p)| *pair = mass * p);
+            let (_, prior) = stage.row(state)?;
+            for (action, pair) in pairs.iter_mut().enumerate() {
+                *pair = mass * policy[action];
+                if *pair > F::zero() && prior[action] == F::zero() {
+                    // The model never takes this pair, so nobody has looked at its row.
+                    check_row(stage.dynamics, state, action)?;
+                }
+            }
         }
+        Ok(())
     }
 }
