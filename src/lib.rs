@@ -11,6 +11,7 @@ pub use backward::{SoftValueIteration, Solution, StateValues, soft_value_iterati
 pub use dynamics::{DenseDynamics, DeterministicDynamics, Dynamics, IntoDynamics, SparseDynamics};
 pub use error::{Error, Table};
 pub use forward::{ForwardMessages, forward_messages};
+pub use gridworld::{Cell, Direction, Gridworld, Moves};
 pub use inference::Inference;
 pub use kernels::{LogBlock, log_sum_exp};
 pub use mdp::{ActionPrior, Mdp, MdpBuilder, Model, Stage};
@@ -22,6 +23,7 @@ mod backward;
 mod dynamics;
 mod error;
 mod forward;
+mod gridworld;
 mod inference;
 mod initial;
 mod kernels;

@@ -43,7 +43,7 @@ pub struct MdpBuilder<F, D> {
 }
 
 impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
-    pub(super) fn new(dynamics: Result<D, Error>, rewards: Array2<F>) -> Self {
+    pub(crate) fn new(dynamics: Result<D, Error>, rewards: Array2<F>) -> Self {
         Self {
             dynamics,
             rewards,

@@ -1,0 +1,77 @@
+//! Text maps.
+
+use crate::Error;
+
+/// What a cell of a map is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cell {
+    /// `#`: cannot be entered; not a state.
+    Wall,
+    /// `.` or `F`.
+    Free,
+    /// `S`: free, and where episodes begin.
+    Start,
+    /// `G`: terminal, worth the goal reward.
+    Goal,
+    /// `1` to `9`: terminal, worth that many reward units.
+    Prize(u8),
+    /// `X` or `H`: terminal, worth the trap reward.
+    Trap,
+}
+
+impl Cell {
+    /// Whether the episode ends here.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Cell::Goal | Cell::Prize(_) | Cell::Trap)
+    }
+
+    /// The symbol that draws it.
+    #[must_use]
+    pub fn symbol(self) -> char {
+        match self {
+            Cell::Wall => '#',
+            Cell::Free => '.',
+            Cell::Start => 'S',
+            Cell::Goal => 'G',
+            Cell::Prize(value) => char::from(b'0' + value),
+            Cell::Trap => 'X',
+        }
+    }
+
+    fn from_symbol(symbol: char) -> Option<Self> {
+        Some(match symbol {
+            '#' => Cell::Wall,
+            '.' | 'F' => Cell::Free,
+            'S' => Cell::Start,
+            'G' => Cell::Goal,
+            '1'..='9' => Cell::Prize(symbol as u8 - b'0'),
+            'X' | 'H' => Cell::Trap,
+            _ => return None,
+        })
+    }
+}
+
+/// The cells of a map, row by row, and its width.
+pub(super) fn parse(map: &str) -> Result<(Vec<Cell>, usize), Error> {
+    let lines: Vec<&str> = map.lines().map(str::trim).collect();
+    // Blank lines around a map come with string literals and files; one inside it is a row without cells.
+    let first = lines.iter().position(|line| !line.is_empty()).ok_or(Error::EmptyMap)?;
+    let last = lines.iter().rposition(|line| !line.is_empty()).unwrap_or(first);
+    let lines = &lines[first..=last];
+    let width = lines[0].chars().count();
+    let mut cells = Vec::new();
+    for (row, line) in lines.iter().enumerate() {
+        for (column, symbol) in line.chars().enumerate() {
+            cells.push(Cell::from_symbol(symbol).ok_or(Error::UnknownCell { row, column, symbol })?);
+        }
+        let found = line.chars().count();
+        if found != width {
+            return Err(Error::RaggedMap { row, found, expected: width });
+        }
+    }
+    if cells.iter().all(|&cell| cell == Cell::Wall) {
+        return Err(Error::EmptyMap);
+    }
+    Ok((cells, width))
+}

@@ -1,0 +1,314 @@
+//! Gridworlds: small worlds to see it all on, from a text map.
+
+mod map;
+mod moves;
+mod render;
+
+use ndarray::{Array1, Array2};
+
+pub use map::Cell;
+pub use moves::{Direction, Moves};
+
+use crate::{DenseDynamics, Dynamics, Error, Mdp, MdpBuilder, SparseDynamics};
+
+/// A world of cells, given as a text map, that an agent walks through.
+///
+/// | symbol | cell |
+/// |---|---|
+/// | `#` | wall |
+/// | `.` or `F` | free |
+/// | `S` | start; several share the initial distribution equally |
+/// | `G` | goal, worth [`goal_reward`](Self::goal_reward) |
+/// | `1` … `9` | goal worth that many reward units |
+/// | `X` or `H` | trap, worth [`trap_reward`](Self::trap_reward) |
+///
+/// (The letters `F` and `H` are those of FrozenLake maps.) Goals and traps are terminal states: what they are worth is
+/// their terminal value. Each step from anywhere else pays [`step_reward`](Self::step_reward). A move into a wall, or
+/// off the map, stays where it is. States are the cells that are not walls, counted row by row.
+///
+/// Actions are the directions of [`Moves`], clockwise from up.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{ActionPrior, Gridworld, posterior};
+///
+/// let grid = Gridworld::parse(
+///     "S.#G
+///      ....",
+/// )?;
+/// let mdp = grid.mdp()?.with_action_prior(ActionPrior::Uniform)?;
+/// let posterior = posterior(&mdp, &grid.initial(), 6)?;
+/// println!("{}", grid.render_policy(&posterior.policy().probabilities().outer_iter().next().unwrap())?);
+///
+/// // Whoever arrived went below the wall, nearly always by stage 3.
+/// let below = grid.state_at(1, 2).unwrap();
+/// assert!(posterior.state_marginals()[[3, below]] > 0.5);
+/// assert_eq!(grid.state_at(0, 2), None); // the wall
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gridworld {
+    cells: Vec<Cell>, // row by row
+    width: usize,
+    states: Vec<Option<usize>>,     // beside cells
+    positions: Vec<(usize, usize)>, // [s]
+    moves: Moves,
+    goal_reward: f64,
+    trap_reward: f64,
+    step_reward: f64,
+    slip: f64,
+    wind: Option<(Direction, f64)>,
+}
+
+impl Gridworld {
+    /// Reads a map: one line a row, every row of the same width. Blanks around a row and blank lines around the map do
+    /// not count.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyMap`] without a cell to stand on, [`Error::UnknownCell`], [`Error::RaggedMap`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Error, Gridworld};
+    ///
+    /// assert_eq!(Gridworld::parse("S.G")?.num_states(), 3);
+    /// assert_eq!(Gridworld::parse("S?G"), Err(Error::UnknownCell { row: 0, column: 1, symbol: '?' }));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn parse(map: &str) -> Result<Self, Error> {
+        let (cells, width) = map::parse(map)?;
+        let mut positions = Vec::new();
+        let mut states = vec![None; cells.len()];
+        for (index, &cell) in cells.iter().enumerate() {
+            if cell != Cell::Wall {
+                states[index] = Some(positions.len());
+                positions.push((index / width, index % width));
+            }
+        }
+        Ok(Self {
+            cells,
+            width,
+            states,
+            positions,
+            moves: Moves::Four,
+            goal_reward: 10.0,
+            trap_reward: -10.0,
+            step_reward: -1.0,
+            slip: 0.0,
+            wind: None,
+        })
+    }
+
+    /// Sets which moves can be chosen; [`Moves::Four`] by default. A diagonal move needs only its target to be free.
+    #[must_use]
+    pub fn moves(mut self, moves: Moves) -> Self {
+        self.moves = moves;
+        self
+    }
+
+    /// Sets what a `G` is worth, in reward units; 10 by default.
+    #[must_use]
+    pub fn goal_reward(mut self, goal_reward: f64) -> Self {
+        self.goal_reward = goal_reward;
+        self
+    }
+
+    /// Sets what a trap is worth, in reward units; −10 by default, −∞ for one that success excludes.
+    #[must_use]
+    pub fn trap_reward(mut self, trap_reward: f64) -> Self {
+        self.trap_reward = trap_reward;
+        self
+    }
+
+    /// Sets what each step pays, in reward units; −1 by default.
+    #[must_use]
+    pub fn step_reward(mut self, step_reward: f64) -> Self {
+        self.step_reward = step_reward;
+        self
+    }
+
+    /// Sets the probability that a move goes astray, half of it to each of the neighbouring directions; 0 by default.
+    ///
+    /// FrozenLake's ice is 2/3 with four moves.
+    #[must_use]
+    pub fn slip(mut self, slip: f64) -> Self {
+        self.slip = slip;
+        self
+    }
+
+    /// Sets a wind that carries whoever has moved one cell further, in its direction and with a probability; none
+    /// by default. It does not blow into walls, nor out of goals and traps.
+    #[must_use]
+    pub fn wind(mut self, direction: Direction, probability: f64) -> Self {
+        self.wind = Some((direction, probability));
+        self
+    }
+
+    /// Number of states: cells that are not walls.
+    #[must_use]
+    pub fn num_states(&self) -> usize {
+        self.positions.len()
+    }
+
+    /// Number of rows of the map.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.cells.len() / self.width
+    }
+
+    /// Number of columns of the map.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The directions that actions are: action a moves in `directions()[a]`.
+    #[must_use]
+    pub fn directions(&self) -> &'static [Direction] {
+        self.moves.directions()
+    }
+
+    /// The cell in a row and column, `None` outside the map.
+    #[must_use]
+    pub fn cell(&self, row: usize, column: usize) -> Option<Cell> {
+        (column < self.width).then(|| self.cells.get(row * self.width + column).copied()).flatten()
+    }
+
+    /// The state in a row and column, `None` for walls and outside the map.
+    #[must_use]
+    pub fn state_at(&self, row: usize, column: usize) -> Option<usize> {
+        (column < self.width)
+            .then(|| self.states.get(row.checked_mul(self.width)?.checked_add(column)?).copied().flatten())
+            .flatten()
+    }
+
+    /// Row and column of a state, `None` if there is no such state.
+    #[must_use]
+    pub fn position(&self, state: usize) -> Option<(usize, usize)> {
+        self.positions.get(state).copied()
+    }
+
+    /// p₀, `[s]`: equal shares for all starts; without any `S`, for all cells where a step can be taken.
+    #[must_use]
+    pub fn initial(&self) -> Array1<f64> {
+        let share_of = |wanted: &dyn Fn(Cell) -> bool| {
+            let weights = self
+                .positions
+                .iter()
+                .map(|&(row, column)| f64::from(u8::from(self.cell(row, column).is_some_and(wanted))));
+            let weights: Array1<f64> = weights.collect();
+            let total = weights.sum();
+            (total > 0.0).then(|| weights / total)
+        };
+        share_of(&|cell| cell == Cell::Start)
+            .or_else(|| share_of(&|cell| !cell.is_terminal()))
+            .or_else(|| share_of(&|_| true))
+            .unwrap_or_default()
+    }
+
+    /// The model, with sparse dynamics and every option that a map does not set at its default.
+    ///
+    /// The default action prior counts actions, so that each step is worth τ log 4 of entropy. With terminal states
+    /// that is more than a matter of taste: an agent that is paid for choosing puts off its arrival. Where the goal
+    /// should matter more than the way, use `grid.mdp()?.with_action_prior(ActionPrior::Uniform)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] for a slip or wind that is no probability, [`Error::InvalidReward`] and
+    /// [`Error::InvalidTerminalValue`] for rewards that are NaN or +∞.
+    pub fn mdp(&self) -> Result<Mdp<f64, SparseDynamics<f64>>, Error> {
+        self.builder().build()
+    }
+
+    /// The same model as [`mdp`](Self::mdp), with dense dynamics.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`mdp`](Self::mdp), and [`Error::TooLarge`].
+    pub fn dense_mdp(&self) -> Result<Mdp, Error> {
+        self.configure(self.dynamics().and_then(|sparse| DenseDynamics::from_dynamics(&sparse))).build()
+    }
+
+    /// The model of [`mdp`](Self::mdp) in the making: set temperature, discount and prior, then build.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{ActionPrior, Gridworld};
+    ///
+    /// let mdp = Gridworld::parse("S..G")?
+    ///     .slip(0.1)
+    ///     .builder()
+    ///     .action_prior(ActionPrior::Uniform)
+    ///     .temperature(0.5)
+    ///     .build()?;
+    /// assert_eq!(mdp.num_actions(), 4);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    #[must_use]
+    pub fn builder(&self) -> MdpBuilder<f64, SparseDynamics<f64>> {
+        self.configure(self.dynamics())
+    }
+
+    /// A builder with rewards, terminal states and values of the map.
+    fn configure<D: Dynamics<Scalar = f64>>(&self, dynamics: Result<D, Error>) -> MdpBuilder<f64, D> {
+        let rewards = Array2::from_elem((self.num_states(), self.directions().len()), self.step_reward);
+        let cells = || self.positions.iter().map(|&(row, column)| self.cells[row * self.width + column]);
+        let terminal_values = cells().map(|cell| match cell {
+            Cell::Goal => self.goal_reward,
+            Cell::Prize(value) => f64::from(value),
+            Cell::Trap => self.trap_reward,
+            Cell::Wall | Cell::Free | Cell::Start => 0.0,
+        });
+        MdpBuilder::new(dynamics, rewards).terminal_values(terminal_values.collect()).terminal_states(
+            cells().enumerate().filter(|(_, cell)| cell.is_terminal()).map(|(state, _)| state),
+        )
+    }
+
+    /// P(s'∣s,a) of the map. Rows of terminal states are empty.
+    fn dynamics(&self) -> Result<SparseDynamics<f64>, Error> {
+        let wind_probability = self.wind.map_or(0.0, |(_, probability)| probability);
+        for (option, value) in [("slip", self.slip), ("wind", wind_probability)] {
+            if !(0.0..=1.0).contains(&value) {
+                return Err(Error::InvalidOption { option, value });
+            }
+        }
+        let directions = self.directions();
+        let turns = directions.len();
+        SparseDynamics::from_fn(self.num_states(), turns, |state, action| {
+            let mut outcomes = Vec::with_capacity(6);
+            if self.is_terminal(state) {
+                return outcomes;
+            }
+            let astray = 0.5 * self.slip;
+            for (turn, p) in [(0, 1.0 - self.slip), (1, astray), (turns - 1, astray)] {
+                let moved = self.neighbour(state, directions[(action + turn) % turns]);
+                match self.wind {
+                    Some((direction, wind)) if !self.is_terminal(moved) => {
+                        outcomes.push((moved, p * (1.0 - wind)));
+                        outcomes.push((self.neighbour(moved, direction), p * wind));
+                    }
+                    _ => outcomes.push((moved, p)),
+                }
+            }
+            outcomes
+        })
+    }
+
+    fn is_terminal(&self, state: usize) -> bool {
+        let (row, column) = self.positions[state];
+        self.cells[row * self.width + column].is_terminal()
+    }
+
+    /// Where a step leads: to the neighbour, or nowhere if that is a wall or off the map.
+    fn neighbour(&self, state: usize, direction: Direction) -> usize {
+        let (row, column) = self.positions[state];
+        let (down, right) = direction.offset();
+        (row.checked_add_signed(down).zip(column.checked_add_signed(right)))
+            .and_then(|(row, column)| self.state_at(row, column))
+            .unwrap_or(state)
+    }
+}

@@ -1,0 +1,161 @@
+//! Gridworlds and what is known about their states, as text.
+
+use ndarray::{ArrayRef1, ArrayRef2};
+
+use super::{Cell, Gridworld};
+use crate::{Error, Table, tables};
+
+impl Gridworld {
+    /// Draws the map, in the symbols that [`parse`](Self::parse) reads.
+    #[must_use]
+    pub fn render_map(&self) -> String {
+        self.render(|_, cell| cell.symbol().to_string())
+    }
+
+    /// Draws a value for each state, with one decimal, such as a row of
+    /// [`Solution::state_values`](crate::Solution::state_values).
+    ///
+    /// # Shapes
+    ///
+    /// `values` `[s]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Gridworld, ndarray::array};
+    ///
+    /// let grid = Gridworld::parse("S#G")?;
+    /// assert_eq!(grid.render_values(&array![-2.5, 10.0])?, "-2.5 #### 10.0\n");
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn render_values(&self, values: &ArrayRef1<f64>) -> Result<String, Error> {
+        tables::check_shape(Table::StateValues, values.shape(), &[self.num_states()])?;
+        let texts: Vec<String> = values
+            .iter()
+            .map(|&value| match value {
+                f64::NEG_INFINITY => "-∞".to_string(),
+                // No minus sign before a zero.
+                value if value.abs() < 0.05 => "0.0".to_string(),
+                value => format!("{value:.1}"),
+            })
+            .collect();
+        let width = texts.iter().map(|text| text.chars().count()).max().unwrap_or(0);
+        Ok(self.render_columns(" ", |state, _| match state {
+            Some(state) => format!("{:>width$}", texts[state]),
+            None => "#".repeat(width),
+        }))
+    }
+
+    /// Draws the policy of one stage: for each state an arrow for every move that is at least half as probable as the
+    /// most probable one, those first that are more probable. `*` stands for more than four.
+    ///
+    /// # Shapes
+    ///
+    /// `policy` `[s, a]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Gridworld, ndarray::array};
+    ///
+    /// let grid = Gridworld::parse("S.G")?;
+    /// let policy = array![[0.0, 1.0, 0.0, 0.0], [0.2, 0.5, 0.3, 0.0], [0.25, 0.25, 0.25, 0.25]];
+    /// assert_eq!(grid.render_policy(&policy)?, "→  →↓ G\n");
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn render_policy(&self, policy: &ArrayRef2<f64>) -> Result<String, Error> {
+        let expected = [self.num_states(), self.directions().len()];
+        tables::check_shape(Table::Policy, policy.shape(), &expected)?;
+        let texts: Vec<String> = (self.positions.iter().zip(policy.rows()))
+            .map(|(&(row, column), probabilities)| {
+                let cell = self.cells[row * self.width + column];
+                if cell.is_terminal() {
+                    return cell.symbol().to_string();
+                }
+                let most = probabilities.iter().fold(0.0_f64, |most, &p| most.max(p));
+                let mut moves: Vec<usize> = (0..probabilities.len())
+                    .filter(|&action| most > 0.0 && probabilities[action] >= 0.5 * most)
+                    .collect();
+                moves.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+                match moves.len() {
+                    0 => "?".to_string(),
+                    1..=4 => moves.iter().map(|&action| self.directions()[action].arrow()).collect(),
+                    _ => "*".to_string(),
+                }
+            })
+            .collect();
+        let width = texts.iter().map(|text| text.chars().count()).max().unwrap_or(0);
+        Ok(self.render_columns(" ", |state, _| match state {
+            Some(state) => format!("{:<width$}", texts[state]),
+            None => "#".repeat(width),
+        }))
+    }
+
+    /// Draws a probability for each state as a shade, such as a row of
+    /// [`Posterior::state_marginals`](crate::Posterior::state_marginals).
+    ///
+    /// | shade | probability |
+    /// |---|---|
+    /// | `██` | 1/2 and more |
+    /// | `▓▓` | 1/4 to 1/2 |
+    /// | `▒▒` | 1/10 to 1/4 |
+    /// | `░░` | 1/100 to 1/10 |
+    /// | ` ·` | less, but not 0 |
+    /// | blank | 0 |
+    ///
+    /// Walls are `##`.
+    ///
+    /// # Shapes
+    ///
+    /// `marginals` `[s]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Gridworld, ndarray::array};
+    ///
+    /// let grid = Gridworld::parse("S.#.G")?;
+    /// assert_eq!(grid.render_marginals(&array![0.7, 0.3, 0.0, 1e-9])?, "██▓▓##   ·\n");
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn render_marginals(&self, marginals: &ArrayRef1<f64>) -> Result<String, Error> {
+        tables::check_shape(Table::StateMarginals, marginals.shape(), &[self.num_states()])?;
+        let shades = [(0.5, "██"), (0.25, "▓▓"), (0.1, "▒▒"), (0.01, "░░"), (f64::MIN_POSITIVE, " ·")];
+        Ok(self.render(|state, _| {
+            let shade = match state {
+                Some(state) => shades.iter().find(|(least, _)| marginals[state] >= *least),
+                None => Some(&(0.0, "##")),
+            };
+            shade.map_or("  ", |(_, shade)| shade).to_string()
+        }))
+    }
+
+    /// Puts the text of each cell side by side, one line a row.
+    fn render(&self, text: impl Fn(Option<usize>, Cell) -> String) -> String {
+        self.render_columns("", text)
+    }
+
+    /// [`render`](Self::render) with something between the columns.
+    fn render_columns(&self, between: &str, text: impl Fn(Option<usize>, Cell) -> String) -> String {
+        let mut lines = String::new();
+        for (states, cells) in self.states.chunks(self.width).zip(self.cells.chunks(self.width)) {
+            let row: Vec<String> =
+                states.iter().zip(cells).map(|(&state, &cell)| text(state, cell)).collect();
+            lines.push_str(row.join(between).trim_end());
+            lines.push('\n');
+        }
+        lines
+    }
+}
