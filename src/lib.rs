@@ -1,4 +1,95 @@
-//! Exact tabular soft value iteration and control as inference for finite Markov decision processes.
+//! Exact tabular soft value iteration and control as inference, for finite Markov decision processes.
+//!
+//! Given a model and a horizon, which behaviour is *probable* if the agent acts well, and not only which is optimal?
+//!
+//! ```
+//! use softmdp::{Mdp, ndarray::array, posterior, soft_value_iteration};
+//!
+//! // A machine works (0) or is broken (1). Action 0 runs it, action 1 repairs it.
+//! let transitions = array![[[0.9, 0.1], [1.0, 0.0]], [[0.0, 1.0], [0.8, 0.2]]]; // [s, a, s']
+//! let rewards = array![[1.0, -1.0], [0.0, -1.0]]; // [s, a]
+//! let mdp = Mdp::new(transitions, rewards)?;
+//!
+//! let solution = soft_value_iteration(&mdp, 10)?;
+//! let repairs = solution.policy().probabilities()[[0, 1, 1]]; // [t, s, a]
+//! assert!((repairs - 0.6501_f64).abs() < 1e-4); // a good operator mostly repairs a broken machine
+//!
+//! let posterior = posterior(&mdp, &array![1.0, 0.0], 10)?;
+//! let broken = posterior.state_marginals()[[5, 1]]; // [t, s]
+//! assert!((broken - 0.0250_f64).abs() < 1e-4); // and it was hardly ever broken, if things went well
+//! # Ok::<(), softmdp::Error>(())
+//! ```
+//!
+//! **Mind which inference you ask.** [`soft_value_iteration`] is direct inference: it conditions on success, and under
+//! stochastic dynamics its policy is *optimistic*, since those who succeeded were also lucky. To act, or to plan, ask
+//! for variational inference, which keeps the true dynamics. See [`Inference`] for the table of the two.
+//!
+//! ```
+//! # use softmdp::{Inference, Mdp, SoftValueIteration, ndarray::array};
+//! # let mdp = Mdp::new(array![[[1.0]]], array![[0.0]])?;
+//! let solution = SoftValueIteration::new(10).inference(Inference::Variational).solve(&mdp)?;
+//! # Ok::<(), softmdp::Error>(())
+//! ```
+//!
+//! # Should I use this?
+//!
+//! Yes, for exact answers on models that fit in tables: up to a few thousand states dense, up to millions sparse, with
+//! unavailable actions, terminal states, −∞ rewards and stages that differ. No, for continuous states, function
+//! approximation or partial observability.
+//!
+//! # Overview
+//!
+//! - [`Mdp`]: a validated model over [`DenseDynamics`], [`SparseDynamics`], [`DeterministicDynamics`] or your own
+//!   [`Dynamics`]; [`Model`] for one that changes with time.
+//! - [`soft_value_iteration`], [`SoftValueIteration`] → [`Solution`]: backward messages as values V and Q, and the policy.
+//! - [`forward_messages`] → [`ForwardMessages`] and [`posterior`](fn@posterior) → [`Posterior`]: evidence, marginals, lucky dynamics.
+//! - [`Policy`]: occupancy, soft evaluation, ELBO, return, entropy and divergence, of a solver's policy or your own.
+//! - [`Gridworld`]: small worlds from text maps, to see it all on.
+//!
+//! Every equation is in [`formulas`], under the numbers that the documentation cites.
+//!
+//! # Notation
+//!
+//! | term | in code | symbol | shape, unit |
+//! |---|---|---|---|
+//! | dynamics | `transitions` | P(s'∣s,a) | `[s, a, s']`, rows sum to 1 |
+//! | rewards, terminal values | `rewards`, `terminal_values` | r, V_T | `[s, a]`, `[s]`, reward units; −∞ forbids |
+//! | discount | `discount` | γ | in [0, 1] |
+//! | temperature | `temperature` | τ ≥ 0 | reward units per nat |
+//! | prior | `action_prior` | ρ(a∣s) | `[s, a]` weights; 0 removes the action |
+//! | initial distribution | `initial` | p₀ | `[s]` |
+//! | state value | `state_values` | V_t(s), direct: τ log β_t | `[t, s]`, T+1 rows, reward units |
+//! | action value | `action_values` | Q_t(s,a) | `[t, s, a]`, T rows, reward units |
+//! | policy | `policy` | π_t(a∣s) | `[t, s, a]`, probability |
+//! | forward message | `log_forward` | log α_t(s) | `[t, s]`, nats |
+//! | posterior marginals | `state_marginals`, `state_action_marginals` | p(s_t∣e) | `[t, s]`, `[t, s, a]` |
+//! | occupancy | `state_occupancy`, `state_action_occupancy` | d_t | `[t, s]`, `[t, s, a]` |
+//! | evidence | `log_evidence` | log p(e) | nats |
+//!
+//! # Two inferences
+//!
+//! *Direct* inference answers how it went, given that it went well: the exact posterior over trajectories. There γ < 1 is a
+//! chance 1 − γ, after each step, of leaving for a state where nothing more is earned. *Variational* inference answers how
+//! to act under the true dynamics: maximum-entropy control. There γ is a factor on what comes later. They agree on
+//! deterministic dynamics at γ = 1. Messages, marginals and evidence belong to the first; occupancy and ELBO belong to
+//! any policy under the true dynamics.
+//!
+//! # Numerical contract
+//!
+//! - −∞ is the logarithm of an impossible event and a legal number; +∞ and NaN are refused at the door, and NaN never
+//!   comes out. A finite result that leaves the number type is [`Error::Overflow`].
+//! - Zeros are exact: no floor stands in for them. A successor of probability 0 never counts, whatever its value.
+//! - V/τ and log-policies are right to a few units in the last place of the largest of 1, |r|/τ and |V|/τ a stage, for any
+//!   spread of values. Rows of policies and marginals sum to 1 to a few ulp.
+//! - The same input gives the same bits, for any number of threads, with the feature `rayon` or without.
+//!
+//! # Crate features
+//!
+//! | feature | default | adds | costs |
+//! |---|---|---|---|
+//! | `rayon` | yes | passes over large models on all cores | the crate `rayon` |
+//!
+//! `ndarray` is part of the interface and re-exported as [`ndarray`]. Raising its 0.x version is a breaking change here.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -33,3 +124,11 @@ mod policy;
 mod posterior;
 mod real;
 mod tables;
+
+#[doc = include_str!("../docs/formulas.md")]
+pub mod formulas {}
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -108,8 +108,8 @@ impl Gridworld {
     /// | `▓▓` | 1/4 to 1/2 |
     /// | `▒▒` | 1/10 to 1/4 |
     /// | `░░` | 1/100 to 1/10 |
-    /// | ` ·` | less, but not 0 |
-    /// | blank | 0 |
+    /// | ` ·` | 1/1000 to 1/100 |
+    /// | blank | less |
     ///
     /// Walls are `##`.
     ///
@@ -127,12 +127,12 @@ impl Gridworld {
     /// use softmdp::{Gridworld, ndarray::array};
     ///
     /// let grid = Gridworld::parse("S.#.G")?;
-    /// assert_eq!(grid.render_marginals(&array![0.7, 0.3, 0.0, 1e-9])?, "██▓▓##   ·\n");
+    /// assert_eq!(grid.render_marginals(&array![0.7, 0.295, 0.0, 0.005])?, "██▓▓##   ·\n");
     /// # Ok::<(), softmdp::Error>(())
     /// ```
     pub fn render_marginals(&self, marginals: &ArrayRef1<f64>) -> Result<String, Error> {
         tables::check_shape(Table::StateMarginals, marginals.shape(), &[self.num_states()])?;
-        let shades = [(0.5, "██"), (0.25, "▓▓"), (0.1, "▒▒"), (0.01, "░░"), (f64::MIN_POSITIVE, " ·")];
+        let shades = [(0.5, "██"), (0.25, "▓▓"), (0.1, "▒▒"), (0.01, "░░"), (0.001, " ·")];
         Ok(self.render(|state, _| {
             let shade = match state {
                 Some(state) => shades.iter().find(|(least, _)| marginals[state] >= *least),

@@ -1,0 +1,167 @@
+//! Which way does an agent go that acts well, and where is it when?
+//!
+//! Reads a map, solves it for a finite horizon by either inference, and prints values, policy, evidence, evidence
+//! lower bound and the distribution of states over time. Control as inference after Levine, *Reinforcement Learning
+//! and Control as Probabilistic Inference* (arXiv:1805.00909), sections 2 and 3.
+//!
+//! ```text
+//! cargo run --release --example gridworld
+//! cargo run --release --example gridworld -- my_map.txt --inference variational --slip 0.3
+//! ```
+
+mod support;
+
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use softmdp::ndarray::{Array1, Array2, Axis};
+use softmdp::{
+    ActionPrior, Gridworld, Inference, Moves, SoftValueIteration, Solution, SparseDynamics, posterior,
+};
+use support::side_by_side;
+
+type Mdp = softmdp::Mdp<f64, SparseDynamics<f64>>;
+
+/// Solves a gridworld and shows which behaviour is probable if the agent acts well.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Text map: '#' wall, '.' free, 'S' start, 'G' goal, '1'-'9' smaller goals, 'X' trap [default: a bundled one]
+    map: Option<PathBuf>,
+    /// Number of steps
+    #[arg(long, default_value_t = 30)]
+    horizon: usize,
+    /// Reward units per nat: small is sharp, large is random, 0 is the classical optimum (variational only)
+    #[arg(long, default_value_t = 1.0)]
+    temperature: f64,
+    /// direct: how did it go, given that it went well? variational: how should one act?
+    #[arg(long, value_enum, default_value_t = Question::Direct)]
+    inference: Question,
+    /// Probability that a step goes astray
+    #[arg(long, default_value_t = 0.1)]
+    slip: f64,
+    /// What each step pays
+    #[arg(long, default_value_t = -1.0, allow_negative_numbers = true)]
+    step_reward: f64,
+    /// What a goal 'G' is worth
+    #[arg(long, default_value_t = 30.0, allow_negative_numbers = true)]
+    goal_reward: f64,
+    /// What a trap 'X' is worth
+    #[arg(long, default_value_t = -30.0, allow_negative_numbers = true)]
+    trap_reward: f64,
+    /// Also move diagonally
+    #[arg(long)]
+    diagonal: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Question {
+    Direct,
+    Variational,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    let (name, map) = match &options.map {
+        Some(path) => {
+            let map = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            (path.display().to_string(), map)
+        }
+        None => ("bundled map".to_string(), include_str!("maps/ledges.txt").to_string()),
+    };
+    let grid = Gridworld::parse(&map)
+        .map_err(|error| format!("{name}: {error}"))?
+        .moves(if options.diagonal { Moves::Eight } else { Moves::Four })
+        .slip(options.slip)
+        .step_reward(options.step_reward)
+        .goal_reward(options.goal_reward)
+        .trap_reward(options.trap_reward);
+    // With terminal states a normalised prior keeps the agent from loitering for the sake of its entropy.
+    let mdp = grid.builder().temperature(options.temperature).action_prior(ActionPrior::Uniform).build()?;
+    let initial = grid.initial();
+    let inference = match options.inference {
+        Question::Direct => Inference::Direct,
+        Question::Variational => Inference::Variational,
+    };
+
+    println!("{name}: {} states, {} actions, slip {}", mdp.num_states(), mdp.num_actions(), options.slip);
+    println!("{inference} inference, {} steps, temperature {}\n", options.horizon, options.temperature);
+    let solution = SoftValueIteration::new(options.horizon).inference(inference).solve(&mdp)?;
+    print_start(&grid, &solution)?;
+    let marginals = match inference {
+        Inference::Direct => success(&mdp, &initial, &solution)?,
+        Inference::Variational => acting(&mdp, &initial, &solution)?,
+    };
+    print_marginals(&grid, &marginals)?;
+    Ok(())
+}
+
+/// Values and policy of the first stage.
+fn print_start(grid: &Gridworld, solution: &Solution) -> Result<(), Box<dyn Error>> {
+    let values = grid.render_values(&solution.state_values().index_axis(Axis(0), 0))?;
+    println!("value of each cell, at the start\n{values}");
+    if let Some(policy) = solution.policy().probabilities().outer_iter().next() {
+        println!(
+            "first move: every one at least half as probable as the best\n{}",
+            grid.render_policy(&policy)?
+        );
+    }
+    Ok(())
+}
+
+/// Direct inference: prints the evidence, and returns where those were who succeeded.
+fn success(mdp: &Mdp, initial: &Array1<f64>, solution: &Solution) -> Result<Array2<f64>, Box<dyn Error>> {
+    let posterior = solution.posterior(mdp, initial)?;
+    let (log_evidence, tau) = (posterior.log_evidence(), mdp.temperature());
+    let bound = solution.policy().elbo(mdp, initial)?;
+    println!("log evidence                       {log_evidence:9.4} nats");
+    println!("ELBO of this policy, true dynamics {:9.4} nats", bound / tau);
+    println!("gap: what it owes to luck          {:9.4} nats\n", log_evidence - bound / tau);
+    assert!(
+        bound / tau <= log_evidence + 1e-9 * log_evidence.abs().max(1.0),
+        "the ELBO is a lower bound (V7)"
+    );
+    let marginals = posterior.state_marginals().to_owned();
+    for row in marginals.rows() {
+        assert!((row.sum() - 1.0).abs() < 1e-12, "marginals are distributions (D7)");
+    }
+    println!("where the agent is, given that it acts well");
+    Ok(marginals)
+}
+
+/// Variational inference: prints the ELBO, and returns where this policy leads.
+fn acting(mdp: &Mdp, initial: &Array1<f64>, solution: &Solution) -> Result<Array2<f64>, Box<dyn Error>> {
+    let (policy, tau) = (solution.policy(), mdp.temperature());
+    let bound = policy.elbo(mdp, initial)?;
+    println!("expected return                    {:9.4} reward units", policy.expected_return(mdp, initial)?);
+    println!("soft value: return and entropy     {bound:9.4} reward units");
+    if tau > 0.0 {
+        let log_evidence = posterior(mdp, initial, solution.horizon())?.log_evidence();
+        println!("ELBO, in nats                      {:9.4}", bound / tau);
+        println!("log evidence                       {log_evidence:9.4}");
+        assert!(
+            bound / tau <= log_evidence + 1e-9 * log_evidence.abs().max(1.0),
+            "the ELBO is a lower bound (V7)"
+        );
+    }
+    println!("\nwhere this policy leads");
+    Ok(policy.state_occupancy(mdp, initial)?)
+}
+
+/// Five stages from the first to the last, side by side where the map is narrow enough.
+fn print_marginals(grid: &Gridworld, marginals: &Array2<f64>) -> Result<(), Box<dyn Error>> {
+    let horizon = marginals.nrows() - 1;
+    let mut stages: Vec<usize> = (0..=4).map(|quarter| horizon * quarter / 4).collect();
+    stages.dedup();
+    let mut blocks = Vec::new();
+    for t in stages {
+        blocks.push((format!("after {t} steps"), grid.render_marginals(&marginals.index_axis(Axis(0), t))?));
+    }
+    let per_line = (100 / (2 * grid.width() + 4)).max(1);
+    for line in blocks.chunks(per_line) {
+        println!("{}", side_by_side(line));
+    }
+    println!("██ 1/2   ▓▓ 1/4   ▒▒ 1/10   ░░ 1/100   · 1/1000   ## wall");
+    Ok(())
+}

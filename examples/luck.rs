@@ -1,0 +1,124 @@
+//! What is wrong with conditioning on success?
+//!
+//! A cliff walk with slippery steps: the short way goes along the edge, the safe way around. Direct inference asks how
+//! it went for those who arrived; they went along the edge, because those of them who went there were lucky. As advice
+//! it is bad: it counts on luck that nobody has. Variational inference keeps the true dynamics and stays away.
+//!
+//! The difference is exactly the divergence between the two distributions over trajectories. After Levine,
+//! *Reinforcement Learning and Control as Probabilistic Inference* (arXiv:1805.00909), section 2.4, and the cliff of
+//! Sutton and Barto, *Reinforcement Learning*, example 6.6.
+
+mod support;
+
+use softmdp::ndarray::{Array1, Axis};
+use softmdp::{
+    ActionPrior, Error, Gridworld, Inference, Mdp, Policy, Posterior, SoftValueIteration, posterior,
+};
+use support::side_by_side;
+
+const MAP: &str = "
+    ........
+    ........
+    ........
+    SXXXXXXG
+";
+const HORIZON: usize = 20;
+
+fn main() -> Result<(), Error> {
+    let grid = Gridworld::parse(MAP)?.slip(0.1).trap_reward(-40.0).goal_reward(30.0);
+    let mdp = grid.dense_mdp()?.with_action_prior(ActionPrior::Uniform)?;
+    let initial = grid.initial();
+
+    let direct = posterior(&mdp, &initial, HORIZON)?;
+    let variational =
+        SoftValueIteration::new(HORIZON).inference(Inference::Variational).solve(&mdp)?.policy().clone();
+
+    println!("A cliff, and steps that go astray one time in ten. First move under each inference:\n");
+    let draw = |policy: &Policy| grid.render_policy(&policy.probabilities().index_axis(Axis(0), 0));
+    println!(
+        "{}",
+        side_by_side(&[
+            ("direct: those who arrived".to_string(), draw(direct.policy())?),
+            ("variational: those who act well".to_string(), draw(&variational)?),
+        ])
+    );
+
+    let (edge, right) = (grid.state_at(2, 3).unwrap_or_default(), 1);
+    let below = grid.state_at(3, 3).unwrap_or_default();
+    let true_fall = mdp.dynamics().transitions()[[edge, right, below]];
+    let lucky_fall = direct.dynamics_at(&mdp, 4)?[[edge, right, below]];
+    println!("A step to the right along the edge falls with probability");
+    println!("  {true_fall:.6} in truth");
+    println!(
+        "  {lucky_fall:.6} in the posterior dynamics (D9): it cannot have happened to those who arrived\n"
+    );
+
+    println!("{:<36}{:>12}{:>12}", "acting in the true world", "direct", "variational");
+    let row = |what: &str, of: &dyn Fn(&Policy) -> Result<f64, Error>| {
+        let (first, second) = (of(direct.policy())?, of(&variational)?);
+        println!("{what:<36}{first:>12.4}{second:>12.4}");
+        Ok((first, second))
+    };
+    let falls = row("falls off the cliff", &|policy| probability_of_falling(&grid, &mdp, &initial, policy))?;
+    row("expected return", &|policy| policy.expected_return(&mdp, &initial))?;
+    let elbo = row("ELBO", &|policy| policy.elbo(&mdp, &initial))?;
+    let gap =
+        row("gap: log p(e) − ELBO", &|policy| Ok(direct.log_evidence() - policy.elbo(&mdp, &initial)?))?;
+    let kl =
+        row("KL(q ‖ posterior), by the chain rule", &|policy| divergence(&mdp, &initial, policy, &direct))?;
+    println!("\nlog p(e) = {:.4}: no policy reaches it, since none can rely on luck.", direct.log_evidence());
+
+    assert!(lucky_fall < 1e-6 && (true_fall - 0.05).abs() < 1e-12, "luck has been conditioned on");
+    assert!(falls.0 > 2.0 * falls.1, "the direct policy takes the bet that the variational one declines");
+    assert!(elbo.0 < elbo.1, "the variational policy is the best there is (V4)");
+    for (gap, kl) in [(gap.0, kl.0), (gap.1, kl.1)] {
+        assert!((gap - kl).abs() < 1e-9 * gap, "the gap is the divergence (V7)");
+    }
+    Ok(())
+}
+
+/// Probability of ending in a trap when acting by a policy.
+fn probability_of_falling(
+    grid: &Gridworld,
+    mdp: &Mdp,
+    initial: &Array1<f64>,
+    policy: &Policy,
+) -> Result<f64, Error> {
+    let occupancy = policy.state_occupancy(mdp, initial)?;
+    let traps = (1..7).filter_map(|column| grid.state_at(3, column));
+    Ok(traps.map(|trap| occupancy[[HORIZON, trap]]).sum())
+}
+
+/// KL(q ‖ p(trajectory∣e)) in nats: that of the first state, then of each action and of each successor.
+fn divergence(
+    mdp: &Mdp,
+    initial: &Array1<f64>,
+    policy: &Policy,
+    posterior: &Posterior,
+) -> Result<f64, Error> {
+    let log_ratio = |p: f64, q: f64| if p > 0.0 { p * (p / q).ln() } else { 0.0 };
+    let first = posterior.state_marginals().row(0).to_owned();
+    let mut total: f64 = initial.iter().zip(&first).map(|(&p, &q)| log_ratio(p, q)).sum();
+    let occupancy = policy.state_action_occupancy(mdp, initial)?;
+    let states = policy.state_occupancy(mdp, initial)?;
+    let actions = policy.kl_divergence(posterior.policy())?;
+    for t in 0..HORIZON {
+        let lucky = posterior.dynamics_at(mdp, t)?;
+        for state in (0..mdp.num_states()).filter(|&state| !mdp.is_terminal(state)) {
+            total += states[[t, state]] * actions[[t, state]];
+            for action in 0..mdp.num_actions() {
+                let mass = occupancy[[t, state, action]];
+                if mass > 0.0 {
+                    let rows = (0..mdp.num_states()).map(|next| {
+                        log_ratio(
+                            mdp.dynamics().transitions()[[state, action, next]],
+                            lucky[[state, action, next]],
+                        )
+                    });
+                    total += mass * rows.sum::<f64>();
+                }
+            }
+        }
+    }
+    Ok(total)
+}

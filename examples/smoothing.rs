@@ -1,0 +1,94 @@
+//! Where was the agent, given that it succeeded?
+//!
+//! Forward messages know the past, backward messages the future; the posterior multiplies them. This is the
+//! forward–backward algorithm of hidden Markov models (Rabiner, Proc. IEEE 77, 1989) with optimality in place of
+//! observations, as in Levine (arXiv:1805.00909), section 2.3.
+//!
+//! The world has two doors between two rooms. The agent drifts at random; all that is known is that it was in the
+//! right room's far corner at the end. Forward messages alone say that it hardly left the first room.
+
+mod support;
+
+use softmdp::ndarray::{Array1, ArrayView1};
+use softmdp::{Error, Gridworld, forward_messages, log_sum_exp, posterior};
+use support::side_by_side;
+
+const MAP: &str = "
+    .....#....
+    .....#....
+    .S........
+    .....#....
+    .....#....
+    ..........
+";
+const HORIZON: usize = 24;
+
+fn main() -> Result<(), Error> {
+    let grid = Gridworld::parse(MAP)?.step_reward(0.0);
+    let corner = grid.state_at(0, 9).unwrap_or_default();
+    // Nothing is earned on the way; ending anywhere but in the corner is ruled out.
+    let mut end = Array1::from_elem(grid.num_states(), f64::NEG_INFINITY);
+    end[corner] = 0.0;
+    let mdp = grid.builder().terminal_values(end).build()?;
+    let initial = grid.initial();
+
+    let forward = forward_messages(&mdp, &initial, HORIZON)?;
+    let posterior = posterior(&mdp, &initial, HORIZON)?;
+    let backward = posterior.solution().state_values();
+
+    println!(
+        "A random walk of {HORIZON} steps from S, known to end in the upper right corner:\n{}",
+        grid.render_map()
+    );
+    for t in [0, 6, 12, 18, HORIZON] {
+        let marginals = posterior.state_marginals();
+        let columns = [
+            (format!("step {t}: past alone"), probabilities(forward.log_forward().row(t))),
+            ("future alone".to_string(), probabilities(backward.row(t))),
+            ("both".to_string(), marginals.row(t).to_owned()),
+        ];
+        let mut blocks = Vec::new();
+        for (title, column) in columns {
+            blocks.push((format!("{title:<20}"), grid.render_marginals(&column)?));
+        }
+        println!("{}", side_by_side(&blocks));
+    }
+    println!("██ 1/2   ▓▓ 1/4   ▒▒ 1/10   ░░ 1/100   · 1/1000   ## wall\n");
+
+    println!("{:>6}{:>22}{:>22}", "step", "p(right room), past", "p(right room), both");
+    let in_right_room = |row: ArrayView1<'_, f64>| -> f64 {
+        let states = row
+            .indexed_iter()
+            .filter(|(state, _)| grid.position(*state).is_some_and(|(_, column)| column > 5));
+        states.map(|(_, &p)| p).sum()
+    };
+    for t in (0..=HORIZON).step_by(4) {
+        let past = in_right_room(probabilities(forward.log_forward().row(t)).view());
+        let both = in_right_room(posterior.state_marginals().row(t));
+        println!("{t:>6}{past:>22.4}{both:>22.4}");
+    }
+
+    // The evidence is one number, whichever pass and whichever stage it is read from (D6).
+    println!(
+        "\nlog evidence: {:.12} forwards, {:.12} backwards",
+        forward.log_evidence(),
+        posterior.log_evidence()
+    );
+    let mut paid = 0.0;
+    for t in 0..=HORIZON {
+        let product: Array1<f64> = &forward.log_forward().row(t) + &backward.row(t);
+        let here = paid + log_sum_exp(&product.to_vec());
+        assert!((here - posterior.log_evidence()).abs() < 1e-11, "stage {t} disagrees");
+        paid += forward.log_normalizers().get(t).copied().unwrap_or(0.0);
+    }
+    assert!(posterior.state_marginals()[[HORIZON, corner]] > 1.0 - 1e-12);
+    let last = probabilities(forward.log_forward().row(HORIZON));
+    assert!(last[corner] < 0.02, "the past alone did not expect the corner");
+    Ok(())
+}
+
+/// exp of logarithms over its sum.
+fn probabilities(logs: ArrayView1<'_, f64>) -> Array1<f64> {
+    let total = log_sum_exp(&logs.to_vec());
+    logs.mapv(|log| (log - total).exp())
+}
