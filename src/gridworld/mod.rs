@@ -174,15 +174,13 @@ impl Gridworld {
     /// The cell in a row and column, `None` outside the map.
     #[must_use]
     pub fn cell(&self, row: usize, column: usize) -> Option<Cell> {
-        (column < self.width).then(|| self.cells.get(row * self.width + column).copied()).flatten()
+        self.index(row, column).map(|index| self.cells[index])
     }
 
     /// The state in a row and column, `None` for walls and outside the map.
     #[must_use]
     pub fn state_at(&self, row: usize, column: usize) -> Option<usize> {
-        (column < self.width)
-            .then(|| self.states.get(row.checked_mul(self.width)?.checked_add(column)?).copied().flatten())
-            .flatten()
+        self.index(row, column).and_then(|index| self.states[index])
     }
 
     /// Row and column of a state, `None` if there is no such state.
@@ -195,11 +193,8 @@ impl Gridworld {
     #[must_use]
     pub fn initial(&self) -> Array1<f64> {
         let share_of = |wanted: &dyn Fn(Cell) -> bool| {
-            let weights = self
-                .positions
-                .iter()
-                .map(|&(row, column)| f64::from(u8::from(self.cell(row, column).is_some_and(wanted))));
-            let weights: Array1<f64> = weights.collect();
+            let weight = |state| f64::from(u8::from(wanted(self.cell_of(state))));
+            let weights = Array1::from_shape_fn(self.num_states(), weight);
             let total = weights.sum();
             (total > 0.0).then(|| weights / total)
         };
@@ -256,7 +251,7 @@ impl Gridworld {
     /// A builder with rewards, terminal states and values of the map.
     fn configure<D: Dynamics<Scalar = f64>>(&self, dynamics: Result<D, Error>) -> MdpBuilder<f64, D> {
         let rewards = Array2::from_elem((self.num_states(), self.directions().len()), self.step_reward);
-        let cells = || self.positions.iter().map(|&(row, column)| self.cells[row * self.width + column]);
+        let cells = || (0..self.num_states()).map(|state| self.cell_of(state));
         let terminal_values = cells().map(|cell| match cell {
             Cell::Goal => self.goal_reward,
             Cell::Prize(value) => f64::from(value),
@@ -280,14 +275,14 @@ impl Gridworld {
         let turns = directions.len();
         SparseDynamics::from_fn(self.num_states(), turns, |state, action| {
             let mut outcomes = Vec::with_capacity(6);
-            if self.is_terminal(state) {
+            if self.cell_of(state).is_terminal() {
                 return outcomes;
             }
             let astray = 0.5 * self.slip;
             for (turn, p) in [(0, 1.0 - self.slip), (1, astray), (turns - 1, astray)] {
                 let moved = self.neighbour(state, directions[(action + turn) % turns]);
                 match self.wind {
-                    Some((direction, wind)) if !self.is_terminal(moved) => {
+                    Some((direction, wind)) if !self.cell_of(moved).is_terminal() => {
                         outcomes.push((moved, p * (1.0 - wind)));
                         outcomes.push((self.neighbour(moved, direction), p * wind));
                     }
@@ -298,9 +293,14 @@ impl Gridworld {
         })
     }
 
-    fn is_terminal(&self, state: usize) -> bool {
+    /// Place of a cell in the map.
+    fn index(&self, row: usize, column: usize) -> Option<usize> {
+        (row < self.height() && column < self.width).then(|| row * self.width + column)
+    }
+
+    pub(super) fn cell_of(&self, state: usize) -> Cell {
         let (row, column) = self.positions[state];
-        self.cells[row * self.width + column].is_terminal()
+        self.cells[row * self.width + column]
     }
 
     /// Where a step leads: to the neighbour, or nowhere if that is a wall or off the map.

@@ -74,9 +74,9 @@ impl Gridworld {
     pub fn render_policy(&self, policy: &ArrayRef2<f64>) -> Result<String, Error> {
         let expected = [self.num_states(), self.directions().len()];
         tables::check_shape(Table::Policy, policy.shape(), &expected)?;
-        let texts: Vec<String> = (self.positions.iter().zip(policy.rows()))
-            .map(|(&(row, column), probabilities)| {
-                let cell = self.cells[row * self.width + column];
+        let texts: Vec<String> = (policy.rows().into_iter().enumerate())
+            .map(|(state, probabilities)| {
+                let cell = self.cell_of(state);
                 if cell.is_terminal() {
                     return cell.symbol().to_string();
                 }

@@ -3,7 +3,8 @@
 //! Symmetric or steady models hide index slips; these have zeros, −∞ rewards, priors of every kind, unavailable
 //! actions whose rows are no distributions, terminal states and values, discounts, and stages that differ.
 
-#![allow(dead_code, reason = "each test binary uses a part of this")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of this")]
+#![allow(clippy::float_cmp, reason = "infinities are equal or not")]
 
 pub mod enumeration;
 

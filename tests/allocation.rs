@@ -1,0 +1,99 @@
+//! A stage allocates nothing: memory is taken once a pass, whatever the horizon.
+
+mod common;
+
+use allocation_counter::measure;
+use common::{SMALL, cases, tables};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use softmdp::ndarray::Array2;
+use softmdp::{Inference, Mdp, SoftValueIteration, SparseDynamics, forward_messages};
+
+/// A ring with slips, with `num_states` states.
+fn ring(num_states: usize) -> Mdp<f64, SparseDynamics<f64>> {
+    let dynamics = SparseDynamics::from_fn(num_states, 3, |state, action| {
+        [((state + action) % num_states, 0.8), ((state + 1) % num_states, 0.15), (0, 0.05)]
+    });
+    let rewards = Array2::from_shape_fn((num_states, 3), |(s, a)| -((s * 7 + a * 3) as f64 % 5.0));
+    Mdp::builder(dynamics.expect("valid rows"), rewards).discount(0.95).build().expect("a valid model")
+}
+
+#[test]
+fn solving_again_into_the_same_solution_allocates_nothing() {
+    let mdp = ring(20);
+    for inference in [Inference::Direct, Inference::Variational] {
+        let solver = SoftValueIteration::new(50).inference(inference);
+        let mut solution = solver.solve(&mdp).unwrap();
+        let fresh = solver.solve(&mdp.with_temperature(0.5).unwrap()).unwrap();
+        let warm = mdp.with_temperature(0.5).unwrap();
+        let used = measure(|| solver.solve_into(&warm, &mut solution).unwrap());
+        // The values of a stage, scaled; nothing that grows with the horizon.
+        assert!(used.count_total <= 8, "{inference}: {used:?}");
+        assert_eq!(solution, fresh, "{inference}");
+    }
+}
+
+#[test]
+fn passes_allocate_as_often_for_a_thousand_stages_as_for_two() {
+    let mdp = ring(20);
+    let initial = ndarray_ones(20);
+    let policy = |horizon| SoftValueIteration::new(horizon).solve(&mdp).unwrap().policy().clone();
+    let (short, long) = (policy(2), policy(1000));
+    type Pass<'a> = Box<dyn Fn(bool) + 'a>;
+    let horizon = |long: bool| if long { 1000 } else { 2 };
+    let pick = |is_long: bool| if is_long { &long } else { &short };
+    let solver = |long, inference| SoftValueIteration::new(horizon(long)).inference(inference);
+    let passes: Vec<(&str, Pass<'_>)> = vec![
+        ("direct", Box::new(|long| drop(solver(long, Inference::Direct).solve(&mdp).unwrap()))),
+        ("variational", Box::new(|long| drop(solver(long, Inference::Variational).solve(&mdp).unwrap()))),
+        ("values", Box::new(|long| drop(solver(long, Inference::Direct).solve_values(&mdp).unwrap()))),
+        ("forward", Box::new(|long| drop(forward_messages(&mdp, &initial, horizon(long)).unwrap()))),
+        ("occupancy", Box::new(|long| drop(pick(long).state_occupancy(&mdp, &initial).unwrap()))),
+        ("evaluation", Box::new(|long| drop(pick(long).evaluate(&mdp).unwrap()))),
+    ];
+    for (name, pass) in passes {
+        let (short, long) = (measure(|| pass(false)), measure(|| pass(true)));
+        assert_eq!(short.count_total, long.count_total, "{name}");
+    }
+}
+
+#[cfg(feature = "rayon")]
+#[test]
+fn a_stage_that_is_split_among_threads_allocates_nothing_either() {
+    let mdp = ring(20_000); // large enough to be split
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let count = |horizon| {
+        let solver = SoftValueIteration::new(horizon);
+        pool.install(|| measure(|| drop(solver.solve_values(&mdp).unwrap()))).count_total
+    };
+    assert_eq!(count(2), count(20));
+}
+
+#[test]
+fn errors_leave_a_solution_that_can_be_solved_into_again() {
+    let mdp = ring(5);
+    let solver = SoftValueIteration::new(3);
+    let mut solution = solver.solve(&mdp).unwrap();
+    let huge = mdp.with_rewards(Array2::from_elem((5, 3), 1.5e308)).unwrap();
+    solver.solve_into(&huge, &mut solution).unwrap_err();
+    solver.solve_into(&mdp, &mut solution).unwrap();
+    assert_eq!(solution, solver.solve(&mdp).unwrap());
+}
+
+#[test]
+fn a_reused_solution_equals_a_fresh_one_for_lopsided_models() {
+    let mut runner = TestRunner::new(cases(1));
+    for _ in 0..50 {
+        let tables = tables(SMALL).new_tree(&mut runner).unwrap().current();
+        let mdp = tables.mdp();
+        let direct = SoftValueIteration::new(tables.horizon());
+        let variational = direct.clone().inference(Inference::Variational);
+        let mut solution = variational.solve(&mdp).unwrap();
+        direct.solve_into(&mdp, &mut solution).unwrap();
+        assert_eq!(solution, direct.solve(&mdp).unwrap());
+    }
+}
+
+fn ndarray_ones(num_states: usize) -> softmdp::ndarray::Array1<f64> {
+    softmdp::ndarray::Array1::from_elem(num_states, 1.0 / num_states as f64)
+}

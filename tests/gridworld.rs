@@ -1,0 +1,194 @@
+//! Gridworlds: maps, moves, slip and wind against probabilities worked out by hand, and published values.
+
+#![allow(clippy::float_cmp, reason = "probabilities such as 0.25 are exact")]
+
+use softmdp::ndarray::{Array1, Array3, array};
+use softmdp::{Cell, Direction, Dynamics, Error, Gridworld, Inference, Moves, SoftValueIteration};
+
+const UP: usize = 0;
+const RIGHT: usize = 1;
+const DOWN: usize = 2;
+
+/// Successors of a pair as (row, column, probability).
+fn successors(grid: &Gridworld, (row, column): (usize, usize), action: usize) -> Vec<(usize, usize, f64)> {
+    let mdp = grid.mdp().unwrap();
+    let mut found = Vec::new();
+    let state = grid.state_at(row, column).unwrap();
+    mdp.dynamics().for_each_successor(state, action, &mut |next_state, p| {
+        let (row, column) = grid.position(next_state).unwrap();
+        found.push((row, column, p));
+    });
+    found
+}
+
+#[test]
+fn states_are_the_cells_that_are_not_walls_row_by_row() {
+    let grid = Gridworld::parse("\n  S#.\n  .XG\n\n").unwrap();
+    assert_eq!((grid.height(), grid.width(), grid.num_states()), (2, 3, 5));
+    let states: Vec<_> = (0..2).flat_map(|row| (0..3).map(move |column| (row, column))).collect();
+    let found: Vec<_> = states.iter().map(|&(row, column)| grid.state_at(row, column)).collect();
+    assert_eq!(found, [Some(0), None, Some(1), Some(2), Some(3), Some(4)]);
+    assert_eq!(grid.state_at(2, 0), None);
+    assert_eq!(grid.state_at(0, 3), None);
+    assert_eq!(grid.state_at(usize::MAX, 2), None);
+    assert_eq!(grid.cell(usize::MAX, 0), None);
+    assert_eq!((grid.position(2), grid.position(5)), (Some((1, 0)), None));
+    assert_eq!(
+        (grid.cell(0, 1), grid.cell(1, 1), grid.cell(0, 9)),
+        (Some(Cell::Wall), Some(Cell::Trap), None)
+    );
+    assert_eq!(grid.render_map(), "S#.\n.XG\n");
+}
+
+#[test]
+fn goals_and_traps_are_terminal_and_worth_what_the_options_say() {
+    let grid = Gridworld::parse("SG7X").unwrap().goal_reward(2.5).trap_reward(-3.5).step_reward(-0.25);
+    let mdp = grid.mdp().unwrap();
+    assert_eq!(mdp.terminal_states().collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(mdp.terminal_values(), array![0.0, 2.5, 7.0, -3.5]);
+    assert!(mdp.rewards().iter().all(|&reward| reward == -0.25));
+    assert_eq!(mdp.num_actions(), 4);
+    // One step to the right is all it takes: −1/4 + 5/2.
+    let hard = mdp.with_temperature(0.0).unwrap();
+    let solution = SoftValueIteration::new(3).inference(Inference::Variational).solve(&hard).unwrap();
+    assert_eq!(solution.state_values()[[0, 0]], 2.25);
+    assert_eq!(solution.policy().greedy()[[0, 0]], RIGHT);
+}
+
+#[test]
+fn starts_share_the_initial_distribution() {
+    assert_eq!(Gridworld::parse("S.S#G").unwrap().initial(), array![0.5, 0.0, 0.5, 0.0]);
+    // Without any start: all cells where a step can be taken.
+    assert_eq!(Gridworld::parse("..G").unwrap().initial(), array![0.5, 0.5, 0.0]);
+    assert_eq!(Gridworld::parse("GX").unwrap().initial(), array![0.5, 0.5]);
+}
+
+#[test]
+fn a_slip_goes_a_quarter_turn_to_either_side() {
+    let grid = Gridworld::parse("...\n.S.\n...").unwrap().slip(0.5);
+    assert_eq!(successors(&grid, (1, 1), UP), [(0, 1, 0.5), (1, 0, 0.25), (1, 2, 0.25)]);
+    assert_eq!(successors(&grid, (1, 1), RIGHT), [(0, 1, 0.25), (1, 2, 0.5), (2, 1, 0.25)]);
+    // In a corner two of the three stay: up and left are off the map.
+    assert_eq!(successors(&grid, (0, 0), UP), [(0, 0, 0.75), (0, 1, 0.25)]);
+}
+
+#[test]
+fn eight_moves_slip_an_eighth_turn_and_pass_corners() {
+    let grid = Gridworld::parse("..#\n.S.\n...").unwrap().moves(Moves::Eight).slip(0.5);
+    assert_eq!(grid.directions()[1], Direction::UpRight);
+    // Up-right is a wall: stay. Its neighbours are up and right.
+    assert_eq!(successors(&grid, (1, 1), 1), [(0, 1, 0.25), (1, 1, 0.5), (1, 2, 0.25)]);
+    let sure = grid.clone().slip(0.0);
+    // Diagonally past the wall's corner.
+    assert_eq!(successors(&sure, (0, 1), 3), [(1, 2, 1.0)]);
+    for (action, direction) in sure.directions().iter().enumerate() {
+        let (down, right) = direction.offset();
+        let target = (1_usize.wrapping_add_signed(down), 1_usize.wrapping_add_signed(right));
+        let expected = if target == (0, 2) { (1, 1) } else { target };
+        assert_eq!(successors(&sure, (1, 1), action), [(expected.0, expected.1, 1.0)], "{direction:?}");
+    }
+}
+
+#[test]
+fn wind_carries_one_cell_further_but_not_out_of_a_goal() {
+    let grid = Gridworld::parse("...\n...\nS.G").unwrap().wind(Direction::Up, 0.25);
+    assert_eq!(successors(&grid, (2, 0), RIGHT), [(1, 1, 0.25), (2, 1, 0.75)]);
+    assert_eq!(successors(&grid, (2, 1), RIGHT), [(2, 2, 1.0)]);
+    assert_eq!(successors(&grid, (0, 0), DOWN), [(0, 0, 0.25), (1, 0, 0.75)]);
+    // At the edge of the map wind has nowhere to blow.
+    assert_eq!(successors(&grid, (1, 0), UP), [(0, 0, 1.0)]);
+}
+
+#[test]
+fn dense_and_sparse_models_are_the_same() {
+    let grid = Gridworld::parse("S.#.\n..X.\n.#.G").unwrap().slip(0.3).wind(Direction::Left, 0.1);
+    let (sparse, dense) = (grid.mdp().unwrap(), grid.dense_mdp().unwrap());
+    let mut table = Array3::<f64>::zeros(dense.dynamics().transitions().dim());
+    for state in 0..grid.num_states() {
+        for action in 0..4 {
+            sparse.dynamics().for_each_successor(state, action, &mut |next_state, p| {
+                table[[state, action, next_state]] += p;
+            });
+        }
+    }
+    assert_eq!(dense.dynamics().transitions(), table);
+    assert_eq!(dense.rewards(), sparse.rewards());
+    assert_eq!(dense.terminal_values(), sparse.terminal_values());
+    assert!(dense.terminal_states().eq(sparse.terminal_states()));
+}
+
+/// The optimal values of FrozenLake-v1 4×4, γ = 0.99, as value iteration on Gymnasium's table gives them and as they
+/// stand in many a tutorial (V(0) = 0.5420). Without a discount its best policy arrives with probability 14/17.
+#[test]
+fn frozen_lake_has_its_published_values() {
+    let grid = Gridworld::parse("SFFF\nFHFH\nFFFH\nHFFG").unwrap();
+    let grid = grid.slip(2.0 / 3.0).step_reward(0.0).goal_reward(1.0).trap_reward(0.0);
+    let hard = grid.mdp().unwrap().with_temperature(0.0).unwrap();
+    let value = |discount: f64| {
+        let mdp = hard.with_discount(discount).unwrap();
+        let solver = SoftValueIteration::new(5000).inference(Inference::Variational);
+        solver.solve_values(&mdp).unwrap().state_values()[[0, 0]]
+    };
+    // Gymnasium pays the goal on the step into it; here it is the value of being there, one discount later.
+    assert!((value(0.99) / 0.99 - 0.542_026).abs() < 1e-6, "{}", value(0.99) / 0.99);
+    assert!((value(1.0) - 14.0 / 17.0).abs() < 1e-9, "{}", value(1.0));
+}
+
+#[test]
+fn bad_maps_and_options_name_the_place_and_the_value() {
+    assert_eq!(Gridworld::parse(""), Err(Error::EmptyMap));
+    assert_eq!(Gridworld::parse(" \n\n"), Err(Error::EmptyMap));
+    assert_eq!(Gridworld::parse("##\n##"), Err(Error::EmptyMap));
+    let ragged = |row, found| Err(Error::RaggedMap { row, found, expected: 2 });
+    assert_eq!(Gridworld::parse("S.\n..."), ragged(1, 3));
+    assert_eq!(Gridworld::parse("S.\n\n.G"), ragged(1, 0));
+    let unknown = Error::UnknownCell { row: 1, column: 1, symbol: 'é' };
+    assert_eq!(Gridworld::parse("S.\n.é"), Err(unknown.clone()));
+    assert!(unknown.to_string().starts_with("map cell (row 1, column 1) is 'é'"));
+
+    let grid = Gridworld::parse("S.G").unwrap();
+    for value in [-0.1, 1.1, f64::INFINITY] {
+        let error = Error::InvalidOption { option: "slip", value };
+        assert_eq!(grid.clone().slip(value).mdp().unwrap_err(), error);
+        assert_eq!(grid.clone().slip(value).dense_mdp().unwrap_err(), error);
+        let error = Error::InvalidOption { option: "wind", value };
+        assert_eq!(grid.clone().wind(Direction::Up, value).mdp().unwrap_err(), error);
+    }
+    let error = grid.clone().slip(f64::NAN).mdp().unwrap_err();
+    assert!(matches!(error, Error::InvalidOption { option: "slip", value } if value.is_nan()));
+    let error = grid.clone().step_reward(f64::NAN).mdp().unwrap_err();
+    assert!(matches!(error, Error::InvalidReward { state: 0, action: 0, .. }));
+    let error = grid.clone().goal_reward(f64::INFINITY).mdp().unwrap_err();
+    assert_eq!(error, Error::InvalidTerminalValue { state: 2, value: f64::INFINITY });
+}
+
+#[test]
+fn renderings_refuse_tables_of_another_shape() {
+    let grid = Gridworld::parse("S.G").unwrap();
+    assert!(matches!(grid.render_values(&Array1::zeros(2)), Err(Error::ShapeMismatch { .. })));
+    assert!(matches!(grid.render_marginals(&Array1::zeros(4)), Err(Error::ShapeMismatch { .. })));
+    let error = grid.render_policy(&array![[1.0], [1.0], [1.0]]);
+    assert!(matches!(error, Err(Error::ShapeMismatch { .. })));
+}
+
+#[test]
+fn renderings_line_up_and_draw_what_is_special() {
+    let grid = Gridworld::parse("S.#\n.XG").unwrap();
+    let values = array![-12.25, f64::NEG_INFINITY, 0.04, -10.0, 10.0];
+    assert_eq!(grid.render_values(&values).unwrap(), "-12.2    -∞ #####\n  0.0 -10.0  10.0\n");
+    let policy = array![
+        [0.25, 0.25, 0.25, 0.25],
+        [0.1, 0.6, 0.3, 0.0],
+        [0.0, 0.0, 0.0, 0.0], // a dead end
+        [0.0, 1.0, 0.0, 0.0],
+        [0.0, 1.0, 0.0, 0.0],
+    ];
+    assert_eq!(grid.render_policy(&policy).unwrap(), "↑→↓← →↓   ####\n?    X    G\n");
+    let eight = Gridworld::parse("S").unwrap().moves(Moves::Eight);
+    assert_eq!(
+        eight.render_policy(&array![[0.125; 8]].into_shape_with_order((1, 8)).unwrap()).unwrap(),
+        "*\n"
+    );
+    let marginals = array![0.5, 0.2, 0.05, 0.002, 0.0];
+    assert_eq!(grid.render_marginals(&marginals).unwrap(), "██▒▒##\n░░ ·\n");
+}

@@ -1,0 +1,103 @@
+//! Results are the same to the bit for any number of threads.
+
+#![cfg(feature = "rayon")]
+
+use rayon::ThreadPoolBuilder;
+use softmdp::ndarray::{Array1, Array2, Array3};
+use softmdp::{
+    DenseDynamics, DeterministicDynamics, Dynamics, Inference, Mdp, SoftValueIteration, SparseDynamics,
+    forward_messages, posterior,
+};
+
+const HORIZON: usize = 6;
+
+/// Every number that the passes return, as bits.
+fn all_bits<D: Dynamics<Scalar = f64>>(mdp: &Mdp<f64, D>) -> Vec<u64> {
+    let initial = Array1::from_elem(mdp.num_states(), 1.0 / mdp.num_states() as f64);
+    let mut numbers: Vec<f64> = Vec::new();
+    for inference in [Inference::Direct, Inference::Variational] {
+        let solver = SoftValueIteration::new(HORIZON).inference(inference);
+        let solution = solver.solve(mdp).unwrap();
+        numbers.extend(solution.state_values());
+        numbers.extend(solution.action_values());
+        numbers.extend(solution.policy().probabilities());
+        numbers.extend(solution.policy().log_probabilities());
+        numbers.extend(solver.solve_values(mdp).unwrap().state_values());
+        numbers.extend(solution.policy().evaluate(mdp).unwrap());
+        numbers.extend(solution.policy().state_occupancy(mdp, &initial).unwrap());
+    }
+    let forward = forward_messages(mdp, &initial, HORIZON).unwrap();
+    numbers.extend(forward.log_forward());
+    numbers.push(forward.log_evidence());
+    let posterior = posterior(mdp, &initial, HORIZON).unwrap();
+    numbers.extend(posterior.state_marginals());
+    numbers.extend(posterior.state_action_marginals());
+    numbers.into_iter().map(f64::to_bits).collect()
+}
+
+fn assert_thread_count_is_invisible<D: Dynamics<Scalar = f64>>(mdp: &Mdp<f64, D>) {
+    let bits = |threads| {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| all_bits(mdp))
+    };
+    let one = bits(1);
+    for threads in [2, 3, 8] {
+        assert!(one == bits(threads), "{threads} threads");
+    }
+    assert!(one == all_bits(mdp), "the global pool");
+}
+
+/// Numbers without a pattern, in 0..1.
+fn scrambled(index: usize) -> f64 {
+    let mut bits = (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits ^= bits >> 29;
+    bits = bits.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Rewards over many τ, so that rows are computed on every path.
+fn rewards(num_states: usize, num_actions: usize) -> Array2<f64> {
+    Array2::from_shape_fn((num_states, num_actions), |(s, a)| match scrambled(s * num_actions + a) {
+        x if x < 0.05 => f64::NEG_INFINITY,
+        x => -2000.0 * x * x,
+    })
+}
+
+fn dense(num_states: usize) -> DenseDynamics {
+    let mut index = 0;
+    let mut transitions = Array3::from_shape_simple_fn((num_states, 3, num_states), || {
+        index += 1;
+        if scrambled(index) < 0.5 { 0.0 } else { scrambled(index) }
+    });
+    for mut row in transitions.rows_mut() {
+        let sum = row.sum();
+        row.mapv_inplace(|p| p / sum);
+    }
+    DenseDynamics::new(transitions).unwrap()
+}
+
+#[test]
+fn dense_results_do_not_depend_on_the_number_of_threads() {
+    let mdp = Mdp::builder(dense(301), rewards(301, 3)).discount(0.97).terminal_states([17, 200]).build();
+    assert_thread_count_is_invisible(&mdp.unwrap());
+}
+
+#[test]
+fn sparse_results_do_not_depend_on_the_number_of_threads() {
+    let n = 12_007;
+    let dynamics = SparseDynamics::from_fn(n, 3, |state, action| {
+        // Rows of very different lengths.
+        let successors = 1 + (state * 7 + action) % 13;
+        (0..successors).map(move |i| ((state * 31 + action * 17 + i * i * 101) % n, 1.0 / successors as f64))
+    });
+    let mdp = Mdp::builder(dynamics.unwrap(), rewards(n, 3)).build();
+    assert_thread_count_is_invisible(&mdp.unwrap());
+}
+
+#[test]
+fn deterministic_results_do_not_depend_on_the_number_of_threads() {
+    let n = 12_007;
+    let dynamics = DeterministicDynamics::from_fn(n, 3, |state, action| (state * 5 + action * 4001 + 1) % n);
+    let mdp = Mdp::builder(dynamics.unwrap(), rewards(n, 3)).discount(0.9).build();
+    assert_thread_count_is_invisible(&mdp.unwrap());
+}
