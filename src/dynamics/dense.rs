@@ -1,10 +1,11 @@
 //! Dense transition tables.
 
 use std::ops::Range;
+use std::slice::ChunksExact;
 
 use ndarray::{Array3, ArrayView3};
 
-use super::{Dynamics, for_each_row};
+use super::Dynamics;
 use crate::kernels::{add_scaled, dot, guarded_dot};
 use crate::{Error, LogBlock, Real, Table, tables};
 
@@ -141,12 +142,12 @@ impl<F: Real> DenseDynamics<F> {
         self.transitions.view()
     }
 
-    /// P(·∣s,a).
+    /// The rows P(·∣s,a) of some states, in order.
     #[inline]
-    fn row(&self, state: usize, action: usize) -> &[F] {
+    fn rows(&self, states: Range<usize>) -> ChunksExact<'_, F> {
         let (num_states, num_actions, _) = self.transitions.dim();
-        let first = (state * num_actions + action) * num_states;
-        &tables::slice(&self.transitions)[first..first + num_states]
+        let width = num_actions * num_states;
+        tables::slice(&self.transitions)[states.start * width..states.end * width].chunks_exact(num_states)
     }
 }
 
@@ -162,7 +163,8 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
     }
 
     fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, F)) {
-        for (next_state, &p) in self.row(state, action).iter().enumerate() {
+        let row = self.rows(state..state + 1).nth(action).unwrap_or_default();
+        for (next_state, &p) in row.iter().enumerate() {
             if p > F::zero() {
                 visit(next_state, p);
             }
@@ -170,11 +172,10 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
     }
 
     fn expectation(&self, states: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
-        for_each_row(states, self.num_actions(), y, k, |state, action, y| {
-            let row = self.row(state, action);
+        for (row, y) in self.rows(states).zip(y.chunks_exact_mut(k)) {
             if let [y] = y {
                 *y = guarded_dot(row, v);
-                return;
+                continue;
             }
             y.fill(F::zero());
             for (&p, v) in row.iter().zip(v.chunks_exact(k)) {
@@ -182,13 +183,12 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
                     add_scaled(y, p, v);
                 }
             }
-        });
+        }
     }
 
     fn log_expectation(&self, states: Range<usize>, v: &LogBlock<F>, y: &mut [F]) {
         let k = v.num_columns();
-        for_each_row(states, self.num_actions(), y, k, |state, action, y| {
-            let row = self.row(state, action);
+        for (row, y) in self.rows(states).zip(y.chunks_exact_mut(k)) {
             if let [y] = y {
                 *y = dot(row, v.exponentials());
             } else {
@@ -202,14 +202,12 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
                     row.iter().enumerate().for_each(|(next_state, &p)| visit(next_state, p));
                 });
             }
-        });
+        }
     }
 
     fn push_forward(&self, states: Range<usize>, next_states: Range<usize>, k: usize, x: &[F], w: &mut [F]) {
-        let num_actions = self.num_actions();
-        let rows = states.flat_map(|state| (0..num_actions).map(move |action| (state, action)));
-        for ((state, action), x) in rows.zip(x.chunks_exact(k)) {
-            let row = &self.row(state, action)[next_states.clone()];
+        for (row, x) in self.rows(states).zip(x.chunks_exact(k)) {
+            let row = &row[next_states.clone()];
             if let [x] = *x {
                 if x != F::zero() {
                     add_scaled(w, x, row);

@@ -288,11 +288,14 @@ impl<F: Real> Dynamics for SparseDynamics<F> {
     fn expectation(&self, states: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
         for_each_row(states, self.num_actions, y, k, |state, action, y| {
             let (next_states, probabilities) = self.row(state, action);
+            let entries = next_states.iter().zip(probabilities).filter(|(_, p)| **p > F::zero());
+            if let [y] = y {
+                *y = entries.fold(F::zero(), |sum, (&next_state, &p)| sum + p * v[next_state]);
+                return;
+            }
             y.fill(F::zero());
-            for (&next_state, &p) in next_states.iter().zip(probabilities) {
-                if p > F::zero() {
-                    add_scaled(y, p, &v[next_state * k..(next_state + 1) * k]);
-                }
+            for (&next_state, &p) in entries {
+                add_scaled(y, p, &v[next_state * k..(next_state + 1) * k]);
             }
         });
     }
@@ -301,9 +304,14 @@ impl<F: Real> Dynamics for SparseDynamics<F> {
         let (k, exponentials) = (v.num_columns(), v.exponentials());
         for_each_row(states, self.num_actions, y, k, |state, action, y| {
             let (next_states, probabilities) = self.row(state, action);
-            y.fill(F::zero());
-            for (&next_state, &p) in next_states.iter().zip(probabilities) {
-                add_scaled(y, p, &exponentials[next_state * k..(next_state + 1) * k]);
+            let entries = next_states.iter().zip(probabilities);
+            if let [y] = y {
+                *y = entries.fold(F::zero(), |sum, (&next_state, &p)| sum + p * exponentials[next_state]);
+            } else {
+                y.fill(F::zero());
+                for (&next_state, &p) in entries {
+                    add_scaled(y, p, &exponentials[next_state * k..(next_state + 1) * k]);
+                }
             }
             for (column, y) in y.iter_mut().enumerate() {
                 *y = v.resolve(column, *y, |visit| {

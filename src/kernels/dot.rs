@@ -26,6 +26,9 @@ fn reduce<F: Real>(mut lanes: [F; LANES]) -> F {
 #[inline(always)]
 fn sum_terms<F: Real>(p: &[F], v: &[F], term: impl Fn(F, F) -> F) -> F {
     debug_assert_eq!(p.len(), v.len());
+    if p.len() < LANES {
+        return p.iter().zip(v).fold(F::zero(), |sum, (&p, &v)| sum + term(p, v));
+    }
     let mut lanes = [F::zero(); LANES];
     let (p_chunks, p_rest) = p.as_chunks::<LANES>();
     let (v_chunks, v_rest) = v.as_chunks::<LANES>();

@@ -1,6 +1,8 @@
 //! What the algorithms ask of a model: a stage at a time.
 
-use ndarray::{ArrayView1, ArrayView2, CowArray, Ix2};
+use std::borrow::Cow;
+
+use ndarray::{ArrayView1, ArrayView2};
 
 use crate::{Dynamics, Error, Inference, Real, Table, tables};
 
@@ -122,10 +124,11 @@ pub struct Stage<'a, F, D: ?Sized> {
 }
 
 /// A stage whose tables have been brought into rows and are checked as they are read.
-pub(crate) struct CheckedStage<'a, F, D: ?Sized> {
+pub(crate) struct CheckedStage<'a, F: Real, D: ?Sized> {
     pub(crate) dynamics: &'a D,
-    rewards: CowArray<'a, F, Ix2>,
-    action_prior: CowArray<'a, F, Ix2>,
+    num_actions: usize,
+    rewards: Cow<'a, [F]>,      // [s, a]
+    action_prior: Cow<'a, [F]>, // [s, a]
 }
 
 impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
@@ -140,26 +143,22 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
         tables::check_shape(Table::Transitions, &found, &expected)?;
         tables::check_shape(Table::Rewards, rewards.shape(), &expected)?;
         tables::check_shape(Table::ActionPrior, action_prior.shape(), &expected)?;
-        let in_rows = |table: ArrayView2<'a, F>| {
-            if table.is_standard_layout() {
-                CowArray::from(table)
-            } else {
-                CowArray::from(tables::standard_layout(table.to_owned()))
-            }
+        let in_rows = |table: ArrayView2<'a, F>| match table.to_slice() {
+            Some(rows) => Cow::Borrowed(rows),
+            None => Cow::Owned(table.iter().copied().collect()),
         };
-        Ok(Self { dynamics, rewards: in_rows(rewards), action_prior: in_rows(action_prior) })
+        let (rewards, action_prior) = (in_rows(rewards), in_rows(action_prior));
+        Ok(Self { dynamics, num_actions: expected[1], rewards, action_prior })
     }
 
     /// Rewards and prior weights of a state, `[a]` each.
     #[inline]
     pub(crate) fn row(&self, state: usize) -> Result<(&[F], &[F]), Error> {
-        let num_actions = self.rewards.ncols();
-        let row = state * num_actions..(state + 1) * num_actions;
-        let rewards = &tables::slice(&self.rewards)[row.clone()];
-        let prior = &tables::slice(&self.action_prior)[row];
-        for action in 0..num_actions {
-            check_reward(state, action, rewards[action])?;
-            check_prior_weight(state, action, prior[action])?;
+        let row = state * self.num_actions..(state + 1) * self.num_actions;
+        let (rewards, prior) = (&self.rewards[row.clone()], &self.action_prior[row]);
+        for (action, (&reward, &weight)) in rewards.iter().zip(prior).enumerate() {
+            check_reward(state, action, reward)?;
+            check_prior_weight(state, action, weight)?;
         }
         Ok((rewards, prior))
     }

@@ -165,7 +165,7 @@ impl<F: Real> Policy<F> {
 }
 
 /// One stage of an evaluation.
-struct Evaluation<'a, F, M: Model<Scalar = F> + ?Sized> {
+struct Evaluation<'a, F: Real, M: Model<Scalar = F> + ?Sized> {
     mdp: &'a M,
     t: usize,
     stage: &'a CheckedStage<'a, F, M::Dynamics>,
