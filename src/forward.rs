@@ -80,11 +80,14 @@ pub fn forward_messages<F: Real, M: Model<Scalar = F> + ?Sized>(
 
     let mut pass = ForwardPass::new(mdp)?;
     let messages = tables::slice_mut(&mut log_forward);
-    for t in 0..horizon {
-        let (now, next) = messages[t * num_states..].split_at_mut(num_states);
-        (log_normalizers[t], log_absorbed[t + 1]) =
-            pass.stage(t, now, log_absorbed[t], &mut next[..num_states])?;
-    }
+    parallel::run_pass(mdp, horizon, Inference::Direct, || {
+        for t in 0..horizon {
+            let (now, next) = messages[t * num_states..].split_at_mut(num_states);
+            (log_normalizers[t], log_absorbed[t + 1]) =
+                pass.stage(t, now, log_absorbed[t], &mut next[..num_states])?;
+        }
+        Ok(())
+    })?;
     let log_end = pass.log_end(&messages[horizon * num_states..], log_absorbed[horizon]);
     let total = sum(tables::slice(&log_normalizers)) + log_end?;
     if total.is_nan() || total == F::infinity() {
@@ -196,7 +199,12 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         if log_normalizer == F::neg_infinity() {
             return Err(Error::ImpossibleEvidence { stage: t });
         }
-        next.iter_mut().for_each(|log| *log -= log_normalizer);
+        for (state, log) in next.iter_mut().enumerate().filter(|(_, log)| **log > F::neg_infinity()) {
+            *log -= log_normalizer;
+            if !log.is_finite() {
+                return Err(Error::Overflow { table: Table::ForwardMessages, stage: t + 1, state });
+            }
+        }
         let absorbed = log_add_exp(absorbed, self.log_leave + log_paid) - log_normalizer;
         Ok((log_normalizer, absorbed))
     }

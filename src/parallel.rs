@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use crate::{Dynamics, Error};
+use crate::{Dynamics, Error, Inference, Model};
 
 /// Cost of a block, in transitions, below which it is not cut further: tens of microseconds of work.
 const BLOCK_COST: usize = 1 << 15;
@@ -61,7 +61,7 @@ fn cost<D: Dynamics + ?Sized>(dynamics: &D, states: Range<usize>) -> usize {
 }
 
 /// Whether a stage of these dynamics is worth more than one thread.
-pub(crate) fn is_worthwhile<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
+fn is_worthwhile<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
     cfg!(feature = "rayon") && cost(dynamics, 0..dynamics.num_states()) >= PARALLEL_COST
 }
 
@@ -132,14 +132,26 @@ fn join<A: Send, B: Send>(
     (a(), b())
 }
 
-/// Runs a whole pass inside the thread pool, if its stages are worth it: entering the pool once a pass instead
+/// Runs all stages of a pass inside the thread pool, if they are worth it: entering the pool once a pass instead
 /// of once a stage saves the hand-over, and the memory that rayon takes for it.
-pub(crate) fn in_pool<R: Send>(worthwhile: bool, pass: impl FnOnce() -> R + Send) -> R {
+pub(crate) fn run_pass<M, R>(
+    model: &M,
+    horizon: usize,
+    inference: Inference,
+    pass: impl FnOnce() -> Result<R, Error> + Send,
+) -> Result<R, Error>
+where
+    M: Model + ?Sized,
+    R: Send,
+{
     #[cfg(feature = "rayon")]
-    if worthwhile && rayon::current_thread_index().is_none() {
+    if horizon > 0
+        && is_worthwhile(model.stage(0, inference)?.dynamics)
+        && rayon::current_thread_index().is_none()
+    {
         return rayon::scope(|_| pass());
     }
-    let _ = worthwhile;
+    let _ = (model, horizon, inference);
     pass()
 }
 

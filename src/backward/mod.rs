@@ -215,12 +215,8 @@ impl SoftValueIteration {
         let (horizon, num_states) = (self.horizon, mdp.num_states());
         let last = &mut values[horizon * num_states..];
         last.iter_mut().zip(mdp.terminal_values()).for_each(|(v, &terminal)| *v = terminal);
-        if horizon == 0 {
-            return Ok(());
-        }
         let mut backup = Backup::new(mdp, self.inference);
-        let worthwhile = parallel::is_worthwhile(mdp.stage(horizon - 1, self.inference)?.dynamics);
-        parallel::in_pool(worthwhile, move || {
+        parallel::run_pass(mdp, horizon, self.inference, move || {
             for t in (0..horizon).rev() {
                 let (values, next) = values.split_at_mut((t + 1) * num_states);
                 stage(&mut backup, t, &next[..num_states], &mut values[t * num_states..])?;

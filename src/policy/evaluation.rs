@@ -142,24 +142,27 @@ impl<F: Real> Policy<F> {
         values.row_mut(horizon).assign(&mdp.terminal_values());
         let mut scratch = tables::filled(Table::ActionValues, (num_states, width), F::zero())?;
         let (rows, scratch) = (tables::slice_mut(&mut values), tables::slice_mut(&mut scratch));
-        for t in (0..horizon).rev() {
-            let (now, next) = rows[t * num_states..].split_at_mut(num_states);
-            let next = &next[..num_states];
-            let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
-            let evaluation = Evaluation {
-                mdp,
-                t,
-                stage: &stage,
-                rule: BellmanRule::new(Inference::Variational, mdp.discount(), mdp.temperature(), next),
-                entropy,
-                policy: self.stage(t),
-                next_values: next,
-            };
-            let outputs = (Rows { data: now, width: 1 }, Rows { data: &mut *scratch, width });
-            parallel::for_each_block(stage.dynamics, outputs, &|states, (values, scratch)| {
-                evaluation.states(states, values.data, scratch.data)
-            })?;
-        }
+        parallel::run_pass(mdp, horizon, Inference::Variational, || {
+            for t in (0..horizon).rev() {
+                let (now, next) = rows[t * num_states..].split_at_mut(num_states);
+                let next = &next[..num_states];
+                let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
+                let evaluation = Evaluation {
+                    mdp,
+                    t,
+                    stage: &stage,
+                    rule: BellmanRule::new(Inference::Variational, mdp.discount(), mdp.temperature(), next),
+                    entropy,
+                    policy: self.stage(t),
+                    next_values: next,
+                };
+                let outputs = (Rows { data: now, width: 1 }, Rows { data: &mut *scratch, width });
+                parallel::for_each_block(stage.dynamics, outputs, &|states, (values, scratch)| {
+                    evaluation.states(states, values.data, scratch.data)
+                })?;
+            }
+            Ok(())
+        })?;
         Ok(values)
     }
 }

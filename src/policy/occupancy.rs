@@ -56,19 +56,22 @@ impl<F: Real> Policy<F> {
         let pairs_shape = (num_states, mdp.num_actions());
         let mut pairs = tables::filled(Table::StateActionOccupancy, pairs_shape, F::zero())?;
         let (rows, pairs) = (tables::slice_mut(&mut occupancy), tables::slice_mut(&mut pairs));
-        for t in 0..horizon {
-            let (now, next) = rows[t * num_states..].split_at_mut(num_states);
-            let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
-            self.pair_occupancy(mdp, t, &stage, now, pairs)?;
-            let next = &mut next[..num_states];
-            for (state, (next, &mass)) in next.iter_mut().zip(now.iter()).enumerate() {
-                *next = if mdp.is_terminal(state) { mass } else { F::zero() };
+        parallel::run_pass(mdp, horizon, Inference::Variational, || {
+            for t in 0..horizon {
+                let (now, next) = rows[t * num_states..].split_at_mut(num_states);
+                let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
+                self.pair_occupancy(mdp, t, &stage, now, pairs)?;
+                let next = &mut next[..num_states];
+                for (state, (next, &mass)) in next.iter_mut().zip(now.iter()).enumerate() {
+                    *next = if mdp.is_terminal(state) { mass } else { F::zero() };
+                }
+                let (dynamics, pairs) = (stage.dynamics, &*pairs);
+                parallel::for_each_part(dynamics, Rows { data: next, width: 1 }, &|next_states, next| {
+                    dynamics.push_forward(0..num_states, next_states, 1, pairs, next.data);
+                });
             }
-            let (dynamics, pairs) = (stage.dynamics, &*pairs);
-            parallel::for_each_part(dynamics, Rows { data: next, width: 1 }, &|next_states, next| {
-                dynamics.push_forward(0..num_states, next_states, 1, pairs, next.data);
-            });
-        }
+            Ok(())
+        })?;
         Ok(occupancy)
     }
 
