@@ -14,6 +14,7 @@ mod support;
 use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use softmdp::ndarray::{Array1, Array2, Axis};
@@ -61,8 +62,17 @@ enum Question {
     Variational,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse();
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let (name, map) = match &options.map {
         Some(path) => {
             let map = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;

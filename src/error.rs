@@ -369,7 +369,7 @@ pub enum Error {
     },
     /// A character of a map has no meaning.
     #[error(
-        "map cell (row {row}, column {column}) is {symbol:?}, expected one of '#' '.' 'S' 'G' '1'-'9' 'X'"
+        "map cell (row {row}, column {column}) is {symbol:?}, expected one of '#' '.' 'S' 'G' '1'-'9' 'X' 'F' 'H'"
     )]
     UnknownCell {
         /// Row of the map, from 0.
