@@ -79,8 +79,8 @@
 //! - −∞ is the logarithm of an impossible event and a legal number; +∞ and NaN are refused at the door, and NaN never
 //!   comes out. A finite result that leaves the number type is [`Error::Overflow`].
 //! - Zeros are exact: no floor stands in for them. A successor of probability 0 never counts, whatever its value.
-//! - V/τ and log-policies are right to a few units in the last place of the largest of 1, |r|/τ and |V|/τ a stage, for any
-//!   spread of values. Rows of policies and marginals sum to 1 to a few ulp.
+//! - V/τ and log-policies are right to a few units in the last place of the largest of 1, |r|/τ and |V|/τ (and |log π|
+//!   itself) a stage, for any spread of values. Rows of policies and marginals sum to 1 to a few ulp.
 //! - The same input gives the same bits, for any number of threads, with the feature `rayon` or without.
 //!
 //! # Crate features
