@@ -1,7 +1,7 @@
 //! What is wrong with conditioning on success?
 //!
 //! A cliff walk with slippery steps: the short way goes along the edge, the safe way around. Direct inference asks how
-//! it went for those who arrived; they went along the edge, because those of them who went there were lucky. As advice
+//! it went for those who did well; they went along the edge, because those of them who went there were lucky. As advice
 //! it is bad: it counts on luck that nobody has. Variational inference keeps the true dynamics and stays away.
 //!
 //! The difference is exactly the divergence between the two distributions over trajectories. After Levine,
@@ -37,10 +37,13 @@ fn main() -> Result<(), Error> {
     let draw = |policy: &Policy| grid.render_policy(&policy.probabilities().index_axis(Axis(0), 0));
     println!(
         "{}",
-        side_by_side(&[
-            ("direct: those who arrived".to_string(), draw(direct.policy())?),
-            ("variational: those who act well".to_string(), draw(&variational)?),
-        ])
+        side_by_side(
+            0,
+            &[
+                ("direct: those who did well".to_string(), draw(direct.policy())?),
+                ("variational: how to act".to_string(), draw(&variational)?),
+            ]
+        )
     );
 
     let (edge, right) = (grid.state_at(2, 3).unwrap_or_default(), 1);
@@ -50,10 +53,11 @@ fn main() -> Result<(), Error> {
     println!("A step to the right along the edge falls with probability");
     println!("  {true_fall:.6} in truth");
     println!(
-        "  {lucky_fall:.6} in the posterior dynamics (D9): it cannot have happened to those who arrived\n"
+        "  {lucky_fall:.1e}  in the posterior dynamics (D9): it next to never happened to those who did well\n"
     );
 
     println!("{:<36}{:>12}{:>12}", "acting in the true world", "direct", "variational");
+    // At τ = 1 reward units are nats.
     let row = |what: &str, of: &dyn Fn(&Policy) -> Result<f64, Error>| {
         let (first, second) = (of(direct.policy())?, of(&variational)?);
         println!("{what:<36}{first:>12.4}{second:>12.4}");

@@ -10,7 +10,7 @@
 mod support;
 
 use softmdp::ndarray::{Array1, ArrayView1};
-use softmdp::{Error, Gridworld, forward_messages, log_sum_exp, posterior};
+use softmdp::{ActionPrior, Error, Gridworld, forward_messages, log_sum_exp, posterior};
 use support::side_by_side;
 
 const MAP: &str = "
@@ -29,7 +29,7 @@ fn main() -> Result<(), Error> {
     // Nothing is earned on the way; ending anywhere but in the corner is ruled out.
     let mut end = Array1::from_elem(grid.num_states(), f64::NEG_INFINITY);
     end[corner] = 0.0;
-    let mdp = grid.builder().terminal_values(end).build()?;
+    let mdp = grid.builder().terminal_values(end).action_prior(ActionPrior::Uniform).build()?;
     let initial = grid.initial();
 
     let forward = forward_messages(&mdp, &initial, HORIZON)?;
@@ -44,14 +44,15 @@ fn main() -> Result<(), Error> {
         let marginals = posterior.state_marginals();
         let columns = [
             (format!("step {t}: past alone"), probabilities(forward.log_forward().row(t))),
+            // β is no distribution over states; what is drawn is its share of the total.
             ("future alone".to_string(), probabilities(backward.row(t))),
             ("both".to_string(), marginals.row(t).to_owned()),
         ];
         let mut blocks = Vec::new();
         for (title, column) in columns {
-            blocks.push((format!("{title:<20}"), grid.render_marginals(&column)?));
+            blocks.push((title, grid.render_marginals(&column)?));
         }
-        println!("{}", side_by_side(&blocks));
+        println!("{}", side_by_side(2 * grid.width(), &blocks));
     }
     println!("██ 1/2   ▓▓ 1/4   ▒▒ 1/10   ░░ 1/100   · 1/1000   ## wall\n");
 
@@ -70,7 +71,7 @@ fn main() -> Result<(), Error> {
 
     // The evidence is one number, whichever pass and whichever stage it is read from (D6).
     println!(
-        "\nlog evidence: {:.12} forwards, {:.12} backwards",
+        "\nlog p(in the corner at the end): {:.12} forwards, {:.12} backwards",
         forward.log_evidence(),
         posterior.log_evidence()
     );

@@ -11,6 +11,8 @@ use crate::Inference;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Table {
+    /// A model as a whole, `[s, a]`: its numbers of states and actions.
+    Model,
     /// P(s'∣s,a), `[s, a, s']`.
     Transitions,
     /// The compressed form of [`Table::Transitions`]: where each row starts, `[s · A + a]` and one more.
@@ -50,6 +52,7 @@ pub enum Table {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Table::Model => "model",
             Table::Transitions => "transitions",
             Table::RowOffsets => "row offsets",
             Table::Rewards => "rewards",
@@ -92,7 +95,7 @@ impl fmt::Display for Table {
 #[non_exhaustive]
 pub enum Error {
     /// A table does not have the shape that the model implies.
-    #[error("{table} has shape {found:?}, expected {expected:?}")]
+    #[error("shape of {table} is {found:?}, expected {expected:?}")]
     ShapeMismatch {
         /// The table.
         table: Table,
@@ -102,7 +105,7 @@ pub enum Error {
         expected: Vec<usize>,
     },
     /// A model needs at least one state and one action.
-    #[error("{table} has shape {shape:?}: a model needs at least one state and one action")]
+    #[error("shape of {table} is {shape:?}: a model needs at least one state and one action")]
     EmptyModel {
         /// The table.
         table: Table,
@@ -110,7 +113,7 @@ pub enum Error {
         shape: Vec<usize>,
     },
     /// A table is too large to be addressed or allocated.
-    #[error("{table} of shape {shape:?} does not fit in memory")]
+    #[error("no room for {table} of shape {shape:?}")]
     TooLarge {
         /// The table.
         table: Table,

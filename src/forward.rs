@@ -27,7 +27,7 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayView1, ArrayView2};
 
 use crate::initial::check_initial;
 use crate::kernels::{LogMemo, lifted_log, log_add_exp, log_sum_exp, sum};
-use crate::mdp::{CheckedStage, check_model};
+use crate::mdp::{CheckedStage, check_options};
 use crate::parallel::{self, Rows};
 use crate::{Dynamics, Error, Inference, Model, Real, Table, tables};
 
@@ -35,7 +35,7 @@ use crate::{Dynamics, Error, Inference, Model, Real, Table, tables};
 ///
 /// # Shapes
 ///
-/// `initial` p₀, `[s]`, sums to 1.
+/// `initial` p₀, `[s]`, sums to 1: `&Array1`, a view `&v.view()`, or a slice as `&aview1(..)`.
 ///
 /// # Errors
 ///
@@ -65,7 +65,7 @@ pub fn forward_messages<F: Real, M: Model<Scalar = F> + ?Sized>(
     initial: &ArrayRef1<F>,
     horizon: usize,
 ) -> Result<ForwardMessages<F>, Error> {
-    check_model(mdp, horizon)?;
+    check_options(mdp, horizon)?;
     let num_states = mdp.num_states();
     check_initial(initial, num_states)?;
     let table = Table::ForwardMessages;
@@ -130,7 +130,8 @@ impl<F: Real> ForwardMessages<F> {
         self.log_forward.view()
     }
 
-    /// log Z_t, `[t]` with T entries, in nats: log p(e_t ∣ e_0 … e_{t−1}) if the prior is normalised.
+    /// log Z_t, `[t]` with T entries, in nats: log p(e_t ∣ e_0 … e_{t−1}) if the prior is normalised
+    /// and rewards are at most 0.
     #[must_use]
     pub fn log_normalizers(&self) -> ArrayView1<'_, F> {
         self.log_normalizers.view()

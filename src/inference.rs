@@ -38,7 +38,7 @@ use std::fmt;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Inference {
-    /// The exact posterior over trajectories, given success (D0). The default of finite horizons.
+    /// The exact posterior over trajectories, given success (D0). The default.
     #[default]
     Direct,
     /// The best policy under the true dynamics: maximum-entropy control (V1).

@@ -40,7 +40,7 @@
 //! # Overview
 //!
 //! - [`Mdp`]: a validated model over [`DenseDynamics`], [`SparseDynamics`], [`DeterministicDynamics`] or your own
-//!   [`Dynamics`]; [`Model`] for one that changes with time.
+//!   [`Dynamics`]; [`Model`] for one that changes with time, and [`check_model`] for yours.
 //! - [`soft_value_iteration`], [`SoftValueIteration`] → [`Solution`]: backward messages as values V and Q, and the policy.
 //! - [`forward_messages`] → [`ForwardMessages`] and [`posterior`](fn@posterior) → [`Posterior`]: evidence, marginals, lucky dynamics.
 //! - [`Policy`]: occupancy, soft evaluation, ELBO, return, entropy and divergence, of a solver's policy or your own.
@@ -76,8 +76,8 @@
 //!
 //! # Numerical contract
 //!
-//! - −∞ is the logarithm of an impossible event and a legal number; +∞ and NaN are refused at the door, and NaN never
-//!   comes out. A finite result that leaves the number type is [`Error::Overflow`].
+//! - −∞ is the logarithm of an impossible event and a legal number; +∞ and NaN are refused at the door, and no result
+//!   is NaN. A finite result that leaves the number type is [`Error::Overflow`].
 //! - Zeros are exact: no floor stands in for them. A successor of probability 0 never counts, whatever its value.
 //! - V/τ and log-policies are right to a few units in the last place of the largest of 1, |r|/τ and |V|/τ (and |log π|
 //!   itself) a stage, for any spread of values. Rows of policies and marginals sum to 1 to a few ulp.
@@ -105,7 +105,7 @@ pub use forward::{ForwardMessages, forward_messages};
 pub use gridworld::{Cell, Direction, Gridworld, Moves};
 pub use inference::Inference;
 pub use kernels::{LogBlock, log_sum_exp};
-pub use mdp::{ActionPrior, Mdp, MdpBuilder, Model, Stage};
+pub use mdp::{ActionPrior, Mdp, MdpBuilder, Model, Stage, check_model};
 pub use policy::Policy;
 pub use posterior::{Posterior, posterior};
 pub use real::Real;

@@ -24,7 +24,7 @@ use crate::{
 ///
 /// # Shapes
 ///
-/// `initial` p₀, `[s]`, sums to 1.
+/// `initial` p₀, `[s]`, sums to 1: `&Array1`, a view `&v.view()`, or a slice as `&aview1(..)`.
 ///
 /// # Errors
 ///
@@ -112,8 +112,8 @@ impl<F: Real> Posterior<F> {
         Ok(Self { solution, log_evidence, state_marginals, absorbed_marginals, state_action_marginals })
     }
 
-    /// log p(e), in nats, from the backward pass (D6). With a prior that is not normalised it is the logarithm of the
-    /// normaliser of (D0), not of a probability.
+    /// log p(e), in nats, from the backward pass (D6). It is the logarithm of a probability if the prior is normalised and
+    /// rewards and terminal values are at most 0; otherwise of the normaliser of (D0).
     #[must_use]
     pub fn log_evidence(&self) -> F {
         self.log_evidence

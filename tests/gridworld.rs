@@ -190,5 +190,5 @@ fn renderings_line_up_and_draw_what_is_special() {
         "*\n"
     );
     let marginals = array![0.5, 0.2, 0.05, 0.002, 0.0];
-    assert_eq!(grid.render_marginals(&marginals).unwrap(), "██▒▒##\n░░ ·\n");
+    assert_eq!(grid.render_marginals(&marginals).unwrap(), "██▒▒##\n░░ · G\n");
 }

@@ -32,7 +32,7 @@ pub(crate) struct StageTables<'a, F> {
 type Outputs<'a, F> = ((Rows<'a, F>, Rows<'a, F>), Option<(Rows<'a, F>, Rows<'a, F>)>);
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
-    /// Precondition: the model has passed `check_model`.
+    /// Precondition: the model has passed `check_options`.
     pub(crate) fn new(model: &'m M, inference: Inference) -> Self {
         Self {
             model,

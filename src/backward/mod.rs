@@ -43,7 +43,7 @@ use backup::{Backup, StageTables};
 pub(crate) use rule::BellmanRule;
 pub use solution::{Solution, StateValues};
 
-use crate::mdp::check_model;
+use crate::mdp::check_options;
 use crate::{Error, Inference, Model, Real, Table, parallel, tables};
 
 /// Solves a finite horizon by direct inference, keeping values, action values and policy of every stage.
@@ -127,7 +127,7 @@ impl SoftValueIteration {
     ///
     /// Time O(T · transitions), memory 3·T·S·A + T·S numbers.
     pub fn solve<M: Model + ?Sized>(&self, mdp: &M) -> Result<Solution<M::Scalar>, Error> {
-        check_model(mdp, self.horizon)?;
+        check_options(mdp, self.horizon)?;
         let shape = (self.horizon, mdp.num_states(), mdp.num_actions());
         let mut solution = Solution::with_shape(shape, self.inference)?;
         self.solve_into(mdp, &mut solution)?;
@@ -164,7 +164,7 @@ impl SoftValueIteration {
         mdp: &M,
         solution: &mut Solution<M::Scalar>,
     ) -> Result<(), Error> {
-        check_model(mdp, self.horizon)?;
+        check_options(mdp, self.horizon)?;
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
         let found = solution.action_values().dim();
         let expected = [self.horizon, num_states, num_actions];
@@ -193,7 +193,7 @@ impl SoftValueIteration {
     ///
     /// Time O(T · transitions), memory T·S + S·A numbers.
     pub fn solve_values<M: Model + ?Sized>(&self, mdp: &M) -> Result<StateValues<M::Scalar>, Error> {
-        check_model(mdp, self.horizon)?;
+        check_options(mdp, self.horizon)?;
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
         let mut values = StateValues::with_shape(self.horizon, num_states, self.inference)?;
         let shape = (num_states, num_actions);
@@ -237,7 +237,7 @@ fn policy_of_stage<F: Real, M: Model<Scalar = F> + ?Sized>(
     if stage >= horizon {
         return Err(Error::StageOutOfRange { stage, horizon });
     }
-    check_model(mdp, horizon)?;
+    check_options(mdp, horizon)?;
     let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
     tables::check_shape(Table::StateValues, values.shape(), &[horizon + 1, num_states])?;
     let table = |table| tables::filled(table, (num_states, num_actions), F::zero());

@@ -77,8 +77,8 @@ impl<F: Real> Solution<F> {
         &self.policy
     }
 
-    /// π_t(a∣s) of one stage, `[s, a]`, as [`StateValues::policy_at`] has it. The model is not needed here but for
-    /// its shape.
+    /// π_t(a∣s) of one stage, `[s, a]`, by the same call as [`StateValues::policy_at`]. The model is needed here for its
+    /// shape alone; [`Policy::at`] is a view that does without.
     ///
     /// # Errors
     ///
@@ -89,10 +89,7 @@ impl<F: Real> Solution<F> {
         M: Model<Scalar = F> + ?Sized,
     {
         self.check_shape(mdp)?;
-        if stage >= self.horizon() {
-            return Err(Error::StageOutOfRange { stage, horizon: self.horizon() });
-        }
-        Ok(self.policy.probabilities().index_axis_move(Axis(0), stage).to_owned())
+        Ok(self.policy.at(stage)?.to_owned())
     }
 
     /// Number T of decision stages.
@@ -133,9 +130,9 @@ impl<F: Real> Solution<F> {
 
     /// [`Error::ShapeMismatch`] unless the model has as many states and actions as the one solved.
     pub(crate) fn check_shape<M: Model + ?Sized>(&self, mdp: &M) -> Result<(), Error> {
-        let (horizon, num_states, num_actions) = self.action_values.dim();
-        let model = [horizon, mdp.num_states(), mdp.num_actions()];
-        tables::check_shape(Table::ActionValues, &[horizon, num_states, num_actions], &model)
+        let (_, num_states, num_actions) = self.action_values.dim();
+        let found = [mdp.num_states(), mdp.num_actions()];
+        tables::check_shape(Table::Model, &found, &[num_states, num_actions])
     }
 }
 

@@ -9,6 +9,8 @@
 //! | [`SparseDynamics`] | a number and an index for each possible transition | few successors a row |
 //! | [`DeterministicDynamics`] | one index for each pair | one certain successor a row |
 //! | your own | what you like | models that are cheaper to compute than to store |
+//!
+//! Where the kind is chosen at run time, `Box<dyn Dynamics<Scalar = f64>>` is a [`Dynamics`] too, and so is `Arc`.
 
 mod convert;
 mod dense;
@@ -39,7 +41,8 @@ use crate::{LogBlock, Real};
 ///
 /// # What an implementation promises
 ///
-/// - Successors are below `num_states`, probabilities finite and never negative. Visiting order is fixed.
+/// - Successors are below `num_states`, probabilities finite and never negative. Visiting order is fixed. An [`Mdp`](crate::Mdp)
+///   checks this when it is built, for a [`Model`](crate::Model) of your own [`check_model`](crate::check_model) does.
 /// - The result for one state does not depend on the range that it was asked with, nor, in
 ///   [`push_forward`](Self::push_forward), on the range of next states. This is what makes results identical
 ///   for any number of threads.

@@ -39,7 +39,7 @@ use crate::{DenseDynamics, Dynamics, Error, Mdp, MdpBuilder, SparseDynamics};
 /// )?;
 /// let mdp = grid.mdp()?.with_action_prior(ActionPrior::Uniform)?;
 /// let posterior = posterior(&mdp, &grid.initial(), 6)?;
-/// println!("{}", grid.render_policy(&posterior.policy().probabilities().outer_iter().next().unwrap())?);
+/// println!("{}", grid.render_policy(&posterior.policy().at(0)?)?);
 ///
 /// // Whoever arrived went below the wall, nearly always by stage 3.
 /// let below = grid.state_at(1, 2).unwrap();

@@ -109,7 +109,7 @@ impl Gridworld {
     /// | `▒▒` | 1/10 to 1/4 |
     /// | `░░` | 1/100 to 1/10 |
     /// | ` ·` | 1/1000 to 1/100 |
-    /// | blank | less |
+    /// | blank, or the symbol of a goal or trap | less |
     ///
     /// Walls are `##`.
     ///
@@ -127,18 +127,19 @@ impl Gridworld {
     /// use softmdp::{Gridworld, ndarray::array};
     ///
     /// let grid = Gridworld::parse("S.#.G")?;
-    /// assert_eq!(grid.render_marginals(&array![0.7, 0.295, 0.0, 0.005])?, "██▓▓##   ·\n");
+    /// assert_eq!(grid.render_marginals(&array![0.7, 0.3, 0.0, 0.0])?, "██▓▓##   G\n");
     /// # Ok::<(), softmdp::Error>(())
     /// ```
     pub fn render_marginals(&self, marginals: &ArrayRef1<f64>) -> Result<String, Error> {
         tables::check_shape(Table::StateMarginals, marginals.shape(), &[self.num_states()])?;
         let shades = [(0.5, "██"), (0.25, "▓▓"), (0.1, "▒▒"), (0.01, "░░"), (0.001, " ·")];
-        Ok(self.render(|state, _| {
-            let shade = match state {
-                Some(state) => shades.iter().find(|(least, _)| marginals[state] >= *least),
-                None => Some(&(0.0, "##")),
-            };
-            shade.map_or("  ", |(_, shade)| shade).to_string()
+        Ok(self.render(|state, cell| {
+            let Some(state) = state else { return "##".to_string() };
+            match shades.iter().find(|(least, _)| marginals[state] >= *least) {
+                Some((_, shade)) => shade.to_string(),
+                None if cell.is_terminal() => format!(" {}", cell.symbol()),
+                None => "  ".to_string(),
+            }
         }))
     }
 

@@ -13,8 +13,8 @@ use ndarray::{ArcArray1, ArcArray2, Array1, Array2, Array3, ArrayView1, ArrayVie
 
 pub use builder::MdpBuilder;
 pub(crate) use builder::{check_row, is_normalized};
-pub(crate) use model::{CheckedStage, check_model};
-pub use model::{Model, Stage};
+pub(crate) use model::{CheckedStage, check_options};
+pub use model::{Model, Stage, check_model};
 pub use prior::ActionPrior;
 
 use builder::{check_rewards, check_used_rows};
@@ -67,7 +67,8 @@ impl<F: Real> Mdp<F, DenseDynamics<F>> {
     ///
     /// # Shapes
     ///
-    /// `transitions` `[s, a, s']`, each row sums to 1; `rewards` `[s, a]`, −∞ forbids the pair.
+    /// `transitions` `[s, a, s']`, each row sums to 1; `rewards` `[s, a]`, −∞ forbids the pair. Tables of other libraries
+    /// often come as `[a, s, s']`, which only shows in their shape unless S = A: permute their axes first.
     ///
     /// # Errors
     ///

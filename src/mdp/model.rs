@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use ndarray::{ArrayView1, ArrayView2};
 
+use super::builder::check_row;
 use crate::{Dynamics, Error, Inference, Real, Table, tables};
 
 /// A Markov decision process, seen one decision stage at a time.
@@ -11,8 +12,9 @@ use crate::{Dynamics, Error, Inference, Real, Table, tables};
 /// [`Mdp`](crate::Mdp) is the model that gives itself at every stage. Implement this trait for rewards, priors or
 /// dynamics that change with time; every algorithm of the crate runs over it.
 ///
-/// Numbers that a model of your own hands out are checked as they are read, but for one thing: that the rows of
-/// its dynamics sum to 1 is its own promise ([`MdpBuilder::build`](crate::MdpBuilder::build) checks an `Mdp`).
+/// Rewards, prior weights, terminal values, discount and temperature of a model of your own are checked whenever they
+/// are read. Its dynamics are not, since that costs as much as a stage: what [`Dynamics`] promises is trusted, and a
+/// successor that is no state may panic. Let [`check_model`](crate::check_model) look at them once.
 ///
 /// # Example
 ///
@@ -164,8 +166,46 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
     }
 }
 
+/// Checks every stage of a model of your own, up to a horizon: all that [`Model`] and [`Dynamics`] promise.
+///
+/// An [`Mdp`](crate::Mdp) has passed this already.
+///
+/// # Errors
+///
+/// Those of [`MdpBuilder::build`](crate::MdpBuilder::build), for the first stage and state in which something is wrong;
+/// [`Error::HorizonOutOfRange`]; what the model itself returns.
+///
+/// # Complexity
+///
+/// Time O(T · transitions).
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Mdp, check_model, ndarray::array};
+///
+/// let mdp = Mdp::new(array![[[1.0]]], array![[0.0]])?;
+/// check_model(&mdp, 100)?;
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+pub fn check_model<M: Model + ?Sized>(model: &M, horizon: usize) -> Result<(), Error> {
+    check_options(model, horizon)?;
+    for t in 0..horizon {
+        for inference in [Inference::Direct, Inference::Variational] {
+            let stage = CheckedStage::new(model, t, inference)?;
+            for state in (0..model.num_states()).filter(|&state| !model.is_terminal(state)) {
+                let (_, prior) = stage.row(state)?;
+                for action in (0..prior.len()).filter(|&action| prior[action] > M::Scalar::default()) {
+                    check_row(stage.dynamics, state, action)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// What has to hold of a model before any stage of it is read.
-pub(crate) fn check_model<M: Model + ?Sized>(model: &M, horizon: usize) -> Result<(), Error> {
+pub(crate) fn check_options<M: Model + ?Sized>(model: &M, horizon: usize) -> Result<(), Error> {
     if let Some(num_stages) = model.num_stages().filter(|&num_stages| num_stages < horizon) {
         return Err(Error::HorizonOutOfRange { horizon, num_stages });
     }

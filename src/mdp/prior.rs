@@ -7,10 +7,10 @@ use crate::{Error, Real, Table, tables};
 
 /// The prior weights ρ(a∣s) that trajectories carry for their actions (D0).
 ///
-/// A prior that sums to 1 makes V the log-probability of success under a prior policy (times τ); the counting
-/// prior counts action sequences instead, so that V grows by τ log A a stage. They give the same policy where
-/// every state has the same number of actions, and no state is terminal; elsewhere the counting prior draws
-/// towards states with more choice.
+/// A prior that sums to 1 is a policy, and V is relative to acting by it: with rewards ≤ 0, in direct inference, τ times
+/// the log-probability of success. The counting prior counts action sequences instead, so that V grows by τ log A a
+/// stage. They give the same policy where every state has the same number of actions, no state is terminal and, in
+/// direct inference, γ = 1; elsewhere the counting prior draws towards states with more choice.
 ///
 /// # Example
 ///

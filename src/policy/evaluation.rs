@@ -62,7 +62,9 @@ impl<F: Real> Policy<F> {
         self.values(mdp, Entropy::Counted)
     }
 
-    /// Computes J(π) = Σ_s p₀(s) V^π_0(s) (V1): τ times the evidence lower bound, in reward units.
+    /// Computes J(π) = Σ_s p₀(s) V^π_0(s) (V1): the evidence lower bound in reward units, τ times what it is in nats.
+    ///
+    /// Divide by τ to compare it with a [`log_evidence`](crate::Posterior::log_evidence).
     ///
     /// # Shapes
     ///
@@ -76,12 +78,14 @@ impl<F: Real> Policy<F> {
     /// # Example
     ///
     /// ```
-    /// use softmdp::{Inference, Mdp, SoftValueIteration, ndarray::array};
+    /// use softmdp::{Inference, Mdp, SoftValueIteration, ndarray::array, posterior};
     ///
-    /// let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[0.0], [1.0]])?;
+    /// let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[0.0], [1.0]])?.with_temperature(2.0)?;
     /// let solution = SoftValueIteration::new(2).inference(Inference::Variational).solve(&mdp)?;
     /// let initial = array![1.0, 0.0];
-    /// assert_eq!(solution.policy().elbo(&mdp, &initial)?, solution.state_values()[[0, 0]]); // (V4)
+    /// let elbo = solution.policy().elbo(&mdp, &initial)?;
+    /// assert_eq!(elbo, solution.state_values()[[0, 0]]); // (V4)
+    /// assert!(elbo / 2.0 <= posterior(&mdp, &initial, 2)?.log_evidence()); // (V7)
     /// # Ok::<(), softmdp::Error>(())
     /// ```
     pub fn elbo<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<F, Error>

@@ -6,7 +6,8 @@ use super::Policy;
 use crate::{Error, Real, Table, tables};
 
 impl<F: Real> Policy<F> {
-    /// Computes the entropy −Σ_a π log π of every row, `[t, s]`, in nats; 0 for a row of zeros.
+    /// Computes the entropy −Σ_a π log π of every row, `[t, s]`, in nats; 0 for a row of zeros. In
+    /// terminal states it is that of the prior, and means nothing.
     ///
     /// # Example
     ///
@@ -49,6 +50,7 @@ impl<F: Real> Policy<F> {
     }
 
     /// Returns the most probable action of every row, `[t, s]`; the first of several, and 0 for a row of zeros.
+    /// In terminal states it means nothing.
     ///
     /// # Example
     ///

@@ -8,15 +8,16 @@ mod evaluation;
 mod measures;
 mod occupancy;
 
-use ndarray::{ArcArray3, Array3, ArrayView3};
+use ndarray::{ArcArray3, Array3, ArrayView2, ArrayView3, Axis};
 
-use crate::mdp::{check_model, is_normalized};
+use crate::mdp::{check_options, is_normalized};
 use crate::{Error, Model, Real, Table, tables};
 
 /// A policy over a finite horizon: π_t(a∣s), `[t, s, a]`, with its logarithms.
 ///
-/// Every row is a distribution over actions, or all zeros (a dead end, where there is no action to take). The
-/// logarithms of a solver's policy go on where the probabilities underflow. A clone shares the tables.
+/// Every row is a distribution over actions, or all zeros (a dead end, where there is no action to take). Rows of terminal
+/// states, and of states from which success is impossible, are the normalised prior and never used. The logarithms of a
+/// solver's policy go on where the probabilities underflow. A clone shares the tables.
 ///
 /// # Example
 ///
@@ -27,7 +28,7 @@ use crate::{Error, Model, Real, Table, tables};
 /// let best = soft_value_iteration(&mdp, 1)?.policy().clone();
 /// let even = Policy::new(array![[[0.5, 0.5]]])?;
 ///
-/// // The ELBO of the solver's policy is the log-evidence here, that of any other lies below it (V7).
+/// // At τ = 1 the ELBO of the solver's policy is the log-evidence here, that of any other lies below it (V7).
 /// let initial = array![1.0];
 /// assert!((best.elbo(&mdp, &initial)? - 4.0_f64.ln()).abs() < 1e-15);
 /// let gap = best.elbo(&mdp, &initial)? - even.elbo(&mdp, &initial)?;
@@ -97,6 +98,18 @@ impl<F: Real> Policy<F> {
         self.log_probabilities.view()
     }
 
+    /// π_t(a∣s) of one stage, `[s, a]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StageOutOfRange`] if `stage` is not below the horizon.
+    pub fn at(&self, stage: usize) -> Result<ArrayView2<'_, F>, Error> {
+        if stage >= self.horizon() {
+            return Err(Error::StageOutOfRange { stage, horizon: self.horizon() });
+        }
+        Ok(self.probabilities.index_axis(Axis(0), stage))
+    }
+
     /// Number T of decision stages.
     #[must_use]
     pub fn horizon(&self) -> usize {
@@ -124,7 +137,7 @@ impl<F: Real> Policy<F> {
 
     /// Checks that this policy can be followed in a model.
     fn check_model<M: Model<Scalar = F> + ?Sized>(&self, mdp: &M) -> Result<(), Error> {
-        check_model(mdp, self.horizon())?;
+        check_options(mdp, self.horizon())?;
         let expected = [self.horizon(), mdp.num_states(), mdp.num_actions()];
         tables::check_shape(Table::Policy, self.probabilities.shape(), &expected)
     }
