@@ -89,11 +89,13 @@ pub fn forward_messages<F: Real, M: Model<Scalar = F> + ?Sized>(
         Ok(())
     })?;
     let log_end = pass.log_end(&messages[horizon * num_states..], log_absorbed[horizon]);
-    let total = sum(tables::slice(&log_normalizers)) + log_end?;
-    if total.is_nan() || total == F::infinity() {
+    let log_end = log_end?;
+    let log_evidence = sum(tables::slice(&log_normalizers)) + log_end;
+    let log_evidence = if log_end == F::neg_infinity() { log_end } else { log_evidence };
+    if log_end > F::neg_infinity() && !log_evidence.is_finite() {
         return Err(Error::TotalOverflow { table });
     }
-    Ok(ForwardMessages { log_forward, log_normalizers, log_absorbed, log_evidence: total })
+    Ok(ForwardMessages { log_forward, log_normalizers, log_absorbed, log_evidence })
 }
 
 /// The forward messages of a finite horizon, as logarithms.
@@ -279,11 +281,13 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
     fn log_end(&mut self, last: &[F], absorbed: F) -> Result<F, Error> {
         let mut logs = std::mem::take(&mut self.pushed);
         for ((log, &message), &value) in logs.iter_mut().zip(last).zip(self.mdp.terminal_values()) {
-            let factor = value / self.mdp.temperature();
-            if message > F::neg_infinity() && value.is_finite() && !factor.is_finite() {
-                return Err(Error::TotalOverflow { table: Table::ForwardMessages });
+            *log = F::neg_infinity();
+            if message > F::neg_infinity() && value > F::neg_infinity() {
+                *log = message + value / self.mdp.temperature();
+                if !log.is_finite() {
+                    return Err(Error::TotalOverflow { table: Table::ForwardMessages });
+                }
             }
-            *log = if message == F::neg_infinity() { message } else { message + factor };
         }
         Ok(log_add_exp(log_sum_exp(&logs), absorbed))
     }

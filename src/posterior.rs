@@ -239,29 +239,27 @@ impl<F: Real> Posterior<F> {
     }
 }
 
-/// Rows of (D9) for one stage. All logarithms are relative to the largest of the next values.
+/// Rows of (D9) for one stage.
 struct Luck<'a, F> {
     temperature: F,
     log_discount: F, // log γ
-    log_leave: F,    // log(1−γ) − max V/τ
+    log_leave: F,    // log(1−γ)
     next_values: &'a [F],
-    max: F,
 }
 
 impl<'a, F: Real> Luck<'a, F> {
     fn new(discount: F, temperature: F, next_values: &'a [F]) -> Self {
-        let max = next_values.iter().fold(F::neg_infinity(), |max, &v| max.max(v));
-        let log_leave = (F::one() - discount).ln() - max / temperature;
-        Self { temperature, log_discount: discount.ln(), log_leave, next_values, max }
+        let (log_discount, log_leave) = (discount.ln(), (F::one() - discount).ln());
+        Self { temperature, log_discount, log_leave, next_values }
     }
 
-    /// log( γ P exp(V/τ) ) of one successor.
-    fn log_weight(&self, next_state: usize, p: F) -> F {
+    /// log( γ P exp((V − best)/τ) ) of one successor.
+    fn log_weight(&self, next_state: usize, p: F, best: F) -> F {
         let value = self.next_values[next_state];
         if value == F::neg_infinity() {
             return value;
         }
-        self.log_discount + p.ln() + gap(value, self.max, self.temperature)
+        self.log_discount + p.ln() + gap(value, best, self.temperature)
     }
 
     /// Adds the row of a possible pair to `probabilities`.
@@ -269,19 +267,32 @@ impl<'a, F: Real> Luck<'a, F> {
     where
         D: Dynamics<Scalar = F> + ?Sized,
     {
-        let mut max = self.log_leave;
+        // Relative to the best of this row: beside a far better one elsewhere its own would lose digits.
+        let mut best = F::neg_infinity();
         dynamics.for_each_successor(state, action, &mut |next_state, p| {
-            max = max.max(self.log_weight(next_state, p));
+            if p > F::zero() {
+                best = best.max(self.next_values[next_state]);
+            }
         });
-        if max.is_infinite() {
+        if best == F::neg_infinity() {
             return; // leaving is all that is left
         }
-        let mut sum = (self.log_leave - max).exp();
+        // At γ = 1 nothing leaves, however little there is to stay for.
+        let is_leaving = self.log_leave > F::neg_infinity();
+        let log_leave = if is_leaving { self.log_leave - best / self.temperature } else { self.log_leave };
+        let mut max = log_leave;
         dynamics.for_each_successor(state, action, &mut |next_state, p| {
-            sum += (self.log_weight(next_state, p) - max).exp();
+            max = max.max(self.log_weight(next_state, p, best));
+        });
+        if max.is_infinite() {
+            return; // γ = 0, or leaving is better by more than can be counted
+        }
+        let mut sum = (log_leave - max).exp();
+        dynamics.for_each_successor(state, action, &mut |next_state, p| {
+            sum += (self.log_weight(next_state, p, best) - max).exp();
         });
         dynamics.for_each_successor(state, action, &mut |next_state, p| {
-            probabilities[next_state] += (self.log_weight(next_state, p) - max).exp() / sum;
+            probabilities[next_state] += (self.log_weight(next_state, p, best) - max).exp() / sum;
         });
     }
 }
@@ -323,7 +334,7 @@ fn state_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
             *log = F::neg_infinity();
             if message > F::neg_infinity() && value > F::neg_infinity() {
                 *log = message + value / temperature;
-                if *log == F::infinity() {
+                if !log.is_finite() {
                     return Err(Error::Overflow { table, stage: t, state });
                 }
             }

@@ -239,7 +239,8 @@ fn policy_of_stage<F: Real, M: Model<Scalar = F> + ?Sized>(
     }
     check_options(mdp, horizon)?;
     let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
-    tables::check_shape(Table::StateValues, values.shape(), &[horizon + 1, num_states])?;
+    // How many actions the model had that was solved, values alone do not tell.
+    tables::check_shape(Table::Model, &[num_states, num_actions], &[values.ncols(), num_actions])?;
     let table = |table| tables::filled(table, (num_states, num_actions), F::zero());
     let (mut action_values, mut policy) = (table(Table::ActionValues)?, table(Table::Policy)?);
     let mut logs = table(Table::Policy)?;

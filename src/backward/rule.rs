@@ -1,6 +1,6 @@
 //! The Bellman rule of one pair: what its reward and the expectation over its successors make of it.
 
-use crate::kernels::soft_add;
+use crate::kernels::{gap, is_safe, log_add_exp};
 use crate::{Dynamics, Inference, Real};
 
 /// (D1) or (V2) for one stage, with what does not change from pair to pair worked out.
@@ -9,8 +9,6 @@ pub(crate) struct BellmanRule<F> {
     inference: Inference,
     discount: F,
     temperature: F,
-    log_discount: F, // τ log γ
-    log_leave: F,    // τ log(1−γ)
     near_limit: bool,
 }
 
@@ -21,14 +19,7 @@ impl<F: Real> BellmanRule<F> {
             (next_values.iter().filter(|v| v.is_finite())).fold(F::zero(), |largest, v| largest.max(v.abs()));
         // A log-expectation lies at most about 1000 τ below the values that it is taken over.
         let reach = largest + temperature * F::from_f64(1000.0);
-        Self {
-            inference,
-            discount,
-            temperature,
-            log_discount: temperature * discount.ln(),
-            log_leave: temperature * (F::one() - discount).ln(),
-            near_limit: !(reach < F::max_value() * F::from_f64(0.25)),
-        }
+        Self { inference, discount, temperature, near_limit: !(reach < F::max_value() * F::from_f64(0.25)) }
     }
 
     /// Whether successors matter at all: γ > 0. With γ = 0, Q = r whatever comes next, also −∞.
@@ -56,29 +47,42 @@ impl<F: Real> BellmanRule<F> {
         if !self.continues() {
             return Some(reward);
         }
+        // −∞ is right where there is no way to go on. Whether that or the end of the number range made it takes a
+        // look at the successors, and only if values are large enough for a doubt.
+        let dead = expectation == F::neg_infinity();
+        if dead && self.near_limit && !self.is_dead(dynamics, next_values, state, action) {
+            return None;
+        }
         let value = reward + self.continuation(expectation);
         if value.is_finite() {
             return Some(value);
         }
-        // −∞ is right where there is no way to go on. Whether that or the end of the number range made it
-        // takes a look at the successors, and only if values are large enough for a doubt.
         let leaves = self.inference == Inference::Direct && self.discount < F::one();
-        let is_dead = expectation == F::neg_infinity()
-            && !leaves
-            && (!self.near_limit || self.is_dead(dynamics, next_values, state, action));
-        is_dead.then(F::neg_infinity)
+        (dead && !leaves).then(F::neg_infinity)
     }
 
     /// What comes after the reward: γ y (V2), or τ log(γ exp(y/τ) + 1 − γ) (D1).
     #[inline]
     fn continuation(&self, expectation: F) -> F {
-        if self.discount == F::one() {
+        let (discount, temperature) = (self.discount, self.temperature);
+        if discount == F::one() {
             return expectation;
         }
-        match self.inference {
-            Inference::Variational => self.discount * expectation,
-            Inference::Direct => soft_add(expectation + self.log_discount, self.log_leave, self.temperature),
+        if self.inference == Inference::Variational {
+            return discount * expectation;
         }
+        // The larger of y and 0, the value of †, is taken out. No product of τ and a logarithm of γ is formed by
+        // itself: it may not fit where the sum does.
+        let max = expectation.max(F::zero());
+        if temperature == F::zero() {
+            return max;
+        }
+        let (stay, leave) = (gap(expectation, max, temperature), gap(F::zero(), max, temperature));
+        let sum = discount * stay.exp() + (F::one() - discount) * leave.exp();
+        if is_safe(sum) {
+            return max + temperature * sum.ln();
+        }
+        max + temperature * log_add_exp(discount.ln() + stay, (-discount).ln_1p() + leave)
     }
 
     /// Whether the expectation over the successors of a pair is −∞ by right.

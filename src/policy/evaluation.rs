@@ -197,34 +197,33 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Evaluation<'_, F, M> {
                 continue;
             }
             let (rewards, prior) = self.stage.row(state)?;
-            let overflow = Error::Overflow { table: Table::StateValues, stage: self.t, state };
             let row = state * width..(state + 1) * width;
             let (policy, logs) = (&self.policy.0[row.clone()], &self.policy.1[row]);
-            let mut taken = false;
+            let (mut taken, mut fits) = (false, true);
             *value = F::zero();
             for action in (0..width).filter(|&action| policy[action] > F::zero()) {
                 taken = true;
                 let terms = (rewards[action], prior[action]);
                 let context = (dynamics, self.next_values);
-                let q = (self.rule)
-                    .action_value(terms, expectations[action], context, (state, action))
-                    .ok_or_else(|| overflow.clone())?;
-                if q == F::neg_infinity() {
-                    *value = q;
+                let q = self.rule.action_value(terms, expectations[action], context, (state, action));
+                if q == Some(F::neg_infinity()) {
+                    // In whatever company: what else is taken cannot make up for it.
+                    (*value, fits) = (F::neg_infinity(), true);
                     break;
                 }
-                let mut term = q;
+                fits &= q.is_some();
+                *value += policy[action] * q.unwrap_or_default();
                 if self.entropy == Entropy::Counted {
                     let cost = logs[action] - log_prior.log(prior[action]);
-                    term -= self.mdp.temperature() * cost;
+                    *value -= self.mdp.temperature() * (policy[action] * cost);
                 }
-                *value += policy[action] * term;
-                if !value.is_finite() {
-                    return Err(overflow);
-                }
+                fits &= value.is_finite();
             }
             if !taken {
                 *value = F::neg_infinity();
+            }
+            if !fits {
+                return Err(Error::Overflow { table: Table::StateValues, stage: self.t, state });
             }
         }
         Ok(())
