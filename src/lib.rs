@@ -111,6 +111,7 @@ pub use posterior::{Posterior, posterior};
 pub use real::Real;
 
 mod backward;
+mod bellman;
 mod dynamics;
 mod error;
 mod forward;

@@ -62,6 +62,32 @@ pub fn posterior<F: Real, M: Model<Scalar = F> + ?Sized>(
     soft_value_iteration(mdp, horizon)?.posterior(mdp, initial)
 }
 
+impl<F: Real> Solution<F> {
+    /// Combines this backward pass with a forward pass from `initial`: the posterior over trajectories.
+    ///
+    /// `mdp` must be the model that was solved; only its shape can be checked.
+    ///
+    /// # Shapes
+    ///
+    /// `initial` p₀, `[s]`, sums to 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InferenceMismatch`] for a solution of variational inference, [`Error::ShapeMismatch`] for a model
+    /// of another shape, and those of [`posterior`](crate::posterior).
+    pub fn posterior<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<Posterior<F>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        if self.inference() != Inference::Direct {
+            let (expected, found) = (Inference::Direct, self.inference());
+            return Err(Error::InferenceMismatch { expected, found });
+        }
+        self.check_shape(mdp)?;
+        Posterior::new(mdp, initial, self.clone())
+    }
+}
+
 /// The posterior over trajectories, given success.
 ///
 /// A clone copies the marginals and shares the rest.

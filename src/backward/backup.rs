@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::ArrayView1;
 
-use super::rule::BellmanRule;
+use crate::bellman::BellmanRule;
 use crate::kernels::{LogMemo, SoftRow, normalized_prior, soft_maximum};
 use crate::mdp::CheckedStage;
 use crate::parallel::{self, Rows};

@@ -34,13 +34,11 @@
 //! and §3 (variational); Ziebart, *Modeling Purposeful Adaptive Behavior*, PhD thesis, CMU (2010), ch. 5–6.
 
 mod backup;
-mod rule;
 mod solution;
 
 use ndarray::Axis;
 
 use backup::{Backup, StageTables};
-pub(crate) use rule::BellmanRule;
 pub use solution::{Solution, StateValues};
 
 use crate::mdp::check_options;

@@ -1,9 +1,9 @@
 //! What a backward pass leaves behind.
 
-use ndarray::{ArcArray2, ArcArray3, Array2, ArrayRef1, ArrayView2, ArrayView3, Axis};
+use ndarray::{ArcArray2, ArcArray3, Array2, ArrayView2, ArrayView3, Axis};
 
 use super::policy_of_stage;
-use crate::{Error, Inference, Model, Policy, Posterior, Real, Table, tables};
+use crate::{Error, Inference, Model, Policy, Real, Table, tables};
 
 /// Values, action values and policy of every stage of a finite horizon.
 ///
@@ -102,30 +102,6 @@ impl<F: Real> Solution<F> {
     #[must_use]
     pub fn inference(&self) -> Inference {
         self.inference
-    }
-
-    /// Combines this backward pass with a forward pass from `initial`: the posterior over trajectories.
-    ///
-    /// `mdp` must be the model that was solved; only its shape can be checked.
-    ///
-    /// # Shapes
-    ///
-    /// `initial` p₀, `[s]`, sums to 1.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InferenceMismatch`] for a solution of variational inference, [`Error::ShapeMismatch`] for a model
-    /// of another shape, and those of [`posterior`](crate::posterior).
-    pub fn posterior<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<Posterior<F>, Error>
-    where
-        M: Model<Scalar = F> + ?Sized,
-    {
-        if self.inference != Inference::Direct {
-            let (expected, found) = (Inference::Direct, self.inference);
-            return Err(Error::InferenceMismatch { expected, found });
-        }
-        self.check_shape(mdp)?;
-        Posterior::new(mdp, initial, self.clone())
     }
 
     /// [`Error::ShapeMismatch`] unless the model has as many states and actions as the one solved.

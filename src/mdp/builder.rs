@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2};
 
-use super::model::{check_discount, check_reward, check_temperature, check_terminal_values};
+use super::checks::{check_discount, check_rewards, check_row, check_temperature, check_terminal_values};
 use super::prior::PriorTables;
 use super::{ActionPrior, Mdp};
-use crate::dynamics::{check_probability, check_successor};
 use crate::{Dynamics, Error, Real, Table, tables};
 
 /// Options of an [`Mdp`], from [`Mdp::builder`].
@@ -168,15 +167,6 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
     }
 }
 
-pub(super) fn check_rewards<F: Real>(
-    rewards: &Array2<F>,
-    num_states: usize,
-    num_actions: usize,
-) -> Result<(), Error> {
-    tables::check_shape(Table::Rewards, rewards.shape(), &[num_states, num_actions])?;
-    (rewards.indexed_iter()).try_for_each(|((state, action), &reward)| check_reward(state, action, reward))
-}
-
 /// Checks that every row of the dynamics that can be used is a distribution.
 pub(super) fn check_used_rows<F: Real, D: Dynamics<Scalar = F>>(
     dynamics: &D,
@@ -189,31 +179,4 @@ pub(super) fn check_used_rows<F: Real, D: Dynamics<Scalar = F>>(
         }
     }
     Ok(())
-}
-
-/// Checks that a row of the dynamics is a distribution over the states.
-pub(crate) fn check_row<F, D>(dynamics: &D, state: usize, action: usize) -> Result<(), Error>
-where
-    F: Real,
-    D: Dynamics<Scalar = F> + ?Sized,
-{
-    let num_states = dynamics.num_states();
-    let (mut sum, mut result) = (0.0, Ok(()));
-    dynamics.for_each_successor(state, action, &mut |next_state, p| {
-        if result.is_ok() {
-            result = check_successor(state, action, next_state, num_states)
-                .and_then(|()| check_probability(state, action, next_state, p));
-        }
-        sum += p.into_f64();
-    });
-    result?;
-    if is_normalized::<F>(sum) {
-        return Ok(());
-    }
-    Err(Error::UnnormalizedTransition { state, action, sum, tolerance: F::ROW_SUM_TOLERANCE })
-}
-
-/// Whether a sum of probabilities of this number type passes for 1.
-pub(crate) fn is_normalized<F: Real>(sum: f64) -> bool {
-    (sum - 1.0).abs() <= F::ROW_SUM_TOLERANCE
 }

@@ -4,6 +4,7 @@
 //! model that changes with time. Discount, temperature, prior and terminal states live here and nowhere else.
 
 mod builder;
+mod checks;
 mod model;
 mod prior;
 
@@ -12,13 +13,13 @@ use std::sync::Arc;
 use ndarray::{ArcArray1, ArcArray2, Array1, Array2, Array3, ArrayView1, ArrayView2};
 
 pub use builder::MdpBuilder;
-pub(crate) use builder::{check_row, is_normalized};
+pub(crate) use checks::{check_row, is_normalized};
 pub(crate) use model::{CheckedStage, check_options};
 pub use model::{Model, Stage, check_model};
 pub use prior::ActionPrior;
 
-use builder::{check_rewards, check_used_rows};
-use model::{check_discount, check_temperature, check_terminal_values};
+use builder::check_used_rows;
+use checks::{check_discount, check_rewards, check_temperature, check_terminal_values};
 use prior::PriorTables;
 
 use crate::{DenseDynamics, Dynamics, Error, Inference, IntoDynamics, Real, tables};

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use ndarray::{ArrayView1, ArrayView2};
 
-use super::builder::check_row;
+use super::checks::{
+    check_discount, check_prior_weight, check_reward, check_row, check_temperature, check_terminal_values,
+};
 use crate::{Dynamics, Error, Inference, Real, Table, tables};
 
 /// A Markov decision process, seen one decision stage at a time.
@@ -216,45 +218,4 @@ pub(crate) fn check_options<M: Model + ?Sized>(model: &M, horizon: usize) -> Res
     check_discount(model.discount())?;
     check_temperature(model.temperature())?;
     check_terminal_values(model.terminal_values(), model.num_states())
-}
-
-pub(crate) fn check_discount<F: Real>(discount: F) -> Result<(), Error> {
-    if discount >= F::zero() && discount <= F::one() {
-        return Ok(());
-    }
-    Err(Error::InvalidDiscount { value: discount.into_f64() })
-}
-
-pub(crate) fn check_temperature<F: Real>(temperature: F) -> Result<(), Error> {
-    if temperature >= F::zero() && temperature < F::infinity() {
-        return Ok(());
-    }
-    Err(Error::InvalidTemperature { value: temperature.into_f64() })
-}
-
-pub(crate) fn check_terminal_values<F: Real>(
-    values: ArrayView1<'_, F>,
-    num_states: usize,
-) -> Result<(), Error> {
-    tables::check_shape(Table::TerminalValues, values.shape(), &[num_states])?;
-    match values.iter().position(|&value| !(value < F::infinity())) {
-        Some(state) => Err(Error::InvalidTerminalValue { state, value: values[state].into_f64() }),
-        None => Ok(()),
-    }
-}
-
-#[inline]
-pub(crate) fn check_reward<F: Real>(state: usize, action: usize, reward: F) -> Result<(), Error> {
-    if reward < F::infinity() {
-        return Ok(());
-    }
-    Err(Error::InvalidReward { state, action, value: reward.into_f64() })
-}
-
-#[inline]
-pub(crate) fn check_prior_weight<F: Real>(state: usize, action: usize, weight: F) -> Result<(), Error> {
-    if weight >= F::zero() && weight < F::infinity() {
-        return Ok(());
-    }
-    Err(Error::InvalidPriorWeight { state, action, value: weight.into_f64() })
 }

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use super::model::check_prior_weight;
+use super::checks::check_prior_weight;
 use crate::{Error, Real, Table, tables};
 
 /// The prior weights ρ(a∣s) that trajectories carry for their actions (D0).

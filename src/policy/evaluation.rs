@@ -13,7 +13,7 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayRef1, Axis};
 
 use super::Policy;
-use crate::backward::BellmanRule;
+use crate::bellman::BellmanRule;
 use crate::initial::{check_initial, initial_expectation};
 use crate::kernels::LogMemo;
 use crate::mdp::CheckedStage;

@@ -1,0 +1,83 @@
+//! One check for each promise that a model makes: what is wrong is named with its place and its value.
+
+use ndarray::{Array2, ArrayView1};
+
+use crate::dynamics::{check_probability, check_successor};
+use crate::{Dynamics, Error, Real, Table, tables};
+
+pub(crate) fn check_discount<F: Real>(discount: F) -> Result<(), Error> {
+    if discount >= F::zero() && discount <= F::one() {
+        return Ok(());
+    }
+    Err(Error::InvalidDiscount { value: discount.into_f64() })
+}
+
+pub(crate) fn check_temperature<F: Real>(temperature: F) -> Result<(), Error> {
+    if temperature >= F::zero() && temperature < F::infinity() {
+        return Ok(());
+    }
+    Err(Error::InvalidTemperature { value: temperature.into_f64() })
+}
+
+pub(crate) fn check_terminal_values<F: Real>(
+    values: ArrayView1<'_, F>,
+    num_states: usize,
+) -> Result<(), Error> {
+    tables::check_shape(Table::TerminalValues, values.shape(), &[num_states])?;
+    match values.iter().position(|&value| !(value < F::infinity())) {
+        Some(state) => Err(Error::InvalidTerminalValue { state, value: values[state].into_f64() }),
+        None => Ok(()),
+    }
+}
+
+#[inline]
+pub(crate) fn check_reward<F: Real>(state: usize, action: usize, reward: F) -> Result<(), Error> {
+    if reward < F::infinity() {
+        return Ok(());
+    }
+    Err(Error::InvalidReward { state, action, value: reward.into_f64() })
+}
+
+#[inline]
+pub(crate) fn check_prior_weight<F: Real>(state: usize, action: usize, weight: F) -> Result<(), Error> {
+    if weight >= F::zero() && weight < F::infinity() {
+        return Ok(());
+    }
+    Err(Error::InvalidPriorWeight { state, action, value: weight.into_f64() })
+}
+
+pub(super) fn check_rewards<F: Real>(
+    rewards: &Array2<F>,
+    num_states: usize,
+    num_actions: usize,
+) -> Result<(), Error> {
+    tables::check_shape(Table::Rewards, rewards.shape(), &[num_states, num_actions])?;
+    (rewards.indexed_iter()).try_for_each(|((state, action), &reward)| check_reward(state, action, reward))
+}
+
+/// Checks that a row of the dynamics is a distribution over the states.
+pub(crate) fn check_row<F, D>(dynamics: &D, state: usize, action: usize) -> Result<(), Error>
+where
+    F: Real,
+    D: Dynamics<Scalar = F> + ?Sized,
+{
+    let num_states = dynamics.num_states();
+    let (mut sum, mut result) = (0.0, Ok(()));
+    dynamics.for_each_successor(state, action, &mut |next_state, p| {
+        if result.is_ok() {
+            result = check_successor(state, action, next_state, num_states)
+                .and_then(|()| check_probability(state, action, next_state, p));
+        }
+        sum += p.into_f64();
+    });
+    result?;
+    if is_normalized::<F>(sum) {
+        return Ok(());
+    }
+    Err(Error::UnnormalizedTransition { state, action, sum, tolerance: F::ROW_SUM_TOLERANCE })
+}
+
+/// Whether a sum of probabilities of this number type passes for 1.
+pub(crate) fn is_normalized<F: Real>(sum: f64) -> bool {
+    (sum - 1.0).abs() <= F::ROW_SUM_TOLERANCE
+}
