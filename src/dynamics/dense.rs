@@ -172,9 +172,11 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
     }
 
     fn expectation(&self, states: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
+        // Without −∞ among the values there is nothing to guard against, and a plain product takes a third less.
+        let is_finite = v.iter().fold(true, |finite, &v| finite & (v > F::neg_infinity()));
         for (row, y) in self.rows(states).zip(y.chunks_exact_mut(k)) {
             if let [y] = y {
-                *y = guarded_dot(row, v);
+                *y = if is_finite { dot(row, v) } else { guarded_dot(row, v) };
                 continue;
             }
             y.fill(F::zero());
