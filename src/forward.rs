@@ -17,7 +17,8 @@
 //! Everything is a logarithm: a state of filtered probability e^−5000 is still a state that later evidence
 //! may demand. The pairs of a stage are pushed through the dynamics as plain numbers, in bands: each band holds
 //! the pairs within a fixed distance of its highest, scaled so that no product of a probability and a pair can
-//! lose bits, and the bands are added up as logarithms. Nearly always there is one band.
+//! lose bits, and the bands are added up as logarithms. Nearly always there is one band; where there are so many
+//! that they would cost more than the dynamics themselves, the rest is added up term by term.
 //!
 //! # References
 //!
@@ -246,22 +247,20 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
 
     /// Writes log Σ_{s,a} P(s'∣s,a) x(s,a) to `next` and returns log Σ_{s,a} x(s,a).
     fn push(&mut self, dynamics: &M::Dynamics, next: &mut [F]) -> F {
-        let mut log_paid = F::neg_infinity();
         next.fill(F::neg_infinity());
+        let mut log_paid = F::neg_infinity();
         let mut ceiling = self.log_pairs.iter().fold(F::neg_infinity(), |max, &log| max.max(log));
-        while ceiling > F::neg_infinity() {
-            let mut below = F::neg_infinity();
-            for (pair, &log) in self.pairs.iter_mut().zip(&self.log_pairs) {
-                let gap = log - ceiling;
-                *pair = F::zero();
-                if gap < -F::SPREAD {
-                    below = below.max(log);
-                } else if gap <= F::zero() {
-                    *pair = gap.exp() * F::LIFT;
-                }
+        // A band looks at every pair, but reads only the rows of its own: as many as a row has successors cost no
+        // more than a second pass over the dynamics.
+        let num_states = self.pushed.len();
+        let most_bands = 2 + dynamics.work(0..num_states) / self.pairs.len();
+        for _ in 0..most_bands {
+            if ceiling == F::neg_infinity() {
+                return log_paid;
             }
+            let below = self.scale_band(ceiling);
             self.pushed.fill(F::zero());
-            let (num_states, pairs) = (self.pushed.len(), &self.pairs);
+            let pairs = &self.pairs;
             let outputs = Rows { data: &mut self.pushed[..], width: 1 };
             parallel::for_each_part(dynamics, outputs, &|next_states, pushed| {
                 dynamics.push_forward(0..num_states, next_states, 1, pairs, pushed.data);
@@ -274,7 +273,62 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
             log_paid = log_add_exp(log_paid, lifted_log(sum(&self.pairs)) + ceiling);
             ceiling = below;
         }
-        log_paid
+        self.scatter_rest(dynamics, ceiling, next);
+        log_sum_exp(&self.log_pairs)
+    }
+
+    /// Scales the pairs of the band below `ceiling` to plain numbers, and returns the largest logarithm below it.
+    fn scale_band(&mut self, ceiling: F) -> F {
+        let mut below = F::neg_infinity();
+        for (pair, &log) in self.pairs.iter_mut().zip(&self.log_pairs) {
+            let gap = log - ceiling;
+            *pair = F::zero();
+            if gap < -F::SPREAD {
+                below = below.max(log);
+            } else if gap <= F::zero() {
+                *pair = gap.exp() * F::LIFT;
+            }
+        }
+        below
+    }
+
+    /// Adds what all pairs up to `ceiling` push, one logarithm at a time: slower, but one pass however far they
+    /// spread.
+    fn scatter_rest(&mut self, dynamics: &M::Dynamics, ceiling: F, next: &mut [F]) {
+        if ceiling == F::neg_infinity() {
+            return;
+        }
+        // Each sum is kept as a logarithm, the largest of its terms so far, and a factor to it.
+        for (factor, &log) in self.pushed.iter_mut().zip(next.iter()) {
+            *factor = if log > F::neg_infinity() { F::one() } else { F::zero() };
+        }
+        let (log_pairs, num_actions) = (&self.log_pairs, dynamics.num_actions());
+        let outputs = (Rows { data: &mut *next, width: 1 }, Rows { data: &mut self.pushed[..], width: 1 });
+        parallel::for_each_part(dynamics, outputs, &|next_states, (logs, factors)| {
+            for (row, &pair) in log_pairs.iter().enumerate() {
+                if pair > ceiling || pair == F::neg_infinity() {
+                    continue;
+                }
+                dynamics.for_each_successor(row / num_actions, row % num_actions, &mut |next_state, p| {
+                    if p > F::zero() && next_states.contains(&next_state) {
+                        let at = next_state - next_states.start;
+                        let (log, factor) = (&mut logs.data[at], &mut factors.data[at]);
+                        let term = pair + p.ln();
+                        if term <= *log {
+                            *factor += (term - *log).exp();
+                        } else {
+                            *factor = *factor * (*log - term).exp() + F::one();
+                            *log = term;
+                        }
+                    }
+                });
+            }
+        });
+        for (log, &factor) in next.iter_mut().zip(&self.pushed) {
+            if factor > F::zero() {
+                *log += factor.ln();
+            }
+        }
     }
 
     /// log( Σ_s α_T(s) exp(V_T(s)/τ) + α_T(†) ).

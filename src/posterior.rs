@@ -245,6 +245,8 @@ impl<F: Real> Posterior<F> {
     /// Summed over s' it is the state–action marginal less what leaves for †; summed over s and a it is the state
     /// marginal of stage t+1, less what terminal states have kept.
     ///
+    /// `mdp` must be the model that was solved; only its shape can be checked.
+    ///
     /// # Errors
     ///
     /// Those of [`dynamics_at`](Self::dynamics_at).
@@ -311,7 +313,7 @@ impl<'a, F: Real> Luck<'a, F> {
             max = max.max(self.log_weight(next_state, p, best));
         });
         if max.is_infinite() {
-            return; // γ = 0, or leaving is better by more than can be counted
+            return; // leaving is better by more than can be counted
         }
         let mut sum = (log_leave - max).exp();
         dynamics.for_each_successor(state, action, &mut |next_state, p| {

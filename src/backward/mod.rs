@@ -193,7 +193,8 @@ impl SoftValueIteration {
     pub fn solve_values<M: Model + ?Sized>(&self, mdp: &M) -> Result<StateValues<M::Scalar>, Error> {
         check_options(mdp, self.horizon)?;
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
-        let mut values = StateValues::with_shape(self.horizon, num_states, self.inference)?;
+        let shape = (self.horizon, num_states, num_actions);
+        let mut values = StateValues::with_shape(shape, self.inference)?;
         let shape = (num_states, num_actions);
         let mut scratch = tables::filled(Table::ActionValues, shape, M::Scalar::default())?;
         let action_values = tables::slice_mut(&mut scratch);
@@ -237,8 +238,6 @@ fn policy_of_stage<F: Real, M: Model<Scalar = F> + ?Sized>(
     }
     check_options(mdp, horizon)?;
     let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
-    // How many actions the model had that was solved, values alone do not tell.
-    tables::check_shape(Table::Model, &[num_states, num_actions], &[values.ncols(), num_actions])?;
     let table = |table| tables::filled(table, (num_states, num_actions), F::zero());
     let (mut action_values, mut policy) = (table(Table::ActionValues)?, table(Table::Policy)?);
     let mut logs = table(Table::Policy)?;

@@ -40,8 +40,8 @@ impl<F: Real> Solution<F> {
         (horizon, num_states, num_actions): (usize, usize, usize),
         inference: Inference,
     ) -> Result<Self, Error> {
-        let values = StateValues::with_shape(horizon, num_states, inference)?;
         let shape = (horizon, num_states, num_actions);
+        let values = StateValues::with_shape(shape, inference)?;
         Ok(Self {
             state_values: values.values,
             action_values: tables::filled(Table::ActionValues, shape, F::zero())?.into_shared(),
@@ -130,14 +130,18 @@ impl<F: Real> Solution<F> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct StateValues<F = f64> {
     values: ArcArray2<F>,
+    num_actions: usize, // of the model solved
     inference: Inference,
 }
 
 impl<F: Real> StateValues<F> {
-    pub(super) fn with_shape(horizon: usize, num_states: usize, inference: Inference) -> Result<Self, Error> {
+    pub(super) fn with_shape(
+        (horizon, num_states, num_actions): (usize, usize, usize),
+        inference: Inference,
+    ) -> Result<Self, Error> {
         let shape = (horizon.saturating_add(1), num_states);
         let values = tables::filled(Table::StateValues, shape, F::zero())?.into_shared();
-        Ok(Self { values, inference })
+        Ok(Self { values, num_actions, inference })
     }
 
     pub(super) fn table_mut(&mut self) -> &mut [F] {
@@ -157,7 +161,7 @@ impl<F: Real> StateValues<F> {
     /// # Errors
     ///
     /// [`Error::StageOutOfRange`] if `stage` is not below the horizon, [`Error::ShapeMismatch`] if the model has
-    /// another number of states, and those of [`soft_value_iteration`](crate::soft_value_iteration).
+    /// another number of states or actions, and those of [`soft_value_iteration`](crate::soft_value_iteration).
     ///
     /// # Complexity
     ///
@@ -166,6 +170,8 @@ impl<F: Real> StateValues<F> {
     where
         M: Model<Scalar = F> + ?Sized,
     {
+        let found = [mdp.num_states(), mdp.num_actions()];
+        tables::check_shape(Table::Model, &found, &[self.values.ncols(), self.num_actions])?;
         policy_of_stage(mdp, self.inference, &self.values, stage)
     }
 

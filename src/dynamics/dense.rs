@@ -142,6 +142,14 @@ impl<F: Real> DenseDynamics<F> {
         self.transitions.view()
     }
 
+    /// P(·∣s,a).
+    fn row(&self, state: usize, action: usize) -> &[F] {
+        let (num_states, num_actions, _) = self.transitions.dim();
+        assert!(action < num_actions, "action {action} of {num_actions}");
+        let first = (state * num_actions + action) * num_states;
+        &tables::slice(&self.transitions)[first..first + num_states]
+    }
+
     /// The rows P(·∣s,a) of some states, in order.
     #[inline]
     fn rows(&self, states: Range<usize>) -> ChunksExact<'_, F> {
@@ -163,8 +171,7 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
     }
 
     fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, F)) {
-        let row = self.rows(state..state + 1).nth(action).unwrap_or_default();
-        for (next_state, &p) in row.iter().enumerate() {
+        for (next_state, &p) in self.row(state, action).iter().enumerate() {
             if p > F::zero() {
                 visit(next_state, p);
             }

@@ -97,6 +97,10 @@ pub trait Dynamics: Debug + Send + Sync {
     /// Calls `visit(next_state, probability)` for each successor of a pair, in a fixed order.
     ///
     /// Successors of probability 0 may be left out. One that is visited twice counts with the sum.
+    ///
+    /// # Panics
+    ///
+    /// May panic if the state or the action is out of range; the dynamics of this crate do.
     fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, Self::Scalar));
 
     /// Computes y(s,a) = Σ_s' P(s'∣s,a) v(s'), the expectation of (V2).

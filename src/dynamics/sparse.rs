@@ -279,6 +279,7 @@ impl<F: Real> Dynamics for SparseDynamics<F> {
     }
 
     fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, F)) {
+        assert!(action < self.num_actions, "action {action} of {}", self.num_actions);
         let (next_states, probabilities) = self.row(state, action);
         for (&next_state, &p) in next_states.iter().zip(probabilities) {
             visit(next_state, p);

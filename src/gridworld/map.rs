@@ -34,7 +34,7 @@ impl Cell {
             Cell::Free => '.',
             Cell::Start => 'S',
             Cell::Goal => 'G',
-            Cell::Prize(value) => char::from(b'0' + value),
+            Cell::Prize(value) => char::from_digit(value.into(), 10).unwrap_or('?'),
             Cell::Trap => 'X',
         }
     }

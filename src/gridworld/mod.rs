@@ -206,7 +206,7 @@ impl Gridworld {
 
     /// The model, with sparse dynamics and every option that a map does not set at its default.
     ///
-    /// The default action prior counts actions, so that each step is worth τ log 4 of entropy. With terminal states
+    /// The default action prior counts actions, so that each step is worth τ log 4 of entropy (log 8 with eight moves). With terminal states
     /// that is more than a matter of taste: an agent that is paid for choosing puts off its arrival. Where the goal
     /// should matter more than the way, use `grid.mdp()?.with_action_prior(ActionPrior::Uniform)`.
     ///

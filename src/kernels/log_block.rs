@@ -1,6 +1,6 @@
 //! Values made ready for a log-expectation: their maxima and their exponentials, once a stage.
 
-use super::{gap, lifted_log, row_log_expectation};
+use super::{gap, lifted_log, offset, row_log_expectation};
 use crate::{Error, Real, Table};
 
 /// Columns of values v with everything that τ log Σ P exp(v/τ) needs of them.
@@ -136,7 +136,7 @@ impl<F: Real> LogBlock<F> {
             if sum == F::zero() {
                 return F::neg_infinity();
             }
-            return max + temperature * lifted_log(sum);
+            return offset(max, temperature, lifted_log(sum));
         }
         let columns = self.num_columns();
         row_log_expectation(temperature, |visit| {

@@ -14,7 +14,7 @@
 //!
 //! Lifting by a power of two is exact, which adding L log 2 inside the exponential would not be.
 
-use super::gap;
+use super::{gap, offset};
 use crate::Real;
 
 /// log(sum / 2^L) of a sum of lifted exponentials, for a positive sum.
@@ -46,7 +46,7 @@ pub(crate) fn row_log_expectation<F: Real>(temperature: F, visit: impl Fn(&mut d
         }
     });
     if is_safe(sum) {
-        return max + temperature * sum.ln();
+        return offset(max, temperature, sum.ln());
     }
     // The weight at the maximum is so small, or the weights are so large, that they have to be counted as
     // logarithms themselves.
@@ -62,7 +62,7 @@ pub(crate) fn row_log_expectation<F: Real>(temperature: F, visit: impl Fn(&mut d
             sum += (w.ln() + gap(v, max, temperature) - peak).exp();
         }
     });
-    max + temperature * (peak + sum.ln())
+    offset(max, temperature, peak + sum.ln())
 }
 
 /// Whether a sum of weighted, unlifted exponentials is right to rounding: each term loses at most the least

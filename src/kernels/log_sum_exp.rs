@@ -62,6 +62,17 @@ pub(crate) fn gap<F: Real>(value: F, max: F, temperature: F) -> F {
     difference / temperature
 }
 
+/// max + τ log, where the product alone may leave the range of the number type and the sum does not.
+#[inline(always)]
+pub(crate) fn offset<F: Real>(max: F, temperature: F, log: F) -> F {
+    let sum = max + temperature * log;
+    if sum.is_finite() {
+        return sum;
+    }
+    let half = F::from_f64(0.5);
+    (max * half + temperature * half * log) / half
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,5 +15,5 @@ pub use log_block::LogBlock;
 pub(crate) use log_expectation::{is_safe, lifted_log, row_log_expectation};
 pub(crate) use log_memo::LogMemo;
 pub use log_sum_exp::log_sum_exp;
-pub(crate) use log_sum_exp::{gap, log_add_exp};
+pub(crate) use log_sum_exp::{gap, log_add_exp, offset};
 pub(crate) use soft_maximum::{SoftRow, normalized_prior, soft_maximum};

@@ -1,7 +1,7 @@
 //! The soft maximum over actions and the policy that goes with it, from the same exponentials.
 
 use super::log_expectation::{is_safe, row_log_expectation};
-use super::{LogMemo, gap};
+use super::{LogMemo, gap, offset};
 use crate::Real;
 
 /// One row of a policy to be written: probabilities and their logarithms, `[a]` each.
@@ -65,7 +65,7 @@ pub(crate) fn soft_maximum<F: Real>(
         *p /= sum;
         *log -= log_sum;
     }
-    max + temperature * log_sum
+    offset(max, temperature, log_sum)
 }
 
 /// V alone.
@@ -80,7 +80,7 @@ fn soft_value<F: Real>(prior: &[F], action_values: &[F], temperature: F, max: F)
         }
     }
     if is_safe(sum) {
-        return max + temperature * sum.ln();
+        return offset(max, temperature, sum.ln());
     }
     row_log_expectation(temperature, |visit| {
         prior.iter().zip(action_values).for_each(|(&weight, &q)| visit(weight, q));

@@ -174,8 +174,9 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
 ///
 /// # Errors
 ///
-/// Those of [`MdpBuilder::build`](crate::MdpBuilder::build), for the first stage and state in which something is wrong;
-/// [`Error::HorizonOutOfRange`]; what the model itself returns.
+/// Those of [`MdpBuilder::build`](crate::MdpBuilder::build), for the first stage and state in which something is wrong,
+/// but for [`Error::EmptyPriorRow`]: a row of zeros is a dead end here. [`Error::HorizonOutOfRange`]; what the model itself
+/// returns.
 ///
 /// # Complexity
 ///
@@ -195,8 +196,11 @@ pub fn check_model<M: Model + ?Sized>(model: &M, horizon: usize) -> Result<(), E
     for t in 0..horizon {
         for inference in [Inference::Direct, Inference::Variational] {
             let stage = CheckedStage::new(model, t, inference)?;
-            for state in (0..model.num_states()).filter(|&state| !model.is_terminal(state)) {
+            for state in 0..model.num_states() {
                 let (_, prior) = stage.row(state)?;
+                if model.is_terminal(state) {
+                    continue;
+                }
                 for action in (0..prior.len()).filter(|&action| prior[action] > M::Scalar::default()) {
                     check_row(stage.dynamics, state, action)?;
                 }
