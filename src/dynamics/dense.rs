@@ -179,19 +179,19 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
     }
 
     fn expectation(&self, states: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
-        // Without −∞ among the values there is nothing to guard against, and a plain product takes a third less.
-        let is_finite = v.iter().fold(true, |finite, &v| finite & (v > F::neg_infinity()));
-        for (row, y) in self.rows(states).zip(y.chunks_exact_mut(k)) {
-            if let [y] = y {
-                *y = if is_finite { dot(row, v) } else { guarded_dot(row, v) };
-                continue;
-            }
-            y.fill(F::zero());
-            for (&p, v) in row.iter().zip(v.chunks_exact(k)) {
-                if p > F::zero() {
+        let rows = self.rows(states);
+        if k > 1 {
+            for (row, y) in rows.zip(y.chunks_exact_mut(k)) {
+                y.fill(F::zero());
+                for (&p, v) in row.iter().zip(v.chunks_exact(k)).filter(|(p, _)| **p > F::zero()) {
                     add_scaled(y, p, v);
                 }
             }
+        } else if v.iter().fold(true, |finite, &v| finite & (v > F::neg_infinity())) {
+            // Without −∞ among the values there is nothing to guard against, and a plain product takes a third less.
+            rows.zip(y).for_each(|(row, y)| *y = dot(row, v));
+        } else {
+            rows.zip(y).for_each(|(row, y)| *y = guarded_dot(row, v));
         }
     }
 
