@@ -19,7 +19,8 @@ use case::Case;
 use common::{MINUS_INFINITY as NEVER, assert_close};
 use ndarray::{Array1, Array2, Array3, Axis, arr2, array, s};
 use softmdp::{
-    ActionPrior, Error, Inference, Mdp, Policy, SoftValueIteration, ndarray, posterior, soft_value_iteration,
+    ActionPrior, DenseDynamics, Error, Inference, Mdp, Policy, SoftValueIteration, SparseDynamics, ndarray,
+    posterior, soft_value_iteration,
 };
 
 // --- nothing possible -----------------------------------------------------------------------------------
@@ -201,6 +202,21 @@ fn one_state_and_one_action_have_every_table_in_its_shape() {
             assert_eq!(policy.greedy(), Array2::<usize>::zeros((horizon, 1)));
         }
     }
+}
+
+#[test]
+fn a_successor_that_is_named_twice_counts_with_the_sum() {
+    let expected = DenseDynamics::new(array![[[0.25, 0.75]], [[0.0, 1.0]]]).unwrap();
+    let triplets = [(0, 0, 1, 0.5), (1, 0, 1, 1.0), (0, 0, 0, 0.25), (0, 0, 1, 0.25), (0, 0, 0, 0.0)];
+    let row = |state: usize, _| -> Vec<(usize, f64)> {
+        triplets.iter().filter(|(s, ..)| *s == state).map(|&(_, _, next, p)| (next, p)).collect()
+    };
+    let sparse = SparseDynamics::from_triplets(2, 1, triplets).unwrap();
+    assert_eq!(sparse, SparseDynamics::from_dynamics(&expected).unwrap());
+    assert_eq!(sparse.num_transitions(), 3);
+    assert_eq!(SparseDynamics::from_fn(2, 1, row).unwrap(), sparse);
+    assert_eq!(DenseDynamics::from_fn(2, 1, row).unwrap(), expected);
+    assert_eq!(DenseDynamics::from_dynamics(&sparse).unwrap(), expected);
 }
 
 // --- the past and the future -----------------------------------------------------------------------------

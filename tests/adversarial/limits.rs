@@ -123,6 +123,47 @@ fn prior_weights_at_both_ends_of_the_range_are_weighed_exactly() {
 }
 
 #[test]
+fn the_least_probability_of_a_successor_far_below_the_best_is_not_lost() {
+    fn check<F: Real>(below: f64) {
+        let least = F::min_positive_value() * F::epsilon();
+        // All but the least probability leads to where nothing is possible; state 1 has the best value by far.
+        let case = Case {
+            ends: array![0.0, 0.0, -below, NEVER],
+            ..Case::new(
+                array![
+                    [[0.0, 0.0, least.into_f64(), 1.0]],
+                    [[0.0, 1.0, 0.0, 0.0]],
+                    [[0.0, 0.0, 1.0, 0.0]],
+                    [[0.0, 0.0, 0.0, 1.0]]
+                ],
+                array![[0.0], [0.0], [0.0], [0.0]],
+            )
+        };
+        case.each_solution_in::<F>(Inference::Direct, 1, |solved| {
+            solved.close(solved.v[[0, 0]], least.into_f64().ln() - below);
+        });
+    }
+    // Just within what exponentials beside the best can hold, and far beyond it.
+    [590.0, 700.0, 5000.0].into_iter().for_each(check::<f64>);
+    [49.0, 90.0, 5000.0].into_iter().for_each(check::<f32>);
+}
+
+#[test]
+fn a_discount_and_a_value_at_opposite_ends_of_the_range_are_weighed_exactly() {
+    fn check<F: Real>(discount: f64, ahead: f64) {
+        // γ e^V is about 1, where e^−V has no more than a few bits: log(γ e^V + 1 − γ) from log γ + V.
+        let case = Case { discount, ends: array![ahead], ..Case::certain(array![[0]], array![[0.0]]) };
+        let expected = (discount.ln() + ahead).exp().ln_1p();
+        case.each_solution_in::<F>(Inference::Direct, 1, |solved| {
+            let tolerance = 4.0 * solved.epsilon * ahead;
+            assert!((solved.v[[0, 0]] - expected).abs() <= tolerance, "{}", solved.what);
+        });
+    }
+    check::<f64>(4e-322, 740.0);
+    check::<f32>(f64::from(1e-44_f32), 101.0);
+}
+
+#[test]
 fn rewards_of_1e_300_alone_keep_their_relative_accuracy() {
     let case = Case::certain(array![[0, 0]], array![[1e-300, 0.0]]);
     let case = Case { temperature: 1e-300, ..case };

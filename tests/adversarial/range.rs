@@ -2,8 +2,8 @@
 
 use ndarray::{Array1, Array2, Array3, array};
 use softmdp::{
-    Error, Inference, Mdp, Policy, Real, SoftValueIteration, Table, forward_messages, ndarray, posterior,
-    soft_value_iteration,
+    DeterministicDynamics, Error, Inference, Mdp, Policy, Real, SoftValueIteration, Table, forward_messages,
+    ndarray, posterior, soft_value_iteration,
 };
 
 use crate::case::{BOTH, Case};
@@ -93,6 +93,87 @@ fn a_temperature_that_drives_the_entropy_out_of_range_is_an_overflow() {
             of(10, 1.0).overflows::<F>(inference, 3, (Table::StateValues, 2));
             of(2, 1e-5).overflows::<F>(inference, 3, (Table::StateValues, 2));
             of(2, 0.5).each_solution_in::<F>(inference, 3, |solved| assert_eq!(solved.v[[0, 0]], 0.0));
+        }
+    }
+    in_both_types!(check);
+}
+
+#[test]
+fn what_is_hopeless_stays_so_beside_numbers_at_the_limit_and_nothing_else_becomes_it() {
+    fn check<F: Real>(max: f64) {
+        // State 0 may go wrong, state 1 must, state 2 cannot: −∞ is right for a row that can (variational) or must.
+        let case = Case {
+            ends: array![0.0, NEVER, 0.9 * max],
+            ..Case::new(
+                array![[[0.0, 0.5, 0.5]], [[0.0, 1.0, 0.0]], [[0.0, 0.0, 1.0]]],
+                array![[0.0], [0.05 * max], [0.05 * max]],
+            )
+        };
+        for (inference, first) in [(Inference::Direct, 0.9), (Inference::Variational, NEVER)] {
+            case.each_solution_in::<F>(inference, 1, |solved| {
+                for (found, expected) in solved.v.row(0).iter().zip([first, NEVER, 0.95]) {
+                    solved.close(found / max, expected);
+                }
+            });
+        }
+        // The one successor that is possible has probability e^−2, and τ log P = −1.12 is out of range.
+        let p = f64::exp(-2.0);
+        let case = Case {
+            temperature: 0.56 * max,
+            ends: array![0.0, NEVER],
+            ..Case::new(array![[[1.0, 0.0]], [[p, 1.0 - p]]], Array2::zeros((2, 1)))
+        };
+        case.overflows::<F>(Inference::Direct, 1, (Table::ActionValues, 0));
+        // All that is left is to leave, and that is out of range: −0.9 + 0.56 log ¼ = −1.68.
+        let case =
+            Case { temperature: 0.56 * max, discount: 0.75, ends: array![NEVER], ..single(-0.9 * max) };
+        case.overflows::<F>(Inference::Direct, 1, (Table::ActionValues, 0));
+    }
+    in_both_types!(check);
+}
+
+#[test]
+fn values_further_apart_than_the_largest_number_are_compared_where_the_temperature_allows() {
+    fn check<F: Real>(max: f64) {
+        // Q = ±0.9, which differ by 1.8: over τ = 0.6 that is 3 nats.
+        let case =
+            Case { temperature: 0.6 * max, ..Case::certain(array![[0, 0]], array![[0.9, -0.9]] * max) };
+        for inference in BOTH {
+            case.each_solution_in::<F>(inference, 1, |solved| {
+                solved.close(solved.v[[0, 0]] / max, 0.9 + 0.6 * f64::exp(-3.0).ln_1p());
+                solved.close(solved.policy[[0, 0, 1]], 1.0 / (1.0 + f64::exp(3.0)));
+            });
+        }
+        // A weight of e³ lifts Q = −0.9 by 1.8, a probability of e^−3 lowers V = 0.9 by as much.
+        let case = Case { rewards: array![[-0.9 * max]], temperature: 0.6 * max, ..single(0.0) };
+        let case = case.weights(array![[f64::exp(3.0)]]);
+        for inference in BOTH {
+            case.each_solution_in::<F>(inference, 1, |solved| solved.close(solved.v[[0, 0]] / max, 0.9));
+        }
+        let p = f64::exp(-3.0);
+        let case = Case {
+            temperature: 0.6 * max,
+            ends: array![0.9 * max, NEVER],
+            ..Case::new(array![[[p, 1.0 - p]], [[0.0, 1.0]]], Array2::zeros((2, 1)))
+        };
+        case.each_solution_in::<F>(Inference::Direct, 1, |solved| solved.close(solved.v[[0, 0]] / max, -0.9));
+        // The same for successors, and for what they look like to those who were lucky.
+        let case = Case {
+            temperature: 0.6 * max,
+            ends: array![0.0, 0.9 * max, -0.9 * max],
+            ..Case::new(
+                array![[[0.0, 0.5, 0.5]], [[0.0, 1.0, 0.0]], [[0.0, 0.0, 1.0]]],
+                Array2::zeros((3, 1)),
+            )
+        };
+        case.each_solution_in::<F>(Inference::Direct, 1, |solved| {
+            solved.close(solved.v[[0, 0]] / max, 0.9 + 0.6 * (0.5 + 0.5 * f64::exp(-3.0)).ln());
+        });
+        for (what, mdp) in case.kinds::<F>() {
+            let posterior = posterior(&mdp, &array![F::one(), F::zero(), F::zero()], 1).unwrap();
+            let lucky = posterior.dynamics_at(&mdp, 0).unwrap()[[0, 0, 2]].into_f64();
+            assert_close(lucky, 1.0 / (1.0 + f64::exp(3.0)), 1e-6, &what);
+            assert_close(posterior.state_marginals()[[1, 2]].into_f64(), lucky, 1e-6, &what);
         }
     }
     in_both_types!(check);
@@ -273,16 +354,17 @@ fn evidence_that_does_not_fit_is_an_overflow_and_impossible_evidence_is_not() {
 
 #[test]
 fn a_horizon_beyond_memory_is_an_error_and_no_panic() {
-    let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 1.0]]).unwrap();
+    let mdp = DeterministicDynamics::<f64>::new(array![[0, 1], [1, 0]]).unwrap();
+    let mdp = Mdp::builder(mdp, array![[0.0, 1.0], [1.0, 0.0]]).build().unwrap();
     for horizon in [usize::MAX, usize::MAX - 1, usize::MAX / 2, usize::MAX / 3, 1 << 61, 1 << 50] {
-        let shape = vec![horizon.saturating_add(1), 1];
+        let shape = vec![horizon.saturating_add(1), 2];
         let too_large = |table| Error::TooLarge { table, shape: shape.clone() };
         for inference in BOTH {
             let solver = SoftValueIteration::new(horizon).inference(inference);
             assert_eq!(solver.solve(&mdp).unwrap_err(), too_large(Table::StateValues));
             assert_eq!(solver.solve_values(&mdp).unwrap_err(), too_large(Table::StateValues));
         }
-        let initial = array![1.0];
+        let initial = array![0.5, 0.5];
         assert_eq!(forward_messages(&mdp, &initial, horizon).unwrap_err(), too_large(Table::ForwardMessages));
         assert_eq!(posterior(&mdp, &initial, horizon).unwrap_err(), too_large(Table::StateValues));
     }

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView1, array};
 use softmdp::{
     DenseDynamics, Dynamics, Error, Inference, Mdp, Model, Policy, SoftValueIteration, Stage, Table,
-    forward_messages, ndarray, posterior, soft_value_iteration,
+    check_model, forward_messages, ndarray, posterior, soft_value_iteration,
 };
 
 use crate::{INF, NAN, mdp, mismatch, refused, rewards, start, transitions, with};
@@ -93,6 +93,7 @@ fn every_pass_refuses(model: &Own, expected: &Error, parts: &[&str]) {
         let values = solver.solve_values(&own()).unwrap();
         refused(values.policy_at(model, 1), expected, parts);
     }
+    refused(check_model(model, 3), expected, parts);
     refused(forward_messages(model, &start(), 3), expected, parts);
     refused(posterior(model, &start(), 3), expected, parts);
     let policy = soft_value_iteration(&own(), 3).unwrap().policy().clone();
@@ -150,6 +151,21 @@ fn tables_of_a_stage_that_have_another_shape_are_refused() {
 }
 
 #[test]
+fn rows_of_a_stage_are_looked_at_where_they_are_used_and_only_when_asked_to() {
+    assert_eq!(check_model(&own(), 3), Ok(()));
+    let of = |transitions| Own { dynamics: DenseDynamics::new(transitions).unwrap(), ..own() };
+    let model = of(with(&transitions(), [1, 0, 2], 0.25));
+    let expected = Error::UnnormalizedTransition { state: 1, action: 0, sum: 0.75, tolerance: 1e-8 };
+    refused(check_model(&model, 3), &expected, &["state 1", "action 0", "sums to 0.75"]);
+    // The spoiled stage is stage 1: a horizon of one stage does not reach it.
+    assert_eq!(check_model(&model, 1), Ok(()));
+    assert!(soft_value_iteration(&model, 3).is_ok());
+    // Rows of unavailable actions and of terminal states may hold what they like.
+    assert_eq!(check_model(&of(with(&transitions(), [1, 1, 0], 5.0)), 3), Ok(()));
+    assert_eq!(check_model(&of(with(&transitions(), [2, 0, 1], 5.0)), 3), Ok(()));
+}
+
+#[test]
 fn an_error_of_the_model_comes_back_unchanged() {
     let error = Error::InvalidOption { option: "wind", value: 7.5 };
     every_pass_refuses(&Own { fails: Some(error.clone()), ..own() }, &error, &["wind is 7.5"]);
@@ -161,6 +177,7 @@ fn a_horizon_beyond_the_stages_of_a_model_is_refused() {
     for horizon in [4, usize::MAX] {
         let expected = Error::HorizonOutOfRange { horizon, num_stages: 3 };
         let parts = [&*format!("horizon {horizon}"), "3 stages"];
+        refused(check_model(&model, horizon), &expected, &parts);
         refused(soft_value_iteration(&model, horizon), &expected, &parts);
         refused(SoftValueIteration::new(horizon).solve_values(&model), &expected, &parts);
         refused(forward_messages(&model, &start(), horizon), &expected, &parts);

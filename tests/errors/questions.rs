@@ -69,10 +69,13 @@ fn a_stage_at_or_beyond_the_horizon_is_refused() {
         let parts = [&*format!("stage {stage}"), "horizon 3"];
         refused(posterior.solution().policy_at(&mdp, stage), &expected, &parts);
         refused(values.policy_at(&mdp, stage), &expected, &parts);
+        refused(posterior.policy().at(stage), &expected, &parts);
         refused(posterior.dynamics_at(&mdp, stage), &expected, &parts);
         refused(posterior.pairwise_marginals_at(&mdp, stage), &expected, &parts);
     }
     assert!(posterior.dynamics_at(&mdp, 2).is_ok() && values.policy_at(&mdp, 2).is_ok());
+    let last = posterior.policy().probabilities().index_axis_move(Axis(0), 2);
+    assert_eq!(posterior.policy().at(2), Ok(last));
 }
 
 #[test]
