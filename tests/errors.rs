@@ -335,3 +335,13 @@ fn variants_replace_one_table_and_share_the_dynamics() {
     assert_eq!(variants[4].prior_weights(), array![[1.0, 2.0], [3.0, 0.0], [0.0, 0.0]]);
     assert_eq!(variants[5], mdp);
 }
+
+#[test]
+fn a_transition_that_adds_up_to_more_than_fits_is_refused() {
+    let expected = Error::InvalidTransition { state: 1, action: 0, next_state: 1, value: f64::INFINITY };
+    let row = |state: usize| [(state, 1e308), (state, 1e308 * state as f64)];
+    assert_eq!(DenseDynamics::from_fn(2, 1, |state, _| row(state)).unwrap_err(), expected);
+    assert_eq!(SparseDynamics::from_fn(2, 1, |state, _| row(state)).unwrap_err(), expected);
+    let triplets = [(1, 0, 1, 1e308), (0, 0, 0, 1.0), (1, 0, 0, 0.5), (1, 0, 1, 1e308)];
+    assert_eq!(SparseDynamics::from_triplets(2, 1, triplets).unwrap_err(), expected);
+}

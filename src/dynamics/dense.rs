@@ -128,8 +128,9 @@ impl<F: Real> DenseDynamics<F> {
                 row(state, action, &mut |next_state, p| {
                     check_successor(state, action, next_state, num_states)?;
                     check_probability(state, action, next_state, p)?;
+                    // What is named twice may add up to more than fits.
                     transitions[[state, action, next_state]] += p;
-                    Ok(())
+                    check_probability(state, action, next_state, transitions[[state, action, next_state]])
                 })?;
             }
         }

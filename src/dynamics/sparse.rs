@@ -138,7 +138,7 @@ impl<F: Real> SparseDynamics<F> {
             }
             rows.finish();
         }
-        Ok(rows.into_dynamics(num_states, num_actions))
+        rows.into_dynamics(num_states, num_actions)
     }
 
     /// Makes the rows from the successors of each pair: `successors(state, action)` yields
@@ -181,7 +181,7 @@ impl<F: Real> SparseDynamics<F> {
                 rows.finish();
             }
         }
-        Ok(rows.into_dynamics(num_states, num_actions))
+        rows.into_dynamics(num_states, num_actions)
     }
 
     /// Copies any dynamics into compressed rows.
@@ -261,9 +261,15 @@ impl<F: Real> Rows<F> {
         self.row_offsets.push(self.next_states.len());
     }
 
-    fn into_dynamics(self, num_states: usize, num_actions: usize) -> SparseDynamics<F> {
+    fn into_dynamics(self, num_states: usize, num_actions: usize) -> Result<SparseDynamics<F>, Error> {
         let Self { row_offsets, next_states, probabilities } = self;
-        SparseDynamics { num_states, num_actions, row_offsets, next_states, probabilities }
+        // Entries were checked as they came; what is named twice may add up to more than fits.
+        if let Some(entry) = probabilities.iter().position(|p| p.is_infinite()) {
+            let row = row_offsets.partition_point(|&first| first <= entry) - 1;
+            let (state, action) = (row / num_actions, row % num_actions);
+            check_probability(state, action, next_states[entry], probabilities[entry])?;
+        }
+        Ok(SparseDynamics { num_states, num_actions, row_offsets, next_states, probabilities })
     }
 }
 

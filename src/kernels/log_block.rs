@@ -44,7 +44,8 @@ pub struct LogBlock<F = f64> {
 }
 
 impl<F: Real> LogBlock<F> {
-    /// Prepares columns of values, in reward units, each with its temperature.
+    /// Prepares columns of values, in reward units, each with its temperature. Values are below +∞ and not NaN, as
+    /// all values of this crate are.
     ///
     /// # Errors
     ///

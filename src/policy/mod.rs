@@ -92,7 +92,8 @@ impl<F: Real> Policy<F> {
         self.probabilities.view()
     }
 
-    /// log π_t(a∣s), `[t, s, a]`, in nats; −∞ for actions that are never taken.
+    /// log π_t(a∣s), `[t, s, a]`, in nats; −∞ for actions that are never taken, or whose logarithm does not fit the
+    /// number type.
     #[must_use]
     pub fn log_probabilities(&self) -> ArrayView3<'_, F> {
         self.log_probabilities.view()
