@@ -101,6 +101,9 @@ impl<F: Real> BellmanRule<F> {
                 any_dead |= !alive;
             }
         });
+        dynamics.for_each_faint_successor(state, action, &mut |next_state, _| {
+            any_alive |= next_values[next_state] > F::neg_infinity();
+        });
         match self.inference {
             Inference::Direct => !any_alive,
             Inference::Variational => any_dead,

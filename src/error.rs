@@ -19,6 +19,8 @@ pub enum Table {
     RowOffsets,
     /// r(s,a), `[s, a]`.
     Rewards,
+    /// r(s,a,s'), beside the successors of each pair.
+    SuccessorRewards,
     /// ρ(a∣s), `[s, a]`.
     ActionPrior,
     /// Which actions exist in which state, `[s, a]`.
@@ -56,6 +58,7 @@ impl fmt::Display for Table {
             Table::Transitions => "transitions",
             Table::RowOffsets => "row offsets",
             Table::Rewards => "rewards",
+            Table::SuccessorRewards => "successor rewards",
             Table::ActionPrior => "action prior",
             Table::AvailableActions => "available actions",
             Table::TerminalValues => "terminal values",
@@ -219,6 +222,20 @@ pub enum Error {
         /// What stands there.
         value: f64,
     },
+    /// A reward on the successor is NaN or +∞. −∞ is allowed and forbids the transition.
+    #[error(
+        "reward (state {state}, action {action}, next state {next_state}) is {value}, expected a number below +inf"
+    )]
+    InvalidSuccessorReward {
+        /// State of the reward.
+        state: usize,
+        /// Action of the reward.
+        action: usize,
+        /// Successor of the reward.
+        next_state: usize,
+        /// What stands there.
+        value: f64,
+    },
     /// `terminal_values[state]` is NaN or +∞. −∞ is allowed and forbids ending there.
     #[error("terminal value of state {state} is {value}, expected a number below +inf")]
     InvalidTerminalValue {
@@ -254,6 +271,18 @@ pub enum Error {
     InvalidTemperature {
         /// What was given.
         value: f64,
+    },
+
+    /// A model of stages was given none.
+    #[error("a model of stages needs at least one")]
+    NoStages,
+    /// The stages of a model do not fit together.
+    #[error("{property} of stage {stage} differ from those of stage 0")]
+    StageMismatch {
+        /// The first stage that differs.
+        stage: usize,
+        /// What has to be the same at every stage.
+        property: &'static str,
     },
 
     // --- questions --------------------------------------------------------------------------------
@@ -317,6 +346,12 @@ pub enum Error {
         stage: usize,
         /// Number of stages there are.
         horizon: usize,
+    },
+    /// The caller's hook asked to stop.
+    #[error("stopped by the caller at stage {stage}")]
+    Stopped {
+        /// The stage that was not worked on any more.
+        stage: usize,
     },
     /// The question belongs to the other inference.
     #[error("this needs a solution of {expected} inference, found one of {found} inference")]

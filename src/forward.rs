@@ -26,6 +26,7 @@
 
 use ndarray::{Array1, Array2, ArrayRef1, ArrayView1, ArrayView2};
 
+use crate::dynamics::for_each_log_successor;
 use crate::initial::check_initial;
 use crate::kernels::{LogMemo, lifted_log, log_add_exp, log_sum_exp, sum};
 use crate::mdp::{CheckedStage, check_options};
@@ -190,7 +191,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
     fn stage(&mut self, t: usize, now: &[F], absorbed: F, next: &mut [F]) -> Result<(F, F), Error> {
         let stage = CheckedStage::new(self.mdp, t, Inference::Direct)?;
         self.weigh_pairs(t, &stage, now)?;
-        let log_paid = self.push(stage.dynamics, next);
+        let log_paid = self.push(t, stage.dynamics, next)?;
 
         let mut log_normalizer = log_add_exp(log_paid, absorbed);
         for (state, (next, &log)) in next.iter_mut().zip(now).enumerate() {
@@ -246,7 +247,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
     }
 
     /// Writes log Σ_{s,a} P(s'∣s,a) x(s,a) to `next` and returns log Σ_{s,a} x(s,a).
-    fn push(&mut self, dynamics: &M::Dynamics, next: &mut [F]) -> F {
+    fn push(&mut self, t: usize, dynamics: &M::Dynamics, next: &mut [F]) -> Result<F, Error> {
         next.fill(F::neg_infinity());
         let mut log_paid = F::neg_infinity();
         let mut ceiling = self.log_pairs.iter().fold(F::neg_infinity(), |max, &log| max.max(log));
@@ -256,7 +257,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         let most_bands = 2 + dynamics.work(0..num_states) / self.pairs.len();
         for _ in 0..most_bands {
             if ceiling == F::neg_infinity() {
-                return log_paid;
+                break;
             }
             let below = self.scale_band(ceiling);
             self.pushed.fill(F::zero());
@@ -273,8 +274,13 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
             log_paid = log_add_exp(log_paid, lifted_log(sum(&self.pairs)) + ceiling);
             ceiling = below;
         }
-        self.scatter_rest(dynamics, ceiling, next);
-        log_sum_exp(&self.log_pairs)
+        if ceiling > F::neg_infinity() {
+            log_paid = log_sum_exp(&self.log_pairs);
+        }
+        if ceiling > F::neg_infinity() || dynamics.has_faint_successors() {
+            self.scatter_rest(t, dynamics, ceiling, next)?;
+        }
+        Ok(log_paid)
     }
 
     /// Scales the pairs of the band below `ceiling` to plain numbers, and returns the largest logarithm below it.
@@ -292,43 +298,62 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         below
     }
 
-    /// Adds what all pairs up to `ceiling` push, one logarithm at a time: slower, but one pass however far they
-    /// spread.
-    fn scatter_rest(&mut self, dynamics: &M::Dynamics, ceiling: F, next: &mut [F]) {
-        if ceiling == F::neg_infinity() {
-            return;
-        }
+    /// Adds what all pairs up to `ceiling` push, and what those above it push to faint successors, one logarithm at a
+    /// time: slower, but one pass however far they spread.
+    fn scatter_rest(
+        &mut self,
+        t: usize,
+        dynamics: &M::Dynamics,
+        ceiling: F,
+        next: &mut [F],
+    ) -> Result<(), Error> {
         // Each sum is kept as a logarithm, the largest of its terms so far, and a factor to it.
         for (factor, &log) in self.pushed.iter_mut().zip(next.iter()) {
             *factor = if log > F::neg_infinity() { F::one() } else { F::zero() };
         }
-        let (log_pairs, num_actions) = (&self.log_pairs, dynamics.num_actions());
+        let (log_pairs, num_actions, temperature) =
+            (&self.log_pairs, dynamics.num_actions(), self.mdp.temperature());
         let outputs = (Rows { data: &mut *next, width: 1 }, Rows { data: &mut self.pushed[..], width: 1 });
         parallel::for_each_part(dynamics, outputs, &|next_states, (logs, factors)| {
             for (row, &pair) in log_pairs.iter().enumerate() {
-                if pair > ceiling || pair == F::neg_infinity() {
+                if pair == F::neg_infinity() {
                     continue;
                 }
-                dynamics.for_each_successor(row / num_actions, row % num_actions, &mut |next_state, p| {
-                    if p > F::zero() && next_states.contains(&next_state) {
+                let mut add = |next_state: usize, log_p: F| {
+                    if next_states.contains(&next_state) {
                         let at = next_state - next_states.start;
                         let (log, factor) = (&mut logs.data[at], &mut factors.data[at]);
-                        let term = pair + p.ln();
-                        if term <= *log {
+                        let term = pair + log_p;
+                        if term == F::neg_infinity() {
+                            // It does not fit; that matters, and is reported below, if nothing else leads here.
+                            *factor = factor.max(F::one());
+                        } else if term <= *log {
                             *factor += (term - *log).exp();
                         } else {
                             *factor = *factor * (*log - term).exp() + F::one();
                             *log = term;
                         }
                     }
-                });
+                };
+                let (state, action) = (row / num_actions, row % num_actions);
+                if pair <= ceiling {
+                    for_each_log_successor(dynamics, temperature, (state, action), &mut add);
+                } else {
+                    dynamics.for_each_faint_successor(state, action, &mut |next_state, offset| {
+                        add(next_state, offset / temperature);
+                    });
+                }
             }
         });
-        for (log, &factor) in next.iter_mut().zip(&self.pushed) {
+        for (state, (log, &factor)) in next.iter_mut().zip(&self.pushed).enumerate() {
             if factor > F::zero() {
                 *log += factor.ln();
+                if *log == F::neg_infinity() {
+                    return Err(Error::Overflow { table: Table::ForwardMessages, stage: t + 1, state });
+                }
             }
         }
+        Ok(())
     }
 
     /// log( Σ_s α_T(s) exp(V_T(s)/τ) + α_T(†) ).

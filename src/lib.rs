@@ -101,13 +101,17 @@
 pub use ndarray;
 
 pub use backward::{SoftValueIteration, Solution, StateValues, soft_value_iteration};
-pub use dynamics::{DenseDynamics, DeterministicDynamics, Dynamics, IntoDynamics, SparseDynamics};
+pub use dynamics::{
+    DenseDynamics, DeterministicDynamics, Dynamics, FoldedDynamics, IntoDynamics, SparseDynamics,
+};
 pub use error::{Error, Table};
 pub use forward::{ForwardMessages, forward_messages};
 pub use gridworld::{Cell, Direction, Gridworld, Moves};
 pub use inference::Inference;
 pub use kernels::{LogBlock, log_sum_exp};
-pub use mdp::{ActionPrior, Mdp, MdpBuilder, Model, Stage, check_model};
+pub use mdp::{
+    ActionPrior, Mdp, MdpBuilder, Model, Stage, SuccessorRewardMdp, TimeVaryingMdp, Watched, check_model,
+};
 pub use policy::Policy;
 pub use posterior::{Posterior, posterior};
 pub use real::Real;

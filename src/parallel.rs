@@ -146,7 +146,7 @@ where
 {
     #[cfg(feature = "rayon")]
     if horizon > 0
-        && is_worthwhile(model.stage(0, inference)?.dynamics)
+        && is_worthwhile(model.peek_stage(0, inference)?.dynamics)
         && rayon::current_thread_index().is_none()
     {
         return rayon::scope(|_| pass());

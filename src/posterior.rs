@@ -11,6 +11,7 @@
 
 use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayView1, ArrayView2, ArrayView3};
 
+use crate::dynamics::for_each_log_successor;
 use crate::kernels::{gap, log_sum_exp};
 use crate::mdp::CheckedStage;
 use crate::{
@@ -234,7 +235,9 @@ impl<F: Real> Posterior<F> {
         {
             let (state, action) = (row / num_actions, row % num_actions);
             if action_values[[stage, state, action]] > F::neg_infinity() {
-                luck.write_row(dynamics, state, action, probabilities);
+                luck.for_each_successor(dynamics, (state, action), |next_state, p| {
+                    probabilities[next_state] += p;
+                });
             }
         }
         Ok(posterior)
@@ -268,7 +271,7 @@ impl<F: Real> Posterior<F> {
 }
 
 /// Rows of (D9) for one stage.
-struct Luck<'a, F> {
+pub(crate) struct Luck<'a, F> {
     temperature: F,
     log_discount: F, // log γ
     log_leave: F,    // log(1−γ)
@@ -276,32 +279,35 @@ struct Luck<'a, F> {
 }
 
 impl<'a, F: Real> Luck<'a, F> {
-    fn new(discount: F, temperature: F, next_values: &'a [F]) -> Self {
+    pub(crate) fn new(discount: F, temperature: F, next_values: &'a [F]) -> Self {
         let (log_discount, log_leave) = (discount.ln(), (F::one() - discount).ln());
         Self { temperature, log_discount, log_leave, next_values }
     }
 
     /// log( γ P exp((V − best)/τ) ) of one successor.
-    fn log_weight(&self, next_state: usize, p: F, best: F) -> F {
+    fn log_weight(&self, next_state: usize, log_p: F, best: F) -> F {
         let value = self.next_values[next_state];
         if value == F::neg_infinity() {
             return value;
         }
-        self.log_discount + p.ln() + gap(value, best, self.temperature)
+        self.log_discount + log_p + gap(value, best, self.temperature)
     }
 
-    /// Adds the row of a possible pair to `probabilities`.
-    fn write_row<D>(&self, dynamics: &D, state: usize, action: usize, probabilities: &mut [F])
-    where
+    /// Calls `visit(next_state, probability)` for the successors of a possible pair; what is missing from 1 leaves.
+    pub(crate) fn for_each_successor<D>(
+        &self,
+        dynamics: &D,
+        pair: (usize, usize),
+        mut visit: impl FnMut(usize, F),
+    ) where
         D: Dynamics<Scalar = F> + ?Sized,
     {
+        let successors = |visit: &mut dyn FnMut(usize, F)| {
+            for_each_log_successor(dynamics, self.temperature, pair, visit);
+        };
         // Relative to the best of this row: beside a far better one elsewhere its own would lose digits.
         let mut best = F::neg_infinity();
-        dynamics.for_each_successor(state, action, &mut |next_state, p| {
-            if p > F::zero() {
-                best = best.max(self.next_values[next_state]);
-            }
-        });
+        successors(&mut |next_state, _| best = best.max(self.next_values[next_state]));
         if best == F::neg_infinity() {
             return; // leaving is all that is left
         }
@@ -309,18 +315,14 @@ impl<'a, F: Real> Luck<'a, F> {
         let is_leaving = self.log_leave > F::neg_infinity();
         let log_leave = if is_leaving { self.log_leave - best / self.temperature } else { self.log_leave };
         let mut max = log_leave;
-        dynamics.for_each_successor(state, action, &mut |next_state, p| {
-            max = max.max(self.log_weight(next_state, p, best));
-        });
+        successors(&mut |next_state, log_p| max = max.max(self.log_weight(next_state, log_p, best)));
         if max.is_infinite() {
             return; // leaving is better by more than can be counted
         }
         let mut sum = (log_leave - max).exp();
-        dynamics.for_each_successor(state, action, &mut |next_state, p| {
-            sum += (self.log_weight(next_state, p, best) - max).exp();
-        });
-        dynamics.for_each_successor(state, action, &mut |next_state, p| {
-            probabilities[next_state] += (self.log_weight(next_state, p, best) - max).exp() / sum;
+        successors(&mut |next_state, log_p| sum += (self.log_weight(next_state, log_p, best) - max).exp());
+        successors(&mut |next_state, log_p| {
+            visit(next_state, (self.log_weight(next_state, log_p, best) - max).exp() / sum);
         });
     }
 }

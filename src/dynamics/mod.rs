@@ -15,6 +15,7 @@
 mod convert;
 mod dense;
 mod deterministic;
+mod folded;
 mod sparse;
 
 use std::fmt::Debug;
@@ -25,9 +26,10 @@ pub use convert::IntoDynamics;
 pub use dense::DenseDynamics;
 pub(crate) use dense::{check_probability, check_successor};
 pub use deterministic::DeterministicDynamics;
+pub use folded::FoldedDynamics;
 pub use sparse::SparseDynamics;
 
-use num_traits::Zero;
+use num_traits::{Float, Zero};
 
 use crate::{LogBlock, Real};
 
@@ -103,6 +105,27 @@ pub trait Dynamics: Debug + Send + Sync {
     /// May panic if the state or the action is out of range; the dynamics of this crate do.
     fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, Self::Scalar));
 
+    /// Calls `visit(next_state, τ log P)` for each successor that is possible, but whose probability is too small for a
+    /// plain number. [`for_each_successor`](Self::for_each_successor) leaves those out. None by default.
+    ///
+    /// Direct inference needs them: what is next to impossible may be the only way to go on. They are what folding rewards on
+    /// the successor leads to ([`FoldedDynamics`]), which is why they are given in reward units. They add nothing to an
+    /// [`expectation`](Self::expectation).
+    fn for_each_faint_successor(
+        &self,
+        state: usize,
+        action: usize,
+        visit: &mut dyn FnMut(usize, Self::Scalar),
+    ) {
+        let _ = (state, action, visit);
+    }
+
+    /// Whether any pair has successors that only
+    /// [`for_each_faint_successor`](Self::for_each_faint_successor) visits.
+    fn has_faint_successors(&self) -> bool {
+        false
+    }
+
     /// Computes y(s,a) = Σ_s' P(s'∣s,a) v(s'), the expectation of (V2).
     ///
     /// A successor of probability 0 never counts, also where v is −∞; one of positive probability and value −∞
@@ -141,9 +164,7 @@ pub trait Dynamics: Debug + Send + Sync {
                     *y += p * e;
                 }
             });
-            for (column, y) in y.iter_mut().enumerate() {
-                *y = v.resolve(column, *y, |visit| self.for_each_successor(state, action, visit));
-            }
+            resolve_row(self, v, (state, action), y);
         });
     }
 
@@ -205,6 +226,45 @@ fn for_each_row<F>(
     }
 }
 
+/// Turns the sums Σ P · exponentials of a row, one for each column, into log-expectations.
+fn resolve_row<D: Dynamics + ?Sized>(
+    dynamics: &D,
+    v: &LogBlock<D::Scalar>,
+    (state, action): (usize, usize),
+    y: &mut [D::Scalar],
+) {
+    let is_faint = dynamics.has_faint_successors();
+    for (column, y) in y.iter_mut().enumerate() {
+        let successors = |visit: &mut dyn FnMut(usize, D::Scalar)| {
+            dynamics.for_each_successor(state, action, visit);
+        };
+        *y = if is_faint {
+            v.resolve_with_faint(column, *y, successors, |visit| {
+                dynamics.for_each_faint_successor(state, action, visit);
+            })
+        } else {
+            v.resolve(column, *y, successors)
+        };
+    }
+}
+
+/// Calls `visit(next_state, log P)` for every successor that is possible, however faint.
+pub(crate) fn for_each_log_successor<D: Dynamics + ?Sized>(
+    dynamics: &D,
+    temperature: D::Scalar,
+    (state, action): (usize, usize),
+    visit: &mut dyn FnMut(usize, D::Scalar),
+) {
+    dynamics.for_each_successor(state, action, &mut |next_state, p| {
+        if p > D::Scalar::zero() {
+            visit(next_state, p.ln());
+        }
+    });
+    dynamics.for_each_faint_successor(state, action, &mut |next_state, offset| {
+        visit(next_state, offset / temperature);
+    });
+}
+
 /// Forwards every method to the value behind a smart pointer.
 macro_rules! forward_dynamics {
     ($pointer:ident) => {
@@ -226,6 +286,19 @@ macro_rules! forward_dynamics {
                 visit: &mut dyn FnMut(usize, Self::Scalar),
             ) {
                 (**self).for_each_successor(state, action, visit);
+            }
+
+            fn for_each_faint_successor(
+                &self,
+                state: usize,
+                action: usize,
+                visit: &mut dyn FnMut(usize, Self::Scalar),
+            ) {
+                (**self).for_each_faint_successor(state, action, visit);
+            }
+
+            fn has_faint_successors(&self) -> bool {
+                (**self).has_faint_successors()
             }
 
             fn expectation(

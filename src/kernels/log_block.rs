@@ -139,10 +139,34 @@ impl<F: Real> LogBlock<F> {
             }
             return offset(max, temperature, lifted_log(sum));
         }
-        let columns = self.num_columns();
         row_log_expectation(temperature, |visit| {
-            visit_successors(&mut |next_state, p| visit(p, self.values[next_state * columns + column]));
+            visit_successors(&mut |next_state, p| visit(p, self.value(next_state, column)));
         })
+    }
+
+    /// [`resolve`](Self::resolve) for a row that has successors too improbable for a plain number: `visit_faint` calls back
+    /// with τ log P of those, as
+    /// [`Dynamics::for_each_faint_successor`](crate::Dynamics::for_each_faint_successor) does.
+    pub(crate) fn resolve_with_faint(
+        &self,
+        column: usize,
+        sum: F,
+        visit_successors: impl Fn(&mut dyn FnMut(usize, F)),
+        visit_faint: impl Fn(&mut dyn FnMut(usize, F)),
+    ) -> F {
+        let (max, temperature) = (self.maxima[column], self.temperatures[column]);
+        // A faint successor is missing from the sum, where it would count less than the least normal number.
+        if sum >= F::TRUSTED_SUM {
+            return offset(max, temperature, lifted_log(sum));
+        }
+        row_log_expectation(temperature, |visit| {
+            visit_successors(&mut |next_state, p| visit(p, self.value(next_state, column)));
+            visit_faint(&mut |next_state, log_p| visit(F::one(), self.value(next_state, column) + log_p));
+        })
+    }
+
+    fn value(&self, next_state: usize, column: usize) -> F {
+        self.values[next_state * self.num_columns() + column]
     }
 }
 

@@ -138,7 +138,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
             let shape = vec![num_states, num_actions];
             return Err(Error::EmptyModel { table: Table::Transitions, shape });
         }
-        check_rewards(&self.rewards, num_states, num_actions)?;
+        check_rewards(self.rewards.view(), num_states, num_actions)?;
         check_discount(self.discount)?;
         check_temperature(self.temperature)?;
         let terminal_values = match self.terminal_values {

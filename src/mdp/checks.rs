@@ -1,6 +1,6 @@
 //! One check for each promise that a model makes: what is wrong is named with its place and its value.
 
-use ndarray::{Array2, ArrayView1};
+use ndarray::{ArrayView1, ArrayView2};
 
 use crate::dynamics::{check_probability, check_successor};
 use crate::{Dynamics, Error, Real, Table, tables};
@@ -47,7 +47,7 @@ pub(crate) fn check_prior_weight<F: Real>(state: usize, action: usize, weight: F
 }
 
 pub(super) fn check_rewards<F: Real>(
-    rewards: &Array2<F>,
+    rewards: ArrayView2<'_, F>,
     num_states: usize,
     num_actions: usize,
 ) -> Result<(), Error> {
@@ -69,6 +69,11 @@ where
                 .and_then(|()| check_probability(state, action, next_state, p));
         }
         sum += p.into_f64();
+    });
+    dynamics.for_each_faint_successor(state, action, &mut |next_state, _| {
+        if result.is_ok() {
+            result = check_successor(state, action, next_state, num_states);
+        }
     });
     result?;
     if is_normalized::<F>(sum) {

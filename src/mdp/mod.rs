@@ -7,6 +7,9 @@ mod builder;
 mod checks;
 mod model;
 mod prior;
+mod successor_rewards;
+mod time_varying;
+mod watched;
 
 use std::sync::Arc;
 
@@ -17,12 +20,15 @@ pub(crate) use checks::{check_row, is_normalized};
 pub(crate) use model::{CheckedStage, check_options};
 pub use model::{Model, Stage, check_model};
 pub use prior::ActionPrior;
+pub use successor_rewards::SuccessorRewardMdp;
+pub use time_varying::TimeVaryingMdp;
+pub use watched::Watched;
 
 use builder::check_used_rows;
 use checks::{check_discount, check_rewards, check_temperature, check_terminal_values};
 use prior::PriorTables;
 
-use crate::{DenseDynamics, Dynamics, Error, Inference, IntoDynamics, Real, tables};
+use crate::{DenseDynamics, Dynamics, Error, Inference, IntoDynamics, Real, Table, tables};
 
 /// A finite Markov decision process with the same dynamics, rewards and action prior at every stage.
 ///
@@ -107,8 +113,27 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     ///
     /// [`Error::ShapeMismatch`], [`Error::InvalidReward`].
     pub fn with_rewards(&self, rewards: Array2<F>) -> Result<Self, Error> {
-        check_rewards(&rewards, self.num_states(), self.num_actions())?;
-        Ok(Self { rewards: tables::standard_layout(rewards).into_shared(), ..self.clone() })
+        self.with_shared_rewards(tables::standard_layout(rewards).into_shared())
+    }
+
+    /// [`with_rewards`](Self::with_rewards) for a table in standard layout that others may hold too.
+    fn with_shared_rewards(&self, rewards: ArcArray2<F>) -> Result<Self, Error> {
+        check_rewards(rewards.view(), self.num_states(), self.num_actions())?;
+        Ok(Self { rewards, ..self.clone() })
+    }
+
+    /// This model with other dynamics of the same kind; all other tables are shared.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] if they have another number of states or actions, [`Error::UnnormalizedTransition`] and,
+    /// for dynamics of your own, [`Error::SuccessorOutOfRange`] and [`Error::InvalidTransition`].
+    pub fn with_dynamics(&self, dynamics: impl IntoDynamics<Dynamics = D>) -> Result<Self, Error> {
+        let dynamics = dynamics.into_dynamics()?;
+        let found = [dynamics.num_states(), dynamics.num_actions()];
+        tables::check_shape(Table::Transitions, &found, &[self.num_states(), self.num_actions()])?;
+        check_used_rows(&dynamics, &self.prior, &self.is_terminal)?;
+        Ok(Self { dynamics: Arc::new(dynamics), ..self.clone() })
     }
 
     /// This model at another temperature; all tables are shared.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ndarray::{ArrayView1, ArrayView2};
+use num_traits::{Float, Zero};
 
 use super::checks::{
     check_discount, check_prior_weight, check_reward, check_row, check_temperature, check_terminal_values,
@@ -114,6 +115,16 @@ pub trait Model: Sync {
     /// Whatever makes the stage unavailable; algorithms return it unchanged.
     fn stage(&self, t: usize, inference: Inference)
     -> Result<Stage<'_, Self::Scalar, Self::Dynamics>, Error>;
+
+    /// [`stage`](Self::stage) for a look at its size alone, of which no hook is told.
+    #[doc(hidden)]
+    fn peek_stage(
+        &self,
+        t: usize,
+        inference: Inference,
+    ) -> Result<Stage<'_, Self::Scalar, Self::Dynamics>, Error> {
+        self.stage(t, inference)
+    }
 }
 
 /// The tables of one decision stage.
@@ -197,11 +208,14 @@ pub fn check_model<M: Model + ?Sized>(model: &M, horizon: usize) -> Result<(), E
         for inference in [Inference::Direct, Inference::Variational] {
             let stage = CheckedStage::new(model, t, inference)?;
             for state in 0..model.num_states() {
-                let (_, prior) = stage.row(state)?;
+                let (rewards, prior) = stage.row(state)?;
                 if model.is_terminal(state) {
                     continue;
                 }
-                for action in (0..prior.len()).filter(|&action| prior[action] > M::Scalar::default()) {
+                // Where all successors are forbidden, tilted dynamics have none.
+                let is_used =
+                    |action: &usize| prior[*action] > M::Scalar::zero() && rewards[*action].is_finite();
+                for action in (0..prior.len()).filter(is_used) {
                     check_row(stage.dynamics, state, action)?;
                 }
             }

@@ -1,0 +1,218 @@
+//! Dynamics that a reward on the successor is folded into.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{DenseDynamics, Dynamics, SparseDynamics, for_each_row, resolve_row};
+use crate::kernels::{gap, row_log_expectation};
+use crate::{Error, LogBlock, Real, Table};
+
+/// The dynamics of a [`SuccessorRewardMdp`](crate::SuccessorRewardMdp): the true ones for variational inference, for direct inference
+/// those that the reward on the successor tilts, P̃ ∝ P exp(r(s,a,s')/τ).
+///
+/// It is met only where a stage of such a model is looked at.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Dynamics, Inference, Mdp, Model, ndarray::array};
+///
+/// // A fair coin; heads (state 1) pays log 3.
+/// let coin = Mdp::new(array![[[0.5, 0.5]], [[0.5, 0.5]]], array![[0.0], [0.0]])?;
+/// let coin = coin.with_successor_rewards(|_, _, next_state| if next_state == 1 { 3.0_f64.ln() } else { 0.0 })?;
+/// let heads = |inference| {
+///     let mut heads = 0.0;
+///     let dynamics = coin.stage(0, inference)?.dynamics;
+///     dynamics.for_each_successor(0, 0, &mut |next_state, p| heads += if next_state == 1 { p } else { 0.0 });
+///     Ok::<_, softmdp::Error>(heads)
+/// };
+/// assert_eq!(heads(Inference::Variational)?, 0.5);
+/// assert!((heads(Inference::Direct)? - 0.75).abs() < 1e-15);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct FoldedDynamics<F, D>(Kind<F, D>);
+
+#[derive(Debug)]
+enum Kind<F, D> {
+    True(Arc<D>),
+    Tilted { plain: Box<dyn Dynamics<Scalar = F>>, faint: FaintRows<F> },
+}
+
+/// Successors that are possible, but too improbable for a plain number: τ log P̃ of each, in rows.
+#[derive(Debug)]
+struct FaintRows<F> {
+    row_offsets: Vec<usize>,  // [s · A + a], and one more; empty if there are none at all
+    entries: Vec<(usize, F)>, // (s', τ log P̃)
+}
+
+impl<F: Real> FaintRows<F> {
+    fn row(&self, row: usize) -> &[(usize, F)] {
+        match self.row_offsets.get(row..row + 2) {
+            Some(&[first, end]) => &self.entries[first..end],
+            _ => &[],
+        }
+    }
+}
+
+impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
+    /// The dynamics as they are.
+    pub(crate) fn unfolded(dynamics: Arc<D>) -> Self {
+        Self(Kind::True(dynamics))
+    }
+
+    /// Tilts the rows of all pairs that `is_used` and writes their rewards τ log Σ P exp(r/τ) to `folded`, `[s, a]`.
+    ///
+    /// `rewards` are those of each successor, in the order in which `dynamics` visits them. Rows that are not used are
+    /// left out: they have no successors.
+    pub(crate) fn tilted(
+        dynamics: &D,
+        temperature: F,
+        rewards: impl Fn(usize) -> Range<usize>,
+        values: &[F],
+        is_used: impl Fn(usize, usize) -> bool,
+        folded: &mut [F],
+    ) -> Result<Self, Error> {
+        let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
+        let mut faint = FaintRows { row_offsets: vec![0], entries: Vec::new() };
+        let mut tilt = Tilt { temperature, entries: Vec::new() };
+        let plain = SparseDynamics::from_fn(num_states, num_actions, |state, action| {
+            let row = state * num_actions + action;
+            tilt.entries.clear();
+            if is_used(state, action) {
+                let mut rewards = values[rewards(row)].iter();
+                dynamics.for_each_successor(state, action, &mut |next_state, p| {
+                    let reward = rewards.next().copied().unwrap_or_else(F::neg_infinity);
+                    if p > F::zero() && reward > F::neg_infinity() {
+                        tilt.entries.push((next_state, p, reward));
+                    }
+                });
+            }
+            let (reward, plain) = tilt.row(&mut faint.entries);
+            folded[row] = reward;
+            faint.row_offsets.push(faint.entries.len());
+            plain
+        })?;
+        // Half the range is left to the values that offsets are added to.
+        let least = F::max_value() * F::from_f64(-0.5);
+        if let Some(entry) = faint.entries.iter().position(|&(_, offset)| !(offset >= least)) {
+            let row = faint.row_offsets.partition_point(|&first| first <= entry) - 1;
+            let (stage, state) = (0, row / num_actions);
+            return Err(Error::Overflow { table: Table::SuccessorRewards, stage, state });
+        }
+        if faint.entries.is_empty() {
+            faint.row_offsets.clear();
+        }
+        // Full rows are faster, and smaller, as a table.
+        let table = num_states.saturating_mul(num_states).saturating_mul(num_actions);
+        let plain: Box<dyn Dynamics<Scalar = F>> = if plain.num_transitions() >= table / 2 {
+            Box::new(DenseDynamics::from_dynamics(&plain)?)
+        } else {
+            Box::new(plain)
+        };
+        Ok(Self(Kind::Tilted { plain, faint }))
+    }
+}
+
+/// One row to be tilted: (s', P, r) of each successor that is possible.
+struct Tilt<F> {
+    temperature: F,
+    entries: Vec<(usize, F, F)>,
+}
+
+impl<F: Real> Tilt<F> {
+    /// τ log Σ P exp(r/τ) and P̃, with what is too small for a plain number added to `faint`.
+    ///
+    /// At τ = 0 these are the limits: the largest reward, and P restricted to the successors that pay it.
+    fn row(&self, faint: &mut Vec<(usize, F)>) -> (F, Vec<(usize, F)>) {
+        let temperature = self.temperature;
+        let folded = row_log_expectation(temperature, |visit| {
+            self.entries.iter().for_each(|&(_, p, reward)| visit(p, reward));
+        });
+        let max = self.entries.iter().fold(F::neg_infinity(), |max, entry| max.max(entry.2));
+        // log( P exp((r − max)/τ) ), then relative to the best of the row and over their sum, so that it is 1 to a few ulp.
+        let log_weights = self.entries.iter().map(|&(_, p, reward)| {
+            p.ln() + if reward < max { gap(reward, max, temperature) } else { F::zero() }
+        });
+        let best = log_weights.clone().fold(F::neg_infinity(), F::max);
+        let weights = log_weights.map(|log| (log - best).exp());
+        let sum = weights.clone().fold(F::zero(), |sum, weight| sum + weight);
+        let mut plain = Vec::with_capacity(self.entries.len());
+        for (&(next_state, p, reward), weight) in self.entries.iter().zip(weights) {
+            let tilted = weight / sum;
+            if tilted >= F::min_positive_value() {
+                plain.push((next_state, tilted));
+            } else {
+                let log_p = if temperature > F::zero() { temperature * p.ln() } else { F::zero() };
+                faint.push((next_state, reward - folded + log_p));
+            }
+        }
+        (folded, plain)
+    }
+}
+
+/// Runs a method on the dynamics that plain numbers can hold.
+macro_rules! plain {
+    ($self:ident, $dynamics:ident => $call:expr) => {
+        match &$self.0 {
+            Kind::True($dynamics) => $call,
+            Kind::Tilted { plain: $dynamics, .. } => $call,
+        }
+    };
+}
+
+impl<F: Real, D: Dynamics<Scalar = F>> Dynamics for FoldedDynamics<F, D> {
+    type Scalar = F;
+
+    fn num_states(&self) -> usize {
+        plain!(self, dynamics => dynamics.num_states())
+    }
+
+    fn num_actions(&self) -> usize {
+        plain!(self, dynamics => dynamics.num_actions())
+    }
+
+    fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, F)) {
+        plain!(self, dynamics => dynamics.for_each_successor(state, action, visit));
+    }
+
+    fn for_each_faint_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, F)) {
+        match &self.0 {
+            Kind::True(dynamics) => dynamics.for_each_faint_successor(state, action, visit),
+            Kind::Tilted { plain, faint } => {
+                let row = faint.row(state * plain.num_actions() + action);
+                row.iter().for_each(|&(next_state, offset)| visit(next_state, offset));
+            }
+        }
+    }
+
+    fn has_faint_successors(&self) -> bool {
+        match &self.0 {
+            Kind::True(dynamics) => dynamics.has_faint_successors(),
+            Kind::Tilted { faint, .. } => !faint.entries.is_empty(),
+        }
+    }
+
+    fn expectation(&self, states: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
+        plain!(self, dynamics => dynamics.expectation(states, k, v, y));
+    }
+
+    fn log_expectation(&self, states: Range<usize>, v: &LogBlock<F>, y: &mut [F]) {
+        if !self.has_faint_successors() {
+            return plain!(self, dynamics => dynamics.log_expectation(states, v, y));
+        }
+        let k = v.num_columns();
+        self.expectation(states.clone(), k, v.exponentials(), y);
+        for_each_row(states, self.num_actions(), y, k, |state, action, y| {
+            resolve_row(self, v, (state, action), y);
+        });
+    }
+
+    fn push_forward(&self, states: Range<usize>, next_states: Range<usize>, k: usize, x: &[F], w: &mut [F]) {
+        plain!(self, dynamics => dynamics.push_forward(states, next_states, k, x, w));
+    }
+
+    fn work(&self, states: Range<usize>) -> usize {
+        plain!(self, dynamics => dynamics.work(states))
+    }
+}

@@ -1,0 +1,298 @@
+//! Models whose rewards depend on the successor.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use ndarray::{ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
+
+use super::{ActionPrior, Mdp, Model, Stage};
+use crate::{DenseDynamics, Dynamics, Error, FoldedDynamics, Inference, Real, Table, tables};
+
+/// An [`Mdp`] with rewards r(s,a,s') beside those on (s,a), from [`Mdp::with_successor_rewards`].
+///
+/// Such rewards fold exactly into a reward on the pair, but differently for each inference:
+///
+/// ```text
+/// variational   r̃(s,a) = Σ_s' P r(s,a,s')                  P unchanged
+/// direct        r̃(s,a) = τ log Σ_s' P exp(r(s,a,s')/τ)     P̃ ∝ P exp(r(s,a,s')/τ)
+/// ```
+///
+/// The model keeps the rewards as they were given, gives each algorithm the fold of its inference, and folds again when
+/// the temperature changes: there is no averaged table that could get into the wrong one. With γ < 1, direct inference
+/// makes the step to s', and pays it, before the chance 1 − γ to leave. At τ = 0 the direct fold is its limit, the best
+/// successor.
+///
+/// A clone shares all tables. Memory: a number for each transition, and for direct inference tilted dynamics beside
+/// the true ones.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Inference, Mdp, SoftValueIteration, ndarray::array};
+///
+/// // A coin: heads (state 1) pays 1, tails costs 1.
+/// let coin = Mdp::new(array![[[0.5, 0.5]], [[0.5, 0.5]]], array![[0.0], [0.0]])?
+///     .with_successor_rewards(|_, _, next_state| if next_state == 1 { 1.0 } else { -1.0 })?;
+/// let value = |inference| {
+///     let solver = SoftValueIteration::new(1).inference(inference);
+///     Ok::<_, softmdp::Error>(solver.solve(&coin)?.state_values()[[0, 0]])
+/// };
+/// assert_eq!(value(Inference::Variational)?, 0.0);
+/// assert!((value(Inference::Direct)? - 1.0_f64.cosh().ln()).abs() < 1e-15); // log E exp r, not log exp E r
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct SuccessorRewardMdp<F = f64, D = DenseDynamics<F>> {
+    mdp: Mdp<F, D>,
+    successor_rewards: Arc<SuccessorRewards<F>>,
+    direct: Arc<Fold<F, D>>,
+    variational: Arc<Fold<F, D>>,
+}
+
+/// r(s,a,s') in the order in which the dynamics visit the successors of each pair.
+#[derive(Debug, PartialEq)]
+struct SuccessorRewards<F> {
+    row_offsets: Vec<usize>, // [s · A + a], and one more
+    values: Vec<F>,
+}
+
+impl<F> SuccessorRewards<F> {
+    fn row(&self, row: usize) -> Range<usize> {
+        self.row_offsets[row]..self.row_offsets[row + 1]
+    }
+}
+
+/// What one inference sees of the model.
+#[derive(Debug)]
+struct Fold<F, D> {
+    dynamics: FoldedDynamics<F, D>,
+    rewards: ArcArray2<F>, // [s, a]
+}
+
+impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
+    /// This model with rewards r(s,a,s') on the successor added to those on the pair.
+    ///
+    /// `reward(state, action, next_state)` is asked for every transition of the dynamics; a table `[s, a, s']` is
+    /// `|s, a, n| table[[s, a, n]]`. −∞ forbids the transition: in direct inference alone, since in variational
+    /// inference a pair that may lead to it is worth −∞.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSuccessorReward`] for NaN or +∞; [`Error::Overflow`] if the rewards of a pair differ by more, or
+    /// add up to more, than the number type holds; [`Error::TooLarge`].
+    ///
+    /// # Complexity
+    ///
+    /// Time O(transitions), memory one number a transition, and in addition the tilted dynamics of direct inference.
+    pub fn with_successor_rewards(
+        &self,
+        mut reward: impl FnMut(usize, usize, usize) -> F,
+    ) -> Result<SuccessorRewardMdp<F, D>, Error> {
+        let (num_states, num_actions) = (self.num_states(), self.num_actions());
+        let num_rows = num_states * num_actions;
+        let mut successor_rewards =
+            SuccessorRewards { row_offsets: Vec::with_capacity(num_rows + 1), values: Vec::new() };
+        successor_rewards.row_offsets.push(0);
+        for row in 0..num_rows {
+            let (state, action) = (row / num_actions, row % num_actions);
+            let mut result = Ok(());
+            self.dynamics.for_each_successor(state, action, &mut |next_state, _| {
+                let value = reward(state, action, next_state);
+                if !(value < F::infinity()) && result.is_ok() {
+                    let value = value.into_f64();
+                    result = Err(Error::InvalidSuccessorReward { state, action, next_state, value });
+                }
+                successor_rewards.values.push(value);
+            });
+            result?;
+            successor_rewards.row_offsets.push(successor_rewards.values.len());
+        }
+        SuccessorRewardMdp::fold(self.clone(), Arc::new(successor_rewards))
+    }
+}
+
+impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
+    /// Folds the rewards for both inferences.
+    fn fold(mdp: Mdp<F, D>, successor_rewards: Arc<SuccessorRewards<F>>) -> Result<Self, Error> {
+        let shape = (mdp.num_states(), mdp.num_actions());
+        let table = || tables::filled(Table::Rewards, shape, F::zero());
+        let (mut tilted, mut expected) = (table()?, table()?);
+        let prior = mdp.prior_weights();
+        let is_used =
+            |state: usize, action: usize| !mdp.is_terminal(state) && prior[[state, action]] > F::zero();
+        let dynamics = FoldedDynamics::tilted(
+            mdp.dynamics(),
+            mdp.temperature(),
+            |row| successor_rewards.row(row),
+            &successor_rewards.values,
+            is_used,
+            tables::slice_mut(&mut tilted),
+        )?;
+        for ((state, action), expected) in expected.indexed_iter_mut() {
+            if is_used(state, action) {
+                let mut rewards =
+                    successor_rewards.values[successor_rewards.row(state * shape.1 + action)].iter();
+                mdp.dynamics().for_each_successor(state, action, &mut |_, p| {
+                    let reward = rewards.next().copied().unwrap_or_else(F::neg_infinity);
+                    if p > F::zero() {
+                        *expected += p * reward;
+                    }
+                });
+            }
+        }
+        let fold = |dynamics, rewards| Ok(Arc::new(Fold { dynamics, rewards: total(&mdp, rewards)? }));
+        let direct = fold(dynamics, tilted)?;
+        let variational = fold(FoldedDynamics::unfolded(Arc::clone(&mdp.dynamics)), expected)?;
+        Ok(Self { mdp, successor_rewards, direct, variational })
+    }
+
+    /// The model without the rewards on the successor.
+    #[must_use]
+    pub fn mdp(&self) -> &Mdp<F, D> {
+        &self.mdp
+    }
+
+    /// r̃(s,a) as an inference sees it, with the rewards on the pair, `[s, a]`, in reward units.
+    #[must_use]
+    pub fn folded_rewards(&self, inference: Inference) -> ArrayView2<'_, F> {
+        self.fold_of(inference).rewards.view()
+    }
+
+    /// Calls `visit(next_state, r(s,a,s'))` for each successor of a pair, in the order of the dynamics.
+    ///
+    /// # Panics
+    ///
+    /// If the state or the action is out of range.
+    pub fn for_each_successor_reward(&self, state: usize, action: usize, mut visit: impl FnMut(usize, F)) {
+        assert!(action < self.mdp.num_actions(), "action {action} of {}", self.mdp.num_actions());
+        let row = self.successor_rewards.row(state * self.mdp.num_actions() + action);
+        let mut rewards = self.successor_rewards.values[row].iter();
+        self.mdp.dynamics().for_each_successor(state, action, &mut |next_state, _| {
+            visit(next_state, rewards.next().copied().unwrap_or_else(F::neg_infinity));
+        });
+    }
+
+    /// This model at another temperature, with its rewards folded anew.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidTemperature`], and those of [`Mdp::with_successor_rewards`].
+    pub fn with_temperature(&self, temperature: F) -> Result<Self, Error> {
+        Self::fold(self.mdp.with_temperature(temperature)?, Arc::clone(&self.successor_rewards))
+    }
+
+    /// This model with another action prior, with its rewards folded anew.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Mdp::with_action_prior`] and of [`Mdp::with_successor_rewards`].
+    pub fn with_action_prior(&self, action_prior: ActionPrior<F>) -> Result<Self, Error> {
+        Self::fold(self.mdp.with_action_prior(action_prior)?, Arc::clone(&self.successor_rewards))
+    }
+
+    /// This model with other rewards on the pair, `[s, a]`; those on the successor stay.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Mdp::with_rewards`] and of [`Mdp::with_successor_rewards`].
+    pub fn with_rewards(&self, rewards: Array2<F>) -> Result<Self, Error> {
+        Self::fold(self.mdp.with_rewards(rewards)?, Arc::clone(&self.successor_rewards))
+    }
+
+    /// This model with another discount; all tables are shared.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidDiscount`].
+    pub fn with_discount(&self, discount: F) -> Result<Self, Error> {
+        Ok(Self { mdp: self.mdp.with_discount(discount)?, ..self.clone() })
+    }
+
+    /// This model with other terminal values, `[s]`; all other tables are shared.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`], [`Error::InvalidTerminalValue`].
+    pub fn with_terminal_values(&self, terminal_values: Array1<F>) -> Result<Self, Error> {
+        Ok(Self { mdp: self.mdp.with_terminal_values(terminal_values)?, ..self.clone() })
+    }
+
+    fn fold_of(&self, inference: Inference) -> &Fold<F, D> {
+        match inference {
+            Inference::Direct => &self.direct,
+            Inference::Variational => &self.variational,
+        }
+    }
+}
+
+/// Folded rewards and those on the pair, `[s, a]`.
+fn total<F: Real, D: Dynamics<Scalar = F>>(
+    mdp: &Mdp<F, D>,
+    mut folded: Array2<F>,
+) -> Result<ArcArray2<F>, Error> {
+    for (((state, _), folded), &reward) in folded.indexed_iter_mut().zip(mdp.rewards()) {
+        let is_possible = *folded > F::neg_infinity() && reward > F::neg_infinity();
+        *folded += reward;
+        if is_possible && !folded.is_finite() {
+            return Err(Error::Overflow { table: Table::Rewards, stage: 0, state });
+        }
+    }
+    Ok(folded.into_shared())
+}
+
+/// Shares every table; the dynamics need not be `Clone`.
+impl<F: Real, D> Clone for SuccessorRewardMdp<F, D> {
+    fn clone(&self) -> Self {
+        Self {
+            mdp: self.mdp.clone(),
+            successor_rewards: Arc::clone(&self.successor_rewards),
+            direct: Arc::clone(&self.direct),
+            variational: Arc::clone(&self.variational),
+        }
+    }
+}
+
+/// Of what the model was made from: the folds follow.
+impl<F: Real, D: PartialEq> PartialEq for SuccessorRewardMdp<F, D> {
+    fn eq(&self, other: &Self) -> bool {
+        self.mdp == other.mdp && self.successor_rewards == other.successor_rewards
+    }
+}
+
+impl<F: Real, D: Dynamics<Scalar = F>> Model for SuccessorRewardMdp<F, D> {
+    type Scalar = F;
+    type Dynamics = FoldedDynamics<F, D>;
+
+    fn num_states(&self) -> usize {
+        self.mdp.num_states()
+    }
+
+    fn num_actions(&self) -> usize {
+        self.mdp.num_actions()
+    }
+
+    fn discount(&self) -> F {
+        self.mdp.discount()
+    }
+
+    fn temperature(&self) -> F {
+        self.mdp.temperature()
+    }
+
+    fn is_terminal(&self, state: usize) -> bool {
+        self.mdp.is_terminal(state)
+    }
+
+    fn terminal_values(&self) -> ArrayView1<'_, F> {
+        self.mdp.terminal_values()
+    }
+
+    fn is_homogeneous(&self) -> bool {
+        true
+    }
+
+    fn stage(&self, _t: usize, inference: Inference) -> Result<Stage<'_, F, Self::Dynamics>, Error> {
+        let Fold { dynamics, rewards } = self.fold_of(inference);
+        Ok(Stage { dynamics, rewards: rewards.view(), action_prior: self.mdp.prior_weights() })
+    }
+}

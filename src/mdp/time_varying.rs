@@ -1,0 +1,137 @@
+//! Models whose stages differ.
+
+use ndarray::{Array3, ArrayView1, Axis};
+
+use super::{Mdp, Model, Stage};
+use crate::{Dynamics, Error, Inference, Table, tables};
+
+/// A model made of other models, one for each stage.
+///
+/// Stages share what does not change: variants of one [`Mdp`] made by [`Mdp::with_rewards`], [`Mdp::with_action_prior`]
+/// or [`Mdp::with_dynamics`] hold the same tables but for the one that was replaced, so that a stage costs what differs
+/// in it. Discount, temperature, terminal states and terminal values belong to the model as a whole, and have to be
+/// the same at every stage. For dynamics of several kinds, let the stages have boxed ones.
+///
+/// # Example
+///
+/// A shop that is open on stages 0 and 1 of every 3:
+///
+/// ```
+/// use softmdp::{Mdp, TimeVaryingMdp, ndarray::array, soft_value_iteration};
+///
+/// let open = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 2.0]])?; // wait, or shop
+/// let closed = open.with_rewards(array![[0.0, f64::NEG_INFINITY]])?;
+/// let week = TimeVaryingMdp::new([open.clone(), open, closed])?.repeating();
+/// let policy = soft_value_iteration(&week, 6)?.policy().clone();
+/// let shops: Vec<bool> = (0..6).map(|t| policy.probabilities()[[t, 0, 1]] > 0.5).collect();
+/// assert_eq!(shops, [true, true, false, true, true, false]);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimeVaryingMdp<M = Mdp> {
+    stages: Vec<M>, // at least one
+    repeats: bool,
+}
+
+impl<M: Model> TimeVaryingMdp<M> {
+    /// Takes the models of stages 0, 1, 2, …; horizons up to their number can be solved.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoStages`]; [`Error::ShapeMismatch`] if a stage has another number of states or actions than stage 0;
+    /// [`Error::StageMismatch`] if it has another discount or temperature, or other terminal states or values.
+    pub fn new(stages: impl IntoIterator<Item = M>) -> Result<Self, Error> {
+        let stages: Vec<M> = stages.into_iter().collect();
+        let (first, rest) = stages.split_first().ok_or(Error::NoStages)?;
+        for (stage, model) in (1..).zip(rest) {
+            let shape = |model: &M| [model.num_states(), model.num_actions()];
+            tables::check_shape(Table::Model, &shape(model), &shape(first))?;
+            let is_terminal = |state| model.is_terminal(state) == first.is_terminal(state);
+            let properties = [
+                ("discount", model.discount() == first.discount()),
+                ("temperature", model.temperature() == first.temperature()),
+                ("terminal values", model.terminal_values() == first.terminal_values()),
+                ("terminal states", (0..first.num_states()).all(is_terminal)),
+            ];
+            if let Some((property, _)) = properties.into_iter().find(|(_, agrees)| !agrees) {
+                return Err(Error::StageMismatch { stage, property });
+            }
+        }
+        Ok(Self { stages, repeats: false })
+    }
+
+    /// Starts over after the last stage, without end: stage t is that of t modulo their number.
+    #[must_use]
+    pub fn repeating(mut self) -> Self {
+        self.repeats = true;
+        self
+    }
+
+    /// The models of the stages, in their order.
+    #[must_use]
+    pub fn stages(&self) -> &[M] {
+        &self.stages
+    }
+}
+
+impl<F: crate::Real, D: Dynamics<Scalar = F>> TimeVaryingMdp<Mdp<F, D>> {
+    /// A model with rewards for each stage, `[t, s, a]`; all else is that of `mdp`, and shared.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoStages`]; [`Error::ShapeMismatch`], [`Error::InvalidReward`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, TimeVaryingMdp, ndarray::array, soft_value_iteration};
+    ///
+    /// let mdp = Mdp::new(array![[[1.0]]], array![[0.0]])?;
+    /// let model = TimeVaryingMdp::from_rewards(&mdp, array![[[1.0]], [[10.0]]])?;
+    /// assert_eq!(soft_value_iteration(&model, 2)?.state_values(), array![[11.0], [10.0], [0.0]]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn from_rewards(mdp: &Mdp<F, D>, rewards: Array3<F>) -> Result<Self, Error> {
+        let rewards = tables::standard_layout(rewards).into_shared();
+        let stages = (0..rewards.len_of(Axis(0)))
+            .map(|t| mdp.with_shared_rewards(rewards.clone().index_axis_move(Axis(0), t)));
+        Self::new(stages.collect::<Result<Vec<_>, _>>()?)
+    }
+}
+
+impl<M: Model> Model for TimeVaryingMdp<M> {
+    type Scalar = M::Scalar;
+    type Dynamics = M::Dynamics;
+
+    fn num_states(&self) -> usize {
+        self.stages[0].num_states()
+    }
+
+    fn num_actions(&self) -> usize {
+        self.stages[0].num_actions()
+    }
+
+    fn discount(&self) -> M::Scalar {
+        self.stages[0].discount()
+    }
+
+    fn temperature(&self) -> M::Scalar {
+        self.stages[0].temperature()
+    }
+
+    fn is_terminal(&self, state: usize) -> bool {
+        self.stages[0].is_terminal(state)
+    }
+
+    fn terminal_values(&self) -> ArrayView1<'_, M::Scalar> {
+        self.stages[0].terminal_values()
+    }
+
+    fn num_stages(&self) -> Option<usize> {
+        (!self.repeats).then_some(self.stages.len())
+    }
+
+    fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, M::Scalar, M::Dynamics>, Error> {
+        self.stages[t % self.stages.len()].stage(t, inference)
+    }
+}
