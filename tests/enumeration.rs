@@ -6,12 +6,15 @@
 mod common;
 
 use common::enumeration::{Acting, Direct, direct};
-use common::{MINUS_INFINITY, SMALL, Tables, TimeVarying, assert_close, assert_tables_close, cases, tables};
+use common::{
+    MINUS_INFINITY, SMALL, Tables, TimeVarying, assert_close, assert_tables_close, cases, tables,
+    tables_with_successor_rewards,
+};
 use ndarray::{Array3, Axis};
 use proptest::prelude::*;
 use softmdp::{
-    Error, Inference, Model, Policy, SoftValueIteration, forward_messages, ndarray, posterior,
-    soft_value_iteration,
+    Error, Inference, Model, Policy, SoftValueIteration, TimeVaryingMdp, forward_messages, ndarray,
+    posterior, soft_value_iteration,
 };
 
 /// Rounding of a few hundred operations; a wrong term is off by far more.
@@ -125,8 +128,13 @@ fn check_lucky_rows(found: &Array3<f64>, t: usize, tables: &Tables, oracle: &Dir
     for ((state, action), _) in stage.prior.indexed_iter() {
         let impossible = oracle.action_values[[t, state, action]] == MINUS_INFINITY;
         let used = stage.prior[[state, action]] > 0.0 && !tables.is_terminal[state] && !impossible;
-        let weight = |next: usize| tables.discount * stage.transitions[[state, action, next]] * beta[next];
-        let total = (0..beta.len()).map(weight).sum::<f64>() + (1.0 - tables.discount);
+        let step = |next: usize| {
+            stage.transitions[[state, action, next]]
+                * (stage.successor_rewards[[state, action, next]] / tables.temperature).exp()
+        };
+        let weight = |next: usize| tables.discount * step(next) * beta[next];
+        let leave = (1.0 - tables.discount) * (0..beta.len()).map(step).sum::<f64>();
+        let total = (0..beta.len()).map(weight).sum::<f64>() + leave;
         for next in 0..beta.len() {
             let expected = if used { weight(next) / total } else { 0.0 };
             assert_close(found[[state, action, next]], expected, TOLERANCE, what);
@@ -240,7 +248,40 @@ proptest! {
     }
 
     #[test]
+    fn rewards_on_the_successor_fold_exactly_for_every_kind(tables in tables_with_successor_rewards(SMALL)) {
+        let tables = tables.homogeneous();
+        let oracle = direct(&tables);
+        let rewards = &tables.stages[0].successor_rewards;
+        for (kind, mdp) in tables.kinds() {
+            let model = mdp.with_successor_rewards(|s, a, n| rewards[[s, a, n]]).unwrap();
+            check_direct(&model, &tables, &oracle, kind);
+            check_variational(&model, &tables, oracle.evidence, kind);
+            check_acting(&model, &own_policy(&tables), &tables, oracle.evidence, kind);
+        }
+    }
+
+    #[test]
+    fn models_of_stages_are_read_in_their_order(tables in tables_with_successor_rewards(SMALL)) {
+        let tables = tables.with_varying_priors();
+        let oracle = direct(&tables);
+        let stages = (0..tables.horizon()).map(|t| {
+            let rewards = &tables.stages[t].successor_rewards;
+            tables.mdp_of_stage(t).with_successor_rewards(|s, a, n| rewards[[s, a, n]]).unwrap()
+        });
+        let model = TimeVaryingMdp::new(stages).unwrap();
+        check_direct(&model, &tables, &oracle, "of stages");
+        check_variational(&model, &tables, oracle.evidence, "of stages");
+        check_acting(&model, &own_policy(&tables), &tables, oracle.evidence, "of stages");
+        // What starts over is what was written out twice.
+        let twice = TimeVaryingMdp::new([model.stages(), model.stages()].concat()).unwrap();
+        let horizon = 2 * tables.horizon();
+        let written_out = soft_value_iteration(&twice, horizon).unwrap();
+        prop_assert_eq!(soft_value_iteration(&model.repeating(), horizon).unwrap(), written_out);
+    }
+
+    #[test]
     fn stages_that_differ_are_read_in_their_order(tables in tables(SMALL)) {
+        let tables = tables.with_varying_priors();
         let oracle = direct(&tables);
         let model = TimeVarying::new(tables);
         let tables = &model.tables;

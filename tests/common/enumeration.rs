@@ -67,11 +67,15 @@ fn step(
         }
         let mut next = trajectory.clone();
         next.actions.push(action);
-        if tables.discount < 1.0 {
-            visit(&Trajectory { left: true, ..next.clone() }, paid * (1.0 - tables.discount));
-        }
         for next_state in 0..tables.num_states() {
-            let weight = paid * tables.discount * stage.transitions[[state, action, next_state]];
+            // The step is made, and paid, before the chance to leave.
+            let step_taken = stage.transitions[[state, action, next_state]]
+                * (stage.successor_rewards[[state, action, next_state]] / tables.temperature).exp();
+            if tables.discount < 1.0 && step_taken > 0.0 {
+                let left = Trajectory { left: true, ..next.clone() };
+                visit(&left, paid * step_taken * (1.0 - tables.discount));
+            }
+            let weight = paid * tables.discount * step_taken;
             if weight > 0.0 {
                 let mut next = next.clone();
                 next.states.push(next_state);
@@ -251,14 +255,18 @@ impl<'a> Acting<'a> {
                 continue;
             }
             let log_p = log_p + stage.prior[[state, action]].ln() + stage.rewards[[state, action]] / tau;
-            let leave = 1.0 - tables.discount;
-            if leave > 0.0 {
-                *total += q * leave * ((q * leave).ln() - log_p - leave.ln());
-            }
             for next_state in 0..tables.num_states() {
-                let p = tables.discount * stage.transitions[[state, action, next_state]];
-                if p > 0.0 {
-                    self.divergence_from(t + 1, next_state, q * p, log_p + p.ln(), total);
+                let p = stage.transitions[[state, action, next_state]];
+                if p == 0.0 {
+                    continue;
+                }
+                let log_p = log_p + p.ln() + stage.successor_rewards[[state, action, next_state]] / tau;
+                let (stay, leave) = (tables.discount, 1.0 - tables.discount);
+                if leave > 0.0 {
+                    *total += q * p * leave * ((q * p * leave).ln() - log_p - leave.ln());
+                }
+                if stay > 0.0 {
+                    self.divergence_from(t + 1, next_state, q * p * stay, log_p + stay.ln(), total);
                 }
             }
         }
@@ -302,6 +310,7 @@ impl<'a> Acting<'a> {
             for next_state in 0..tables.num_states() {
                 let q = probability * p * stage.transitions[[state, action, next_state]];
                 if q > 0.0 {
+                    let gain = gain + discounted(stage.successor_rewards[[state, action, next_state]]);
                     self.walk((from, t + 1), next_state, None, q, gain, entropy, visit);
                 }
             }

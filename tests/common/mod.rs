@@ -36,6 +36,8 @@ pub struct StageTables {
     pub rewards: Array2<f64>,
     /// Effective weights: 0 where unavailable.
     pub prior: Array2<f64>,
+    /// r(s,a,s'), beside `rewards`; zeros unless a test draws them.
+    pub successor_rewards: Array3<f64>,
 }
 
 /// Everything that makes a problem, as plain tables.
@@ -91,6 +93,23 @@ impl Tables {
     /// The dense model of the first stage.
     pub fn mdp(&self) -> Mdp {
         self.mdp_over(DenseDynamics::new(self.stages[0].transitions.clone()).expect("valid rows"))
+    }
+
+    /// The dense model of any stage, with the weights of its prior.
+    pub fn mdp_of_stage(&self, t: usize) -> Mdp {
+        let StageTables { transitions, rewards, prior, .. } = &self.stages[t];
+        let one = Self { kind: ActionPrior::Weights(prior.clone()), ..self.clone() };
+        one.mdp().with_dynamics(transitions.clone()).unwrap().with_rewards(rewards.clone()).unwrap()
+    }
+
+    /// Priors that differ from stage to stage.
+    pub fn with_varying_priors(mut self) -> Self {
+        for (t, stage) in self.stages.iter_mut().enumerate().skip(1) {
+            for ((s, a), weight) in stage.prior.indexed_iter_mut() {
+                *weight *= 1.0 + 0.25 * ((t + 2 * s + 3 * a) % 3) as f64;
+            }
+        }
+        self
     }
 
     /// The model of the first stage over every kind of dynamics that can hold it.
@@ -296,6 +315,21 @@ pub fn tables(most: Sizes) -> impl Strategy<Value = Tables> {
     })
 }
 
+/// Draws a problem whose rewards depend on the successor too.
+pub fn tables_with_successor_rewards(most: Sizes) -> impl Strategy<Value = Tables> {
+    tables(most).prop_flat_map(|tables| {
+        let reward = prop_oneof![1 => Just(MINUS_INFINITY), 2 => Just(0.0), 8 => -3.0..2.0];
+        let shape = tables.stages[0].transitions.dim();
+        let rewards = vec(vec(reward, shape.0 * shape.1 * shape.2), tables.horizon());
+        (Just(tables), rewards).prop_map(move |(mut tables, rewards)| {
+            for (stage, rewards) in tables.stages.iter_mut().zip(rewards) {
+                stage.successor_rewards = Array3::from_shape_vec(shape, rewards).expect("S·A·S entries");
+            }
+            tables
+        })
+    })
+}
+
 type Drawn = (
     (usize, usize),
     (Vec<(Vec<f64>, Vec<f64>)>, Option<Option<Vec<f64>>>, Vec<bool>, Vec<bool>, Vec<f64>, Vec<f64>),
@@ -339,7 +373,8 @@ fn assemble(((states, actions), tables, (discount, temperature)): Drawn) -> Tabl
                     *p = 0.3; // never used: need not be a distribution
                 }
             }
-            StageTables { transitions, rewards: shaped(rewards), prior: effective.clone() }
+            let successor_rewards = Array3::zeros(transitions.dim());
+            StageTables { transitions, rewards: shaped(rewards), prior: effective.clone(), successor_rewards }
         })
         .collect();
     Tables {
