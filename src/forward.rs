@@ -161,7 +161,7 @@ impl<F: Real> ForwardMessages<F> {
 }
 
 /// A model and the memory that a stage of the forward pass needs.
-struct ForwardPass<'m, F, M: ?Sized> {
+pub(crate) struct ForwardPass<'m, F, M: ?Sized> {
     mdp: &'m M,
     log_discount: F,   // log γ
     log_leave: F,      // log(1−γ)
@@ -171,7 +171,7 @@ struct ForwardPass<'m, F, M: ?Sized> {
 }
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
-    fn new(mdp: &'m M) -> Result<Self, Error> {
+    pub(crate) fn new(mdp: &'m M) -> Result<Self, Error> {
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
         let table = |shape: (usize, usize)| {
             let table = tables::filled(Table::ForwardMessages, shape, F::zero())?;
@@ -188,7 +188,13 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
     }
 
     /// From log α_t and log α_t(†), writes log α_{t+1} and returns log Z_t and log α_{t+1}(†).
-    fn stage(&mut self, t: usize, now: &[F], absorbed: F, next: &mut [F]) -> Result<(F, F), Error> {
+    pub(crate) fn stage(
+        &mut self,
+        t: usize,
+        now: &[F],
+        absorbed: F,
+        next: &mut [F],
+    ) -> Result<(F, F), Error> {
         let stage = CheckedStage::new(self.mdp, t, Inference::Direct)?;
         self.weigh_pairs(t, &stage, now)?;
         let log_paid = self.push(t, stage.dynamics, next)?;

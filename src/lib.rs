@@ -100,7 +100,7 @@
 
 pub use ndarray;
 
-pub use backward::{SoftValueIteration, Solution, StateValues, soft_value_iteration};
+pub use backward::{BackwardStage, SoftValueIteration, Solution, StateValues, soft_value_iteration};
 pub use dynamics::{
     DenseDynamics, DeterministicDynamics, Dynamics, FoldedDynamics, IntoDynamics, SparseDynamics,
 };
@@ -113,7 +113,7 @@ pub use mdp::{
     ActionPrior, Mdp, MdpBuilder, Model, Stage, SuccessorRewardMdp, TimeVaryingMdp, Watched, check_model,
 };
 pub use policy::Policy;
-pub use posterior::{Posterior, posterior};
+pub use posterior::{Posterior, PosteriorStage, posterior, stream_posterior};
 pub use real::Real;
 
 mod backward;

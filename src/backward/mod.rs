@@ -35,11 +35,14 @@
 
 mod backup;
 mod solution;
+mod stream;
 
-use ndarray::Axis;
+use ndarray::Array2;
 
 use backup::{Backup, StageTables};
 pub use solution::{Solution, StateValues};
+pub use stream::BackwardStage;
+pub(crate) use stream::ValuePass;
 
 use crate::mdp::check_options;
 use crate::{Error, Inference, Model, Real, Table, parallel, tables};
@@ -226,28 +229,24 @@ impl SoftValueIteration {
 }
 
 /// The policy of one stage, `[s, a]`, by one backup of the values of the next.
-fn policy_of_stage<F: Real, M: Model<Scalar = F> + ?Sized>(
+///
+/// Precondition: the model has passed `check_options`.
+pub(crate) fn policy_from<F: Real, M: Model<Scalar = F> + ?Sized>(
     mdp: &M,
     inference: Inference,
-    values: &ndarray::ArrayRef2<F>,
     stage: usize,
-) -> Result<ndarray::Array2<F>, Error> {
-    let horizon = values.nrows() - 1;
-    if stage >= horizon {
-        return Err(Error::StageOutOfRange { stage, horizon });
-    }
-    check_options(mdp, horizon)?;
+    next_values: &[F],
+) -> Result<Array2<F>, Error> {
     let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
     let table = |table| tables::filled(table, (num_states, num_actions), F::zero());
     let (mut action_values, mut policy) = (table(Table::ActionValues)?, table(Table::Policy)?);
     let mut logs = table(Table::Policy)?;
-    let mut scratch = tables::filled(Table::StateValues, num_states, F::zero())?;
-    let next = values.index_axis(Axis(0), stage + 1);
+    let mut values = tables::filled(Table::StateValues, num_states, F::zero())?;
     let outputs = StageTables {
-        values: tables::slice_mut(&mut scratch),
+        values: tables::slice_mut(&mut values),
         action_values: tables::slice_mut(&mut action_values),
         policy: Some((tables::slice_mut(&mut policy), tables::slice_mut(&mut logs))),
     };
-    Backup::new(mdp, inference).stage(stage, tables::slice(&next), outputs)?;
+    Backup::new(mdp, inference).stage(stage, next_values, outputs)?;
     Ok(policy)
 }

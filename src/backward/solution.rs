@@ -2,7 +2,8 @@
 
 use ndarray::{ArcArray2, ArcArray3, Array2, ArrayView2, ArrayView3, Axis};
 
-use super::policy_of_stage;
+use super::policy_from;
+use crate::mdp::check_options;
 use crate::{Error, Inference, Model, Policy, Real, Table, tables};
 
 /// Values, action values and policy of every stage of a finite horizon.
@@ -172,7 +173,13 @@ impl<F: Real> StateValues<F> {
     {
         let found = [mdp.num_states(), mdp.num_actions()];
         tables::check_shape(Table::Model, &found, &[self.values.ncols(), self.num_actions])?;
-        policy_of_stage(mdp, self.inference, &self.values, stage)
+        let horizon = self.horizon();
+        if stage >= horizon {
+            return Err(Error::StageOutOfRange { stage, horizon });
+        }
+        check_options(mdp, horizon)?;
+        let next_values = self.values.index_axis(Axis(0), stage + 1);
+        policy_from(mdp, self.inference, stage, tables::slice(&next_values))
     }
 
     /// Number T of decision stages.

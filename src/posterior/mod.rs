@@ -9,14 +9,18 @@
 //! The products are sums of logarithms: a state that the past makes next to impossible comes back if the
 //! future demands it.
 
+mod luck;
+mod marginals;
+mod stream;
+
 use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayView1, ArrayView2, ArrayView3};
 
-use crate::dynamics::for_each_log_successor;
-use crate::kernels::{gap, log_sum_exp};
+pub(crate) use luck::Luck;
+pub use stream::{PosteriorStage, stream_posterior};
+
 use crate::mdp::CheckedStage;
 use crate::{
-    Dynamics, Error, ForwardMessages, Inference, Model, Policy, Real, Solution, Table, forward_messages,
-    soft_value_iteration, tables,
+    Error, Inference, Model, Policy, Real, Solution, Table, forward_messages, soft_value_iteration, tables,
 };
 
 /// Computes the posterior over trajectories of direct inference: one call, everything the graph can tell.
@@ -130,12 +134,11 @@ impl<F: Real> Posterior<F> {
         M: Model<Scalar = F> + ?Sized,
     {
         let forward = forward_messages(mdp, initial, solution.horizon())?;
-        let log_evidence = log_evidence(mdp, initial, &solution)?;
-        if log_evidence == F::neg_infinity() {
-            return Err(Error::ImpossibleEvidence { stage: solution.horizon() });
-        }
-        let (state_marginals, absorbed_marginals) = state_marginals(mdp, &forward, &solution)?;
-        let state_action_marginals = state_action_marginals(mdp, &state_marginals, &solution)?;
+        let first_values = solution.state_values().row(0).to_owned();
+        let log_evidence =
+            marginals::log_evidence(mdp.temperature(), initial, &first_values, solution.horizon())?;
+        let (state_marginals, absorbed_marginals) = marginals::state_marginals(mdp, &forward, &solution)?;
+        let state_action_marginals = marginals::state_action_marginals(mdp, &state_marginals, &solution)?;
         Ok(Self { solution, log_evidence, state_marginals, absorbed_marginals, state_action_marginals })
     }
 
@@ -268,136 +271,4 @@ impl<F: Real> Posterior<F> {
         }
         Ok(pairwise)
     }
-}
-
-/// Rows of (D9) for one stage.
-pub(crate) struct Luck<'a, F> {
-    temperature: F,
-    log_discount: F, // log γ
-    log_leave: F,    // log(1−γ)
-    next_values: &'a [F],
-}
-
-impl<'a, F: Real> Luck<'a, F> {
-    pub(crate) fn new(discount: F, temperature: F, next_values: &'a [F]) -> Self {
-        let (log_discount, log_leave) = (discount.ln(), (F::one() - discount).ln());
-        Self { temperature, log_discount, log_leave, next_values }
-    }
-
-    /// log( γ P exp((V − best)/τ) ) of one successor.
-    fn log_weight(&self, next_state: usize, log_p: F, best: F) -> F {
-        let value = self.next_values[next_state];
-        if value == F::neg_infinity() {
-            return value;
-        }
-        self.log_discount + log_p + gap(value, best, self.temperature)
-    }
-
-    /// Calls `visit(next_state, probability)` for the successors of a possible pair; what is missing from 1 leaves.
-    pub(crate) fn for_each_successor<D>(
-        &self,
-        dynamics: &D,
-        pair: (usize, usize),
-        mut visit: impl FnMut(usize, F),
-    ) where
-        D: Dynamics<Scalar = F> + ?Sized,
-    {
-        let successors = |visit: &mut dyn FnMut(usize, F)| {
-            for_each_log_successor(dynamics, self.temperature, pair, visit);
-        };
-        // Relative to the best of this row: beside a far better one elsewhere its own would lose digits.
-        let mut best = F::neg_infinity();
-        successors(&mut |next_state, _| best = best.max(self.next_values[next_state]));
-        if best == F::neg_infinity() {
-            return; // leaving is all that is left
-        }
-        // At γ = 1 nothing leaves, however little there is to stay for.
-        let is_leaving = self.log_leave > F::neg_infinity();
-        let log_leave = if is_leaving { self.log_leave - best / self.temperature } else { self.log_leave };
-        let mut max = log_leave;
-        successors(&mut |next_state, log_p| max = max.max(self.log_weight(next_state, log_p, best)));
-        if max.is_infinite() {
-            return; // leaving is better by more than can be counted
-        }
-        let mut sum = (log_leave - max).exp();
-        successors(&mut |next_state, log_p| sum += (self.log_weight(next_state, log_p, best) - max).exp());
-        successors(&mut |next_state, log_p| {
-            visit(next_state, (self.log_weight(next_state, log_p, best) - max).exp() / sum);
-        });
-    }
-}
-
-/// log Σ_s p₀(s) exp(V_0(s)/τ).
-fn log_evidence<F: Real, M: Model<Scalar = F> + ?Sized>(
-    mdp: &M,
-    initial: &ArrayRef1<F>,
-    solution: &Solution<F>,
-) -> Result<F, Error> {
-    let temperature = mdp.temperature();
-    let logs: Vec<F> = (initial.iter().zip(solution.state_values().row(0)))
-        .filter(|(p, value)| **p > F::zero() && **value > F::neg_infinity())
-        .map(|(&p, &value)| p.ln() + value / temperature)
-        .collect();
-    let total = log_sum_exp(&logs);
-    if !logs.is_empty() && !total.is_finite() {
-        return Err(Error::TotalOverflow { table: Table::StateValues });
-    }
-    Ok(total)
-}
-
-/// (D7) for every stage, and the same for †.
-fn state_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
-    mdp: &M,
-    forward: &ForwardMessages<F>,
-    solution: &Solution<F>,
-) -> Result<(Array2<F>, Array1<F>), Error> {
-    let table = Table::StateMarginals;
-    let values = solution.state_values();
-    let mut marginals = tables::filled(table, values.dim(), F::zero())?;
-    let mut absorbed = tables::filled(table, values.nrows(), F::zero())?;
-    let temperature = mdp.temperature();
-    let rows = forward.log_forward();
-    for (t, mut row) in marginals.outer_iter_mut().enumerate() {
-        let mut max = forward.log_absorbed()[t];
-        for (state, log) in row.iter_mut().enumerate() {
-            let (message, value) = (rows[[t, state]], values[[t, state]]);
-            *log = F::neg_infinity();
-            if message > F::neg_infinity() && value > F::neg_infinity() {
-                *log = message + value / temperature;
-                if !log.is_finite() {
-                    return Err(Error::Overflow { table, stage: t, state });
-                }
-            }
-            max = max.max(*log);
-        }
-        if max == F::neg_infinity() {
-            return Err(Error::ImpossibleEvidence { stage: t });
-        }
-        absorbed[t] = (forward.log_absorbed()[t] - max).exp();
-        let mut sum = absorbed[t];
-        for log in &mut row {
-            *log = (*log - max).exp();
-            sum += *log;
-        }
-        row.mapv_inplace(|weight| weight / sum);
-        absorbed[t] /= sum;
-    }
-    Ok((marginals, absorbed))
-}
-
-/// (D8) for every stage.
-fn state_action_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
-    mdp: &M,
-    state_marginals: &Array2<F>,
-    solution: &Solution<F>,
-) -> Result<Array3<F>, Error> {
-    let policy = solution.policy().probabilities();
-    let mut marginals = tables::filled(Table::StateActionMarginals, policy.dim(), F::zero())?;
-    let rows = marginals.rows_mut().into_iter().zip(policy.rows()).zip(state_marginals);
-    for (row, ((mut pairs, policy), &mass)) in rows.enumerate() {
-        if !mdp.is_terminal(row % mdp.num_states()) {
-            pairs.iter_mut().zip(policy).for_each(|(pair, &p)| *pair = mass * p);
-        }
-    }
-    Ok(marginals)
 }

@@ -1,0 +1,152 @@
+//! Backward passes that keep no more than a stage.
+
+use std::ops::ControlFlow;
+
+use ndarray::{Array2, ArrayView1, ArrayView2, aview1};
+
+use super::SoftValueIteration;
+use super::backup::{Backup, StageTables};
+use crate::mdp::check_options;
+use crate::{Error, Inference, Model, Real, Table, tables};
+
+impl SoftValueIteration {
+    /// Solves stage by stage, from the last to the first, and keeps none of them: for horizons that do not fit in memory.
+    ///
+    /// `visit` gets values, action values and policy of each stage as views, and may break to stop. Returns whether it
+    /// did.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`soft_value_iteration`](crate::soft_value_iteration).
+    ///
+    /// # Complexity
+    ///
+    /// Time O(T · transitions), memory O(S·A).
+    ///
+    /// # Example
+    ///
+    /// For how long is it worth learning a trade?
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use softmdp::{DeterministicDynamics, Mdp, SoftValueIteration, ndarray::array};
+    ///
+    /// // Who is unskilled (0) works for nothing or learns at a cost of 5; who is skilled (1) earns 1 a stage.
+    /// let dynamics = DeterministicDynamics::new(array![[0, 1], [1, 1]])?;
+    /// let mdp = Mdp::builder(dynamics, array![[0.0, -5.0], [1.0, f64::NEG_INFINITY]]).build()?;
+    /// let mut learns = 0.0;
+    /// let last = SoftValueIteration::new(1_000_000).stream(&mdp, |stage| {
+    ///     learns = stage.probabilities()[[0, 1]];
+    ///     if learns > 0.5 { ControlFlow::Break(stage.stage()) } else { ControlFlow::Continue(()) }
+    /// })?;
+    /// assert_eq!(last, ControlFlow::Break(999_993)); // until seven stages from the end
+    /// assert!((learns - 0.5132_f64).abs() < 1e-4);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn stream<M: Model + ?Sized, B>(
+        &self,
+        mdp: &M,
+        mut visit: impl FnMut(BackwardStage<'_, M::Scalar>) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B>, Error> {
+        check_options(mdp, self.horizon)?;
+        let shape = (mdp.num_states(), mdp.num_actions());
+        let table = |table| tables::filled(table, shape, M::Scalar::default());
+        let (mut action_values, mut probabilities) = (table(Table::ActionValues)?, table(Table::Policy)?);
+        let mut log_probabilities = table(Table::Policy)?;
+        let mut next_values = mdp.terminal_values().to_vec();
+        let mut values = next_values.clone();
+        let mut backup = Backup::new(mdp, self.inference);
+        for t in (0..self.horizon).rev() {
+            let policy = (tables::slice_mut(&mut probabilities), tables::slice_mut(&mut log_probabilities));
+            let stage = StageTables {
+                values: &mut values,
+                action_values: tables::slice_mut(&mut action_values),
+                policy: Some(policy),
+            };
+            backup.stage(t, &next_values, stage)?;
+            let stage = BackwardStage {
+                stage: t,
+                state_values: aview1(&values),
+                next_state_values: aview1(&next_values),
+                action_values: action_values.view(),
+                probabilities: probabilities.view(),
+                log_probabilities: log_probabilities.view(),
+            };
+            if let ControlFlow::Break(reason) = visit(stage) {
+                return Ok(ControlFlow::Break(reason));
+            }
+            std::mem::swap(&mut values, &mut next_values);
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// What [`SoftValueIteration::stream`] gives of one stage.
+#[derive(Debug, Clone, Copy)]
+pub struct BackwardStage<'a, F = f64> {
+    stage: usize,
+    state_values: ArrayView1<'a, F>,
+    next_state_values: ArrayView1<'a, F>,
+    action_values: ArrayView2<'a, F>,
+    probabilities: ArrayView2<'a, F>,
+    log_probabilities: ArrayView2<'a, F>,
+}
+
+impl<'a, F: Real> BackwardStage<'a, F> {
+    /// The stage t, from T−1 to 0.
+    #[must_use]
+    pub fn stage(&self) -> usize {
+        self.stage
+    }
+
+    /// V_t(s), `[s]`, in reward units.
+    #[must_use]
+    pub fn state_values(&self) -> ArrayView1<'a, F> {
+        self.state_values
+    }
+
+    /// V_{t+1}(s), `[s]`, in reward units: the values that were backed up.
+    #[must_use]
+    pub fn next_state_values(&self) -> ArrayView1<'a, F> {
+        self.next_state_values
+    }
+
+    /// Q_t(s,a), `[s, a]`, in reward units.
+    #[must_use]
+    pub fn action_values(&self) -> ArrayView2<'a, F> {
+        self.action_values
+    }
+
+    /// π_t(a∣s), `[s, a]`.
+    #[must_use]
+    pub fn probabilities(&self) -> ArrayView2<'a, F> {
+        self.probabilities
+    }
+
+    /// log π_t(a∣s), `[s, a]`, in nats.
+    #[must_use]
+    pub fn log_probabilities(&self) -> ArrayView2<'a, F> {
+        self.log_probabilities
+    }
+}
+
+/// A backward pass for values alone, a stage at a time.
+pub(crate) struct ValuePass<'m, F, M: ?Sized> {
+    backup: Backup<'m, F, M>,
+    scratch: Array2<F>,
+}
+
+impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ValuePass<'m, F, M> {
+    /// Precondition: the model has passed `check_options`.
+    pub(crate) fn new(mdp: &'m M, inference: Inference) -> Result<Self, Error> {
+        let shape = (mdp.num_states(), mdp.num_actions());
+        let scratch = tables::filled(Table::ActionValues, shape, F::zero())?;
+        Ok(Self { backup: Backup::new(mdp, inference), scratch })
+    }
+
+    /// Backs `next_values` = V_{t+1} up to `values` = V_t.
+    pub(crate) fn stage(&mut self, t: usize, next_values: &[F], values: &mut [F]) -> Result<(), Error> {
+        let action_values = tables::slice_mut(&mut self.scratch);
+        self.backup.stage(t, next_values, StageTables { values, action_values, policy: None })
+    }
+}

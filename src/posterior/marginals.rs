@@ -1,0 +1,96 @@
+//! Where past and future meet: evidence and marginals (D6, D7, D8).
+
+use ndarray::{Array1, Array2, Array3, ArrayRef1};
+
+use crate::kernels::log_sum_exp;
+use crate::{Error, ForwardMessages, Model, Real, Solution, Table, tables};
+
+/// log Σ_s p₀(s) exp(V_0(s)/τ), or [`Error::ImpossibleEvidence`] where that is −∞.
+pub(super) fn log_evidence<F: Real>(
+    temperature: F,
+    initial: &ArrayRef1<F>,
+    first_values: &ArrayRef1<F>,
+    horizon: usize,
+) -> Result<F, Error> {
+    let logs: Vec<F> = (initial.iter().zip(first_values))
+        .filter(|(p, value)| **p > F::zero() && **value > F::neg_infinity())
+        .map(|(&p, &value)| p.ln() + value / temperature)
+        .collect();
+    if logs.is_empty() {
+        return Err(Error::ImpossibleEvidence { stage: horizon });
+    }
+    let total = log_sum_exp(&logs);
+    if !total.is_finite() {
+        return Err(Error::TotalOverflow { table: Table::StateValues });
+    }
+    Ok(total)
+}
+
+/// Writes p(s_t∣e) and returns p(†∣e) of a stage (D7), from its messages and values.
+pub(super) fn marginals_of_stage<F: Real>(
+    t: usize,
+    temperature: F,
+    (messages, absorbed): (&[F], F),
+    values: &[F],
+    marginals: &mut [F],
+) -> Result<F, Error> {
+    let mut max = absorbed;
+    for (state, log) in marginals.iter_mut().enumerate() {
+        let (message, value) = (messages[state], values[state]);
+        *log = F::neg_infinity();
+        if message > F::neg_infinity() && value > F::neg_infinity() {
+            *log = message + value / temperature;
+            if !log.is_finite() {
+                return Err(Error::Overflow { table: Table::StateMarginals, stage: t, state });
+            }
+        }
+        max = max.max(*log);
+    }
+    if max == F::neg_infinity() {
+        return Err(Error::ImpossibleEvidence { stage: t });
+    }
+    let left = (absorbed - max).exp();
+    let mut sum = left;
+    for log in marginals.iter_mut() {
+        *log = (*log - max).exp();
+        sum += *log;
+    }
+    marginals.iter_mut().for_each(|weight| *weight /= sum);
+    Ok(left / sum)
+}
+
+/// (D7) for every stage, and the same for †.
+pub(super) fn state_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
+    mdp: &M,
+    forward: &ForwardMessages<F>,
+    solution: &Solution<F>,
+) -> Result<(Array2<F>, Array1<F>), Error> {
+    let table = Table::StateMarginals;
+    let (values, messages) = (solution.state_values(), forward.log_forward());
+    let mut marginals = tables::filled(table, values.dim(), F::zero())?;
+    let mut absorbed = tables::filled(table, values.nrows(), F::zero())?;
+    let rows = values.rows().into_iter().zip(messages.rows()).zip(marginals.rows_mut());
+    for (t, ((values, messages), mut row)) in rows.enumerate() {
+        let messages = (tables::slice(&messages), forward.log_absorbed()[t]);
+        let row = tables::slice_mut(&mut row);
+        absorbed[t] = marginals_of_stage(t, mdp.temperature(), messages, tables::slice(&values), row)?;
+    }
+    Ok((marginals, absorbed))
+}
+
+/// (D8) for every stage.
+pub(super) fn state_action_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
+    mdp: &M,
+    state_marginals: &Array2<F>,
+    solution: &Solution<F>,
+) -> Result<Array3<F>, Error> {
+    let policy = solution.policy().probabilities();
+    let mut marginals = tables::filled(Table::StateActionMarginals, policy.dim(), F::zero())?;
+    let rows = marginals.rows_mut().into_iter().zip(policy.rows()).zip(state_marginals);
+    for (row, ((mut pairs, policy), &mass)) in rows.enumerate() {
+        if !mdp.is_terminal(row % mdp.num_states()) {
+            pairs.iter_mut().zip(policy).for_each(|(pair, &p)| *pair = mass * p);
+        }
+    }
+    Ok(marginals)
+}

@@ -1,0 +1,214 @@
+//! Posterior marginals of horizons that do not fit in memory.
+//!
+//! # Form computed
+//!
+//! A backward pass keeps the values of every ⌈√T⌉-th stage. The forward pass then takes one segment after the other:
+//! it backs the values of the segment up again from its end, and walks through it with the messages. Three rows of √T·S
+//! numbers are all that is ever held, and the backward pass is made twice.
+//!
+//! # References
+//!
+//! Grice, Hughey, Speck, *Reduced space sequence alignment*, CABIOS 13 (1997): checkpoints for forward–backward.
+
+use std::ops::ControlFlow;
+
+use ndarray::{Array2, ArrayRef1, ArrayView1, aview1};
+
+use super::marginals::{log_evidence, marginals_of_stage};
+use crate::backward::{ValuePass, policy_from};
+use crate::forward::ForwardPass;
+use crate::initial::check_initial;
+use crate::mdp::check_options;
+use crate::{Error, Inference, Model, Real, Table, tables};
+
+/// Computes the posterior over trajectories stage by stage, in memory that grows with the square root of the horizon.
+///
+/// `visit` gets stages 0, 1, …, T in their order and may break to stop. What [`posterior`](crate::posterior()) keeps of every stage
+/// is given here of one at a time; the numbers are the same.
+///
+/// Returns the log-evidence, in nats, or what `visit` broke with.
+///
+/// # Shapes
+///
+/// `initial` p₀, `[s]`, sums to 1.
+///
+/// # Errors
+///
+/// Those of [`posterior`](crate::posterior()).
+///
+/// # Complexity
+///
+/// Time O(T · transitions), with the backward pass made twice; memory O(√T·S + S·A).
+///
+/// # Example
+///
+/// A million stages of a machine that works (0) or is broken (1):
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use softmdp::{Mdp, ndarray::array, stream_posterior};
+///
+/// let mdp = Mdp::new(array![[[0.9, 0.1]], [[0.5, 0.5]]], array![[0.0], [-1.0]])?;
+/// let mut broken = 0.0;
+/// let log_evidence = stream_posterior(&mdp, &array![1.0, 0.0], 1_000_000, |stage| {
+///     broken += stage.state_marginals()[1];
+///     ControlFlow::<()>::Continue(())
+/// })?;
+/// assert!((broken / 1e6 - 0.0324_f64).abs() < 1e-4); // one stage in six, had nobody asked that it go well
+/// assert!(matches!(log_evidence, ControlFlow::Continue(log) if (log + 78_148.6).abs() < 1.0));
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+pub fn stream_posterior<F: Real, M: Model<Scalar = F> + ?Sized, B>(
+    mdp: &M,
+    initial: &ArrayRef1<F>,
+    horizon: usize,
+    mut visit: impl FnMut(PosteriorStage<'_, M>) -> ControlFlow<B>,
+) -> Result<ControlFlow<B, F>, Error> {
+    check_options(mdp, horizon)?;
+    let num_states = mdp.num_states();
+    check_initial(initial, num_states)?;
+    if mdp.temperature() == F::zero() {
+        return Err(Error::ZeroTemperature { table: Table::ForwardMessages });
+    }
+    let mut pass = ValuePass::new(mdp, Inference::Direct)?;
+    let stride = (horizon as f64).sqrt().ceil().max(1.0) as usize;
+    let checkpoints = checkpoints(mdp, &mut pass, horizon, stride)?;
+    let log_evidence = log_evidence(mdp.temperature(), initial, &checkpoints.row(0), horizon)?;
+
+    let row =
+        || Ok::<_, Error>(tables::filled(Table::ForwardMessages, num_states, F::neg_infinity())?.to_vec());
+    let (mut now, mut next, mut marginals) = (row()?, row()?, row()?);
+    let mut absorbed = F::neg_infinity();
+    now.iter_mut().zip(initial).for_each(|(log, &p)| *log = p.ln());
+    let mut forward = ForwardPass::new(mdp)?;
+    let mut segment = tables::filled(Table::StateValues, (stride + 1, num_states), F::zero())?;
+    for first in (0..=horizon).step_by(stride) {
+        let end = horizon.min(first + stride);
+        segment.row_mut(end - first).assign(&checkpoints.row(end.div_ceil(stride)));
+        let values = tables::slice_mut(&mut segment);
+        for t in (first..end).rev() {
+            let (values, next) = values.split_at_mut((t - first + 1) * num_states);
+            pass.stage(t, &next[..num_states], &mut values[(t - first) * num_states..])?;
+        }
+        // The last stage has no decision, and a segment to itself only if the stride divides the horizon.
+        let last = if end == horizon { horizon } else { end - 1 };
+        for t in first..=last {
+            let values = &values[(t - first) * num_states..];
+            let (values, next_values) = values.split_at(num_states);
+            let temperature = mdp.temperature();
+            let left = marginals_of_stage(t, temperature, (&now, absorbed), values, &mut marginals)?;
+            let stage = PosteriorStage {
+                mdp,
+                stage: t,
+                log_forward: &now,
+                state_values: values,
+                next_values: next_values.get(..num_states).filter(|_| t < horizon),
+                state_marginals: &marginals,
+                absorbed_marginal: left,
+            };
+            if let ControlFlow::Break(reason) = visit(stage) {
+                return Ok(ControlFlow::Break(reason));
+            }
+            if t < horizon {
+                (_, absorbed) = forward.stage(t, &now, absorbed, &mut next)?;
+                std::mem::swap(&mut now, &mut next);
+            }
+        }
+        if end == horizon {
+            break;
+        }
+    }
+    Ok(ControlFlow::Continue(log_evidence))
+}
+
+/// V of stages 0, stride, 2·stride, … and of the last, one row each.
+fn checkpoints<F: Real, M: Model<Scalar = F> + ?Sized>(
+    mdp: &M,
+    pass: &mut ValuePass<'_, F, M>,
+    horizon: usize,
+    stride: usize,
+) -> Result<Array2<F>, Error> {
+    let shape = (horizon.div_ceil(stride) + 1, mdp.num_states());
+    let mut checkpoints = tables::filled(Table::StateValues, shape, F::zero())?;
+    let mut next = mdp.terminal_values().to_vec();
+    let mut values = next.clone();
+    checkpoints.row_mut(horizon.div_ceil(stride)).assign(&aview1(&next));
+    for t in (0..horizon).rev() {
+        pass.stage(t, &next, &mut values)?;
+        if t % stride == 0 {
+            checkpoints.row_mut(t / stride).assign(&aview1(&values));
+        }
+        std::mem::swap(&mut values, &mut next);
+    }
+    Ok(checkpoints)
+}
+
+/// What [`stream_posterior`] gives of one stage.
+#[derive(Debug)]
+pub struct PosteriorStage<'a, M: Model + ?Sized> {
+    mdp: &'a M,
+    stage: usize,
+    log_forward: &'a [M::Scalar],
+    state_values: &'a [M::Scalar],
+    next_values: Option<&'a [M::Scalar]>, // none at the horizon
+    state_marginals: &'a [M::Scalar],
+    absorbed_marginal: M::Scalar,
+}
+
+impl<M: Model + ?Sized> PosteriorStage<'_, M> {
+    /// The stage t, from 0 to T.
+    #[must_use]
+    pub fn stage(&self) -> usize {
+        self.stage
+    }
+
+    /// p(s_t = s ∣ e), `[s]` (D7).
+    #[must_use]
+    pub fn state_marginals(&self) -> ArrayView1<'_, M::Scalar> {
+        aview1(self.state_marginals)
+    }
+
+    /// The posterior probability of having left for † before this stage; 0 at γ = 1.
+    #[must_use]
+    pub fn absorbed_marginal(&self) -> M::Scalar {
+        self.absorbed_marginal
+    }
+
+    /// V_t(s), `[s]`, in reward units: τ log β_t(s).
+    #[must_use]
+    pub fn state_values(&self) -> ArrayView1<'_, M::Scalar> {
+        aview1(self.state_values)
+    }
+
+    /// log α_t(s), `[s]`, in nats.
+    #[must_use]
+    pub fn log_forward(&self) -> ArrayView1<'_, M::Scalar> {
+        aview1(self.log_forward)
+    }
+
+    /// π_t(a∣s) of this stage, `[s, a]`, by one backup.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StageOutOfRange`] at stage T, where nothing is decided.
+    pub fn policy(&self) -> Result<Array2<M::Scalar>, Error> {
+        let (stage, horizon) = (self.stage, self.stage);
+        let next_values = self.next_values.ok_or(Error::StageOutOfRange { stage, horizon })?;
+        policy_from(self.mdp, Inference::Direct, stage, next_values)
+    }
+
+    /// p(s_t = s, a_t = a ∣ e), `[s, a]` (D8), by one backup; 0 in terminal states.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StageOutOfRange`] at stage T, where nothing is decided.
+    pub fn state_action_marginals(&self) -> Result<Array2<M::Scalar>, Error> {
+        let mut pairs = self.policy()?;
+        for (state, mut row) in pairs.outer_iter_mut().enumerate() {
+            let mass =
+                if self.mdp.is_terminal(state) { M::Scalar::default() } else { self.state_marginals[state] };
+            row.mapv_inplace(|p| mass * p);
+        }
+        Ok(pairs)
+    }
+}
