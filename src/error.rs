@@ -43,6 +43,8 @@ pub enum Table {
     StateMarginals,
     /// p(s_t,a_t∣e), `[t, s, a]`.
     StateActionMarginals,
+    /// The states and actions of a trajectory.
+    Trajectory,
     /// p(s_{t+1}∣s_t,a_t,e), `[s, a, s']`.
     PosteriorDynamics,
     /// The distribution of states under a policy, `[t, s]`.
@@ -70,6 +72,7 @@ impl fmt::Display for Table {
             Table::ForwardMessages => "forward messages",
             Table::StateMarginals => "state marginals",
             Table::StateActionMarginals => "state-action marginals",
+            Table::Trajectory => "trajectory",
             Table::PosteriorDynamics => "posterior dynamics",
             Table::StateOccupancy => "state occupancy",
             Table::StateActionOccupancy => "state-action occupancy",
@@ -346,6 +349,24 @@ pub enum Error {
         stage: usize,
         /// Number of stages there are.
         horizon: usize,
+    },
+    /// A trajectory is neither as long as the horizon nor over before: in a terminal state, or by leaving for †.
+    #[error(
+        "trajectory of {found} actions ends neither at the horizon {horizon} nor in a terminal state before"
+    )]
+    TrajectoryLength {
+        /// Its number of actions.
+        found: usize,
+        /// Number of decision stages.
+        horizon: usize,
+    },
+    /// A trajectory goes on after it has entered a terminal state.
+    #[error("trajectory takes an action in state {state} at stage {stage}, which is terminal")]
+    ActionAfterEnd {
+        /// Stage of the action.
+        stage: usize,
+        /// The terminal state.
+        state: usize,
     },
     /// The caller's hook asked to stop.
     #[error("stopped by the caller at stage {stage}")]

@@ -115,6 +115,7 @@ pub use mdp::{
 pub use policy::Policy;
 pub use posterior::{Posterior, PosteriorStage, posterior, stream_posterior};
 pub use real::Real;
+pub use trajectory::Trajectory;
 
 mod backward;
 mod bellman;
@@ -131,6 +132,7 @@ mod policy;
 mod posterior;
 mod real;
 mod tables;
+mod trajectory;
 
 #[doc = include_str!("../docs/formulas.md")]
 pub mod formulas {}

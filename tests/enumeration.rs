@@ -218,21 +218,6 @@ fn check_acting<M: Model<Scalar = f64>>(
     }
 }
 
-/// A policy that no solver made: lopsided, with zeros and rows of zeros, also on actions of prior weight 0.
-fn own_policy(tables: &Tables) -> Policy {
-    let shape = (tables.horizon(), tables.num_states(), tables.num_actions());
-    let mut table = Array3::from_shape_fn(shape, |(t, s, a)| {
-        if tables.available[[s, a]] { ((3 * t + 5 * s + 7 * a) % 4) as f64 } else { 0.0 }
-    });
-    for mut row in table.rows_mut() {
-        let sum = row.sum();
-        if sum > 0.0 {
-            row.mapv_inplace(|p| p / sum);
-        }
-    }
-    Policy::new(table).unwrap()
-}
-
 proptest! {
     #![proptest_config(cases(800))]
 
@@ -243,7 +228,7 @@ proptest! {
         for (kind, mdp) in tables.kinds() {
             check_direct(&mdp, &tables, &oracle, kind);
             check_variational(&mdp, &tables, oracle.evidence, kind);
-            check_acting(&mdp, &own_policy(&tables), &tables, oracle.evidence, kind);
+            check_acting(&mdp, &tables.own_policy(), &tables, oracle.evidence, kind);
         }
     }
 
@@ -256,7 +241,7 @@ proptest! {
             let model = mdp.with_successor_rewards(|s, a, n| rewards[[s, a, n]]).unwrap();
             check_direct(&model, &tables, &oracle, kind);
             check_variational(&model, &tables, oracle.evidence, kind);
-            check_acting(&model, &own_policy(&tables), &tables, oracle.evidence, kind);
+            check_acting(&model, &tables.own_policy(), &tables, oracle.evidence, kind);
         }
     }
 
@@ -271,7 +256,7 @@ proptest! {
         let model = TimeVaryingMdp::new(stages).unwrap();
         check_direct(&model, &tables, &oracle, "of stages");
         check_variational(&model, &tables, oracle.evidence, "of stages");
-        check_acting(&model, &own_policy(&tables), &tables, oracle.evidence, "of stages");
+        check_acting(&model, &tables.own_policy(), &tables, oracle.evidence, "of stages");
         // What starts over is what was written out twice.
         let twice = TimeVaryingMdp::new([model.stages(), model.stages()].concat()).unwrap();
         let horizon = 2 * tables.horizon();
@@ -287,7 +272,7 @@ proptest! {
         let tables = &model.tables;
         check_direct(&model, tables, &oracle, "time-varying");
         check_variational(&model, tables, oracle.evidence, "time-varying");
-        check_acting(&model, &own_policy(tables), tables, oracle.evidence, "time-varying");
+        check_acting(&model, &tables.own_policy(), tables, oracle.evidence, "time-varying");
     }
 }
 

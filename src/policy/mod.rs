@@ -137,7 +137,7 @@ impl<F: Real> Policy<F> {
     }
 
     /// Checks that this policy can be followed in a model.
-    fn check_model<M: Model<Scalar = F> + ?Sized>(&self, mdp: &M) -> Result<(), Error> {
+    pub(crate) fn check_model<M: Model<Scalar = F> + ?Sized>(&self, mdp: &M) -> Result<(), Error> {
         check_options(mdp, self.horizon())?;
         let expected = [self.horizon(), mdp.num_states(), mdp.num_actions()];
         tables::check_shape(Table::Policy, self.probabilities.shape(), &expected)

@@ -121,6 +121,7 @@ impl<F: Real> Solution<F> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Posterior<F = f64> {
     solution: Solution<F>,
+    initial: Array1<F>,
     log_evidence: F,
     state_marginals: Array2<F>,
     absorbed_marginals: Array1<F>,
@@ -139,7 +140,15 @@ impl<F: Real> Posterior<F> {
             marginals::log_evidence(mdp.temperature(), initial, &first_values, solution.horizon())?;
         let (state_marginals, absorbed_marginals) = marginals::state_marginals(mdp, &forward, &solution)?;
         let state_action_marginals = marginals::state_action_marginals(mdp, &state_marginals, &solution)?;
-        Ok(Self { solution, log_evidence, state_marginals, absorbed_marginals, state_action_marginals })
+        let initial = initial.to_owned();
+        Ok(Self {
+            solution,
+            initial,
+            log_evidence,
+            state_marginals,
+            absorbed_marginals,
+            state_action_marginals,
+        })
     }
 
     /// log p(e), in nats, from the backward pass (D6). It is the logarithm of a probability if the prior is normalised and
@@ -180,6 +189,12 @@ impl<F: Real> Posterior<F> {
     #[must_use]
     pub fn solution(&self) -> &Solution<F> {
         &self.solution
+    }
+
+    /// p₀, `[s]`, the initial distribution that this was made with.
+    #[must_use]
+    pub fn initial(&self) -> ArrayView1<'_, F> {
+        self.initial.view()
     }
 
     /// Number T of decision stages.

@@ -3,13 +3,15 @@
 //! A trajectory is walked from its first state to its end, its weight multiplied up step by step, and what it
 //! contributes is added to plain tables. Nothing here knows about messages, maxima or logarithms of sums.
 
+use std::collections::HashMap;
+
 use ndarray::{Array1, Array2, Array3, Array4};
 use softmdp::ndarray;
 
 use super::Tables;
 
 /// A trajectory: the states and actions it went through, and how it ended.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Trajectory {
     pub states: Vec<usize>,
     pub actions: Vec<usize>,
@@ -83,6 +85,49 @@ fn step(
             }
         }
     }
+}
+
+/// Every trajectory of (D0) with its posterior probability; none if the evidence is impossible.
+pub fn posterior_trajectories(tables: &Tables) -> Vec<(Trajectory, f64)> {
+    let mut found = HashMap::new();
+    for state in (0..tables.num_states()).filter(|&state| tables.initial[state] > 0.0) {
+        walk(tables, (0, tables.horizon()), state, true, &mut |trajectory, weight| {
+            *found.entry(trajectory.clone()).or_insert(0.0) += tables.initial[state] * weight;
+        });
+    }
+    let evidence: f64 = found.values().sum();
+    found.into_iter().filter(|_| evidence > 0.0).map(|(found, weight)| (found, weight / evidence)).collect()
+}
+
+/// Every trajectory of acting by a policy (V0) with its probability; what ends in a dead end is short.
+pub fn acting_trajectories(tables: &Tables, policy: &Array3<f64>) -> Vec<(Trajectory, f64)> {
+    let mut found = Vec::new();
+    let starts = (0..tables.num_states()).filter(|&state| tables.initial[state] > 0.0);
+    let mut open: Vec<(Trajectory, f64)> = starts
+        .map(|state| (Trajectory { states: vec![state], ..Trajectory::default() }, tables.initial[state]))
+        .collect();
+    while let Some((trajectory, q)) = open.pop() {
+        let (t, state) = (trajectory.actions.len(), trajectory.states[trajectory.actions.len()]);
+        let is_over = t == tables.horizon() || tables.is_terminal[state];
+        let actions =
+            (0..tables.num_actions()).filter(|&action| !is_over && policy[[t, state, action]] > 0.0);
+        let actions: Vec<usize> = actions.collect();
+        for &action in &actions {
+            for next_state in 0..tables.num_states() {
+                let p = tables.stages[t].transitions[[state, action, next_state]];
+                if p > 0.0 {
+                    let mut next = trajectory.clone();
+                    next.actions.push(action);
+                    next.states.push(next_state);
+                    open.push((next, q * policy[[t, state, action]] * p));
+                }
+            }
+        }
+        if actions.is_empty() {
+            found.push((trajectory, q));
+        }
+    }
+    found
 }
 
 /// Everything that direct inference returns, by enumeration.

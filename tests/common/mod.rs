@@ -13,7 +13,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use softmdp::{
-    ActionPrior, DenseDynamics, DeterministicDynamics, Dynamics, Error, Inference, Mdp, Model,
+    ActionPrior, DenseDynamics, DeterministicDynamics, Dynamics, Error, Inference, Mdp, Model, Policy,
     SparseDynamics, Stage, ndarray,
 };
 
@@ -110,6 +110,21 @@ impl Tables {
             }
         }
         self
+    }
+
+    /// A policy that no solver made: lopsided, with zeros and rows of zeros, also on actions of prior weight 0.
+    pub fn own_policy(&self) -> Policy {
+        let shape = (self.horizon(), self.num_states(), self.num_actions());
+        let mut table = Array3::from_shape_fn(shape, |(t, s, a)| {
+            if self.available[[s, a]] { ((3 * t + 5 * s + 7 * a) % 4) as f64 } else { 0.0 }
+        });
+        for mut row in table.rows_mut() {
+            let sum = row.sum();
+            if sum > 0.0 {
+                row.mapv_inplace(|p| p / sum);
+            }
+        }
+        Policy::new(table).unwrap()
     }
 
     /// The model of the first stage over every kind of dynamics that can hold it.

@@ -1,0 +1,114 @@
+//! Trajectories: what was done and where it led, scored, sampled and sought.
+//!
+//! ```text
+//! p(s₀,a₀,…,s_T | e) = p₀(s₀) Π_t ρ(a_t|s_t) exp(r(s_t,a_t)/τ) γ P(s_{t+1}|s_t,a_t) · exp(V_T(s_T)/τ) / p(e)     (D0)
+//! q(s₀,a₀,…,s_T)     = p₀(s₀) Π_t π_t(a_t|s_t) P(s_{t+1}|s_t,a_t)                                               (V0)
+//! ```
+//!
+//! The first is how it went, given that it went well ([`Posterior`](crate::Posterior)); the second how it goes when acting by a
+//! policy under the true dynamics ([`Policy`](crate::Policy)).
+
+mod most_likely;
+#[cfg(feature = "rand")]
+mod sample;
+mod score;
+
+use crate::{Error, Model, Table, tables};
+
+/// The states that were passed through and the actions taken there.
+///
+/// A trajectory over a horizon T has T actions and T+1 states. It is shorter where it ends in a terminal state: no action is
+/// taken there. In direct inference with γ < 1 the last action may lead to †, which is no state: then there are as many
+/// states as actions.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Mdp, Trajectory, ndarray::array, posterior};
+///
+/// // A coin that is tossed twice; heads (state 1) pays log 3 when it is tossed again, or at the end.
+/// let reward = 3.0_f64.ln();
+/// let mdp = Mdp::builder(array![[[0.5, 0.5]], [[0.5, 0.5]]], array![[0.0], [reward]])
+///     .terminal_values(array![0.0, reward])
+///     .build()?;
+/// let posterior = posterior(&mdp, &array![1.0, 0.0], 2)?;
+/// let twice_heads = Trajectory::new(vec![0, 1, 1], vec![0, 0])?;
+/// let log_probability = posterior.log_probability(&mdp, &twice_heads)?;
+/// assert!((log_probability - 0.75_f64.powi(2).ln()).abs() < 1e-15);
+/// assert_eq!(posterior.most_likely(&mdp)?, twice_heads);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Trajectory {
+    states: Vec<usize>,
+    actions: Vec<usize>,
+}
+
+impl Trajectory {
+    /// Takes states and actions in the order of time: one state more than actions, or as many where the last action
+    /// led to †.
+    ///
+    /// Whether a model has such states and actions is checked where it is scored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] for other numbers of states, and without any.
+    pub fn new(states: Vec<usize>, actions: Vec<usize>) -> Result<Self, Error> {
+        if states.is_empty() || states.len() != actions.len() {
+            tables::check_shape(Table::Trajectory, &[states.len()], &[actions.len() + 1])?;
+        }
+        Ok(Self { states, actions })
+    }
+
+    /// The states s_0, s_1, …; at most T+1.
+    #[must_use]
+    pub fn states(&self) -> &[usize] {
+        &self.states
+    }
+
+    /// The actions a_0, a_1, …; at most T.
+    #[must_use]
+    pub fn actions(&self) -> &[usize] {
+        &self.actions
+    }
+
+    /// Whether the last action led to †.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.states.len() == self.actions.len()
+    }
+
+    /// The steps (t, s, a, s'), s' being `None` for †.
+    fn steps(&self) -> impl Iterator<Item = (usize, usize, usize, Option<usize>)> + '_ {
+        let steps = self.states.iter().zip(&self.actions).enumerate();
+        steps.map(|(t, (&state, &action))| (t, state, action, self.states.get(t + 1).copied()))
+    }
+
+    /// Checks that the states and actions are those of a model, that it ends where a trajectory may end, and that nothing
+    /// was done after its end.
+    fn check<M: Model + ?Sized>(
+        &self,
+        mdp: &M,
+        horizon: usize,
+        may_end: impl Fn(usize, usize) -> bool,
+    ) -> Result<(), Error> {
+        let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
+        let table = Table::Trajectory;
+        if let Some(&state) = self.states.iter().find(|state| **state >= num_states) {
+            return Err(Error::StateOutOfRange { table, state, num_states });
+        }
+        for (stage, state, action, _) in self.steps() {
+            if action >= num_actions {
+                return Err(Error::ActionOutOfRange { state, action, num_actions });
+            }
+            if mdp.is_terminal(state) {
+                return Err(Error::ActionAfterEnd { stage, state });
+            }
+        }
+        let found = self.actions.len();
+        let ends = |state: usize| mdp.is_terminal(state) || may_end(found, state);
+        let is_whole =
+            found == horizon || self.has_left() || self.states.last().is_some_and(|&last| ends(last));
+        if found <= horizon && is_whole { Ok(()) } else { Err(Error::TrajectoryLength { found, horizon }) }
+    }
+}

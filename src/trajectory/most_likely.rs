@@ -1,0 +1,183 @@
+//! The most likely trajectory of the posterior.
+//!
+//! # Recursion
+//!
+//! ```text
+//! W_T(s) = V_T(s)/τ
+//! W_t(s) = max_a log ρ(a|s) + r(s,a)/τ + max( max_s' log γ + log P(s'|s,a) + W_{t+1}(s'), log(1−γ) )
+//! ```
+//!
+//! This is (D1, D2) with maxima for sums (Viterbi 1967); log(1−γ) is the step to †. The trajectory is then read off
+//! forwards: W alone is kept, and the maximisers of the states on the way are found again.
+
+use ndarray::Array2;
+
+use super::Trajectory;
+use crate::dynamics::for_each_log_successor;
+use crate::kernels::{LogMemo, log_add_exp};
+use crate::mdp::CheckedStage;
+use crate::parallel::{self, Rows};
+use crate::{Error, Inference, Model, Posterior, Real, Table, tables};
+
+impl<F: Real> Posterior<F> {
+    /// Finds the trajectory of the largest p(trajectory ∣ e) (D0).
+    ///
+    /// Among trajectories that are equally likely it takes the first action, and the lowest successor, at the first stage
+    /// where they differ. The most likely trajectory may be far from typical: a marginal that is spread over many has none
+    /// of them. [`log_probability`](Self::log_probability) tells how likely it is.
+    ///
+    /// `mdp` must be the model that was solved; only its shape can be checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`], [`Error::Overflow`] if a logarithm leaves the number type, [`Error::TooLarge`]; what a
+    /// [`Model`] of your own returns.
+    ///
+    /// # Complexity
+    ///
+    /// Time O(T · transitions), memory O(T·S).
+    pub fn most_likely<M>(&self, mdp: &M) -> Result<Trajectory, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        self.solution().check_shape(mdp)?;
+        let horizon = self.horizon();
+        let weights = best_weights(mdp, horizon)?;
+        let mut best = (F::neg_infinity(), 0);
+        for (state, (&p, &weight)) in self.initial().iter().zip(weights.row(0)).enumerate() {
+            let log = p.ln() + weight;
+            if log > best.0 {
+                best = (log, state);
+            }
+        }
+        let (mut states, mut actions) = (vec![best.1], Vec::new());
+        let (mut state, mut row) = (best.1, Vec::new());
+        for t in 0..horizon {
+            if mdp.is_terminal(state) {
+                break;
+            }
+            let stage = CheckedStage::new(mdp, t, Inference::Direct)?;
+            let next = weights.row(t + 1);
+            let search = Search::new(mdp, &stage, t, tables::slice(&next));
+            let Best { action, next_state, .. } = search.state(state, &mut LogMemo::new(), &mut row)?;
+            actions.push(action);
+            let Some(next_state) = next_state else { break };
+            states.push(next_state);
+            state = next_state;
+        }
+        Trajectory::new(states, actions)
+    }
+}
+
+/// W, `[t, s]` with T+1 rows, in nats.
+fn best_weights<F: Real, M: Model<Scalar = F> + ?Sized>(mdp: &M, horizon: usize) -> Result<Array2<F>, Error> {
+    let num_states = mdp.num_states();
+    let shape = (horizon.saturating_add(1), num_states);
+    let mut weights = tables::filled(Table::Trajectory, shape, F::neg_infinity())?;
+    let mut last = weights.row_mut(horizon);
+    for (state, (weight, &value)) in last.iter_mut().zip(mdp.terminal_values()).enumerate() {
+        *weight = value / mdp.temperature();
+        if weight.is_infinite() && value > F::neg_infinity() {
+            return Err(Error::Overflow { table: Table::Trajectory, stage: horizon, state });
+        }
+    }
+    let rows = tables::slice_mut(&mut weights);
+    parallel::run_pass(mdp, horizon, Inference::Direct, || {
+        for t in (0..horizon).rev() {
+            let (now, next) = rows[t * num_states..].split_at_mut(num_states);
+            let stage = CheckedStage::new(mdp, t, Inference::Direct)?;
+            let search = Search::new(mdp, &stage, t, &next[..num_states]);
+            let end = &next[(horizon - t - 1) * num_states..];
+            parallel::for_each_block(stage.dynamics, Rows { data: now, width: 1 }, &|states, now| {
+                let (mut log_prior, mut row) = (LogMemo::new(), Vec::new());
+                for (state, weight) in states.zip(now.data.iter_mut()) {
+                    *weight = if mdp.is_terminal(state) {
+                        end[state]
+                    } else {
+                        search.state(state, &mut log_prior, &mut row)?.weight
+                    };
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    })?;
+    Ok(weights)
+}
+
+/// The best that can be done from a state: W, and how.
+struct Best<F> {
+    weight: F,
+    action: usize,
+    next_state: Option<usize>, // none: †
+}
+
+/// One stage of the recursion.
+struct Search<'a, F: Real, M: Model<Scalar = F> + ?Sized> {
+    mdp: &'a M,
+    stage: &'a CheckedStage<'a, F, M::Dynamics>,
+    t: usize,
+    log_discount: F,
+    log_leave: F,
+    next: &'a [F],
+}
+
+impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Search<'a, F, M> {
+    fn new(mdp: &'a M, stage: &'a CheckedStage<'a, F, M::Dynamics>, t: usize, next: &'a [F]) -> Self {
+        let (log_discount, log_leave) = (mdp.discount().ln(), (F::one() - mdp.discount()).ln());
+        Self { mdp, stage, t, log_discount, log_leave, next }
+    }
+
+    /// The maximum of a state that is not terminal; `row` is scratch.
+    fn state(
+        &self,
+        state: usize,
+        log_prior: &mut LogMemo<F>,
+        row: &mut Vec<(usize, F)>,
+    ) -> Result<Best<F>, Error> {
+        let mut best = Best { weight: F::neg_infinity(), action: 0, next_state: None };
+        let (rewards, prior) = self.stage.row(state)?;
+        for (action, (&reward, &weight)) in rewards.iter().zip(prior).enumerate() {
+            if weight == F::zero() || reward == F::neg_infinity() {
+                continue;
+            }
+            let paid = log_prior.log(weight) + reward / self.mdp.temperature();
+            if !paid.is_finite() {
+                return Err(Error::Overflow { table: Table::Trajectory, stage: self.t, state });
+            }
+            self.collect(state, action, row);
+            let successors =
+                row.iter().map(|&(s, log_p)| (self.log_discount + log_p + self.next[s], Some(s)));
+            for (log, next_state) in successors.chain([(self.log_leave, None)]) {
+                if paid + log > best.weight {
+                    best = Best { weight: paid + log, action, next_state };
+                }
+            }
+        }
+        Ok(best)
+    }
+
+    /// Writes log P of all successors of a pair to `row`, in ascending order and each once.
+    fn collect(&self, state: usize, action: usize, row: &mut Vec<(usize, F)>) {
+        row.clear();
+        let temperature = self.mdp.temperature();
+        for_each_log_successor(
+            self.stage.dynamics,
+            temperature,
+            (state, action),
+            &mut |next_state, log_p| {
+                row.push((next_state, log_p));
+            },
+        );
+        if !row.is_sorted_by(|a, b| a.0 < b.0) {
+            row.sort_by_key(|&(next_state, _)| next_state);
+            row.dedup_by(|later, first| {
+                let is_same = later.0 == first.0;
+                if is_same {
+                    first.1 = log_add_exp(first.1, later.1);
+                }
+                is_same
+            });
+        }
+    }
+}

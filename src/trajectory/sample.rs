@@ -1,0 +1,182 @@
+//! Exact samples of trajectories.
+//!
+//! Forward messages and values make the posterior a Markov chain with the policy and the lucky dynamics (D9) for its
+//! transitions, so a sample takes one walk from the first state to the last, without weights or rejection.
+
+use ndarray::ArrayRef1;
+use rand::{Rng, RngExt};
+
+use super::Trajectory;
+use crate::initial::check_initial;
+use crate::mdp::{CheckedStage, check_row};
+use crate::posterior::Luck;
+use crate::{Dynamics, Error, Inference, Model, Policy, Posterior, Real, tables};
+
+impl<F: Real> Posterior<F> {
+    /// Draws a trajectory from p(trajectory ∣ e): exactly, and independently of all others.
+    ///
+    /// The same generator in the same state gives the same trajectory.
+    ///
+    /// `mdp` must be the model that was solved; only its shape can be checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`]; what a [`Model`] of your own returns.
+    ///
+    /// # Complexity
+    ///
+    /// Time O(T · (A + successors of a pair)).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use rand::{SeedableRng, rngs::StdRng};
+    /// use softmdp::{Gridworld, posterior};
+    ///
+    /// let grid = Gridworld::parse("S...G").unwrap().slip(0.2);
+    /// let mdp = grid.mdp()?;
+    /// let posterior = posterior(&mdp, &grid.initial(), 6)?;
+    /// let mut rng = StdRng::seed_from_u64(1);
+    /// let trajectory = posterior.sample(&mdp, &mut rng)?;
+    /// assert_eq!(trajectory.states()[0], 0);
+    /// assert!(posterior.log_probability(&mdp, &trajectory)? > f64::NEG_INFINITY);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn sample<M, R>(&self, mdp: &M, rng: &mut R) -> Result<Trajectory, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+        R: Rng + ?Sized,
+    {
+        let solution = self.solution();
+        solution.check_shape(mdp)?;
+        let may_leave = mdp.discount() < F::one();
+        let mut state = draw(rng, self.state_marginals().row(0).iter().copied().enumerate()).unwrap_or(0);
+        let (mut states, mut actions) = (vec![state], Vec::new());
+        let values = solution.state_values();
+        for t in 0..self.horizon() {
+            if mdp.is_terminal(state) {
+                break;
+            }
+            let policy = self.policy().at(t)?;
+            let Some(action) = draw(rng, policy.row(state).iter().copied().enumerate()) else { break };
+            actions.push(action);
+            let stage = CheckedStage::new(mdp, t, Inference::Direct)?;
+            let next_values = values.row(t + 1);
+            let luck = Luck::new(mdp.discount(), mdp.temperature(), tables::slice(&next_values));
+            let mut successors = Draw::new(rng);
+            luck.for_each_successor(stage.dynamics, (state, action), |next_state, p| {
+                successors.offer(next_state, p);
+            });
+            match successors.choice(may_leave) {
+                Some(next_state) => state = next_state,
+                None => break,
+            }
+            states.push(state);
+        }
+        Trajectory::new(states, actions)
+    }
+}
+
+impl<F: Real> Policy<F> {
+    /// Draws a trajectory of acting by this policy under the true dynamics (V0).
+    ///
+    /// It is shorter than the horizon where it enters a terminal state, or a dead end: a state whose row of the policy is
+    /// all zeros. The same generator in the same state gives the same trajectory.
+    ///
+    /// # Shapes
+    ///
+    /// `initial` p₀, `[s]`, sums to 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::InvalidInitial`],
+    /// [`Error::UnnormalizedInitial`]; [`Error::UnnormalizedTransition`] for the row of an action that the policy takes
+    /// and the model does not; what a [`Model`] of your own returns.
+    ///
+    /// # Complexity
+    ///
+    /// Time O(T · (A + successors of a pair)).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use rand::{SeedableRng, rngs::StdRng};
+    /// use softmdp::{Mdp, Policy, ndarray::array};
+    ///
+    /// let mdp = Mdp::new(array![[[0.0, 1.0]], [[1.0, 0.0]]], array![[0.0], [0.0]])?;
+    /// let policy = Policy::new(array![[[1.0], [1.0]], [[1.0], [1.0]]])?;
+    /// let trajectory = policy.sample(&mdp, &array![1.0, 0.0], &mut StdRng::seed_from_u64(7))?;
+    /// assert_eq!((trajectory.states(), trajectory.actions()), (&[0, 1, 0][..], &[0, 0][..]));
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn sample<M, R>(&self, mdp: &M, initial: &ArrayRef1<F>, rng: &mut R) -> Result<Trajectory, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+        R: Rng + ?Sized,
+    {
+        self.check_model(mdp)?;
+        check_initial(initial, mdp.num_states())?;
+        let mut state = draw(rng, initial.iter().copied().enumerate()).unwrap_or(0);
+        let (mut states, mut actions) = (vec![state], Vec::new());
+        for t in 0..self.horizon() {
+            if mdp.is_terminal(state) {
+                break;
+            }
+            let policy = self.at(t)?;
+            let Some(action) = draw(rng, policy.row(state).iter().copied().enumerate()) else { break };
+            actions.push(action);
+            let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
+            let (_, prior) = stage.row(state)?;
+            if prior[action] == F::zero() {
+                // The model never takes this pair, so nobody has looked at its row.
+                check_row(stage.dynamics, state, action)?;
+            }
+            let mut successors = Draw::new(rng);
+            stage.dynamics.for_each_successor(state, action, &mut |next_state, p| {
+                successors.offer(next_state, p);
+            });
+            state = successors.choice(false).unwrap_or(state);
+            states.push(state);
+        }
+        Trajectory::new(states, actions)
+    }
+}
+
+/// Draws an index with the given probabilities; `None` if all are 0.
+fn draw<F: Real, R: Rng + ?Sized>(
+    rng: &mut R,
+    probabilities: impl Iterator<Item = (usize, F)>,
+) -> Option<usize> {
+    let mut draw = Draw::new(rng);
+    probabilities.for_each(|(index, p)| draw.offer(index, p));
+    draw.choice(false)
+}
+
+/// A draw from a distribution that is offered one outcome at a time.
+struct Draw {
+    left: f64, // of a uniform number, less the probabilities offered so far
+    chosen: Option<usize>,
+    last: Option<usize>,
+}
+
+impl Draw {
+    fn new<R: Rng + ?Sized>(rng: &mut R) -> Self {
+        Self { left: rng.random(), chosen: None, last: None }
+    }
+
+    fn offer<F: Real>(&mut self, index: usize, p: F) {
+        if p > F::zero() && self.chosen.is_none() {
+            self.left -= p.into_f64();
+            self.last = Some(index);
+            if self.left < 0.0 {
+                self.chosen = self.last;
+            }
+        }
+    }
+
+    /// What was drawn. If the probabilities do not add up to 1, the rest is `None` where it `may_be_nothing`, and otherwise
+    /// rounding, which goes to the last outcome.
+    fn choice(self, may_be_nothing: bool) -> Option<usize> {
+        if may_be_nothing { self.chosen } else { self.chosen.or(self.last) }
+    }
+}

@@ -1,0 +1,175 @@
+//! How probable a trajectory is.
+
+use ndarray::ArrayRef1;
+
+use super::Trajectory;
+use crate::dynamics::for_each_log_successor;
+use crate::initial::check_initial;
+use crate::kernels::log_add_exp;
+use crate::mdp::{CheckedStage, check_row};
+use crate::{Dynamics, Error, Inference, Model, Policy, Posterior, Real, Table};
+
+impl<F: Real> Posterior<F> {
+    /// log p(trajectory ∣ e), in nats (D0); −∞ for a trajectory that cannot be, or cannot have gone well.
+    ///
+    /// `mdp` must be the model that was solved; only its shape can be checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StateOutOfRange`], [`Error::ActionOutOfRange`]; [`Error::TrajectoryLength`] if it is shorter than the
+    /// horizon and ends neither in a terminal state nor by leaving for †, or longer; [`Error::ActionAfterEnd`];
+    /// [`Error::ShapeMismatch`]; [`Error::TotalOverflow`]; what a [`Model`] of your own returns.
+    ///
+    /// # Complexity
+    ///
+    /// Time O(T · successors of a pair).
+    pub fn log_probability<M>(&self, mdp: &M, trajectory: &Trajectory) -> Result<F, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        self.solution().check_shape(mdp)?;
+        trajectory.check(mdp, self.horizon(), |_, _| false)?;
+        let mut total = Total::new(self.initial()[trajectory.states()[0]].ln());
+        let (log_discount, log_leave) = (mdp.discount().ln(), (F::one() - mdp.discount()).ln());
+        for (t, state, action, next_state) in trajectory.steps() {
+            let stage = CheckedStage::new(mdp, t, Inference::Direct)?;
+            let (rewards, prior) = stage.row(state)?;
+            total.add(prior[action].ln());
+            total.add_quotient(rewards[action], mdp.temperature());
+            match next_state {
+                Some(next_state) => {
+                    total.add(log_discount);
+                    let pair = (state, action);
+                    total.add(log_transition(stage.dynamics, mdp.temperature(), pair, next_state));
+                }
+                None => total.add(log_leave),
+            }
+        }
+        if let (false, Some(&last)) = (trajectory.has_left(), trajectory.states().last()) {
+            total.add_quotient(mdp.terminal_values()[last], mdp.temperature());
+        }
+        total.add(-self.log_evidence());
+        total.finish()
+    }
+}
+
+impl<F: Real> Policy<F> {
+    /// log q(trajectory), in nats, of acting by this policy under the true dynamics (V0); −∞ for a trajectory that
+    /// cannot be. The step to † is no part of q.
+    ///
+    /// # Shapes
+    ///
+    /// `initial` p₀, `[s]`, sums to 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::InvalidInitial`],
+    /// [`Error::UnnormalizedInitial`]; [`Error::StateOutOfRange`], [`Error::ActionOutOfRange`];
+    /// [`Error::TrajectoryLength`] if it is shorter than the horizon and ends neither in a terminal state nor in a dead
+    /// end, or longer; [`Error::ActionAfterEnd`]; [`Error::UnnormalizedTransition`] for the row of an action that the
+    /// policy takes and the model does not; [`Error::TotalOverflow`]; what a [`Model`] of your own returns.
+    ///
+    /// # Complexity
+    ///
+    /// Time O(T · successors of a pair).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, Policy, Trajectory, ndarray::array};
+    ///
+    /// let mdp = Mdp::new(array![[[0.5, 0.5], [1.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]], array![[0.0, 0.0], [0.0, 0.0]])?;
+    /// let policy = Policy::new(array![[[0.2, 0.8], [0.5, 0.5]]])?;
+    /// let trajectory = Trajectory::new(vec![0, 1], vec![0])?;
+    /// let log_probability = policy.log_probability(&mdp, &array![1.0, 0.0], &trajectory)?;
+    /// assert!((log_probability - 0.1_f64.ln()).abs() < 1e-15);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn log_probability<M>(
+        &self,
+        mdp: &M,
+        initial: &ArrayRef1<F>,
+        trajectory: &Trajectory,
+    ) -> Result<F, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        self.check_model(mdp)?;
+        check_initial(initial, mdp.num_states())?;
+        trajectory.check(mdp, self.horizon(), |t, state| self.is_dead_end(t, state))?;
+        let mut total = Total::new(initial[trajectory.states()[0]].ln());
+        for (t, state, action, next_state) in trajectory.steps() {
+            let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
+            let log = self.log_probabilities()[[t, state, action]];
+            total.add(log);
+            let (_, prior) = stage.row(state)?;
+            if log > F::neg_infinity() && prior[action] == F::zero() {
+                // The model never takes this pair, so nobody has looked at its row.
+                check_row(stage.dynamics, state, action)?;
+            }
+            total.add(match next_state {
+                Some(next_state) => {
+                    log_transition(stage.dynamics, mdp.temperature(), (state, action), next_state)
+                }
+                None => F::neg_infinity(),
+            });
+        }
+        total.finish()
+    }
+
+    /// Whether there is no action to take in a state: its row is all zeros.
+    pub(super) fn is_dead_end(&self, t: usize, state: usize) -> bool {
+        t < self.horizon()
+            && (0..self.num_actions()).all(|action| self.probabilities()[[t, state, action]] == F::zero())
+    }
+}
+
+/// A sum of logarithms in which an impossible factor is told from one that does not fit.
+struct Total<F> {
+    sum: F,
+    is_impossible: bool,
+}
+
+impl<F: Real> Total<F> {
+    fn new(log: F) -> Self {
+        Self { sum: log, is_impossible: log == F::neg_infinity() }
+    }
+
+    fn add(&mut self, log: F) {
+        self.is_impossible |= log == F::neg_infinity();
+        self.sum += log;
+    }
+
+    /// Adds value/τ.
+    fn add_quotient(&mut self, value: F, temperature: F) {
+        self.is_impossible |= value == F::neg_infinity();
+        self.sum += value / temperature;
+    }
+
+    fn finish(self) -> Result<F, Error> {
+        if self.is_impossible {
+            return Ok(F::neg_infinity());
+        }
+        if self.sum.is_finite() {
+            Ok(self.sum)
+        } else {
+            Err(Error::TotalOverflow { table: Table::Trajectory })
+        }
+    }
+}
+
+/// log P(s'∣s,a).
+fn log_transition<F: Real, D: Dynamics<Scalar = F> + ?Sized>(
+    dynamics: &D,
+    temperature: F,
+    pair: (usize, usize),
+    next_state: usize,
+) -> F {
+    let mut log = F::neg_infinity();
+    for_each_log_successor(dynamics, temperature, pair, &mut |successor, log_p| {
+        if successor == next_state {
+            log = log_add_exp(log, log_p);
+        }
+    });
+    log
+}
