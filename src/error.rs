@@ -169,6 +169,14 @@ pub enum Error {
         /// Number of states.
         num_states: usize,
     },
+    /// A pair does not have one certain successor, as deterministic dynamics do.
+    #[error("(state {state}, action {action}) does not have one certain successor")]
+    NotDeterministic {
+        /// The state.
+        state: usize,
+        /// The action.
+        action: usize,
+    },
     /// An action is not one of the model's.
     #[error("action {action} of state {state} is out of range, expected an action below {num_actions}")]
     ActionOutOfRange {

@@ -3,7 +3,9 @@
 #![allow(clippy::float_cmp, reason = "probabilities such as 0.25 are exact")]
 
 use softmdp::ndarray::{Array1, Array3, array};
-use softmdp::{Cell, Direction, Dynamics, Error, Gridworld, Inference, Moves, SoftValueIteration};
+use softmdp::{
+    Cell, Direction, Dynamics, Error, Gridworld, Inference, Moves, SoftValueIteration, soft_value_iteration,
+};
 
 const UP: usize = 0;
 const RIGHT: usize = 1;
@@ -191,4 +193,18 @@ fn renderings_line_up_and_draw_what_is_special() {
     );
     let marginals = array![0.5, 0.2, 0.05, 0.002, 0.0];
     assert_eq!(grid.render_marginals(&marginals).unwrap(), "██▒▒##\n░░ · G\n");
+}
+
+#[test]
+fn a_world_without_chance_is_deterministic_and_says_so_where_it_is_not() {
+    let grid = Gridworld::parse("S.#G\n..X.\n....").unwrap();
+    let windy = grid.clone().wind(Direction::Down, 1.0);
+    for grid in [grid.clone(), windy] {
+        let (sparse, deterministic) = (grid.mdp().unwrap(), grid.deterministic_mdp().unwrap());
+        let solutions = (soft_value_iteration(&sparse, 7), soft_value_iteration(&deterministic, 7));
+        assert_eq!(solutions.0.unwrap(), solutions.1.unwrap());
+    }
+    // Up from the start stays there, but for a slip to the right.
+    let error = grid.slip(0.1).deterministic_mdp().unwrap_err();
+    assert_eq!(error, Error::NotDeterministic { state: 0, action: 0 });
 }

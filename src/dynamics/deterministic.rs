@@ -77,6 +77,44 @@ impl<F: Real> DeterministicDynamics<F> {
         Self::new(successors)
     }
 
+    /// Copies any dynamics whose every pair has one successor, of probability 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotDeterministic`] for a pair that has another number of successors, or one that is not certain;
+    /// [`Error::EmptyModel`], [`Error::SuccessorOutOfRange`], [`Error::TooLarge`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{DenseDynamics, DeterministicDynamics, ndarray::array};
+    ///
+    /// let dense = DenseDynamics::new(array![[[0.0, 1.0]], [[1.0, 0.0]]])?;
+    /// assert_eq!(DeterministicDynamics::from_dynamics(&dense)?.successors(), array![[1], [0]]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn from_dynamics<D>(dynamics: &D) -> Result<Self, Error>
+    where
+        D: Dynamics<Scalar = F> + ?Sized,
+    {
+        let mut result = Ok(());
+        let successors = Self::from_fn(dynamics.num_states(), dynamics.num_actions(), |state, action| {
+            // One that is visited twice counts with the sum.
+            let (mut successor, mut sum, mut is_one) = (None, F::zero(), true);
+            dynamics.for_each_successor(state, action, &mut |next_state, p| {
+                if p > F::zero() {
+                    is_one &= *successor.get_or_insert(next_state) == next_state;
+                    sum += p;
+                }
+            });
+            if !(is_one && sum == F::one()) && result.is_ok() {
+                result = Err(Error::NotDeterministic { state, action });
+            }
+            successor.unwrap_or(0)
+        })?;
+        result.map(|()| successors)
+    }
+
     /// The successors, `[s, a]`.
     #[must_use]
     pub fn successors(&self) -> ArrayView2<'_, usize> {

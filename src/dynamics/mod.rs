@@ -6,12 +6,13 @@
 //! | kind | memory | for |
 //! |---|---|---|
 //! | [`DenseDynamics`] | S²A numbers | up to a few thousand states, any structure |
-//! | [`SparseDynamics`] | a number and an index for each possible transition | few successors a row |
+//! | [`SparseDynamics`] | a number and 32 bits for each possible transition | few successors a row |
 //! | [`DeterministicDynamics`] | one index for each pair | one certain successor a row |
 //! | your own | what you like | models that are cheaper to compute than to store |
 //!
 //! Where the kind is chosen at run time, `Box<dyn Dynamics<Scalar = f64>>` is a [`Dynamics`] too, and so is `Arc`.
 
+mod compressed;
 mod convert;
 mod dense;
 mod deterministic;

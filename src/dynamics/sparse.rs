@@ -2,14 +2,16 @@
 
 use std::ops::Range;
 
+use super::Dynamics;
+use super::compressed::{Column, CompressedRows, check_parts};
 use super::dense::{check_not_empty, check_probability, check_successor};
-use super::{Dynamics, for_each_row};
-use crate::kernels::add_scaled;
 use crate::{Error, LogBlock, Real, Table, tables};
 
 /// Transition probabilities in compressed rows: for each pair (s,a), its successors and their probabilities.
 ///
-/// Row `s · A + a` holds the pair (s,a). A clone copies the table; a model shares it instead.
+/// A stored transition takes a number and 32 bits (64 from 2³² states on), a pair 8 bytes more: for `f64` 12 bytes a
+/// transition and 8 a row. Transitions of probability 0 are not stored. A clone copies the table; a model shares it
+/// instead.
 ///
 /// # Example
 ///
@@ -28,14 +30,36 @@ use crate::{Error, LogBlock, Real, Table, tables};
 pub struct SparseDynamics<F = f64> {
     num_states: usize,
     num_actions: usize,
-    row_offsets: Vec<usize>, // [s · A + a], and one more
-    next_states: Vec<usize>, // ascending within a row
-    probabilities: Vec<F>,   // beside next_states
+    rows: Rows<F>, // [s · A + a]
+}
+
+/// Rows whose successors are named in as few bits as there are states.
+#[derive(Debug, Clone, PartialEq)]
+enum Rows<F> {
+    Narrow(CompressedRows<u32, F>),
+    Wide(CompressedRows<usize, F>),
+}
+
+/// Runs the same code on rows of either width.
+macro_rules! with_rows {
+    ($dynamics:expr, $rows:ident => $run:expr) => {
+        match &$dynamics.rows {
+            Rows::Narrow($rows) => $run,
+            Rows::Wide($rows) => $run,
+        }
+    };
+}
+
+/// Makes rows of the width that a number of states asks for.
+macro_rules! make_rows {
+    ($num_states:expr, $make:expr) => {
+        if $num_states <= u32::MOST_STATES { Rows::Narrow($make) } else { Rows::Wide($make) }
+    };
 }
 
 impl<F: Real> SparseDynamics<F> {
-    /// Takes compressed rows as they are: row `s · A + a` has the entries
-    /// `row_offsets[row]..row_offsets[row + 1]` of `next_states` and `probabilities`, next states ascending.
+    /// Takes compressed rows: row `s · A + a` has the entries `row_offsets[row]..row_offsets[row + 1]` of `next_states`
+    /// and `probabilities`, next states ascending.
     ///
     /// # Shapes
     ///
@@ -67,40 +91,16 @@ impl<F: Real> SparseDynamics<F> {
         let num_rows = num_rows(num_states, num_actions)?;
         tables::check_shape(Table::RowOffsets, &[row_offsets.len()], &[num_rows + 1])?;
         tables::check_shape(Table::Transitions, &[probabilities.len()], &[next_states.len()])?;
-        let num_entries = next_states.len();
-        let mut least = 0;
-        for (index, &value) in row_offsets.iter().enumerate() {
-            let (least_here, most) = match index {
-                0 => (0, 0),
-                _ if index == num_rows => (num_entries, num_entries),
-                _ => (least, num_entries),
-            };
-            if value < least_here || value > most {
-                return Err(Error::InvalidRowOffset { index, value, least: least_here, most });
-            }
-            least = value;
-        }
-        let dynamics = Self { num_states, num_actions, row_offsets, next_states, probabilities };
-        for row in 0..num_rows {
-            let (state, action) = (row / num_actions, row % num_actions);
-            let (next_states, probabilities) = dynamics.row(state, action);
-            let mut previous = None;
-            for (&next_state, &p) in next_states.iter().zip(probabilities) {
-                check_successor(state, action, next_state, num_states)?;
-                if previous >= Some(next_state) {
-                    return Err(Error::UnsortedSuccessors { state, action, next_state });
-                }
-                check_probability(state, action, next_state, p)?;
-                previous = Some(next_state);
-            }
-        }
-        Ok(dynamics)
+        check_parts((num_states, num_actions), &row_offsets, &next_states, &probabilities)?;
+        let rows =
+            make_rows!(num_states, CompressedRows::from_parts(row_offsets, next_states, probabilities));
+        Ok(Self { num_states, num_actions, rows })
     }
 
     /// Collects transitions `(state, action, next_state, probability)` that come in any order.
     ///
-    /// Transitions that are listed more than once are summed, in the order in which they come; those of
-    /// probability 0 are not stored.
+    /// Transitions that are listed more than once are summed, from the smallest on: the order in which they come does
+    /// not matter.
     ///
     /// # Errors
     ///
@@ -109,15 +109,15 @@ impl<F: Real> SparseDynamics<F> {
     ///
     /// # Complexity
     ///
-    /// For n transitions, time O(n log n), extra memory O(n + S·A).
+    /// For n transitions in rows of at most m, time O(n log m + S·A). If the iterator knows their number, no more than
+    /// twice the memory of the result is ever held.
     pub fn from_triplets(
         num_states: usize,
         num_actions: usize,
         transitions: impl IntoIterator<Item = (usize, usize, usize, F)>,
     ) -> Result<Self, Error> {
         let num_rows = num_rows(num_states, num_actions)?;
-        let mut entries = Vec::new();
-        for (state, action, next_state, p) in transitions {
+        let triplets = transitions.into_iter().map(|(state, action, next_state, p)| {
             if state >= num_states {
                 return Err(Error::StateOutOfRange { table: Table::Transitions, state, num_states });
             }
@@ -126,19 +126,10 @@ impl<F: Real> SparseDynamics<F> {
             }
             check_successor(state, action, next_state, num_states)?;
             check_probability(state, action, next_state, p)?;
-            entries.push((state * num_actions + action, next_state, p));
-        }
-        // Stable, so that duplicates are summed in the order in which they came.
-        entries.sort_by_key(|&(row, next_state, _)| (row, next_state));
-        let mut rows = Rows::with_capacity(num_rows, entries.len())?;
-        let mut entries = entries.into_iter().peekable();
-        for row in 0..num_rows {
-            while let Some((_, next_state, p)) = entries.next_if(|&(r, ..)| r == row) {
-                rows.add(next_state, p);
-            }
-            rows.finish();
-        }
-        rows.into_dynamics(num_states, num_actions)
+            Ok((state * num_actions + action, next_state, p))
+        });
+        let rows = make_rows!(num_states, CompressedRows::from_triplets(num_rows, triplets)?);
+        Self::checked(num_states, num_actions, rows)
     }
 
     /// Makes the rows from the successors of each pair: `successors(state, action)` yields
@@ -166,22 +157,11 @@ impl<F: Real> SparseDynamics<F> {
     where
         I: IntoIterator<Item = (usize, F)>,
     {
-        let mut rows = Rows::with_capacity(num_rows(num_states, num_actions)?, 0)?;
-        let mut entries = Vec::new();
-        for state in 0..num_states {
-            for action in 0..num_actions {
-                entries.clear();
-                entries.extend(successors(state, action));
-                for &(next_state, p) in &entries {
-                    check_successor(state, action, next_state, num_states)?;
-                    check_probability(state, action, next_state, p)?;
-                }
-                entries.sort_by_key(|&(next_state, _)| next_state);
-                entries.iter().for_each(|&(next_state, p)| rows.add(next_state, p));
-                rows.finish();
-            }
-        }
-        rows.into_dynamics(num_states, num_actions)
+        let row = |row: usize, add: &mut dyn FnMut(usize, F) -> Result<(), Error>| {
+            let successors = successors(row / num_actions, row % num_actions);
+            successors.into_iter().try_for_each(|(next_state, p)| add(next_state, p))
+        };
+        Self::from_rows(num_states, num_actions, row)
     }
 
     /// Copies any dynamics into compressed rows.
@@ -193,25 +173,58 @@ impl<F: Real> SparseDynamics<F> {
     where
         D: Dynamics<Scalar = F> + ?Sized,
     {
-        Self::from_fn(dynamics.num_states(), dynamics.num_actions(), |state, action| {
-            let mut row = Vec::new();
-            dynamics.for_each_successor(state, action, &mut |next_state, p| row.push((next_state, p)));
-            row
+        let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
+        Self::from_rows(num_states, num_actions, |row, add| {
+            let mut result = Ok(());
+            dynamics.for_each_successor(row / num_actions, row % num_actions, &mut |next_state, p| {
+                if result.is_ok() {
+                    result = add(next_state, p);
+                }
+            });
+            result
         })
+    }
+
+    /// Fills the rows in order: `row(index, add)` calls `add` with each successor.
+    fn from_rows(
+        num_states: usize,
+        num_actions: usize,
+        mut row: impl FnMut(usize, &mut dyn FnMut(usize, F) -> Result<(), Error>) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let num_rows = num_rows(num_states, num_actions)?;
+        let check = |row: usize, next_state, p| {
+            let (state, action) = (row / num_actions, row % num_actions);
+            check_successor(state, action, next_state, num_states)?;
+            check_probability(state, action, next_state, p)
+        };
+        let rows = make_rows!(
+            num_states,
+            CompressedRows::from_rows(num_rows, |index, entries| {
+                row(index, &mut |next_state, p| {
+                    check(index, next_state, p)?;
+                    entries.push((Column::new(next_state), p));
+                    Ok(())
+                })
+            })?
+        );
+        Self::checked(num_states, num_actions, rows)
+    }
+
+    fn checked(num_states: usize, num_actions: usize, rows: Rows<F>) -> Result<Self, Error> {
+        let dynamics = Self { num_states, num_actions, rows };
+        with_rows!(dynamics, rows => rows.check_sums(num_actions))?;
+        Ok(dynamics)
     }
 
     /// Number of stored transitions.
     #[must_use]
     pub fn num_transitions(&self) -> usize {
-        self.probabilities.len()
+        with_rows!(self, rows => rows.probabilities.len())
     }
 
-    /// Successors and probabilities of a pair.
-    #[inline]
-    fn row(&self, state: usize, action: usize) -> (&[usize], &[F]) {
-        let row = state * self.num_actions + action;
-        let entries = self.row_offsets[row]..self.row_offsets[row + 1];
-        (&self.next_states[entries.clone()], &self.probabilities[entries])
+    /// Rows of the pairs of some states.
+    fn rows_of(&self, states: Range<usize>) -> Range<usize> {
+        states.start * self.num_actions..states.end * self.num_actions
     }
 }
 
@@ -221,56 +234,6 @@ fn num_rows(num_states: usize, num_actions: usize) -> Result<usize, Error> {
     check_not_empty(Table::Transitions, &shape)?;
     (num_states.checked_mul(num_actions).filter(|&rows| rows < usize::MAX))
         .ok_or_else(|| Error::TooLarge { table: Table::Transitions, shape: shape.to_vec() })
-}
-
-/// Compressed rows in the making; entries of a row arrive in ascending order.
-struct Rows<F> {
-    row_offsets: Vec<usize>,
-    next_states: Vec<usize>,
-    probabilities: Vec<F>,
-}
-
-impl<F: Real> Rows<F> {
-    fn with_capacity(num_rows: usize, num_entries: usize) -> Result<Self, Error> {
-        let mut row_offsets = Vec::new();
-        (row_offsets.try_reserve_exact(num_rows + 1))
-            .map_err(|_| Error::TooLarge { table: Table::RowOffsets, shape: vec![num_rows + 1] })?;
-        row_offsets.push(0);
-        Ok(Self {
-            row_offsets,
-            next_states: Vec::with_capacity(num_entries),
-            probabilities: Vec::with_capacity(num_entries),
-        })
-    }
-
-    /// Adds an entry to the current row: to the one before it, if that has the same next state.
-    fn add(&mut self, next_state: usize, p: F) {
-        let first = self.row_offsets.last().copied().unwrap_or(0);
-        match (self.next_states[first..].last(), self.probabilities.last_mut()) {
-            _ if p == F::zero() => {}
-            (Some(&last), Some(sum)) if last == next_state => *sum += p,
-            _ => {
-                self.next_states.push(next_state);
-                self.probabilities.push(p);
-            }
-        }
-    }
-
-    /// Ends the current row.
-    fn finish(&mut self) {
-        self.row_offsets.push(self.next_states.len());
-    }
-
-    fn into_dynamics(self, num_states: usize, num_actions: usize) -> Result<SparseDynamics<F>, Error> {
-        let Self { row_offsets, next_states, probabilities } = self;
-        // Entries were checked as they came; what is named twice may add up to more than fits.
-        if let Some(entry) = probabilities.iter().position(|p| p.is_infinite()) {
-            let row = row_offsets.partition_point(|&first| first <= entry) - 1;
-            let (state, action) = (row / num_actions, row % num_actions);
-            check_probability(state, action, next_states[entry], probabilities[entry])?;
-        }
-        Ok(SparseDynamics { num_states, num_actions, row_offsets, next_states, probabilities })
-    }
 }
 
 impl<F: Real> Dynamics for SparseDynamics<F> {
@@ -286,68 +249,66 @@ impl<F: Real> Dynamics for SparseDynamics<F> {
 
     fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, F)) {
         assert!(action < self.num_actions, "action {action} of {}", self.num_actions);
-        let (next_states, probabilities) = self.row(state, action);
-        for (&next_state, &p) in next_states.iter().zip(probabilities) {
-            visit(next_state, p);
-        }
+        with_rows!(self, rows => {
+            let (columns, probabilities) = rows.row(state * self.num_actions + action);
+            columns.iter().zip(probabilities).for_each(|(column, &p)| visit(column.state(), p));
+        });
     }
 
     fn expectation(&self, states: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
-        for_each_row(states, self.num_actions, y, k, |state, action, y| {
-            let (next_states, probabilities) = self.row(state, action);
-            let entries = next_states.iter().zip(probabilities).filter(|(_, p)| **p > F::zero());
-            if let [y] = y {
-                *y = entries.fold(F::zero(), |sum, (&next_state, &p)| sum + p * v[next_state]);
-                return;
-            }
-            y.fill(F::zero());
-            for (&next_state, &p) in entries {
-                add_scaled(y, p, &v[next_state * k..(next_state + 1) * k]);
-            }
-        });
+        with_rows!(self, rows => rows.expectation(self.rows_of(states), k, v, y));
     }
 
     fn log_expectation(&self, states: Range<usize>, v: &LogBlock<F>, y: &mut [F]) {
-        let (k, exponentials) = (v.num_columns(), v.exponentials());
-        for_each_row(states, self.num_actions, y, k, |state, action, y| {
-            let (next_states, probabilities) = self.row(state, action);
-            let entries = next_states.iter().zip(probabilities);
-            if let [y] = y {
-                *y = entries.fold(F::zero(), |sum, (&next_state, &p)| sum + p * exponentials[next_state]);
-            } else {
-                y.fill(F::zero());
-                for (&next_state, &p) in entries {
-                    add_scaled(y, p, &exponentials[next_state * k..(next_state + 1) * k]);
-                }
-            }
-            for (column, y) in y.iter_mut().enumerate() {
-                *y = v.resolve(column, *y, |visit| {
-                    next_states.iter().zip(probabilities).for_each(|(&s, &p)| visit(s, p));
-                });
-            }
-        });
+        with_rows!(self, rows => rows.log_expectation(self.rows_of(states), v, y));
     }
 
     fn push_forward(&self, states: Range<usize>, next_states: Range<usize>, k: usize, x: &[F], w: &mut [F]) {
-        let num_actions = self.num_actions;
-        let rows = states.flat_map(|state| (0..num_actions).map(move |action| (state, action)));
-        for ((state, action), x) in rows.zip(x.chunks_exact(k)) {
-            if x.iter().all(|&x| x == F::zero()) {
-                continue;
-            }
-            let (successors, probabilities) = self.row(state, action);
-            let first = successors.partition_point(|&s| s < next_states.start);
-            for (&next_state, &p) in successors[first..].iter().zip(&probabilities[first..]) {
-                if next_state >= next_states.end {
-                    break;
-                }
-                let at = (next_state - next_states.start) * k;
-                add_scaled(&mut w[at..at + k], p, x);
-            }
-        }
+        with_rows!(self, rows => rows.push_forward(self.rows_of(states), next_states, k, x, w));
     }
 
     fn work(&self, states: Range<usize>) -> usize {
-        self.row_offsets[states.end * self.num_actions] - self.row_offsets[states.start * self.num_actions]
+        let rows = self.rows_of(states);
+        with_rows!(self, compressed => {
+            compressed.row_offsets[rows.end] - compressed.row_offsets[rows.start]
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same table with both widths: the wide one is for more states than a test can have.
+    fn both() -> [SparseDynamics; 2] {
+        let triplets = (0..600_usize).map(|i| Ok((i * 7 % 20, i * 13 % 10, 1.0 / (2.0 + i as f64))));
+        let narrow = Rows::Narrow(CompressedRows::from_triplets(20, triplets.clone()).unwrap());
+        let wide = Rows::Wide(CompressedRows::from_triplets(20, triplets).unwrap());
+        [narrow, wide].map(|rows| SparseDynamics { num_states: 10, num_actions: 2, rows })
+    }
+
+    #[test]
+    fn the_width_of_columns_does_not_show_in_results() {
+        let results = both().map(|dynamics| {
+            let v: Vec<f64> = (0..20).map(|i| f64::from(i * i % 7) - 900.0 * f64::from(i % 3)).collect();
+            let mut y = vec![0.0; 2 * (3 + 18 + 36)];
+            let (some, rest) = y.split_at_mut(6);
+            let (one, two) = rest.split_at_mut(36);
+            dynamics.expectation(4..7, 1, &v[..10], some);
+            dynamics.log_expectation(0..9, &LogBlock::new(&v, &[1.0, 0.5]).unwrap(), one);
+            dynamics.push_forward(0..9, 1..10, 2, &v[..18].repeat(2), &mut two[..18]);
+            let mut row = Vec::new();
+            dynamics.for_each_successor(3, 1, &mut |s, p| row.push((s, p)));
+            (y, row, dynamics.work(2..5), dynamics.num_transitions())
+        });
+        assert_eq!(results[0], results[1]);
+    }
+
+    #[test]
+    fn the_order_of_triplets_does_not_matter_to_the_bit() {
+        let triplets: Vec<_> = (0..500).map(|i| (i % 3, i % 2, i * i % 5, 0.1 / (1.0 + i as f64))).collect();
+        let forwards = SparseDynamics::from_triplets(5, 2, triplets.clone()).unwrap();
+        let backwards = SparseDynamics::from_triplets(5, 2, triplets.into_iter().rev()).unwrap();
+        assert_eq!(forwards, backwards);
     }
 }

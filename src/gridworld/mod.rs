@@ -9,7 +9,7 @@ use ndarray::{Array1, Array2};
 pub use map::Cell;
 pub use moves::{Direction, Moves};
 
-use crate::{DenseDynamics, Dynamics, Error, Mdp, MdpBuilder, SparseDynamics};
+use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Error, Mdp, MdpBuilder, SparseDynamics};
 
 /// A world of cells, given as a text map, that an agent walks through.
 ///
@@ -227,6 +227,17 @@ impl Gridworld {
         self.configure(self.dynamics().and_then(|sparse| DenseDynamics::from_dynamics(&sparse))).build()
     }
 
+    /// The same model as [`mdp`](Self::mdp), with deterministic dynamics: a fifth of the memory, and faster.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`mdp`](Self::mdp), and [`Error::NotDeterministic`] with the first move that slip or wind make
+    /// uncertain.
+    pub fn deterministic_mdp(&self) -> Result<Mdp<f64, DeterministicDynamics>, Error> {
+        let dynamics = self.check_options().and_then(|()| self.successors());
+        self.configure(dynamics).build()
+    }
+
     /// The model of [`mdp`](Self::mdp) in the making: set temperature, discount and prior, then build.
     ///
     /// # Example
@@ -265,32 +276,57 @@ impl Gridworld {
 
     /// P(s'∣s,a) of the map. Rows of terminal states are empty.
     fn dynamics(&self) -> Result<SparseDynamics<f64>, Error> {
+        self.check_options()?;
+        SparseDynamics::from_fn(self.num_states(), self.directions().len(), |state, action| {
+            if self.cell_of(state).is_terminal() { vec![] } else { self.outcomes(state, action) }
+        })
+    }
+
+    /// The one successor of each move. Terminal states keep to themselves.
+    fn successors(&self) -> Result<DeterministicDynamics, Error> {
+        let mut result = Ok(());
+        let dynamics =
+            DeterministicDynamics::from_fn(self.num_states(), self.directions().len(), |state, action| {
+                if self.cell_of(state).is_terminal() {
+                    return state;
+                }
+                let mut possible = self.outcomes(state, action).into_iter().filter(|(_, p)| *p > 0.0);
+                let first = possible.next().map_or(state, |(next_state, _)| next_state);
+                if possible.any(|(next_state, _)| next_state != first) && result.is_ok() {
+                    result = Err(Error::NotDeterministic { state, action });
+                }
+                first
+            })?;
+        result.map(|()| dynamics)
+    }
+
+    fn check_options(&self) -> Result<(), Error> {
         let wind_probability = self.wind.map_or(0.0, |(_, probability)| probability);
         for (option, value) in [("slip", self.slip), ("wind", wind_probability)] {
             if !(0.0..=1.0).contains(&value) {
                 return Err(Error::InvalidOption { option, value });
             }
         }
+        Ok(())
+    }
+
+    /// Where a move may lead, and how probably; a cell may be named more than once.
+    fn outcomes(&self, state: usize, action: usize) -> Vec<(usize, f64)> {
         let directions = self.directions();
         let turns = directions.len();
-        SparseDynamics::from_fn(self.num_states(), turns, |state, action| {
-            let mut outcomes = Vec::with_capacity(6);
-            if self.cell_of(state).is_terminal() {
-                return outcomes;
-            }
-            let astray = 0.5 * self.slip;
-            for (turn, p) in [(0, 1.0 - self.slip), (1, astray), (turns - 1, astray)] {
-                let moved = self.neighbour(state, directions[(action + turn) % turns]);
-                match self.wind {
-                    Some((direction, wind)) if !self.cell_of(moved).is_terminal() => {
-                        outcomes.push((moved, p * (1.0 - wind)));
-                        outcomes.push((self.neighbour(moved, direction), p * wind));
-                    }
-                    _ => outcomes.push((moved, p)),
+        let mut outcomes = Vec::with_capacity(6);
+        let astray = 0.5 * self.slip;
+        for (turn, p) in [(0, 1.0 - self.slip), (1, astray), (turns - 1, astray)] {
+            let moved = self.neighbour(state, directions[(action + turn) % turns]);
+            match self.wind {
+                Some((direction, wind)) if !self.cell_of(moved).is_terminal() => {
+                    outcomes.push((moved, p * (1.0 - wind)));
+                    outcomes.push((self.neighbour(moved, direction), p * wind));
                 }
+                _ => outcomes.push((moved, p)),
             }
-            outcomes
-        })
+        }
+        outcomes
     }
 
     /// Place of a cell in the map.

@@ -1,0 +1,324 @@
+//! Compressed rows: the possible transitions of all pairs, one row after the other.
+
+use std::ops::Range;
+
+use super::dense::{check_probability, check_successor};
+use crate::kernels::add_scaled;
+use crate::{Error, LogBlock, Real, Table};
+
+/// An integer that names a successor.
+pub(super) trait Column: Copy + Ord + Send + Sync + std::fmt::Debug + 'static {
+    /// The widest number of states that this type can tell apart.
+    const MOST_STATES: usize;
+
+    /// Precondition: `state` is below [`MOST_STATES`](Self::MOST_STATES).
+    fn new(state: usize) -> Self;
+
+    fn state(self) -> usize;
+}
+
+impl Column for u32 {
+    const MOST_STATES: usize = u32::MAX as usize;
+
+    // States that do not fit are excluded by the precondition.
+    #[allow(clippy::cast_possible_truncation)]
+    #[inline(always)]
+    fn new(state: usize) -> Self {
+        state as u32
+    }
+
+    #[inline(always)]
+    fn state(self) -> usize {
+        self as usize
+    }
+}
+
+impl Column for usize {
+    const MOST_STATES: usize = usize::MAX;
+
+    #[inline(always)]
+    fn new(state: usize) -> Self {
+        state
+    }
+
+    #[inline(always)]
+    fn state(self) -> usize {
+        self
+    }
+}
+
+/// Successors and probabilities, row after row: ascending, each once, and none of probability 0, so that sums need no guard
+/// against 0 · (−∞).
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct CompressedRows<C, F> {
+    pub(super) row_offsets: Vec<usize>, // [row], and one more
+    pub(super) columns: Vec<C>,
+    pub(super) probabilities: Vec<F>, // beside columns
+}
+
+/// One entry to be put into a row.
+pub(super) type Triplet<F> = (usize, usize, F); // (row, next state, probability)
+
+impl<C: Column, F: Real> CompressedRows<C, F> {
+    /// Room for rows and entries.
+    fn with_capacity(num_rows: usize, num_entries: usize) -> Result<Self, Error> {
+        let mut rows = Self { row_offsets: vec![], columns: vec![], probabilities: vec![] };
+        let too_large = |table, len| move |_| Error::TooLarge { table, shape: vec![len] };
+        let (offsets, entries) = (Table::RowOffsets, Table::Transitions);
+        rows.row_offsets.try_reserve_exact(num_rows + 1).map_err(too_large(offsets, num_rows + 1))?;
+        rows.columns.try_reserve_exact(num_entries).map_err(too_large(entries, num_entries))?;
+        rows.probabilities.try_reserve_exact(num_entries).map_err(too_large(entries, num_entries))?;
+        Ok(rows)
+    }
+
+    /// Makes rows from `row(index, entries)`, which appends the entries of a row in any order.
+    pub(super) fn from_rows(
+        num_rows: usize,
+        mut row: impl FnMut(usize, &mut Vec<(C, F)>) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let mut rows = Self::with_capacity(num_rows, 0)?;
+        rows.row_offsets.push(0);
+        let mut entries = Vec::new();
+        for index in 0..num_rows {
+            entries.clear();
+            row(index, &mut entries)?;
+            merge(&mut entries, |column, p| {
+                rows.columns.push(column);
+                rows.probabilities.push(p);
+            });
+            rows.row_offsets.push(rows.columns.len());
+        }
+        rows.columns.shrink_to_fit();
+        rows.probabilities.shrink_to_fit();
+        Ok(rows)
+    }
+
+    /// Sorts entries that come in any order into rows. Besides the rows themselves it holds one number an entry and one
+    /// a row.
+    pub(super) fn from_triplets(
+        num_rows: usize,
+        triplets: impl Iterator<Item = Result<Triplet<F>, Error>>,
+    ) -> Result<Self, Error> {
+        let num_entries = triplets.size_hint().0;
+        let mut rows = Self::with_capacity(num_rows, num_entries)?;
+        let mut row_of: Vec<usize> = Vec::new();
+        row_of
+            .try_reserve_exact(num_entries)
+            .map_err(|_| Error::TooLarge { table: Table::Transitions, shape: vec![num_entries] })?;
+        for triplet in triplets {
+            let (row, next_state, p) = triplet?;
+            if p > F::zero() {
+                row_of.push(row);
+                rows.columns.push(C::new(next_state));
+                rows.probabilities.push(p);
+            }
+        }
+        // Where each row starts, from how many entries it has.
+        rows.row_offsets.resize(num_rows + 1, 0);
+        row_of.iter().for_each(|&row| rows.row_offsets[row + 1] += 1);
+        (0..num_rows).for_each(|row| rows.row_offsets[row + 1] += rows.row_offsets[row]);
+        rows.permute(&mut row_of);
+        drop(row_of);
+        rows.sort_and_merge();
+        Ok(rows)
+    }
+
+    /// Brings every entry to its row, in place: each swap puts one entry where it belongs.
+    fn permute(&mut self, row_of: &mut [usize]) {
+        let num_rows = self.row_offsets.len() - 1;
+        let mut open = self.row_offsets[..num_rows].to_vec(); // first place of each row that is not yet right
+        for row in 0..num_rows {
+            while open[row] < self.row_offsets[row + 1] {
+                let here = open[row];
+                let there = open[row_of[here]];
+                open[row_of[here]] += 1;
+                if here != there {
+                    row_of.swap(here, there);
+                    self.columns.swap(here, there);
+                    self.probabilities.swap(here, there);
+                }
+            }
+        }
+    }
+
+    /// Sorts the entries of every row and sums those that name the same successor, closing the gaps.
+    fn sort_and_merge(&mut self) {
+        let (mut first, mut kept) = (0, 0);
+        let mut entries = Vec::new();
+        for row in 0..self.row_offsets.len() - 1 {
+            let end = self.row_offsets[row + 1];
+            entries.clear();
+            entries.extend((first..end).map(|i| (self.columns[i], self.probabilities[i])));
+            merge(&mut entries, |column, p| {
+                (self.columns[kept], self.probabilities[kept]) = (column, p);
+                kept += 1;
+            });
+            self.row_offsets[row + 1] = kept;
+            first = end;
+        }
+        self.columns.truncate(kept);
+        self.probabilities.truncate(kept);
+        self.columns.shrink_to_fit();
+        self.probabilities.shrink_to_fit();
+    }
+
+    /// The rows as they are, but for entries of probability 0.
+    pub(super) fn from_parts(
+        mut row_offsets: Vec<usize>,
+        next_states: Vec<usize>,
+        mut probabilities: Vec<F>,
+    ) -> Self {
+        let columns = next_states.iter().zip(&probabilities).filter(|(_, p)| **p > F::zero());
+        let columns = columns.map(|(&next_state, _)| C::new(next_state)).collect();
+        let (mut first, mut kept) = (0, 0);
+        for end in row_offsets.iter_mut().skip(1) {
+            kept += probabilities[first..*end].iter().filter(|p| **p > F::zero()).count();
+            first = std::mem::replace(end, kept);
+        }
+        probabilities.retain(|&p| p > F::zero());
+        Self { row_offsets, columns, probabilities }
+    }
+
+    /// What was checked entry by entry may add up to more than fits where a successor was named twice.
+    pub(super) fn check_sums(&self, num_actions: usize) -> Result<(), Error> {
+        let Some(entry) = self.probabilities.iter().position(|p| p.is_infinite()) else { return Ok(()) };
+        let row = self.row_offsets.partition_point(|&first| first <= entry) - 1;
+        let (state, action) = (row / num_actions, row % num_actions);
+        check_probability(state, action, self.columns[entry].state(), self.probabilities[entry])
+    }
+
+    /// Successors and probabilities of a row.
+    #[inline]
+    pub(super) fn row(&self, row: usize) -> (&[C], &[F]) {
+        let entries = self.row_offsets[row]..self.row_offsets[row + 1];
+        (&self.columns[entries.clone()], &self.probabilities[entries])
+    }
+
+    /// Successors and probabilities of some rows, one after the other.
+    #[inline(always)]
+    fn rows(&self, rows: Range<usize>) -> impl Iterator<Item = (&[C], &[F])> {
+        let entries = self.row_offsets[rows.start]..self.row_offsets[rows.end];
+        let (mut columns, mut probabilities) = (&self.columns[entries.clone()], &self.probabilities[entries]);
+        let ends = &self.row_offsets[rows.start..=rows.end];
+        ends.iter().zip(&ends[1..]).map(move |(first, end)| {
+            let (row, row_probabilities);
+            (row, columns) = columns.split_at(end - first);
+            (row_probabilities, probabilities) = probabilities.split_at(end - first);
+            (row, row_probabilities)
+        })
+    }
+
+    /// y = Σ P v of each row, `v` `[s', k]` and `y` `[row, k]`.
+    pub(super) fn expectation(&self, rows: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
+        if k == 1 {
+            for ((columns, probabilities), y) in self.rows(rows).zip(y) {
+                *y = product(columns, probabilities, v);
+            }
+            return;
+        }
+        for ((columns, probabilities), y) in self.rows(rows).zip(y.chunks_exact_mut(k)) {
+            y.fill(F::zero());
+            for (next_state, &p) in columns.iter().map(|column| column.state()).zip(probabilities) {
+                add_scaled(y, p, &v[next_state * k..(next_state + 1) * k]);
+            }
+        }
+    }
+
+    /// y = τ log Σ P exp(v/τ) of each row, `y` `[row, k]`.
+    pub(super) fn log_expectation(&self, rows: Range<usize>, v: &LogBlock<F>, y: &mut [F]) {
+        let k = v.num_columns();
+        self.expectation(rows.clone(), k, v.exponentials(), y);
+        for (row, y) in rows.zip(y.chunks_exact_mut(k)) {
+            for (column, y) in y.iter_mut().enumerate() {
+                *y = v.resolve(column, *y, |visit| {
+                    let (columns, probabilities) = self.row(row);
+                    columns.iter().zip(probabilities).for_each(|(s, &p)| visit(s.state(), p));
+                });
+            }
+        }
+    }
+
+    /// w += Σ P x over the rows, for the successors in `next_states`; `x` `[row, k]`, `w` `[next_states, k]`.
+    pub(super) fn push_forward(
+        &self,
+        rows: Range<usize>,
+        next_states: Range<usize>,
+        k: usize,
+        x: &[F],
+        w: &mut [F],
+    ) {
+        for ((columns, probabilities), x) in self.rows(rows).zip(x.chunks_exact(k)) {
+            if x.iter().all(|&x| x == F::zero()) {
+                continue;
+            }
+            let first = columns.partition_point(|s| s.state() < next_states.start);
+            for (next_state, &p) in columns[first..].iter().zip(&probabilities[first..]) {
+                let next_state = next_state.state();
+                if next_state >= next_states.end {
+                    break;
+                }
+                let at = (next_state - next_states.start) * k;
+                add_scaled(&mut w[at..at + k], p, x);
+            }
+        }
+    }
+}
+
+/// Σ P v of one row.
+#[inline(always)]
+fn product<C: Column, F: Real>(columns: &[C], probabilities: &[F], v: &[F]) -> F {
+    columns.iter().zip(probabilities).fold(F::zero(), |sum, (column, &p)| sum + p * v[column.state()])
+}
+
+/// Sorts the entries of a row and calls `keep` with each successor once, and the sum of its probabilities.
+///
+/// Those of one successor are summed from the smallest on, so that the order in which they came does not matter.
+fn merge<C: Column, F: Real>(entries: &mut [(C, F)], mut keep: impl FnMut(C, F)) {
+    if !entries.is_sorted_by(|a, b| a.0 < b.0) {
+        entries.sort_unstable_by(|a, b| {
+            a.0.cmp(&b.0).then(a.1.partial_cmp(&b.1).unwrap_or(std::cmp::Ordering::Equal))
+        });
+    }
+    for same in entries.chunk_by(|a, b| a.0 == b.0) {
+        let sum = same.iter().fold(F::zero(), |sum, &(_, p)| sum + p);
+        if sum > F::zero() {
+            keep(same[0].0, sum);
+        }
+    }
+}
+
+/// Checks the rows of a model as it was handed in: offsets in order, successors ascending and in range.
+pub(super) fn check_parts<F: Real>(
+    (num_states, num_actions): (usize, usize),
+    row_offsets: &[usize],
+    next_states: &[usize],
+    probabilities: &[F],
+) -> Result<(), Error> {
+    let (num_rows, num_entries) = (row_offsets.len() - 1, next_states.len());
+    let mut least = 0;
+    for (index, &value) in row_offsets.iter().enumerate() {
+        let (least_here, most) = match index {
+            0 => (0, 0),
+            _ if index == num_rows => (num_entries, num_entries),
+            _ => (least, num_entries),
+        };
+        if value < least_here || value > most {
+            return Err(Error::InvalidRowOffset { index, value, least: least_here, most });
+        }
+        least = value;
+    }
+    for (row, entries) in row_offsets.windows(2).enumerate() {
+        let (state, action) = (row / num_actions, row % num_actions);
+        let mut previous = None;
+        for entry in entries[0]..entries[1] {
+            let next_state = next_states[entry];
+            check_successor(state, action, next_state, num_states)?;
+            if previous >= Some(next_state) {
+                return Err(Error::UnsortedSuccessors { state, action, next_state });
+            }
+            check_probability(state, action, next_state, probabilities[entry])?;
+            previous = Some(next_state);
+        }
+    }
+    Ok(())
+}
