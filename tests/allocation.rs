@@ -97,3 +97,40 @@ fn a_reused_solution_equals_a_fresh_one_for_lopsided_models() {
 fn ndarray_ones(num_states: usize) -> softmdp::ndarray::Array1<f64> {
     softmdp::ndarray::Array1::from_elem(num_states, 1.0 / num_states as f64)
 }
+
+/// The memory that a table keeps, and the most that was held while it was made.
+fn kept_and_most<T>(make: impl FnOnce() -> T) -> (u64, u64) {
+    let mut table = None;
+    let info = measure(|| table = Some(make()));
+    (u64::try_from(info.bytes_current).expect("a table takes memory"), info.bytes_max)
+}
+
+#[test]
+fn a_transition_takes_twelve_bytes_and_a_row_eight() {
+    let (num_states, num_actions) = (500, 4);
+    // In an order that is none, a fifth of them twice, some impossible.
+    let triplet = |i: usize| {
+        let i = i * 7919 % 20_011 % 16_000;
+        let p = if i.is_multiple_of(10) { 0.0 } else { 1.0 / (1.0 + i as f64) };
+        (i % 500, i / 500 % 4, i * i % 500, p)
+    };
+    let len = 20_000;
+    let (kept, _) = kept_and_most(|| {
+        let triplets = (0..len).map(triplet);
+        SparseDynamics::from_triplets(num_states, num_actions, triplets).unwrap()
+    });
+    let dynamics = SparseDynamics::from_triplets(num_states, num_actions, (0..len).map(triplet)).unwrap();
+    let (transitions, rows) = (dynamics.num_transitions() as u64, 2000);
+    assert!(transitions < 15_000, "{transitions}: duplicates and zeros were meant to go");
+    assert_eq!(kept, 12 * transitions + 8 * (rows + 1));
+    // Without duplicates the result is as long as what comes in.
+    let unique = |i: usize| (i % 500, i / 500 % 4, (i / 2000 + i) % 500, 1e-3);
+    let (kept, most) = kept_and_most(|| {
+        SparseDynamics::from_triplets(num_states, num_actions, (0..len).map(unique)).unwrap()
+    });
+    assert_eq!(kept, 12 * len as u64 + 8 * (rows + 1));
+    assert!(most <= 2 * kept, "{most} for {kept}");
+    // The other ways to make it end with the same table.
+    let (kept, _) = kept_and_most(|| SparseDynamics::from_dynamics(&dynamics).unwrap());
+    assert_eq!(kept, 12 * transitions + 8 * (rows + 1));
+}
