@@ -79,7 +79,7 @@ impl<F: Real> BellmanRule<F> {
         }
         let (stay, leave) = (gap(expectation, max, temperature), gap(F::zero(), max, temperature));
         let sum = discount * stay.exp() + (F::one() - discount) * leave.exp();
-        if is_safe(sum) {
+        if is_safe(sum, F::one()) {
             return max + temperature * sum.ln();
         }
         max + temperature * log_add_exp(discount.ln() + stay, (-discount).ln_1p() + leave)

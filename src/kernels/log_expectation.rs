@@ -39,13 +39,14 @@ pub(crate) fn row_log_expectation<F: Real>(temperature: F, visit: impl Fn(&mut d
     if max == F::neg_infinity() || temperature == F::zero() {
         return max;
     }
-    let mut sum = F::zero();
+    let (mut sum, mut largest) = (F::zero(), F::zero());
     visit(&mut |w, v| {
         if w > F::zero() {
             sum += w * gap(v, max, temperature).exp();
+            largest = largest.max(w);
         }
     });
-    if is_safe(sum) {
+    if is_safe(sum, largest) {
         return offset(max, temperature, sum.ln());
     }
     // The weight at the maximum is so small, or the weights are so large, that they have to be counted as
@@ -65,11 +66,12 @@ pub(crate) fn row_log_expectation<F: Real>(temperature: F, visit: impl Fn(&mut d
     offset(max, temperature, peak + sum.ln())
 }
 
-/// Whether a sum of weighted, unlifted exponentials is right to rounding: each term loses at most the least
-/// subnormal, which is nothing beside a sum of the least normal number over the unit roundoff.
+/// Whether a sum of weighted, unlifted exponentials is right to rounding: each exponential, and each product with its weight,
+/// loses at most the least subnormal, which is nothing beside a sum of the least normal number over the unit roundoff,
+/// times the largest weight if that is above 1.
 #[inline]
-pub(crate) fn is_safe<F: Real>(sum: F) -> bool {
-    sum >= F::min_positive_value() / F::epsilon() && sum < F::infinity()
+pub(crate) fn is_safe<F: Real>(sum: F, largest_weight: F) -> bool {
+    sum >= F::min_positive_value() / F::epsilon() * largest_weight.max(F::one()) && sum < F::infinity()
 }
 
 #[cfg(test)]
@@ -87,6 +89,9 @@ mod tests {
         let tiny = 4e-323_f64;
         let expected = tiny.ln() + (-740.0 - tiny.ln()).exp().ln_1p();
         assert!((of(&[(tiny, 0.0), (1.0, -740.0)], 1.0) - expected).abs() < 1e-12);
+        // A weight so large that what a subnormal exponential has lost shows.
+        let expected = -740.0 + 300.0 * 10_f64.ln() + (740.0 - 600.0 * 10_f64.ln()).exp().ln_1p();
+        assert!((of(&[(1e-300, 0.0), (1e300, -740.0)], 1.0) - expected).abs() < 1e-12);
         // Weights whose plain sum overflows.
         let huge = 1.5e308_f64;
         let expected = huge.ln() + 2f64.ln();

@@ -1,7 +1,7 @@
 //! The soft maximum over actions and the policy that goes with it, from the same exponentials.
 
-use super::log_expectation::{is_safe, row_log_expectation};
 use super::{LogMemo, gap, offset};
+use super::{is_safe, row_log_expectation};
 use crate::Real;
 
 /// One row of a policy to be written: probabilities and their logarithms, `[a]` each.
@@ -36,16 +36,17 @@ pub(crate) fn soft_maximum<F: Real>(
         return max;
     }
     let SoftRow { probabilities, logs } = policy;
-    let mut sum = F::zero();
+    let (mut sum, mut largest) = (F::zero(), F::zero());
     for (action, (&weight, &q)) in prior.iter().zip(action_values).enumerate() {
         let below = gap(q, max, temperature);
         let term = if weight > F::zero() { weight * below.exp() } else { F::zero() };
         logs[action] = below;
         probabilities[action] = term;
         sum += term;
+        largest = largest.max(weight);
     }
     let mut shift = F::zero();
-    if is_safe(sum) {
+    if is_safe(sum, largest) {
         for (log, &weight) in logs.iter_mut().zip(prior) {
             *log += log_prior.log(weight);
         }
@@ -72,15 +73,6 @@ pub(crate) fn soft_maximum<F: Real>(
 fn soft_value<F: Real>(prior: &[F], action_values: &[F], temperature: F, max: F) -> F {
     if max == F::neg_infinity() || temperature == F::zero() {
         return max;
-    }
-    let mut sum = F::zero();
-    for (&weight, &q) in prior.iter().zip(action_values) {
-        if weight > F::zero() {
-            sum += weight * gap(q, max, temperature).exp();
-        }
-    }
-    if is_safe(sum) {
-        return offset(max, temperature, sum.ln());
     }
     row_log_expectation(temperature, |visit| {
         prior.iter().zip(action_values).for_each(|(&weight, &q)| visit(weight, q));
@@ -131,6 +123,11 @@ mod tests {
         let expected = a + (b - a).exp().ln_1p();
         assert!((v - expected).abs() < 1e-12);
         assert!((p[0] - (a - expected).exp()).abs() < 1e-12 && (l[1] - (b - expected)).abs() < 1e-12);
+        let (v, p, l) = row(&[1e-300, 1e300], &[0.0, -740.0], 1.0);
+        let (a, b) = (-300.0 * 10f64.ln(), 300.0 * 10f64.ln() - 740.0);
+        let expected = b + (a - b).exp().ln_1p();
+        assert!((v - expected).abs() < 1e-12 && (p[0] - (a - expected).exp()).abs() < 1e-12);
+        assert!((l[1] - (b - expected)).abs() < 1e-12);
         let (v, p, _) = row(&[1.5e308; 3], &[1.0; 3], 2.0);
         assert!((v - (1.0 + 2.0 * (1.5e308f64.ln() + 3f64.ln()))).abs() < 1e-12);
         assert!(p.iter().all(|p| (p - 1.0 / 3.0).abs() < 1e-15));
