@@ -13,8 +13,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use rayon::prelude::*;
 use softmdp::ndarray::{Array1, Array2};
 use softmdp::{
-    ActionPrior, Dynamics, Gridworld, Inference, Mdp, Model, SoftValueIteration, SparseDynamics,
-    forward_messages,
+    ActionPrior, Dynamics, Gridworld, Inference, Mdp, SoftValueIteration, SparseDynamics, forward_messages,
 };
 
 const HORIZON: usize = 5;

@@ -9,6 +9,7 @@ mod log_expectation;
 mod log_memo;
 mod log_sum_exp;
 mod soft_maximum;
+pub(crate) mod transcendental;
 
 pub(crate) use dot::{add_scaled, dot, guarded_dot, sum};
 pub use log_block::LogBlock;
