@@ -16,7 +16,7 @@ use softmdp::{
     ActionPrior, Dynamics, Gridworld, Inference, Mdp, SoftValueIteration, SparseDynamics, forward_messages,
 };
 
-const HORIZON: usize = 5;
+const HORIZON: usize = 20;
 
 /// The same matrix as plain arrays.
 struct Matrix {

@@ -1,6 +1,6 @@
 //! The Bellman rule of one pair: what its reward and the expectation over its successors make of it.
 
-use crate::kernels::{gap, is_safe, log_add_exp};
+use crate::kernels::{gap, is_safe, log_add_exp, most_value, most_weight, vectorised};
 use crate::{Dynamics, Inference, Real};
 
 /// (D1) or (V2) for one stage, with what does not change from pair to pair worked out.
@@ -15,8 +15,7 @@ pub(crate) struct BellmanRule<F> {
 impl<F: Real> BellmanRule<F> {
     /// The rule for backing up `next_values`.
     pub(crate) fn new(inference: Inference, discount: F, temperature: F, next_values: &[F]) -> Self {
-        let largest =
-            (next_values.iter().filter(|v| v.is_finite())).fold(F::zero(), |largest, v| largest.max(v.abs()));
+        let largest = vectorised!(largest_magnitude(next_values));
         // A log-expectation lies at most about 1000 τ below the values that it is taken over.
         let reach = largest + temperature * F::from_f64(1000.0);
         Self { inference, discount, temperature, near_limit: !(reach < F::max_value() * F::from_f64(0.25)) }
@@ -59,6 +58,22 @@ impl<F: Real> BellmanRule<F> {
         }
         let leaves = self.inference == Inference::Direct && self.discount < F::one();
         (dead && !leaves).then(F::neg_infinity)
+    }
+
+    /// Whether [`action_values`](Self::action_values) can be tried: the rule is a sum, and no value is large enough for
+    /// doubts about a −∞.
+    pub(crate) fn is_plain(&self) -> bool {
+        let leaves = self.inference == Inference::Direct && self.discount < F::one();
+        self.continues() && !self.near_limit && !leaves
+    }
+
+    /// Turns the expectations of many pairs into action values, as [`action_value`](Self::action_value) does for one.
+    ///
+    /// Returns whether all rewards and weights were valid and nothing left the number type; if not, the numbers mean
+    /// nothing. Precondition: the rule is plain.
+    pub(crate) fn action_values(&self, rewards: &[F], prior: &[F], expectations: &mut [F]) -> bool {
+        let discount = self.discount;
+        vectorised!(add_rewards(discount, rewards, prior, expectations)) == 0
     }
 
     /// What comes after the reward: γ y (V2), or τ log(γ exp(y/τ) + 1 − γ) (D1).
@@ -109,4 +124,40 @@ impl<F: Real> BellmanRule<F> {
             Inference::Variational => any_dead,
         }
     }
+}
+
+/// q = r + γ y where ρ > 0, and −∞ elsewhere; not 0 if an input is out of range, or beyond what `soft_maxima` takes.
+#[inline(always)]
+fn add_rewards<const FUSED: bool, F: Real>(discount: F, rewards: &[F], prior: &[F], values: &mut [F]) -> u64 {
+    let (zero, dead) = (F::zero(), F::neg_infinity());
+    let (most_value, most_weight) = (most_value::<F>(), most_weight::<F>());
+    // As wide as the numbers, for the sake of vectors.
+    let mut irregular = 0_u64;
+    for ((value, &reward), &weight) in values.iter_mut().zip(rewards).zip(prior) {
+        let expectation = *value;
+        let sum = reward + discount * expectation;
+        let q = if weight > zero { sum } else { dead };
+        // Also false for NaN. A sum is −∞ by right only if one of its terms is.
+        let is_dead = (q == dead) & ((reward == dead) | (expectation == dead) | (weight == zero));
+        let is_valid = (reward < F::infinity()) & (weight >= zero) & (weight <= most_weight);
+        irregular |= u64::from(!(is_valid & (is_dead | (q.abs() <= most_value))));
+        *value = q;
+    }
+    irregular
+}
+
+/// The largest |v| that is finite; 0 if there is none.
+#[inline(always)]
+fn largest_magnitude<const FUSED: bool, F: Real>(values: &[F]) -> F {
+    const LANES: usize = 16;
+    let magnitude = |v: F| if v.abs() < F::infinity() { v.abs() } else { F::zero() };
+    let larger = |a: F, b: F| if b > a { b } else { a };
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [F::zero(); LANES];
+    for chunk in chunks {
+        for (lane, &v) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*lane, magnitude(v));
+        }
+    }
+    lanes.iter().copied().chain(rest.iter().map(|&v| magnitude(v))).fold(F::zero(), larger)
 }

@@ -18,6 +18,9 @@ const PARALLEL_COST: usize = 1 << 17;
 /// What the exponentials and logarithms of one pair cost, in transitions of a dense row.
 const PAIR_COST: usize = 16;
 
+/// The most pairs in a block of more than one state.
+pub(crate) const MOST_PAIRS: usize = BLOCK_COST / PAIR_COST;
+
 /// Outputs that divide along the state axis.
 pub(crate) trait Split: Send + Sized {
     /// The parts for the first `states` states and for the rest.

@@ -7,8 +7,6 @@ use std::fmt::{Debug, Display, LowerExp};
 
 use num_traits::{Float, NumAssign};
 
-use crate::kernels::transcendental;
-
 /// A floating-point number type that the crate computes in: `f32` or `f64`.
 ///
 /// The arithmetic comes from [`num_traits::Float`]. Choose `f32` where memory traffic rules and seven
@@ -45,13 +43,10 @@ pub trait Real:
 /// What the kernels need to know of a number type, hidden from the public trait. See
 /// `kernels::log_expectation` for how the constants follow from the exponent range.
 pub(crate) mod sealed {
-    /// Constants of the scaled exponentials.
-    pub trait Constants: Sized {
-        /// x ← exp x over a slice.
-        fn exp_all(xs: &mut [Self]);
-        /// x ← log x over a slice.
-        fn ln_all(xs: &mut [Self]);
+    use crate::kernels::Transcendental;
 
+    /// Constants of the scaled exponentials.
+    pub trait Constants: Transcendental {
         /// Widest gap below the maximum, in nats, at which a lifted exponential is still kept.
         const SPREAD: Self;
         /// Power of two by which exponentials are lifted away from the subnormal range.
@@ -76,14 +71,6 @@ const fn exp2_f32(power: i32) -> f32 {
 }
 
 impl sealed::Constants for f64 {
-    fn exp_all(xs: &mut [Self]) {
-        transcendental::exp_f64(xs);
-    }
-
-    fn ln_all(xs: &mut [Self]) {
-        transcendental::ln_f64(xs);
-    }
-
     const SPREAD: Self = 600.0;
     const LIFT: Self = exp2_f64(920);
     const UNLIFT: Self = exp2_f64(-920);
@@ -92,14 +79,6 @@ impl sealed::Constants for f64 {
 }
 
 impl sealed::Constants for f32 {
-    fn exp_all(xs: &mut [Self]) {
-        transcendental::exp_f32(xs);
-    }
-
-    fn ln_all(xs: &mut [Self]) {
-        transcendental::ln_f32(xs);
-    }
-
     const SPREAD: Self = 50.0;
     const LIFT: Self = exp2_f32(96);
     const UNLIFT: Self = exp2_f32(-96);

@@ -5,9 +5,9 @@ use std::ops::Range;
 use ndarray::ArrayView1;
 
 use crate::bellman::BellmanRule;
-use crate::kernels::{LogMemo, SoftRow, normalized_prior, soft_maximum};
+use crate::kernels::{LogMemo, SoftRow, SoftRows, normalized_prior, soft_maxima, soft_maximum};
 use crate::mdp::CheckedStage;
-use crate::parallel::{self, Rows};
+use crate::parallel::{self, MOST_PAIRS, Rows};
 use crate::{Dynamics, Error, Inference, LogBlock, Model, Real, Table};
 
 /// A model and an inference, with the memory that a stage needs.
@@ -22,14 +22,21 @@ pub(crate) struct Backup<'m, F, M: ?Sized> {
 pub(crate) struct StageTables<'a, F> {
     /// V_t, `[s]`.
     pub(crate) values: &'a mut [F],
-    /// Q_t, `[s, a]`.
-    pub(crate) action_values: &'a mut [F],
+    /// Q_t, `[s, a]`, if wanted.
+    pub(crate) action_values: Option<&'a mut [F]>,
     /// π_t and log π_t, `[s, a]` each, if wanted.
     pub(crate) policy: Option<(&'a mut [F], &'a mut [F])>,
 }
 
+impl<'a, F> StageTables<'a, F> {
+    /// V_t alone.
+    pub(crate) fn values(values: &'a mut [F]) -> Self {
+        Self { values, action_values: None, policy: None }
+    }
+}
+
 /// The parts of [`StageTables`] that belong to a block of states.
-type Outputs<'a, F> = ((Rows<'a, F>, Rows<'a, F>), Option<(Rows<'a, F>, Rows<'a, F>)>);
+type Outputs<'a, F> = ((Rows<'a, F>, Option<Rows<'a, F>>), Option<(Rows<'a, F>, Rows<'a, F>)>);
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
     /// Precondition: the model has passed `check_options`.
@@ -58,7 +65,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         let width = self.model.num_actions();
         let StageTables { values, action_values, policy } = tables;
         let values = Rows { data: values, width: 1 };
-        let action_values = Rows { data: action_values, width };
+        let action_values = action_values.map(|data| Rows { data, width });
         let policy = policy
             .map(|(probabilities, logs)| (Rows { data: probabilities, width }, Rows { data: logs, width }));
         let outputs = ((values, action_values), policy);
@@ -75,29 +82,100 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         rule: &BellmanRule<F>,
         next_values: &[F],
         states: Range<usize>,
-        ((values, action_values), mut policy): Outputs<'_, F>,
+        (tables, mut policy): Outputs<'_, F>,
     ) -> Result<(), Error> {
-        let (dynamics, width) = (stage.dynamics, action_values.width);
-        if rule.continues() {
-            // Q holds the expectations until the rule has been applied to them.
-            let expectations = &mut *action_values.data;
-            match self.inference {
-                Inference::Direct => {
-                    dynamics.log_expectation(states.clone(), &self.block, expectations);
+        let num_pairs = states.len() * self.model.num_actions();
+        let block = Block { t, stage, rule, next_values, states };
+        // Action values that nobody wants stay where they are made. Few blocks are larger: single states with very
+        // many actions.
+        let (mut near, mut far);
+        let values = tables.0.data;
+        let action_values = match tables.1 {
+            Some(rows) => rows.data,
+            None if num_pairs <= MOST_PAIRS => {
+                near = [F::zero(); MOST_PAIRS];
+                &mut near[..num_pairs]
+            }
+            None => {
+                far = vec![F::zero(); num_pairs];
+                &mut far[..]
+            }
+        };
+        self.expectations(&block, action_values);
+        if rule.is_plain() {
+            if self.at_once(&block, values, action_values, &mut policy) {
+                return Ok(());
+            }
+            // Something is wrong, or beyond plain numbers: a state at a time finds out what and where.
+            self.expectations(&block, action_values);
+        }
+        self.one_by_one(&block, values, action_values, &mut policy)
+    }
+
+    /// Writes the expectations or log-expectations of a block to its action values, which hold them until the rule has
+    /// been applied.
+    fn expectations(&self, block: &Block<'_, F, M::Dynamics>, action_values: &mut [F]) {
+        if !block.rule.continues() {
+            return;
+        }
+        let (dynamics, states) = (block.stage.dynamics, block.states.clone());
+        match self.inference {
+            Inference::Direct => dynamics.log_expectation(states, &self.block, action_values),
+            Inference::Variational => dynamics.expectation(states, 1, block.next_values, action_values),
+        }
+    }
+
+    /// Backs up all states of a block at once. Returns whether nothing was out of the ordinary; if not, the outputs mean
+    /// nothing.
+    fn at_once(
+        &self,
+        block: &Block<'_, F, M::Dynamics>,
+        values: &mut [F],
+        action_values: &mut [F],
+        policy: &mut Option<(Rows<'_, F>, Rows<'_, F>)>,
+    ) -> bool {
+        let (rewards, prior) = block.stage.rows(block.states.clone());
+        if !block.rule.action_values(rewards, prior, action_values) {
+            return false;
+        }
+        let width = self.model.num_actions();
+        let rows = policy.as_mut().map(|(probabilities, logs)| SoftRows {
+            probabilities: &mut *probabilities.data,
+            logs: &mut *logs.data,
+        });
+        soft_maxima(width, prior, action_values, block.rule.temperature(), values, rows);
+        let mut is_regular = true;
+        for (row, (state, value)) in block.states.clone().zip(values.iter_mut()).enumerate() {
+            let pairs = row * width..(row + 1) * width;
+            if self.model.is_terminal(state) {
+                *value = self.terminal_values[state];
+                action_values[pairs.clone()].fill(F::neg_infinity());
+                if let Some(policy) = soft_row(policy, pairs.clone()) {
+                    normalized_prior(&prior[pairs], policy, |_| true);
                 }
-                Inference::Variational => {
-                    dynamics.expectation(states.clone(), 1, next_values, expectations);
-                }
+            } else if value.is_infinite() {
+                let is_possible = action_values[pairs].iter().any(|&q| q > F::neg_infinity());
+                is_regular &= !is_possible;
             }
         }
+        is_regular
+    }
+
+    /// Backs up the states of a block one after the other: whatever there is, and with the place of what is wrong.
+    fn one_by_one(
+        &self,
+        block: &Block<'_, F, M::Dynamics>,
+        values: &mut [F],
+        action_values: &mut [F],
+        policy: &mut Option<(Rows<'_, F>, Rows<'_, F>)>,
+    ) -> Result<(), Error> {
+        let Block { t, stage, rule, next_values, .. } = *block;
+        let (dynamics, width) = (stage.dynamics, self.model.num_actions());
         let mut log_prior = LogMemo::new();
-        let rows = values.data.iter_mut().zip(action_values.data.chunks_exact_mut(width));
-        for (row, (state, (value, action_values))) in states.zip(rows).enumerate() {
+        let rows = values.iter_mut().zip(action_values.chunks_exact_mut(width));
+        for (row, (state, (value, action_values))) in block.states.clone().zip(rows).enumerate() {
             let (rewards, prior) = stage.row(state)?;
-            let policy = policy.as_mut().map(|(probabilities, logs)| SoftRow {
-                probabilities: &mut probabilities.data[row * width..(row + 1) * width],
-                logs: &mut logs.data[row * width..(row + 1) * width],
-            });
+            let policy = soft_row(policy, row * width..(row + 1) * width);
             if self.model.is_terminal(state) {
                 *value = self.terminal_values[state];
                 action_values.fill(F::neg_infinity());
@@ -120,4 +198,24 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         }
         Ok(())
     }
+}
+
+/// What is the same for all states of a block.
+struct Block<'a, F: Real, D: ?Sized> {
+    t: usize,
+    stage: &'a CheckedStage<'a, F, D>,
+    rule: &'a BellmanRule<F>,
+    next_values: &'a [F],
+    states: Range<usize>,
+}
+
+/// The part of a policy that belongs to one state.
+fn soft_row<'a, F>(
+    policy: &'a mut Option<(Rows<'_, F>, Rows<'_, F>)>,
+    pairs: Range<usize>,
+) -> Option<SoftRow<'a, F>> {
+    policy.as_mut().map(|(probabilities, logs)| SoftRow {
+        probabilities: &mut probabilities.data[pairs.clone()],
+        logs: &mut logs.data[pairs],
+    })
 }

@@ -39,10 +39,9 @@ mod stream;
 
 use ndarray::Array2;
 
-use backup::{Backup, StageTables};
+pub(crate) use backup::{Backup, StageTables};
 pub use solution::{Solution, StateValues};
 pub use stream::BackwardStage;
-pub(crate) use stream::ValuePass;
 
 use crate::mdp::check_options;
 use crate::{Error, Inference, Model, Real, Table, parallel, tables};
@@ -176,7 +175,7 @@ impl SoftValueIteration {
             let stage = t * pairs..(t + 1) * pairs;
             let tables = StageTables {
                 values,
-                action_values: &mut action_values[stage.clone()],
+                action_values: Some(&mut action_values[stage.clone()]),
                 policy: Some((&mut probabilities[stage.clone()], &mut logs[stage])),
             };
             backup.stage(t, next, tables)
@@ -192,17 +191,14 @@ impl SoftValueIteration {
     ///
     /// # Complexity
     ///
-    /// Time O(T · transitions), memory T·S + S·A numbers.
+    /// Time O(T · transitions), memory T·S numbers.
     pub fn solve_values<M: Model + ?Sized>(&self, mdp: &M) -> Result<StateValues<M::Scalar>, Error> {
         check_options(mdp, self.horizon)?;
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
         let shape = (self.horizon, num_states, num_actions);
         let mut values = StateValues::with_shape(shape, self.inference)?;
-        let shape = (num_states, num_actions);
-        let mut scratch = tables::filled(Table::ActionValues, shape, M::Scalar::default())?;
-        let action_values = tables::slice_mut(&mut scratch);
         self.for_each_stage(mdp, values.table_mut(), |backup, t, next, values| {
-            backup.stage(t, next, StageTables { values, action_values, policy: None })
+            backup.stage(t, next, StageTables::values(values))
         })?;
         Ok(values)
     }
@@ -239,14 +235,11 @@ pub(crate) fn policy_from<F: Real, M: Model<Scalar = F> + ?Sized>(
 ) -> Result<Array2<F>, Error> {
     let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
     let table = |table| tables::filled(table, (num_states, num_actions), F::zero());
-    let (mut action_values, mut policy) = (table(Table::ActionValues)?, table(Table::Policy)?);
-    let mut logs = table(Table::Policy)?;
+    let (mut policy, mut logs) = (table(Table::Policy)?, table(Table::Policy)?);
     let mut values = tables::filled(Table::StateValues, num_states, F::zero())?;
-    let outputs = StageTables {
-        values: tables::slice_mut(&mut values),
-        action_values: tables::slice_mut(&mut action_values),
-        policy: Some((tables::slice_mut(&mut policy), tables::slice_mut(&mut logs))),
-    };
+    let policy_rows = (tables::slice_mut(&mut policy), tables::slice_mut(&mut logs));
+    let outputs =
+        StageTables { policy: Some(policy_rows), ..StageTables::values(tables::slice_mut(&mut values)) };
     Backup::new(mdp, inference).stage(stage, next_values, outputs)?;
     Ok(policy)
 }

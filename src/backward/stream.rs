@@ -2,12 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array2, ArrayView1, ArrayView2, aview1};
+use ndarray::{ArrayView1, ArrayView2, aview1};
 
 use super::SoftValueIteration;
 use super::backup::{Backup, StageTables};
 use crate::mdp::check_options;
-use crate::{Error, Inference, Model, Real, Table, tables};
+use crate::{Error, Model, Real, Table, tables};
 
 impl SoftValueIteration {
     /// Solves stage by stage, from the last to the first, and keeps none of them: for horizons that do not fit in memory.
@@ -60,7 +60,7 @@ impl SoftValueIteration {
             let policy = (tables::slice_mut(&mut probabilities), tables::slice_mut(&mut log_probabilities));
             let stage = StageTables {
                 values: &mut values,
-                action_values: tables::slice_mut(&mut action_values),
+                action_values: Some(tables::slice_mut(&mut action_values)),
                 policy: Some(policy),
             };
             backup.stage(t, &next_values, stage)?;
@@ -127,26 +127,5 @@ impl<'a, F: Real> BackwardStage<'a, F> {
     #[must_use]
     pub fn log_probabilities(&self) -> ArrayView2<'a, F> {
         self.log_probabilities
-    }
-}
-
-/// A backward pass for values alone, a stage at a time.
-pub(crate) struct ValuePass<'m, F, M: ?Sized> {
-    backup: Backup<'m, F, M>,
-    scratch: Array2<F>,
-}
-
-impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ValuePass<'m, F, M> {
-    /// Precondition: the model has passed `check_options`.
-    pub(crate) fn new(mdp: &'m M, inference: Inference) -> Result<Self, Error> {
-        let shape = (mdp.num_states(), mdp.num_actions());
-        let scratch = tables::filled(Table::ActionValues, shape, F::zero())?;
-        Ok(Self { backup: Backup::new(mdp, inference), scratch })
-    }
-
-    /// Backs `next_values` = V_{t+1} up to `values` = V_t.
-    pub(crate) fn stage(&mut self, t: usize, next_values: &[F], values: &mut [F]) -> Result<(), Error> {
-        let action_values = tables::slice_mut(&mut self.scratch);
-        self.backup.stage(t, next_values, StageTables { values, action_values, policy: None })
     }
 }

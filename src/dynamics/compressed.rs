@@ -228,14 +228,11 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
     pub(super) fn log_expectation(&self, rows: Range<usize>, v: &LogBlock<F>, y: &mut [F]) {
         let k = v.num_columns();
         self.expectation(rows.clone(), k, v.exponentials(), y);
-        for (row, y) in rows.zip(y.chunks_exact_mut(k)) {
-            for (column, y) in y.iter_mut().enumerate() {
-                *y = v.resolve(column, *y, |visit| {
-                    let (columns, probabilities) = self.row(row);
-                    columns.iter().zip(probabilities).for_each(|(s, &p)| visit(s.state(), p));
-                });
-            }
-        }
+        let visit_row = |row: usize, visit: &mut dyn FnMut(usize, F)| {
+            let (columns, probabilities) = self.row(rows.start + row);
+            columns.iter().zip(probabilities).for_each(|(s, &p)| visit(s.state(), p));
+        };
+        v.resolve_all(y, visit_row);
     }
 
     /// w += Σ P x over the rows, for the successors in `next_states`; `x` `[row, k]`, `w` `[next_states, k]`.

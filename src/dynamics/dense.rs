@@ -145,10 +145,15 @@ impl<F: Real> DenseDynamics<F> {
 
     /// P(·∣s,a).
     fn row(&self, state: usize, action: usize) -> &[F] {
-        let (num_states, num_actions, _) = self.transitions.dim();
+        let num_actions = self.transitions.dim().1;
         assert!(action < num_actions, "action {action} of {num_actions}");
-        let first = (state * num_actions + action) * num_states;
-        &tables::slice(&self.transitions)[first..first + num_states]
+        self.pair(state * num_actions + action)
+    }
+
+    /// P(·∣s,a) of the pair s · A + a.
+    fn pair(&self, pair: usize) -> &[F] {
+        let num_states = self.transitions.dim().0;
+        &tables::slice(&self.transitions)[pair * num_states..(pair + 1) * num_states]
     }
 
     /// The rows P(·∣s,a) of some states, in order.
@@ -198,7 +203,7 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
 
     fn log_expectation(&self, states: Range<usize>, v: &LogBlock<F>, y: &mut [F]) {
         let k = v.num_columns();
-        for (row, y) in self.rows(states).zip(y.chunks_exact_mut(k)) {
+        for (row, y) in self.rows(states.clone()).zip(y.chunks_exact_mut(k)) {
             if let [y] = y {
                 *y = dot(row, v.exponentials());
             } else {
@@ -207,12 +212,12 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
                     add_scaled(y, p, e);
                 }
             }
-            for (column, y) in y.iter_mut().enumerate() {
-                *y = v.resolve(column, *y, |visit| {
-                    row.iter().enumerate().for_each(|(next_state, &p)| visit(next_state, p));
-                });
-            }
         }
+        let first = states.start * self.num_actions();
+        v.resolve_all(y, |row, visit| {
+            let row = self.pair(first + row);
+            row.iter().enumerate().for_each(|(next_state, &p)| visit(next_state, p));
+        });
     }
 
     fn push_forward(&self, states: Range<usize>, next_states: Range<usize>, k: usize, x: &[F], w: &mut [F]) {

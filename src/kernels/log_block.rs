@@ -1,6 +1,6 @@
 //! Values made ready for a log-expectation: their maxima and their exponentials, once a stage.
 
-use super::{gap, lifted_log, offset, row_log_expectation};
+use super::{CHUNK, FEW, exp_all, gap, lifted_log, ln_all, offset, row_log_expectation};
 use crate::{Error, Real, Table};
 
 /// Columns of values v with everything that τ log Σ P exp(v/τ) needs of them.
@@ -82,24 +82,34 @@ impl<F: Real> LogBlock<F> {
         self.values.copy_from_slice(values);
         let columns = self.temperatures.len();
         for (column, &temperature) in self.temperatures.iter().enumerate() {
-            let max =
-                (values.iter().skip(column).step_by(columns)).fold(F::neg_infinity(), |max, &v| max.max(v));
-            self.maxima[column] = max;
-            let mut lossless = true;
+            let column_values = || values.iter().copied().skip(column).step_by(columns);
+            let max = column_values().fold(F::neg_infinity(), |max, v| if v > max { v } else { max });
+            let (mut lossless, mut overflows) = (true, false);
             let exponentials = self.exponentials.iter_mut().skip(column).step_by(columns);
-            for (e, &v) in exponentials.zip(values.iter().skip(column).step_by(columns)) {
-                *e = F::zero();
-                if v == F::neg_infinity() {
-                    continue;
-                }
-                let below = if v < max { gap(v, max, temperature) } else { F::zero() };
-                if below >= -F::SPREAD {
-                    *e = below.exp() * F::LIFT;
-                } else {
-                    lossless = false;
+            // What is dropped, or was −∞ to begin with, becomes 0.
+            let keep = |e: &mut F, v: F, below: F| {
+                let is_kept = v > F::neg_infinity() && below >= -F::SPREAD;
+                *e = if is_kept { below } else { F::neg_infinity() };
+                is_kept || v == F::neg_infinity()
+            };
+            for (e, v) in exponentials.zip(column_values()) {
+                let difference = v - max;
+                overflows |= difference == F::neg_infinity() && v > F::neg_infinity();
+                let below = if v < max { difference / temperature } else { F::zero() };
+                lossless &= keep(e, v, below);
+            }
+            if overflows {
+                for (e, v) in self.exponentials.iter_mut().skip(column).step_by(columns).zip(column_values())
+                {
+                    let below = if v < max { gap(v, max, temperature) } else { F::zero() };
+                    lossless &= keep(e, v, below);
                 }
             }
-            self.lossless[column] = lossless;
+            (self.maxima[column], self.lossless[column]) = (max, lossless);
+        }
+        for chunk in self.exponentials.chunks_mut(CHUNK) {
+            exp_all(chunk);
+            chunk.iter_mut().for_each(|e| *e *= F::LIFT);
         }
     }
 
@@ -142,6 +152,34 @@ impl<F: Real> LogBlock<F> {
         row_log_expectation(temperature, |visit| {
             visit_successors(&mut |next_state, p| visit(p, self.value(next_state, column)));
         })
+    }
+
+    /// [`resolve`](Self::resolve) for the sums of many rows, `[row, k]`; `visit_row(row, visit)` calls back with the
+    /// successors of a row.
+    pub(crate) fn resolve_all(&self, sums: &mut [F], visit_row: impl Fn(usize, &mut dyn FnMut(usize, F))) {
+        let columns = self.num_columns();
+        if sums.len() < FEW {
+            for (i, sum) in sums.iter_mut().enumerate() {
+                *sum = self.resolve(i % columns, *sum, |visit| visit_row(i / columns, visit));
+            }
+            return;
+        }
+        let least = F::LIFT * F::min_positive_value();
+        let mut logs = [F::zero(); CHUNK];
+        for (chunk, sums) in sums.chunks_mut(CHUNK).enumerate() {
+            let logs = &mut logs[..sums.len()];
+            logs.iter_mut().zip(sums.iter()).for_each(|(log, &sum)| *log = sum * F::UNLIFT);
+            ln_all(logs);
+            for (i, (sum, &log)) in sums.iter_mut().zip(logs.iter()).enumerate() {
+                let (row, column) = ((chunk * CHUNK + i) / columns, (chunk * CHUNK + i) % columns);
+                let is_plain = *sum >= F::TRUSTED_SUM || (self.lossless[column] && *sum >= least);
+                *sum = if is_plain {
+                    offset(self.maxima[column], self.temperatures[column], log)
+                } else {
+                    self.resolve(column, *sum, |visit| visit_row(row, visit))
+                };
+            }
+        }
     }
 
     /// [`resolve`](Self::resolve) for a row that has successors too improbable for a plain number: `visit_faint` calls back

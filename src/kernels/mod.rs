@@ -8,8 +8,9 @@ mod log_block;
 mod log_expectation;
 mod log_memo;
 mod log_sum_exp;
+mod soft_maxima;
 mod soft_maximum;
-pub(crate) mod transcendental;
+mod transcendental;
 
 pub(crate) use dot::{add_scaled, dot, guarded_dot, sum};
 pub use log_block::LogBlock;
@@ -17,4 +18,7 @@ pub(crate) use log_expectation::{is_safe, lifted_log, row_log_expectation};
 pub(crate) use log_memo::LogMemo;
 pub use log_sum_exp::log_sum_exp;
 pub(crate) use log_sum_exp::{gap, log_add_exp, offset};
+pub(crate) use soft_maxima::{CHUNK, FEW, SoftRows, most_value, most_weight, soft_maxima};
 pub(crate) use soft_maximum::{SoftRow, normalized_prior, soft_maximum};
+pub(crate) use transcendental::Transcendental;
+pub(crate) use transcendental::{exp_all, ln_all, vectorised};

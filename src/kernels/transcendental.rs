@@ -100,66 +100,78 @@ fn ln<const FUSED: bool>(x: f64) -> f64 {
     if is_regular { log } else { special }
 }
 
-/// Runs a loop in the widest vector arithmetic that the processor has. The loop is given twice: for processors with a
-/// fused multiply–add, and without.
+/// Runs a loop in the widest vector arithmetic that the processor has. The loop is a function with a constant for whether
+/// multiplications and additions are fused in one instruction; it and all that it calls has to be `#[inline(always)]`.
 macro_rules! vectorised {
-    ($loop:ident, $slice:expr) => {{
+    ($loop:ident($($argument:expr),*)) => {{
         #[cfg(feature = "simd")]
         match pulp::Arch::new() {
-            pulp::Arch::Scalar => $loop::<false>($slice),
-            // A closure is where a processor's instructions are let in.
-            #[allow(clippy::redundant_closure_call)]
+            pulp::Arch::Scalar => $loop::<false, _>($($argument),*),
             arch => arch.dispatch(
                 #[inline(always)]
-                || $loop::<true>($slice),
+                || $loop::<true, _>($($argument),*),
             ),
         }
         #[cfg(not(feature = "simd"))]
-        $loop::<false>($slice)
+        $loop::<false, _>($($argument),*)
     }};
 }
+pub(crate) use vectorised;
 
-#[inline(always)]
-fn exp_loop<const FUSED: bool>(xs: &mut [f64]) {
-    xs.iter_mut().for_each(|x| *x = exp::<FUSED>(*x));
+/// Numbers that have an exponential and a logarithm without branches.
+pub trait Transcendental: Copy {
+    /// exp x.
+    fn exp_lane<const FUSED: bool>(self) -> Self;
+
+    /// log x.
+    fn ln_lane<const FUSED: bool>(self) -> Self;
 }
 
-#[inline(always)]
-fn ln_loop<const FUSED: bool>(xs: &mut [f64]) {
-    xs.iter_mut().for_each(|x| *x = ln::<FUSED>(*x));
+impl Transcendental for f64 {
+    #[inline(always)]
+    fn exp_lane<const FUSED: bool>(self) -> Self {
+        exp::<FUSED>(self)
+    }
+
+    #[inline(always)]
+    fn ln_lane<const FUSED: bool>(self) -> Self {
+        ln::<FUSED>(self)
+    }
 }
 
+/// Through double precision.
 // Rounding is the purpose.
 #[allow(clippy::cast_possible_truncation)]
-#[inline(always)]
-fn exp_loop_f32<const FUSED: bool>(xs: &mut [f32]) {
-    xs.iter_mut().for_each(|x| *x = exp::<FUSED>(f64::from(*x)) as f32);
+impl Transcendental for f32 {
+    #[inline(always)]
+    fn exp_lane<const FUSED: bool>(self) -> Self {
+        exp::<FUSED>(f64::from(self)) as f32
+    }
+
+    #[inline(always)]
+    fn ln_lane<const FUSED: bool>(self) -> Self {
+        ln::<FUSED>(f64::from(self)) as f32
+    }
 }
 
-#[allow(clippy::cast_possible_truncation)]
 #[inline(always)]
-fn ln_loop_f32<const FUSED: bool>(xs: &mut [f32]) {
-    xs.iter_mut().for_each(|x| *x = ln::<FUSED>(f64::from(*x)) as f32);
+fn exp_loop<const FUSED: bool, F: Transcendental>(xs: &mut [F]) {
+    xs.iter_mut().for_each(|x| *x = x.exp_lane::<FUSED>());
+}
+
+#[inline(always)]
+fn ln_loop<const FUSED: bool, F: Transcendental>(xs: &mut [F]) {
+    xs.iter_mut().for_each(|x| *x = x.ln_lane::<FUSED>());
 }
 
 /// x ← exp x.
-pub(crate) fn exp_f64(xs: &mut [f64]) {
-    vectorised!(exp_loop, xs);
+pub(crate) fn exp_all<F: Transcendental>(xs: &mut [F]) {
+    vectorised!(exp_loop(xs));
 }
 
 /// x ← log x.
-pub(crate) fn ln_f64(xs: &mut [f64]) {
-    vectorised!(ln_loop, xs);
-}
-
-/// x ← exp x, through double precision.
-pub(crate) fn exp_f32(xs: &mut [f32]) {
-    vectorised!(exp_loop_f32, xs);
-}
-
-/// x ← log x, through double precision.
-pub(crate) fn ln_f32(xs: &mut [f32]) {
-    vectorised!(ln_loop_f32, xs);
+pub(crate) fn ln_all<F: Transcendental>(xs: &mut [F]) {
+    vectorised!(ln_loop(xs));
 }
 
 #[cfg(test)]
@@ -187,7 +199,7 @@ mod tests {
         let tiny = any_positive().map(|x| x.min(1.0 / x)).map(|x| -x);
         for x in wide.chain(near_zero).chain(tiny) {
             let (mut fused, plain) = ([x; 5], exp::<false>(x));
-            exp_f64(&mut fused);
+            exp_all(&mut fused);
             assert_within_an_ulp(fused[0], x.exp(), x);
             assert_within_an_ulp(plain, x.exp(), x);
             assert_eq!(fused, [fused[0]; 5], "a place in the slice must not matter");
@@ -208,7 +220,7 @@ mod tests {
         let subnormal = (1..1000).map(|i| f64::from_bits(i * i * i * 4_000_000));
         for x in any_positive().chain(near_one).chain(nearer).chain(subnormal) {
             let (mut fused, plain) = ([x; 5], ln::<false>(x));
-            ln_f64(&mut fused);
+            ln_all(&mut fused);
             assert_within_an_ulp(fused[0], x.ln(), x);
             assert_within_an_ulp(plain, x.ln(), x);
             assert_eq!(fused, [fused[0]; 5]);
@@ -228,8 +240,8 @@ mod tests {
         for i in 0..100_000 {
             let x = -110.0 + 0.002 * i as f32;
             let (mut power, mut log) = ([x], [x.abs()]);
-            exp_f32(&mut power);
-            ln_f32(&mut log);
+            exp_all(&mut power);
+            ln_all(&mut log);
             // Once rounded from double; a tie may go the other way.
             assert!(power[0].to_bits().abs_diff((f64::from(x).exp() as f32).to_bits()) <= 1, "{x}");
             assert!(log[0].to_bits().abs_diff((f64::from(x.abs()).ln() as f32).to_bits()) <= 1, "{x}");

@@ -1,6 +1,7 @@
 //! What the algorithms ask of a model: a stage at a time.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use ndarray::{ArrayView1, ArrayView2};
 use num_traits::{Float, Zero};
@@ -164,6 +165,13 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
         };
         let (rewards, action_prior) = (in_rows(rewards), in_rows(action_prior));
         Ok(Self { dynamics, num_actions: expected[1], rewards, action_prior })
+    }
+
+    /// Rewards and prior weights of some states, `[s, a]` each, not yet checked.
+    #[inline]
+    pub(crate) fn rows(&self, states: Range<usize>) -> (&[F], &[F]) {
+        let rows = states.start * self.num_actions..states.end * self.num_actions;
+        (&self.rewards[rows.clone()], &self.action_prior[rows])
     }
 
     /// Rewards and prior weights of a state, `[a]` each.

@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 use ndarray::{Array2, ArrayRef1, ArrayView1, aview1};
 
 use super::marginals::{log_evidence, marginals_of_stage};
-use crate::backward::{ValuePass, policy_from};
+use crate::backward::{Backup, StageTables, policy_from};
 use crate::forward::ForwardPass;
 use crate::initial::check_initial;
 use crate::mdp::check_options;
@@ -70,9 +70,9 @@ pub fn stream_posterior<F: Real, M: Model<Scalar = F> + ?Sized, B>(
     if mdp.temperature() == F::zero() {
         return Err(Error::ZeroTemperature { table: Table::ForwardMessages });
     }
-    let mut pass = ValuePass::new(mdp, Inference::Direct)?;
+    let mut backup = Backup::new(mdp, Inference::Direct);
     let stride = (horizon as f64).sqrt().ceil().max(1.0) as usize;
-    let checkpoints = checkpoints(mdp, &mut pass, horizon, stride)?;
+    let checkpoints = checkpoints(mdp, &mut backup, horizon, stride)?;
     let log_evidence = log_evidence(mdp.temperature(), initial, &checkpoints.row(0), horizon)?;
 
     let row =
@@ -88,7 +88,8 @@ pub fn stream_posterior<F: Real, M: Model<Scalar = F> + ?Sized, B>(
         let values = tables::slice_mut(&mut segment);
         for t in (first..end).rev() {
             let (values, next) = values.split_at_mut((t - first + 1) * num_states);
-            pass.stage(t, &next[..num_states], &mut values[(t - first) * num_states..])?;
+            let values = &mut values[(t - first) * num_states..];
+            backup.stage(t, &next[..num_states], StageTables::values(values))?;
         }
         // The last stage has no decision, and a segment to itself only if the stride divides the horizon.
         let last = if end == horizon { horizon } else { end - 1 };
@@ -124,7 +125,7 @@ pub fn stream_posterior<F: Real, M: Model<Scalar = F> + ?Sized, B>(
 /// V of stages 0, stride, 2·stride, … and of the last, one row each.
 fn checkpoints<F: Real, M: Model<Scalar = F> + ?Sized>(
     mdp: &M,
-    pass: &mut ValuePass<'_, F, M>,
+    backup: &mut Backup<'_, F, M>,
     horizon: usize,
     stride: usize,
 ) -> Result<Array2<F>, Error> {
@@ -134,7 +135,7 @@ fn checkpoints<F: Real, M: Model<Scalar = F> + ?Sized>(
     let mut values = next.clone();
     checkpoints.row_mut(horizon.div_ceil(stride)).assign(&aview1(&next));
     for t in (0..horizon).rev() {
-        pass.stage(t, &next, &mut values)?;
+        backup.stage(t, &next, StageTables::values(&mut values))?;
         if t % stride == 0 {
             checkpoints.row_mut(t / stride).assign(&aview1(&values));
         }
