@@ -98,6 +98,8 @@
 // Tests compare with values that are exact: ±∞, small integers, results that must agree to the bit.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+pub mod io;
+
 pub use ndarray;
 
 pub use backward::{BackwardStage, SoftValueIteration, Solution, StateValues, soft_value_iteration};

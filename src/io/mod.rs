@@ -1,0 +1,5 @@
+pub use error::{Error, Place, Reason};
+pub use explicit::ExplicitMdp;
+
+mod error;
+mod explicit;
