@@ -2,7 +2,7 @@
 
 use ndarray::{Array, ArrayRef, Dimension, IntoDimension};
 
-use crate::{Error, Table};
+use crate::{Error, Real, Table};
 
 /// A table filled with one value, or [`Error::TooLarge`] where it cannot be addressed or allocated.
 pub(crate) fn filled<T: Clone, D: Dimension, I: IntoDimension<Dim = D>>(
@@ -41,6 +41,28 @@ pub(crate) fn check_shape(table: Table, found: &[usize], expected: &[usize]) -> 
         return Ok(());
     }
     Err(Error::ShapeMismatch { table, found: found.to_vec(), expected: expected.to_vec() })
+}
+
+/// [`Error::InvalidEntry`] for the first entry that a table of results cannot hold.
+pub(crate) fn check_entries<F: Real, D: Dimension>(
+    table: Table,
+    array: &ArrayRef<F, D>,
+    is_valid: impl Fn(F) -> bool,
+) -> Result<(), Error> {
+    let Some((at, &value)) = array.iter().enumerate().find(|&(_, &value)| !is_valid(value)) else {
+        return Ok(());
+    };
+    Err(Error::InvalidEntry { table, index: index_of(array.shape(), at), value: value.into_f64() })
+}
+
+/// The index of an entry, from its number in row-major order.
+pub(crate) fn index_of(shape: &[usize], mut at: usize) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for (index, &axis) in index.iter_mut().zip(shape).rev() {
+        *index = at % axis.max(1);
+        at /= axis.max(1);
+    }
+    index
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ pub struct ExplicitMdp<F = f64> {
     num_states: usize,
     num_actions: usize,
     num_choices: usize,
-    transitions: Vec<(Triple, F)>,      // ascending, each once
+    transitions: Vec<(Triple, F)>,     // ascending, each once
     successor_rewards: Option<Vec<F>>, // beside transitions
     state_rewards: Option<Vec<F>>,     // [s]
     labels: Labels,
@@ -90,7 +90,8 @@ impl<F: Real> ExplicitMdp<F> {
     pub fn parse(text: &str) -> Result<Self, Error> {
         let mut lines = lines(text).peekable();
         let expected = "`states choices transitions`, or `mdp`";
-        let &first = lines.peek().ok_or_else(|| Error::new(Place::File, Reason::UnexpectedEnd { expected }))?;
+        let &first =
+            lines.peek().ok_or_else(|| Error::new(Place::File, Reason::UnexpectedEnd { expected }))?;
         let header = Header::parse(first, expected)?;
         if !matches!(header, Header::None) {
             lines.next();
@@ -331,7 +332,8 @@ impl<F: Real> ExplicitMdp<F> {
     #[allow(clippy::type_complexity, reason = "taken apart at once")]
     fn tables(&self) -> Result<(SparseDynamics<F>, Array2<F>, Array2<bool>), crate::Error> {
         let (num_states, num_actions) = (self.num_states, self.num_actions);
-        let entries = self.transitions.iter().map(|&((state, action, next_state), p)| (state, action, next_state, p));
+        let entries =
+            self.transitions.iter().map(|&((state, action, next_state), p)| (state, action, next_state, p));
         let dynamics = SparseDynamics::from_triplets(num_states, num_actions, entries)?;
         let mut available = tables::filled(Table::AvailableActions, (num_states, num_actions), false)?;
         for &((state, action, _), _) in &self.transitions {
@@ -356,7 +358,11 @@ enum Header {
     None,
     /// `mdp`.
     Hint,
-    Counts { num_states: usize, num_choices: usize, num_transitions: usize },
+    Counts {
+        num_states: usize,
+        num_choices: usize,
+        num_transitions: usize,
+    },
 }
 
 impl Header {

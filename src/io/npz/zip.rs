@@ -6,21 +6,21 @@
 use std::borrow::Cow;
 use std::io::Read;
 
+use flate2::Crc;
 use flate2::read::DeflateDecoder;
-use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
 use crate::io::{Error, Place, Reason};
 
-const LOCAL: u32 = 0x0403_4b50;
-const CENTRAL: u32 = 0x0201_4b50;
-const END: u32 = 0x0605_4b50;
-const END_64: u32 = 0x0606_4b50;
-const LOCATOR_64: u32 = 0x0706_4b50;
+pub(super) const LOCAL: u32 = 0x0403_4b50;
+pub(super) const CENTRAL: u32 = 0x0201_4b50;
+pub(super) const END: u32 = 0x0605_4b50;
+pub(super) const END_64: u32 = 0x0606_4b50;
+pub(super) const LOCATOR_64: u32 = 0x0706_4b50;
 /// Stands in a 32-bit field whose number is in the 64-bit extension.
-const IN_EXTENSION: u64 = 0xffff_ffff;
-const EXTENSION_64: u16 = 1;
-const STORED: u16 = 0;
-const DEFLATED: u16 = 8;
+pub(super) const IN_EXTENSION: u64 = 0xffff_ffff;
+pub(super) const EXTENSION_64: u16 = 1;
+pub(super) const STORED: u16 = 0;
+pub(super) const DEFLATED: u16 = 8;
 const IS_ENCRYPTED: u16 = 1;
 /// Deflate cannot pack a byte into less than this part of a byte.
 const MOST_EXPANSION: u64 = 1032;
@@ -55,6 +55,10 @@ impl<'a> Archive<'a> {
             count -= 1;
         }
         Ok(Self { bytes, entries })
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|entry| entry.name == name.as_bytes())
     }
 
     /// The bytes of an entry, or `None` if there is none of that name.
@@ -149,7 +153,8 @@ fn find_directory(bytes: &[u8]) -> Result<(Bytes<'_>, u64), Reason> {
         .rev()
         .find(|&at| {
             let comment_len = u16::from_le_bytes([bytes[at + 20], bytes[at + 21]]);
-            bytes[at..].starts_with(&END.to_le_bytes()) && at + END_LEN + usize::from(comment_len) == bytes.len()
+            bytes[at..].starts_with(&END.to_le_bytes())
+                && at + END_LEN + usize::from(comment_len) == bytes.len()
         })
         .ok_or(Reason::NotAnArchive { expected: "its end" })?;
     let mut end = Bytes(&bytes[end_at + 10..]);
@@ -214,7 +219,7 @@ impl<'a> Bytes<'a> {
     }
 }
 
-fn checksum(bytes: &[u8]) -> u32 {
+pub(super) fn checksum(bytes: &[u8]) -> u32 {
     let mut crc = Crc::new();
     crc.update(bytes);
     crc.sum()
