@@ -47,7 +47,7 @@
 //! | [`StateValues`](crate::StateValues) | `state_values`, `num_actions` `[]`, `inference` |
 //! | [`Policy`](crate::Policy) | `policy`, `log_policy` (computed, if absent) |
 //! | [`ForwardMessages`](crate::ForwardMessages) | `log_forward` `[t, s]`, `log_normalizers`, `log_absorbed` `[t]`, `log_evidence` `[]` |
-//! | [`Posterior`](crate::Posterior) | those of its solution, `log_evidence`, `state_marginals` `[t, s]`, `absorbed_marginals` `[t]`, `state_action_marginals` `[t, s, a]` |
+//! | [`Posterior`](crate::Posterior) | those of its solution, `initial` `[s]`, `log_evidence` `[]`, `state_marginals` `[t, s]`, `absorbed_marginals` `[t]`, `state_action_marginals` `[t, s, a]` |
 //!
 //! # Elements
 //!

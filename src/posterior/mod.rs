@@ -155,6 +155,7 @@ impl<F: Real> Posterior<F> {
     #[cfg(feature = "npz")]
     pub(crate) fn from_tables(
         solution: Solution<F>,
+        initial: Array1<F>,
         log_evidence: F,
         state_marginals: Array2<F>,
         absorbed_marginals: Array1<F>,
@@ -165,6 +166,7 @@ impl<F: Real> Posterior<F> {
             return Err(Error::InferenceMismatch { expected, found });
         }
         let (states, pairs) = (solution.state_values(), solution.action_values());
+        crate::initial::check_initial(&initial, states.ncols())?;
         tables::check_shape(Table::StateMarginals, state_marginals.shape(), states.shape())?;
         tables::check_shape(Table::AbsorbedMarginals, absorbed_marginals.shape(), &[states.nrows()])?;
         tables::check_shape(Table::StateActionMarginals, state_action_marginals.shape(), pairs.shape())?;
@@ -185,7 +187,14 @@ impl<F: Real> Posterior<F> {
         }
         let state_marginals = tables::standard_layout(state_marginals);
         let state_action_marginals = tables::standard_layout(state_action_marginals);
-        Ok(Self { solution, log_evidence, state_marginals, absorbed_marginals, state_action_marginals })
+        Ok(Self {
+            solution,
+            initial,
+            log_evidence,
+            state_marginals,
+            absorbed_marginals,
+            state_action_marginals,
+        })
     }
 
     /// log p(e), in nats, from the backward pass (D6). It is the logarithm of a probability if the prior is normalised and

@@ -79,16 +79,18 @@ impl<F: Real> Codec for ForwardMessages<F> {
 impl<F: Real> Codec for Posterior<F> {
     fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
         let solution = Solution::decode(arrays)?;
+        let initial = required("initial", arrays.numbers("initial", "[s]")?)?;
         let log_evidence = required("log_evidence", arrays.number("log_evidence")?)?;
         let states = required("state_marginals", arrays.numbers("state_marginals", "[t, s]")?)?;
         let absorbed = required("absorbed_marginals", arrays.numbers("absorbed_marginals", "[t]")?)?;
         let pairs = arrays.numbers("state_action_marginals", "[t, s, a]")?;
         let pairs = required("state_action_marginals", pairs)?;
-        Posterior::from_tables(solution, log_evidence, states, absorbed, pairs).map_err(invalid)
+        Posterior::from_tables(solution, initial, log_evidence, states, absorbed, pairs).map_err(invalid)
     }
 
     fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
         self.solution().encode(writer)?;
+        writer.numbers("initial", &self.initial())?;
         writer.number("log_evidence", self.log_evidence())?;
         writer.numbers("state_marginals", &self.state_marginals())?;
         writer.numbers("absorbed_marginals", &self.absorbed_marginals())?;
