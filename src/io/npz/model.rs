@@ -218,7 +218,7 @@ impl<F: Real> Layout<F> {
         let probabilities: Array1<F> = required("probabilities", arrays.numbers("probabilities", "[n]")?)?;
         let num_actions = num_actions(arrays)?;
         let num_rows = row_offsets.len().saturating_sub(1);
-        if num_actions == 0 || num_rows % num_actions != 0 || row_offsets.is_empty() {
+        if num_actions == 0 || !num_rows.is_multiple_of(num_actions) || row_offsets.is_empty() {
             let expected = format!("[S · A + 1] with A = {num_actions}");
             return Err(in_array(name, Reason::Shape { found: vec![row_offsets.len()], expected }));
         }
@@ -253,9 +253,16 @@ fn num_actions(arrays: &Arrays<'_>) -> Result<usize, Error> {
     if let Some(num_actions) = arrays.index("num_actions")? {
         return Ok(num_actions);
     }
-    for name in ["rewards", "available_actions", "action_prior"] {
-        if let Some(&num_actions) = arrays.shape(name)?.as_deref().and_then(<[usize]>::last) {
-            return Ok(num_actions);
+    let tables = [
+        ("rewards", "[s, a] or [t, s, a]", 2..=3),
+        ("available_actions", "[s, a]", 2..=2),
+        ("action_prior", "[s, a]", 2..=2),
+    ];
+    for (name, axes, ranks) in tables {
+        let Some(shape) = arrays.shape(name)? else { continue };
+        match shape.last() {
+            Some(&num_actions) if ranks.contains(&shape.len()) => return Ok(num_actions),
+            _ => return Err(in_array(name, Reason::Shape { found: shape, expected: axes.to_owned() })),
         }
     }
     let hint = "row_offsets do not tell the number of actions";

@@ -1,0 +1,509 @@
+//! One sound archive, one spoiled array a test: the exact place and reason.
+
+use softmdp::io::{Error, ModelFile, Npz, Place, Reason};
+use softmdp::{Error as E, Policy, Posterior, Solution, StateValues};
+
+use crate::archive::{f8, i8, npy, with_header, zip};
+
+type Arrays = Vec<(&'static str, Vec<u8>)>;
+
+/// Two states and one action, in compressed rows.
+fn sound() -> Arrays {
+    vec![
+        ("row_offsets", i8("(3,)", &[0, 2, 3])),
+        ("next_states", i8("(3,)", &[0, 1, 1])),
+        ("probabilities", f8("(3,)", &[0.5, 0.5, 1.0])),
+        ("rewards", f8("(2, 1)", &[1.0, -1.0])),
+    ]
+}
+
+fn dense() -> Arrays {
+    vec![
+        ("transitions", f8("(2, 1, 2)", &[0.5, 0.5, 0.0, 1.0])),
+        ("rewards", f8("(2, 1)", &[1.0, -1.0])),
+        ("successor_rewards", f8("(2, 1, 2)", &[1.0, 2.0, 3.0, 4.0])),
+    ]
+}
+
+/// One stage, two states, one action.
+fn solution() -> Arrays {
+    vec![
+        ("state_values", f8("(2, 2)", &[0.5, f64::NEG_INFINITY, 0.0, 0.0])),
+        ("action_values", f8("(1, 2, 1)", &[0.5, f64::NEG_INFINITY])),
+        ("policy", f8("(1, 2, 1)", &[1.0, 1.0])),
+        ("log_policy", f8("(1, 2, 1)", &[0.0, 0.0])),
+        ("inference", i8("()", &[0])),
+    ]
+}
+
+fn with(mut arrays: Arrays, name: &'static str, bytes: Vec<u8>) -> Arrays {
+    match arrays.iter_mut().find(|(known, _)| *known == name) {
+        Some(array) => array.1 = bytes,
+        None => arrays.push((name, bytes)),
+    }
+    arrays
+}
+
+fn without(mut arrays: Arrays, name: &str) -> Arrays {
+    arrays.retain(|(known, _)| *known != name);
+    arrays
+}
+
+fn model(arrays: &Arrays) -> Result<ModelFile, Error> {
+    ModelFile::from_npz(&zip(arrays))
+}
+
+fn array(name: &str) -> Place {
+    Place::Array(name.to_owned())
+}
+
+fn entry(name: &str, index: &[usize]) -> Place {
+    Place::Entry { array: name.to_owned(), index: index.to_vec() }
+}
+
+macro_rules! assert_error {
+    ($result:expr, $place:expr, $reason:pat $(if $guard:expr)?) => {{
+        let error = $result.map(drop).expect_err("something is wrong with it");
+        assert_eq!(*error.place(), $place, "{error}");
+        assert!(matches!(error.reason(), $reason $(if $guard)?), "{error:?}");
+        error
+    }};
+}
+
+#[test]
+fn sound_archives_are_read() {
+    assert!(model(&sound()).is_ok());
+    assert!(model(&dense()).is_ok());
+    assert!(Solution::<f64>::from_npz(&zip(&solution())).is_ok());
+}
+
+#[test]
+fn what_is_no_archive() {
+    for bytes in [&b""[..], b"hello", &[0; 100], b"PK\x05\x06"] {
+        assert_error!(ModelFile::<f64>::from_npz(bytes), Place::File, Reason::NotAnArchive { .. });
+    }
+    let whole = zip(&sound());
+    for len in [10, whole.len() / 2, whole.len() - 1] {
+        assert_error!(ModelFile::<f64>::from_npz(&whole[..len]), Place::File, Reason::NotAnArchive { .. });
+    }
+    // The table of contents is there, but not all of what it names.
+    let behind = [&[0; 7][..], &whole[40..]].concat();
+    assert!(ModelFile::<f64>::from_npz(&behind).is_err());
+}
+
+#[test]
+fn archives_of_other_kinds() {
+    let whole = zip(&[("successors", i8("(1, 1)", &[0]))]);
+    let contents = whole.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
+    for (at, value, what) in
+        [(contents + 8, 1, "encryption"), (contents + 10, 9, "this method of compression")]
+    {
+        let mut bytes = whole.clone();
+        bytes[at] = value;
+        let error = assert_error!(
+            ModelFile::<f64>::from_npz(&bytes),
+            array("successors"),
+            Reason::Unsupported { .. }
+        );
+        assert_eq!(error.to_string(), format!("array `successors`: {what} is not supported"));
+    }
+}
+
+#[test]
+fn damaged_bytes() {
+    let mut bytes = zip(&sound());
+    let at = bytes.windows(8).position(|window| window == (-1.0_f64).to_le_bytes()).unwrap();
+    bytes[at] ^= 1;
+    let error = assert_error!(ModelFile::<f64>::from_npz(&bytes), array("rewards"), Reason::Checksum { .. });
+    assert!(error.to_string().ends_with("the file is damaged"));
+}
+
+#[test]
+fn arrays_that_are_listed_twice() {
+    let mut arrays = sound();
+    arrays.push(("rewards", f8("(2, 1)", &[0.0, 0.0])));
+    assert_error!(model(&arrays), array("rewards"), Reason::Repeated { .. });
+}
+
+#[test]
+fn headers_that_cannot_be_read() {
+    let header = |header: &str| model(&with(sound(), "rewards", with_header(header, &[0; 16])));
+    for (text, expected) in [
+        ("", "a dictionary as header"),
+        ("{'descr': '<f8', 'fortran_order': False, 'shape': (2, 1)", "a dictionary as header"),
+        ("{'descr': '<f8', 'shape': (2, 1)}", "a header of type, order and shape"),
+        (
+            "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 1)} more",
+            "a header of type, order and shape",
+        ),
+        ("{'descr': '<f8', 'descr': '<f8', 'shape': (2, 1)}", "a header of type, order and shape"),
+        ("{'descr': '<f8', 'fortran_order': 0, 'shape': (2, 1)}", "True or False in the header"),
+        ("{'descr': '<f8', 'fortran_order': False, 'shape': (2, -1)}", "a shape in the header"),
+        (
+            "{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999999999,)}",
+            "a shape in the header",
+        ),
+        ("{'descr': 8, 'fortran_order': False, 'shape': (2, 1)}", "a quoted word in the header"),
+    ] {
+        let error = assert_error!(header(text), array("rewards"), Reason::NotAnArray { .. });
+        assert_eq!(
+            error.to_string(),
+            format!("array `rewards`: not an array in npy format: {expected} is missing")
+        );
+    }
+    assert!(header("{\"shape\":(2,1),\"fortran_order\":True,\"descr\":\">f8\"}").is_ok());
+    for (bytes, expected) in [
+        (&b"hello"[..], "the signature"),
+        (b"\x93NUMPY\x04\x00", "a known version"),
+        (b"\x93NUMPY\x02\x00\xff\xff\xff\xff{", "the end of the header"),
+        (b"\x93NUMPY\x01\x00\x01\x00\xff", "a readable header"),
+    ] {
+        let error = assert_error!(
+            model(&with(sound(), "rewards", bytes.to_vec())),
+            array("rewards"),
+            Reason::NotAnArray { .. }
+        );
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn shapes_beyond_the_bytes() {
+    let shape = |shape| model(&with(sound(), "rewards", npy("<f8", shape, &[0; 16])));
+    assert_error!(
+        shape("(1000000000000,)"),
+        array("rewards"),
+        Reason::Length { found: 16, expected: 8_000_000_000_000 }
+    );
+    assert_error!(
+        shape("(4294967296, 4294967296)"),
+        array("rewards"),
+        Reason::Length { expected: u64::MAX, .. }
+    );
+    assert_error!(shape("(0, 4)"), array("rewards"), Reason::Length { found: 16, expected: 0 });
+    assert_error!(shape("(2,)"), array("rewards"), Reason::Shape { .. });
+    let turned = f8("(1, 2)", &[0.0, 0.0]);
+    assert_error!(
+        model(&with(dense(), "rewards", turned)),
+        array("rewards"),
+        Reason::Model(E::ShapeMismatch { .. })
+    );
+}
+
+#[test]
+fn elements_of_other_types() {
+    for name in ["<f2", "<c16", "<U5", "|O", "<M8[s]", ">i3", "b9"] {
+        let rewards = npy(name, "(2, 1)", &[0; 16]);
+        let error = assert_error!(
+            model(&with(sound(), "rewards", rewards)),
+            array("rewards"),
+            Reason::ElementType { .. }
+        );
+        assert!(error.to_string().contains(name));
+    }
+    let record = with_header("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (2, 1)}", &[0; 16]);
+    assert_error!(model(&with(sound(), "rewards", record)), array("rewards"), Reason::ElementType { .. });
+    let places = f8("(3,)", &[0.0, 1.0, 1.0]);
+    assert_error!(
+        model(&with(sound(), "next_states", places)),
+        array("next_states"),
+        Reason::ElementType { .. }
+    );
+    let flags = f8("(2, 1)", &[1.0, 1.0]);
+    assert_error!(
+        model(&with(sound(), "available_actions", flags)),
+        array("available_actions"),
+        Reason::ElementType { .. }
+    );
+}
+
+#[test]
+fn elements_out_of_place() {
+    let places = i8("(3,)", &[0, -1, 1]);
+    let error = assert_error!(
+        model(&with(sound(), "next_states", places)),
+        entry("next_states", &[1]),
+        Reason::Value { .. }
+    );
+    assert_eq!(error.to_string(), "array `next_states`, entry [1]: -1 is not an index >= 0");
+    assert_error!(
+        model(&with(sound(), "available_actions", npy("|u1", "(2, 1)", &[1, 2]))),
+        entry("available_actions", &[1, 0]),
+        Reason::Value { .. }
+    );
+    let huge = f8("(2, 1)", &[0.0, -1e300]);
+    assert_error!(
+        ModelFile::<f32>::from_npz(&zip(&with(sound(), "rewards", huge))),
+        entry("rewards", &[1, 0]),
+        Reason::Value { .. }
+    );
+    for bad in [f64::NAN, f64::INFINITY] {
+        assert_error!(
+            model(&with(sound(), "rewards", f8("(2, 1)", &[0.0, bad]))),
+            entry("rewards", &[1, 0]),
+            Reason::Value { .. }
+        );
+        assert_error!(
+            model(&with(dense(), "successor_rewards", f8("(2, 1, 2)", &[0.0, 0.0, bad, 0.0]))),
+            entry("successor_rewards", &[1, 0, 0]),
+            Reason::Value { .. }
+        );
+        assert_error!(
+            model(&with(sound(), "rewards", f8("(2, 2, 1)", &[0.0, 0.0, 0.0, bad]))),
+            entry("rewards", &[1, 1, 0]),
+            Reason::Value { .. }
+        );
+    }
+    // In Fortran order, elements stand elsewhere, and their places are named as they are.
+    let header = "{'descr': '|i1', 'fortran_order': True, 'shape': (2, 2)}";
+    let arrays =
+        vec![("successors", with_header(header, &[0, 1, 0xff, 1])), ("rewards", f8("(2, 2)", &[0.0; 4]))];
+    assert_error!(model(&arrays), entry("successors", &[0, 1]), Reason::Value { .. });
+}
+
+#[test]
+fn arrays_that_are_missing_or_too_many() {
+    let error =
+        assert_error!(model(&without(sound(), "row_offsets")), array("transitions"), Reason::Missing { .. });
+    assert_eq!(
+        error.to_string(),
+        "array `transitions`: missing: expected transitions, row_offsets with next_states and probabilities, or \
+         successors"
+    );
+    assert_error!(model(&without(sound(), "next_states")), array("next_states"), Reason::Missing { .. });
+    let no_rewards = with(without(sound(), "rewards"), "num_actions", i8("()", &[1]));
+    assert_error!(model(&no_rewards), array("rewards"), Reason::Missing { .. });
+    let no_actions = with(without(sound(), "rewards"), "successor_rewards", f8("(3,)", &[0.0; 3]));
+    assert_error!(model(&no_actions), array("num_actions"), Reason::Missing { .. });
+    assert!(model(&with(no_actions, "num_actions", i8("()", &[1]))).is_ok());
+    assert_error!(
+        model(&with(dense(), "successors", i8("(2, 1)", &[0, 1]))),
+        array("successors"),
+        Reason::Conflict { other: "transitions" }
+    );
+    let priors = with(sound(), "action_prior", f8("(2, 1)", &[1.0, 1.0]));
+    assert!(model(&priors).is_ok());
+    assert_error!(
+        model(&with(priors, "uniform_prior", npy("|b1", "()", &[1]))),
+        array("uniform_prior"),
+        Reason::Conflict { other: "action_prior" }
+    );
+    assert_error!(
+        Solution::<f64>::from_npz(&zip(&without(solution(), "action_values"))),
+        array("action_values"),
+        Reason::Missing { .. }
+    );
+}
+
+#[test]
+fn models_that_are_none() {
+    let spoiled = |name, bytes| model(&with(sound(), name, bytes));
+    let probabilities = f8("(3,)", &[0.5, 0.4, 1.0]);
+    let error = assert_error!(
+        spoiled("probabilities", probabilities),
+        array("probabilities"),
+        Reason::Model(E::UnnormalizedTransition { state: 0, action: 0, .. })
+    );
+    assert!(
+        error
+            .to_string()
+            .starts_with("array `probabilities`: transition row (state 0, action 0) sums to 0.9")
+    );
+    assert_error!(
+        model(&with(dense(), "transitions", f8("(2, 1, 2)", &[1.5, -0.5, 0.0, 1.0]))),
+        entry("transitions", &[0, 0, 1]),
+        Reason::Model(E::InvalidTransition { .. })
+    );
+    assert_error!(
+        spoiled("row_offsets", i8("(3,)", &[0, 4, 3])),
+        entry("row_offsets", &[1]),
+        Reason::Model(E::InvalidRowOffset { .. })
+    );
+    assert_error!(
+        spoiled("next_states", i8("(3,)", &[0, 2, 1])),
+        array("next_states"),
+        Reason::Model(E::SuccessorOutOfRange { .. })
+    );
+    assert_error!(
+        spoiled("next_states", i8("(3,)", &[1, 0, 1])),
+        array("next_states"),
+        Reason::Model(E::UnsortedSuccessors { .. })
+    );
+    assert_error!(
+        spoiled("terminal_states", i8("(1,)", &[2])),
+        array("terminal_states"),
+        Reason::Model(E::StateOutOfRange { state: 2, .. })
+    );
+    assert_error!(
+        spoiled("terminal_values", f8("(2,)", &[0.0, f64::INFINITY])),
+        entry("terminal_values", &[1]),
+        Reason::Model(E::InvalidTerminalValue { state: 1, .. })
+    );
+    assert_error!(
+        spoiled("discount", f8("()", &[1.5])),
+        array("discount"),
+        Reason::Model(E::InvalidDiscount { .. })
+    );
+    assert_error!(
+        spoiled("temperature", f8("()", &[-1.0])),
+        array("temperature"),
+        Reason::Model(E::InvalidTemperature { .. })
+    );
+    assert_error!(
+        spoiled("initial", f8("(2,)", &[1.0, 1.0])),
+        array("initial"),
+        Reason::Model(E::UnnormalizedInitial { .. })
+    );
+    assert_error!(
+        spoiled("action_prior", f8("(2, 1)", &[1.0, -1.0])),
+        entry("action_prior", &[1, 0]),
+        Reason::Model(E::InvalidPriorWeight { .. })
+    );
+    assert_error!(spoiled("rewards", f8("(0, 2, 1)", &[])), array("rewards"), Reason::Model(E::NoStages));
+    assert_error!(spoiled("num_actions", i8("()", &[0])), array("row_offsets"), Reason::Shape { .. });
+    assert_error!(
+        spoiled("successor_rewards", f8("(2,)", &[0.0, 0.0])),
+        array("successor_rewards"),
+        Reason::Shape { .. }
+    );
+    let successors = vec![("successors", i8("(2, 1)", &[0, 2])), ("rewards", f8("(2, 1)", &[0.0, 0.0]))];
+    assert_error!(
+        model(&successors),
+        entry("successors", &[1, 0]),
+        Reason::Model(E::SuccessorOutOfRange { .. })
+    );
+}
+
+#[test]
+fn results_that_are_none() {
+    let spoiled = |name, bytes| Solution::<f64>::from_npz(&zip(&with(solution(), name, bytes)));
+    assert_error!(spoiled("inference", i8("()", &[2])), array("inference"), Reason::Value { .. });
+    assert_error!(
+        spoiled("state_values", f8("(2, 2)", &[0.0, 0.0, f64::NAN, 0.0])),
+        entry("state_values", &[1, 0]),
+        Reason::Model(E::InvalidEntry { .. })
+    );
+    assert_error!(
+        spoiled("state_values", f8("(3, 2)", &[0.0; 6])),
+        array("state_values"),
+        Reason::Model(E::ShapeMismatch { .. })
+    );
+    assert_error!(
+        spoiled("action_values", f8("(1, 2, 1)", &[0.0, f64::INFINITY])),
+        entry("action_values", &[0, 1, 0]),
+        Reason::Model(E::InvalidEntry { .. })
+    );
+    assert_error!(
+        spoiled("policy", f8("(1, 2, 1)", &[1.0, 0.5])),
+        array("policy"),
+        Reason::Model(E::UnnormalizedPolicy { state: 1, .. })
+    );
+    assert_error!(
+        spoiled("log_policy", f8("(1, 2, 1)", &[0.0, -1.0])),
+        entry("log_policy", &[0, 1, 0]),
+        Reason::Model(E::InvalidEntry { .. })
+    );
+    assert_error!(
+        spoiled("policy", f8("(1, 1, 1)", &[1.0])),
+        array("log_policy"),
+        Reason::Model(E::ShapeMismatch { .. })
+    );
+    // A policy of one's own has no logarithms, and gets them.
+    let own = Policy::<f64>::from_npz(&zip(&[("policy", f8("(1, 1, 2)", &[0.25, 0.75]))])).unwrap();
+    assert_eq!(own.log_probabilities()[[0, 0, 0]], 0.25_f64.ln());
+    let values =
+        [("state_values", f8("(0, 2)", &[])), ("num_actions", i8("()", &[1])), ("inference", i8("()", &[1]))];
+    assert_error!(
+        StateValues::<f64>::from_npz(&zip(&values)),
+        array("state_values"),
+        Reason::Model(E::ShapeMismatch { .. })
+    );
+}
+
+#[test]
+fn posteriors_that_are_none() {
+    let mut sound = solution();
+    sound.extend([
+        ("initial", f8("(2,)", &[1.0, 0.0])),
+        ("log_evidence", f8("()", &[0.5])),
+        ("state_marginals", f8("(2, 2)", &[1.0, 0.0, 0.5, 0.5])),
+        ("absorbed_marginals", f8("(2,)", &[0.0, 0.0])),
+        ("state_action_marginals", f8("(1, 2, 1)", &[1.0, 0.0])),
+    ]);
+    let spoiled = |name, bytes| Posterior::<f64>::from_npz(&zip(&with(sound.clone(), name, bytes)));
+    assert!(spoiled("inference", i8("()", &[0])).is_ok());
+    assert_error!(
+        spoiled("inference", i8("()", &[1])),
+        array("inference"),
+        Reason::Model(E::InferenceMismatch { .. })
+    );
+    assert_error!(
+        spoiled("log_evidence", f8("()", &[f64::NEG_INFINITY])),
+        entry("log_evidence", &[]),
+        Reason::Model(E::InvalidEntry { .. })
+    );
+    assert_error!(
+        spoiled("absorbed_marginals", f8("(2,)", &[0.0, 0.1])),
+        array("state_marginals"),
+        Reason::Model(E::UnnormalizedMarginals { stage: 1, .. })
+    );
+    assert_error!(
+        spoiled("state_action_marginals", f8("(1, 2, 1)", &[1.0, -0.1])),
+        entry("state_action_marginals", &[0, 1, 0]),
+        Reason::Model(E::InvalidEntry { .. })
+    );
+}
+
+#[test]
+fn models_that_the_layout_has_no_place_for() {
+    use softmdp::{Mdp, TimeVaryingMdp, ndarray::array};
+    let stage = |p: f64| Mdp::new(array![[[p, 1.0 - p]], [[0.0, 1.0]]], array![[0.0], [0.0]]).unwrap();
+    let varying = TimeVaryingMdp::new([stage(0.5), stage(0.6)]).unwrap();
+    let error = assert_error!(ModelFile::new(varying).to_npz(), Place::File, Reason::NotStorable { .. });
+    assert_eq!(
+        error.to_string(),
+        "the layout has no place for stages that differ in more than rewards [s, a]"
+    );
+}
+
+#[test]
+fn files_are_named() {
+    let path = std::env::temp_dir().join("softmdp-no-such-folder").join("model.npz");
+    let error = assert_error!(ModelFile::<f64>::read_npz(&path), Place::File, Reason::Io(_));
+    assert_eq!(error.path(), Some(path.as_path()));
+    assert!(error.to_string().starts_with(&format!("{}: ", path.display())));
+    let file = model(&sound()).unwrap();
+    assert_error!(file.write_npz(&path), Place::File, Reason::Io(_));
+
+    let path = std::env::temp_dir().join(format!("softmdp-errors-{}.npz", std::process::id()));
+    std::fs::write(&path, zip(&with(sound(), "rewards", f8("(2,)", &[0.0, 0.0])))).unwrap();
+    let error = ModelFile::<f64>::read_npz(&path).map(drop).expect_err("the shape is wrong");
+    std::fs::remove_file(&path).unwrap();
+    let expected = "array `rewards`: shape is [2], expected [s, a] or [t, s, a]";
+    assert_eq!(error.to_string(), format!("{}: {expected}", path.display()));
+}
+
+#[test]
+fn every_kind_of_element_is_read() {
+    let bytes = |name: &str, elements: &[u8]| npy(name, "(2, 1)", elements);
+    for (rewards, expected) in [
+        (bytes("|b1", &[1, 0]), [1.0, 0.0]),
+        (bytes("|i1", &[0xff, 1]), [-1.0, 1.0]),
+        (bytes("|u1", &[0xff, 1]), [255.0, 1.0]),
+        (bytes("<i2", &[0xfe, 0xff, 1, 0]), [-2.0, 1.0]),
+        (bytes(">i2", &[0xff, 0xfe, 0, 1]), [-2.0, 1.0]),
+        (bytes("<u4", &[0, 0, 0, 0x80, 1, 0, 0, 0]), [2_147_483_648.0, 1.0]),
+        (bytes("<u8", &[u64::MAX.to_le_bytes(), 1_u64.to_le_bytes()].concat()), [u64::MAX as f64, 1.0]),
+        (bytes(">i8", &[(-7_i64).to_be_bytes(), 1_i64.to_be_bytes()].concat()), [-7.0, 1.0]),
+        (bytes("<f4", &[0.1_f32.to_le_bytes(), 1_f32.to_le_bytes()].concat()), [f64::from(0.1_f32), 1.0]),
+        (bytes(">f4", &[0.1_f32.to_be_bytes(), 1_f32.to_be_bytes()].concat()), [f64::from(0.1_f32), 1.0]),
+        (
+            bytes(">f8", &[f64::NEG_INFINITY.to_be_bytes(), 1_f64.to_be_bytes()].concat()),
+            [f64::NEG_INFINITY, 1.0],
+        ),
+    ] {
+        let file = model(&with(sound(), "rewards", rewards)).unwrap();
+        let softmdp::io::StoredModel::Mdp(mdp) = file.model() else { panic!("a plain model") };
+        assert_eq!(mdp.rewards().iter().copied().collect::<Vec<_>>(), expected);
+    }
+}
