@@ -60,7 +60,7 @@ pub use error::{Error, Place, Reason};
 pub use explicit::ExplicitMdp;
 #[cfg(feature = "npz")]
 #[cfg_attr(docsrs, doc(cfg(feature = "npz")))]
-pub use npz::{ModelFile, Npz, StoredModel};
+pub use npz::{ModelFile, Npz, NpzWriter, StoredModel};
 
 mod error;
 mod explicit;

@@ -467,6 +467,18 @@ fn models_that_the_layout_has_no_place_for() {
 }
 
 #[test]
+fn an_array_is_written_once() {
+    let path = std::env::temp_dir().join(format!("softmdp-twice-{}.npz", std::process::id()));
+    let solution = Solution::<f64>::from_npz(&zip(&solution())).unwrap();
+    let mut writer = softmdp::io::NpzWriter::create(&path).unwrap();
+    writer.add(&solution).unwrap();
+    let error = assert_error!(writer.add(solution.policy()), array("policy"), Reason::Repeated { .. });
+    drop(writer);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(error.path(), Some(path.as_path()));
+}
+
+#[test]
 fn files_are_named() {
     let path = std::env::temp_dir().join("softmdp-no-such-folder").join("model.npz");
     let error = assert_error!(ModelFile::<f64>::read_npz(&path), Place::File, Reason::Io(_));

@@ -1,5 +1,6 @@
 //! Arrays of an archive by name, each error with its place.
 
+use std::collections::HashSet;
 use std::io::Write;
 
 use ndarray::{Array, ArrayRef, Dimension};
@@ -100,6 +101,10 @@ impl<'a> Arrays<'a> {
     }
 }
 
+/// Lengths that fit the 16-bit fields of an archive, `.npy` included.
+const MOST_NAME: usize = 1 << 15;
+const MOST_ARRAYS: usize = 1 << 15;
+
 const SCALAR: &str = "[], a single number";
 
 /// An array that has to be there.
@@ -115,11 +120,12 @@ pub(super) fn in_array(name: &str, reason: impl Into<Reason>) -> Error {
 #[derive(Debug)]
 pub struct ArrayWriter<W> {
     archive: ArchiveWriter<W>,
+    names: HashSet<String>,
 }
 
 impl<W: Write> ArrayWriter<W> {
     pub(super) fn new(out: W) -> Self {
-        Self { archive: ArchiveWriter::new(out) }
+        Self { archive: ArchiveWriter::new(out), names: HashSet::new() }
     }
 
     pub(super) fn numbers<F: Real, D: Dimension>(
@@ -164,6 +170,12 @@ impl<W: Write> ArrayWriter<W> {
     }
 
     fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        if !self.names.insert(name.to_owned()) {
+            return Err(in_array(name, Reason::Repeated { what: "the array" }));
+        }
+        if name.len() > MOST_NAME || self.names.len() > MOST_ARRAYS {
+            return Err(in_array(name, Reason::NotStorable { what: "so many arrays, or so long a name" }));
+        }
         self.archive.add(&format!("{name}.npy"), bytes).map_err(|error| in_array(name, error))
     }
 }

@@ -9,11 +9,10 @@ mod model;
 mod npy;
 mod results;
 mod stored;
+mod writer;
 mod zip;
 mod zip_writer;
 
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::Path;
 
 use super::{Error, Place};
@@ -21,6 +20,7 @@ use crate::{ForwardMessages, Policy, Posterior, Real, Solution, StateValues};
 use arrays::{ArrayWriter, Arrays, Codec};
 
 pub use stored::{ModelFile, StoredModel};
+pub use writer::NpzWriter;
 
 /// What can be kept as an `.npz` archive: models and results. See the [module](super) for the arrays of each.
 ///
@@ -78,14 +78,9 @@ pub trait Npz: Codec {
     /// [`Reason::Io`](super::Reason::Io), and [`Reason::NotStorable`](super::Reason::NotStorable) for a model that the
     /// layout has no place for.
     fn write_npz(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let path = path.as_ref();
-        let file = File::create(path).map_err(|error| Error::new(Place::File, error));
-        let write = |file| {
-            let mut writer = ArrayWriter::new(BufWriter::new(file));
-            self.encode(&mut writer)?;
-            writer.finish().map(drop)
-        };
-        file.and_then(write).map_err(|error| error.in_file(path))
+        let mut writer = NpzWriter::create(path)?;
+        writer.add(self)?;
+        writer.finish()
     }
 
     /// The bytes of a file. The same value always makes the same bytes.
