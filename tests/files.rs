@@ -12,5 +12,9 @@ mod common;
 mod damage;
 #[path = "files/errors.rs"]
 mod errors;
+#[path = "files/invalid.rs"]
+mod invalid;
 #[path = "files/round_trips.rs"]
 mod round_trips;
+#[path = "files/sound.rs"]
+mod sound;

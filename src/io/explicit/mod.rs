@@ -1,5 +1,6 @@
 //! Explicit models as the model checkers PRISM and Storm write them: a line of text for each transition.
 
+mod header;
 mod labels;
 mod lines;
 
@@ -9,8 +10,9 @@ use ndarray::{Array1, Array2};
 
 use super::{Error, Place, Reason};
 use crate::{MdpBuilder, Real, SparseDynamics, Table, tables};
+use header::{Header, header_agrees};
 use labels::Labels;
-use lines::{Line, lines, read_text};
+use lines::{lines, read_text};
 
 /// A Markov decision process as PRISM and Storm write it, before it becomes an [`Mdp`](crate::Mdp).
 ///
@@ -349,48 +351,6 @@ impl<F: Real> ExplicitMdp<F> {
     fn find(&self, triple: Triple) -> Option<usize> {
         self.transitions.binary_search_by_key(&triple, |&(triple, _)| triple).ok()
     }
-}
-
-/// The first line of a file of transitions.
-#[derive(Debug, Clone, Copy)]
-enum Header {
-    /// There is none: it is a transition.
-    None,
-    /// `mdp`.
-    Hint,
-    Counts {
-        num_states: usize,
-        num_choices: usize,
-        num_transitions: usize,
-    },
-}
-
-impl Header {
-    fn parse(line: Line<'_>, expected: &'static str) -> Result<Self, Error> {
-        if line.text == "mdp" {
-            return Ok(Header::Hint);
-        }
-        if line.text.starts_with(|first: char| !first.is_ascii_digit()) {
-            return Err(line.unreadable(line.text, expected));
-        }
-        if line.fields().count() > 3 {
-            return Ok(Header::None);
-        }
-        let [num_states, num_choices, num_transitions] = line.split(3, expected)?;
-        let count = |field| line.parse(field, "a whole number >= 0");
-        Ok(Header::Counts {
-            num_states: count(num_states)?,
-            num_choices: count(num_choices)?,
-            num_transitions: count(num_transitions)?,
-        })
-    }
-}
-
-fn header_agrees(line: Line<'_>, what: &'static str, found: usize, expected: usize) -> Result<(), Error> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(line.error(Reason::CountMismatch { what, found, expected }))
 }
 
 /// The number of choices of sorted entries, and the largest of a state. Choices of a state count from 0.

@@ -5,8 +5,10 @@
 //! versions of an archive crate that are old or need a newer compiler than this crate.
 
 mod arrays;
+mod dynamics;
 mod model;
 mod npy;
+mod place;
 mod results;
 mod stored;
 mod writer;

@@ -5,7 +5,7 @@ use std::io::Write;
 use ndarray::Array3;
 
 use super::arrays::{ArrayWriter, Arrays, Codec, required};
-use super::model::place_of;
+use super::place::place_of;
 use crate::io::Error;
 use crate::{ForwardMessages, Policy, Posterior, Real, Solution, StateValues};
 
