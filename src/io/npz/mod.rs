@@ -73,7 +73,7 @@ pub trait Npz: Codec {
         Self::decode(&Arrays::new(bytes)?)
     }
 
-    /// Writes a file, over one that is there.
+    /// Writes a file, over one that is there; that one is lost, also if writing fails.
     ///
     /// # Errors
     ///

@@ -41,7 +41,7 @@ pub struct NpzWriter {
 }
 
 impl NpzWriter {
-    /// Starts a file, over one that is there.
+    /// Starts a file, over one that is there, which is lost.
     ///
     /// # Errors
     ///
