@@ -37,10 +37,20 @@ pub enum Table {
     ActionValues,
     /// π_t(a∣s), `[t, s, a]`.
     Policy,
+    /// log π_t(a∣s), `[t, s, a]`.
+    LogPolicy,
     /// log α_t(s), `[t, s]`.
     ForwardMessages,
+    /// log Z_t, `[t]`.
+    LogNormalizers,
+    /// log α_t(†), `[t]`.
+    LogAbsorbed,
+    /// log p(e).
+    LogEvidence,
     /// p(s_t∣e), `[t, s]`.
     StateMarginals,
+    /// p(s_t = †∣e), `[t]`.
+    AbsorbedMarginals,
     /// p(s_t,a_t∣e), `[t, s, a]`.
     StateActionMarginals,
     /// The states and actions of a trajectory.
@@ -69,8 +79,13 @@ impl fmt::Display for Table {
             Table::StateValues => "state values",
             Table::ActionValues => "action values",
             Table::Policy => "policy",
+            Table::LogPolicy => "log-policy",
             Table::ForwardMessages => "forward messages",
+            Table::LogNormalizers => "log-normalizers",
+            Table::LogAbsorbed => "logarithms of absorbed mass",
+            Table::LogEvidence => "log-evidence",
             Table::StateMarginals => "state marginals",
+            Table::AbsorbedMarginals => "absorbed marginals",
             Table::StateActionMarginals => "state-action marginals",
             Table::Trajectory => "trajectory",
             Table::PosteriorDynamics => "posterior dynamics",
@@ -338,6 +353,26 @@ pub enum Error {
         /// State of the row.
         state: usize,
         /// Sum of the row.
+        sum: f64,
+        /// Largest difference from 1 that is accepted.
+        tolerance: f64,
+    },
+    /// A table that is taken as a result holds a number that no such result does.
+    #[error("entry {index:?} of {table} is {value}, which no result holds there")]
+    InvalidEntry {
+        /// The table.
+        table: Table,
+        /// Place in the table, an index for each axis.
+        index: Vec<usize>,
+        /// What stands there.
+        value: f64,
+    },
+    /// State marginals of a stage, with what was absorbed before it, sum to `sum`, not 1.
+    #[error("marginals of stage {stage} sum to {sum}, expected 1 within {tolerance:e}")]
+    UnnormalizedMarginals {
+        /// The stage.
+        stage: usize,
+        /// Sum over the states, and absorbed mass.
         sum: f64,
         /// Largest difference from 1 that is accepted.
         tolerance: f64,

@@ -127,6 +127,25 @@ pub struct ForwardMessages<F = f64> {
 }
 
 impl<F: Real> ForwardMessages<F> {
+    /// Messages from their tables, as a file has them.
+    #[cfg(feature = "npz")]
+    pub(crate) fn from_tables(
+        log_forward: Array2<F>,
+        log_normalizers: Array1<F>,
+        log_absorbed: Array1<F>,
+        log_evidence: F,
+    ) -> Result<Self, Error> {
+        let (num_rows, num_states) = (log_normalizers.len().saturating_add(1), log_forward.ncols());
+        tables::check_shape(Table::ForwardMessages, log_forward.shape(), &[num_rows, num_states.max(1)])?;
+        tables::check_shape(Table::LogAbsorbed, log_absorbed.shape(), &[num_rows])?;
+        tables::check_entries(Table::ForwardMessages, &log_forward, |log| log < F::infinity())?;
+        tables::check_entries(Table::LogNormalizers, &log_normalizers, |log| log.is_finite())?;
+        tables::check_entries(Table::LogAbsorbed, &log_absorbed, |log| log < F::infinity())?;
+        tables::check_entries(Table::LogEvidence, &ndarray::arr0(log_evidence), |log| log < F::infinity())?;
+        let log_forward = tables::standard_layout(log_forward);
+        Ok(Self { log_forward, log_normalizers, log_absorbed, log_evidence })
+    }
+
     /// log α_t(s) = log p(s_t = s ∣ e_0 … e_{t−1}), `[t, s]` with T+1 rows, in nats; −∞ for states that cannot have
     /// been reached.
     #[must_use]

@@ -45,6 +45,7 @@
 //! - [`forward_messages`] → [`ForwardMessages`] and [`posterior`](fn@posterior) → [`Posterior`]: evidence, marginals, lucky dynamics.
 //! - [`Policy`]: occupancy, soft evaluation, ELBO, return, entropy and divergence, of a solver's policy or your own.
 //! - [`Gridworld`]: small worlds from text maps, to see it all on.
+//! - [`io`]: models from files of numpy, PRISM and Storm; results to files of numpy.
 //!
 //! Every equation is in [`formulas`], under the numbers that the documentation cites.
 //!
@@ -89,6 +90,7 @@
 //!
 //! | feature | default | adds | costs |
 //! |---|---|---|---|
+//! | `npz` | no | models and results as `.npz` archives of numpy, in [`io`] | the crate `flate2`, in pure Rust |
 //! | `rayon` | yes | passes over large models on all cores | the crate `rayon` |
 //!
 //! `ndarray` is part of the interface and re-exported as [`ndarray`]. Raising its 0.x version is a breaking change here.
@@ -97,6 +99,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Tests compare with values that are exact: ±∞, small integers, results that must agree to the bit.
 #![cfg_attr(test, allow(clippy::float_cmp))]
+
+pub mod io;
 
 pub use ndarray;
 

@@ -2,6 +2,8 @@
 
 use ndarray::{Array, ArrayRef, Dimension, IntoDimension};
 
+#[cfg(feature = "npz")]
+use crate::Real;
 use crate::{Error, Table};
 
 /// A table filled with one value, or [`Error::TooLarge`] where it cannot be addressed or allocated.
@@ -41,6 +43,30 @@ pub(crate) fn check_shape(table: Table, found: &[usize], expected: &[usize]) -> 
         return Ok(());
     }
     Err(Error::ShapeMismatch { table, found: found.to_vec(), expected: expected.to_vec() })
+}
+
+/// [`Error::InvalidEntry`] for the first entry that a table of results cannot hold.
+#[cfg(feature = "npz")]
+pub(crate) fn check_entries<F: Real, D: Dimension>(
+    table: Table,
+    array: &ArrayRef<F, D>,
+    is_valid: impl Fn(F) -> bool,
+) -> Result<(), Error> {
+    let Some((at, &value)) = array.iter().enumerate().find(|&(_, &value)| !is_valid(value)) else {
+        return Ok(());
+    };
+    Err(Error::InvalidEntry { table, index: index_of(array.shape(), at), value: value.into_f64() })
+}
+
+/// The index of an entry, from its number in row-major order.
+#[cfg(feature = "npz")]
+pub(crate) fn index_of(shape: &[usize], mut at: usize) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for (index, &axis) in index.iter_mut().zip(shape).rev() {
+        *index = at % axis.max(1);
+        at /= axis.max(1);
+    }
+    index
 }
 
 #[cfg(test)]

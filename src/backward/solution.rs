@@ -1,5 +1,7 @@
 //! What a backward pass leaves behind.
 
+#[cfg(feature = "npz")]
+use ndarray::Array3;
 use ndarray::{ArcArray2, ArcArray3, Array2, ArrayView2, ArrayView3, Axis};
 
 use super::policy_from;
@@ -49,6 +51,25 @@ impl<F: Real> Solution<F> {
             policy: Policy::with_shape(shape)?,
             inference,
         })
+    }
+
+    /// A solution from its tables, as a file has them.
+    #[cfg(feature = "npz")]
+    pub(crate) fn from_tables(
+        state_values: Array2<F>,
+        action_values: Array3<F>,
+        policy: Policy<F>,
+        inference: Inference,
+    ) -> Result<Self, Error> {
+        let (horizon, num_states, num_actions) = action_values.dim();
+        let values = StateValues::from_tables(state_values, num_actions, inference)?;
+        let shape = [horizon.saturating_add(1), num_states];
+        tables::check_shape(Table::StateValues, values.values.shape(), &shape)?;
+        let expected = action_values.shape();
+        tables::check_shape(Table::Policy, policy.probabilities().shape(), expected)?;
+        tables::check_entries(Table::ActionValues, &action_values, |value| value < F::infinity())?;
+        let action_values = tables::standard_layout(action_values).into_shared();
+        Ok(Self { state_values: values.values, action_values, policy, inference })
     }
 
     pub(super) fn tables_mut(&mut self, inference: Inference) -> TablesMut<'_, F> {
@@ -143,6 +164,29 @@ impl<F: Real> StateValues<F> {
         let shape = (horizon.saturating_add(1), num_states);
         let values = tables::filled(Table::StateValues, shape, F::zero())?.into_shared();
         Ok(Self { values, num_actions, inference })
+    }
+
+    /// Values from their table, as a file has it.
+    #[cfg(feature = "npz")]
+    pub(crate) fn from_tables(
+        values: Array2<F>,
+        num_actions: usize,
+        inference: Inference,
+    ) -> Result<Self, Error> {
+        let (num_rows, num_states) = values.dim();
+        if num_states == 0 || num_actions == 0 {
+            return Err(Error::EmptyModel { table: Table::Model, shape: vec![num_states, num_actions] });
+        }
+        // The last row is V_T, which is there also for horizon 0.
+        tables::check_shape(Table::StateValues, values.shape(), &[num_rows.max(1), num_states])?;
+        tables::check_entries(Table::StateValues, &values, |value| value < F::infinity())?;
+        Ok(Self { values: tables::standard_layout(values).into_shared(), num_actions, inference })
+    }
+
+    /// Number A of actions of the model solved.
+    #[cfg(feature = "npz")]
+    pub(crate) fn num_actions(&self) -> usize {
+        self.num_actions
     }
 
     pub(super) fn table_mut(&mut self) -> &mut [F] {

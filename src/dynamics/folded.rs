@@ -36,7 +36,7 @@ pub struct FoldedDynamics<F, D>(Kind<F, D>);
 #[derive(Debug)]
 enum Kind<F, D> {
     True(Arc<D>),
-    Tilted { plain: Box<dyn Dynamics<Scalar = F>>, faint: FaintRows<F> },
+    Tilted { plain: Arc<dyn Dynamics<Scalar = F>>, faint: Arc<FaintRows<F>> },
 }
 
 /// Successors that are possible, but too improbable for a plain number: τ log P̃ of each, in rows.
@@ -105,12 +105,23 @@ impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
         }
         // Full rows are faster, and smaller, as a table.
         let table = num_states.saturating_mul(num_states).saturating_mul(num_actions);
-        let plain: Box<dyn Dynamics<Scalar = F>> = if plain.num_transitions() >= table / 2 {
-            Box::new(DenseDynamics::from_dynamics(&plain)?)
+        let plain: Arc<dyn Dynamics<Scalar = F>> = if plain.num_transitions() >= table / 2 {
+            Arc::new(DenseDynamics::from_dynamics(&plain)?)
         } else {
-            Box::new(plain)
+            Arc::new(plain)
         };
-        Ok(Self(Kind::Tilted { plain, faint }))
+        Ok(Self(Kind::Tilted { plain, faint: Arc::new(faint) }))
+    }
+
+    /// The same over dynamics that are the same, but of another type.
+    #[cfg(feature = "npz")]
+    pub(crate) fn over<E>(&self, dynamics: &Arc<E>) -> FoldedDynamics<F, E> {
+        FoldedDynamics(match &self.0 {
+            Kind::True(_) => Kind::True(Arc::clone(dynamics)),
+            Kind::Tilted { plain, faint } => {
+                Kind::Tilted { plain: Arc::clone(plain), faint: Arc::clone(faint) }
+            }
+        })
     }
 }
 

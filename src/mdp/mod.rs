@@ -68,6 +68,10 @@ pub struct Mdp<F = f64, D = DenseDynamics<F>> {
     is_terminal: Arc<[bool]>,      // [s]
 }
 
+/// Dynamics whose kind is chosen at run time.
+#[cfg(feature = "npz")]
+pub(crate) type BoxedDynamics<F> = Box<dyn Dynamics<Scalar = F>>;
+
 impl<F: Real> Mdp<F, DenseDynamics<F>> {
     /// Makes a model from dense tables, with every option at its default: discount 1, temperature 1, counting
     /// prior, all actions available, no terminal states, terminal values 0.
@@ -134,6 +138,43 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         tables::check_shape(Table::Transitions, &found, &[self.num_states(), self.num_actions()])?;
         check_used_rows(&dynamics, &self.prior, &self.is_terminal)?;
         Ok(Self { dynamics: Arc::new(dynamics), ..self.clone() })
+    }
+
+    /// This model over dynamics whose kind is chosen at run time; all tables are shared.
+    #[cfg(feature = "npz")]
+    pub(crate) fn with_boxed(&self, dynamics: &Arc<BoxedDynamics<F>>) -> Mdp<F, BoxedDynamics<F>> {
+        Mdp {
+            dynamics: Arc::clone(dynamics),
+            rewards: self.rewards.clone(),
+            discount: self.discount,
+            temperature: self.temperature,
+            prior: Arc::clone(&self.prior),
+            terminal_values: self.terminal_values.clone(),
+            is_terminal: Arc::clone(&self.is_terminal),
+        }
+    }
+
+    /// The dynamics, to be shared.
+    #[cfg(feature = "npz")]
+    pub(crate) fn shared_dynamics(&self) -> &Arc<D> {
+        &self.dynamics
+    }
+
+    /// Whether all but the rewards is that of another model, and its dynamics the same table.
+    #[cfg(feature = "npz")]
+    pub(crate) fn differs_in_rewards_alone(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.dynamics, &other.dynamics)
+            && self.prior == other.prior
+            && self.discount == other.discount
+            && self.temperature == other.temperature
+            && self.terminal_values == other.terminal_values
+            && self.is_terminal == other.is_terminal
+    }
+
+    /// Which actions exist, `[s, a]`; `None` if all do.
+    #[cfg(feature = "npz")]
+    pub(crate) fn available_actions(&self) -> Option<ArrayView2<'_, bool>> {
+        self.prior.available.as_ref().map(|available| available.view())
     }
 
     /// This model at another temperature; all tables are shared.

@@ -217,6 +217,29 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         Ok(Self { mdp: self.mdp.with_terminal_values(terminal_values)?, ..self.clone() })
     }
 
+    /// This model over dynamics whose kind is chosen at run time; all tables are shared.
+    #[cfg(feature = "npz")]
+    pub(crate) fn with_boxed(
+        &self,
+        dynamics: &Arc<super::BoxedDynamics<F>>,
+    ) -> SuccessorRewardMdp<F, super::BoxedDynamics<F>> {
+        let over = |fold: &Fold<F, D>| {
+            Arc::new(Fold { dynamics: fold.dynamics.over(dynamics), rewards: fold.rewards.clone() })
+        };
+        SuccessorRewardMdp {
+            mdp: self.mdp.with_boxed(dynamics),
+            successor_rewards: Arc::clone(&self.successor_rewards),
+            direct: over(&self.direct),
+            variational: over(&self.variational),
+        }
+    }
+
+    /// Whether the rewards on the successor are those of another model, and the same table.
+    #[cfg(feature = "npz")]
+    pub(crate) fn shares_successor_rewards(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.successor_rewards, &other.successor_rewards)
+    }
+
     fn fold_of(&self, inference: Inference) -> &Fold<F, D> {
         match inference {
             Inference::Direct => &self.direct,

@@ -67,6 +67,12 @@ impl<M: Model> TimeVaryingMdp<M> {
         self
     }
 
+    /// The same stages as models of another type.
+    #[cfg(feature = "npz")]
+    pub(crate) fn map<N>(&self, change: impl FnMut(&M) -> N) -> TimeVaryingMdp<N> {
+        TimeVaryingMdp { stages: self.stages.iter().map(change).collect(), repeats: self.repeats }
+    }
+
     /// The models of the stages, in their order.
     #[must_use]
     pub fn stages(&self) -> &[M] {

@@ -74,6 +74,25 @@ impl<F: Real> Policy<F> {
         Ok(Self { probabilities: probabilities.into_shared(), log_probabilities: logs.into_shared() })
     }
 
+    /// A policy from both its tables, as a file has them: logarithms go on where probabilities underflow, and agree with
+    /// them elsewhere.
+    #[cfg(feature = "npz")]
+    pub(crate) fn from_tables(probabilities: Array3<F>, log_probabilities: Array3<F>) -> Result<Self, Error> {
+        let policy = Self::new(probabilities)?;
+        let (table, shape) = (Table::LogPolicy, policy.probabilities.shape());
+        tables::check_shape(table, log_probabilities.shape(), shape)?;
+        let tolerance = F::from_f64(F::ROW_SUM_TOLERANCE);
+        for (at, (&p, &log)) in policy.probabilities.iter().zip(&log_probabilities).enumerate() {
+            let agrees = (log.exp() - p).abs() <= tolerance * p + F::min_positive_value();
+            if !agrees {
+                let (index, value) = (tables::index_of(shape, at), log.into_f64());
+                return Err(Error::InvalidEntry { table, index, value });
+            }
+        }
+        let log_probabilities = tables::standard_layout(log_probabilities).into_shared();
+        Ok(Self { log_probabilities, ..policy })
+    }
+
     /// Room for a horizon, states and actions.
     pub(crate) fn with_shape(shape: (usize, usize, usize)) -> Result<Self, Error> {
         let table = || Ok(tables::filled(Table::Policy, shape, F::zero())?.into_shared());

@@ -151,6 +151,52 @@ impl<F: Real> Posterior<F> {
         })
     }
 
+    /// A posterior from its tables, as a file has them.
+    #[cfg(feature = "npz")]
+    pub(crate) fn from_tables(
+        solution: Solution<F>,
+        initial: Array1<F>,
+        log_evidence: F,
+        state_marginals: Array2<F>,
+        absorbed_marginals: Array1<F>,
+        state_action_marginals: Array3<F>,
+    ) -> Result<Self, Error> {
+        if solution.inference() != Inference::Direct {
+            let (expected, found) = (Inference::Direct, solution.inference());
+            return Err(Error::InferenceMismatch { expected, found });
+        }
+        let (states, pairs) = (solution.state_values(), solution.action_values());
+        crate::initial::check_initial(&initial, states.ncols())?;
+        tables::check_shape(Table::StateMarginals, state_marginals.shape(), states.shape())?;
+        tables::check_shape(Table::AbsorbedMarginals, absorbed_marginals.shape(), &[states.nrows()])?;
+        tables::check_shape(Table::StateActionMarginals, state_action_marginals.shape(), pairs.shape())?;
+        // A sum of many rounded terms is off by that many ulp.
+        let tolerance = F::ROW_SUM_TOLERANCE + states.ncols() as f64 * F::epsilon().into_f64();
+        let is_probability = |p: F| p >= F::zero() && p.into_f64() <= 1.0 + tolerance;
+        tables::check_entries(Table::LogEvidence, &ndarray::arr0(log_evidence), |log| log.is_finite())?;
+        tables::check_entries(Table::StateMarginals, &state_marginals, is_probability)?;
+        tables::check_entries(Table::AbsorbedMarginals, &absorbed_marginals, is_probability)?;
+        tables::check_entries(Table::StateActionMarginals, &state_action_marginals, is_probability)?;
+        for (stage, (row, absorbed)) in
+            state_marginals.rows().into_iter().zip(&absorbed_marginals).enumerate()
+        {
+            let sum = row.iter().chain([absorbed]).map(|p| p.into_f64()).sum::<f64>();
+            if !((sum - 1.0).abs() <= tolerance) {
+                return Err(Error::UnnormalizedMarginals { stage, sum, tolerance });
+            }
+        }
+        let state_marginals = tables::standard_layout(state_marginals);
+        let state_action_marginals = tables::standard_layout(state_action_marginals);
+        Ok(Self {
+            solution,
+            initial,
+            log_evidence,
+            state_marginals,
+            absorbed_marginals,
+            state_action_marginals,
+        })
+    }
+
     /// log p(e), in nats, from the backward pass (D6). It is the logarithm of a probability if the prior is normalised and
     /// rewards and terminal values are at most 0; otherwise of the normaliser of (D0).
     #[must_use]

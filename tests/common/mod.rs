@@ -6,6 +6,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of this")]
 #![allow(clippy::float_cmp, reason = "infinities are equal or not")]
 
+pub mod damage;
 pub mod enumeration;
 
 use ndarray::{Array1, Array2, Array3, ArrayView1};

@@ -1,0 +1,105 @@
+//! How likely is it to cross the frozen lake?
+//!
+//! The ice is slippery: a step goes where it should one time in three, and to either side otherwise. The goal pays 1, a
+//! hole ends the episode with nothing, so that the expected return is the probability of arriving. The problem is
+//! FrozenLake-v1 of Gymnasium, read from the bundled exports (`examples/models`).
+//!
+//! Variational inference plans for the ice as it is, and turns into the classical optimum as τ → 0. Direct inference
+//! asks how it went for those who arrived: its value is higher, and acting by its policy arrives less often.
+//!
+//! ```text
+//! cargo run --release --features npz --example frozen_lake
+//! ```
+
+mod support;
+
+use std::error::Error;
+
+use softmdp::io::{ModelFile, Npz};
+use softmdp::ndarray::ArrayView2;
+use softmdp::{ActionPrior, Inference, Model, SoftValueIteration};
+use support::side_by_side;
+
+/// Gymnasium's order of moves.
+const ARROWS: [char; 4] = ['←', '↓', '→', '↑'];
+
+/// File, side of the map, steps, and the chance of arriving under the best policy, from a value iteration in numpy.
+const LAKES: [(&str, usize, usize, f64); 2] = [
+    ("frozen_lake_4x4", 4, 100, 0.744_190_287_829_268_9),
+    ("frozen_lake_8x8", 8, 200, 0.913_220_150_201_628_8),
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    for (name, side, horizon, best) in LAKES {
+        let path = format!("{}/examples/models/{name}.npz", env!("CARGO_MANIFEST_DIR"));
+        let lake = ModelFile::<f64>::read_npz(path)?.with_action_prior(&ActionPrior::Uniform)?;
+        println!("FrozenLake {side}x{side}, {horizon} steps\n");
+        println!("{:<12}{:>8}{:>12}{:>18}", "inference", "τ", "V(start)", "chance to arrive");
+        let mut drawings = Vec::new();
+        let mut show = |inference: Inference, temperature: f64| {
+            let row = cross(&lake, inference, temperature, horizon)?;
+            println!("{:<12}{temperature:>8}{:>12.4}{:>18.4}", inference.to_string(), row.value, row.success);
+            drawings.push((
+                format!("{inference}, τ = {temperature}"),
+                draw(&row.policy.view(), lake.model(), side),
+            ));
+            Ok::<_, Box<dyn Error>>(row)
+        };
+        let classical = show(Inference::Variational, 0.0)?;
+        let variational = show(Inference::Variational, 0.001)?;
+        let direct = show(Inference::Direct, 0.001)?;
+        println!("\nMost probable first moves; H hole, G goal:\n\n{}", side_by_side(12, &drawings));
+
+        assert!((classical.success - best).abs() < 1e-12, "the classical optimum is that of numpy");
+        assert!(
+            (classical.value - best).abs() < 1e-12,
+            "with return 1 for arriving, the value is the chance of it"
+        );
+        assert!(
+            variational.success < best && best - variational.success < 0.1,
+            "a little randomness costs little"
+        );
+        assert!(
+            variational.value <= variational.success,
+            "the prior is a distribution: deviating from it costs"
+        );
+        assert!(direct.value > variational.value, "direct inference is optimistic");
+        assert!(direct.success < variational.success, "and acting by it arrives less often");
+    }
+    Ok(())
+}
+
+struct Crossing {
+    value: f64,
+    success: f64,
+    policy: softmdp::ndarray::Array2<f64>, // of stage 0, [s, a]
+}
+
+fn cross(
+    lake: &ModelFile,
+    inference: Inference,
+    temperature: f64,
+    horizon: usize,
+) -> Result<Crossing, Box<dyn Error>> {
+    let lake = lake.clone().with_temperature(temperature)?;
+    let initial = lake.initial().ok_or("the lake has a start")?;
+    let solution = SoftValueIteration::new(horizon).inference(inference).solve(lake.model())?;
+    Ok(Crossing {
+        value: initial.dot(&solution.state_values().row(0)),
+        success: solution.policy().expected_return(lake.model(), &initial)?,
+        policy: solution.policy_at(lake.model(), 0)?,
+    })
+}
+
+/// The most probable move of each state; ends as `H`, the last of them as `G`.
+fn draw(policy: &ArrayView2<'_, f64>, lake: &impl Model<Scalar = f64>, side: usize) -> String {
+    let symbol = |state: usize| {
+        if lake.is_terminal(state) {
+            return if state + 1 == side * side { 'G' } else { 'H' };
+        }
+        let best = policy.row(state).into_iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+        best.map_or('?', |(action, _)| ARROWS[action])
+    };
+    let rows = (0..side).map(|row| (0..side).map(|column| symbol(row * side + column)).collect::<String>());
+    rows.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,227 @@
+//! What should be done in a model that is in a file? The crate in one command, for those who live in another language.
+//!
+//! Reads a model as `.npz` (its arrays are described in `softmdp::io`; `export_gymnasium.py` makes some) or as the `.tra` of
+//! PRISM and Storm, solves it for a finite horizon, prints a summary and writes an `.npz` of results, in Python
+//! `np.load("result.npz")`:
+//!
+//! | inference | without `initial` | with it, also |
+//! |---|---|---|
+//! | both | `state_values`, `action_values`, `policy`, `log_policy`, `inference` | |
+//! | direct | | `log_evidence`, `state_marginals`, `absorbed_marginals`, `state_action_marginals`, `initial` |
+//! | variational | | `state_occupancy`, `state_action_occupancy`, `elbo`, `expected_return`, `initial` |
+//!
+//! ```text
+//! cargo run --release --features npz --example solve -- examples/models/taxi.npz --horizon 30 --temperature 0.5 \
+//!     --inference variational --out result.npz
+//! cargo run --release --features npz --example solve -- model.tra --labels model.lab --terminal goal --horizon 100
+//! ```
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use softmdp::io::{ExplicitMdp, ModelFile, Npz, NpzWriter};
+use softmdp::ndarray::{Array1, ArrayRef1, arr0};
+use softmdp::{ActionPrior, Inference, Model, SoftValueIteration, Solution};
+
+/// Solves the model of a file for a finite horizon.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Model: `.npz`, or `.tra` of PRISM or Storm
+    model: PathBuf,
+    /// Number of steps [default: that of the model, if it has one]
+    #[arg(long)]
+    horizon: Option<usize>,
+    /// Chance of going on after a step (direct), or factor on what comes later (variational) [default: that of the model]
+    #[arg(long, allow_hyphen_values = true)]
+    discount: Option<f64>,
+    /// Reward units per nat; 0 is the classical optimum [default: that of the model]
+    #[arg(long, allow_hyphen_values = true)]
+    temperature: Option<f64>,
+    /// Prior weight of actions [default: that of the model]
+    #[arg(long, value_enum)]
+    prior: Option<Prior>,
+    /// direct: how did it go, given that it went well? variational: how should one act?
+    #[arg(long, value_enum, default_value_t = Question::Direct)]
+    inference: Question,
+    /// Where results go, as `.npz`
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// With `.tra`: rewards of states, `.srew` or `.state.rew`
+    #[arg(long)]
+    state_rewards: Option<PathBuf>,
+    /// With `.tra`: rewards of transitions, `.trew` or `.trans.rew`
+    #[arg(long)]
+    transition_rewards: Option<PathBuf>,
+    /// With `.tra`: labels of states, `.lab`; episodes begin in the one labelled init
+    #[arg(long)]
+    labels: Option<PathBuf>,
+    /// With `--labels`: the episode ends in states with this label; may be repeated
+    #[arg(long, value_name = "LABEL", requires = "labels")]
+    terminal: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Question {
+    Direct,
+    Variational,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Prior {
+    /// 1 for each action
+    Counting,
+    /// 1 over the number of actions
+    Uniform,
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let file = with_options(read(options)?, options)?;
+    let model = file.model();
+    let horizon =
+        options.horizon.or(model.num_stages()).ok_or("the model has no last stage: give --horizon")?;
+    let inference = match options.inference {
+        Question::Direct => Inference::Direct,
+        Question::Variational => Inference::Variational,
+    };
+    println!("model         {}", options.model.display());
+    println!("size          {} states, {} actions", model.num_states(), model.num_actions());
+    println!(
+        "problem       {inference}, horizon {horizon}, γ = {}, τ = {}",
+        model.discount(),
+        model.temperature()
+    );
+
+    let solution = SoftValueIteration::new(horizon).inference(inference).solve(model)?;
+    let first = solution.state_values().row(0).to_owned();
+    let (least, most) = first.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), &value| {
+        (least.min(value), most.max(value))
+    });
+    println!("V at stage 0  {least:.6} to {most:.6}");
+
+    let mut writer = options.out.as_ref().map(NpzWriter::create).transpose()?;
+    match (file.initial().map(|initial| initial.to_owned()), inference) {
+        (Some(initial), Inference::Direct) if model.temperature() > 0.0 => {
+            posterior(model, &initial, &solution, writer.as_mut())?;
+        }
+        (Some(initial), Inference::Variational) => act(model, &initial, &solution, writer.as_mut())?,
+        _ => {
+            println!("              no initial distribution, or τ = 0: no marginals");
+            writer.as_mut().map_or(Ok(()), |writer| writer.add(&solution))?;
+        }
+    }
+    if let (Some(writer), Some(path)) = (writer, &options.out) {
+        writer.finish()?;
+        assert_eq!(Solution::read_npz(path)?, solution, "what was written is read again to the bit");
+        println!("results       {}", path.display());
+    }
+    Ok(())
+}
+
+/// Reads the model of the command line.
+fn read(options: &Options) -> Result<ModelFile, Box<dyn Error>> {
+    match options.model.extension().and_then(|extension| extension.to_str()) {
+        Some("npz") => Ok(ModelFile::read_npz(&options.model)?),
+        Some("tra") => read_explicit(options),
+        _ => Err(format!("{}: expected a file .npz or .tra", options.model.display()).into()),
+    }
+}
+
+fn read_explicit(options: &Options) -> Result<ModelFile, Box<dyn Error>> {
+    let mut explicit = ExplicitMdp::read(&options.model)?;
+    if let Some(path) = &options.state_rewards {
+        explicit = explicit.read_state_rewards(path)?;
+    }
+    if let Some(path) = &options.transition_rewards {
+        explicit = explicit.read_transition_rewards(path)?;
+    }
+    if let Some(path) = &options.labels {
+        explicit = explicit.read_labels(path)?;
+    }
+    let mut terminal = Vec::new();
+    for label in &options.terminal {
+        let states = explicit.states_labelled(label).ok_or_else(|| format!("there is no label {label:?}"))?;
+        terminal.extend_from_slice(states);
+    }
+    let mdp = explicit.builder().terminal_states(terminal).build()?;
+    let file = if options.transition_rewards.is_some() {
+        let reward = |s, a, n| explicit.successor_reward(s, a, n).unwrap_or_default();
+        ModelFile::new(mdp.with_successor_rewards(reward)?)
+    } else {
+        ModelFile::new(mdp)
+    };
+    Ok(match explicit.initial() {
+        Some(initial) => file.with_initial(initial)?,
+        None => file,
+    })
+}
+
+/// Discount, temperature and prior, where they are given.
+fn with_options(mut file: ModelFile, options: &Options) -> Result<ModelFile, softmdp::Error> {
+    if let Some(discount) = options.discount {
+        file = file.with_discount(discount)?;
+    }
+    if let Some(temperature) = options.temperature {
+        file = file.with_temperature(temperature)?;
+    }
+    match options.prior {
+        Some(Prior::Counting) => file.with_action_prior(&ActionPrior::Counting),
+        Some(Prior::Uniform) => file.with_action_prior(&ActionPrior::Uniform),
+        None => Ok(file),
+    }
+}
+
+/// How it went, given that it went well.
+fn posterior(
+    model: &impl Model<Scalar = f64>,
+    initial: &ArrayRef1<f64>,
+    solution: &Solution,
+    writer: Option<&mut NpzWriter>,
+) -> Result<(), Box<dyn Error>> {
+    let posterior = solution.posterior(model, initial)?;
+    println!("log-evidence  {:.6} nats", posterior.log_evidence());
+    println!(
+        "ended         {:.6} by the last stage",
+        ended(model, &posterior.state_marginals().row(solution.horizon()))
+    );
+    Ok(writer.map_or(Ok(()), |writer| writer.add(&posterior))?)
+}
+
+/// What comes of acting by the policy.
+fn act(
+    model: &impl Model<Scalar = f64>,
+    initial: &ArrayRef1<f64>,
+    solution: &Solution,
+    writer: Option<&mut NpzWriter>,
+) -> Result<(), Box<dyn Error>> {
+    let policy = solution.policy();
+    let (elbo, expected_return) = (policy.elbo(model, initial)?, policy.expected_return(model, initial)?);
+    let states = policy.state_occupancy(model, initial)?;
+    println!("return        {expected_return:.6}");
+    println!("ended         {:.6} by the last stage", ended(model, &states.row(solution.horizon())));
+    if let Some(writer) = writer {
+        writer.add(solution)?;
+        writer.add_array("state_occupancy", &states)?;
+        writer.add_array("state_action_occupancy", &policy.state_action_occupancy(model, initial)?)?;
+        writer.add_array("elbo", &arr0(elbo))?;
+        writer.add_array("expected_return", &arr0(expected_return))?;
+        writer.add_array::<f64, _>("initial", &Array1::from_iter(initial.iter().copied()))?;
+    }
+    Ok(())
+}
+
+/// Probability of terminal states.
+fn ended(model: &impl Model<Scalar = f64>, states: &ArrayRef1<f64>) -> f64 {
+    states.iter().enumerate().filter(|(state, _)| model.is_terminal(*state)).map(|(_, p)| p).sum()
+}

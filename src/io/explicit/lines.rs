@@ -1,0 +1,97 @@
+//! Lines and fields of a text, each with its place.
+
+use std::fmt::Display;
+use std::path::Path;
+use std::str::FromStr;
+
+use crate::Real;
+use crate::io::{Error, Place, Reason};
+
+/// The lines of a text that are neither blank nor comments, which begin with `#`.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
+    numbered(text).filter(|line| !line.text.starts_with('#'))
+}
+
+/// The lines of a text that are not blank.
+pub(super) fn numbered(text: &str) -> impl Iterator<Item = Line<'_>> {
+    let lines = text.lines().zip(1..).map(|(text, number)| Line { number, text: text.trim() });
+    lines.filter(|line| !line.text.is_empty())
+}
+
+/// A line, and its number from 1.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line<'a> {
+    pub(super) number: usize,
+    pub(super) text: &'a str,
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn error(self, reason: impl Into<Reason>) -> Error {
+        Error::new(Place::Line(self.number), reason)
+    }
+
+    pub(super) fn fields(self) -> impl Iterator<Item = &'a str> + Clone {
+        self.text.split_ascii_whitespace()
+    }
+
+    /// The first N of at most `most` fields.
+    pub(super) fn split<const N: usize>(
+        self,
+        most: usize,
+        expected: &'static str,
+    ) -> Result<[&'a str; N], Error> {
+        let found = self.fields().count();
+        let mut first = [""; N];
+        if found < N || found > most {
+            return Err(self.error(Reason::FieldCount { found, expected }));
+        }
+        first.iter_mut().zip(self.fields()).for_each(|(first, field)| *first = field);
+        Ok(first)
+    }
+
+    pub(super) fn parse<T: FromStr>(self, field: &str, expected: &'static str) -> Result<T, Error> {
+        field.parse().map_err(|_| self.unreadable(field, expected))
+    }
+
+    pub(super) fn unreadable(self, field: impl Display, expected: &'static str) -> Error {
+        let field = field.to_string().chars().take(40).collect();
+        self.error(Reason::Unreadable { field, expected })
+    }
+
+    /// An index below `bound`.
+    pub(super) fn index(self, field: &str, what: &'static str, bound: usize) -> Result<usize, Error> {
+        let found = self.parse(field, "a whole number >= 0")?;
+        if found >= bound {
+            return Err(self.error(Reason::OutOfRange { what, found, bound }));
+        }
+        Ok(found)
+    }
+
+    pub(super) fn probability<F: Real>(self, field: &str) -> Result<F, Error> {
+        let expected = "a finite number >= 0";
+        let p = F::from_f64(self.parse(field, expected)?);
+        if p >= F::zero() && p < F::infinity() { Ok(p) } else { Err(self.unreadable(field, expected)) }
+    }
+
+    pub(super) fn reward<F: Real>(self, field: &str) -> Result<F, Error> {
+        let expected = "a number below +inf";
+        let wide: f64 = self.parse(field, expected)?;
+        let reward = F::from_f64(wide);
+        // A finite number that leaves the number type must not turn into one that forbids.
+        let is_kept = reward.is_finite() || wide == f64::NEG_INFINITY;
+        if is_kept { Ok(reward) } else { Err(self.unreadable(field, expected)) }
+    }
+}
+
+/// Reads a file and hands its text to a parser, whose errors then name the file.
+pub(super) fn read_text<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, Error>) -> Result<T, Error> {
+    let bytes = std::fs::read(path).map_err(|error| Error::new(Place::File, error));
+    let text = |bytes: Vec<u8>| {
+        String::from_utf8(bytes).map_err(|error| {
+            let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = 1 + valid.iter().filter(|&&byte| byte == b'\n').count();
+            Error::new(Place::Line(line), Reason::NotUtf8)
+        })
+    };
+    bytes.and_then(text).and_then(|text| parse(&text)).map_err(|error| error.in_file(path))
+}

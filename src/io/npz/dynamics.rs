@@ -1,0 +1,231 @@
+//! Dynamics as arrays, with rewards on the successor beside them: three layouts, of which the smallest is written.
+
+use std::io::Write;
+
+use ndarray::{Array, Array1, Array2, Array3, Dimension};
+
+use super::arrays::{ArrayWriter, Arrays, in_array, required};
+use super::model::check_rewards;
+use super::place::place_of;
+use crate::io::{Error, Reason};
+use crate::mdp::BoxedDynamics;
+use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Real, SparseDynamics, tables};
+
+/// The dynamics of a file, and rewards on the successor in the order in which they visit successors.
+pub(super) struct Layout<F> {
+    pub(super) dynamics: BoxedDynamics<F>,
+    /// Name of the array that has the probabilities.
+    pub(super) probabilities: &'static str,
+    pub(super) successor_rewards: Option<Vec<F>>,
+}
+
+impl<F: Real> Layout<F> {
+    pub(super) fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
+        const KINDS: [&str; 3] = ["transitions", "row_offsets", "successors"];
+        let mut there = KINDS.into_iter().filter(|name| arrays.has(name));
+        let first = there.next();
+        if let (Some(first), Some(second)) = (first, there.next()) {
+            return Err(in_array(second, Reason::Conflict { other: first }));
+        }
+        match first {
+            Some("transitions") => Self::dense(arrays),
+            Some("row_offsets") => Self::compressed(arrays),
+            Some(_) => Self::deterministic(arrays),
+            None => {
+                let hint =
+                    "expected transitions, row_offsets with next_states and probabilities, or successors";
+                Err(in_array("transitions", Reason::Missing { hint }))
+            }
+        }
+    }
+
+    fn dense(arrays: &Arrays<'_>) -> Result<Self, Error> {
+        let probabilities = "transitions";
+        let transitions: Array3<F> = required(probabilities, arrays.numbers(probabilities, "[s, a, s']")?)?;
+        let shape = transitions.shape().to_vec();
+        let dynamics = DenseDynamics::new(transitions)
+            .map_err(|error| Error::new(place_of(&error, probabilities), error))?;
+        let rewards: Option<Array3<F>> = arrays.numbers("successor_rewards", "[s, a, s']")?;
+        let successor_rewards = beside(rewards, &shape)?.map(|rewards| {
+            // A table visits what is possible, and no more.
+            let entries = rewards.into_iter().zip(dynamics.transitions());
+            entries.filter(|(_, p)| **p > F::zero()).map(|(reward, _)| reward).collect()
+        });
+        Ok(Self { dynamics: Box::new(dynamics), probabilities, successor_rewards })
+    }
+
+    fn compressed(arrays: &Arrays<'_>) -> Result<Self, Error> {
+        let (name, axes) = ("row_offsets", "[S · A + 1]");
+        let row_offsets: Array1<usize> = required(name, arrays.indices(name, axes)?)?;
+        let next_states: Array1<usize> = required("next_states", arrays.indices("next_states", "[n]")?)?;
+        let probabilities: Array1<F> = required("probabilities", arrays.numbers("probabilities", "[n]")?)?;
+        let num_actions = num_actions(arrays)?;
+        let num_rows = row_offsets.len().saturating_sub(1);
+        if num_actions == 0 || !num_rows.is_multiple_of(num_actions) || row_offsets.is_empty() {
+            let expected = format!("[S · A + 1] with A = {num_actions}");
+            return Err(in_array(name, Reason::Shape { found: vec![row_offsets.len()], expected }));
+        }
+        let shape = [next_states.len()];
+        let dynamics = SparseDynamics::new(
+            num_rows / num_actions,
+            num_actions,
+            row_offsets.into_raw_vec_and_offset().0,
+            next_states.into_raw_vec_and_offset().0,
+            probabilities.into_raw_vec_and_offset().0,
+        )
+        .map_err(|error| Error::new(place_of(&error, "probabilities"), error))?;
+        let rewards: Option<Array1<F>> = arrays.numbers("successor_rewards", "[n]")?;
+        let successor_rewards = beside(rewards, &shape)?;
+        Ok(Self { dynamics: Box::new(dynamics), probabilities: "probabilities", successor_rewards })
+    }
+
+    fn deterministic(arrays: &Arrays<'_>) -> Result<Self, Error> {
+        let probabilities = "successors";
+        let successors: Array2<usize> = required(probabilities, arrays.indices(probabilities, "[s, a]")?)?;
+        let shape = successors.shape().to_vec();
+        let dynamics = DeterministicDynamics::new(successors)
+            .map_err(|error| Error::new(place_of(&error, probabilities), error))?;
+        let rewards: Option<Array2<F>> = arrays.numbers("successor_rewards", "[s, a]")?;
+        let successor_rewards = beside(rewards, &shape)?;
+        Ok(Self { dynamics: Box::new(dynamics), probabilities, successor_rewards })
+    }
+}
+
+/// Number of actions, which compressed rows do not tell: that of `num_actions`, or of a table `[s, a]`.
+fn num_actions(arrays: &Arrays<'_>) -> Result<usize, Error> {
+    if let Some(num_actions) = arrays.index("num_actions")? {
+        return Ok(num_actions);
+    }
+    let tables = [
+        ("rewards", "[s, a] or [t, s, a]", 2..=3),
+        ("available_actions", "[s, a]", 2..=2),
+        ("action_prior", "[s, a]", 2..=2),
+    ];
+    for (name, axes, ranks) in tables {
+        let Some(shape) = arrays.shape(name)? else { continue };
+        match shape.last() {
+            Some(&num_actions) if ranks.contains(&shape.len()) => return Ok(num_actions),
+            _ => return Err(in_array(name, Reason::Shape { found: shape, expected: axes.to_owned() })),
+        }
+    }
+    let hint = "row_offsets do not tell the number of actions";
+    Err(in_array("num_actions", Reason::Missing { hint }))
+}
+
+/// Rewards on the successor, in row-major order, if they have the shape of the transitions.
+fn beside<F: Real, D: Dimension>(
+    rewards: Option<Array<F, D>>,
+    shape: &[usize],
+) -> Result<Option<Vec<F>>, Error> {
+    let Some(rewards) = rewards else { return Ok(None) };
+    if rewards.shape() != shape {
+        let (found, expected) = (rewards.shape().to_vec(), format!("{shape:?}, as the transitions have"));
+        return Err(in_array("successor_rewards", Reason::Shape { found, expected }));
+    }
+    check_rewards("successor_rewards", Some(&rewards))?;
+    Ok(Some(tables::standard_layout(rewards).into_raw_vec_and_offset().0))
+}
+
+/// Calls back with the reward of each successor of a pair, in the order of the dynamics.
+pub(super) type SuccessorReward<'a, F> = Box<dyn Fn(usize, usize, &mut dyn FnMut(F)) + 'a>;
+
+/// Transitions in rows: successors ascending, each once, none of probability 0.
+pub(super) struct Rows<F> {
+    shape: [usize; 2],
+    offsets: Vec<usize>,
+    next_states: Vec<usize>,
+    probabilities: Vec<F>,
+    rewards: Option<Vec<F>>,
+}
+
+impl<F: Real> Rows<F> {
+    pub(super) fn new(dynamics: &BoxedDynamics<F>, on_successor: Option<SuccessorReward<'_, F>>) -> Self {
+        let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
+        let mut rows = Self {
+            shape: [num_states, num_actions],
+            offsets: vec![0],
+            next_states: Vec::new(),
+            probabilities: Vec::new(),
+            rewards: on_successor.as_ref().map(|_| Vec::new()),
+        };
+        let (mut row, mut row_rewards) = (Vec::new(), Vec::new());
+        for state in 0..num_states {
+            for action in 0..num_actions {
+                row.clear();
+                row_rewards.clear();
+                if let Some(on_successor) = &on_successor {
+                    on_successor(state, action, &mut |reward| row_rewards.push(reward));
+                }
+                let mut rewards = row_rewards.iter();
+                dynamics.for_each_successor(state, action, &mut |next_state, p| {
+                    let reward = rewards.next().copied().unwrap_or_else(F::zero);
+                    if p > F::zero() {
+                        row.push((next_state, p, reward));
+                    }
+                });
+                // Stable: what is visited twice is summed in the order of the visits.
+                row.sort_by_key(|&(next_state, ..)| next_state);
+                rows.add(&row);
+            }
+        }
+        rows
+    }
+
+    fn add(&mut self, row: &[(usize, F, F)]) {
+        let first = self.next_states.len();
+        for &(next_state, p, reward) in row {
+            match self.probabilities.last_mut() {
+                Some(sum) if self.next_states[first..].last() == Some(&next_state) => *sum += p,
+                _ => {
+                    self.next_states.push(next_state);
+                    self.probabilities.push(p);
+                    self.rewards.iter_mut().for_each(|rewards| rewards.push(reward));
+                }
+            }
+        }
+        self.offsets.push(self.next_states.len());
+    }
+
+    /// Writes the smallest of the three layouts.
+    pub(super) fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
+        let [num_states, num_actions] = self.shape;
+        let num_entries = self.next_states.len();
+        let is_certain = self.offsets.iter().enumerate().all(|(row, &offset)| offset == row)
+            && self.probabilities.iter().all(|&p| p == F::one());
+        if is_certain {
+            writer.indices("successors", &self.shape, &self.next_states)?;
+            return match &self.rewards {
+                Some(rewards) => writer.table("successor_rewards", &self.shape, rewards),
+                None => Ok(()),
+            };
+        }
+        let table_len = (num_states.checked_mul(num_states)).and_then(|len| len.checked_mul(num_actions));
+        if let Some(table_len) = table_len.filter(|&len| len <= 2 * num_entries + self.offsets.len()) {
+            let shape = [num_states, num_actions, num_states];
+            writer.table("transitions", &shape, &self.spread(table_len, &self.probabilities))?;
+            return match &self.rewards {
+                Some(rewards) => writer.table("successor_rewards", &shape, &self.spread(table_len, rewards)),
+                None => Ok(()),
+            };
+        }
+        writer.indices("num_actions", &[], &[num_actions])?;
+        writer.indices("row_offsets", &[self.offsets.len()], &self.offsets)?;
+        writer.indices("next_states", &[num_entries], &self.next_states)?;
+        writer.table("probabilities", &[num_entries], &self.probabilities)?;
+        match &self.rewards {
+            Some(rewards) => writer.table("successor_rewards", &[num_entries], rewards),
+            None => Ok(()),
+        }
+    }
+
+    /// Entries as a table `[s, a, s']` of the given length, 0 elsewhere.
+    fn spread(&self, len: usize, entries: &[F]) -> Vec<F> {
+        let mut table = vec![F::zero(); len];
+        for (row, bounds) in self.offsets.windows(2).enumerate() {
+            for at in bounds[0]..bounds[1] {
+                table[row * self.shape[0] + self.next_states[at]] = entries[at];
+            }
+        }
+        table
+    }
+}

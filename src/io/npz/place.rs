@@ -1,0 +1,73 @@
+//! Which array an error is about.
+
+use crate::Table;
+use crate::io::Place;
+
+/// The array that an error of a model or result is about. `probabilities` is the one that has the probabilities.
+pub(super) fn place_of(error: &crate::Error, probabilities: &str) -> Place {
+    use crate::Error as E;
+    let array = |name: &str| Place::Array(name.to_owned());
+    let entry = |name: &str, index: &[usize]| Place::Entry { array: name.to_owned(), index: index.to_vec() };
+    match *error {
+        E::InvalidTransition { state, action, next_state, .. } if probabilities == "transitions" => {
+            entry(probabilities, &[state, action, next_state])
+        }
+        E::InvalidTransition { .. } | E::UnnormalizedTransition { .. } => array(probabilities),
+        E::SuccessorOutOfRange { state, action, .. } if probabilities == "successors" => {
+            entry(probabilities, &[state, action])
+        }
+        E::SuccessorOutOfRange { .. } | E::UnsortedSuccessors { .. } => array("next_states"),
+        E::InvalidRowOffset { index, .. } => entry("row_offsets", &[index]),
+        E::InvalidReward { state, action, .. } => entry("rewards", &[state, action]),
+        E::InvalidSuccessorReward { .. } => array("successor_rewards"),
+        E::InvalidTerminalValue { state, .. } => entry("terminal_values", &[state]),
+        E::InvalidPriorWeight { state, action, .. } => entry("action_prior", &[state, action]),
+        E::EmptyPriorRow { .. } => array("action_prior"),
+        E::InvalidDiscount { .. } => array("discount"),
+        E::InvalidTemperature { .. } => array("temperature"),
+        E::InvalidInitial { state, .. } => entry("initial", &[state]),
+        E::UnnormalizedInitial { .. } => array("initial"),
+        E::NoStages => array("rewards"),
+        E::InvalidPolicy { stage, state, action, .. } => entry("policy", &[stage, state, action]),
+        E::UnnormalizedPolicy { .. } => array("policy"),
+        E::UnnormalizedMarginals { .. } => array("state_marginals"),
+        E::InferenceMismatch { .. } => array("inference"),
+        E::InvalidEntry { table, ref index, .. } => match name_of(table, probabilities) {
+            Some(name) => entry(name, index),
+            None => Place::File,
+        },
+        E::ShapeMismatch { table, .. }
+        | E::EmptyModel { table, .. }
+        | E::TooLarge { table, .. }
+        | E::StateOutOfRange { table, .. }
+        | E::Overflow { table, .. } => name_of(table, probabilities).map_or(Place::File, array),
+        _ => Place::File,
+    }
+}
+
+/// The array that holds a table.
+fn name_of(table: Table, probabilities: &str) -> Option<&str> {
+    Some(match table {
+        Table::Transitions => probabilities,
+        Table::RowOffsets => "row_offsets",
+        Table::Rewards => "rewards",
+        Table::SuccessorRewards => "successor_rewards",
+        Table::ActionPrior => "action_prior",
+        Table::AvailableActions => "available_actions",
+        Table::TerminalValues => "terminal_values",
+        Table::TerminalStates => "terminal_states",
+        Table::Initial => "initial",
+        Table::StateValues => "state_values",
+        Table::ActionValues => "action_values",
+        Table::Policy => "policy",
+        Table::LogPolicy => "log_policy",
+        Table::ForwardMessages => "log_forward",
+        Table::LogNormalizers => "log_normalizers",
+        Table::LogAbsorbed => "log_absorbed",
+        Table::LogEvidence => "log_evidence",
+        Table::StateMarginals => "state_marginals",
+        Table::AbsorbedMarginals => "absorbed_marginals",
+        Table::StateActionMarginals => "state_action_marginals",
+        _ => return None,
+    })
+}

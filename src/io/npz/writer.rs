@@ -1,0 +1,89 @@
+//! Archives of several results, and of tables of one's own.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use ndarray::{ArrayRef, Dimension};
+
+use super::Npz;
+use super::arrays::ArrayWriter;
+use crate::Real;
+use crate::io::{Error, Place};
+
+/// Writes an `.npz` archive piece by piece: results, and tables of one's own beside them.
+///
+/// The file is complete when [`finish`](Self::finish) has returned.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::io::{Npz, NpzWriter};
+/// use softmdp::{Mdp, Solution, ndarray::array, soft_value_iteration};
+///
+/// let mdp = Mdp::new(array![[[0.9, 0.1]], [[0.0, 1.0]]], array![[1.0], [0.0]])?;
+/// let solution = soft_value_iteration(&mdp, 3)?;
+/// let occupancy = solution.policy().state_occupancy(&mdp, &array![1.0, 0.0])?;
+///
+/// let path = std::env::temp_dir().join(format!("softmdp-writer-{}.npz", std::process::id()));
+/// let mut writer = NpzWriter::create(&path)?;
+/// writer.add(&solution)?;
+/// writer.add_array("state_occupancy", &occupancy)?;
+/// writer.finish()?;
+/// assert_eq!(Solution::read_npz(&path)?, solution); // what stands beside it is not looked at
+/// # std::fs::remove_file(path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct NpzWriter {
+    path: PathBuf,
+    arrays: ArrayWriter<BufWriter<File>>,
+}
+
+impl NpzWriter {
+    /// Starts a file, over one that is there, which is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Io`](crate::io::Reason::Io).
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref().to_owned();
+        match File::create(&path) {
+            Ok(file) => Ok(Self { path, arrays: ArrayWriter::new(BufWriter::new(file)) }),
+            Err(error) => Err(Error::new(Place::File, error).in_file(&path)),
+        }
+    }
+
+    /// Adds the arrays of a model or result.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Repeated`](crate::io::Reason::Repeated) for an array that is there already,
+    /// [`Reason::NotStorable`](crate::io::Reason::NotStorable), [`Reason::Io`](crate::io::Reason::Io).
+    pub fn add(&mut self, value: &impl Npz) -> Result<(), Error> {
+        value.encode(&mut self.arrays).map_err(|error| error.in_file(&self.path))
+    }
+
+    /// Adds a table of one's own.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Repeated`](crate::io::Reason::Repeated) for an array that is there already,
+    /// [`Reason::Io`](crate::io::Reason::Io).
+    pub fn add_array<F: Real, D: Dimension>(
+        &mut self,
+        name: &str,
+        array: &ArrayRef<F, D>,
+    ) -> Result<(), Error> {
+        self.arrays.numbers(name, array).map_err(|error| error.in_file(&self.path))
+    }
+
+    /// Completes the file.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Io`](crate::io::Reason::Io).
+    pub fn finish(self) -> Result<(), Error> {
+        self.arrays.finish().map(drop).map_err(|error| error.in_file(&self.path))
+    }
+}
