@@ -157,28 +157,37 @@ impl<F: Real> LogBlock<F> {
     /// [`resolve`](Self::resolve) for the sums of many rows, `[row, k]`; `visit_row(row, visit)` calls back with the
     /// successors of a row.
     pub(crate) fn resolve_all(&self, sums: &mut [F], visit_row: impl Fn(usize, &mut dyn FnMut(usize, F))) {
-        let columns = self.num_columns();
-        if sums.len() < FEW {
-            for (i, sum) in sums.iter_mut().enumerate() {
-                *sum = self.resolve(i % columns, *sum, |visit| visit_row(i / columns, visit));
-            }
+        if sums.len() <= FEW {
+            self.resolve_chunk(0, &mut [F::zero(); FEW], sums, &visit_row);
             return;
         }
-        let least = F::LIFT * F::min_positive_value();
         let mut logs = [F::zero(); CHUNK];
         for (chunk, sums) in sums.chunks_mut(CHUNK).enumerate() {
-            let logs = &mut logs[..sums.len()];
-            logs.iter_mut().zip(sums.iter()).for_each(|(log, &sum)| *log = sum * F::UNLIFT);
-            ln_all(logs);
-            for (i, (sum, &log)) in sums.iter_mut().zip(logs.iter()).enumerate() {
-                let (row, column) = ((chunk * CHUNK + i) / columns, (chunk * CHUNK + i) % columns);
-                let is_plain = *sum >= F::TRUSTED_SUM || (self.lossless[column] && *sum >= least);
-                *sum = if is_plain {
-                    offset(self.maxima[column], self.temperatures[column], log)
-                } else {
-                    self.resolve(column, *sum, |visit| visit_row(row, visit))
-                };
-            }
+            self.resolve_chunk(chunk * CHUNK, &mut logs, sums, &visit_row);
+        }
+    }
+
+    /// [`resolve_all`](Self::resolve_all) for some sums, the first of which is entry `first`; `logs` is scratch.
+    #[inline]
+    fn resolve_chunk(
+        &self,
+        first: usize,
+        logs: &mut [F],
+        sums: &mut [F],
+        visit_row: &impl Fn(usize, &mut dyn FnMut(usize, F)),
+    ) {
+        let (columns, least) = (self.num_columns(), F::LIFT * F::min_positive_value());
+        let logs = &mut logs[..sums.len()];
+        logs.iter_mut().zip(sums.iter()).for_each(|(log, &sum)| *log = sum * F::UNLIFT);
+        ln_all(logs);
+        for (i, (sum, &log)) in sums.iter_mut().zip(logs.iter()).enumerate() {
+            let (row, column) = ((first + i) / columns, (first + i) % columns);
+            let is_plain = *sum >= F::TRUSTED_SUM || (self.lossless[column] && *sum >= least);
+            *sum = if is_plain {
+                offset(self.maxima[column], self.temperatures[column], log)
+            } else {
+                self.resolve(column, *sum, |visit| visit_row(row, visit))
+            };
         }
     }
 
