@@ -1,24 +1,36 @@
 //! The Bellman rule of one pair: what its reward and the expectation over its successors make of it.
 
+use std::sync::OnceLock;
+
 use crate::kernels::{gap, is_safe, log_add_exp, most_value, most_weight, vectorised};
 use crate::{Dynamics, Inference, Real};
 
 /// (D1) or (V2) for one stage, with what does not change from pair to pair worked out.
 #[derive(Debug)]
-pub(crate) struct BellmanRule<F> {
+pub(crate) struct BellmanRule<'a, F> {
     inference: Inference,
     discount: F,
     temperature: F,
-    near_limit: bool,
+    next_values: &'a [F],
+    near_limit: OnceLock<bool>,
 }
 
-impl<F: Real> BellmanRule<F> {
+impl<'a, F: Real> BellmanRule<'a, F> {
     /// The rule for backing up `next_values`.
-    pub(crate) fn new(inference: Inference, discount: F, temperature: F, next_values: &[F]) -> Self {
-        let largest = vectorised!(largest_magnitude(next_values));
-        // A log-expectation lies at most about 1000 τ below the values that it is taken over.
-        let reach = largest + temperature * F::from_f64(1000.0);
-        Self { inference, discount, temperature, near_limit: !(reach < F::max_value() * F::from_f64(0.25)) }
+    pub(crate) fn new(inference: Inference, discount: F, temperature: F, next_values: &'a [F]) -> Self {
+        Self { inference, discount, temperature, next_values, near_limit: OnceLock::new() }
+    }
+
+    /// Whether values are so large that an expectation of −∞ may be one that left the number type. It takes a look at all
+    /// of them, when it is first asked.
+    fn near_limit(&self) -> bool {
+        *self.near_limit.get_or_init(|| {
+            let finite = self.next_values.iter().filter(|v| v.is_finite());
+            let largest = finite.fold(F::zero(), |largest, v| largest.max(v.abs()));
+            // A log-expectation lies at most about 1000 τ below the values that it is taken over.
+            let reach = largest + self.temperature * F::from_f64(1000.0);
+            !(reach < F::max_value() * F::from_f64(0.25))
+        })
     }
 
     /// Whether successors matter at all: γ > 0. With γ = 0, Q = r whatever comes next, also −∞.
@@ -37,7 +49,7 @@ impl<F: Real> BellmanRule<F> {
         &self,
         (reward, weight): (F, F),
         expectation: F,
-        (dynamics, next_values): (&D, &[F]),
+        dynamics: &D,
         (state, action): (usize, usize),
     ) -> Option<F> {
         if weight == F::zero() || reward == F::neg_infinity() {
@@ -49,7 +61,7 @@ impl<F: Real> BellmanRule<F> {
         // −∞ is right where there is no way to go on. Whether that or the end of the number range made it takes a
         // look at the successors, and only if values are large enough for a doubt.
         let dead = expectation == F::neg_infinity();
-        if dead && self.near_limit && !self.is_dead(dynamics, next_values, state, action) {
+        if dead && self.near_limit() && !self.is_dead(dynamics, state, action) {
             return None;
         }
         let value = reward + self.continuation(expectation);
@@ -60,11 +72,10 @@ impl<F: Real> BellmanRule<F> {
         (dead && !leaves).then(F::neg_infinity)
     }
 
-    /// Whether [`action_values`](Self::action_values) can be tried: the rule is a sum, and no value is large enough for
-    /// doubts about a −∞.
+    /// Whether [`action_values`](Self::action_values) can be tried: the rule is a sum.
     pub(crate) fn is_plain(&self) -> bool {
         let leaves = self.inference == Inference::Direct && self.discount < F::one();
-        self.continues() && !self.near_limit && !leaves
+        self.continues() && !leaves
     }
 
     /// Turns the expectations of many pairs into action values, as [`action_value`](Self::action_value) does for one.
@@ -73,7 +84,8 @@ impl<F: Real> BellmanRule<F> {
     /// nothing. Precondition: the rule is plain.
     pub(crate) fn action_values(&self, rewards: &[F], prior: &[F], expectations: &mut [F]) -> bool {
         let discount = self.discount;
-        vectorised!(add_rewards(discount, rewards, prior, expectations)) == 0
+        let found = vectorised!(add_rewards(discount, rewards, prior, expectations));
+        found == 0 || (found == DEAD && !self.near_limit())
     }
 
     /// What comes after the reward: γ y (V2), or τ log(γ exp(y/τ) + 1 − γ) (D1).
@@ -101,13 +113,8 @@ impl<F: Real> BellmanRule<F> {
     }
 
     /// Whether the expectation over the successors of a pair is −∞ by right.
-    fn is_dead<D: Dynamics<Scalar = F> + ?Sized>(
-        &self,
-        dynamics: &D,
-        next_values: &[F],
-        state: usize,
-        action: usize,
-    ) -> bool {
+    fn is_dead<D: Dynamics<Scalar = F> + ?Sized>(&self, dynamics: &D, state: usize, action: usize) -> bool {
+        let next_values = self.next_values;
         let (mut any_dead, mut any_alive) = (false, false);
         dynamics.for_each_successor(state, action, &mut |next_state, p| {
             if p > F::zero() {
@@ -126,38 +133,30 @@ impl<F: Real> BellmanRule<F> {
     }
 }
 
-/// q = r + γ y where ρ > 0, and −∞ elsewhere; not 0 if an input is out of range, or beyond what `soft_maxima` takes.
+/// What [`add_rewards`] may find: an input out of range, or a sum beyond what `soft_maxima` takes.
+const IRREGULAR: u64 = 1;
+
+/// What [`add_rewards`] may find: an expectation of −∞ that matters.
+const DEAD: u64 = 2;
+
+/// q = r + γ y where ρ > 0, and −∞ elsewhere; says what it found on the way.
 #[inline(always)]
 fn add_rewards<const FUSED: bool, F: Real>(discount: F, rewards: &[F], prior: &[F], values: &mut [F]) -> u64 {
     let (zero, dead) = (F::zero(), F::neg_infinity());
     let (most_value, most_weight) = (most_value::<F>(), most_weight::<F>());
     // As wide as the numbers, for the sake of vectors.
-    let mut irregular = 0_u64;
+    let mut found = 0_u64;
     for ((value, &reward), &weight) in values.iter_mut().zip(rewards).zip(prior) {
         let expectation = *value;
+        let is_taken = (weight > zero) & (reward != dead);
         let sum = reward + discount * expectation;
-        let q = if weight > zero { sum } else { dead };
-        // Also false for NaN. A sum is −∞ by right only if one of its terms is.
-        let is_dead = (q == dead) & ((reward == dead) | (expectation == dead) | (weight == zero));
+        // Comparisons that are false for NaN.
         let is_valid = (reward < F::infinity()) & (weight >= zero) & (weight <= most_weight);
-        irregular |= u64::from(!(is_valid & (is_dead | (q.abs() <= most_value))));
-        *value = q;
+        let is_dead = expectation == dead;
+        let is_regular = is_valid & (!is_taken | is_dead | (sum.abs() <= most_value));
+        found |= if is_regular { 0 } else { IRREGULAR };
+        found |= if is_taken & is_dead { DEAD } else { 0 };
+        *value = if is_taken { sum } else { dead };
     }
-    irregular
-}
-
-/// The largest |v| that is finite; 0 if there is none.
-#[inline(always)]
-fn largest_magnitude<const FUSED: bool, F: Real>(values: &[F]) -> F {
-    const LANES: usize = 16;
-    let magnitude = |v: F| if v.abs() < F::infinity() { v.abs() } else { F::zero() };
-    let larger = |a: F, b: F| if b > a { b } else { a };
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    let mut lanes = [F::zero(); LANES];
-    for chunk in chunks {
-        for (lane, &v) in lanes.iter_mut().zip(chunk) {
-            *lane = larger(*lane, magnitude(v));
-        }
-    }
-    lanes.iter().copied().chain(rest.iter().map(|&v| magnitude(v))).fold(F::zero(), larger)
+    found
 }

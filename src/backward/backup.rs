@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use ndarray::ArrayView1;
 
+use super::linear::{Linear, Scales};
 use crate::bellman::BellmanRule;
 use crate::kernels::{LogMemo, SoftRow, SoftRows, normalized_prior, soft_maxima, soft_maximum};
 use crate::mdp::CheckedStage;
@@ -16,6 +17,8 @@ pub(crate) struct Backup<'m, F, M: ?Sized> {
     inference: Inference,
     terminal_values: ArrayView1<'m, F>,
     block: LogBlock<F>,
+    linear: Option<Linear<F>>,
+    num_value_stages: usize, // worked on so far
 }
 
 /// Where the results of a stage go.
@@ -33,6 +36,13 @@ impl<'a, F> StageTables<'a, F> {
     pub(crate) fn values(values: &'a mut [F]) -> Self {
         Self { values, action_values: None, policy: None }
     }
+
+    /// The tables, to be divided among blocks of states.
+    fn rows(self, width: usize) -> Outputs<'a, F> {
+        let rows = |data| Rows { data, width };
+        let policy = self.policy.map(|(probabilities, logs)| (rows(probabilities), rows(logs)));
+        ((Rows { data: self.values, width: 1 }, self.action_values.map(rows)), policy)
+    }
 }
 
 /// The parts of [`StageTables`] that belong to a block of states.
@@ -46,10 +56,26 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
             inference,
             terminal_values: model.terminal_values(),
             block: LogBlock::with_shape(model.num_states(), &[model.temperature()]),
+            linear: None,
+            num_value_stages: 0,
         }
     }
 
-    /// Backs `next_values` = V_{t+1} up to stage t. Allocates nothing.
+    /// Makes the weights of the linear recursion, where that will be worth it: from the second stage on, if values alone
+    /// are wanted and stages are alike.
+    fn prepare(&mut self, stage: &CheckedStage<'_, F, M::Dynamics>) -> Result<(), Error> {
+        let is_linear = self.inference == Inference::Direct
+            && self.model.is_homogeneous()
+            && self.model.temperature() > F::zero()
+            && self.model.discount() > F::zero();
+        self.num_value_stages += 1;
+        if is_linear && self.linear.is_none() && self.num_value_stages == 2 {
+            self.linear = Some(Linear::new(self.model, stage)?);
+        }
+        Ok(())
+    }
+
+    /// Backs `next_values` = V_{t+1} up to stage t. Allocates nothing, once `prepare` has.
     pub(crate) fn stage(
         &mut self,
         t: usize,
@@ -63,53 +89,70 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
             self.block.assign(next_values);
         }
         let width = self.model.num_actions();
-        let StageTables { values, action_values, policy } = tables;
-        let values = Rows { data: values, width: 1 };
-        let action_values = action_values.map(|data| Rows { data, width });
-        let policy = policy
-            .map(|(probabilities, logs)| (Rows { data: probabilities, width }, Rows { data: logs, width }));
-        let outputs = ((values, action_values), policy);
+        let is_values_alone = tables.action_values.is_none() && tables.policy.is_none();
+        if is_values_alone {
+            self.prepare(&stage)?;
+        }
+        let linear = self.linear.as_ref().filter(|_| is_values_alone && self.block.max() > F::neg_infinity());
+        let linear = linear.map(|linear| (linear, Scales::new(discount, temperature, self.block.max())));
+        let outputs = tables.rows(width);
         parallel::for_each_block(stage.dynamics, outputs, &|states, outputs| {
-            self.states(t, &stage, &rule, next_values, states, outputs)
+            let block = Block { t, stage: &stage, rule: &rule, next_values, states };
+            match linear {
+                Some((linear, scales)) => self.linear_states(linear, scales, &block, outputs.0.0.data),
+                None => self.states(&block, outputs),
+            }
         })
+    }
+
+    /// Backs up a block of states by the linear recursion; states that it cannot decide in the ordinary way.
+    fn linear_states(
+        &self,
+        linear: &Linear<F>,
+        scales: Scales<F>,
+        block: &Block<'_, F, M::Dynamics>,
+        values: &mut [F],
+    ) -> Result<(), Error> {
+        let states = block.states.clone();
+        with_scratch(states.len() * self.model.num_actions(), |sums| {
+            block.stage.dynamics.expectation(states.clone(), 1, self.block.exponentials(), sums);
+            linear.values(states.start, scales, sums, values);
+        });
+        let is_undecided = |value: &F| value.is_nan();
+        // A state at a time costs more than all at once.
+        if values.iter().filter(|value| is_undecided(value)).count() > values.len() / 8 {
+            return self.states(block, StageTables::values(values).rows(self.model.num_actions()));
+        }
+        for (state, value) in states.zip(values).filter(|(_, value)| is_undecided(value)) {
+            let block = Block { states: state..state + 1, ..*block };
+            let value = std::slice::from_mut(value);
+            self.states(&block, StageTables::values(value).rows(self.model.num_actions()))?;
+        }
+        Ok(())
     }
 
     /// Backs up a block of states.
     fn states(
         &self,
-        t: usize,
-        stage: &CheckedStage<'_, F, M::Dynamics>,
-        rule: &BellmanRule<F>,
-        next_values: &[F],
-        states: Range<usize>,
-        (tables, mut policy): Outputs<'_, F>,
+        block: &Block<'_, F, M::Dynamics>,
+        ((values, action_values), mut policy): Outputs<'_, F>,
     ) -> Result<(), Error> {
-        let num_pairs = states.len() * self.model.num_actions();
-        let block = Block { t, stage, rule, next_values, states };
-        // Action values that nobody wants stay where they are made. Few blocks are larger: single states with very
-        // many actions.
-        let (mut near, mut far);
-        let values = tables.0.data;
-        let action_values = match tables.1 {
-            Some(rows) => rows.data,
-            None if num_pairs <= MOST_PAIRS => {
-                near = [F::zero(); MOST_PAIRS];
-                &mut near[..num_pairs]
+        let values = values.data;
+        let mut run = |action_values: &mut [F]| {
+            self.expectations(block, action_values);
+            if block.rule.is_plain() {
+                if self.at_once(block, values, action_values, &mut policy) {
+                    return Ok(());
+                }
+                // Something is wrong, or beyond plain numbers: a state at a time finds out what and where.
+                self.expectations(block, action_values);
             }
-            None => {
-                far = vec![F::zero(); num_pairs];
-                &mut far[..]
-            }
+            self.one_by_one(block, values, action_values, &mut policy)
         };
-        self.expectations(&block, action_values);
-        if rule.is_plain() {
-            if self.at_once(&block, values, action_values, &mut policy) {
-                return Ok(());
-            }
-            // Something is wrong, or beyond plain numbers: a state at a time finds out what and where.
-            self.expectations(&block, action_values);
+        match action_values {
+            Some(rows) => run(rows.data),
+            None => with_scratch(block.states.len() * self.model.num_actions(), run),
         }
-        self.one_by_one(&block, values, action_values, &mut policy)
     }
 
     /// Writes the expectations or log-expectations of a block to its action values, which hold them until the rule has
@@ -169,7 +212,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         action_values: &mut [F],
         policy: &mut Option<(Rows<'_, F>, Rows<'_, F>)>,
     ) -> Result<(), Error> {
-        let Block { t, stage, rule, next_values, .. } = *block;
+        let Block { t, stage, rule, .. } = *block;
         let (dynamics, width) = (stage.dynamics, self.model.num_actions());
         let mut log_prior = LogMemo::new();
         let rows = values.iter_mut().zip(action_values.chunks_exact_mut(width));
@@ -186,9 +229,11 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
             }
             for (action, q) in action_values.iter_mut().enumerate() {
                 let terms = (rewards[action], prior[action]);
-                *q = rule
-                    .action_value(terms, *q, (dynamics, next_values), (state, action))
-                    .ok_or(Error::Overflow { table: Table::ActionValues, stage: t, state })?;
+                *q = rule.action_value(terms, *q, dynamics, (state, action)).ok_or(Error::Overflow {
+                    table: Table::ActionValues,
+                    stage: t,
+                    state,
+                })?;
             }
             *value = soft_maximum(prior, action_values, rule.temperature(), &mut log_prior, policy);
             let is_possible = action_values.iter().any(|&q| q > F::neg_infinity());
@@ -204,9 +249,18 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
 struct Block<'a, F: Real, D: ?Sized> {
     t: usize,
     stage: &'a CheckedStage<'a, F, D>,
-    rule: &'a BellmanRule<F>,
+    rule: &'a BellmanRule<'a, F>,
     next_values: &'a [F],
     states: Range<usize>,
+}
+
+/// Runs with room for the action values of a block, which nobody wants to keep: near the processor but for the few blocks
+/// that are larger, single states with very many actions.
+fn with_scratch<F: Real, R>(num_pairs: usize, run: impl FnOnce(&mut [F]) -> R) -> R {
+    if num_pairs <= MOST_PAIRS {
+        return run(&mut [F::zero(); MOST_PAIRS][..num_pairs]);
+    }
+    run(&mut vec![F::zero(); num_pairs])
 }
 
 /// The part of a policy that belongs to one state.

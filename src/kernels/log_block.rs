@@ -212,6 +212,11 @@ impl<F: Real> LogBlock<F> {
         })
     }
 
+    /// The largest value of the first column.
+    pub(crate) fn max(&self) -> F {
+        self.maxima[0]
+    }
+
     fn value(&self, next_state: usize, column: usize) -> F {
         self.values[next_state * self.num_columns() + column]
     }

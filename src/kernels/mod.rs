@@ -21,4 +21,4 @@ pub(crate) use log_sum_exp::{gap, log_add_exp, offset};
 pub(crate) use soft_maxima::{CHUNK, FEW, SoftRows, most_value, most_weight, soft_maxima};
 pub(crate) use soft_maximum::{SoftRow, normalized_prior, soft_maximum};
 pub(crate) use transcendental::Transcendental;
-pub(crate) use transcendental::{exp_all, ln_all, vectorised};
+pub(crate) use transcendental::{exp_all, for_each_lane, ln_all, vectorised};

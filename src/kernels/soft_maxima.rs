@@ -1,7 +1,7 @@
 //! Soft maxima of many states at once: the loops of `soft_maximum`, over slices that vector arithmetic can take.
 
 use super::soft_maximum::{SoftRow, soft_maximum};
-use super::{LogMemo, vectorised};
+use super::{LogMemo, for_each_lane, vectorised};
 use crate::Real;
 
 /// Numbers that are worked on at once: few enough for the cache next to the processor.
@@ -106,39 +106,27 @@ impl<F: Real> Scratch<F> {
     /// Writes V of some states, and whether they are exact. Known widths let the compiler unroll the loops over actions.
     fn run(&mut self, width: usize, input: Input<'_, F>, values: &mut [F]) {
         match width {
-            1 => vectorised!(run_fixed_1(self, input, values)),
-            2 => vectorised!(run_fixed_2(self, input, values)),
-            3 => vectorised!(run_fixed_3(self, input, values)),
-            4 => vectorised!(run_fixed_4(self, input, values)),
-            5 => vectorised!(run_fixed_5(self, input, values)),
-            6 => vectorised!(run_fixed_6(self, input, values)),
-            8 => vectorised!(run_fixed_8(self, input, values)),
-            _ => vectorised!(run_any(self, width, input, values)),
+            1 => vectorised!(run::<1>(self, 1, input, values)),
+            2 => vectorised!(run::<2>(self, 2, input, values)),
+            3 => vectorised!(run::<3>(self, 3, input, values)),
+            4 => vectorised!(run::<4>(self, 4, input, values)),
+            5 => vectorised!(run::<5>(self, 5, input, values)),
+            6 => vectorised!(run::<6>(self, 6, input, values)),
+            8 => vectorised!(run::<8>(self, 8, input, values)),
+            _ => vectorised!(run::<0>(self, width, input, values)),
         }
     }
 }
 
-/// [`run_any`] for a width that is a constant.
-macro_rules! run_fixed {
-    ($($name:ident: $width:literal),*) => {$(
-        #[inline(always)]
-        fn $name<const FUSED: bool, F: Real>(scratch: &mut Scratch<F>, input: Input<'_, F>, values: &mut [F]) {
-            run_any::<FUSED, F>(scratch, $width, input, values);
-        }
-    )*};
-}
-
-run_fixed!(
-    run_fixed_1: 1, run_fixed_2: 2, run_fixed_3: 3, run_fixed_4: 4, run_fixed_5: 5, run_fixed_6: 6, run_fixed_8: 8
-);
-
+/// [`Scratch::run`] for a `WIDTH` that is a constant, or 0.
 #[inline(always)]
-fn run_any<const FUSED: bool, F: Real>(
+fn run<const FUSED: bool, F: Real, const WIDTH: usize>(
     scratch: &mut Scratch<F>,
     width: usize,
     Input { prior, action_values, temperature }: Input<'_, F>,
     values: &mut [F],
 ) {
+    let width = if WIDTH > 0 { WIDTH } else { width };
     let (rows, pairs) = (values.len(), action_values.len());
     let Scratch { gaps, terms, maxima, sums, logs, is_exact } = scratch;
     let (gaps, terms) = (&mut gaps[..pairs], &mut terms[..pairs]);
@@ -156,16 +144,17 @@ fn run_any<const FUSED: bool, F: Real>(
     if temperature != F::one() {
         gaps.iter_mut().for_each(|gap| *gap /= temperature);
     }
-    for ((term, &gap), &weight) in terms.iter_mut().zip(gaps.iter()).zip(prior) {
-        *term = weight * gap.exp_lane::<FUSED>();
-    }
+    terms.copy_from_slice(gaps);
+    for_each_lane(terms, |term| *term = term.exp_lane::<FUSED>());
+    terms.iter_mut().zip(prior).for_each(|(term, &weight)| *term *= weight);
     for (sum, terms) in sums.iter_mut().zip(terms.chunks_exact(width)) {
         *sum = terms.iter().fold(F::zero(), |sum, &term| sum + term);
     }
+    logs.copy_from_slice(sums);
+    for_each_lane(logs, |log| *log = log.ln_lane::<FUSED>());
     let least = F::min_positive_value() / F::epsilon() * most_weight::<F>();
-    for (i, (log, &sum)) in logs.iter_mut().zip(sums.iter()).enumerate() {
-        *log = sum.ln_lane::<FUSED>();
-        values[i] = maxima[i] + temperature * *log;
+    for (i, &sum) in sums.iter().enumerate() {
+        values[i] = maxima[i] + temperature * logs[i];
         is_exact[i] = u64::from((sum >= least) & (sum < F::infinity()) & values[i].is_finite());
     }
 }

@@ -26,6 +26,9 @@ const LN_2_HIGH: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
 /// The rest of log 2.
 const LN_2_LOW: f64 = f64::from_bits(0x3dea_39ef_3579_3c76);
 
+/// Numbers that are worked on side by side.
+const LANES: usize = 16;
+
 /// a b + c: in one rounding where the processor has an instruction for it.
 #[inline(always)]
 fn multiply_add<const FUSED: bool>(a: f64, b: f64, c: f64) -> f64 {
@@ -103,17 +106,20 @@ fn ln<const FUSED: bool>(x: f64) -> f64 {
 /// Runs a loop in the widest vector arithmetic that the processor has. The loop is a function with a constant for whether
 /// multiplications and additions are fused in one instruction; it and all that it calls has to be `#[inline(always)]`.
 macro_rules! vectorised {
-    ($loop:ident($($argument:expr),*)) => {{
+    ($loop:ident($($argument:expr),*)) => {
+        $crate::kernels::vectorised!($loop::<>($($argument),*))
+    };
+    ($loop:ident::<$($constant:literal)?>($($argument:expr),*)) => {{
         #[cfg(feature = "simd")]
         match pulp::Arch::new() {
-            pulp::Arch::Scalar => $loop::<false, _>($($argument),*),
+            pulp::Arch::Scalar => $loop::<false, _ $(, $constant)?>($($argument),*),
             arch => arch.dispatch(
                 #[inline(always)]
-                || $loop::<true, _>($($argument),*),
+                || $loop::<true, _ $(, $constant)?>($($argument),*),
             ),
         }
         #[cfg(not(feature = "simd"))]
-        $loop::<false, _>($($argument),*)
+        $loop::<false, _ $(, $constant)?>($($argument),*)
     }};
 }
 pub(crate) use vectorised;
@@ -156,12 +162,20 @@ impl Transcendental for f32 {
 
 #[inline(always)]
 fn exp_loop<const FUSED: bool, F: Transcendental>(xs: &mut [F]) {
-    xs.iter_mut().for_each(|x| *x = x.exp_lane::<FUSED>());
+    for_each_lane(xs, |x| *x = x.exp_lane::<FUSED>());
 }
 
 #[inline(always)]
 fn ln_loop<const FUSED: bool, F: Transcendental>(xs: &mut [F]) {
-    xs.iter_mut().for_each(|x| *x = x.ln_lane::<FUSED>());
+    for_each_lane(xs, |x| *x = x.ln_lane::<FUSED>());
+}
+
+/// Runs `lane` on every number, several at a time: while one waits for its polynomial, others are worked on.
+#[inline(always)]
+pub(crate) fn for_each_lane<T>(xs: &mut [T], mut lane: impl FnMut(&mut T)) {
+    let (chunks, rest) = xs.as_chunks_mut::<LANES>();
+    chunks.iter_mut().for_each(|chunk| chunk.iter_mut().for_each(&mut lane));
+    rest.iter_mut().for_each(lane);
 }
 
 /// x ← exp x.

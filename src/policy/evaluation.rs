@@ -176,7 +176,7 @@ struct Evaluation<'a, F: Real, M: Model<Scalar = F> + ?Sized> {
     mdp: &'a M,
     t: usize,
     stage: &'a CheckedStage<'a, F, M::Dynamics>,
-    rule: BellmanRule<F>,
+    rule: BellmanRule<'a, F>,
     entropy: Entropy,
     policy: (&'a [F], &'a [F]), // π and log π, [s, a]
     next_values: &'a [F],
@@ -204,8 +204,7 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Evaluation<'_, F, M> {
             for action in (0..width).filter(|&action| policy[action] > F::zero()) {
                 taken = true;
                 let terms = (rewards[action], prior[action]);
-                let context = (dynamics, self.next_values);
-                let q = self.rule.action_value(terms, expectations[action], context, (state, action));
+                let q = self.rule.action_value(terms, expectations[action], dynamics, (state, action));
                 if q == Some(F::neg_infinity()) {
                     // In whatever company: what else is taken cannot make up for it.
                     (*value, fits) = (F::neg_infinity(), true);
