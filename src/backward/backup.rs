@@ -86,7 +86,15 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         let (discount, temperature) = (self.model.discount(), self.model.temperature());
         let rule = BellmanRule::new(self.inference, discount, temperature, next_values);
         if self.inference == Inference::Direct && rule.continues() {
-            self.block.assign(next_values);
+            self.block.assign_by(next_values, |fill, copy, exponentials| {
+                let outputs = (Rows { data: copy, width: 1 }, Rows { data: exponentials, width: 1 });
+                let filled =
+                    parallel::for_each_block(stage.dynamics, outputs, &|states, (copy, exponentials)| {
+                        fill(&next_values[states], copy.data, exponentials.data);
+                        Ok(())
+                    });
+                debug_assert!(filled.is_ok());
+            });
         }
         let width = self.model.num_actions();
         let is_values_alone = tables.action_values.is_none() && tables.policy.is_none();

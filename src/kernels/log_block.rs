@@ -1,6 +1,10 @@
 //! Values made ready for a log-expectation: their maxima and their exponentials, once a stage.
 
-use super::{CHUNK, FEW, exp_all, gap, lifted_log, ln_all, offset, row_log_expectation};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{
+    CHUNK, FEW, exp_all, for_each_lane, gap, lifted_log, ln_all, offset, row_log_expectation, vectorised,
+};
 use crate::{Error, Real, Table};
 
 /// Columns of values v with everything that τ log Σ P exp(v/τ) needs of them.
@@ -78,39 +82,51 @@ impl<F: Real> LogBlock<F> {
 
     /// Replaces the values, allocating nothing.
     pub(crate) fn assign(&mut self, values: &[F]) {
+        self.assign_by(values, |fill, copy, exponentials| fill(values, copy, exponentials));
+    }
+
+    /// Replaces the values, allocating nothing. `run` is given the work to do for a single column, `fill(values, copy,
+    /// exponentials)`, and what it has to be done for; it may do it part by part.
+    pub(crate) fn assign_by(
+        &mut self,
+        values: &[F],
+        run: impl FnOnce(&(dyn Fn(&[F], &mut [F], &mut [F]) + Sync), &mut [F], &mut [F]),
+    ) {
         debug_assert_eq!(values.len(), self.values.len());
-        self.values.copy_from_slice(values);
         let columns = self.temperatures.len();
+        if let [temperature] = self.temperatures[..] {
+            // The usual case, without strides.
+            let max = vectorised!(largest(values));
+            let found = AtomicU64::new(0);
+            let fill = |values: &[F], copy: &mut [F], exponentials: &mut [F]| {
+                copy.copy_from_slice(values);
+                let part = vectorised!(fill_exponentials(values, max, temperature, exponentials));
+                found.fetch_or(part, Ordering::Relaxed);
+            };
+            run(&fill, &mut self.values, &mut self.exponentials);
+            let found = found.into_inner();
+            (self.maxima[0], self.lossless[0]) = (max, found & DROPPED == 0);
+            if found & BEYOND == 0 {
+                return;
+            }
+        }
+        self.values.copy_from_slice(values);
         for (column, &temperature) in self.temperatures.iter().enumerate() {
             let column_values = || values.iter().copied().skip(column).step_by(columns);
             let max = column_values().fold(F::neg_infinity(), |max, v| if v > max { v } else { max });
-            let (mut lossless, mut overflows) = (true, false);
+            let mut lossless = true;
             let exponentials = self.exponentials.iter_mut().skip(column).step_by(columns);
-            // What is dropped, or was −∞ to begin with, becomes 0.
-            let keep = |e: &mut F, v: F, below: F| {
+            for (e, v) in exponentials.zip(column_values()) {
+                let below = if v < max { gap(v, max, temperature) } else { F::zero() };
+                // What is dropped, or was −∞ to begin with, becomes 0.
                 let is_kept = v > F::neg_infinity() && below >= -F::SPREAD;
                 *e = if is_kept { below } else { F::neg_infinity() };
-                is_kept || v == F::neg_infinity()
-            };
-            for (e, v) in exponentials.zip(column_values()) {
-                let difference = v - max;
-                overflows |= difference == F::neg_infinity() && v > F::neg_infinity();
-                let below = if v < max { difference / temperature } else { F::zero() };
-                lossless &= keep(e, v, below);
-            }
-            if overflows {
-                for (e, v) in self.exponentials.iter_mut().skip(column).step_by(columns).zip(column_values())
-                {
-                    let below = if v < max { gap(v, max, temperature) } else { F::zero() };
-                    lossless &= keep(e, v, below);
-                }
+                lossless &= is_kept || v == F::neg_infinity();
             }
             (self.maxima[column], self.lossless[column]) = (max, lossless);
         }
-        for chunk in self.exponentials.chunks_mut(CHUNK) {
-            exp_all(chunk);
-            chunk.iter_mut().for_each(|e| *e *= F::LIFT);
-        }
+        exp_all(&mut self.exponentials);
+        self.exponentials.iter_mut().for_each(|e| *e *= F::LIFT);
     }
 
     /// Number k of columns.
@@ -220,6 +236,51 @@ impl<F: Real> LogBlock<F> {
     fn value(&self, next_state: usize, column: usize) -> F {
         self.values[next_state * self.num_columns() + column]
     }
+}
+
+/// What [`fill_exponentials`] may find: a value too far below the maximum to be kept.
+const DROPPED: u64 = 1;
+
+/// What [`fill_exponentials`] may find: a difference of values that leaves the number type, so that its numbers mean
+/// nothing.
+const BEYOND: u64 = 2;
+
+/// The largest value; −∞ if there is none above it.
+#[inline(always)]
+fn largest<const FUSED: bool, F: Real>(values: &[F]) -> F {
+    const LANES: usize = 16;
+    let larger = |a: F, b: F| if b > a { b } else { a };
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [F::neg_infinity(); LANES];
+    for chunk in chunks {
+        lanes.iter_mut().zip(chunk).for_each(|(lane, &v)| *lane = larger(*lane, v));
+    }
+    lanes.iter().chain(rest).copied().fold(F::neg_infinity(), larger)
+}
+
+/// Writes the lifted exponentials of (v − max)/τ, and says what it found on the way.
+#[inline(always)]
+fn fill_exponentials<const FUSED: bool, F: Real>(
+    values: &[F],
+    max: F,
+    temperature: F,
+    exponentials: &mut [F],
+) -> u64 {
+    let dead = F::neg_infinity();
+    let mut found = 0;
+    for (values, exponentials) in values.chunks(CHUNK).zip(exponentials.chunks_mut(CHUNK)) {
+        for (e, &v) in exponentials.iter_mut().zip(values) {
+            let difference = v - max;
+            let below = if v < max { difference / temperature } else { F::zero() };
+            let is_kept = (v > dead) & (below >= -F::SPREAD);
+            // As wide as the numbers, for the sake of vectors.
+            found |= if !is_kept & (v > dead) { DROPPED } else { 0 };
+            found |= if (difference == dead) & (v > dead) { BEYOND } else { 0 };
+            *e = if is_kept { below } else { dead };
+        }
+        for_each_lane(exponentials, |e| *e = e.exp_lane::<FUSED>() * F::LIFT);
+    }
+    found
 }
 
 #[cfg(test)]
