@@ -47,6 +47,16 @@ pub enum Table {
     Trajectory,
     /// p(s_{t+1}∣s_t,a_t,e), `[s, a, s']`.
     PosteriorDynamics,
+    /// log π_t(a∣s), `[t, s, a]`.
+    LogPolicy,
+    /// log Z_t, `[t]`.
+    LogNormalizers,
+    /// log α_t(†), `[t]`.
+    LogAbsorbed,
+    /// The posterior probability of having left, `[t]`.
+    AbsorbedMarginals,
+    /// log p(e), a single number.
+    LogEvidence,
     /// The distribution of states under a policy, `[t, s]`.
     StateOccupancy,
     /// The distribution of state–action pairs under a policy, `[t, s, a]`.
@@ -74,6 +84,11 @@ impl fmt::Display for Table {
             Table::StateActionMarginals => "state-action marginals",
             Table::Trajectory => "trajectory",
             Table::PosteriorDynamics => "posterior dynamics",
+            Table::LogPolicy => "log-policy",
+            Table::LogNormalizers => "log-normalizers",
+            Table::LogAbsorbed => "absorbed messages",
+            Table::AbsorbedMarginals => "absorbed marginals",
+            Table::LogEvidence => "log-evidence",
             Table::StateOccupancy => "state occupancy",
             Table::StateActionOccupancy => "state-action occupancy",
         })
@@ -418,6 +433,57 @@ pub enum Error {
     TotalOverflow {
         /// The table that is summed.
         table: Table,
+    },
+
+    // --- results that were stored -----------------------------------------------------------------
+    /// An entry of a stored table is NaN or +∞. −∞ is allowed.
+    #[error("entry {index:?} of {table} is {value}, expected a number below +inf")]
+    InvalidEntry {
+        /// The table.
+        table: Table,
+        /// Place in it, one index an axis; none for a single number.
+        index: Vec<usize>,
+        /// What stands there.
+        value: f64,
+    },
+    /// The logarithm of a policy is not that of its probabilities.
+    #[error(
+        "log-policy (stage {stage}, state {state}, action {action}) is {value}, \
+         expected the logarithm of {probability}"
+    )]
+    InvalidLogPolicy {
+        /// Stage of the row.
+        stage: usize,
+        /// State of the row.
+        state: usize,
+        /// Place in the row.
+        action: usize,
+        /// What stands there.
+        value: f64,
+        /// The probability that stands beside it.
+        probability: f64,
+    },
+    /// A marginal is no probability, or that of a pair exceeds that of its state.
+    #[error("entry {index:?} of {table} is {value}, expected a probability of at most {most}")]
+    InvalidMarginal {
+        /// The table.
+        table: Table,
+        /// Place in it, one index an axis.
+        index: Vec<usize>,
+        /// What stands there.
+        value: f64,
+        /// Largest value that fits.
+        most: f64,
+    },
+    /// The state marginals of a stage and what has left do not sum to 1.
+    #[error("state and absorbed marginals of stage {stage} sum to {sum}, expected 1 within {tolerance:e}")]
+    UnnormalizedMarginals {
+        /// The stage.
+        stage: usize,
+        /// Their sum.
+        sum: f64,
+        /// Largest difference from 1 that is accepted.
+        tolerance: f64,
     },
 
     // --- gridworlds -------------------------------------------------------------------------------

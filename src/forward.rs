@@ -24,6 +24,8 @@
 //!
 //! Levine (2018), §2.3; Rabiner, *A tutorial on hidden Markov models*, Proc. IEEE 77 (1989), for the scaled pass.
 
+#[cfg(feature = "serde")]
+use ndarray::aview0;
 use ndarray::{Array1, Array2, ArrayRef1, ArrayView1, ArrayView2};
 
 use crate::dynamics::for_each_log_successor;
@@ -127,6 +129,29 @@ pub struct ForwardMessages<F = f64> {
 }
 
 impl<F: Real> ForwardMessages<F> {
+    /// Takes tables as they were stored; they have to fit each other.
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_tables(
+        log_forward: Array2<F>,
+        log_normalizers: Array1<F>,
+        log_absorbed: Array1<F>,
+        log_evidence: F,
+    ) -> Result<Self, Error> {
+        let (horizon, num_states) = (log_normalizers.len(), log_forward.ncols());
+        let rows = horizon.saturating_add(1);
+        tables::check_shape(Table::ForwardMessages, log_forward.shape(), &[rows, num_states])?;
+        tables::check_shape(Table::LogAbsorbed, log_absorbed.shape(), &[rows])?;
+        tables::check_entries(Table::ForwardMessages, &log_forward)?;
+        tables::check_entries(Table::LogNormalizers, &log_normalizers)?;
+        tables::check_entries(Table::LogAbsorbed, &log_absorbed)?;
+        tables::check_entries(Table::LogEvidence, &aview0(&log_evidence))?;
+        if let Some(stage) = log_normalizers.iter().position(|&log| log == F::neg_infinity()) {
+            return Err(Error::ImpossibleEvidence { stage });
+        }
+        let log_forward = tables::standard_layout(log_forward);
+        Ok(Self { log_forward, log_normalizers, log_absorbed, log_evidence })
+    }
+
     /// log α_t(s) = log p(s_t = s ∣ e_0 … e_{t−1}), `[t, s]` with T+1 rows, in nats; −∞ for states that cannot have
     /// been reached.
     #[must_use]

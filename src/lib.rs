@@ -90,6 +90,11 @@
 //! | feature | default | adds | costs |
 //! |---|---|---|---|
 //! | `rayon` | yes | passes over large models on all cores | the crate `rayon` |
+//! | `serde` | no | `Serialize` and `Deserialize` for models, options and results | the crate `serde` |
+//!
+//! With `serde`, whatever is read passes the checks of the constructors: bad data is an error with the message of
+//! [`Error`], never an invalid value. Choose a format that carries infinities, since −∞ is everywhere in these tables:
+//! RON, and binary ones such as postcard, CBOR or MessagePack. JSON writes null and cannot read it back.
 //!
 //! `ndarray` is part of the interface and re-exported as [`ndarray`]. Raising its 0.x version is a breaking change here.
 
@@ -131,6 +136,8 @@ mod parallel;
 mod policy;
 mod posterior;
 mod real;
+#[cfg(feature = "serde")]
+mod serial;
 mod tables;
 mod trajectory;
 

@@ -43,6 +43,23 @@ pub(crate) fn check_shape(table: Table, found: &[usize], expected: &[usize]) -> 
     Err(Error::ShapeMismatch { table, found: found.to_vec(), expected: expected.to_vec() })
 }
 
+/// [`Error::InvalidEntry`] unless every entry is a number below +∞.
+#[cfg(feature = "serde")]
+pub(crate) fn check_entries<F: crate::Real, D: Dimension>(
+    table: Table,
+    entries: &ArrayRef<F, D>,
+) -> Result<(), Error> {
+    let Some((mut place, &value)) = entries.iter().enumerate().find(|(_, entry)| !(**entry < F::infinity()))
+    else {
+        return Ok(());
+    };
+    let mut index = entries.shape().to_vec();
+    for axis in index.iter_mut().rev() {
+        (place, *axis) = (place / *axis, place % *axis);
+    }
+    Err(Error::InvalidEntry { table, index, value: value.into_f64() })
+}
+
 #[cfg(test)]
 mod tests {
     use ndarray::Array2;

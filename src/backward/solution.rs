@@ -1,5 +1,7 @@
 //! What a backward pass leaves behind.
 
+#[cfg(feature = "serde")]
+use ndarray::Array3;
 use ndarray::{ArcArray2, ArcArray3, Array2, ArrayView2, ArrayView3, Axis};
 
 use super::policy_from;
@@ -49,6 +51,24 @@ impl<F: Real> Solution<F> {
             policy: Policy::with_shape(shape)?,
             inference,
         })
+    }
+
+    /// Takes tables as they were stored; they have to fit each other.
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_tables(
+        state_values: Array2<F>,
+        action_values: Array3<F>,
+        policy: Policy<F>,
+        inference: Inference,
+    ) -> Result<Self, Error> {
+        let (horizon, num_states, num_actions) = action_values.dim();
+        let expected = [horizon.saturating_add(1), num_states];
+        tables::check_shape(Table::StateValues, state_values.shape(), &expected)?;
+        tables::check_shape(Table::Policy, policy.probabilities().shape(), action_values.shape())?;
+        let values = StateValues::from_tables(state_values, num_actions, inference)?;
+        tables::check_entries(Table::ActionValues, &action_values)?;
+        let action_values = tables::standard_layout(action_values).into_shared();
+        Ok(Self { state_values: values.values, action_values, policy, inference })
     }
 
     pub(super) fn tables_mut(&mut self, inference: Inference) -> TablesMut<'_, F> {
@@ -143,6 +163,28 @@ impl<F: Real> StateValues<F> {
         let shape = (horizon.saturating_add(1), num_states);
         let values = tables::filled(Table::StateValues, shape, F::zero())?.into_shared();
         Ok(Self { values, num_actions, inference })
+    }
+
+    /// Takes a table as it was stored, and the number of actions of the model that was solved.
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_tables(
+        values: Array2<F>,
+        num_actions: usize,
+        inference: Inference,
+    ) -> Result<Self, Error> {
+        let (rows, num_states) = values.dim();
+        tables::check_shape(Table::StateValues, values.shape(), &[rows.max(1), num_states])?;
+        if num_states == 0 || num_actions == 0 {
+            return Err(Error::EmptyModel { table: Table::Model, shape: vec![num_states, num_actions] });
+        }
+        tables::check_entries(Table::StateValues, &values)?;
+        Ok(Self { values: tables::standard_layout(values).into_shared(), num_actions, inference })
+    }
+
+    /// Number A of actions of the model that was solved.
+    #[cfg(feature = "serde")]
+    pub(crate) fn num_actions(&self) -> usize {
+        self.num_actions
     }
 
     pub(super) fn table_mut(&mut self) -> &mut [F] {

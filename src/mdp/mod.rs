@@ -230,6 +230,12 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         self.prior.view()
     }
 
+    /// Which actions exist, `[s, a]`, as it was given to the builder; `None` if it was not, and all do.
+    #[must_use]
+    pub fn available_actions(&self) -> Option<ArrayView2<'_, bool>> {
+        self.prior.available.as_ref().map(|available| available.view())
+    }
+
     /// Whether an action exists in a state.
     ///
     /// # Panics

@@ -94,3 +94,38 @@ pub(super) fn state_action_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
     }
     Ok(marginals)
 }
+
+/// Checks that each row of marginals is a distribution, with what has left, and that no pair exceeds its state.
+#[cfg(feature = "serde")]
+pub(super) fn check_marginals<F: Real>(
+    state_marginals: &Array2<F>,
+    absorbed_marginals: &Array1<F>,
+    state_action_marginals: &Array3<F>,
+) -> Result<(), Error> {
+    let check = |table, index: &[usize], p: F, most: F| {
+        if p >= F::zero() && p <= most {
+            return Ok(());
+        }
+        let (index, value, most) = (index.to_vec(), p.into_f64(), most.into_f64());
+        Err(Error::InvalidMarginal { table, index, value, most })
+    };
+    // The solver divides by a sum in the number type itself, which may be off by an ulp a term.
+    let terms = F::from_f64(state_marginals.ncols() as f64);
+    let tolerance = F::ROW_SUM_TOLERANCE.max((terms * F::epsilon()).into_f64());
+    for (stage, (row, &absorbed)) in state_marginals.outer_iter().zip(absorbed_marginals).enumerate() {
+        check(Table::AbsorbedMarginals, &[stage], absorbed, F::one())?;
+        let mut sum = absorbed.into_f64();
+        for (state, &p) in row.iter().enumerate() {
+            check(Table::StateMarginals, &[stage, state], p, F::one())?;
+            sum += p.into_f64();
+        }
+        if (sum - 1.0).abs() > tolerance {
+            return Err(Error::UnnormalizedMarginals { stage, sum, tolerance });
+        }
+    }
+    for ((stage, state, action), &p) in state_action_marginals.indexed_iter() {
+        let most = state_marginals[[stage, state]];
+        check(Table::StateActionMarginals, &[stage, state, action], p, most)?;
+    }
+    Ok(())
+}

@@ -16,6 +16,8 @@ mod stream;
 use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayView1, ArrayView2, ArrayView3};
 
 pub(crate) use luck::Luck;
+#[cfg(feature = "serde")]
+use marginals::check_marginals;
 pub use stream::{PosteriorStage, stream_posterior};
 
 use crate::mdp::CheckedStage;
@@ -84,12 +86,15 @@ impl<F: Real> Solution<F> {
     where
         M: Model<Scalar = F> + ?Sized,
     {
-        if self.inference() != Inference::Direct {
-            let (expected, found) = (Inference::Direct, self.inference());
-            return Err(Error::InferenceMismatch { expected, found });
-        }
+        self.check_direct()?;
         self.check_shape(mdp)?;
         Posterior::new(mdp, initial, self.clone())
+    }
+
+    /// [`Error::InferenceMismatch`] unless this is direct inference.
+    fn check_direct(&self) -> Result<(), Error> {
+        let (expected, found) = (Inference::Direct, self.inference());
+        if found == expected { Ok(()) } else { Err(Error::InferenceMismatch { expected, found }) }
     }
 }
 
@@ -141,6 +146,40 @@ impl<F: Real> Posterior<F> {
         let (state_marginals, absorbed_marginals) = marginals::state_marginals(mdp, &forward, &solution)?;
         let state_action_marginals = marginals::state_action_marginals(mdp, &state_marginals, &solution)?;
         let initial = initial.to_owned();
+        Ok(Self {
+            solution,
+            initial,
+            log_evidence,
+            state_marginals,
+            absorbed_marginals,
+            state_action_marginals,
+        })
+    }
+
+    /// Takes tables as they were stored; they have to fit each other.
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_tables(
+        solution: Solution<F>,
+        initial: Array1<F>,
+        log_evidence: F,
+        state_marginals: Array2<F>,
+        absorbed_marginals: Array1<F>,
+        state_action_marginals: Array3<F>,
+    ) -> Result<Self, Error> {
+        solution.check_direct()?;
+        let (values, action_values) = (solution.state_values(), solution.action_values());
+        crate::initial::check_initial(&initial, values.ncols())?;
+        tables::check_shape(Table::StateMarginals, state_marginals.shape(), values.shape())?;
+        tables::check_shape(Table::AbsorbedMarginals, absorbed_marginals.shape(), &[values.nrows()])?;
+        let table = Table::StateActionMarginals;
+        tables::check_shape(table, state_action_marginals.shape(), action_values.shape())?;
+        tables::check_entries(Table::LogEvidence, &ndarray::aview0(&log_evidence))?;
+        if log_evidence == F::neg_infinity() {
+            return Err(Error::ImpossibleEvidence { stage: solution.horizon() });
+        }
+        check_marginals(&state_marginals, &absorbed_marginals, &state_action_marginals)?;
+        let state_marginals = tables::standard_layout(state_marginals);
+        let state_action_marginals = tables::standard_layout(state_action_marginals);
         Ok(Self {
             solution,
             initial,
