@@ -91,12 +91,14 @@
 //! |---|---|---|---|
 //! | `rayon` | yes | passes over large models on all cores | the crate `rayon` |
 //! | `serde` | no | `Serialize` and `Deserialize` for models, options and results | the crate `serde` |
+//! | `sprs` | no | [`SparseDynamics`] from sparse matrices, and to them | the crate `sprs` |
 //!
 //! With `serde`, whatever is read passes the checks of the constructors: bad data is an error with the message of
 //! [`Error`], never an invalid value. Choose a format that carries infinities, since −∞ is everywhere in these tables:
 //! RON, and binary ones such as postcard, CBOR or MessagePack. JSON writes null and cannot read it back.
 //!
-//! `ndarray` is part of the interface and re-exported as [`ndarray`]. Raising its 0.x version is a breaking change here.
+//! `ndarray` is part of the interface and re-exported as [`ndarray`], and so is `sprs` 0.11 with its feature. Raising a 0.x
+//! version of theirs is a breaking change here.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -104,6 +106,8 @@
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 pub use ndarray;
+#[cfg(feature = "sprs")]
+pub use sprs;
 
 pub use backward::{BackwardStage, SoftValueIteration, Solution, StateValues, soft_value_iteration};
 pub use dynamics::{

@@ -20,6 +20,8 @@ mod folded;
 mod sparse;
 #[cfg(any(feature = "serde", feature = "sprs"))]
 mod sparse_parts;
+#[cfg(feature = "sprs")]
+mod sparse_sprs;
 
 use std::fmt::Debug;
 use std::ops::Range;
