@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use softmdp::{
     ActionPrior, DenseDynamics, DeterministicDynamics, Direction, Dynamics, Gridworld, Inference, Mdp, Moves,
-    Policy, SoftValueIteration, SparseDynamics, forward_messages, ndarray,
+    Policy, Real, SoftValueIteration, SparseDynamics, forward_messages, ndarray,
 };
 
 use common::{MINUS_INFINITY, SMALL, Tables, cases, tables};
@@ -39,7 +39,7 @@ fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
 /// A model over given dynamics and everything that can be asked of it come back.
 fn model_comes_back<F, D>(mdp: &Mdp<F, D>, initial: &Array1<F>, horizon: usize)
 where
-    F: softmdp::Real + Serialize + DeserializeOwned,
+    F: Real + Serialize + DeserializeOwned,
     D: Dynamics<Scalar = F> + Serialize + DeserializeOwned + PartialEq,
 {
     comes_back(mdp.dynamics());
@@ -114,21 +114,33 @@ fn every_default_comes_back_as_it_was() {
     comes_back(&said);
 }
 
-#[test]
-fn policies_of_extreme_models_come_back() {
-    let weights = [1e-38_f32, 1e3, 1.0, 1e-45];
-    for temperature in [0.0, 1e-30, 1.0, 1e30] {
-        for shift in 0..4 {
-            let prior = Array2::from_shape_fn((1, 4), |(_, action)| weights[(action + shift) % 4]);
-            let mdp =
-                Mdp::builder(Array3::ones((1, 4, 1)), array![[0.0_f32, -100.0, -1e8, f32::NEG_INFINITY]])
-                    .action_prior(ActionPrior::Weights(prior))
+/// Policies of one state whose prior weights and rewards are as far apart as the number type allows.
+fn extremes_come_back<F: Real + Serialize + DeserializeOwned>(tiny: F, rewards: [F; 4], temperatures: &[F]) {
+    let weights = [tiny, F::min_positive_value(), F::one(), F::from_f64(1e3), F::max_value()];
+    for &temperature in temperatures {
+        for shift in 0..weights.len() {
+            let prior =
+                Array2::from_shape_fn((1, 4), |(_, action)| weights[(action + shift) % weights.len()]);
+            for rotation in 0..4 {
+                let rewards = Array2::from_shape_fn((1, 4), |(_, action)| rewards[(action + rotation) % 4]);
+                let mdp = Mdp::builder(Array3::from_elem((1, 4, 1), F::one()), rewards)
+                    .action_prior(ActionPrior::Weights(prior.clone()))
                     .temperature(temperature)
                     .build()
                     .unwrap();
-            model_comes_back(&mdp, &array![1.0], 2);
+                model_comes_back(&mdp, &array![F::one()], 2);
+            }
         }
     }
+}
+
+#[test]
+fn policies_of_extreme_models_come_back() {
+    let least = MINUS_INFINITY;
+    extremes_come_back(1e-45, [0.0, -87.0, -170.0, f32::NEG_INFINITY], &[0.0, 0.5, 1.0, 1e30]);
+    extremes_come_back(1e-45, [0.0, -100.0, -1e8, f32::NEG_INFINITY], &[0.0, 1e-30, 1.0, 1e30]);
+    extremes_come_back(5e-324, [0.0, -708.0, -1400.0, least], &[0.0, 0.5, 1.0, 1e300]);
+    extremes_come_back(5e-324, [0.0, -740.0, -1e8, least], &[0.0, 1e-300, 1.0, 1e300]);
 }
 
 #[test]
