@@ -16,11 +16,11 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use softmdp::{
-    ActionPrior, DenseDynamics, DeterministicDynamics, Direction, Dynamics, Gridworld, Inference, Mdp, Moves,
-    Policy, Real, SoftValueIteration, SparseDynamics, forward_messages, ndarray,
+    ActionPrior, DenseDynamics, DeterministicDynamics, Direction, Dynamics, Gridworld, Inference, Mdp, Model,
+    Moves, Policy, Real, SoftValueIteration, SparseDynamics, TimeVaryingMdp, forward_messages, ndarray,
 };
 
-use common::{MINUS_INFINITY, SMALL, Tables, cases, tables};
+use common::{MINUS_INFINITY, SMALL, Tables, cases, tables, tables_with_successor_rewards};
 
 /// Writes and reads a value in both formats: it comes back equal, and to the same bytes.
 #[track_caller]
@@ -95,6 +95,50 @@ proptest! {
         model_comes_back(&sparse, &tables.initial, horizon);
         let (mdp, initial) = in_f32(&tables);
         model_comes_back(&mdp, &initial, horizon);
+    }
+}
+
+/// A model that carries its own stages or rewards on the successor comes back, and is solved as before.
+fn composite_comes_back<M>(model: &M, horizon: usize)
+where
+    M: Model<Scalar = f64> + Serialize + DeserializeOwned + PartialEq + Debug,
+{
+    comes_back(model);
+    let read: M = postcard::from_bytes(&postcard::to_allocvec(model).unwrap()).unwrap();
+    assert_eq!(read.num_stages(), model.num_stages());
+    for inference in [Inference::Direct, Inference::Variational] {
+        let solver = SoftValueIteration::new(horizon).inference(inference);
+        assert_eq!(solver.solve(&read).unwrap(), solver.solve(model).unwrap());
+    }
+}
+
+fn varying<M: Model>(stages: impl Iterator<Item = M>, repeats: bool) -> TimeVaryingMdp<M> {
+    let model = TimeVaryingMdp::new(stages).unwrap();
+    if repeats { model.repeating() } else { model }
+}
+
+proptest! {
+    #![proptest_config(cases(100))]
+
+    #[test]
+    fn models_of_successor_rewards_and_of_stages_come_back(
+        tables in tables_with_successor_rewards(SMALL),
+        repeats: bool,
+    ) {
+        let horizon = tables.horizon();
+        let rewards = |t: usize| {
+            let rewards = &tables.stages[t].successor_rewards;
+            move |s, a, n| rewards[[s, a, n]]
+        };
+        let dense = tables.mdp().with_successor_rewards(rewards(0)).unwrap();
+        composite_comes_back(&dense, horizon);
+        let sparse = SparseDynamics::from_dynamics(tables.mdp().dynamics()).unwrap();
+        composite_comes_back(&tables.mdp_over(sparse).with_successor_rewards(rewards(0)).unwrap(), horizon);
+
+        let stage = |t| tables.mdp_of_stage(t);
+        composite_comes_back(&varying((0..horizon).map(stage), repeats), horizon);
+        let stage = |t| stage(t).with_successor_rewards(rewards(t)).unwrap();
+        composite_comes_back(&varying((0..horizon).map(stage), repeats), horizon);
     }
 }
 

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use softmdp::{
     ActionPrior, DenseDynamics, DeterministicDynamics, Error, ForwardMessages, Gridworld, Inference, Mdp,
-    Policy, Posterior, SoftValueIteration, Solution, SparseDynamics, StateValues, Table, Trajectory,
-    forward_messages, ndarray, posterior,
+    Policy, Posterior, SoftValueIteration, Solution, SparseDynamics, StateValues, SuccessorRewardMdp, Table,
+    TimeVaryingMdp, Trajectory, forward_messages, ndarray, posterior,
 };
 
 const INF: f64 = f64::INFINITY;
@@ -175,6 +175,60 @@ fn models_that_break_a_promise() {
     refused(
         RawMdp { terminal_values: array![NAN, 0.0], ..valid },
         &Error::InvalidTerminalValue { state: 0, value: NAN },
+    );
+}
+
+#[derive(Serialize)]
+struct RawSuccessorRewards {
+    mdp: Mdp,
+    successor_rewards: Vec<f64>,
+}
+
+#[test]
+fn rewards_on_the_successor_that_fit_no_transition() {
+    // Three transitions: two from state 0, one from state 1. A probability of 0 is none.
+    let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[0.0], [0.0]]).unwrap();
+    let valid =
+        mdp.with_successor_rewards(|_, _, next_state| if next_state == 1 { 2.0 } else { -INF }).unwrap();
+    let raw = |successor_rewards: &[f64]| RawSuccessorRewards {
+        mdp: mdp.clone(),
+        successor_rewards: successor_rewards.to_vec(),
+    };
+    assert_eq!(read::<SuccessorRewardMdp>(&raw(&[-INF, 2.0, 2.0])).unwrap(), valid);
+    let refused = |rewards: &[f64], expected: &Error| refuses::<SuccessorRewardMdp>(&raw(rewards), expected);
+    for rewards in [&[][..], &[0.0; 2], &[0.0; 4]] {
+        refused(rewards, &mismatch(Table::SuccessorRewards, &[rewards.len()], &[3]));
+    }
+    for value in [NAN, INF] {
+        let error = Error::InvalidSuccessorReward { state: 0, action: 0, next_state: 1, value };
+        refused(&[0.0, value, 0.0], &error);
+    }
+    let lost = Error::Overflow { table: Table::SuccessorRewards, stage: 0, state: 0 };
+    refused(&[-f64::MAX, f64::MAX, 0.0], &lost);
+}
+
+#[derive(Serialize)]
+struct RawStages {
+    stages: Vec<Mdp>,
+    repeats: bool,
+}
+
+#[test]
+fn stages_that_are_no_model() {
+    let refused = |stages: &[Mdp], expected: &Error| {
+        refuses::<TimeVaryingMdp>(&RawStages { stages: stages.to_vec(), repeats: true }, expected);
+    };
+    let one = Mdp::new(array![[[1.0]]], array![[0.0]]).unwrap();
+    assert!(read::<TimeVaryingMdp>(&RawStages { stages: vec![one.clone(); 2], repeats: false }).is_ok());
+    refused(&[], &Error::NoStages);
+    refused(&[one.clone(), mdp()], &mismatch(Table::Model, &[2, 2], &[1, 1]));
+    refused(
+        &[one.clone(), one.with_discount(0.5).unwrap()],
+        &Error::StageMismatch { stage: 1, property: "discount" },
+    );
+    refused(
+        &[one.clone(), one.clone(), one.with_terminal_values(array![1.0]).unwrap()],
+        &Error::StageMismatch { stage: 2, property: "terminal values" },
     );
 }
 
