@@ -2,7 +2,7 @@
 //!
 //! A taxi fetches a passenger from one of four places and takes them to another: −1 a step, −10 for a wrong attempt to
 //! pick up or put down, +20 for arriving. The problem is that of Dietterich, *Hierarchical Reinforcement Learning with the
-//! MAXQ Value Function Decomposition* (2000), as Taxi-v4 of Gymnasium has it, read from the bundled export
+//! MAXQ Value Function Decomposition* (2000), as Taxi-v3 of Gymnasium has it, read from the bundled export
 //! (`examples/models`).
 //!
 //! The higher the temperature, the more random the driver and the lower the return. Every move leads where it should, so

@@ -357,26 +357,6 @@ pub enum Error {
         /// Largest difference from 1 that is accepted.
         tolerance: f64,
     },
-    /// A table that is taken as a result holds a number that no such result does.
-    #[error("entry {index:?} of {table} is {value}, which no result holds there")]
-    InvalidEntry {
-        /// The table.
-        table: Table,
-        /// Place in the table, an index for each axis.
-        index: Vec<usize>,
-        /// What stands there.
-        value: f64,
-    },
-    /// State marginals of a stage, with what was absorbed before it, sum to `sum`, not 1.
-    #[error("marginals of stage {stage} sum to {sum}, expected 1 within {tolerance:e}")]
-    UnnormalizedMarginals {
-        /// The stage.
-        stage: usize,
-        /// Sum over the states, and absorbed mass.
-        sum: f64,
-        /// Largest difference from 1 that is accepted.
-        tolerance: f64,
-    },
     /// The model has fewer stages than the horizon asks for.
     #[error("horizon {horizon} is beyond the model's {num_stages} stages")]
     HorizonOutOfRange {
@@ -453,6 +433,28 @@ pub enum Error {
     TotalOverflow {
         /// The table that is summed.
         table: Table,
+    },
+
+    // --- results that were stored -----------------------------------------------------------------
+    /// A table that is taken as a result holds a number that no such result does.
+    #[error("entry {index:?} of {table} is {value}, which no result holds there")]
+    InvalidEntry {
+        /// The table.
+        table: Table,
+        /// Place in the table, an index for each axis.
+        index: Vec<usize>,
+        /// What stands there.
+        value: f64,
+    },
+    /// State marginals of a stage, with what was absorbed before it, sum to `sum`, not 1.
+    #[error("marginals of stage {stage} sum to {sum}, expected 1 within {tolerance:e}")]
+    UnnormalizedMarginals {
+        /// The stage.
+        stage: usize,
+        /// Sum over the states, and absorbed mass.
+        sum: f64,
+        /// Largest difference from 1 that is accepted.
+        tolerance: f64,
     },
 
     // --- gridworlds -------------------------------------------------------------------------------

@@ -24,6 +24,8 @@
 //!
 //! Levine (2018), §2.3; Rabiner, *A tutorial on hidden Markov models*, Proc. IEEE 77 (1989), for the scaled pass.
 
+#[cfg(any(feature = "npz", feature = "serde"))]
+use ndarray::aview0;
 use ndarray::{Array1, Array2, ArrayRef1, ArrayView1, ArrayView2};
 
 use crate::dynamics::for_each_log_successor;
@@ -127,8 +129,8 @@ pub struct ForwardMessages<F = f64> {
 }
 
 impl<F: Real> ForwardMessages<F> {
-    /// Messages from their tables, as a file has them.
-    #[cfg(feature = "npz")]
+    /// Messages from their tables, as they were stored.
+    #[cfg(any(feature = "npz", feature = "serde"))]
     pub(crate) fn from_tables(
         log_forward: Array2<F>,
         log_normalizers: Array1<F>,
@@ -138,10 +140,14 @@ impl<F: Real> ForwardMessages<F> {
         let (num_rows, num_states) = (log_normalizers.len().saturating_add(1), log_forward.ncols());
         tables::check_shape(Table::ForwardMessages, log_forward.shape(), &[num_rows, num_states.max(1)])?;
         tables::check_shape(Table::LogAbsorbed, log_absorbed.shape(), &[num_rows])?;
-        tables::check_entries(Table::ForwardMessages, &log_forward, |log| log < F::infinity())?;
-        tables::check_entries(Table::LogNormalizers, &log_normalizers, |log| log.is_finite())?;
-        tables::check_entries(Table::LogAbsorbed, &log_absorbed, |log| log < F::infinity())?;
-        tables::check_entries(Table::LogEvidence, &ndarray::arr0(log_evidence), |log| log < F::infinity())?;
+        let is_log = |log: F| log < F::infinity();
+        tables::check_entries(Table::ForwardMessages, &log_forward, is_log)?;
+        tables::check_entries(Table::LogNormalizers, &log_normalizers, is_log)?;
+        tables::check_entries(Table::LogAbsorbed, &log_absorbed, is_log)?;
+        tables::check_entries(Table::LogEvidence, &aview0(&log_evidence), is_log)?;
+        if let Some(stage) = log_normalizers.iter().position(|&log| log == F::neg_infinity()) {
+            return Err(Error::ImpossibleEvidence { stage });
+        }
         let log_forward = tables::standard_layout(log_forward);
         Ok(Self { log_forward, log_normalizers, log_absorbed, log_evidence })
     }

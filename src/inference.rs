@@ -37,6 +37,7 @@ use std::fmt;
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Inference {
     /// The exact posterior over trajectories, given success (D0). The default.
     #[default]

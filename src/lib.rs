@@ -91,9 +91,18 @@
 //! | feature | default | adds | costs |
 //! |---|---|---|---|
 //! | `npz` | no | models and results as `.npz` archives of numpy, in [`io`] | the crate `flate2`, in pure Rust |
-//! | `rayon` | yes | passes over large models on all cores | the crate `rayon` |
+//! | `rand` | yes | samples of trajectories, with any generator of the crate `rand` | the crate `rand`, without its generators |
+//! | `rayon` | yes | passes over large models on all cores, with the same results | the crate `rayon` |
+//! | `serde` | no | `Serialize` and `Deserialize` for models, options and results | the crate `serde`, with its derive macros |
+//! | `simd` | yes | exponentials and logarithms in the widest vectors of the processor at hand | the crate `pulp` |
+//! | `sprs` | no | [`SparseDynamics`] from sparse matrices, and to them | the crate `sprs` |
 //!
-//! `ndarray` is part of the interface and re-exported as [`ndarray`]. Raising its 0.x version is a breaking change here.
+//! With `serde`, whatever is read passes the checks of the constructors: bad data is an error with the message of
+//! [`Error`], never an invalid value. Choose a format that carries infinities, since −∞ is everywhere in these tables:
+//! RON, and binary ones such as postcard, CBOR or MessagePack. JSON writes null and cannot read it back.
+//!
+//! `ndarray` is part of the interface and re-exported as [`ndarray`], and so is `sprs` 0.11 with its feature. Raising a 0.x
+//! version of theirs is a breaking change here.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -103,6 +112,8 @@
 pub mod io;
 
 pub use ndarray;
+#[cfg(feature = "sprs")]
+pub use sprs;
 
 pub use backward::{BackwardStage, SoftValueIteration, Solution, StateValues, soft_value_iteration};
 pub use dynamics::{
@@ -135,6 +146,8 @@ mod parallel;
 mod policy;
 mod posterior;
 mod real;
+#[cfg(feature = "serde")]
+mod serial;
 mod tables;
 mod trajectory;
 

@@ -2,7 +2,7 @@
 
 use ndarray::{Array, ArrayRef, Dimension, IntoDimension};
 
-#[cfg(feature = "npz")]
+#[cfg(any(feature = "npz", feature = "serde"))]
 use crate::Real;
 use crate::{Error, Table};
 
@@ -46,7 +46,7 @@ pub(crate) fn check_shape(table: Table, found: &[usize], expected: &[usize]) -> 
 }
 
 /// [`Error::InvalidEntry`] for the first entry that a table of results cannot hold.
-#[cfg(feature = "npz")]
+#[cfg(any(feature = "npz", feature = "serde"))]
 pub(crate) fn check_entries<F: Real, D: Dimension>(
     table: Table,
     array: &ArrayRef<F, D>,
@@ -59,7 +59,7 @@ pub(crate) fn check_entries<F: Real, D: Dimension>(
 }
 
 /// The index of an entry, from its number in row-major order.
-#[cfg(feature = "npz")]
+#[cfg(any(feature = "npz", feature = "serde"))]
 pub(crate) fn index_of(shape: &[usize], mut at: usize) -> Vec<usize> {
     let mut index = vec![0; shape.len()];
     for (index, &axis) in index.iter_mut().zip(shape).rev() {

@@ -100,6 +100,8 @@ pub fn soft_value_iteration<M: Model + ?Sized>(
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[must_use = "options do nothing until a model is solved with them"]
 pub struct SoftValueIteration {
     horizon: usize,

@@ -1,6 +1,6 @@
 //! What a backward pass leaves behind.
 
-#[cfg(feature = "npz")]
+#[cfg(any(feature = "npz", feature = "serde"))]
 use ndarray::Array3;
 use ndarray::{ArcArray2, ArcArray3, Array2, ArrayView2, ArrayView3, Axis};
 
@@ -53,8 +53,8 @@ impl<F: Real> Solution<F> {
         })
     }
 
-    /// A solution from its tables, as a file has them.
-    #[cfg(feature = "npz")]
+    /// A solution from its tables, as they were stored.
+    #[cfg(any(feature = "npz", feature = "serde"))]
     pub(crate) fn from_tables(
         state_values: Array2<F>,
         action_values: Array3<F>,
@@ -166,8 +166,8 @@ impl<F: Real> StateValues<F> {
         Ok(Self { values, num_actions, inference })
     }
 
-    /// Values from their table, as a file has it.
-    #[cfg(feature = "npz")]
+    /// Values from their table, as it was stored.
+    #[cfg(any(feature = "npz", feature = "serde"))]
     pub(crate) fn from_tables(
         values: Array2<F>,
         num_actions: usize,
@@ -184,7 +184,7 @@ impl<F: Real> StateValues<F> {
     }
 
     /// Number A of actions of the model solved.
-    #[cfg(feature = "npz")]
+    #[cfg(any(feature = "npz", feature = "serde"))]
     pub(crate) fn num_actions(&self) -> usize {
         self.num_actions
     }

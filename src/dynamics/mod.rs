@@ -18,6 +18,10 @@ mod dense;
 mod deterministic;
 mod folded;
 mod sparse;
+#[cfg(any(feature = "serde", feature = "sprs"))]
+mod sparse_parts;
+#[cfg(feature = "sprs")]
+mod sparse_sprs;
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -29,6 +33,8 @@ pub(crate) use dense::{check_probability, check_successor};
 pub use deterministic::DeterministicDynamics;
 pub use folded::FoldedDynamics;
 pub use sparse::SparseDynamics;
+#[cfg(feature = "serde")]
+pub(crate) use sparse_parts::compressed_rows;
 
 use num_traits::{Float, Zero};
 

@@ -4,6 +4,7 @@ use crate::Error;
 
 /// What a cell of a map is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Cell {
     /// `#`: cannot be entered; not a state.
     Wall,

@@ -3,6 +3,8 @@
 mod map;
 mod moves;
 mod render;
+#[cfg(feature = "serde")]
+mod serial;
 
 use ndarray::{Array1, Array2};
 

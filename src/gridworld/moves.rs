@@ -2,6 +2,7 @@
 
 /// A direction on a grid. Row 0 is at the top, column 0 at the left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Direction {
     Up,
@@ -48,6 +49,7 @@ impl Direction {
 
 /// The moves that can be chosen: action a is `directions()[a]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Moves {
     /// Up, right, down, left. A slip goes a quarter turn to either side.
     #[default]

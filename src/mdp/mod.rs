@@ -171,12 +171,6 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
             && self.is_terminal == other.is_terminal
     }
 
-    /// Which actions exist, `[s, a]`; `None` if all do.
-    #[cfg(feature = "npz")]
-    pub(crate) fn available_actions(&self) -> Option<ArrayView2<'_, bool>> {
-        self.prior.available.as_ref().map(|available| available.view())
-    }
-
     /// This model at another temperature; all tables are shared.
     ///
     /// # Errors
@@ -269,6 +263,12 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     #[must_use]
     pub fn prior_weights(&self) -> ArrayView2<'_, F> {
         self.prior.view()
+    }
+
+    /// Which actions exist, `[s, a]`, as it was given to the builder; `None` if it was not, and all do.
+    #[must_use]
+    pub fn available_actions(&self) -> Option<ArrayView2<'_, bool>> {
+        self.prior.available.as_ref().map(|available| available.view())
     }
 
     /// Whether an action exists in a state.

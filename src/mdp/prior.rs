@@ -26,6 +26,7 @@ use crate::{Error, Real, Table, tables};
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ActionPrior<F = f64> {
     /// Weight 1 for each available action: the soft maximum is a plain log Σ exp.

@@ -146,6 +146,24 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         Ok(Self { mdp, successor_rewards, direct, variational })
     }
 
+    /// A model from its parts, as they were stored: r(s,a,s') in the order in which the dynamics visit successors.
+    #[cfg(any(feature = "npz", feature = "serde"))]
+    pub(crate) fn from_parts(mdp: &Mdp<F, D>, successor_rewards: Vec<F>) -> Result<Self, Error> {
+        let mut num_transitions = 0;
+        for (state, action) in ndarray::indices((mdp.num_states(), mdp.num_actions())) {
+            mdp.dynamics().for_each_successor(state, action, &mut |_, _| num_transitions += 1);
+        }
+        tables::check_shape(Table::SuccessorRewards, &[successor_rewards.len()], &[num_transitions])?;
+        let mut rewards = successor_rewards.into_iter();
+        mdp.with_successor_rewards(|_, _, _| rewards.next().unwrap_or_else(F::neg_infinity))
+    }
+
+    /// r(s,a,s') of every transition, in the order in which the dynamics visit them.
+    #[cfg(feature = "serde")]
+    pub(crate) fn successor_rewards(&self) -> &[F] {
+        &self.successor_rewards.values
+    }
+
     /// The model without the rewards on the successor.
     #[must_use]
     pub fn mdp(&self) -> &Mdp<F, D> {

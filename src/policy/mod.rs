@@ -50,47 +50,33 @@ impl<F: Real> Policy<F> {
     /// [`Error::InvalidPolicy`] for an entry that is negative, NaN or infinite; [`Error::UnnormalizedPolicy`];
     /// [`Error::TooLarge`] if there is no room for the logarithms.
     pub fn new(probabilities: Array3<F>) -> Result<Self, Error> {
-        let (horizon, num_states, num_actions) = probabilities.dim();
-        for stage in 0..horizon {
-            for state in 0..num_states {
-                let mut sum = 0.0;
-                for action in 0..num_actions {
-                    let p = probabilities[[stage, state, action]];
-                    if !(p >= F::zero() && p < F::infinity()) {
-                        let value = p.into_f64();
-                        return Err(Error::InvalidPolicy { stage, state, action, value });
-                    }
-                    sum += p.into_f64();
-                }
-                if sum > 0.0 && !is_normalized::<F>(sum) {
-                    let tolerance = F::ROW_SUM_TOLERANCE;
-                    return Err(Error::UnnormalizedPolicy { stage, state, sum, tolerance });
-                }
-            }
-        }
+        check_rows(&probabilities)?;
         let probabilities = tables::standard_layout(probabilities);
         let mut logs = tables::filled(Table::Policy, probabilities.dim(), F::zero())?;
         logs.zip_mut_with(&probabilities, |log, &p| *log = p.ln());
         Ok(Self { probabilities: probabilities.into_shared(), log_probabilities: logs.into_shared() })
     }
 
-    /// A policy from both its tables, as a file has them: logarithms go on where probabilities underflow, and agree with
-    /// them elsewhere.
-    #[cfg(feature = "npz")]
+    /// A policy from its tables, as they were stored: logarithms go on where probabilities underflow, and agree with them
+    /// elsewhere.
+    #[cfg(any(feature = "npz", feature = "serde"))]
     pub(crate) fn from_tables(probabilities: Array3<F>, log_probabilities: Array3<F>) -> Result<Self, Error> {
-        let policy = Self::new(probabilities)?;
-        let (table, shape) = (Table::LogPolicy, policy.probabilities.shape());
+        check_rows(&probabilities)?;
+        let (table, shape) = (Table::LogPolicy, probabilities.shape());
         tables::check_shape(table, log_probabilities.shape(), shape)?;
         let tolerance = F::from_f64(F::ROW_SUM_TOLERANCE);
-        for (at, (&p, &log)) in policy.probabilities.iter().zip(&log_probabilities).enumerate() {
-            let agrees = (log.exp() - p).abs() <= tolerance * p + F::min_positive_value();
-            if !agrees {
+        for (at, (&p, &log)) in probabilities.iter().zip(&log_probabilities).enumerate() {
+            let is_close = (log.exp() - p).abs() <= tolerance * p + F::min_positive_value();
+            // A probability however small has a logarithm.
+            if !is_close || (log == F::neg_infinity() && p > F::zero()) {
                 let (index, value) = (tables::index_of(shape, at), log.into_f64());
                 return Err(Error::InvalidEntry { table, index, value });
             }
         }
-        let log_probabilities = tables::standard_layout(log_probabilities).into_shared();
-        Ok(Self { log_probabilities, ..policy })
+        Ok(Self {
+            probabilities: tables::standard_layout(probabilities).into_shared(),
+            log_probabilities: tables::standard_layout(log_probabilities).into_shared(),
+        })
     }
 
     /// Room for a horizon, states and actions.
@@ -161,4 +147,27 @@ impl<F: Real> Policy<F> {
         let expected = [self.horizon(), mdp.num_states(), mdp.num_actions()];
         tables::check_shape(Table::Policy, self.probabilities.shape(), &expected)
     }
+}
+
+/// Checks that each row of probabilities, `[t, s, a]`, is a distribution or all zeros.
+fn check_rows<F: Real>(probabilities: &Array3<F>) -> Result<(), Error> {
+    let (horizon, num_states, num_actions) = probabilities.dim();
+    for stage in 0..horizon {
+        for state in 0..num_states {
+            let mut sum = 0.0;
+            for action in 0..num_actions {
+                let p = probabilities[[stage, state, action]];
+                if !(p >= F::zero() && p < F::infinity()) {
+                    let value = p.into_f64();
+                    return Err(Error::InvalidPolicy { stage, state, action, value });
+                }
+                sum += p.into_f64();
+            }
+            if sum > 0.0 && !is_normalized::<F>(sum) {
+                let tolerance = F::ROW_SUM_TOLERANCE;
+                return Err(Error::UnnormalizedPolicy { stage, state, sum, tolerance });
+            }
+        }
+    }
+    Ok(())
 }

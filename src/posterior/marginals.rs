@@ -94,3 +94,33 @@ pub(super) fn state_action_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
     }
     Ok(marginals)
 }
+
+/// Checks that each row of marginals is a distribution, with what has left, and that no pair exceeds its state.
+#[cfg(any(feature = "npz", feature = "serde"))]
+pub(super) fn check_marginals<F: Real>(
+    state_marginals: &Array2<F>,
+    absorbed_marginals: &Array1<F>,
+    state_action_marginals: &Array3<F>,
+) -> Result<(), Error> {
+    // The solver divides by a sum in the number type itself, which may be off by an ulp a term.
+    let terms = state_marginals.ncols() as f64;
+    let tolerance = F::ROW_SUM_TOLERANCE.max(terms * F::epsilon().into_f64());
+    let is_probability = |p: F| p >= F::zero() && p.into_f64() <= 1.0 + tolerance;
+    tables::check_entries(Table::StateMarginals, state_marginals, is_probability)?;
+    tables::check_entries(Table::AbsorbedMarginals, absorbed_marginals, is_probability)?;
+    tables::check_entries(Table::StateActionMarginals, state_action_marginals, is_probability)?;
+    for (stage, (row, absorbed)) in state_marginals.outer_iter().zip(absorbed_marginals).enumerate() {
+        let sum = row.iter().chain([absorbed]).map(|p| p.into_f64()).sum::<f64>();
+        if !((sum - 1.0).abs() <= tolerance) {
+            return Err(Error::UnnormalizedMarginals { stage, sum, tolerance });
+        }
+    }
+    for ((stage, state, action), p) in state_action_marginals.indexed_iter() {
+        let (value, most) = (p.into_f64(), state_marginals[[stage, state]].into_f64());
+        if !(value <= most * (1.0 + tolerance)) {
+            let (table, index) = (Table::StateActionMarginals, vec![stage, state, action]);
+            return Err(Error::InvalidEntry { table, index, value });
+        }
+    }
+    Ok(())
+}

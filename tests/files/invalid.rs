@@ -1,7 +1,7 @@
 //! Sound arrays that are no model or result: the exact place and reason.
 
 use softmdp::io::{ModelFile, Npz, Place, Reason};
-use softmdp::{Error as E, Policy, Posterior, Solution, StateValues};
+use softmdp::{Error as E, ForwardMessages, Policy, Posterior, Solution, StateValues};
 
 use crate::archive::{f8, i8, zip};
 use crate::sound::{array, assert_error, dense, entry, model, solution, sound, with};
@@ -151,6 +151,11 @@ fn posteriors_that_are_none() {
     assert_error!(
         spoiled("log_evidence", f8("()", &[f64::NEG_INFINITY])),
         entry("log_evidence", &[]),
+        Reason::Model(E::ImpossibleEvidence { stage: 1 })
+    );
+    assert_error!(
+        spoiled("log_evidence", f8("()", &[f64::NAN])),
+        entry("log_evidence", &[]),
         Reason::Model(E::InvalidEntry { .. })
     );
     assert_error!(
@@ -161,6 +166,39 @@ fn posteriors_that_are_none() {
     assert_error!(
         spoiled("state_action_marginals", f8("(1, 2, 1)", &[1.0, -0.1])),
         entry("state_action_marginals", &[0, 1, 0]),
+        Reason::Model(E::InvalidEntry { .. })
+    );
+    // A probability, but more than that of its state.
+    assert_error!(
+        spoiled("state_action_marginals", f8("(1, 2, 1)", &[1.0, 0.1])),
+        entry("state_action_marginals", &[0, 1, 0]),
+        Reason::Model(E::InvalidEntry { .. })
+    );
+}
+
+#[test]
+fn messages_that_are_none() {
+    let sound = [
+        ("log_forward", f8("(2, 1)", &[0.0, 0.0])),
+        ("log_normalizers", f8("(1,)", &[-0.5])),
+        ("log_absorbed", f8("(2,)", &[f64::NEG_INFINITY; 2])),
+        ("log_evidence", f8("()", &[f64::NEG_INFINITY])), // the terminal values may say so
+    ];
+    let spoiled = |name, bytes| ForwardMessages::<f64>::from_npz(&zip(&with(sound.to_vec(), name, bytes)));
+    assert!(spoiled("log_absorbed", f8("(2,)", &[f64::NEG_INFINITY, -3.0])).is_ok());
+    assert_error!(
+        spoiled("log_normalizers", f8("(1,)", &[f64::NEG_INFINITY])),
+        entry("log_normalizers", &[0]),
+        Reason::Model(E::ImpossibleEvidence { stage: 0 })
+    );
+    assert_error!(
+        spoiled("log_normalizers", f8("(1,)", &[f64::NAN])),
+        entry("log_normalizers", &[0]),
+        Reason::Model(E::InvalidEntry { .. })
+    );
+    assert_error!(
+        spoiled("log_evidence", f8("()", &[f64::INFINITY])),
+        entry("log_evidence", &[]),
         Reason::Model(E::InvalidEntry { .. })
     );
 }

@@ -10,7 +10,7 @@ use super::place::place_of;
 use super::stored::{ModelFile, StoredModel};
 use crate::io::{Error, Place, Reason};
 use crate::mdp::BoxedDynamics;
-use crate::{ActionPrior, Dynamics, Mdp, Model, Real, Table, TimeVaryingMdp, tables};
+use crate::{ActionPrior, Dynamics, Mdp, Model, Real, SuccessorRewardMdp, Table, TimeVaryingMdp, tables};
 
 impl<F: Real> Codec for ModelFile<F> {
     fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
@@ -59,20 +59,15 @@ impl<F: Real> Codec for ModelFile<F> {
             (None, Some(rewards)) => TimeVaryingMdp::from_rewards(&mdp, rewards)
                 .map(|model| StoredModel::TimeVarying(if repeats { model.repeating() } else { model })),
             (Some(on_successors), None) => {
-                let mut on_successors = on_successors.into_iter();
-                mdp.with_successor_rewards(|_, _, _| on_successors.next().unwrap_or_else(F::neg_infinity))
-                    .map(StoredModel::SuccessorRewards)
+                SuccessorRewardMdp::from_parts(&mdp, on_successors).map(StoredModel::SuccessorRewards)
             }
-            (Some(on_successors), Some(rewards)) => {
-                let mut on_successors = on_successors.into_iter();
-                mdp.with_successor_rewards(|_, _, _| on_successors.next().unwrap_or_else(F::neg_infinity))
-                    .and_then(|mdp| {
-                        let stages = rewards.outer_iter().map(|rewards| mdp.with_rewards(rewards.to_owned()));
-                        let model = TimeVaryingMdp::new(stages.collect::<Result<Vec<_>, _>>()?)?;
-                        let model = if repeats { model.repeating() } else { model };
-                        Ok(StoredModel::TimeVaryingSuccessorRewards(model))
-                    })
-            }
+            (Some(on_successors), Some(rewards)) => SuccessorRewardMdp::from_parts(&mdp, on_successors)
+                .and_then(|mdp| {
+                    let stages = rewards.outer_iter().map(|rewards| mdp.with_rewards(rewards.to_owned()));
+                    let model = TimeVaryingMdp::new(stages.collect::<Result<Vec<_>, _>>()?)?;
+                    let model = if repeats { model.repeating() } else { model };
+                    Ok(StoredModel::TimeVaryingSuccessorRewards(model))
+                }),
         };
         let file = ModelFile::new(model.map_err(invalid)?);
         match arrays.numbers("initial", "[s]")? {

@@ -32,6 +32,7 @@ pub(super) fn place_of(error: &crate::Error, probabilities: &str) -> Place {
         E::UnnormalizedPolicy { .. } => array("policy"),
         E::UnnormalizedMarginals { .. } => array("state_marginals"),
         E::InferenceMismatch { .. } => array("inference"),
+        E::ImpossibleEvidence { .. } => entry("log_evidence", &[]),
         E::InvalidEntry { table, ref index, .. } => match name_of(table, probabilities) {
             Some(name) => entry(name, index),
             None => Place::File,

@@ -6,7 +6,7 @@ use ndarray::Array3;
 
 use super::arrays::{ArrayWriter, Arrays, Codec, required};
 use super::place::place_of;
-use crate::io::Error;
+use crate::io::{Error, Place};
 use crate::{ForwardMessages, Policy, Posterior, Real, Solution, StateValues};
 
 impl<F: Real> Codec for Policy<F> {
@@ -64,8 +64,16 @@ impl<F: Real> Codec for ForwardMessages<F> {
         let log_normalizers = required("log_normalizers", arrays.numbers("log_normalizers", "[t]")?)?;
         let log_absorbed = required("log_absorbed", arrays.numbers("log_absorbed", "[t]")?)?;
         let log_evidence = required("log_evidence", arrays.number("log_evidence")?)?;
-        ForwardMessages::from_tables(log_forward, log_normalizers, log_absorbed, log_evidence)
-            .map_err(invalid)
+        ForwardMessages::from_tables(log_forward, log_normalizers, log_absorbed, log_evidence).map_err(
+            |error| match error {
+                // Of messages, it is the normaliser that says so.
+                crate::Error::ImpossibleEvidence { stage } => {
+                    let place = Place::Entry { array: "log_normalizers".to_owned(), index: vec![stage] };
+                    Error::new(place, error)
+                }
+                error => invalid(error),
+            },
+        )
     }
 
     fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {

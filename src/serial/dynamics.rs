@@ -1,0 +1,79 @@
+//! Transition tables.
+
+use ndarray::{Array2, Array3};
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::ser::{Serialize, Serializer};
+
+use crate::dynamics::compressed_rows;
+use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Real, SparseDynamics};
+
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename = "DenseDynamics", deny_unknown_fields)]
+struct DenseParts<T> {
+    transitions: T,
+}
+
+/// As `transitions`, `[s, a, s']`.
+impl<F: Real + Serialize> Serialize for DenseDynamics<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        DenseParts { transitions: self.transitions() }.serialize(serializer)
+    }
+}
+
+/// By [`DenseDynamics::new`], with its errors.
+impl<'de, F: Real + Deserialize<'de>> Deserialize<'de> for DenseDynamics<F> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let parts = DenseParts::<Array3<F>>::deserialize(deserializer)?;
+        DenseDynamics::new(parts.transitions).map_err(D::Error::custom)
+    }
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename = "SparseDynamics", deny_unknown_fields)]
+struct SparseParts<F> {
+    num_states: usize,
+    num_actions: usize,
+    row_offsets: Vec<usize>,
+    next_states: Vec<usize>,
+    probabilities: Vec<F>,
+}
+
+/// As what [`SparseDynamics::new`] takes. Makes a copy of the rows.
+impl<F: Real + Serialize> Serialize for SparseDynamics<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (row_offsets, next_states, probabilities) = compressed_rows(self);
+        let (num_states, num_actions) = (self.num_states(), self.num_actions());
+        SparseParts { num_states, num_actions, row_offsets, next_states, probabilities }.serialize(serializer)
+    }
+}
+
+/// By [`SparseDynamics::new`], with its errors.
+impl<'de, F: Real + Deserialize<'de>> Deserialize<'de> for SparseDynamics<F> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let SparseParts { num_states, num_actions, row_offsets, next_states, probabilities } =
+            SparseParts::deserialize(deserializer)?;
+        SparseDynamics::new(num_states, num_actions, row_offsets, next_states, probabilities)
+            .map_err(D::Error::custom)
+    }
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename = "DeterministicDynamics", deny_unknown_fields)]
+struct DeterministicParts<T> {
+    successors: T,
+}
+
+/// As `successors`, `[s, a]`.
+impl<F: Real> Serialize for DeterministicDynamics<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        DeterministicParts { successors: self.successors() }.serialize(serializer)
+    }
+}
+
+/// By [`DeterministicDynamics::new`], with its errors.
+impl<'de, F: Real> Deserialize<'de> for DeterministicDynamics<F> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let parts = DeterministicParts::<Array2<usize>>::deserialize(deserializer)?;
+        DeterministicDynamics::new(parts.successors).map_err(D::Error::custom)
+    }
+}
