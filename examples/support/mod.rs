@@ -1,4 +1,16 @@
-//! What the examples share: blocks of text side by side.
+//! What the examples share: blocks of text side by side, and a progress bar.
+
+#![allow(dead_code, reason = "each example uses a part of this")]
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar for so many stages, with the time that is left. It draws nothing where there is no terminal.
+pub(crate) fn progress_bar(num_stages: usize, what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} stages, {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ");
+    ProgressBar::new(num_stages as u64).with_style(style).with_message(what)
+}
 
 /// Puts titled blocks of text beside each other, lines aligned at the top, each at least `least_width` wide.
 pub(crate) fn side_by_side(least_width: usize, blocks: &[(String, String)]) -> String {

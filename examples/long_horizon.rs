@@ -1,0 +1,75 @@
+//! A million stages on a small model: how it went, hour by hour, for a century.
+//!
+//! A machine works, wears out and breaks; an operator runs, maintains or repairs it. Given that the factory did
+//! well for a million hours, how was the machine looked after? The posterior marginals of every stage are computed with
+//! checkpoints, in the memory of two thousand stages, and added up as they come.
+//!
+//! ```sh
+//! cargo run --release --example long_horizon -- --horizon 1000000
+//! ```
+
+mod support;
+
+use std::error::Error;
+use std::ops::ControlFlow;
+
+use clap::Parser;
+use softmdp::ndarray::{Array1, Array2, array};
+use softmdp::{ActionPrior, Inference, Mdp, SoftValueIteration, Watched, stream_posterior};
+
+/// Looking after a machine for very long.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Number of decision stages.
+    #[arg(long, default_value_t = 1_000_000)]
+    horizon: usize,
+}
+
+const STATES: [&str; 3] = ["as new", "worn", "broken"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let Options { horizon } = Options::parse();
+    let transitions = array![
+        [[0.95, 0.05, 0.0], [0.99, 0.01, 0.0], [1.0, 0.0, 0.0]], // as new: run, maintain, repair
+        [[0.0, 0.85, 0.15], [0.4, 0.58, 0.02], [1.0, 0.0, 0.0]], // worn
+        [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.7, 0.0, 0.3]],     // broken
+    ];
+    let rewards = array![[1.0, 0.6, -2.0], [0.8, 0.3, -2.0], [0.0, 0.0, -2.0]];
+    let mdp = Mdp::builder(transitions, rewards).action_prior(ActionPrior::Uniform).build()?;
+    let initial = array![1.0, 0.0, 0.0];
+
+    // Two backward passes and a forward pass.
+    let bar = support::progress_bar(3 * horizon, "three passes");
+    let mut calls = 0_u64;
+    let watched = Watched::new(&mdp, |_stage| {
+        calls += 1;
+        if calls.is_multiple_of(10_000) {
+            bar.set_position(calls);
+        }
+        ControlFlow::Continue(())
+    });
+    let mut hours: Array1<f64> = Array1::zeros(STATES.len());
+    let end = stream_posterior(&watched, &initial, horizon, |stage| {
+        hours += &stage.state_marginals();
+        ControlFlow::<()>::Continue(())
+    })?;
+    bar.finish_and_clear();
+
+    // The same hours when acting by the best policy, whose early stages are all alike.
+    let acting = SoftValueIteration::new(2_000).inference(Inference::Variational).solve(&mdp)?;
+    let occupancy: Array2<f64> = acting.policy().state_occupancy(&mdp, &initial)?;
+    let ControlFlow::Continue(log_evidence) = end else { unreachable!("nothing breaks") };
+    println!(
+        "log-evidence of {horizon} stages: {log_evidence:.3} nats, {:.6} a stage\n",
+        log_evidence / horizon as f64
+    );
+    println!("            share of the hours");
+    println!("            given it went well    acting well");
+    for (state, name) in STATES.iter().enumerate() {
+        let share = hours[state] / (horizon + 1) as f64;
+        println!("  {name:<8}  {:>15.2} %  {:>11.2} %", 100.0 * share, 100.0 * occupancy[[1_000, state]]);
+    }
+    assert!((hours.sum() - (horizon + 1) as f64).abs() < 1e-6 * horizon as f64);
+    assert!(hours[2] / (horizon as f64) < occupancy[[1_000, 2]], "those who did well were lucky too");
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! How hard should the first of two servers in a row work?
+//!
+//! Jobs arrive at a first queue, are served, go on to a second queue and are served again. The second server has one
+//! speed; the first may rest, work or hurry, at a price. Waiting costs more in the second queue than in the first, so that
+//! it may pay to hold jobs back. (Rosberg, Varaiya, Walrand, *Optimal control of service in tandem queues*, IEEE TAC 27,
+//! 1982, show that the best control switches at a curve through the plane of queue lengths.)
+//!
+//! The model is matrix-free: its transitions, millions of them at the default size, are computed and never stored. A
+//! progress bar shows how far the backward pass is.
+//!
+//! ```sh
+//! cargo run --release --example tandem_queue -- --capacity 500 --horizon 300
+//! ```
+
+mod support;
+
+use std::error::Error;
+use std::ops::{ControlFlow, Range};
+
+use clap::Parser;
+use softmdp::ndarray::Array2;
+use softmdp::{
+    ActionPrior, Dynamics, Inference, Mdp, SoftValueIteration, SparseDynamics, StateValues, Watched,
+};
+
+/// Service in a row of two queues.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Jobs that each queue has room for.
+    #[arg(long, default_value_t = 400)]
+    capacity: usize,
+    /// Number of decision stages.
+    #[arg(long, default_value_t = 200)]
+    horizon: usize,
+    /// Temperature: how much better an action has to be to be chosen for sure, in units of cost.
+    #[arg(long, default_value_t = 0.01)]
+    temperature: f64,
+}
+
+const ACTIONS: [&str; 3] = ["rest", "work", "hurry"];
+const ARRIVAL: f64 = 0.3;
+const FIRST_SERVICE: [f64; 3] = [0.0, 0.25, 0.45];
+const SECOND_SERVICE: f64 = 0.25;
+const EFFORT: [f64; 3] = [0.0, 0.1, 0.8];
+/// Of a job and stage, in each queue.
+const WAITING: [f64; 2] = [0.10, 0.12];
+
+/// Two queues with room for `capacity` jobs each; state `first · (capacity + 1) + second`. In a stage one thing happens: an arrival, an
+/// end of service at one of the servers, or nothing.
+#[derive(Debug)]
+struct TandemQueue {
+    capacity: usize,
+}
+
+impl TandemQueue {
+    fn state(&self, first: usize, second: usize) -> usize {
+        first * (self.capacity + 1) + second
+    }
+
+    fn queues(&self, state: usize) -> (usize, usize) {
+        (state / (self.capacity + 1), state % (self.capacity + 1))
+    }
+}
+
+impl Dynamics for TandemQueue {
+    type Scalar = f64;
+
+    fn num_states(&self) -> usize {
+        (self.capacity + 1) * (self.capacity + 1)
+    }
+
+    fn num_actions(&self) -> usize {
+        ACTIONS.len()
+    }
+
+    fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, f64)) {
+        let (first, second) = self.queues(state);
+        let mut nothing = 1.0;
+        let mut event = |possible: bool, p: f64, next: (usize, usize)| {
+            if possible {
+                nothing -= p;
+                visit(self.state(next.0, next.1), p);
+            }
+        };
+        event(first < self.capacity, ARRIVAL, (first + 1, second));
+        let is_served = first > 0 && second < self.capacity;
+        event(is_served, FIRST_SERVICE[action], (first.saturating_sub(1), second + 1));
+        event(second > 0, SECOND_SERVICE, (first, second.saturating_sub(1)));
+        visit(state, nothing.max(0.0));
+    }
+
+    /// Four events a pair: what threads share out.
+    fn work(&self, states: Range<usize>) -> usize {
+        4 * ACTIONS.len() * states.len()
+    }
+}
+
+/// What waiting and effort cost.
+fn rewards(queue: &TandemQueue) -> Array2<f64> {
+    Array2::from_shape_fn((queue.num_states(), ACTIONS.len()), |(state, action)| {
+        let (first, second) = queue.queues(state);
+        -WAITING[0] * first as f64 - WAITING[1] * second as f64 - EFFORT[action]
+    })
+}
+
+fn solve(mdp: &Mdp<f64, impl Dynamics<Scalar = f64>>, horizon: usize) -> Result<StateValues, softmdp::Error> {
+    let bar = support::progress_bar(horizon, "backward pass");
+    let watched = Watched::new(mdp, |_stage| {
+        bar.inc(1);
+        ControlFlow::Continue(())
+    });
+    let solver = SoftValueIteration::new(horizon).inference(Inference::Variational);
+    let values = solver.solve_values(&watched);
+    bar.finish_and_clear();
+    values
+}
+
+fn model<D: Dynamics<Scalar = f64>>(
+    dynamics: D,
+    rewards: Array2<f64>,
+    temperature: f64,
+) -> Result<Mdp<f64, D>, softmdp::Error> {
+    Mdp::builder(dynamics, rewards).action_prior(ActionPrior::Uniform).temperature(temperature).build()
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let Options { capacity, horizon, temperature } = Options::parse();
+    let queue = TandemQueue { capacity };
+    let rewards = rewards(&queue);
+    let mdp = model(queue, rewards.clone(), temperature)?;
+    println!(
+        "{} states, {} transitions that are never stored, {horizon} stages",
+        mdp.num_states(),
+        mdp.dynamics().work(0..mdp.num_states())
+    );
+    let values = solve(&mdp, horizon)?;
+
+    println!("\nThe most probable effort at the first stage (. rest, w work, h hurry), by queue lengths:\n");
+    let policy = values.policy_at(&mdp, 0)?;
+    let queue = mdp.dynamics();
+    let greedy = |first: usize, second: usize| {
+        let row = policy.row(queue.state(first, second));
+        (0..ACTIONS.len()).fold(0, |best, action| if row[action] > row[best] { action } else { best })
+    };
+    println!("  second queue (0 to 15, downwards), first queue (0 to 60, to the right)");
+    for second in 0..=capacity.min(15) {
+        let line: String =
+            (0..=capacity.min(60)).map(|first| ['.', 'w', 'h'][greedy(first, second)]).collect();
+        println!("  {second:>5}  {line}");
+    }
+    // The curve of the theory: more jobs ahead never make the first server work harder.
+    for first in 1..=capacity {
+        assert!((1..capacity).all(|second| greedy(first, second) >= greedy(first, second + 1)));
+    }
+
+    // The same model with stored transitions gives the same numbers.
+    let small = TandemQueue { capacity: 20 };
+    let rewards = self::rewards(&small);
+    let stored = SparseDynamics::from_dynamics(&small)?;
+    let computed = solve(&model(small, rewards.clone(), temperature)?, 50)?;
+    let stored = solve(&model(stored, rewards, temperature)?, 50)?;
+    let difference = (&computed.state_values() - &stored.state_values()).mapv(f64::abs);
+    let largest = difference.iter().copied().fold(0.0, f64::max);
+    println!("\nStored or computed, values differ by {largest:.1e} at most.");
+    assert!(largest < 1e-11);
+    Ok(())
+}
