@@ -40,10 +40,14 @@
 //! # Overview
 //!
 //! - [`Mdp`]: a validated model over [`DenseDynamics`], [`SparseDynamics`], [`DeterministicDynamics`] or your own
-//!   [`Dynamics`]; [`Model`] for one that changes with time, and [`check_model`] for yours.
+//!   [`Dynamics`]; [`SuccessorRewardMdp`] for rewards on (s,a,s'), [`TimeVaryingMdp`] for stages that differ, [`Model`]
+//!   for what is neither, and [`check_model`] for yours.
 //! - [`soft_value_iteration`], [`SoftValueIteration`] → [`Solution`]: backward messages as values V and Q, and the policy.
 //! - [`forward_messages`] → [`ForwardMessages`] and [`posterior`](fn@posterior) → [`Posterior`]: evidence, marginals, lucky dynamics.
 //! - [`Policy`]: occupancy, soft evaluation, ELBO, return, entropy and divergence, of a solver's policy or your own.
+//! - [`Trajectory`]: scored, sampled and sought, given that it went well ([`Posterior`]) or acting by a [`Policy`].
+//! - [`SoftValueIteration::stream`] and [`stream_posterior`]: horizons that do not fit in memory; [`Watched`]: progress of
+//!   whatever takes long, and a way to stop it.
 //! - [`Gridworld`]: small worlds from text maps, to see it all on.
 //! - [`io`]: models from files of numpy, PRISM and Storm; results to files of numpy.
 //!
@@ -55,6 +59,7 @@
 //! |---|---|---|---|
 //! | dynamics | `transitions` | P(s'∣s,a) | `[s, a, s']`, rows sum to 1 |
 //! | rewards, terminal values | `rewards`, `terminal_values` | r, V_T | `[s, a]`, `[s]`, reward units; −∞ forbids |
+//! | rewards on the successor | `successor_rewards` | r(s,a,s') | beside the transitions, reward units |
 //! | discount | `discount` | γ | in [0, 1] |
 //! | temperature | `temperature` | τ ≥ 0 | reward units per nat |
 //! | prior | `action_prior` | ρ(a∣s) | `[s, a]` weights; 0 removes the action |
