@@ -228,11 +228,10 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
     pub(super) fn log_expectation(&self, rows: Range<usize>, v: &LogBlock<F>, y: &mut [F]) {
         let k = v.num_columns();
         self.expectation(rows.clone(), k, v.exponentials(), y);
-        let visit_row = |row: usize, visit: &mut dyn FnMut(usize, F)| {
+        v.resolve_all(y, |row| {
             let (columns, probabilities) = self.row(rows.start + row);
-            columns.iter().zip(probabilities).for_each(|(s, &p)| visit(s.state(), p));
-        };
-        v.resolve_all(y, visit_row);
+            columns.iter().zip(probabilities).map(|(column, &p)| (column.state(), p))
+        });
     }
 
     /// w += Σ P x over the rows, for the successors in `next_states`; `x` `[row, k]`, `w` `[next_states, k]`.

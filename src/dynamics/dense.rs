@@ -214,10 +214,7 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
             }
         }
         let first = states.start * self.num_actions();
-        v.resolve_all(y, |row, visit| {
-            let row = self.pair(first + row);
-            row.iter().enumerate().for_each(|(next_state, &p)| visit(next_state, p));
-        });
+        v.resolve_all(y, |row| self.pair(first + row).iter().copied().enumerate());
     }
 
     fn push_forward(&self, states: Range<usize>, next_states: Range<usize>, k: usize, x: &[F], w: &mut [F]) {

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{
-    CHUNK, FEW, exp_all, for_each_lane, gap, lifted_log, ln_all, offset, row_log_expectation, vectorised,
+    CHUNK, FEW, RowBatch, exp_all, for_each_lane, gap, lifted_log, ln_all, offset, row_log_expectation,
+    vectorised,
 };
 use crate::{Error, Real, Table};
 
@@ -170,39 +171,59 @@ impl<F: Real> LogBlock<F> {
         })
     }
 
-    /// [`resolve`](Self::resolve) for the sums of many rows, `[row, k]`; `visit_row(row, visit)` calls back with the
-    /// successors of a row.
-    pub(crate) fn resolve_all(&self, sums: &mut [F], visit_row: impl Fn(usize, &mut dyn FnMut(usize, F))) {
+    /// [`resolve`](Self::resolve) for the sums of many rows, `[row, k]`; `row(index)` gives the successors of a row and
+    /// their probabilities.
+    pub(crate) fn resolve_all<I>(&self, sums: &mut [F], row: impl Fn(usize) -> I)
+    where
+        I: ExactSizeIterator<Item = (usize, F)> + Clone,
+    {
         if sums.len() <= FEW {
-            self.resolve_chunk(0, &mut [F::zero(); FEW], sums, &visit_row);
-            return;
+            return self.resolve_chunk::<I, FEW>(0, sums, &row);
         }
-        let mut logs = [F::zero(); CHUNK];
         for (chunk, sums) in sums.chunks_mut(CHUNK).enumerate() {
-            self.resolve_chunk(chunk * CHUNK, &mut logs, sums, &visit_row);
+            self.resolve_chunk::<I, CHUNK>(chunk * CHUNK, sums, &row);
         }
     }
 
-    /// [`resolve_all`](Self::resolve_all) for some sums, the first of which is entry `first`; `logs` is scratch.
-    #[inline]
-    fn resolve_chunk(
-        &self,
-        first: usize,
-        logs: &mut [F],
-        sums: &mut [F],
-        visit_row: &impl Fn(usize, &mut dyn FnMut(usize, F)),
-    ) {
+    /// [`resolve_all`](Self::resolve_all) for at most `N` sums, the first of which is entry `first`.
+    fn resolve_chunk<I, const N: usize>(&self, first: usize, sums: &mut [F], row: &impl Fn(usize) -> I)
+    where
+        I: ExactSizeIterator<Item = (usize, F)> + Clone,
+    {
         let (columns, least) = (self.num_columns(), F::LIFT * F::min_positive_value());
+        let mut logs = [F::zero(); N];
         let logs = &mut logs[..sums.len()];
         logs.iter_mut().zip(sums.iter()).for_each(|(log, &sum)| *log = sum * F::UNLIFT);
         ln_all(logs);
-        for (i, (sum, &log)) in sums.iter_mut().zip(logs.iter()).enumerate() {
-            let (row, column) = ((first + i) / columns, (first + i) % columns);
+        let mut num_left = 0;
+        for (i, (sum, log)) in sums.iter().zip(logs.iter_mut()).enumerate() {
+            let column = (first + i) % columns;
             let is_plain = *sum >= F::TRUSTED_SUM || (self.lossless[column] && *sum >= least);
-            *sum = if is_plain {
-                offset(self.maxima[column], self.temperatures[column], log)
+            num_left += usize::from(!is_plain);
+            *log = if is_plain {
+                offset(self.maxima[column], self.temperatures[column], *log)
             } else {
-                self.resolve(column, *sum, |visit| visit_row(row, visit))
+                F::nan()
+            };
+        }
+        if num_left > 0 && columns == 1 && !self.lossless[0] {
+            let mut batch = RowBatch::<F, N>::new(self.temperatures[0]);
+            for i in 0..sums.len() {
+                if logs[i].is_nan() {
+                    let row = row(first + i).map(|(next_state, p)| (p, self.values[next_state]));
+                    batch.add(i, row, logs);
+                }
+            }
+            batch.flush(logs);
+        }
+        for (i, (sum, &log)) in sums.iter_mut().zip(logs.iter()).enumerate() {
+            let (index, column) = ((first + i) / columns, (first + i) % columns);
+            *sum = if log.is_nan() {
+                self.resolve(column, *sum, |visit| {
+                    row(index).for_each(|(next_state, p)| visit(next_state, p))
+                })
+            } else {
+                log
             };
         }
     }
