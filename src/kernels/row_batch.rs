@@ -65,7 +65,7 @@ impl<F: Real, const N: usize> RowBatch<F, N> {
         if self.num_entries + len > N {
             self.flush(results);
         }
-        for (p, v) in row {
+        for (p, v) in row.filter(|(p, _)| *p > F::zero()) {
             self.weights[self.num_entries] = p;
             self.gaps[self.num_entries] = v - max;
             self.num_entries += 1;
