@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, side, horizon, best) in LAKES {
         let path = format!("{}/examples/models/{name}.npz", env!("CARGO_MANIFEST_DIR"));
         let lake = ModelFile::<f64>::read_npz(path)?.with_action_prior(&ActionPrior::Uniform)?;
-        println!("FrozenLake {side}x{side}, {horizon} steps\n");
+        println!("FrozenLake {side}x{side}, {horizon} steps; direct values count on luck\n");
         println!("{:<12}{:>8}{:>12}{:>18}", "inference", "τ", "V(start)", "chance to arrive");
         let mut drawings = Vec::new();
         let mut show = |inference: Inference, temperature: f64| {

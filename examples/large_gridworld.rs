@@ -12,6 +12,7 @@ mod support;
 
 use std::error::Error;
 use std::ops::ControlFlow;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
@@ -21,11 +22,11 @@ use softmdp::{ActionPrior, Gridworld, Inference, SoftValueIteration, Watched};
 #[derive(Debug, Parser)]
 struct Options {
     /// Rows and columns of the square.
-    #[arg(long, default_value_t = 300)]
-    size: usize,
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    size: u32,
     /// Number of decision stages.
-    #[arg(long, default_value_t = 100)]
-    horizon: usize,
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(8..))]
+    horizon: u32,
     /// Which inference.
     #[arg(long, default_value = "variational")]
     inference: Which,
@@ -37,8 +38,12 @@ enum Which {
     Variational,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let Options { size, horizon, inference } = Options::parse();
+fn main() -> ExitCode {
+    support::exit(run(&Options::parse()))
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let (size, horizon) = (options.size as usize, options.horizon as usize);
     let mut map = format!("{}\n", ".".repeat(size)).repeat(size);
     map.replace_range(0..1, "G");
     let grid = Gridworld::parse(&map)?.slip(0.2).goal_reward(2.0 * horizon as f64);
@@ -49,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         mdp.dynamics().num_transitions()
     );
 
-    let inference = match inference {
+    let inference = match options.inference {
         Which::Direct => Inference::Direct,
         Which::Variational => Inference::Variational,
     };

@@ -12,6 +12,7 @@ mod support;
 
 use std::error::Error;
 use std::ops::ControlFlow;
+use std::process::ExitCode;
 
 use clap::Parser;
 use softmdp::ndarray::{Array1, Array2, array};
@@ -21,14 +22,18 @@ use softmdp::{ActionPrior, Inference, Mdp, SoftValueIteration, Watched, stream_p
 #[derive(Debug, Parser)]
 struct Options {
     /// Number of decision stages.
-    #[arg(long, default_value_t = 1_000_000)]
-    horizon: usize,
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
+    horizon: u32,
 }
 
 const STATES: [&str; 3] = ["as new", "worn", "broken"];
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let Options { horizon } = Options::parse();
+fn main() -> ExitCode {
+    support::exit(run(&Options::parse()))
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let horizon = options.horizon as usize;
     let transitions = array![
         [[0.95, 0.05, 0.0], [0.99, 0.01, 0.0], [1.0, 0.0, 0.0]], // as new: run, maintain, repair
         [[0.0, 0.85, 0.15], [0.4, 0.58, 0.02], [1.0, 0.0, 0.0]], // worn
@@ -58,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The same hours when acting by the best policy, whose early stages are all alike.
     let acting = SoftValueIteration::new(2_000).inference(Inference::Variational).solve(&mdp)?;
     let occupancy: Array2<f64> = acting.policy().state_occupancy(&mdp, &initial)?;
-    let ControlFlow::Continue(log_evidence) = end else { unreachable!("nothing breaks") };
+    let ControlFlow::Continue(log_evidence) = end else { return Ok(()) };
     println!(
         "log-evidence of {horizon} stages: {log_evidence:.3} nats, {:.6} a stage\n",
         log_evidence / horizon as f64
@@ -70,6 +75,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("  {name:<8}  {:>15.2} %  {:>11.2} %", 100.0 * share, 100.0 * occupancy[[1_000, state]]);
     }
     assert!((hours.sum() - (horizon + 1) as f64).abs() < 1e-6 * horizon as f64);
-    assert!(hours[2] / (horizon as f64) < occupancy[[1_000, 2]], "those who did well were lucky too");
+    if horizon > 10_000 {
+        assert!(hours[2] / (horizon as f64) < occupancy[[1_000, 2]], "those who did well were lucky too");
+    }
     Ok(())
 }

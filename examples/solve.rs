@@ -16,6 +16,8 @@
 //! cargo run --release --features npz --example solve -- model.tra --labels model.lab --terminal goal --horizon 100
 //! ```
 
+mod support;
+
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -77,25 +79,23 @@ enum Prior {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    support::exit(run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    check_paths(options)?;
     let file = with_options(read(options)?, options)?;
     let model = file.model();
     let horizon =
-        options.horizon.or(model.num_stages()).ok_or("the model has no last stage: give --horizon")?;
+        options.horizon.or(model.num_stages()).ok_or("the model sets no horizon: give --horizon")?;
     let inference = match options.inference {
         Question::Direct => Inference::Direct,
         Question::Variational => Inference::Variational,
     };
     println!("model         {}", options.model.display());
+    if !file.ignored_arrays().is_empty() {
+        println!("ignored       {}", file.ignored_arrays().join(", "));
+    }
     println!("size          {} states, {} actions", model.num_states(), model.num_actions());
     println!(
         "problem       {inference}, horizon {horizon}, γ = {}, τ = {}",
@@ -116,8 +116,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             posterior(model, &initial, &solution, writer.as_mut())?;
         }
         (Some(initial), Inference::Variational) => act(model, &initial, &solution, writer.as_mut())?,
-        _ => {
-            println!("              no initial distribution, or τ = 0: no marginals");
+        (initial, _) => {
+            let reason = if initial.is_none() { "the model has no `initial`" } else { "temperature 0" };
+            println!("              {reason}: no marginals");
             writer.as_mut().map_or(Ok(()), |writer| writer.add(&solution))?;
         }
     }
@@ -129,10 +130,30 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// What can be said of the paths before anything is computed.
+fn check_paths(options: &Options) -> Result<(), Box<dyn Error>> {
+    let Some(out) = &options.out else { return Ok(()) };
+    if out.canonicalize().is_ok_and(|out| options.model.canonicalize().is_ok_and(|model| model == out)) {
+        return Err("--out is the model itself".into());
+    }
+    match out.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(format!("{}: there is no such folder", folder.display()).into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Reads the model of the command line.
 fn read(options: &Options) -> Result<ModelFile, Box<dyn Error>> {
     match options.model.extension().and_then(|extension| extension.to_str()) {
-        Some("npz") => Ok(ModelFile::read_npz(&options.model)?),
+        Some("npz") => {
+            let of_tra = [&options.state_rewards, &options.transition_rewards, &options.labels];
+            if of_tra.iter().any(|path| path.is_some()) {
+                return Err("rewards and labels from files of their own go with a model .tra".into());
+            }
+            Ok(ModelFile::read_npz(&options.model)?)
+        }
         Some("tra") => read_explicit(options),
         _ => Err(format!("{}: expected a file .npz or .tra", options.model.display()).into()),
     }
@@ -151,7 +172,10 @@ fn read_explicit(options: &Options) -> Result<ModelFile, Box<dyn Error>> {
     }
     let mut terminal = Vec::new();
     for label in &options.terminal {
-        let states = explicit.states_labelled(label).ok_or_else(|| format!("there is no label {label:?}"))?;
+        let states = explicit.states_labelled(label).ok_or_else(|| {
+            let labels: Vec<&str> = explicit.labels().collect();
+            format!("there is no label {label:?}, only {}", labels.join(", "))
+        })?;
         terminal.extend_from_slice(states);
     }
     let mdp = explicit.builder().terminal_states(terminal).build()?;
@@ -192,7 +216,7 @@ fn posterior(
     let posterior = solution.posterior(model, initial)?;
     println!("log-evidence  {:.6} nats", posterior.log_evidence());
     println!(
-        "ended         {:.6} by the last stage",
+        "ended         {:.6} by the last stage, given that it went well",
         ended(model, &posterior.state_marginals().row(solution.horizon()))
     );
     Ok(writer.map_or(Ok(()), |writer| writer.add(&posterior))?)
@@ -209,7 +233,10 @@ fn act(
     let (elbo, expected_return) = (policy.elbo(model, initial)?, policy.expected_return(model, initial)?);
     let states = policy.state_occupancy(model, initial)?;
     println!("return        {expected_return:.6}");
-    println!("ended         {:.6} by the last stage", ended(model, &states.row(solution.horizon())));
+    println!(
+        "ended         {:.6} by the last stage, acting by the policy",
+        ended(model, &states.row(solution.horizon()))
+    );
     if let Some(writer) = writer {
         writer.add(solution)?;
         writer.add_array("state_occupancy", &states)?;

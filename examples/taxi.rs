@@ -26,7 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = format!("{}/examples/models/taxi.npz", env!("CARGO_MANIFEST_DIR"));
     let taxi = ModelFile::<f64>::read_npz(path)?.with_action_prior(&ActionPrior::Uniform)?;
     let initial = taxi.initial().ok_or("the taxi has starts")?.to_owned();
-    println!("{} states, {HORIZON} steps\n", taxi.model().num_states());
+    println!("{} states (500 and 4 where a ride has ended), {HORIZON} steps", taxi.model().num_states());
+    println!("variational inference; the entropy at temperature 0 is that of ties\n");
     println!("{:>6}{:>10}{:>10}{:>12}{:>18}", "τ", "V(start)", "return", "delivered", "entropy (nats)");
 
     let mut returns = Vec::new();

@@ -303,7 +303,7 @@ pub enum Error {
     #[error("a model of stages needs at least one")]
     NoStages,
     /// The stages of a model do not fit together.
-    #[error("{property} of stage {stage} differ from those of stage 0")]
+    #[error("stage {stage} differs from stage 0 in its {property}")]
     StageMismatch {
         /// The first stage that differs.
         stage: usize,

@@ -43,6 +43,8 @@ pub enum Inference {
     #[default]
     Direct,
     /// The best policy under the true dynamics: maximum-entropy control (V1).
+    #[doc(alias = "maximum entropy")]
+    #[doc(alias = "soft Q")]
     Variational,
 }
 

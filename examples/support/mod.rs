@@ -1,8 +1,22 @@
-//! What the examples share: blocks of text side by side, and a progress bar.
+//! What the examples share: errors as messages, a progress bar, blocks of text side by side.
 
 #![allow(dead_code, reason = "each example uses a part of this")]
 
+use std::error::Error;
+use std::process::ExitCode;
+
 use indicatif::{ProgressBar, ProgressStyle};
+
+/// Ends an example: an error is printed as its message.
+pub(crate) fn exit(result: Result<(), Box<dyn Error>>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// A bar for so many stages, with the time that is left. It draws nothing where there is no terminal.
 pub(crate) fn progress_bar(num_stages: usize, what: &'static str) -> ProgressBar {

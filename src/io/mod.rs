@@ -37,7 +37,7 @@
 //! | `repeats` | `[]` bool: stage t is that of t modulo T | false |
 //!
 //! Rows of terminal states and of actions that are never taken need not be distributions, and may be empty. Other arrays
-//! are not looked at: `provenance` is a good name for where a model comes from.
+//! are not looked at, and named by `ModelFile::ignored_arrays`; but for `provenance`, which says where a model comes from.
 //!
 //! # Results as `.npz`
 //!

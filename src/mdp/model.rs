@@ -13,8 +13,8 @@ use crate::{Dynamics, Error, Inference, Real, Table, tables};
 
 /// A Markov decision process, seen one decision stage at a time.
 ///
-/// [`Mdp`](crate::Mdp) is the model that gives itself at every stage. Implement this trait for rewards, priors or
-/// dynamics that change with time; every algorithm of the crate runs over it.
+/// [`Mdp`](crate::Mdp) is the model that gives itself at every stage, [`TimeVaryingMdp`](crate::TimeVaryingMdp) a list of
+/// stages. Implement this trait for what is computed stage by stage; every algorithm of the crate runs over it.
 ///
 /// Rewards, prior weights, terminal values, discount and temperature of a model of your own are checked whenever they
 /// are read. Its dynamics are not, since that costs as much as a stage: what [`Dynamics`] promises is trusted, and a

@@ -28,6 +28,8 @@ use crate::{Dynamics, Error, Inference, Table, tables};
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[doc(alias = "time-inhomogeneous")]
+#[doc(alias = "nonstationary")]
 pub struct TimeVaryingMdp<M = Mdp> {
     stages: Vec<M>, // at least one
     repeats: bool,
@@ -98,6 +100,8 @@ impl<F: crate::Real, D: Dynamics<Scalar = F>> TimeVaryingMdp<Mdp<F, D>> {
     /// # Ok::<(), softmdp::Error>(())
     /// ```
     pub fn from_rewards(mdp: &Mdp<F, D>, rewards: Array3<F>) -> Result<Self, Error> {
+        let expected = [rewards.len_of(Axis(0)), mdp.num_states(), mdp.num_actions()];
+        tables::check_shape(Table::Rewards, rewards.shape(), &expected)?;
         let rewards = tables::standard_layout(rewards).into_shared();
         let stages = (0..rewards.len_of(Axis(0)))
             .map(|t| mdp.with_shared_rewards(rewards.clone().index_axis_move(Axis(0), t)));

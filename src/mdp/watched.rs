@@ -15,7 +15,14 @@ use crate::{Error, Inference};
 /// from the first to the last. So whatever is computed over a watched model can be watched and stopped, with no word about
 /// it in the call. The results are those of the model itself.
 ///
-/// The hook gets the stage t. To stop, it breaks: the call then ends with [`Error::Stopped`].
+/// The hook gets the stage t. To stop, it breaks: the call then ends with [`Error::Stopped`]. How often it is called in all:
+///
+/// | call | stages |
+/// |---|---|
+/// | `solve`, `solve_values`, `stream`, `forward_messages`, `evaluate`, `elbo`, `state_occupancy`, `sample` | T |
+/// | [`posterior`](crate::posterior()), `state_action_occupancy` | 2 T |
+/// | [`stream_posterior`](crate::stream_posterior) | 3 T |
+/// | [`most_likely`](crate::Posterior::most_likely) | T, and one for each action of what is found |
 ///
 /// # Example
 ///
@@ -40,6 +47,8 @@ use crate::{Error, Inference};
 /// assert_eq!(posterior(&watched, &array![1.0], 10), Err(Error::Stopped { stage: 2 }));
 /// # Ok::<(), Error>(())
 /// ```
+#[doc(alias = "progress")]
+#[doc(alias = "cancel")]
 pub struct Watched<'m, M: ?Sized, H> {
     model: &'m M,
     hook: Mutex<H>,

@@ -62,6 +62,8 @@ use crate::{
 /// assert!((posterior.state_marginals()[[1, 2]] - 0.75).abs() < 1e-15);
 /// # Ok::<(), softmdp::Error>(())
 /// ```
+#[doc(alias = "smoothing")]
+#[doc(alias = "forward-backward")]
 pub fn posterior<F: Real, M: Model<Scalar = F> + ?Sized>(
     mdp: &M,
     initial: &ArrayRef1<F>,

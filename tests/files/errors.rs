@@ -284,3 +284,12 @@ fn every_kind_of_element_is_read() {
         assert_eq!(mdp.rewards().iter().copied().collect::<Vec<_>>(), expected);
     }
 }
+
+#[test]
+fn arrays_that_mean_nothing_are_named() {
+    let arrays = with(with(sound(), "dicount", f8("()", &[0.5])), "provenance", f8("()", &[0.0]));
+    let file = model(&arrays).unwrap();
+    assert_eq!(file.ignored_arrays(), ["dicount"]);
+    assert_eq!(file.clone().with_temperature(2.0).unwrap().ignored_arrays(), ["dicount"]);
+    assert!(model(&sound()).unwrap().ignored_arrays().is_empty());
+}

@@ -80,6 +80,11 @@ impl<'a> Arrays<'a> {
         }
     }
 
+    /// Names of the arrays.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> + '_ {
+        self.archive.names().map(|name| name.strip_suffix(".npy").unwrap_or(name))
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         self.archive.has(&format!("{name}.npy"))
     }

@@ -12,6 +12,28 @@ use crate::io::{Error, Place, Reason};
 use crate::mdp::BoxedDynamics;
 use crate::{ActionPrior, Dynamics, Mdp, Model, Real, SuccessorRewardMdp, Table, TimeVaryingMdp, tables};
 
+/// All arrays that mean something in a model.
+const MODEL_ARRAYS: [&str; 18] = [
+    "transitions",
+    "row_offsets",
+    "next_states",
+    "probabilities",
+    "num_actions",
+    "successors",
+    "rewards",
+    "successor_rewards",
+    "discount",
+    "temperature",
+    "action_prior",
+    "uniform_prior",
+    "available_actions",
+    "terminal_states",
+    "terminal_values",
+    "initial",
+    "repeats",
+    "provenance",
+];
+
 impl<F: Real> Codec for ModelFile<F> {
     fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
         let Layout { dynamics, probabilities, successor_rewards } = Layout::decode(arrays)?;
@@ -69,7 +91,8 @@ impl<F: Real> Codec for ModelFile<F> {
                     Ok(StoredModel::TimeVaryingSuccessorRewards(model))
                 }),
         };
-        let file = ModelFile::new(model.map_err(invalid)?);
+        let ignored = arrays.names().filter(|name| !MODEL_ARRAYS.contains(name)).map(str::to_owned);
+        let file = ModelFile::new(model.map_err(invalid)?).with_ignored_arrays(ignored.collect());
         match arrays.numbers("initial", "[s]")? {
             Some(initial) => file.with_initial(initial).map_err(invalid),
             None => Ok(file),

@@ -31,12 +31,24 @@ use crate::{
 pub struct ModelFile<F = f64> {
     model: StoredModel<F>,
     initial: Option<Array1<F>>,
+    ignored_arrays: Vec<String>,
 }
 
 impl<F: Real> ModelFile<F> {
     /// A model to be written: an [`Mdp`], a [`SuccessorRewardMdp`] or a [`TimeVaryingMdp`] of them.
     pub fn new(model: impl Into<StoredModel<F>>) -> Self {
-        Self { model: model.into(), initial: None }
+        Self { model: model.into(), initial: None, ignored_arrays: Vec::new() }
+    }
+
+    /// Names of the arrays that were found in the file and mean nothing in a model: notes, or a slip of the pen.
+    #[must_use]
+    pub fn ignored_arrays(&self) -> &[String] {
+        &self.ignored_arrays
+    }
+
+    pub(super) fn with_ignored_arrays(mut self, names: Vec<String>) -> Self {
+        self.ignored_arrays = names;
+        self
     }
 
     /// Sets p₀, `[s]`.
@@ -175,7 +187,8 @@ impl<F: Real> Clone for StoredModel<F> {
 /// Shares every table but p₀.
 impl<F: Real> Clone for ModelFile<F> {
     fn clone(&self) -> Self {
-        Self { model: self.model.clone(), initial: self.initial.clone() }
+        let (initial, ignored_arrays) = (self.initial.clone(), self.ignored_arrays.clone());
+        Self { model: self.model.clone(), initial, ignored_arrays }
     }
 }
 

@@ -57,6 +57,11 @@ impl<'a> Archive<'a> {
         Ok(Self { bytes, entries })
     }
 
+    /// Names of the entries, where they are text.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> + '_ {
+        self.entries.iter().filter_map(|entry| std::str::from_utf8(entry.name).ok())
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         self.entries.iter().any(|entry| entry.name == name.as_bytes())
     }
