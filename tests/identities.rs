@@ -2,11 +2,14 @@
 //!
 //! Every stage of a model is different, so that no index of time can slip unseen. Half of the models are raw, where
 //! many states are hopeless; the other half is lively: every value is finite. What holds of policies is
-//! in `identities/policies.rs`, limits in the temperature in `identities/limits.rs`, the linear maps of each kind of
+//! in `identities/policies.rs`, limits in the temperature in `identities/limits.rs`, the ways a backup is
+//! computed in `identities/backups.rs`, the linear maps of each kind of
 //! dynamics in `identities/maps.rs`.
 
 #![allow(clippy::float_cmp, reason = "impossible events have exactly the value −∞ or 0")]
 
+#[path = "identities/backups.rs"]
+mod backups;
 mod common;
 #[path = "identities/limits.rs"]
 mod limits;

@@ -24,7 +24,7 @@ use crate::{Error, Inference, Model, Real, Table, tables};
 /// Computes the posterior over trajectories stage by stage, in memory that grows with the square root of the horizon.
 ///
 /// `visit` gets stages 0, 1, …, T in their order and may break to stop. What [`posterior`](crate::posterior()) keeps of every stage
-/// is given here of one at a time; the numbers are the same.
+/// is given here of one at a time; the numbers are the same but for rounding.
 ///
 /// Returns the log-evidence, in nats, or what `visit` broke with.
 ///

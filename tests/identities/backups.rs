@@ -1,0 +1,107 @@
+//! Backups, whichever way they are computed: many states at once, by the linear recursion, from maxima of their own.
+
+use proptest::prelude::*;
+use softmdp::{Dynamics, Inference, SoftValueIteration, log_sum_exp, ndarray};
+
+use crate::common::{MINUS_INFINITY, Sizes, Tables, assert_close, cases, tables};
+use crate::{BOTH, certain, models};
+
+/// What comes after the reward of a pair, by the formula.
+fn continuation(
+    dynamics: &dyn Dynamics<Scalar = f64>,
+    (state, action): (usize, usize),
+    next: &[f64],
+    tables: &Tables,
+    inference: Inference,
+) -> f64 {
+    let (discount, tau) = (tables.discount, tables.temperature);
+    let (mut logs, mut mean) = (vec![(1.0 - discount).ln()], 0.0);
+    dynamics.for_each_successor(state, action, &mut |next_state, p| {
+        if p > 0.0 {
+            logs.push(discount.ln() + p.ln() + next[next_state] / tau);
+            mean += p * next[next_state];
+        }
+    });
+    match inference {
+        _ if discount == 0.0 => 0.0,
+        Inference::Direct => tau * log_sum_exp(&logs),
+        Inference::Variational => discount * mean,
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    /// Models with enough states for vector arithmetic, against the recursion as it stands, a state at a time.
+    #[test]
+    fn many_states_at_once_follow_the_recursion(
+        tables in tables(Sizes { states: 70, actions: 9, horizon: 3 }), spread in prop_oneof![Just(1.0), Just(400.0)]
+    ) {
+        let mut tables = tables.homogeneous();
+        tables.terminal_values.mapv_inplace(|value| value * spread);
+        let tau = tables.temperature;
+        for (kind, mdp) in tables.kinds() {
+            for inference in BOTH {
+                let solution = SoftValueIteration::new(tables.horizon()).inference(inference).solve(&mdp).unwrap();
+                let policy = solution.policy();
+                for (t, state) in ndarray::indices((tables.horizon(), tables.num_states())) {
+                    let next = solution.state_values().row(t + 1).to_vec();
+                    let value = solution.state_values()[[t, state]];
+                    let mut logs = Vec::new();
+                    for action in 0..tables.num_actions() {
+                        let prior = mdp.prior_weights()[[state, action]];
+                        let q = solution.action_values()[[t, state, action]];
+                        if prior == 0.0 || tables.is_terminal[state] {
+                            prop_assert_eq!(q, MINUS_INFINITY);
+                            continue;
+                        }
+                        let expected = mdp.rewards()[[state, action]]
+                            + continuation(mdp.dynamics(), (state, action), &next, &tables, inference);
+                        assert_close(q, expected, 1e-13 * spread, kind);
+                        logs.push(prior.ln() + q / tau);
+                    }
+                    if tables.is_terminal[state] {
+                        prop_assert_eq!(value, tables.terminal_values[state]);
+                        continue;
+                    }
+                    assert_close(value, tau * log_sum_exp(&logs), 1e-13, kind);
+                    for action in 0..tables.num_actions() {
+                        if value > MINUS_INFINITY {
+                            let q = solution.action_values()[[t, state, action]];
+                            let log = mdp.prior_weights()[[state, action]].ln() + (q - value) / tau;
+                            assert_close(policy.log_probabilities()[[t, state, action]], log, 1e-12 * spread, kind);
+                            assert_close(policy.probabilities()[[t, state, action]], log.exp(), 1e-12 * spread, kind);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whichever way values go, they are those that belong to the action values.
+    #[test]
+    fn values_alone_are_those_that_go_with_action_values(
+        tables in prop_oneof![models(), models().prop_map(certain), tables(Sizes { states: 70, actions: 9, horizon: 5 })],
+        scale in prop_oneof![Just(1.0), Just(300.0), Just(1e5), Just(1e300)],
+        temperature in prop_oneof![Just(1.0), Just(0.02), Just(50.0)],
+    ) {
+        let mut tables = Tables { temperature, ..tables.homogeneous() };
+        tables.terminal_values.mapv_inplace(|value| value * scale);
+        tables.stages.iter_mut().for_each(|stage| stage.rewards.mapv_inplace(|reward| reward * scale));
+        for (kind, mdp) in tables.kinds() {
+            for inference in BOTH {
+                let solver = SoftValueIteration::new(tables.horizon()).inference(inference);
+                let (whole, alone) = (solver.solve(&mdp).unwrap(), solver.solve_values(&mdp).unwrap());
+                // Relative to the largest of its stage: rewards and values may cancel.
+                for (whole, alone) in whole.state_values().rows().into_iter().zip(alone.state_values().rows()) {
+                    let finite = whole.iter().filter(|v| v.is_finite()).map(|v| v.abs());
+                    let scale = finite.fold(temperature.max(3.0 * scale), f64::max);
+                    for (&whole, &alone) in whole.iter().zip(alone) {
+                        let close = whole == alone || (whole - alone).abs() <= 2e-14 * scale;
+                        prop_assert!(close, "{kind}, {inference}: {whole:e} and {alone:e}");
+                    }
+                }
+            }
+        }
+    }
+}
