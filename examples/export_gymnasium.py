@@ -11,7 +11,8 @@ in these lists are not what they look like:
 - `terminated` ends the episode, also where the next state is listed with moves of its own (CliffWalking, Taxi). A state
   that other states enter only by ending becomes a terminal state, and its own list is dropped. Where a state is entered
   both ways, the ends lead to a terminal copy of it, which comes after all ordinary states; `copy_of` says of which.
-- Rewards belong to the transition. They are written as such, and not averaged.
+- Rewards belong to the transition. They are written as such, and not averaged; a transition that is listed with two
+  different rewards has no place in the layout, and is an error.
 """
 
 import argparse

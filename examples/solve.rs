@@ -110,16 +110,21 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     });
     println!("V at stage 0  {least:.6} to {most:.6}");
 
-    let mut writer = options.out.as_ref().map(NpzWriter::create).transpose()?;
+    // The file is begun where everything has been computed.
+    let out = || options.out.as_ref().map(NpzWriter::create).transpose();
+    let mut writer;
     match (file.initial().map(|initial| initial.to_owned()), inference) {
         (Some(initial), Inference::Direct) if model.temperature() > 0.0 => {
-            posterior(model, &initial, &solution, writer.as_mut())?;
+            writer = posterior(model, &initial, &solution, out)?;
         }
-        (Some(initial), Inference::Variational) => act(model, &initial, &solution, writer.as_mut())?,
+        (Some(initial), Inference::Variational) => writer = act(model, &initial, &solution, out)?,
         (initial, _) => {
             let reason = if initial.is_none() { "the model has no `initial`" } else { "temperature 0" };
             println!("              {reason}: no marginals");
-            writer.as_mut().map_or(Ok(()), |writer| writer.add(&solution))?;
+            writer = out()?;
+            if let Some(writer) = &mut writer {
+                writer.add(&solution)?;
+            }
         }
     }
     if let (Some(writer), Some(path)) = (writer, &options.out) {
@@ -211,15 +216,19 @@ fn posterior(
     model: &impl Model<Scalar = f64>,
     initial: &ArrayRef1<f64>,
     solution: &Solution,
-    writer: Option<&mut NpzWriter>,
-) -> Result<(), Box<dyn Error>> {
+    out: impl FnOnce() -> Result<Option<NpzWriter>, softmdp::io::Error>,
+) -> Result<Option<NpzWriter>, Box<dyn Error>> {
     let posterior = solution.posterior(model, initial)?;
     println!("log-evidence  {:.6} nats", posterior.log_evidence());
     println!(
         "ended         {:.6} by the last stage, given that it went well",
         ended(model, &posterior.state_marginals().row(solution.horizon()))
     );
-    Ok(writer.map_or(Ok(()), |writer| writer.add(&posterior))?)
+    let mut writer = out()?;
+    if let Some(writer) = &mut writer {
+        writer.add(&posterior)?;
+    }
+    Ok(writer)
 }
 
 /// What comes of acting by the policy.
@@ -227,8 +236,8 @@ fn act(
     model: &impl Model<Scalar = f64>,
     initial: &ArrayRef1<f64>,
     solution: &Solution,
-    writer: Option<&mut NpzWriter>,
-) -> Result<(), Box<dyn Error>> {
+    out: impl FnOnce() -> Result<Option<NpzWriter>, softmdp::io::Error>,
+) -> Result<Option<NpzWriter>, Box<dyn Error>> {
     let policy = solution.policy();
     let (elbo, expected_return) = (policy.elbo(model, initial)?, policy.expected_return(model, initial)?);
     let states = policy.state_occupancy(model, initial)?;
@@ -237,15 +246,17 @@ fn act(
         "ended         {:.6} by the last stage, acting by the policy",
         ended(model, &states.row(solution.horizon()))
     );
-    if let Some(writer) = writer {
+    let pairs = policy.state_action_occupancy(model, initial)?;
+    let mut writer = out()?;
+    if let Some(writer) = &mut writer {
         writer.add(solution)?;
         writer.add_array("state_occupancy", &states)?;
-        writer.add_array("state_action_occupancy", &policy.state_action_occupancy(model, initial)?)?;
+        writer.add_array("state_action_occupancy", &pairs)?;
         writer.add_array("elbo", &arr0(elbo))?;
         writer.add_array("expected_return", &arr0(expected_return))?;
         writer.add_array::<f64, _>("initial", &Array1::from_iter(initial.iter().copied()))?;
     }
-    Ok(())
+    Ok(writer)
 }
 
 /// Probability of terminal states.

@@ -89,7 +89,8 @@
 //!   itself) a stage, for any spread of values. Rows of policies and marginals sum to 1 to a few ulp.
 //! - Sums run in the number type itself, in a fixed order: where n terms meet in one number, the error grows with n ulp at
 //!   worst. That is nothing in `f64`; in `f32`, mass from 10⁶ states that flows into one is off by a percent.
-//! - The same input gives the same bits, for any number of threads, with the feature `rayon` or without.
+//! - The same input gives the same bits, for any number of threads, with the feature `rayon` or without; on one kind of
+//!   processor, since the feature `simd` multiplies and adds in one rounding where there is an instruction for it.
 //!
 //! # Crate features
 //!

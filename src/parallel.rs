@@ -1,7 +1,8 @@
 //! Splitting the rows of a stage among threads, so that results do not depend on how many there are.
 //!
-//! Work is cut into blocks of neighbouring states, each with its own part of every output. What is computed for
-//! a state never depends on its block, so blocks may run anywhere and in any order. Without the feature `rayon`
+//! Work is cut into blocks of neighbouring states, each with its own part of every output. Where blocks are cut
+//! depends on the model alone, and what is computed for a state never on another block, so they may run anywhere and in any
+//! order. Without the feature `rayon`
 //! they run one after the other; the blocks stay, since a block's rows are still in cache when its soft maxima
 //! are taken.
 

@@ -134,3 +134,12 @@ fn a_transition_takes_twelve_bytes_and_a_row_eight() {
     let (kept, _) = kept_and_most(|| SparseDynamics::from_dynamics(&dynamics).unwrap());
     assert_eq!(kept, 12 * transitions + 8 * (rows + 1));
 }
+
+#[test]
+fn stages_that_differ_in_rewards_share_what_is_folded() {
+    let mdp = ring(1000).with_successor_rewards(|_, _, next_state| -((next_state % 7) as f64)).unwrap();
+    let rewards = mdp.mdp().rewards().to_owned();
+    let (kept, _) = kept_and_most(|| mdp.with_rewards(rewards.clone()).unwrap());
+    // The rewards on the pair, and with what is folded for either inference.
+    assert!(kept < 3 * 8 * 3000 + 1024, "{kept}");
+}

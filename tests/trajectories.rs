@@ -168,3 +168,24 @@ fn of_several_that_are_equally_likely_the_first_is_returned() {
     let best = posterior(&mdp, &array![0.0, 0.5, 0.5, 0.0], 3).unwrap().most_likely(&mdp).unwrap();
     assert_eq!(best, Trajectory::new(vec![1, 0, 0, 0], vec![0; 3]).unwrap());
 }
+
+#[test]
+fn questions_with_another_model_than_the_one_solved_are_refused_where_that_shows() {
+    let mdp = small(1.0);
+    let rewards = Array3::zeros((2, 3, 2));
+    let stages = TimeVaryingMdp::from_rewards(&mdp, rewards).unwrap();
+    let initial = array![1.0, 0.0, 0.0];
+    let posterior = posterior(&stages.clone().repeating(), &initial, 4).unwrap();
+    let trajectory = Trajectory::new(vec![0, 1, 0, 1, 2], vec![0; 4]).unwrap();
+    let short = Error::HorizonOutOfRange { horizon: 4, num_stages: 2 };
+    assert_eq!(posterior.most_likely(&stages), Err(short.clone()));
+    assert_eq!(posterior.log_probability(&stages, &trajectory), Err(short.clone()));
+    assert_eq!(posterior.dynamics_at(&stages, 0).map(|_| ()), Err(short));
+    let beyond = Error::HorizonOutOfRange { horizon: 3, num_stages: 2 };
+    assert_eq!(stages.stage(2, softmdp::Inference::Direct).map(|_| ()).unwrap_err(), beyond);
+    let cold = mdp.with_temperature(0.0).unwrap();
+    let zero = Error::ZeroTemperature { table: Table::PosteriorDynamics };
+    assert_eq!(posterior.most_likely(&cold), Err(zero.clone()));
+    assert_eq!(posterior.log_probability(&cold, &trajectory), Err(zero.clone()));
+    assert_eq!(posterior.dynamics_at(&cold, 0).map(|_| ()), Err(zero));
+}

@@ -67,7 +67,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         let is_linear = self.inference == Inference::Direct
             && self.model.is_homogeneous()
             && self.model.temperature() > F::zero()
-            && self.model.discount() > F::zero();
+            // A smaller one would not leave the scales of a stage enough room.
+            && self.model.discount() >= F::epsilon();
         self.num_value_stages += 1;
         if is_linear && self.linear.is_none() && self.num_value_stages == 2 {
             self.linear = Some(Linear::new(self.model, stage)?);
@@ -121,10 +122,23 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         block: &Block<'_, F, M::Dynamics>,
         values: &mut [F],
     ) -> Result<(), Error> {
+        // Nothing was dropped, and nobody leaves: then a sum of 0 is one over nothing.
+        let is_zero_dead = self.block.is_lossless()
+            && self.model.discount() == F::one()
+            && !block.stage.dynamics.has_faint_successors();
         let states = block.states.clone();
         with_scratch(states.len() * self.model.num_actions(), |sums| {
             block.stage.dynamics.expectation(states.clone(), 1, self.block.exponentials(), sums);
             linear.values(states.start, scales, sums, values);
+            for (row, (state, value)) in states.clone().zip(values.iter_mut()).enumerate() {
+                let width = self.model.num_actions();
+                let is_dead = || sums[row * width..(row + 1) * width].iter().all(|&sum| sum == F::zero());
+                if self.model.is_terminal(state) {
+                    *value = self.terminal_values[state];
+                } else if value.is_nan() && is_zero_dead && is_dead() {
+                    *value = F::neg_infinity();
+                }
+            }
         });
         let is_undecided = |value: &F| value.is_nan();
         // A state at a time costs more than all at once.

@@ -77,7 +77,7 @@ impl<F: Real> Linear<F> {
                 }
                 // What a weight may have lost must not show.
                 let most = most_weight::<F>();
-                let is_ordinary = *total >= F::one() / most && *total <= most;
+                let is_ordinary = *total >= F::one() / most && taken().all(|action| prior[action] <= most);
                 if model.is_terminal(state) || !is_ordinary {
                     *total = F::infinity();
                 }

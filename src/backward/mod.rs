@@ -190,11 +190,12 @@ impl SoftValueIteration {
     ///
     /// # Errors
     ///
-    /// Those of [`soft_value_iteration`].
+    /// Those of [`soft_value_iteration`]. An action value that leaves the number type may go unnoticed where the state value
+    /// does not.
     ///
     /// # Complexity
     ///
-    /// Time O(T · transitions), memory T·S numbers.
+    /// Time O(T · transitions), memory T·S numbers; direct inference holds S·A more where stages are alike.
     pub fn solve_values<M: Model + ?Sized>(&self, mdp: &M) -> Result<StateValues<M::Scalar>, Error> {
         check_options(mdp, self.horizon)?;
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());

@@ -254,6 +254,11 @@ impl<F: Real> LogBlock<F> {
         self.maxima[0]
     }
 
+    /// Whether no finite value of the first column was dropped from the exponentials.
+    pub(crate) fn is_lossless(&self) -> bool {
+        self.lossless[0]
+    }
+
     fn value(&self, next_state: usize, column: usize) -> F {
         self.values[next_state * self.num_columns() + column]
     }

@@ -65,8 +65,25 @@ impl<F> SuccessorRewards<F> {
 /// What one inference sees of the model.
 #[derive(Debug)]
 struct Fold<F, D> {
-    dynamics: FoldedDynamics<F, D>,
-    rewards: ArcArray2<F>, // [s, a]
+    dynamics: Arc<FoldedDynamics<F, D>>,
+    folded: ArcArray2<F>,  // r̃ of the rewards on the successor alone, [s, a]
+    rewards: ArcArray2<F>, // with those on the pair, [s, a]
+}
+
+impl<F: Real, D: Dynamics<Scalar = F>> Fold<F, D> {
+    fn new(
+        mdp: &Mdp<F, D>,
+        dynamics: Arc<FoldedDynamics<F, D>>,
+        folded: ArcArray2<F>,
+    ) -> Result<Arc<Self>, Error> {
+        let rewards = total(mdp, folded.to_owned())?;
+        Ok(Arc::new(Self { dynamics, folded, rewards }))
+    }
+
+    /// The same fold beside the rewards on the pair of another model.
+    fn beside(&self, mdp: &Mdp<F, D>) -> Result<Arc<Self>, Error> {
+        Self::new(mdp, Arc::clone(&self.dynamics), self.folded.clone())
+    }
 }
 
 impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
@@ -78,8 +95,8 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSuccessorReward`] for NaN or +∞; [`Error::Overflow`] if the rewards of a pair differ by more, or
-    /// add up to more, than the number type holds; [`Error::TooLarge`].
+    /// [`Error::InvalidSuccessorReward`] for NaN or +∞; [`Error::Overflow`] if the rewards of a pair differ by more than half
+    /// of what the number type holds, or add up to more than it holds; [`Error::TooLarge`].
     ///
     /// # Complexity
     ///
@@ -140,9 +157,9 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
                 });
             }
         }
-        let fold = |dynamics, rewards| Ok(Arc::new(Fold { dynamics, rewards: total(&mdp, rewards)? }));
-        let direct = fold(dynamics, tilted)?;
-        let variational = fold(FoldedDynamics::unfolded(Arc::clone(&mdp.dynamics)), expected)?;
+        let unfolded = FoldedDynamics::unfolded(Arc::clone(&mdp.dynamics));
+        let direct = Fold::new(&mdp, Arc::new(dynamics), tilted.into_shared())?;
+        let variational = Fold::new(&mdp, Arc::new(unfolded), expected.into_shared())?;
         Ok(Self { mdp, successor_rewards, direct, variational })
     }
 
@@ -208,13 +225,16 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         Self::fold(self.mdp.with_action_prior(action_prior)?, Arc::clone(&self.successor_rewards))
     }
 
-    /// This model with other rewards on the pair, `[s, a]`; those on the successor stay.
+    /// This model with other rewards on the pair, `[s, a]`; those on the successor, and their folds, are shared.
     ///
     /// # Errors
     ///
-    /// Those of [`Mdp::with_rewards`] and of [`Mdp::with_successor_rewards`].
+    /// Those of [`Mdp::with_rewards`]; [`Error::Overflow`] if the rewards of a pair add up to more than the number type
+    /// holds.
     pub fn with_rewards(&self, rewards: Array2<F>) -> Result<Self, Error> {
-        Self::fold(self.mdp.with_rewards(rewards)?, Arc::clone(&self.successor_rewards))
+        let mdp = self.mdp.with_rewards(rewards)?;
+        let (direct, variational) = (self.direct.beside(&mdp)?, self.variational.beside(&mdp)?);
+        Ok(Self { mdp, direct, variational, successor_rewards: Arc::clone(&self.successor_rewards) })
     }
 
     /// This model with another discount; all tables are shared.
@@ -242,7 +262,8 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         dynamics: &Arc<super::BoxedDynamics<F>>,
     ) -> SuccessorRewardMdp<F, super::BoxedDynamics<F>> {
         let over = |fold: &Fold<F, D>| {
-            Arc::new(Fold { dynamics: fold.dynamics.over(dynamics), rewards: fold.rewards.clone() })
+            let (folded, rewards) = (fold.folded.clone(), fold.rewards.clone());
+            Arc::new(Fold { dynamics: Arc::new(fold.dynamics.over(dynamics)), folded, rewards })
         };
         SuccessorRewardMdp {
             mdp: self.mdp.with_boxed(dynamics),
@@ -252,10 +273,11 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         }
     }
 
-    /// Whether the rewards on the successor are those of another model, and the same table.
+    /// Whether all but the rewards on the pair is that of another model, and shared with it.
     #[cfg(feature = "npz")]
-    pub(crate) fn shares_successor_rewards(&self, other: &Self) -> bool {
+    pub(crate) fn differs_in_rewards_alone(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.successor_rewards, &other.successor_rewards)
+            && self.mdp.differs_in_rewards_alone(&other.mdp)
     }
 
     fn fold_of(&self, inference: Inference) -> &Fold<F, D> {
@@ -333,7 +355,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Model for SuccessorRewardMdp<F, D> {
     }
 
     fn stage(&self, _t: usize, inference: Inference) -> Result<Stage<'_, F, Self::Dynamics>, Error> {
-        let Fold { dynamics, rewards } = self.fold_of(inference);
+        let Fold { dynamics, rewards, .. } = self.fold_of(inference);
         Ok(Stage { dynamics, rewards: rewards.view(), action_prior: self.mdp.prior_weights() })
     }
 }

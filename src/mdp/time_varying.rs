@@ -142,6 +142,10 @@ impl<M: Model> Model for TimeVaryingMdp<M> {
     }
 
     fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, M::Scalar, M::Dynamics>, Error> {
-        self.stages[t % self.stages.len()].stage(t, inference)
+        let num_stages = self.stages.len();
+        if !self.repeats && t >= num_stages {
+            return Err(Error::HorizonOutOfRange { horizon: t.saturating_add(1), num_stages });
+        }
+        self.stages[t % num_stages].stage(t, inference)
     }
 }

@@ -12,8 +12,8 @@ use crate::{Error, Inference};
 /// A model that tells a hook of each stage that an algorithm is about to work on, and stops if the hook says so.
 ///
 /// Every pass asks its model for one stage after the other: a backward pass from the last to the first, a forward pass
-/// from the first to the last. So whatever is computed over a watched model can be watched and stopped, with no word about
-/// it in the call. The results are those of the model itself.
+/// from the first to the last. So every pass over a watched model can be watched and stopped, with no word about it in the
+/// call; making models and reading files asks for no stages, and is not seen. The results are those of the model itself.
 ///
 /// The hook gets the stage t. To stop, it breaks: the call then ends with [`Error::Stopped`]. How often it is called in all:
 ///

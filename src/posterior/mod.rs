@@ -22,7 +22,7 @@ pub(crate) use luck::Luck;
 use marginals::check_marginals;
 pub use stream::{PosteriorStage, stream_posterior};
 
-use crate::mdp::CheckedStage;
+use crate::mdp::{CheckedStage, check_options};
 use crate::{
     Error, Inference, Model, Policy, Real, Solution, Table, forward_messages, soft_value_iteration, tables,
 };
@@ -233,6 +233,16 @@ impl<F: Real> Posterior<F> {
         &self.solution
     }
 
+    /// Checks that questions about trajectories can be asked with this model: its shape, stages and temperature.
+    pub(crate) fn check_model<M: Model<Scalar = F> + ?Sized>(&self, mdp: &M) -> Result<(), Error> {
+        self.solution.check_shape(mdp)?;
+        check_options(mdp, self.horizon())?;
+        if mdp.temperature() == F::zero() {
+            return Err(Error::ZeroTemperature { table: Table::PosteriorDynamics });
+        }
+        Ok(())
+    }
+
     /// p₀, `[s]`, the initial distribution that this was made with.
     #[must_use]
     pub fn initial(&self) -> ArrayView1<'_, F> {
@@ -279,7 +289,7 @@ impl<F: Real> Posterior<F> {
     where
         M: Model<Scalar = F> + ?Sized,
     {
-        self.solution.check_shape(mdp)?;
+        self.check_model(mdp)?;
         let horizon = self.horizon();
         if stage >= horizon {
             return Err(Error::StageOutOfRange { stage, horizon });

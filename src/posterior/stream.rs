@@ -34,7 +34,8 @@ use crate::{Error, Inference, Model, Real, Table, tables};
 ///
 /// # Errors
 ///
-/// Those of [`posterior`](crate::posterior()).
+/// Those of [`posterior`](crate::posterior()). An evidence that is impossible is found by the backward pass, before any
+/// stage is visited, and its stage is then the horizon.
 ///
 /// # Complexity
 ///

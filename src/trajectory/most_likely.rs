@@ -30,7 +30,7 @@ impl<F: Real> Posterior<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], [`Error::Overflow`] if a logarithm leaves the number type, [`Error::TooLarge`]; what a
+    /// [`Error::ShapeMismatch`], [`Error::HorizonOutOfRange`], [`Error::ZeroTemperature`]; [`Error::Overflow`] if a logarithm leaves the number type, [`Error::TooLarge`]; what a
     /// [`Model`] of your own returns.
     ///
     /// # Complexity
@@ -41,7 +41,7 @@ impl<F: Real> Posterior<F> {
     where
         M: Model<Scalar = F> + ?Sized,
     {
-        self.solution().check_shape(mdp)?;
+        self.check_model(mdp)?;
         let horizon = self.horizon();
         let weights = best_weights(mdp, horizon)?;
         let mut best = (F::neg_infinity(), 0);

@@ -21,7 +21,8 @@ impl<F: Real> Posterior<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`]; what a [`Model`] of your own returns.
+    /// [`Error::ShapeMismatch`], [`Error::HorizonOutOfRange`], [`Error::ZeroTemperature`]; what a [`Model`] of your own
+    /// returns.
     ///
     /// # Complexity
     ///
@@ -48,7 +49,7 @@ impl<F: Real> Posterior<F> {
         R: Rng + ?Sized,
     {
         let solution = self.solution();
-        solution.check_shape(mdp)?;
+        self.check_model(mdp)?;
         let may_leave = mdp.discount() < F::one();
         let mut state = draw(rng, self.state_marginals().row(0).iter().copied().enumerate()).unwrap_or(0);
         let (mut states, mut actions) = (vec![state], Vec::new());

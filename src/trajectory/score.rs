@@ -18,7 +18,7 @@ impl<F: Real> Posterior<F> {
     ///
     /// [`Error::StateOutOfRange`], [`Error::ActionOutOfRange`]; [`Error::TrajectoryLength`] if it is shorter than the
     /// horizon and ends neither in a terminal state nor by leaving for †, or longer; [`Error::ActionAfterEnd`];
-    /// [`Error::ShapeMismatch`]; [`Error::TotalOverflow`]; what a [`Model`] of your own returns.
+    /// [`Error::ShapeMismatch`], [`Error::HorizonOutOfRange`], [`Error::ZeroTemperature`]; [`Error::TotalOverflow`]; what a [`Model`] of your own returns.
     ///
     /// # Complexity
     ///
@@ -27,7 +27,7 @@ impl<F: Real> Posterior<F> {
     where
         M: Model<Scalar = F> + ?Sized,
     {
-        self.solution().check_shape(mdp)?;
+        self.check_model(mdp)?;
         trajectory.check(mdp, self.horizon(), |_, _| false)?;
         let mut total = Total::new(self.initial()[trajectory.states()[0]].ln());
         let (log_discount, log_leave) = (mdp.discount().ln(), (F::one() - mdp.discount()).ln());

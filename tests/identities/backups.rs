@@ -1,7 +1,8 @@
 //! Backups, whichever way they are computed: many states at once, by the linear recursion, from maxima of their own.
 
+use ndarray::array;
 use proptest::prelude::*;
-use softmdp::{Dynamics, Inference, SoftValueIteration, log_sum_exp, ndarray};
+use softmdp::{ActionPrior, Dynamics, Inference, Mdp, Real, SoftValueIteration, log_sum_exp, ndarray};
 
 use crate::common::{MINUS_INFINITY, Sizes, Tables, assert_close, cases, tables};
 use crate::{BOTH, certain, models};
@@ -27,6 +28,45 @@ fn continuation(
         Inference::Direct => tau * log_sum_exp(&logs),
         Inference::Variational => discount * mean,
     }
+}
+
+/// V alone and with action values, of one model at a time.
+fn both_ways<F: Real>(mdp: &Mdp<F>, horizon: usize) -> (Vec<f64>, Vec<f64>) {
+    let solver = SoftValueIteration::new(horizon);
+    let values = |table: ndarray::ArrayView2<'_, F>| table.iter().map(|v| v.into_f64()).collect();
+    let (whole, alone) = (solver.solve(mdp).unwrap(), solver.solve_values(mdp).unwrap());
+    (values(whole.state_values()), values(alone.state_values()))
+}
+
+/// Where the scales of the linear recursion end: it must leave such models to the ordinary backup.
+fn at_the_ends_of_the_scales<F: Real>() {
+    let of = F::from_f64;
+    let tiny = F::min_positive_value().into_f64();
+    for discount in [1.0, 0.5, 1e-3, 1e-9, 1e-12, 1e-20, 1e-30, 1e-38, tiny] {
+        for weights in [[1.0, 1.0], [tiny, 0.5 / tiny], [0.5 / tiny, tiny], [tiny, tiny], [1e18, 1e-18]] {
+            for (reward, end) in [(0.0, 0.0), (-5.0, 50.0), (-5.0, 150.0), (-90.0, -60.0), (-740.0, 300.0)] {
+                let rows = ndarray::Array3::from_elem((1, 2, 1), F::one());
+                let mdp = Mdp::builder(rows, array![[F::zero(), of(reward)]])
+                    .discount(of(discount))
+                    .action_prior(ActionPrior::Weights(array![[of(weights[0]), of(weights[1])]]))
+                    .terminal_values(array![of(end)])
+                    .build()
+                    .unwrap();
+                let (whole, alone) = both_ways(&mdp, 5);
+                let scale = whole.iter().fold(750.0, |scale: f64, v| scale.max(v.abs()));
+                for (whole, alone) in whole.iter().zip(&alone) {
+                    let close = (whole - alone).abs() <= 8.0 * F::epsilon().into_f64() * scale;
+                    assert!(close, "γ = {discount:e}, ρ = {weights:?}, r = {reward}: {whole} and {alone}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tiny_discount_or_weight_does_not_make_values_alone_differ() {
+    at_the_ends_of_the_scales::<f64>();
+    at_the_ends_of_the_scales::<f32>();
 }
 
 proptest! {

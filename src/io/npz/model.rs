@@ -117,9 +117,7 @@ impl<F: Real> Codec for ModelFile<F> {
             }
             StoredModel::TimeVaryingSuccessorRewards(model) => {
                 let (first, stages) = (&model.stages()[0], model.stages());
-                let alike = stages.iter().all(|stage| {
-                    stage.shares_successor_rewards(first) && stage.mdp().differs_in_rewards_alone(first.mdp())
-                });
+                let alike = stages.iter().all(|stage| stage.differs_in_rewards_alone(first));
                 let tables = stages.iter().map(|stage| stage.mdp());
                 write_stages(writer, alike, tables, model.num_stages().is_none())?;
                 on_successor = Some(Box::new(|state, action, visit| {

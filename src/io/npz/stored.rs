@@ -156,7 +156,19 @@ impl<F: Real> StoredModel<F> {
             Self::SuccessorRewards(mdp) => Self::SuccessorRewards(with_successors(mdp)?),
             Self::TimeVarying(model) => Self::TimeVarying(map_stages(model, plain)?),
             Self::TimeVaryingSuccessorRewards(model) => {
-                Self::TimeVaryingSuccessorRewards(map_stages(model, with_successors)?)
+                // Stages that differ in their rewards on the pair alone share what is folded.
+                let mut last: Option<(&SuccessorRewardMdp<_, _>, SuccessorRewardMdp<_, _>)> = None;
+                let model = map_stages(model, |stage| {
+                    let changed = match &last {
+                        Some((other, changed)) if stage.differs_in_rewards_alone(other) => {
+                            changed.with_rewards(stage.mdp().rewards().to_owned())?
+                        }
+                        _ => with_successors(stage)?,
+                    };
+                    last = Some((stage, changed.clone()));
+                    Ok(changed)
+                });
+                Self::TimeVaryingSuccessorRewards(model?)
             }
         })
     }
@@ -193,9 +205,9 @@ impl<F: Real> Clone for ModelFile<F> {
 }
 
 /// Each stage changed alike; whether they repeat stays as it is.
-fn map_stages<M: Model, N: Model>(
-    model: &TimeVaryingMdp<M>,
-    change: impl FnMut(&M) -> Result<N, Error>,
+fn map_stages<'a, M: Model, N: Model>(
+    model: &'a TimeVaryingMdp<M>,
+    change: impl FnMut(&'a M) -> Result<N, Error>,
 ) -> Result<TimeVaryingMdp<N>, Error> {
     let stages = model.stages().iter().map(change).collect::<Result<Vec<_>, _>>()?;
     let changed = TimeVaryingMdp::new(stages)?;
