@@ -2,9 +2,8 @@
 //!
 //! Work is cut into blocks of neighbouring states, each with its own part of every output. Where blocks are cut
 //! depends on the model alone, and what is computed for a state never on another block, so they may run anywhere and in any
-//! order. Without the feature `rayon`
-//! they run one after the other; the blocks stay, since a block's rows are still in cache when its soft maxima
-//! are taken.
+//! order. Without the feature `rayon` they run one after the other; the blocks stay, since a block's rows are still in
+//! cache when its soft maxima are taken.
 
 use std::ops::Range;
 

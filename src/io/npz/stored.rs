@@ -35,7 +35,8 @@ pub struct ModelFile<F = f64> {
 }
 
 impl<F: Real> ModelFile<F> {
-    /// A model to be written: an [`Mdp`], a [`SuccessorRewardMdp`] or a [`TimeVaryingMdp`] of them.
+    /// A model to be written: an [`Mdp`], a [`SuccessorRewardMdp`] or a [`TimeVaryingMdp`] of them. Of stages that differ, the
+    /// layout has a place for their rewards on the pair alone.
     pub fn new(model: impl Into<StoredModel<F>>) -> Self {
         Self { model: model.into(), initial: None, ignored_arrays: Vec::new() }
     }
