@@ -16,9 +16,12 @@ pub(crate) fn filled<T: Clone, D: Dimension, I: IntoDimension<Dim = D>>(
     let too_large = || Error::TooLarge { table, shape: shape.slice().to_vec() };
     let len =
         (shape.slice().iter()).try_fold(1_usize, |len, &axis| len.checked_mul(axis)).ok_or_else(too_large)?;
-    let mut data = Vec::new();
-    data.try_reserve_exact(len).map_err(|_| too_large())?;
-    data.resize(len, value);
+    // Asked for once to see if there is room, and once more as zeros, which the system has ready: writing them would
+    // take as long as a stage.
+    let mut room = Vec::<T>::new();
+    room.try_reserve_exact(len).map_err(|_| too_large())?;
+    drop(std::hint::black_box(room)); // lest the question be optimised away
+    let data = vec![value; len];
     Array::from_shape_vec(shape.clone(), data).map_err(|_| too_large())
 }
 
