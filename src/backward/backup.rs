@@ -70,7 +70,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
             // A smaller one would not leave the scales of a stage enough room.
             && self.model.discount() >= F::epsilon();
         self.num_value_stages += 1;
-        if is_linear && self.linear.is_none() && self.num_value_stages == 2 {
+        if is_linear && self.num_value_stages == 2 {
             self.linear = Some(Linear::new(self.model, stage)?);
         }
         Ok(())

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use ndarray::{ArcArray1, ArcArray2, Array1, Array2, Array3, ArrayView1, ArrayView2};
 
 pub use builder::MdpBuilder;
-pub(crate) use checks::{check_row, is_normalized};
+pub(crate) use checks::is_normalized;
 pub(crate) use model::{CheckedStage, check_options};
 pub use model::{Model, Stage, check_model};
 pub use prior::ActionPrior;

@@ -174,6 +174,12 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
         (&self.rewards[rows.clone()], &self.action_prior[rows])
     }
 
+    /// Checks the row of a pair that a policy takes, where the model never does, so that nobody has looked at it.
+    pub(crate) fn check_taken(&self, state: usize, action: usize) -> Result<(), Error> {
+        let (_, prior) = self.row(state)?;
+        if prior[action] > F::zero() { Ok(()) } else { check_row(self.dynamics, state, action) }
+    }
+
     /// Rewards and prior weights of a state, `[a]` each.
     #[inline]
     pub(crate) fn row(&self, state: usize) -> Result<(&[F], &[F]), Error> {

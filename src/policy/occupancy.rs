@@ -8,7 +8,7 @@ use ndarray::{Array2, Array3, ArrayRef1};
 
 use super::Policy;
 use crate::initial::check_initial;
-use crate::mdp::{CheckedStage, check_row};
+use crate::mdp::CheckedStage;
 use crate::parallel::{self, Rows};
 use crate::{Dynamics, Error, Inference, Model, Real, Table, tables};
 
@@ -134,8 +134,7 @@ impl<F: Real> Policy<F> {
             for (action, pair) in pairs.iter_mut().enumerate() {
                 *pair = mass * policy[action];
                 if *pair > F::zero() && prior[action] == F::zero() {
-                    // The model never takes this pair, so nobody has looked at its row.
-                    check_row(stage.dynamics, state, action)?;
+                    stage.check_taken(state, action)?;
                 }
             }
         }

@@ -8,7 +8,7 @@ use rand::{Rng, RngExt};
 
 use super::Trajectory;
 use crate::initial::check_initial;
-use crate::mdp::{CheckedStage, check_row};
+use crate::mdp::CheckedStage;
 use crate::posterior::Luck;
 use crate::{Dynamics, Error, Inference, Model, Policy, Posterior, Real, tables};
 
@@ -127,11 +127,7 @@ impl<F: Real> Policy<F> {
             let Some(action) = draw(rng, policy.row(state).iter().copied().enumerate()) else { break };
             actions.push(action);
             let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
-            let (_, prior) = stage.row(state)?;
-            if prior[action] == F::zero() {
-                // The model never takes this pair, so nobody has looked at its row.
-                check_row(stage.dynamics, state, action)?;
-            }
+            stage.check_taken(state, action)?;
             let mut successors = Draw::new(rng);
             stage.dynamics.for_each_successor(state, action, &mut |next_state, p| {
                 successors.offer(next_state, p);

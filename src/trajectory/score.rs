@@ -6,7 +6,7 @@ use super::Trajectory;
 use crate::dynamics::for_each_log_successor;
 use crate::initial::check_initial;
 use crate::kernels::log_add_exp;
-use crate::mdp::{CheckedStage, check_row};
+use crate::mdp::CheckedStage;
 use crate::{Dynamics, Error, Inference, Model, Policy, Posterior, Real, Table};
 
 impl<F: Real> Posterior<F> {
@@ -102,10 +102,9 @@ impl<F: Real> Policy<F> {
             let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
             let log = self.log_probabilities()[[t, state, action]];
             total.add(log);
-            let (_, prior) = stage.row(state)?;
-            if log > F::neg_infinity() && prior[action] == F::zero() {
-                // The model never takes this pair, so nobody has looked at its row.
-                check_row(stage.dynamics, state, action)?;
+            stage.row(state)?;
+            if log > F::neg_infinity() {
+                stage.check_taken(state, action)?;
             }
             total.add(match next_state {
                 Some(next_state) => {
