@@ -21,6 +21,12 @@ const PAIR_COST: usize = 16;
 /// The most pairs in a block of more than one state.
 pub(crate) const MOST_PAIRS: usize = BLOCK_COST / PAIR_COST;
 
+/// The most results in a block of many columns: they are read again while they are in cache.
+const WIDE_ENTRIES: usize = 1 << 15;
+
+/// The most products in one: a millisecond of work.
+const WIDE_WORK: usize = 1 << 24;
+
 /// Outputs that divide along the state axis.
 pub(crate) trait Split: Send + Sized {
     /// The parts for the first `states` states and for the rest.
@@ -32,6 +38,13 @@ pub(crate) trait Split: Send + Sized {
 pub(crate) struct Rows<'a, T> {
     pub(crate) data: &'a mut [T],
     pub(crate) width: usize,
+}
+
+impl<T> Rows<'_, T> {
+    /// The same table for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> Rows<'_, T> {
+        Rows { data: self.data, width: self.width }
+    }
 }
 
 impl<T: Send> Split for Rows<'_, T> {
@@ -77,31 +90,58 @@ where
     O: Split,
     B: Fn(Range<usize>, O) -> Result<(), Error> + Sync,
 {
-    run(dynamics, 0..dynamics.num_states(), outputs, block, is_worthwhile(dynamics))
+    let is_small = |states: &Range<usize>| cost(dynamics, states.clone()) <= BLOCK_COST;
+    let cut = Cut { is_small: &is_small, parallel: is_worthwhile(dynamics) };
+    run(dynamics, 0..dynamics.num_states(), outputs, block, cut)
 }
 
-fn run<D, O, B>(
+/// [`for_each_block`] for passes over `num_columns` columns at once, whose blocks are larger: a product of matrices has to
+/// earn what it costs to arrange them.
+pub(crate) fn for_each_wide_block<D, O, B>(
     dynamics: &D,
-    states: Range<usize>,
+    num_columns: usize,
     outputs: O,
     block: &B,
-    parallel: bool,
 ) -> Result<(), Error>
 where
     D: Dynamics + ?Sized,
     O: Split,
     B: Fn(Range<usize>, O) -> Result<(), Error> + Sync,
 {
-    if states.len() <= 1 || cost(dynamics, states.clone()) <= BLOCK_COST {
+    let is_small = |states: &Range<usize>| {
+        let entries = states.len().saturating_mul(dynamics.num_actions()).saturating_mul(num_columns);
+        let work = dynamics.work(states.clone()).saturating_mul(num_columns);
+        entries <= WIDE_ENTRIES && work <= WIDE_WORK
+    };
+    let states = 0..dynamics.num_states();
+    let parallel = cfg!(feature = "rayon")
+        && cost(dynamics, states.clone()).saturating_mul(num_columns) >= PARALLEL_COST;
+    run(dynamics, states, outputs, block, Cut { is_small: &is_small, parallel })
+}
+
+/// How states are cut into blocks.
+#[derive(Clone, Copy)]
+struct Cut<'a> {
+    is_small: &'a (dyn Fn(&Range<usize>) -> bool + Sync), // whether they are cut no further
+    parallel: bool,
+}
+
+fn run<D, O, B>(dynamics: &D, states: Range<usize>, outputs: O, block: &B, cut: Cut<'_>) -> Result<(), Error>
+where
+    D: Dynamics + ?Sized,
+    O: Split,
+    B: Fn(Range<usize>, O) -> Result<(), Error> + Sync,
+{
+    if states.len() <= 1 || (cut.is_small)(&states) {
         return block(states, outputs);
     }
     let middle = balanced_middle(dynamics, &states);
     let (left, right) = outputs.split_at(middle - states.start);
     let (low, high) = (states.start..middle, middle..states.end);
     let (low, high) = join(
-        parallel,
-        || run(dynamics, low, left, block, parallel),
-        || run(dynamics, high, right, block, parallel),
+        cut.parallel,
+        || run(dynamics, low, left, block, cut),
+        || run(dynamics, high, right, block, cut),
     );
     low.and(high)
 }

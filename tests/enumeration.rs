@@ -297,7 +297,7 @@ fn the_random_models_are_as_lopsided_as_they_claim() {
             tables.discount < 1.0 && tables.discount > 0.0,
             tables.discount == 0.0,
             oracle.normalizers.iter().any(|z| *z == 0.0),
-            tables.clone().homogeneous().kinds().len() == 4,
+            tables.clone().homogeneous().kinds().len() == 7,
             tables.horizon() == 4 && tables.num_states() == 4 && tables.num_actions() == 3,
         ];
         seen.iter_mut().zip(covered).for_each(|(seen, covered)| *seen += usize::from(covered));

@@ -2,81 +2,43 @@
 
 use std::ops::Range;
 
-use ndarray::ArrayView1;
-
-use super::linear::{Linear, Scales};
-use crate::bellman::BellmanRule;
-use crate::kernels::{LogMemo, SoftRow, SoftRows, normalized_prior, soft_maxima, soft_maximum};
+use super::column::{Column, Outputs, StageTables};
+use super::columns::{StageOutputs, Values, back_up};
+use super::linear::Linear;
 use crate::mdp::CheckedStage;
-use crate::parallel::{self, MOST_PAIRS, Rows};
-use crate::{Dynamics, Error, Inference, LogBlock, Model, Real, Table};
+use crate::parallel::{self, Rows};
+use crate::{Dynamics, Error, Inference, LogBlock, Model, Real, Table, tables};
+
+/// Work of a stage, in transitions, below which M of (D11) is not worth making.
+const LINEAR_WORK: usize = 1 << 12;
+
+/// Stages from which on it is: making it costs as much as about one of full rows, or six of short ones.
+const LINEAR_STAGES: (usize, usize) = (2, 8);
+
+/// Successors of a pair from which on rows count as full. Then it is also worth holding the values of many stages twice, to
+/// take action values at once.
+const MANY_SUCCESSORS: usize = 16;
+
+/// The most stages whose action values are taken at once.
+const MOST_STAGES: usize = 128;
 
 /// A model and an inference, with the memory that a stage needs.
-pub(crate) struct Backup<'m, F, M: ?Sized> {
+pub(crate) struct Backup<'m, F: Real, M: ?Sized> {
     model: &'m M,
     inference: Inference,
-    terminal_values: ArrayView1<'m, F>,
+    num_stages: usize, // that are expected
     block: LogBlock<F>,
-    linear: Option<Linear<F>>,
-    num_value_stages: usize, // worked on so far
+    linear: Option<Option<Linear<F>>>, // once it has been asked for
 }
-
-/// Where the results of a stage go.
-pub(crate) struct StageTables<'a, F> {
-    /// V_t, `[s]`.
-    pub(crate) values: &'a mut [F],
-    /// Q_t, `[s, a]`, if wanted.
-    pub(crate) action_values: Option<&'a mut [F]>,
-    /// π_t and log π_t, `[s, a]` each, if wanted.
-    pub(crate) policy: Option<(&'a mut [F], &'a mut [F])>,
-}
-
-impl<'a, F> StageTables<'a, F> {
-    /// V_t alone.
-    pub(crate) fn values(values: &'a mut [F]) -> Self {
-        Self { values, action_values: None, policy: None }
-    }
-
-    /// The tables, to be divided among blocks of states.
-    fn rows(self, width: usize) -> Outputs<'a, F> {
-        let rows = |data| Rows { data, width };
-        let policy = self.policy.map(|(probabilities, logs)| (rows(probabilities), rows(logs)));
-        ((Rows { data: self.values, width: 1 }, self.action_values.map(rows)), policy)
-    }
-}
-
-/// The parts of [`StageTables`] that belong to a block of states.
-type Outputs<'a, F> = ((Rows<'a, F>, Option<Rows<'a, F>>), Option<(Rows<'a, F>, Rows<'a, F>)>);
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
-    /// Precondition: the model has passed `check_options`.
-    pub(crate) fn new(model: &'m M, inference: Inference) -> Self {
-        Self {
-            model,
-            inference,
-            terminal_values: model.terminal_values(),
-            block: LogBlock::with_shape(model.num_states(), &[model.temperature()]),
-            linear: None,
-            num_value_stages: 0,
-        }
+    /// For about `num_stages` stages. Precondition: the model has passed `check_options`.
+    pub(crate) fn new(model: &'m M, inference: Inference, num_stages: usize) -> Self {
+        let block = LogBlock::with_shape(model.num_states(), &[model.temperature()]);
+        Self { model, inference, num_stages, block, linear: None }
     }
 
-    /// Makes the weights of the linear recursion, where that will be worth it: from the second stage on, if values alone
-    /// are wanted and stages are alike.
-    fn prepare(&mut self, stage: &CheckedStage<'_, F, M::Dynamics>) -> Result<(), Error> {
-        let is_linear = self.inference == Inference::Direct
-            && self.model.is_homogeneous()
-            && self.model.temperature() > F::zero()
-            // A smaller one would not leave the scales of a stage enough room.
-            && self.model.discount() >= F::epsilon();
-        self.num_value_stages += 1;
-        if is_linear && self.num_value_stages == 2 {
-            self.linear = Some(Linear::new(self.model, stage)?);
-        }
-        Ok(())
-    }
-
-    /// Backs `next_values` = V_{t+1} up to stage t. Allocates nothing, once `prepare` has.
+    /// Backs `next_values` = V_{t+1} up to stage t. Allocates nothing, but for what [`Linear`] takes once.
     pub(crate) fn stage(
         &mut self,
         t: usize,
@@ -84,214 +46,178 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         tables: StageTables<'_, F>,
     ) -> Result<(), Error> {
         let stage = CheckedStage::new(self.model, t, self.inference)?;
-        let (discount, temperature) = (self.model.discount(), self.model.temperature());
-        let rule = BellmanRule::new(self.inference, discount, temperature, next_values);
-        if self.inference == Inference::Direct && rule.continues() {
-            self.block.assign_by(next_values, |fill, copy, exponentials| {
-                let outputs = (Rows { data: copy, width: 1 }, Rows { data: exponentials, width: 1 });
-                let filled =
-                    parallel::for_each_block(stage.dynamics, outputs, &|states, (copy, exponentials)| {
-                        fill(&next_values[states], copy.data, exponentials.data);
-                        Ok(())
-                    });
-                debug_assert!(filled.is_ok());
-            });
+        let column = Column::new(self.model, self.inference, t, stage, next_values);
+        if self.inference == Inference::Direct && column.rule.continues() {
+            fill_block(&mut self.block, column.stage.dynamics, |_| next_values);
         }
-        let width = self.model.num_actions();
-        let is_values_alone = tables.action_values.is_none() && tables.policy.is_none();
-        if is_values_alone {
-            self.prepare(&stage)?;
-        }
-        let linear = self.linear.as_ref().filter(|_| is_values_alone && self.block.max() > F::neg_infinity());
-        let linear = linear.map(|linear| (linear, Scales::new(discount, temperature, self.block.max())));
-        let outputs = tables.rows(width);
-        parallel::for_each_block(stage.dynamics, outputs, &|states, outputs| {
-            let block = Block { t, stage: &stage, rule: &rule, next_values, states };
-            match linear {
-                Some((linear, scales)) => self.linear_states(linear, scales, &block, outputs.0.0.data),
-                None => self.states(&block, outputs),
+        if tables.action_values.is_none() && tables.policy.is_none() {
+            self.prepare(t)?;
+            if let Some(Some(linear)) = &self.linear {
+                return self.linear_stage(linear, &column, next_values, tables.values);
             }
+        }
+        let outputs = tables.rows(self.model.num_actions());
+        parallel::for_each_block(column.stage.dynamics, outputs, &|states, outputs| {
+            self.states(&column, next_values, states, outputs)
         })
     }
 
-    /// Backs up a block of states by the linear recursion; states that it cannot decide in the ordinary way.
-    fn linear_states(
-        &self,
-        linear: &Linear<F>,
-        scales: Scales<F>,
-        block: &Block<'_, F, M::Dynamics>,
-        values: &mut [F],
-    ) -> Result<(), Error> {
-        // Nothing was dropped, and nobody leaves: then a sum of 0 is one over nothing.
-        let is_zero_dead = self.block.is_lossless()
-            && self.model.discount() == F::one()
-            && !block.stage.dynamics.has_faint_successors();
-        let states = block.states.clone();
-        with_scratch(states.len() * self.model.num_actions(), |sums| {
-            block.stage.dynamics.expectation(states.clone(), 1, self.block.exponentials(), sums);
-            linear.values(states.start, scales, sums, values);
-            for (row, (state, value)) in states.clone().zip(values.iter_mut()).enumerate() {
-                let width = self.model.num_actions();
-                let is_dead = || sums[row * width..(row + 1) * width].iter().all(|&sum| sum == F::zero());
-                if self.model.is_terminal(state) {
-                    *value = self.terminal_values[state];
-                } else if value.is_nan() && is_zero_dead && is_dead() {
-                    *value = F::neg_infinity();
-                }
-            }
-        });
-        let is_undecided = |value: &F| value.is_nan();
-        // A state at a time costs more than all at once.
-        if values.iter().filter(|value| is_undecided(value)).count() > values.len() / 8 {
-            return self.states(block, StageTables::values(values).rows(self.model.num_actions()));
+    /// How many stages before `end` to back up at once by [`stages`](Self::stages).
+    pub(crate) fn num_at_once(&mut self, end: usize) -> Result<usize, Error> {
+        self.prepare(end - 1)?;
+        if !matches!(self.linear, Some(Some(_)))
+            || !has_full_rows(self.model.peek_stage(end - 1, self.inference)?.dynamics)
+        {
+            return Ok(1);
         }
-        for (state, value) in states.zip(values).filter(|(_, value)| is_undecided(value)) {
-            let block = Block { states: state..state + 1, ..*block };
-            let value = std::slice::from_mut(value);
-            self.states(&block, StageTables::values(value).rows(self.model.num_actions()))?;
+        Ok(end.div_ceil(end.div_ceil(MOST_STAGES)))
+    }
+
+    /// Backs `next_values` = V_end up to all of `stages`, for which `tables` have room.
+    ///
+    /// The values come from the linear recursion, one stage after the other; from those, action values and policies of all
+    /// stages come at once, by products of matrices.
+    pub(crate) fn stages(
+        &mut self,
+        stages: Range<usize>,
+        next_values: &[F],
+        mut tables: StageTables<'_, F>,
+    ) -> Result<(), Error> {
+        if stages.len() > 1 {
+            match self.stages_at_once(stages.clone(), next_values, tables.reborrow()) {
+                // Where and what is for the ordinary backup to say: it sees action values at once.
+                Err(Error::Overflow { .. }) => {}
+                result => return result,
+            }
+        }
+        let (num_states, num_pairs) =
+            (self.model.num_states(), self.model.num_states() * self.model.num_actions());
+        let StageTables { values, mut action_values, mut policy } = tables;
+        for (index, t) in stages.enumerate().rev() {
+            let (values, next) = values.split_at_mut((index + 1) * num_states);
+            let pairs = index * num_pairs..(index + 1) * num_pairs;
+            let tables = StageTables {
+                values: &mut values[index * num_states..],
+                action_values: action_values.as_mut().map(|table| &mut table[pairs.clone()]),
+                policy: policy.as_mut().map(|(p, logs)| (&mut p[pairs.clone()], &mut logs[pairs.clone()])),
+            };
+            let next = if next.is_empty() { next_values } else { &next[..num_states] };
+            self.stage(t, next, tables)?;
         }
         Ok(())
+    }
+
+    fn stages_at_once(
+        &mut self,
+        stages: Range<usize>,
+        next_values: &[F],
+        tables: StageTables<'_, F>,
+    ) -> Result<(), Error> {
+        let (model, num_states) = (self.model, self.model.num_states());
+        // V of the stages that are read: each is one later than the one that is written.
+        let mut read = tables::filled(Table::StateValues, (stages.len(), num_states), F::zero())?;
+        let read = tables::slice_mut(&mut read);
+        read[(stages.len() - 1) * num_states..].copy_from_slice(next_values);
+        for (index, t) in stages.clone().enumerate().skip(1).rev() {
+            let (values, next) = read.split_at_mut(index * num_states);
+            let values = &mut values[(index - 1) * num_states..];
+            self.stage(t, &next[..num_states], StageTables::values(values))?;
+        }
+        let row = |index: usize| &read[index * num_states..(index + 1) * num_states];
+        let columns: Vec<_> = (stages.clone().enumerate())
+            .map(|(index, t)| {
+                // The others have been asked for above, and hooks been told.
+                let stage = if index == 0 {
+                    CheckedStage::new(model, t, self.inference)
+                } else {
+                    CheckedStage::peek(model, t, self.inference)
+                };
+                Ok(Column::new(model, self.inference, t, stage?, row(index)))
+            })
+            .collect::<Result<_, Error>>()?;
+        let mut values = Values::new(self.inference, num_states, &vec![model.temperature(); columns.len()]);
+        let outputs = StageOutputs::new((stages.len(), num_states, model.num_actions()), tables);
+        back_up(&columns, &mut values, row, outputs)
+    }
+
+    /// Makes the linear recursion where it is worth it.
+    fn prepare(&mut self, t: usize) -> Result<(), Error> {
+        let model = self.model;
+        let is_linear = self.inference == Inference::Direct
+            && model.is_homogeneous()
+            && model.temperature() > F::zero()
+            && model.discount() > F::zero();
+        if is_linear && self.linear.is_none() {
+            let dynamics = model.peek_stage(t, self.inference)?.dynamics;
+            let least_stages = if has_full_rows(dynamics) { LINEAR_STAGES.0 } else { LINEAR_STAGES.1 };
+            let is_worthwhile =
+                self.num_stages >= least_stages && dynamics.work(0..dynamics.num_states()) >= LINEAR_WORK;
+            self.linear = Some(if is_worthwhile { Linear::new(model, t)? } else { None });
+        }
+        Ok(())
+    }
+
+    /// Backs up all states by the linear recursion.
+    fn linear_stage(
+        &self,
+        linear: &Linear<F>,
+        column: &Column<'_, F, M>,
+        next_values: &[F],
+        values: &mut [F],
+    ) -> Result<(), Error> {
+        let outputs = Rows { data: values, width: 1 };
+        parallel::for_each_block(&linear.dynamics, outputs, &|states, values| {
+            let values = values.data;
+            let ordinary = |states: Range<usize>, values: &mut [F]| {
+                let outputs = StageTables::values(values).rows(self.model.num_actions());
+                self.states(column, next_values, states, outputs)
+            };
+            if !linear.states(column, &self.block, states.clone(), values) {
+                return ordinary(states, values);
+            }
+            for &state in linear.left(states.clone()) {
+                let at = state - states.start;
+                ordinary(state..state + 1, &mut values[at..=at])?;
+            }
+            Ok(())
+        })
     }
 
     /// Backs up a block of states.
     fn states(
         &self,
-        block: &Block<'_, F, M::Dynamics>,
-        ((values, action_values), mut policy): Outputs<'_, F>,
+        column: &Column<'_, F, M>,
+        next_values: &[F],
+        states: Range<usize>,
+        outputs: Outputs<'_, F>,
     ) -> Result<(), Error> {
-        let values = values.data;
-        let mut run = |action_values: &mut [F]| {
-            self.expectations(block, action_values);
-            if block.rule.is_plain() {
-                if self.at_once(block, values, action_values, &mut policy) {
-                    return Ok(());
-                }
-                // Something is wrong, or beyond plain numbers: a state at a time finds out what and where.
-                self.expectations(block, action_values);
-            }
-            self.one_by_one(block, values, action_values, &mut policy)
-        };
-        match action_values {
-            Some(rows) => run(rows.data),
-            None => with_scratch(block.states.len() * self.model.num_actions(), run),
-        }
+        let dynamics = column.stage.dynamics;
+        column.states(states.clone(), outputs, &|expectations| match self.inference {
+            Inference::Direct => dynamics.log_expectation(states.clone(), &self.block, expectations),
+            Inference::Variational => dynamics.expectation(states.clone(), 1, next_values, expectations),
+        })
     }
+}
 
-    /// Writes the expectations or log-expectations of a block to its action values, which hold them until the rule has
-    /// been applied.
-    fn expectations(&self, block: &Block<'_, F, M::Dynamics>, action_values: &mut [F]) {
-        if !block.rule.continues() {
-            return;
-        }
-        let (dynamics, states) = (block.stage.dynamics, block.states.clone());
-        match self.inference {
-            Inference::Direct => dynamics.log_expectation(states, &self.block, action_values),
-            Inference::Variational => dynamics.expectation(states, 1, block.next_values, action_values),
-        }
-    }
+/// Whether pairs have many successors.
+fn has_full_rows<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
+    dynamics.work(0..dynamics.num_states()) / dynamics.num_states() / dynamics.num_actions()
+        >= MANY_SUCCESSORS
+}
 
-    /// Backs up all states of a block at once. Returns whether nothing was out of the ordinary; if not, the outputs mean
-    /// nothing.
-    fn at_once(
-        &self,
-        block: &Block<'_, F, M::Dynamics>,
-        values: &mut [F],
-        action_values: &mut [F],
-        policy: &mut Option<(Rows<'_, F>, Rows<'_, F>)>,
-    ) -> bool {
-        let (rewards, prior) = block.stage.rows(block.states.clone());
-        if !block.rule.action_values(rewards, prior, action_values) {
-            return false;
-        }
-        let width = self.model.num_actions();
-        let rows = policy.as_mut().map(|(probabilities, logs)| SoftRows {
-            probabilities: &mut *probabilities.data,
-            logs: &mut *logs.data,
+/// Fills a block with the values of its columns, with as many threads as a stage of the dynamics is worth.
+pub(super) fn fill_block<'v, F: Real, D: Dynamics<Scalar = F> + ?Sized>(
+    block: &mut LogBlock<F>,
+    dynamics: &D,
+    column: impl Fn(usize) -> &'v [F] + Sync,
+) {
+    let width = block.num_columns();
+    block.assign_by(column, |fill, values, exponentials| {
+        let outputs = (Rows { data: values, width }, Rows { data: exponentials, width });
+        let filled = parallel::for_each_block(dynamics, outputs, &|states, (values, exponentials)| {
+            fill(states, values.data, exponentials.data);
+            Ok(())
         });
-        soft_maxima(width, prior, action_values, block.rule.temperature(), values, rows);
-        let mut is_regular = true;
-        for (row, (state, value)) in block.states.clone().zip(values.iter_mut()).enumerate() {
-            let pairs = row * width..(row + 1) * width;
-            if self.model.is_terminal(state) {
-                *value = self.terminal_values[state];
-                action_values[pairs.clone()].fill(F::neg_infinity());
-                if let Some(policy) = soft_row(policy, pairs.clone()) {
-                    normalized_prior(&prior[pairs], policy, |_| true);
-                }
-            } else if value.is_infinite() {
-                let is_possible = action_values[pairs].iter().any(|&q| q > F::neg_infinity());
-                is_regular &= !is_possible;
-            }
-        }
-        is_regular
-    }
-
-    /// Backs up the states of a block one after the other: whatever there is, and with the place of what is wrong.
-    fn one_by_one(
-        &self,
-        block: &Block<'_, F, M::Dynamics>,
-        values: &mut [F],
-        action_values: &mut [F],
-        policy: &mut Option<(Rows<'_, F>, Rows<'_, F>)>,
-    ) -> Result<(), Error> {
-        let Block { t, stage, rule, .. } = *block;
-        let (dynamics, width) = (stage.dynamics, self.model.num_actions());
-        let mut log_prior = LogMemo::new();
-        let rows = values.iter_mut().zip(action_values.chunks_exact_mut(width));
-        for (row, (state, (value, action_values))) in block.states.clone().zip(rows).enumerate() {
-            let (rewards, prior) = stage.row(state)?;
-            let policy = soft_row(policy, row * width..(row + 1) * width);
-            if self.model.is_terminal(state) {
-                *value = self.terminal_values[state];
-                action_values.fill(F::neg_infinity());
-                if let Some(policy) = policy {
-                    normalized_prior(prior, policy, |_| true);
-                }
-                continue;
-            }
-            for (action, q) in action_values.iter_mut().enumerate() {
-                let terms = (rewards[action], prior[action]);
-                *q = rule.action_value(terms, *q, dynamics, (state, action)).ok_or(Error::Overflow {
-                    table: Table::ActionValues,
-                    stage: t,
-                    state,
-                })?;
-            }
-            *value = soft_maximum(prior, action_values, rule.temperature(), &mut log_prior, policy);
-            let is_possible = action_values.iter().any(|&q| q > F::neg_infinity());
-            if is_possible && !value.is_finite() {
-                return Err(Error::Overflow { table: Table::StateValues, stage: t, state });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What is the same for all states of a block.
-struct Block<'a, F: Real, D: ?Sized> {
-    t: usize,
-    stage: &'a CheckedStage<'a, F, D>,
-    rule: &'a BellmanRule<'a, F>,
-    next_values: &'a [F],
-    states: Range<usize>,
-}
-
-/// Runs with room for the action values of a block, which nobody wants to keep: near the processor but for the few blocks
-/// that are larger, single states with very many actions.
-fn with_scratch<F: Real, R>(num_pairs: usize, run: impl FnOnce(&mut [F]) -> R) -> R {
-    if num_pairs <= MOST_PAIRS {
-        return run(&mut [F::zero(); MOST_PAIRS][..num_pairs]);
-    }
-    run(&mut vec![F::zero(); num_pairs])
-}
-
-/// The part of a policy that belongs to one state.
-fn soft_row<'a, F>(
-    policy: &'a mut Option<(Rows<'_, F>, Rows<'_, F>)>,
-    pairs: Range<usize>,
-) -> Option<SoftRow<'a, F>> {
-    policy.as_mut().map(|(probabilities, logs)| SoftRow {
-        probabilities: &mut probabilities.data[pairs.clone()],
-        logs: &mut logs.data[pairs],
-    })
+        debug_assert!(filled.is_ok());
+    });
 }

@@ -34,13 +34,18 @@
 //! and §3 (variational); Ziebart, *Modeling Purposeful Adaptive Behavior*, PhD thesis, CMU (2010), ch. 5–6.
 
 mod backup;
+mod column;
+mod columns;
 mod linear;
 mod solution;
 mod stream;
 
+use std::ops::Range;
+
 use ndarray::Array2;
 
-pub(crate) use backup::{Backup, StageTables};
+pub(crate) use backup::Backup;
+pub(crate) use column::StageTables;
 pub use solution::{Solution, StateValues};
 pub use stream::BackwardStage;
 
@@ -174,14 +179,14 @@ impl SoftValueIteration {
         tables::check_shape(Table::ActionValues, &[found.0, found.1, found.2], &expected)?;
         let (values, action_values, probabilities, logs) = solution.tables_mut(self.inference);
         let pairs = num_states * num_actions;
-        self.for_each_stage(mdp, values, |backup, t, next, values| {
-            let stage = t * pairs..(t + 1) * pairs;
+        self.for_each_stage(mdp, values, true, |backup, stages, next, values| {
+            let rows = stages.start * pairs..stages.end * pairs;
             let tables = StageTables {
                 values,
-                action_values: Some(&mut action_values[stage.clone()]),
-                policy: Some((&mut probabilities[stage.clone()], &mut logs[stage])),
+                action_values: Some(&mut action_values[rows.clone()]),
+                policy: Some((&mut probabilities[rows.clone()], &mut logs[rows])),
             };
-            backup.stage(t, next, tables)
+            backup.stages(stages, next, tables)
         })
     }
 
@@ -201,27 +206,32 @@ impl SoftValueIteration {
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
         let shape = (self.horizon, num_states, num_actions);
         let mut values = StateValues::with_shape(shape, self.inference)?;
-        self.for_each_stage(mdp, values.table_mut(), |backup, t, next, values| {
-            backup.stage(t, next, StageTables::values(values))
+        self.for_each_stage(mdp, values.table_mut(), false, |backup, stages, next, values| {
+            backup.stages(stages, next, StageTables::values(values))
         })?;
         Ok(values)
     }
 
-    /// Fills V_T and calls `stage(backup, t, V_{t+1}, V_t)` from the last stage to the first. `values` is `[t, s]`.
+    /// Fills V_T and calls `run(backup, stages, V_end, values)` for all stages from the last to the first, several at once
+    /// where that is allowed and worth it. `values` is `[t, s]`.
     fn for_each_stage<F: Real, M: Model<Scalar = F> + ?Sized>(
         &self,
         mdp: &M,
         values: &mut [F],
-        mut stage: impl FnMut(&mut Backup<'_, F, M>, usize, &[F], &mut [F]) -> Result<(), Error> + Send,
+        at_once: bool,
+        mut run: impl FnMut(&mut Backup<'_, F, M>, Range<usize>, &[F], &mut [F]) -> Result<(), Error> + Send,
     ) -> Result<(), Error> {
         let (horizon, num_states) = (self.horizon, mdp.num_states());
         let last = &mut values[horizon * num_states..];
         last.iter_mut().zip(mdp.terminal_values()).for_each(|(v, &terminal)| *v = terminal);
-        let mut backup = Backup::new(mdp, self.inference);
+        let mut backup = Backup::new(mdp, self.inference, horizon);
         parallel::run_pass(mdp, horizon, self.inference, move || {
-            for t in (0..horizon).rev() {
-                let (values, next) = values.split_at_mut((t + 1) * num_states);
-                stage(&mut backup, t, &next[..num_states], &mut values[t * num_states..])?;
+            let mut end = horizon;
+            while end > 0 {
+                let first = end - if at_once { backup.num_at_once(end)? } else { 1 };
+                let (values, next) = values.split_at_mut(end * num_states);
+                run(&mut backup, first..end, &next[..num_states], &mut values[first * num_states..])?;
+                end = first;
             }
             Ok(())
         })
@@ -244,6 +254,6 @@ pub(crate) fn policy_from<F: Real, M: Model<Scalar = F> + ?Sized>(
     let policy_rows = (tables::slice_mut(&mut policy), tables::slice_mut(&mut logs));
     let outputs =
         StageTables { policy: Some(policy_rows), ..StageTables::values(tables::slice_mut(&mut values)) };
-    Backup::new(mdp, inference).stage(stage, next_values, outputs)?;
+    Backup::new(mdp, inference, 1).stage(stage, next_values, outputs)?;
     Ok(policy)
 }

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use ndarray::{ArrayView1, ArrayView2, aview1};
 
 use super::SoftValueIteration;
-use super::backup::{Backup, StageTables};
+use super::backup::Backup;
+use super::column::StageTables;
 use crate::mdp::check_options;
 use crate::{Error, Model, Real, Table, tables};
 
@@ -55,7 +56,7 @@ impl SoftValueIteration {
         let mut log_probabilities = table(Table::Policy)?;
         let mut next_values = mdp.terminal_values().to_vec();
         let mut values = next_values.clone();
-        let mut backup = Backup::new(mdp, self.inference);
+        let mut backup = Backup::new(mdp, self.inference, self.horizon);
         for t in (0..self.horizon).rev() {
             let policy = (tables::slice_mut(&mut probabilities), tables::slice_mut(&mut log_probabilities));
             let stage = StageTables {

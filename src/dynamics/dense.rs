@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 use std::slice::ChunksExact;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::{Array3, ArrayView3};
 
 use super::Dynamics;
-use crate::kernels::{add_scaled, dot, guarded_dot};
+use crate::kernels::{add_scaled, dot, guarded_dot, guarded_multiply, multiply};
+use crate::parallel::{self, Rows};
 use crate::{Error, LogBlock, Real, Table, tables};
 
 /// Transition probabilities as a full table, `[s, a, s']`.
@@ -156,12 +158,17 @@ impl<F: Real> DenseDynamics<F> {
         &tables::slice(&self.transitions)[pair * num_states..(pair + 1) * num_states]
     }
 
+    /// The entries that belong to some states, `[s, a, s']`.
+    fn table(&self, states: Range<usize>) -> &[F] {
+        let (num_states, num_actions, _) = self.transitions.dim();
+        let width = num_actions * num_states;
+        &tables::slice(&self.transitions)[states.start * width..states.end * width]
+    }
+
     /// The rows P(·∣s,a) of some states, in order.
     #[inline]
     fn rows(&self, states: Range<usize>) -> ChunksExact<'_, F> {
-        let (num_states, num_actions, _) = self.transitions.dim();
-        let width = num_actions * num_states;
-        tables::slice(&self.transitions)[states.start * width..states.end * width].chunks_exact(num_states)
+        self.table(states).chunks_exact(self.transitions.dim().0)
     }
 }
 
@@ -185,33 +192,22 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
     }
 
     fn expectation(&self, states: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
-        let rows = self.rows(states);
-        if k > 1 {
-            for (row, y) in rows.zip(y.chunks_exact_mut(k)) {
-                y.fill(F::zero());
-                for (&p, v) in row.iter().zip(v.chunks_exact(k)).filter(|(p, _)| **p > F::zero()) {
-                    add_scaled(y, p, v);
-                }
-            }
-        } else if v.iter().fold(true, |finite, &v| finite & (v > F::neg_infinity())) {
-            // Without −∞ among the values there is nothing to guard against, and a plain product takes a third less.
-            rows.zip(y).for_each(|(row, y)| *y = dot(row, v));
-        } else {
-            rows.zip(y).for_each(|(row, y)| *y = guarded_dot(row, v));
+        // Without −∞ among the values there is nothing to guard against, and a plain product takes a third less.
+        let is_finite = v.iter().fold(true, |finite, &v| finite & (v > F::neg_infinity()));
+        let rows = self.rows(states.clone());
+        match (k, is_finite) {
+            (1, true) => rows.zip(y).for_each(|(row, y)| *y = dot(row, v)),
+            (1, false) => rows.zip(y).for_each(|(row, y)| *y = guarded_dot(row, v)),
+            (_, true) => multiply(self.table(states), k, v, y),
+            (_, false) => guarded_multiply(self.table(states), k, v, y),
         }
     }
 
     fn log_expectation(&self, states: Range<usize>, v: &LogBlock<F>, y: &mut [F]) {
-        let k = v.num_columns();
-        for (row, y) in self.rows(states.clone()).zip(y.chunks_exact_mut(k)) {
-            if let [y] = y {
-                *y = dot(row, v.exponentials());
-            } else {
-                y.fill(F::zero());
-                for (&p, e) in row.iter().zip(v.exponentials().chunks_exact(k)) {
-                    add_scaled(y, p, e);
-                }
-            }
+        if v.num_columns() == 1 {
+            self.rows(states.clone()).zip(&mut *y).for_each(|(row, y)| *y = dot(row, v.exponentials()));
+        } else {
+            multiply(self.table(states.clone()), v.num_columns(), v.exponentials(), y);
         }
         let first = states.start * self.num_actions();
         v.resolve_all(y, |row| self.pair(first + row).iter().copied().enumerate());
@@ -232,9 +228,45 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
         }
     }
 
+    fn mix_actions(&self, weights: &[F]) -> Option<Box<dyn Dynamics<Scalar = F>>> {
+        let (num_states, num_actions, _) = self.transitions.dim();
+        assert_eq!(weights.len(), num_states * num_actions, "a weight for each pair");
+        let mut mixed = tables::filled(Table::Transitions, (num_states, 1, num_states), F::zero()).ok()?;
+        let is_lossless = AtomicBool::new(true);
+        let rows = Rows { data: tables::slice_mut(&mut mixed), width: num_states };
+        parallel::for_each_block(self, rows, &|states, mixed| {
+            let weights = &weights[states.start * num_actions..states.end * num_actions];
+            let mut rows = self.rows(states);
+            for (mixed, weights) in
+                mixed.data.chunks_exact_mut(num_states).zip(weights.chunks_exact(num_actions))
+            {
+                for (&weight, row) in weights.iter().zip(&mut rows).filter(|(weight, _)| **weight > F::zero())
+                {
+                    if !add_scaled_exactly(mixed, weight, row) {
+                        is_lossless.store(false, Ordering::Relaxed);
+                    }
+                }
+            }
+            Ok(())
+        })
+        .ok()?;
+        is_lossless.into_inner().then(|| Box::new(Self { transitions: mixed }) as _)
+    }
+
     fn work(&self, states: Range<usize>) -> usize {
         states.len() * self.num_actions() * self.num_states()
     }
+}
+
+/// w += x p, entry by entry; returns whether every product of positive numbers is a normal one.
+fn add_scaled_exactly<F: Real>(w: &mut [F], x: F, p: &[F]) -> bool {
+    let mut is_exact = true;
+    for (w, &p) in w.iter_mut().zip(p) {
+        let term = x * p;
+        is_exact &= (term >= F::min_positive_value()) | (p == F::zero());
+        *w += term;
+    }
+    is_exact
 }
 
 /// [`Error::EmptyModel`] if an axis has no entry.

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use ndarray::{Array2, ArrayView2};
 
 use super::dense::{check_not_empty, check_successor};
-use super::{Dynamics, for_each_row};
+use super::{Dynamics, SparseDynamics, for_each_row};
 use crate::{Error, LogBlock, Real, Table, tables};
 
 /// Deterministic transitions: a table of successors, `[s, a] → s'`.
@@ -163,5 +163,13 @@ impl<F: Real> Dynamics for DeterministicDynamics<F> {
                 }
             }
         }
+    }
+
+    fn mix_actions(&self, weights: &[F]) -> Option<Box<dyn Dynamics<Scalar = F>>> {
+        let num_actions = self.num_actions();
+        let mixed = SparseDynamics::mixed(self.num_states(), num_actions, weights, |pair, add| {
+            add(tables::slice(&self.successors)[pair], F::one());
+        });
+        Some(Box::new(mixed?))
     }
 }

@@ -223,6 +223,13 @@ impl<F: Real, D: Dynamics<Scalar = F>> Dynamics for FoldedDynamics<F, D> {
         plain!(self, dynamics => dynamics.push_forward(states, next_states, k, x, w));
     }
 
+    fn mix_actions(&self, weights: &[F]) -> Option<Box<dyn Dynamics<Scalar = F>>> {
+        if self.has_faint_successors() {
+            return None;
+        }
+        plain!(self, dynamics => dynamics.mix_actions(weights))
+    }
+
     fn work(&self, states: Range<usize>) -> usize {
         plain!(self, dynamics => dynamics.work(states))
     }

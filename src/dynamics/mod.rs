@@ -209,6 +209,38 @@ pub trait Dynamics: Debug + Send + Sync {
         }
     }
 
+    /// Makes the dynamics Σ_a w(s,a) P(s'∣s,a), which have one action: M of (D11), or those of a policy.
+    ///
+    /// `None`, the default, if these dynamics have no way to do so. `None` too where a term w P > 0 is below the least normal
+    /// number, since that would lose digits, or what is possible at all; so it is where successors are
+    /// [faint](Self::has_faint_successors). The result holds its rows itself, and takes the place of these dynamics where a
+    /// pass needs them no other way: with A actions it reads up to A times less.
+    ///
+    /// # Shapes
+    ///
+    /// `weights` `[s, a]`, finite and not negative; pairs of weight 0 are left out.
+    ///
+    /// # Panics
+    ///
+    /// If there are not S · A weights.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{DenseDynamics, Dynamics, ndarray::array};
+    ///
+    /// let dynamics = DenseDynamics::new(array![[[1.0, 0.0], [0.2, 0.8]], [[0.0, 1.0], [1.0, 0.0]]])?;
+    /// let walk = dynamics.mix_actions(&[0.5, 0.5, 1.0, 0.0]).expect("dense rows can be mixed");
+    /// let mut expected = [0.0; 2];
+    /// walk.expectation(0..2, 1, &[0.0, 10.0], &mut expected);
+    /// assert_eq!(expected, [4.0, 10.0]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    fn mix_actions(&self, weights: &[Self::Scalar]) -> Option<Box<dyn Dynamics<Scalar = Self::Scalar>>> {
+        let _ = weights;
+        None
+    }
+
     /// Number of stored transitions in the rows of `states`: what threads are given equal shares of.
     ///
     /// It is asked for often and should cost O(1). The default counts one transition a pair.
@@ -336,6 +368,13 @@ macro_rules! forward_dynamics {
                 w: &mut [Self::Scalar],
             ) {
                 (**self).push_forward(states, next_states, k, x, w);
+            }
+
+            fn mix_actions(
+                &self,
+                weights: &[Self::Scalar],
+            ) -> Option<Box<dyn Dynamics<Scalar = Self::Scalar>>> {
+                (**self).mix_actions(weights)
             }
 
             fn work(&self, states: Range<usize>) -> usize {

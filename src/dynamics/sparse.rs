@@ -210,6 +210,35 @@ impl<F: Real> SparseDynamics<F> {
         Self::checked(num_states, num_actions, rows)
     }
 
+    /// Mixes the actions of every state: `row(pair, add)` calls `add` with the successors of the pair s · A + a. `None` where
+    /// [`Dynamics::mix_actions`] has to say so.
+    pub(super) fn mixed(
+        num_states: usize,
+        num_actions: usize,
+        weights: &[F],
+        row: impl Fn(usize, &mut dyn FnMut(usize, F)),
+    ) -> Option<Self> {
+        assert_eq!(weights.len(), num_states * num_actions, "a weight for each pair");
+        let mut is_lossless = true;
+        let mixed = Self::from_rows(num_states, 1, |state, add| {
+            let mut result = Ok(());
+            let first = state * num_actions;
+            for (action, &weight) in weights[first..first + num_actions].iter().enumerate() {
+                if weight > F::zero() {
+                    row(first + action, &mut |next_state, p| {
+                        let term = weight * p;
+                        is_lossless &= term >= F::min_positive_value() || p == F::zero();
+                        if result.is_ok() {
+                            result = add(next_state, term);
+                        }
+                    });
+                }
+            }
+            result
+        });
+        mixed.ok().filter(|_| is_lossless)
+    }
+
     fn checked(num_states: usize, num_actions: usize, rows: Rows<F>) -> Result<Self, Error> {
         let dynamics = Self { num_states, num_actions, rows };
         with_rows!(dynamics, rows => rows.check_sums(num_actions))?;
@@ -265,6 +294,16 @@ impl<F: Real> Dynamics for SparseDynamics<F> {
 
     fn push_forward(&self, states: Range<usize>, next_states: Range<usize>, k: usize, x: &[F], w: &mut [F]) {
         with_rows!(self, rows => rows.push_forward(self.rows_of(states), next_states, k, x, w));
+    }
+
+    fn mix_actions(&self, weights: &[F]) -> Option<Box<dyn Dynamics<Scalar = F>>> {
+        let mixed = with_rows!(self, rows => {
+            Self::mixed(self.num_states, self.num_actions, weights, |pair, add| {
+                let (columns, probabilities) = rows.row(pair);
+                columns.iter().zip(probabilities).for_each(|(column, &p)| add(column.state(), p));
+            })
+        });
+        Some(Box::new(mixed?))
     }
 
     fn work(&self, states: Range<usize>) -> usize {

@@ -1,11 +1,8 @@
 //! Values made ready for a log-expectation: their maxima and their exponentials, once a stage.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::Range;
 
-use super::{
-    CHUNK, FEW, RowBatch, exp_all, for_each_lane, gap, lifted_log, ln_all, offset, row_log_expectation,
-    vectorised,
-};
+use super::{CHUNK, FEW, RowBatch, for_each_lane, gap, lifted_log, offset, row_log_expectation, vectorised};
 use crate::{Error, Real, Table};
 
 /// Columns of values v with everything that τ log Σ P exp(v/τ) needs of them.
@@ -44,8 +41,9 @@ pub struct LogBlock<F = f64> {
     temperatures: Vec<F>,
     values: Vec<F>,
     exponentials: Vec<F>,
-    maxima: Vec<F>,
-    lossless: Vec<bool>,
+    maxima: Vec<F>,      // [k]
+    lossless: Vec<bool>, // [k]: whether no finite value was dropped
+    trusted: Vec<F>,     // [k]: the least positive sum that has lost nothing
 }
 
 impl<F: Real> LogBlock<F> {
@@ -65,11 +63,16 @@ impl<F: Real> LogBlock<F> {
             });
         }
         let mut block = Self::with_shape(values.len() / columns, temperatures);
-        block.assign(values);
+        let column = |index| values.iter().copied().skip(index).step_by(columns).collect();
+        let table: Vec<Vec<F>> = (0..columns).map(column).collect();
+        block.assign_by(
+            |index| &table[index],
+            |fill, values, exponentials| fill(0..table[0].len(), values, exponentials),
+        );
         Ok(block)
     }
 
-    /// Room for `num_states` values a column, to be filled by [`assign`](Self::assign).
+    /// Room for `num_states` values a column, to be filled by [`assign_by`](Self::assign_by).
     pub(crate) fn with_shape(num_states: usize, temperatures: &[F]) -> Self {
         let columns = temperatures.len();
         Self {
@@ -78,56 +81,33 @@ impl<F: Real> LogBlock<F> {
             exponentials: vec![F::zero(); num_states * columns],
             maxima: vec![F::neg_infinity(); columns],
             lossless: vec![true; columns],
+            trusted: vec![F::zero(); columns],
         }
     }
 
-    /// Replaces the values, allocating nothing.
-    pub(crate) fn assign(&mut self, values: &[F]) {
-        self.assign_by(values, |fill, copy, exponentials| fill(values, copy, exponentials));
-    }
-
-    /// Replaces the values, allocating nothing. `run` is given the work to do for a single column, `fill(values, copy,
-    /// exponentials)`, and what it has to be done for; it may do it part by part.
-    pub(crate) fn assign_by(
+    /// Replaces the values by those of `columns`, `[s']` each, allocating nothing. `run` is given the work to do for some
+    /// states, `fill(states, values, exponentials)`, and the tables, `[s', k]`, that it has to be done for; it may do it
+    /// part by part.
+    pub(crate) fn assign_by<'v>(
         &mut self,
-        values: &[F],
-        run: impl FnOnce(&(dyn Fn(&[F], &mut [F], &mut [F]) + Sync), &mut [F], &mut [F]),
+        column: impl Fn(usize) -> &'v [F] + Sync,
+        run: impl FnOnce(&(dyn Fn(Range<usize>, &mut [F], &mut [F]) + Sync), &mut [F], &mut [F]),
     ) {
-        debug_assert_eq!(values.len(), self.values.len());
-        let columns = self.temperatures.len();
-        if let [temperature] = self.temperatures[..] {
-            // The usual case, without strides.
-            let max = vectorised!(largest(values));
-            let found = AtomicU64::new(0);
-            let fill = |values: &[F], copy: &mut [F], exponentials: &mut [F]| {
-                copy.copy_from_slice(values);
-                let part = vectorised!(fill_exponentials(values, max, temperature, exponentials));
-                found.fetch_or(part, Ordering::Relaxed);
-            };
-            run(&fill, &mut self.values, &mut self.exponentials);
-            let found = found.into_inner();
-            (self.maxima[0], self.lossless[0]) = (max, found & DROPPED == 0);
-            if found & BEYOND == 0 {
-                return;
-            }
+        for (index, &temperature) in self.temperatures.iter().enumerate() {
+            let (min, max) = vectorised!(extremes(column(index)));
+            let is_lossless = max == F::neg_infinity() || gap_of(min, max, temperature) >= -F::SPREAD;
+            (self.maxima[index], self.lossless[index]) = (max, is_lossless);
+            self.trusted[index] =
+                if is_lossless { F::LIFT * F::min_positive_value() } else { F::TRUSTED_SUM };
         }
-        self.values.copy_from_slice(values);
-        for (column, &temperature) in self.temperatures.iter().enumerate() {
-            let column_values = || values.iter().copied().skip(column).step_by(columns);
-            let max = column_values().fold(F::neg_infinity(), |max, v| if v > max { v } else { max });
-            let mut lossless = true;
-            let exponentials = self.exponentials.iter_mut().skip(column).step_by(columns);
-            for (e, v) in exponentials.zip(column_values()) {
-                let below = if v < max { gap(v, max, temperature) } else { F::zero() };
-                // What is dropped, or was −∞ to begin with, becomes 0.
-                let is_kept = v > F::neg_infinity() && below >= -F::SPREAD;
-                *e = if is_kept { below } else { F::neg_infinity() };
-                lossless &= is_kept || v == F::neg_infinity();
+        let (maxima, temperatures) = (&self.maxima, &self.temperatures);
+        let fill = |states: Range<usize>, copy: &mut [F], exponentials: &mut [F]| {
+            for (index, (&max, &temperature)) in maxima.iter().zip(temperatures).enumerate() {
+                let part = Part { index, num_columns: maxima.len(), max, temperature };
+                part.fill(&column(index)[states.clone()], copy, exponentials);
             }
-            (self.maxima[column], self.lossless[column]) = (max, lossless);
-        }
-        exp_all(&mut self.exponentials);
-        self.exponentials.iter_mut().for_each(|e| *e *= F::LIFT);
+        };
+        run(&fill, &mut self.values, &mut self.exponentials);
     }
 
     /// Number k of columns.
@@ -177,54 +157,48 @@ impl<F: Real> LogBlock<F> {
     where
         I: ExactSizeIterator<Item = (usize, F)> + Clone,
     {
-        if sums.len() <= FEW {
-            return self.resolve_chunk::<I, FEW>(0, sums, &row);
+        let columns = Columns {
+            maxima: &self.maxima,
+            temperatures: &self.temperatures,
+            lossless: &self.lossless,
+            trusted: &self.trusted,
+        };
+        let num_left = vectorised!(resolve_plain(columns, sums));
+        if num_left == 0 {
+            return;
         }
-        for (chunk, sums) in sums.chunks_mut(CHUNK).enumerate() {
-            self.resolve_chunk::<I, CHUNK>(chunk * CHUNK, sums, &row);
+        for column in 0..self.num_columns() {
+            if sums.len() <= FEW {
+                self.resolve_rest::<I, FEW>(column, sums, &row);
+            } else {
+                self.resolve_rest::<I, CHUNK>(column, sums, &row);
+            }
         }
     }
 
-    /// [`resolve_all`](Self::resolve_all) for at most `N` sums, the first of which is entry `first`.
-    fn resolve_chunk<I, const N: usize>(&self, first: usize, sums: &mut [F], row: &impl Fn(usize) -> I)
+    /// Takes the rows of a column that are NaN in `results`, `[row, k]`, from their own maxima.
+    fn resolve_rest<I, const N: usize>(&self, column: usize, results: &mut [F], row: &impl Fn(usize) -> I)
     where
         I: ExactSizeIterator<Item = (usize, F)> + Clone,
     {
-        let (columns, least) = (self.num_columns(), F::LIFT * F::min_positive_value());
-        let mut logs = [F::zero(); N];
-        let logs = &mut logs[..sums.len()];
-        logs.iter_mut().zip(sums.iter()).for_each(|(log, &sum)| *log = sum * F::UNLIFT);
-        ln_all(logs);
-        let mut num_left = 0;
-        for (i, (sum, log)) in sums.iter().zip(logs.iter_mut()).enumerate() {
-            let column = (first + i) % columns;
-            let is_plain = *sum >= F::TRUSTED_SUM || (self.lossless[column] && *sum >= least);
-            num_left += usize::from(!is_plain);
-            *log = if is_plain {
-                offset(self.maxima[column], self.temperatures[column], *log)
-            } else {
-                F::nan()
-            };
-        }
-        if num_left > 0 && columns == 1 && !self.lossless[0] {
-            let mut batch = RowBatch::<F, N>::new(self.temperatures[0]);
-            for i in 0..sums.len() {
-                if logs[i].is_nan() {
-                    let row = row(first + i).map(|(next_state, p)| (p, self.values[next_state]));
-                    batch.add(i, row, logs);
-                }
+        let (num_columns, temperature) = (self.num_columns(), self.temperatures[column]);
+        let left = (column..results.len()).step_by(num_columns);
+        let mut batch = RowBatch::<F, N>::new(temperature);
+        for entry in left.clone() {
+            if results[entry].is_nan() {
+                let row = row(entry / num_columns);
+                let row = row.map(|(next_state, p)| (p, self.value(next_state, column)));
+                batch.add(entry, row, results);
             }
-            batch.flush(logs);
         }
-        for (i, (sum, &log)) in sums.iter_mut().zip(logs.iter()).enumerate() {
-            let (index, column) = ((first + i) / columns, (first + i) % columns);
-            *sum = if log.is_nan() {
-                self.resolve(column, *sum, |visit| {
-                    row(index).for_each(|(next_state, p)| visit(next_state, p))
-                })
-            } else {
-                log
-            };
+        batch.flush(results);
+        for entry in left {
+            if results[entry].is_nan() {
+                let row = row(entry / num_columns);
+                results[entry] = row_log_expectation(temperature, |visit| {
+                    row.clone().for_each(|(next_state, p)| visit(p, self.value(next_state, column)));
+                });
+            }
         }
     }
 
@@ -249,64 +223,128 @@ impl<F: Real> LogBlock<F> {
         })
     }
 
-    /// The largest value of the first column.
-    pub(crate) fn max(&self) -> F {
-        self.maxima[0]
-    }
-
-    /// Whether no finite value of the first column was dropped from the exponentials.
-    pub(crate) fn is_lossless(&self) -> bool {
-        self.lossless[0]
-    }
-
     fn value(&self, next_state: usize, column: usize) -> F {
         self.values[next_state * self.num_columns() + column]
     }
 }
 
-/// What [`fill_exponentials`] may find: a value too far below the maximum to be kept.
-const DROPPED: u64 = 1;
-
-/// What [`fill_exponentials`] may find: a difference of values that leaves the number type, so that its numbers mean
-/// nothing.
-const BEYOND: u64 = 2;
-
-/// The largest value; −∞ if there is none above it.
-#[inline(always)]
-fn largest<const FUSED: bool, F: Real>(values: &[F]) -> F {
-    const LANES: usize = 16;
-    let larger = |a: F, b: F| if b > a { b } else { a };
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    let mut lanes = [F::neg_infinity(); LANES];
-    for chunk in chunks {
-        lanes.iter_mut().zip(chunk).for_each(|(lane, &v)| *lane = larger(*lane, v));
-    }
-    lanes.iter().chain(rest).copied().fold(F::neg_infinity(), larger)
+/// The column of a block that is being filled.
+#[derive(Clone, Copy)]
+struct Part<F> {
+    index: usize,
+    num_columns: usize,
+    max: F,
+    temperature: F,
 }
 
-/// Writes the lifted exponentials of (v − max)/τ, and says what it found on the way.
+impl<F: Real> Part<F> {
+    /// Writes values and lifted exponentials of some states into this column of their rows, `[s', k]`.
+    fn fill(self, values: &[F], copy: &mut [F], exponentials: &mut [F]) {
+        if self.num_columns == 1 {
+            copy.copy_from_slice(values);
+            return vectorised!(fill_exponentials(values, self.max, self.temperature, exponentials));
+        }
+        let mut scratch = [F::zero(); CHUNK];
+        let rows =
+            copy.chunks_mut(CHUNK * self.num_columns).zip(exponentials.chunks_mut(CHUNK * self.num_columns));
+        for (values, (copy, exponentials)) in values.chunks(CHUNK).zip(rows) {
+            let scratch = &mut scratch[..values.len()];
+            vectorised!(fill_exponentials(values, self.max, self.temperature, scratch));
+            let rows =
+                copy.chunks_exact_mut(self.num_columns).zip(exponentials.chunks_exact_mut(self.num_columns));
+            for ((copy, exponentials), (&v, &e)) in rows.zip(values.iter().zip(scratch.iter())) {
+                (copy[self.index], exponentials[self.index]) = (v, e);
+            }
+        }
+    }
+}
+
+/// The least finite value and the largest; +∞ and −∞ if there is none above −∞.
+#[inline(always)]
+fn extremes<const FUSED: bool, F: Real>(values: &[F]) -> (F, F) {
+    const LANES: usize = 16;
+    let larger = |a: F, b: F| if b > a { b } else { a };
+    let smaller = |a: F, b: F| if (b < a) & (b > F::neg_infinity()) { b } else { a };
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let mut least = [F::infinity(); LANES];
+    let mut largest = [F::neg_infinity(); LANES];
+    for chunk in chunks {
+        for i in 0..LANES {
+            least[i] = smaller(least[i], chunk[i]);
+            largest[i] = larger(largest[i], chunk[i]);
+        }
+    }
+    let least = least.iter().chain(rest).copied().fold(F::infinity(), smaller);
+    (least, largest.iter().chain(rest).copied().fold(F::neg_infinity(), larger))
+}
+
+/// [`gap`], and 0 for the maximum itself: at temperature 0 there is no other way to tell.
+#[inline(always)]
+fn gap_of<F: Real>(v: F, max: F, temperature: F) -> F {
+    if v < max { gap(v, max, temperature) } else { F::zero() }
+}
+
+/// Writes the lifted exponentials of (v − max)/τ. What lies too far below the maximum is dropped: it becomes 0, like −∞.
 #[inline(always)]
 fn fill_exponentials<const FUSED: bool, F: Real>(
     values: &[F],
     max: F,
     temperature: F,
     exponentials: &mut [F],
-) -> u64 {
+) {
     let dead = F::neg_infinity();
-    let mut found = 0;
     for (values, exponentials) in values.chunks(CHUNK).zip(exponentials.chunks_mut(CHUNK)) {
         for (e, &v) in exponentials.iter_mut().zip(values) {
-            let difference = v - max;
-            let below = if v < max { difference / temperature } else { F::zero() };
-            let is_kept = (v > dead) & (below >= -F::SPREAD);
-            // As wide as the numbers, for the sake of vectors.
-            found |= if !is_kept & (v > dead) { DROPPED } else { 0 };
-            found |= if (difference == dead) & (v > dead) { BEYOND } else { 0 };
-            *e = if is_kept { below } else { dead };
+            let below = gap_of(v, max, temperature);
+            *e = if (v > dead) & (below >= -F::SPREAD) { below } else { dead };
         }
         for_each_lane(exponentials, |e| *e = e.exp_lane::<FUSED>() * F::LIFT);
     }
-    found
+}
+
+/// The scales of k columns.
+#[derive(Clone, Copy)]
+struct Columns<'a, F> {
+    maxima: &'a [F],
+    temperatures: &'a [F],
+    lossless: &'a [bool],
+    trusted: &'a [F],
+}
+
+/// Turns those sums of rows, `[row, k]`, that have lost nothing into log-expectations, and all others into NaN; returns how
+/// many those are.
+#[inline(always)]
+fn resolve_plain<const FUSED: bool, F: Real>(columns: Columns<'_, F>, sums: &mut [F]) -> usize {
+    let Columns { maxima, temperatures, lossless, trusted } = columns;
+    // Which sums can be believed: of the others only 0, where nothing was dropped.
+    let believed = |sum: F, lossless: bool, trusted: F| {
+        let is_dead = lossless & (sum == F::zero());
+        if (sum >= trusted) | is_dead { sum * F::UNLIFT } else { F::nan() }
+    };
+    let finished = |log: F, max: F, temperature: F| {
+        // At temperature 0 the product would be NaN.
+        if log == F::neg_infinity() { log } else { offset(max, temperature, log) }
+    };
+    let k = maxima.len();
+    if let ([max], [temperature], [lossless], [trusted]) = (maxima, temperatures, lossless, trusted) {
+        sums.iter_mut().for_each(|sum| *sum = believed(*sum, *lossless, *trusted));
+        for_each_lane(sums, |sum| *sum = sum.ln_lane::<FUSED>());
+        sums.iter_mut().for_each(|sum| *sum = finished(*sum, *max, *temperature));
+    } else {
+        for sums in sums.chunks_exact_mut(k) {
+            for ((sum, &lossless), &trusted) in sums.iter_mut().zip(lossless).zip(trusted) {
+                *sum = believed(*sum, lossless, trusted);
+            }
+        }
+        for_each_lane(sums, |sum| *sum = sum.ln_lane::<FUSED>());
+        for sums in sums.chunks_exact_mut(k) {
+            for ((sum, &max), &temperature) in sums.iter_mut().zip(maxima).zip(temperatures) {
+                *sum = finished(*sum, max, temperature);
+            }
+        }
+    }
+    // As wide as the numbers, for the sake of vectors.
+    sums.iter().fold(0_u64, |count, sum| count + u64::from(sum.is_nan())) as usize
 }
 
 #[cfg(test)]

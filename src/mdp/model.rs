@@ -153,7 +153,22 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
     where
         M: Model<Scalar = F, Dynamics = D> + ?Sized,
     {
-        let Stage { dynamics, rewards, action_prior } = model.stage(stage, inference)?;
+        Self::checked(model, model.stage(stage, inference)?)
+    }
+
+    /// [`new`](Self::new) for one look more at a stage, of which no hook is told.
+    pub(crate) fn peek<M>(model: &'a M, stage: usize, inference: Inference) -> Result<Self, Error>
+    where
+        M: Model<Scalar = F, Dynamics = D> + ?Sized,
+    {
+        Self::checked(model, model.peek_stage(stage, inference)?)
+    }
+
+    fn checked<M>(model: &'a M, stage: Stage<'a, F, D>) -> Result<Self, Error>
+    where
+        M: Model<Scalar = F, Dynamics = D> + ?Sized,
+    {
+        let Stage { dynamics, rewards, action_prior } = stage;
         let expected = [model.num_states(), model.num_actions()];
         let found = [dynamics.num_states(), dynamics.num_actions()];
         tables::check_shape(Table::Transitions, &found, &expected)?;

@@ -71,7 +71,7 @@ pub fn stream_posterior<F: Real, M: Model<Scalar = F> + ?Sized, B>(
     if mdp.temperature() == F::zero() {
         return Err(Error::ZeroTemperature { table: Table::ForwardMessages });
     }
-    let mut backup = Backup::new(mdp, Inference::Direct);
+    let mut backup = Backup::new(mdp, Inference::Direct, horizon);
     let stride = (horizon as f64).sqrt().ceil().max(1.0) as usize;
     let checkpoints = checkpoints(mdp, &mut backup, horizon, stride)?;
     let log_evidence = log_evidence(mdp.temperature(), initial, &checkpoints.row(0), horizon)?;

@@ -6,7 +6,7 @@ use softmdp::{
     SoftValueIteration, SparseDynamics, Table, forward_messages, ndarray, posterior,
 };
 
-use crate::common::{MINUS_INFINITY as NEVER, assert_close};
+use crate::common::{Heavy, MINUS_INFINITY as NEVER, assert_close};
 
 pub(crate) const BOTH: [Inference; 2] = [Inference::Direct, Inference::Variational];
 
@@ -110,8 +110,10 @@ impl Case {
         );
         let mut kinds: Vec<(&str, Box<dyn Dynamics<Scalar = F>>)> = vec![
             ("defaults of the trait", Box::new(Plain(dense.clone()))),
-            ("dense", Box::new(dense)),
-            ("sparse", Box::new(sparse)),
+            ("dense", Box::new(dense.clone())),
+            ("sparse", Box::new(sparse.clone())),
+            ("dense, as if it were large", Box::new(Heavy(dense))),
+            ("sparse, as if it were large", Box::new(Heavy(sparse))),
             ("sparse with stored zeros", Box::new(with_zeros.unwrap())),
         ];
         let certain = |row: ArrayView1<'_, f64>| {
@@ -123,7 +125,9 @@ impl Case {
             .collect();
         if let Some(successors) = successors {
             let successors = Array2::from_shape_vec(self.rewards.dim(), successors).unwrap();
-            kinds.push(("deterministic", Box::new(DeterministicDynamics::new(successors).unwrap())));
+            let deterministic = DeterministicDynamics::new(successors).unwrap();
+            kinds.push(("deterministic", Box::new(deterministic.clone())));
+            kinds.push(("deterministic, as if it were large", Box::new(Heavy(deterministic))));
         }
         let label = |kind| format!("{kind} in {}", std::any::type_name::<F>());
         kinds.into_iter().map(|(kind, dynamics)| (label(kind), self.over(dynamics))).collect()

@@ -9,13 +9,15 @@
 pub mod damage;
 pub mod enumeration;
 
+use std::ops::Range;
+
 use ndarray::{Array1, Array2, Array3, ArrayView1};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use softmdp::{
-    ActionPrior, DenseDynamics, DeterministicDynamics, Dynamics, Error, Inference, Mdp, Model, Policy,
-    SparseDynamics, Stage, ndarray,
+    ActionPrior, DenseDynamics, DeterministicDynamics, Dynamics, Error, Inference, LogBlock, Mdp, Model,
+    Policy, SparseDynamics, Stage, ndarray,
 };
 
 pub const MINUS_INFINITY: f64 = f64::NEG_INFINITY;
@@ -146,12 +148,15 @@ impl Tables {
         );
         let mut kinds = vec![
             ("defaults of the trait", boxed(Box::new(Plain(dense.clone())) as _)),
-            ("dense", boxed(Box::new(dense) as _)),
-            ("sparse", boxed(Box::new(sparse.expect("valid triplets")) as _)),
+            ("dense", boxed(Box::new(dense.clone()) as _)),
+            ("sparse", boxed(Box::new(sparse.clone().expect("valid triplets")) as _)),
+            ("dense, as if it were large", boxed(Box::new(Heavy(dense)) as _)),
+            ("sparse, as if it were large", boxed(Box::new(Heavy(sparse.expect("valid triplets"))) as _)),
         ];
         if let Some(successors) = self.successors() {
             let deterministic = DeterministicDynamics::new(successors).expect("valid successors");
-            kinds.push(("deterministic", boxed(Box::new(deterministic) as _)));
+            kinds.push(("deterministic", boxed(Box::new(deterministic.clone()) as _)));
+            kinds.push(("deterministic, as if it were large", boxed(Box::new(Heavy(deterministic)) as _)));
         }
         kinds
     }
@@ -204,6 +209,62 @@ impl Dynamics for Plain {
             visit(next_state, 0.5 * p);
             visit(next_state, 0.5 * p);
         });
+    }
+}
+
+/// Dynamics that claim to be large: passes over them take the ways that are meant for large models, and cut the states into
+/// blocks of one.
+#[derive(Debug, Clone)]
+pub struct Heavy<D>(pub D);
+
+impl<D: Dynamics> Dynamics for Heavy<D> {
+    type Scalar = D::Scalar;
+
+    fn num_states(&self) -> usize {
+        self.0.num_states()
+    }
+
+    fn num_actions(&self) -> usize {
+        self.0.num_actions()
+    }
+
+    fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, D::Scalar)) {
+        self.0.for_each_successor(state, action, visit);
+    }
+
+    fn for_each_faint_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, D::Scalar)) {
+        self.0.for_each_faint_successor(state, action, visit);
+    }
+
+    fn has_faint_successors(&self) -> bool {
+        self.0.has_faint_successors()
+    }
+
+    fn expectation(&self, states: Range<usize>, k: usize, v: &[D::Scalar], y: &mut [D::Scalar]) {
+        self.0.expectation(states, k, v, y);
+    }
+
+    fn log_expectation(&self, states: Range<usize>, v: &LogBlock<D::Scalar>, y: &mut [D::Scalar]) {
+        self.0.log_expectation(states, v, y);
+    }
+
+    fn push_forward(
+        &self,
+        states: Range<usize>,
+        next_states: Range<usize>,
+        k: usize,
+        x: &[D::Scalar],
+        w: &mut [D::Scalar],
+    ) {
+        self.0.push_forward(states, next_states, k, x, w);
+    }
+
+    fn mix_actions(&self, weights: &[D::Scalar]) -> Option<Box<dyn Dynamics<Scalar = D::Scalar>>> {
+        Some(Box::new(Heavy(self.0.mix_actions(weights)?)))
+    }
+
+    fn work(&self, states: Range<usize>) -> usize {
+        states.len() << 20
     }
 }
 
