@@ -1,10 +1,15 @@
 //! Backups, whichever way they are computed: many states at once, by the linear recursion, from maxima of their own.
 
-use ndarray::array;
+use ndarray::{Array1, Array2, array};
 use proptest::prelude::*;
-use softmdp::{ActionPrior, Dynamics, Inference, Mdp, Real, SoftValueIteration, log_sum_exp, ndarray};
+use softmdp::{
+    ActionPrior, DenseDynamics, Dynamics, Inference, Mdp, Real, SoftValueIteration, SparseDynamics,
+    log_sum_exp, ndarray,
+};
 
-use crate::common::{MINUS_INFINITY, Sizes, Tables, assert_close, cases, tables};
+use crate::common::{
+    Heavy, MINUS_INFINITY, Plain, Sizes, Tables, assert_close, assert_tables_close, cases, tables,
+};
 use crate::{BOTH, certain, models};
 
 /// What comes after the reward of a pair, by the formula.
@@ -86,6 +91,46 @@ fn what_was_dropped_beside_a_tiny_probability_is_found_again() {
             assert_close(whole[3 * t], expected, 1e-15, "with action values");
             assert_close(alone[3 * t], expected, 1e-15, "alone");
         }
+    }
+}
+
+/// Forty states in a ring, one of which goes on only by an action that is 2000 τ worse than the other, which is fatal.
+#[test]
+fn the_only_way_is_found_however_bad_it_looks_from_its_state() {
+    let n = 40;
+    let row = |s: usize, a: usize| {
+        if s == 5 && a == 1 { vec![(0, 1.0)] } else { vec![((s + 1) % n, 0.5), (s, 0.5)] }
+    };
+    let rewards =
+        Array2::from_shape_fn((n, 2), |(s, a)| if (s, a) == (5, 0) { -2000.0 } else { -0.25 * a as f64 });
+    let mut ends = Array1::from_elem(n, MINUS_INFINITY);
+    ends[9] = 0.0;
+    let sparse = SparseDynamics::from_fn(n, 2, row).unwrap();
+    let dense = DenseDynamics::from_dynamics(&sparse).unwrap();
+    let dynamics: [(&str, Box<dyn Dynamics<Scalar = f64>>); 3] = [
+        ("defaults of the trait", Box::new(Plain(dense.clone()))),
+        ("dense", Box::new(Heavy(dense))),
+        ("sparse", Box::new(Heavy(sparse))),
+    ];
+    let [plain, others @ ..] = dynamics.map(|(kind, dynamics)| {
+        let mdp =
+            Mdp::builder(dynamics, rewards.clone()).terminal_states([0, 9]).terminal_values(ends.clone());
+        let mdp = mdp.build().unwrap();
+        (
+            kind,
+            SoftValueIteration::new(30).solve(&mdp).unwrap(),
+            SoftValueIteration::new(30).solve_values(&mdp).unwrap(),
+        )
+    });
+    assert!(plain.1.state_values()[[0, 5]] < -1900.0 && plain.1.state_values()[[0, 3]] < -1900.0);
+    for (kind, whole, values) in others {
+        for (table, expected) in
+            [(values.state_values(), plain.2.state_values()), (whole.state_values(), plain.1.state_values())]
+        {
+            assert_tables_close(&table, &expected, 1e-13, kind);
+        }
+        assert_tables_close(&whole.action_values(), &plain.1.action_values(), 1e-13, kind);
+        assert_tables_close(&whole.policy().probabilities(), &plain.1.policy().probabilities(), 1e-12, kind);
     }
 }
 

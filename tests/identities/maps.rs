@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, array};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use softmdp::{
-    DenseDynamics, Dynamics, Error, LogBlock, Mdp, SoftValueIteration, Table, forward_messages, log_sum_exp,
-    ndarray, posterior,
+    DenseDynamics, Dynamics, Error, LogBlock, Mdp, SoftValueIteration, SparseDynamics, Table,
+    forward_messages, log_sum_exp, ndarray, posterior,
 };
 
 use crate::common::{AnyMdp, MINUS_INFINITY, Tables, assert_close, assert_tables_close, cases};
@@ -200,6 +200,45 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    /// Mixing the actions first, or the expectations after.
+    #[test]
+    fn dynamics_of_mixed_actions_expect_the_mean_of_what_actions_expect(tables in models()) {
+        let (states, actions) = (tables.num_states(), tables.num_actions());
+        let weights: Vec<f64> = (0..states * actions).map(|pair| (pair * 5 % 4) as f64 / 3.0).collect();
+        let v: Vec<f64> = (0..states).map(|state| (state * 7 % 5) as f64 - 1.5).collect();
+        for (kind, mdp) in tables.kinds() {
+            let Some(mixed) = mdp.dynamics().mix_actions(&weights) else {
+                prop_assert_eq!(kind, "defaults of the trait");
+                continue;
+            };
+            prop_assert_eq!((mixed.num_states(), mixed.num_actions()), (states, 1));
+            let (mut found, mut each) = (vec![f64::NAN; states], vec![f64::NAN; states * actions]);
+            mixed.expectation(0..states, 1, &v, &mut found);
+            mdp.dynamics().expectation(0..states, 1, &v, &mut each);
+            for (state, &found) in found.iter().enumerate() {
+                let pairs = state * actions..(state + 1) * actions;
+                let expected = pairs.map(|pair| weights[pair] * each[pair]).sum::<f64>();
+                assert_close(found, expected, 1e-13, kind);
+            }
+        }
+    }
+}
+
+#[test]
+fn actions_are_not_mixed_where_a_product_would_be_lost() {
+    let rare = array![[[1.0, 1e-200], [1.0, 0.0]], [[0.0, 1.0], [1.0, 0.0]]];
+    let dense = DenseDynamics::new(rare).unwrap();
+    let sparse = SparseDynamics::from_dynamics(&dense).unwrap();
+    let mixed = |weights: &[f64]| [dense.mix_actions(weights), sparse.mix_actions(weights)];
+    assert!(mixed(&[1e-100, 1.0, 1.0, 0.0]).iter().all(Option::is_some));
+    assert!(mixed(&[1e-110, 1.0, 1.0, 0.0]).iter().all(Option::is_none));
+    // What is left out is not there to be lost.
+    assert!(mixed(&[0.0, 1e-300, 1.0, 1e-300]).iter().all(Option::is_some));
 }
 
 /// Dense rows that know no way to be mixed, so that every pass reads them. They may say that they cost nothing: then no pass
