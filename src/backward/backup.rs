@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use num_traits::Zero;
+
 use super::column::{Column, Outputs, StageTables};
 use super::columns::{StageOutputs, Values, back_up};
 use super::linear::Linear;
@@ -142,17 +144,10 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
 
     /// Makes the linear recursion where it is worth it.
     fn prepare(&mut self, t: usize) -> Result<(), Error> {
-        let model = self.model;
-        let is_linear = self.inference == Inference::Direct
-            && model.is_homogeneous()
-            && model.temperature() > F::zero()
-            && model.discount() > F::zero();
-        if is_linear && self.linear.is_none() {
-            let dynamics = model.peek_stage(t, self.inference)?.dynamics;
-            let least_stages = if has_full_rows(dynamics) { LINEAR_STAGES.0 } else { LINEAR_STAGES.1 };
-            let is_worthwhile =
-                self.num_stages >= least_stages && dynamics.work(0..dynamics.num_states()) >= LINEAR_WORK;
-            self.linear = Some(if is_worthwhile { Linear::new(model, t)? } else { None });
+        if self.linear.is_none() {
+            let dynamics = self.model.peek_stage(t, self.inference)?.dynamics;
+            let is_linear = is_linear(self.model, self.inference, self.num_stages, dynamics);
+            self.linear = Some(if is_linear { Linear::new(self.model, t)? } else { None });
         }
         Ok(())
     }
@@ -199,8 +194,24 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
     }
 }
 
+/// Whether to try the linear recursion for a number of stages, which all have these dynamics if the model is homogeneous.
+pub(super) fn is_linear<M: Model + ?Sized>(
+    model: &M,
+    inference: Inference,
+    num_stages: usize,
+    dynamics: &M::Dynamics,
+) -> bool {
+    let least_stages = if has_full_rows(dynamics) { LINEAR_STAGES.0 } else { LINEAR_STAGES.1 };
+    inference == Inference::Direct
+        && model.is_homogeneous()
+        && model.temperature() > M::Scalar::zero()
+        && model.discount() > M::Scalar::zero()
+        && num_stages >= least_stages
+        && dynamics.work(0..dynamics.num_states()) >= LINEAR_WORK
+}
+
 /// Whether pairs have many successors.
-fn has_full_rows<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
+pub(super) fn has_full_rows<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
     dynamics.work(0..dynamics.num_states()) / dynamics.num_states() / dynamics.num_actions()
         >= MANY_SUCCESSORS
 }

@@ -36,6 +36,19 @@ impl<'a, F> StageTables<'a, F> {
         Self { values, action_values: None, policy: None }
     }
 
+    /// Of the tables of all stages, V_{t+1} and those of stage `t`.
+    pub(super) fn stage(&mut self, t: usize, num_states: usize, width: usize) -> (&[F], StageTables<'_, F>) {
+        let (values, next_values) = self.values.split_at_mut((t + 1) * num_states);
+        let pairs = t * num_states * width..(t + 1) * num_states * width;
+        let policy = self.policy.as_mut();
+        let tables = StageTables {
+            values: &mut values[t * num_states..],
+            action_values: self.action_values.as_mut().map(|table| &mut table[pairs.clone()]),
+            policy: policy.map(|(p, logs)| (&mut p[pairs.clone()], &mut logs[pairs.clone()])),
+        };
+        (&next_values[..num_states], tables)
+    }
+
     /// The same tables for a shorter time.
     pub(super) fn reborrow(&mut self) -> StageTables<'_, F> {
         StageTables {

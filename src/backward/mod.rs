@@ -34,6 +34,7 @@
 //! and §3 (variational); Ziebart, *Modeling Purposeful Adaptive Behavior*, PhD thesis, CMU (2010), ch. 5–6.
 
 mod backup;
+mod batch;
 mod column;
 mod columns;
 mod linear;
