@@ -1,8 +1,8 @@
 """jax: compiled loops over stages (`lax.scan`), in float64.
 
-Tables are kept action by action, [a, s], as numpy's. Of the ways to write a sparse product, gathering from rows that are
-filled up to the same length, with sums over successors and actions written out, was the fastest by far; segment sums and
-BCOO matrices take two to four times as long.
+Tables are kept action by action, [a, s], as numpy's. Of the ways to write a sparse product, gathering from rows that
+are filled up to the same length, with sums over successors and actions written out, was the fastest; segment sums and
+BCOO matrices took two to three times as long.
 """
 
 import functools
@@ -193,10 +193,8 @@ def grid_linear(model):
         _, values = jax.lax.scan(stage, (last, last_scale), None, length=horizon, reverse=True)
         return values, terminal_values
 
-    return timed(
-        solve, columns, place[entry].astype(np.int32), pairs.astype(np.int32), model.probabilities, model.rewards,
-        *terminal(model),
-    )
+    layout = columns, place[entry].astype(np.int32), pairs.astype(np.int32)
+    return timed(solve, *layout, model.probabilities, model.rewards, *terminal(model))
 
 
 def tables(result):
@@ -204,4 +202,5 @@ def tables(result):
     if isinstance(result, tuple):  # V_T beside the other stages, which joining would be a copy of
         values, last = map(np.asarray, result)
         return {"V": np.concatenate([values, last[None]])}
-    return {name: np.asarray(table) if name == "V" else np.asarray(table).swapaxes(1, 2) for name, table in result.items()}
+    found = {name: np.asarray(table) for name, table in result.items()}
+    return {name: table if name == "V" else table.swapaxes(1, 2) for name, table in found.items()}

@@ -46,4 +46,5 @@ def dense_variational(model):
 
 def tables(result):
     """To numpy; [t, a, s] as the others have it."""
-    return {name: np.asarray(table) if name == "V" else np.asarray(table).swapaxes(1, 2) for name, table in result.items()}
+    found = {name: np.asarray(table) for name, table in result.items()}
+    return {name: table if name == "V" else table.swapaxes(1, 2) for name, table in found.items()}

@@ -75,7 +75,6 @@ def measure(rows, executable, interpreters, folder, threads, is_quick):
             result = Result(row, inference, [])
             mine = our_lines(ours, row, inference, threads)
             theirs = peer_lines(peers, row, inference, model, files[inference])
-            # Ours at both ends, so that a machine that slows down favours nobody.
             result.lines = mine + theirs
             prepare(result, folder, files[inference])
             seconds, rounds = (row.seconds / 5, 1) if is_quick else (row.seconds, row.rounds)
@@ -83,7 +82,8 @@ def measure(rows, executable, interpreters, folder, threads, is_quick):
                 if row.kind == "dense" and row.size >= 1000:
                     took = ours.ask("stream", threads, row.horizon, seconds)["best"]
                     result.stream = min(took, result.stream or took)
-                for line in [*result.lines, *mine]:
+                # Ours at both ends, so that a machine that slows down favours nobody.
+                for line in [*result.lines, mine[0]]:
                     time(line, seconds)
             for peer in peers:
                 peer.ask("forget")
@@ -94,7 +94,7 @@ def measure(rows, executable, interpreters, folder, threads, is_quick):
 
 
 def references(row, model, folder):
-    """Files with what the numbers of a row should be. They take long, and are kept for as long as the model is the same."""
+    """Files with what the numbers of a row should be. They take long, and are kept while the model is the same."""
     made = {}
     for inference in (models.DIRECT, models.VARIATIONAL):
         kept, out = folder / f"{row.key}-{inference}-of.npz", folder / f"{row.key}-{inference}.npz"
@@ -120,9 +120,9 @@ def our_lines(process, row, inference, threads):
     lines = []
     for call, number, count in calls:
         task = [call, number, count, inference, row.horizon]
-        what = f"this crate, `{call}`" + (", one thread" if count == 1 else "") + (", in f32" if number == "f32" else "")
-        name = f"softmdp {call} {number} {count}"
-        line = Line(process, name, what, ["check", *task, row.stride], ["time", *task], True, number == "f32")
+        notes = [", in f32"] * (number == "f32") + [", one thread"] * (count == 1)
+        what = f"this crate: `{call}`" + "".join(notes)
+        line = Line(process, "softmdp", what, ["check", *task, row.stride], ["time", *task], True, number == "f32")
         lines.append(line)
     return lines
 
@@ -138,7 +138,7 @@ def peer_lines(peers, row, inference, model, expected):
 def prepare(result, folder, expected):
     """Solves once with every program, and compares."""
     for line in result.lines:
-        print(f"{result.row.key} {result.inference}: {line.name}", flush=True)
+        print(f"{result.row.key} {result.inference}: {line.name}, {line.what}", flush=True)
         if line.is_ours:
             found = folder / "found.npz"
             line.process.ask(*line.prepare, found)

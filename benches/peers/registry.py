@@ -26,8 +26,8 @@ PROGRAMS = []
 
 def program(kind, inference, name, what, at_most=10**9, reference=None):
     """Lists a function `prepare(model) -> solve() -> result`. What depends on the layout of a model alone belongs into
-    `prepare`, what depends on its rewards into `solve`. The module's `tables` turns results into tables of numpy, V [t, s]
-    and of dense models Q and pi [t, s, a]; that is not timed."""
+    `prepare`, what depends on its rewards into `solve`. The module's `tables` turns results into tables of numpy,
+    V [t, s] and of dense models Q and pi [t, s, a]; that is not timed."""
 
     def register(prepare):
         PROGRAMS.append(Program(kind, inference, name, what, prepare, at_most, reference))

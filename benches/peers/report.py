@@ -26,14 +26,15 @@ TARGETS = [
 STREAM_TARGET, SINGLE_TARGET = 0.85, 1.7
 
 
-def text(results, interpreters, root, threads):
-    parts = ["# Beside peers\n", "Written by `run.py`; see README.md beside it.\n", *machine(interpreters, root, threads)]
+def text(results, interpreters, root, threads, load):
+    parts = ["# Beside peers\n\nWritten by `run.py`; [README.md](README.md) says what is compared.\n\n"]
+    parts += machine(interpreters, root, threads, load)
     for result in results:
         parts += [f"\n## {result.row.title}, {result.inference}\n\n", *table(result)]
     return "".join(parts + ["\n## Targets\n\n", *targets(results)])
 
 
-def machine(interpreters, root, threads):
+def machine(interpreters, root, threads, load):
     """Date, machine, versions and settings."""
 
     def run(*command):
@@ -41,12 +42,14 @@ def machine(interpreters, root, threads):
 
     crate = tomllib.loads((root / "Cargo.toml").read_text())["package"]["version"]
     changed = " with changes" if run("git", "status", "--porcelain", "--untracked-files=no") else ""
-    packages = {line for python in set(interpreters.values()) for line in run(python, "-m", "pip", "freeze").splitlines()}
+    freezes = [run(python, "-m", "pip", "freeze").splitlines() for python in set(interpreters.values())]
+    packages = {package.replace("==", " ") for freeze in freezes for package in freeze}
     lines = {
         "date": datetime.date.today(),
         "machine": f"{processor()}, {os.cpu_count()} cores, {memory()} of memory",
-        "system": f"{platform.system()} {platform.release()}",
-        "crate": f"softmdp {crate} at {run('git', 'rev-parse', '--short', 'HEAD')}{changed}, {run('rustc', '--version')}",
+        "system": f"{platform.system()} {platform.release()}, with {load:.1f} programs running before these",
+        "crate": f"softmdp {crate} at {run('git', 'rev-parse', '--short', 'HEAD')}{changed}",
+        "Rust": run("rustc", "--version"),
         "Python": f"{platform.python_version()}; {', '.join(sorted(packages))}",
         "threads": f"{threads} for every program, unless its line says otherwise",
         "times": "the shortest of the runs, all warm; programs take turns, and ours come first and last",
@@ -99,8 +102,8 @@ def targets(results):
             lines.append(verdict(result, what, peer.best / result.lines[0].best, wanted))
     for result in results:
         if result.stream is not None and result.inference == models.VARIATIONAL:
-            share = result.stream / result.lines[0].best
-            lines.append(verdict(result, f"{STREAM_TARGET:g} of the limit ({seconds(result.stream)})", share, STREAM_TARGET))
+            what = f"{STREAM_TARGET:g} of the limit ({seconds(result.stream)})"
+            lines.append(verdict(result, what, result.stream / result.lines[0].best, STREAM_TARGET))
         for line in result.lines:
             if line.is_single:
                 gain = result.lines[0].best / line.best

@@ -1,11 +1,11 @@
 """How fast is the crate beside what one would write, or install, in Python? Writes RESULTS.md.
 
-    python3 benches/peers/run.py               # a quarter of an hour at first, six minutes after that
+    python3 benches/peers/run.py               # takes minutes, and more at first, when packages are installed
     python3 benches/peers/run.py --quick       # is everything in order? Prints, and leaves RESULTS.md alone
     python3 benches/peers/run.py --imitation   # with the library imitation, which brings several GB of torch
 
-Makes environments of Python under target/, installs the pinned packages, builds the crate's side, checks that all numbers
-agree and times all programs in turns.
+Makes environments of Python under target/, installs the pinned packages, builds the crate's side, checks that all
+numbers agree and times all programs in turns.
 """
 
 import argparse
@@ -41,6 +41,7 @@ def limits():
     return {name: str(THREADS) for name in names} | {
         "NUMBA_CACHE_DIR": str(TARGET / "peers" / "numba"),
         "PYTHONPYCACHEPREFIX": str(TARGET / "peers" / "python"),
+        "NUMBA_THREADING_LAYER": "omp",
         "JAX_PLATFORMS": "cpu",
     }
 
@@ -82,8 +83,9 @@ def main():
     rows = [row for row in models.ROWS if not (chosen.quick and row.key == "grid1000")]
     if chosen.rows:
         rows = [row for row in models.ROWS if row.key in chosen.rows.split(",")]
+    load = os.getloadavg()[0]
     results = measure.measure(rows, build(), interpreters, TARGET / "peers", THREADS, chosen.quick)
-    text = report.text(results, interpreters, ROOT, THREADS)
+    text = report.text(results, interpreters, ROOT, THREADS, load)
     if chosen.quick or chosen.rows:
         print(text)
     else:
