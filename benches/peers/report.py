@@ -24,6 +24,8 @@ TARGETS = [
 ]
 # Of the streaming limit's time to ours, and of f64 to f32.
 STREAM_TARGET, SINGLE_TARGET = 0.85, 1.7
+# Those that compute; imitation alone brings a hundred others.
+PACKAGES = {"chex", "imitation", "jax", "jaxdp", "jaxlib", "llvmlite", "numba", "numpy", "scipy"}
 
 
 def text(results, interpreters, root, threads, load):
@@ -42,15 +44,15 @@ def machine(interpreters, root, threads, load):
 
     crate = tomllib.loads((root / "Cargo.toml").read_text())["package"]["version"]
     changed = " with changes" if run("git", "status", "--porcelain", "--untracked-files=no") else ""
-    freezes = [run(python, "-m", "pip", "freeze").splitlines() for python in set(interpreters.values())]
-    packages = {package.replace("==", " ") for freeze in freezes for package in freeze}
+    freezes = [run(python, "-m", "pip", "freeze").splitlines() for python in dict.fromkeys(interpreters.values())]
+    environments = [", ".join(p.replace("==", " ") for p in freeze if p.split("==")[0] in PACKAGES) for freeze in freezes]
     lines = {
         "date": datetime.date.today(),
         "machine": f"{processor()}, {os.cpu_count()} cores, {memory()} of memory",
         "system": f"{platform.system()} {platform.release()}, with {load:.1f} programs running before these",
         "crate": f"softmdp {crate} at {run('git', 'rev-parse', '--short', 'HEAD')}{changed}",
         "Rust": run("rustc", "--version"),
-        "Python": f"{platform.python_version()}; {', '.join(sorted(packages))}",
+        "Python": f"{platform.python_version()}; {'; beside it '.join(environments)}",
         "threads": f"{threads} for every program, unless its line says otherwise",
         "times": "the shortest of the runs, all warm; programs take turns, and ours come first and last",
         "ratio": f"by how much the first line of a table is faster; error: the largest of all V, and of Q and π where "
