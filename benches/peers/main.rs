@@ -1,0 +1,215 @@
+//! The crate's side of the comparison with peers in Python; `run.py` beside this file is what to run.
+//!
+//! Started with `serve`, the program answers commands, one a line, until its input ends:
+//!
+//! | command | does | answers in JSON |
+//! |---|---|---|
+//! | `grid SIZE PATH` | makes a slippery grid of SIZE × SIZE cells, and writes it | `{}` |
+//! | `dense PATH` | reads a dense model, as `f64` and as `f32` | `{}` |
+//! | `check CALL NUMBER THREADS INFERENCE HORIZON STRIDE PATH` | solves, and writes V of every STRIDE-th stage and all Q and π | `{}` |
+//! | `time CALL NUMBER THREADS INFERENCE HORIZON SECONDS` | solves again and again, once at least | `{"best": …, "runs": …}`, in seconds |
+//! | `stream THREADS HORIZON SECONDS` | reads the dense table once a stage | the same |
+//!
+//! CALL is `solve`, `solve_into` or `solve_values`, and NUMBER `f64` or `f32`. All commands after `grid` or `dense` are about
+//! that model.
+
+use std::error::Error;
+use std::hint::black_box;
+use std::io::{Write, stdin, stdout};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use softmdp::io::{ModelFile, Npz, NpzWriter, StoredModel};
+use softmdp::ndarray::s;
+use softmdp::{
+    ActionPrior, DenseDynamics, Gridworld, Inference, Mdp, Model, Real, SoftValueIteration, SparseDynamics,
+};
+
+type Answer = Result<String, Box<dyn Error>>;
+
+/// The model that commands are about, of the type that a user of the crate would hold.
+enum Subject {
+    Dense { double: Mdp<f64>, single: Mdp<f32> },
+    Grid(Mdp<f64, SparseDynamics>),
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    if !std::env::args().any(|argument| argument == "serve") {
+        println!("This is one side of a comparison. To run it: python3 benches/peers/run.py");
+        return Ok(());
+    }
+    let mut subject = None;
+    for line in stdin().lines() {
+        let answer = answer(&line?, &mut subject)?;
+        println!("{answer}");
+        stdout().flush()?;
+    }
+    Ok(())
+}
+
+fn answer(line: &str, subject: &mut Option<Subject>) -> Answer {
+    let mut words = line.split_whitespace();
+    match words.next() {
+        Some("grid") => {
+            let mdp = grid(next(&mut words)?)?;
+            ModelFile::new(mdp.clone()).write_npz(next::<String>(&mut words)?)?;
+            *subject = Some(Subject::Grid(mdp));
+            Ok("{}".into())
+        }
+        Some("dense") => {
+            let path: String = next(&mut words)?;
+            *subject = Some(Subject::Dense { double: dense(&path)?, single: dense(&path)? });
+            Ok("{}".into())
+        }
+        Some("stream") => {
+            let Some(Subject::Dense { double, .. }) = subject else { return Err("no dense model".into()) };
+            let pool = pool(next(&mut words)?)?;
+            let (horizon, seconds): (usize, f64) = (next(&mut words)?, next(&mut words)?);
+            let table = double.dynamics().transitions();
+            let entries = table.to_slice().ok_or("rows out of order")?;
+            let read = || Ok((0..horizon).fold(0.0, |sum, _| sum + stream(black_box(entries))));
+            Ok(pool.install(|| best_of(seconds, read))?)
+        }
+        Some(command @ ("check" | "time")) => {
+            let task = Task {
+                call: next(&mut words)?,
+                number: next(&mut words)?,
+                threads: next(&mut words)?,
+                inference: inference(&next::<String>(&mut words)?)?,
+                horizon: next(&mut words)?,
+            };
+            let rest: Vec<&str> = words.collect();
+            match (subject, task.number.as_str()) {
+                (Some(Subject::Dense { double, .. }), "f64") => task.run(command, double, &rest),
+                (Some(Subject::Dense { single, .. }), "f32") => task.run(command, single, &rest),
+                (Some(Subject::Grid(mdp)), "f64") => task.run(command, mdp, &rest),
+                _ => Err(format!("{line}: no such model").into()),
+            }
+        }
+        _ => Err(format!("{line}: unknown command").into()),
+    }
+}
+
+/// One line of a table.
+struct Task {
+    call: String,
+    number: String,
+    threads: usize,
+    inference: Inference,
+    horizon: usize,
+}
+
+impl Task {
+    fn run(&self, command: &str, mdp: &impl Model, rest: &[&str]) -> Answer {
+        let pool = pool(self.threads)?;
+        match (command, rest) {
+            ("check", [stride, path]) => self.check(mdp, &pool, stride.parse()?, path),
+            ("time", [seconds]) => self.time(mdp, &pool, seconds.parse()?),
+            _ => Err(format!("{rest:?}: other arguments are expected").into()),
+        }
+    }
+
+    fn solver(&self) -> SoftValueIteration {
+        SoftValueIteration::new(self.horizon).inference(self.inference)
+    }
+
+    fn check<M: Model>(&self, mdp: &M, pool: &ThreadPool, stride: usize, path: &str) -> Answer {
+        let solver = self.solver();
+        let mut writer = NpzWriter::create(path)?;
+        if self.call == "solve_values" {
+            let values = pool.install(|| solver.solve_values(mdp))?;
+            writer.add_array("V", &values.state_values().slice(s![..;stride, ..]))?;
+        } else {
+            let mut solution = pool.install(|| solver.solve(mdp))?;
+            if self.call == "solve_into" {
+                pool.install(|| solver.solve_into(mdp, &mut solution))?;
+            }
+            writer.add_array("V", &solution.state_values().slice(s![..;stride, ..]))?;
+            writer.add_array("Q", &solution.action_values())?;
+            writer.add_array("pi", &solution.policy().probabilities())?;
+        }
+        writer.finish()?;
+        Ok("{}".into())
+    }
+
+    fn time<M: Model>(&self, mdp: &M, pool: &ThreadPool, seconds: f64) -> Answer {
+        let solver = self.solver();
+        // Inside the pool, so that handing work to it is not what is timed where a solution takes microseconds.
+        let times = pool.install(|| match self.call.as_str() {
+            "solve_values" => best_of(seconds, || solver.solve_values(mdp)),
+            "solve" => best_of(seconds, || solver.solve(mdp)),
+            _ => {
+                let mut solution = solver.solve(mdp)?;
+                best_of(seconds, || solver.solve_into(mdp, &mut solution))
+            }
+        });
+        Ok(times?)
+    }
+}
+
+/// The next word of a command.
+fn next<T: FromStr<Err: Error + 'static>>(
+    words: &mut std::str::SplitWhitespace<'_>,
+) -> Result<T, Box<dyn Error>> {
+    Ok(words.next().ok_or("a word is missing")?.parse()?)
+}
+
+fn inference(name: &str) -> Result<Inference, Box<dyn Error>> {
+    match name {
+        "direct" => Ok(Inference::Direct),
+        "variational" => Ok(Inference::Variational),
+        _ => Err(format!("{name}: no such inference").into()),
+    }
+}
+
+fn pool(threads: usize) -> Result<ThreadPool, Box<dyn Error>> {
+    Ok(ThreadPoolBuilder::new().num_threads(threads).build()?)
+}
+
+/// Runs a task for some seconds, once at least. `check` has run it before, and the shortest time counts.
+fn best_of<R>(
+    seconds: f64,
+    mut task: impl FnMut() -> Result<R, softmdp::Error>,
+) -> Result<String, softmdp::Error> {
+    let (mut best, mut runs) = (f64::INFINITY, 0);
+    let begun = Instant::now();
+    while runs == 0 || begun.elapsed() < Duration::from_secs_f64(seconds) {
+        let started = Instant::now();
+        let result = black_box(task()?);
+        best = best.min(started.elapsed().as_secs_f64());
+        drop(result);
+        runs += 1;
+    }
+    Ok(format!("{{\"best\": {best:e}, \"runs\": {runs}}}"))
+}
+
+/// A grid with a goal in one corner where moves go astray.
+fn grid(size: usize) -> Result<Mdp<f64, SparseDynamics>, softmdp::Error> {
+    let mut map = format!("{}\n", ".".repeat(size)).repeat(size);
+    map.replace_range(0..1, "G");
+    Gridworld::parse(&map)?.slip(0.2).builder().action_prior(ActionPrior::Uniform).build()
+}
+
+/// A model from a file, with its dynamics as the type that they are.
+fn dense<F: Real>(path: &str) -> Result<Mdp<F>, Box<dyn Error>> {
+    let file = ModelFile::<F>::read_npz(path)?;
+    let StoredModel::Mdp(mdp) = file.model() else { return Err("not the same at every stage".into()) };
+    let dynamics = DenseDynamics::from_dynamics(mdp.dynamics())?;
+    Ok(Mdp::builder(dynamics, mdp.rewards().to_owned()).action_prior(mdp.action_prior().clone()).build()?)
+}
+
+/// Reads a table as fast as it can be read: parts for all threads, 16 running sums each.
+fn stream(entries: &[f64]) -> f64 {
+    let sums = entries.par_chunks(1 << 14).map(|part| {
+        let mut lanes = [0.0; 16];
+        for chunk in part.as_chunks::<16>().0 {
+            for i in 0..16 {
+                lanes[i] += chunk[i];
+            }
+        }
+        lanes.iter().sum::<f64>()
+    });
+    sums.sum()
+}
