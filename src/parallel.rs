@@ -25,7 +25,7 @@ pub(crate) const MOST_PAIRS: usize = BLOCK_COST / PAIR_COST;
 const WIDE_ENTRIES: usize = 1 << 15;
 
 /// The most products in one: a millisecond of work.
-const WIDE_WORK: usize = 1 << 24;
+const WIDE_WORK: usize = 1 << 25;
 
 /// Outputs that divide along the state axis.
 pub(crate) trait Split: Send + Sized {

@@ -65,20 +65,22 @@ impl<F: Real> Linear<F> {
             Rows { data: &mut weights[..], width },
         );
         let result = parallel::for_each_block(column.stage.dynamics, outputs, &|states, outputs| {
-            let ((rewards, is_left), weights) = outputs;
+            let ((mut values, is_left), weights) = outputs;
             with_scratch(weights.data.len(), |logs| {
                 let policy = (Rows { data: &mut *weights.data, width }, Rows { data: logs, width });
-                column.states(states.clone(), ((rewards, None), Some(policy)), &|expectations| {
+                column.states(states.clone(), ((values.reborrow(), None), Some(policy)), &|expectations| {
                     expectations.fill(F::zero());
                 })
             })?;
             let rows = weights.data.chunks_exact_mut(width).zip(is_left.data);
-            for (state, (weights, is_left)) in states.zip(rows) {
+            for ((state, (weights, is_left)), value) in states.zip(rows).zip(values.data) {
                 let (rewards, prior) = column.stage.row(state)?;
                 let is_taken = |a: usize| prior[a] > F::zero() && rewards[a] > F::neg_infinity();
                 *is_left = (0..width).any(|a| is_taken(a) && weights[a] < least_weight());
+                // Nothing comes of these here.
                 if *is_left || model.is_terminal(state) {
                     weights.fill(F::zero());
+                    *value = F::neg_infinity();
                 }
             }
             Ok(())

@@ -166,10 +166,7 @@ impl<F: Real> Dynamics for DeterministicDynamics<F> {
     }
 
     fn mix_actions(&self, weights: &[F]) -> Option<Box<dyn Dynamics<Scalar = F>>> {
-        let num_actions = self.num_actions();
-        let mixed = SparseDynamics::mixed(self.num_states(), num_actions, weights, |pair, add| {
-            add(tables::slice(&self.successors)[pair], F::one());
-        });
-        Some(Box::new(mixed?))
+        let successors = tables::slice(&self.successors);
+        SparseDynamics::certain(self.num_states(), self.num_actions(), successors).mix_actions(weights)
     }
 }

@@ -17,6 +17,7 @@ mod convert;
 mod dense;
 mod deterministic;
 mod folded;
+mod mixing;
 mod sparse;
 #[cfg(any(feature = "serde", feature = "sprs"))]
 mod sparse_parts;

@@ -210,33 +210,11 @@ impl<F: Real> SparseDynamics<F> {
         Self::checked(num_states, num_actions, rows)
     }
 
-    /// Mixes the actions of every state: `row(pair, add)` calls `add` with the successors of the pair s · A + a. `None` where
-    /// [`Dynamics::mix_actions`] has to say so.
-    pub(super) fn mixed(
-        num_states: usize,
-        num_actions: usize,
-        weights: &[F],
-        row: impl Fn(usize, &mut dyn FnMut(usize, F)),
-    ) -> Option<Self> {
-        assert_eq!(weights.len(), num_states * num_actions, "a weight for each pair");
-        let mut is_lossless = true;
-        let mixed = Self::from_rows(num_states, 1, |state, add| {
-            let mut result = Ok(());
-            let first = state * num_actions;
-            for (action, &weight) in weights[first..first + num_actions].iter().enumerate() {
-                if weight > F::zero() {
-                    row(first + action, &mut |next_state, p| {
-                        let term = weight * p;
-                        is_lossless &= term >= F::min_positive_value() || p == F::zero();
-                        if result.is_ok() {
-                            result = add(next_state, term);
-                        }
-                    });
-                }
-            }
-            result
-        });
-        mixed.ok().filter(|_| is_lossless)
+    /// Rows of one certain successor each, `[s, a]`.
+    pub(super) fn certain(num_states: usize, num_actions: usize, successors: &[usize]) -> Self {
+        let (row_offsets, ones) = ((0..=successors.len()).collect(), vec![F::one(); successors.len()]);
+        let rows = make_rows!(num_states, CompressedRows::from_parts(row_offsets, successors.to_vec(), ones));
+        Self { num_states, num_actions, rows }
     }
 
     fn checked(num_states: usize, num_actions: usize, rows: Rows<F>) -> Result<Self, Error> {
@@ -297,13 +275,11 @@ impl<F: Real> Dynamics for SparseDynamics<F> {
     }
 
     fn mix_actions(&self, weights: &[F]) -> Option<Box<dyn Dynamics<Scalar = F>>> {
-        let mixed = with_rows!(self, rows => {
-            Self::mixed(self.num_states, self.num_actions, weights, |pair, add| {
-                let (columns, probabilities) = rows.row(pair);
-                columns.iter().zip(probabilities).for_each(|(column, &p)| add(column.state(), p));
-            })
-        });
-        Some(Box::new(mixed?))
+        let rows = match &self.rows {
+            Rows::Narrow(rows) => Rows::Narrow(rows.mixed(self, weights)?),
+            Rows::Wide(rows) => Rows::Wide(rows.mixed(self, weights)?),
+        };
+        Some(Box::new(Self { num_states: self.num_states, num_actions: 1, rows }))
     }
 
     fn work(&self, states: Range<usize>) -> usize {

@@ -1,0 +1,121 @@
+//! Mixing the actions of compressed rows: one row a state, that of Σ_a w(s,a) P(s'∣s,a).
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Dynamics;
+use super::compressed::{Column, CompressedRows};
+use crate::parallel::{self, Rows, Split};
+use crate::{Error, Real, Table, tables};
+
+/// Entries of the mixed rows of some states.
+struct Entries<'a, C, F> {
+    row_offsets: &'a [usize], // [row], and one more
+    columns: &'a mut [C],
+    probabilities: &'a mut [F],
+}
+
+impl<C: Send, F: Send> Split for Entries<'_, C, F> {
+    fn split_at(self, states: usize) -> (Self, Self) {
+        let cut = self.row_offsets[states] - self.row_offsets[0];
+        let (columns, columns_rest) = self.columns.split_at_mut(cut);
+        let (probabilities, probabilities_rest) = self.probabilities.split_at_mut(cut);
+        let (row_offsets, rest) = (&self.row_offsets[..=states], &self.row_offsets[states..]);
+        let rest = Self { row_offsets: rest, columns: columns_rest, probabilities: probabilities_rest };
+        (Self { row_offsets, columns, probabilities }, rest)
+    }
+}
+
+impl<C: Column, F: Real> CompressedRows<C, F> {
+    /// Mixes the rows of `dynamics`, which are these, `[s, a]`, by `weights`, `[s, a]`. `None` where a term is lost, as
+    /// [`Dynamics::mix_actions`] has it, or there is no room.
+    pub(super) fn mixed<D: Dynamics + ?Sized>(&self, dynamics: &D, weights: &[F]) -> Option<Self> {
+        let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
+        assert_eq!(weights.len(), num_states * num_actions, "a weight for each pair");
+        self.try_mix(dynamics, weights).ok().flatten()
+    }
+
+    fn try_mix<D: Dynamics + ?Sized>(&self, dynamics: &D, weights: &[F]) -> Result<Option<Self>, Error> {
+        let num_states = dynamics.num_states();
+        // Counted first, so that the rows can be written where they belong, and by any thread.
+        let mut row_offsets =
+            tables::filled(Table::RowOffsets, num_states + 1, 0)?.into_raw_vec_and_offset().0;
+        let is_lossless = AtomicBool::new(true);
+        let counts = Rows { data: &mut row_offsets[1..], width: 1 };
+        parallel::for_each_block(dynamics, counts, &|states, counts| {
+            let mut merge = Merge::new(self, weights, dynamics.num_actions());
+            for (state, count) in states.zip(counts.data) {
+                merge.row(state, |_, _| *count += 1);
+            }
+            is_lossless.fetch_and(merge.is_lossless, Ordering::Relaxed);
+            Ok(())
+        })?;
+        if !is_lossless.into_inner() {
+            return Ok(None);
+        }
+        (0..num_states).for_each(|state| row_offsets[state + 1] += row_offsets[state]);
+        let num_entries = row_offsets[num_states];
+        let mut columns =
+            tables::filled(Table::Transitions, num_entries, C::new(0))?.into_raw_vec_and_offset().0;
+        let mut probabilities =
+            tables::filled(Table::Transitions, num_entries, F::zero())?.into_raw_vec_and_offset().0;
+        let entries =
+            Entries { row_offsets: &row_offsets, columns: &mut columns, probabilities: &mut probabilities };
+        parallel::for_each_block(dynamics, entries, &|states, entries| {
+            let mut merge = Merge::new(self, weights, dynamics.num_actions());
+            let mut places = entries.columns.iter_mut().zip(entries.probabilities);
+            for state in states {
+                merge.row(state, |column, p| {
+                    if let Some(place) = places.next() {
+                        (*place.0, *place.1) = (column, p);
+                    }
+                });
+            }
+            Ok(())
+        })?;
+        Ok(Some(Self { row_offsets, columns, probabilities }))
+    }
+}
+
+/// Merges the rows of a state, each of which is ascending.
+struct Merge<'a, C, F> {
+    rows: &'a CompressedRows<C, F>,
+    weights: &'a [F], // [s, a]
+    num_actions: usize,
+    heads: Vec<(usize, usize, F)>, // of rows that are not used up: next entry, end, weight
+    is_lossless: bool,
+}
+
+impl<'a, C: Column, F: Real> Merge<'a, C, F> {
+    fn new(rows: &'a CompressedRows<C, F>, weights: &'a [F], num_actions: usize) -> Self {
+        Self { rows, weights, num_actions, heads: Vec::with_capacity(num_actions), is_lossless: true }
+    }
+
+    /// Calls `keep` with each successor, ascending, and its mixed probability.
+    fn row(&mut self, state: usize, mut keep: impl FnMut(C, F)) {
+        let CompressedRows { row_offsets, columns, probabilities } = self.rows;
+        let pairs = state * self.num_actions..(state + 1) * self.num_actions;
+        self.heads.clear();
+        for pair in pairs {
+            let (first, end, weight) = (row_offsets[pair], row_offsets[pair + 1], self.weights[pair]);
+            if weight > F::zero() && first < end {
+                self.heads.push((first, end, weight));
+            }
+        }
+        while let Some(column) = self.heads.iter().map(|&(head, ..)| columns[head]).min() {
+            let (mut sum, mut is_used_up) = (F::zero(), false);
+            for (head, end, weight) in &mut self.heads {
+                if columns[*head] == column {
+                    let term = *weight * probabilities[*head];
+                    self.is_lossless &= term >= F::min_positive_value();
+                    sum += term;
+                    *head += 1;
+                    is_used_up |= *head == *end;
+                }
+            }
+            if is_used_up {
+                self.heads.retain(|(head, end, _)| head < end);
+            }
+            keep(column, sum);
+        }
+    }
+}
