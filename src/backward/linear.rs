@@ -30,15 +30,15 @@ use std::ops::Range;
 use super::column::{Column, with_scratch};
 use crate::bellman::BellmanRule;
 use crate::mdp::CheckedStage;
-use crate::parallel::{self, Rows};
+use crate::parallel::{self, MOST_PAIRS, Rows};
 use crate::{Dynamics, Error, Inference, LogBlock, Model, Real, Table, tables};
 
 /// A model of one action whose values are those of a direct problem.
 pub(super) struct Linear<F: Real> {
     pub(super) dynamics: Box<dyn Dynamics<Scalar = F>>, // M̂
     rewards: Vec<F>,                                    // c, [s]
-    prior: Vec<F>,                                      // 1, [s]
-    left: Vec<usize>,                                   // states of the ordinary backup, ascending
+    ones: Vec<F>,     // as a prior of one action, for as many states as a block may have
+    left: Vec<usize>, // states of the ordinary backup, ascending
 }
 
 impl<F: Real> Linear<F> {
@@ -90,7 +90,8 @@ impl<F: Real> Linear<F> {
             return Ok(None);
         }
         let dynamics = column.stage.dynamics.mix_actions(&weights);
-        Ok(dynamics.map(|dynamics| Self { dynamics, rewards, prior: vec![F::one(); num_states], left }))
+        let ones = vec![F::one(); num_states.min(MOST_PAIRS)];
+        Ok(dynamics.map(|dynamics| Self { dynamics, rewards, ones, left }))
     }
 
     /// Writes V of some states, from the values of the next stage as `block` holds them. Returns whether nothing was out of
@@ -107,8 +108,7 @@ impl<F: Real> Linear<F> {
     {
         self.dynamics.log_expectation(states.clone(), block, values);
         let is_regular = if column.rule.is_plain() {
-            let (rewards, prior) = (&self.rewards[states.clone()], &self.prior[states.clone()]);
-            column.rule.action_values(rewards, prior, values)
+            column.rule.action_values(&self.rewards[states.clone()], &self.ones[..states.len()], values)
         } else {
             states.clone().zip(values.iter_mut()).all(|(state, value)| {
                 let (terms, pair) = ((self.rewards[state], F::one()), (state, 0));

@@ -44,6 +44,7 @@ pub struct LogBlock<F = f64> {
     maxima: Vec<F>,      // [k]
     lossless: Vec<bool>, // [k]: whether no finite value was dropped
     trusted: Vec<F>,     // [k]: the least positive sum that has lost nothing
+    is_wide: Vec<bool>,  // [k]: whether a difference of values leaves the number type
 }
 
 impl<F: Real> LogBlock<F> {
@@ -82,6 +83,7 @@ impl<F: Real> LogBlock<F> {
             maxima: vec![F::neg_infinity(); columns],
             lossless: vec![true; columns],
             trusted: vec![F::zero(); columns],
+            is_wide: vec![false; columns],
         }
     }
 
@@ -97,13 +99,16 @@ impl<F: Real> LogBlock<F> {
             let (min, max) = vectorised!(extremes(column(index)));
             let is_lossless = max == F::neg_infinity() || gap_of(min, max, temperature) >= -F::SPREAD;
             (self.maxima[index], self.lossless[index]) = (max, is_lossless);
+            // Two finite values may lie further apart than the largest number.
+            self.is_wide[index] = max > F::neg_infinity() && min - max == F::neg_infinity();
             self.trusted[index] =
                 if is_lossless { F::LIFT * F::min_positive_value() } else { F::TRUSTED_SUM };
         }
-        let (maxima, temperatures) = (&self.maxima, &self.temperatures);
+        let (maxima, temperatures, is_wide) = (&self.maxima, &self.temperatures, &self.is_wide);
         let fill = |states: Range<usize>, copy: &mut [F], exponentials: &mut [F]| {
             for (index, (&max, &temperature)) in maxima.iter().zip(temperatures).enumerate() {
-                let part = Part { index, num_columns: maxima.len(), max, temperature };
+                let scale = Scale { max, temperature, is_wide: is_wide[index] };
+                let part = Part { index, num_columns: maxima.len(), scale };
                 part.fill(&column(index)[states.clone()], copy, exponentials);
             }
         };
@@ -233,8 +238,15 @@ impl<F: Real> LogBlock<F> {
 struct Part<F> {
     index: usize,
     num_columns: usize,
+    scale: Scale<F>,
+}
+
+/// What the values of a column are taken relative to.
+#[derive(Clone, Copy)]
+struct Scale<F> {
     max: F,
     temperature: F,
+    is_wide: bool,
 }
 
 impl<F: Real> Part<F> {
@@ -242,14 +254,14 @@ impl<F: Real> Part<F> {
     fn fill(self, values: &[F], copy: &mut [F], exponentials: &mut [F]) {
         if self.num_columns == 1 {
             copy.copy_from_slice(values);
-            return vectorised!(fill_exponentials(values, self.max, self.temperature, exponentials));
+            return vectorised!(fill_exponentials(values, self.scale, exponentials));
         }
         let mut scratch = [F::zero(); CHUNK];
         let rows =
             copy.chunks_mut(CHUNK * self.num_columns).zip(exponentials.chunks_mut(CHUNK * self.num_columns));
         for (values, (copy, exponentials)) in values.chunks(CHUNK).zip(rows) {
             let scratch = &mut scratch[..values.len()];
-            vectorised!(fill_exponentials(values, self.max, self.temperature, scratch));
+            vectorised!(fill_exponentials(values, self.scale, scratch));
             let rows =
                 copy.chunks_exact_mut(self.num_columns).zip(exponentials.chunks_exact_mut(self.num_columns));
             for ((copy, exponentials), (&v, &e)) in rows.zip(values.iter().zip(scratch.iter())) {
@@ -288,15 +300,22 @@ fn gap_of<F: Real>(v: F, max: F, temperature: F) -> F {
 #[inline(always)]
 fn fill_exponentials<const FUSED: bool, F: Real>(
     values: &[F],
-    max: F,
-    temperature: F,
+    Scale { max, temperature, is_wide }: Scale<F>,
     exponentials: &mut [F],
 ) {
     let dead = F::neg_infinity();
     for (values, exponentials) in values.chunks(CHUNK).zip(exponentials.chunks_mut(CHUNK)) {
+        if is_wide || temperature == F::zero() {
+            exponentials.iter_mut().zip(values).for_each(|(e, &v)| *e = gap_of(v, max, temperature));
+        } else {
+            // Where the maximum is −∞, so are all values: what their difference is does not matter.
+            exponentials.iter_mut().zip(values).for_each(|(e, &v)| *e = v - max);
+            if temperature != F::one() {
+                exponentials.iter_mut().for_each(|e| *e /= temperature);
+            }
+        }
         for (e, &v) in exponentials.iter_mut().zip(values) {
-            let below = gap_of(v, max, temperature);
-            *e = if (v > dead) & (below >= -F::SPREAD) { below } else { dead };
+            *e = if (v > dead) & (*e >= -F::SPREAD) { *e } else { dead };
         }
         for_each_lane(exponentials, |e| *e = e.exp_lane::<FUSED>() * F::LIFT);
     }
