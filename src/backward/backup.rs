@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use num_traits::Zero;
 
+use super::carried::Carried;
 use super::column::{Column, Outputs, StageTables};
 use super::columns::{StageOutputs, Values, back_up};
 use super::linear::Linear;
@@ -31,13 +32,14 @@ pub(crate) struct Backup<'m, F: Real, M: ?Sized> {
     num_stages: usize, // that are expected
     block: LogBlock<F>,
     linear: Option<Option<Linear<F>>>, // once it has been asked for
+    carried: Option<Carried<F>>,
 }
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
     /// For about `num_stages` stages. Precondition: the model has passed `check_options`.
     pub(crate) fn new(model: &'m M, inference: Inference, num_stages: usize) -> Self {
         let block = LogBlock::with_shape(model.num_states(), &[model.temperature()]);
-        Self { model, inference, num_stages, block, linear: None }
+        Self { model, inference, num_stages, block, linear: None, carried: None }
     }
 
     /// Backs `next_values` = V_{t+1} up to stage t. Allocates nothing, but for what [`Linear`] takes once.
@@ -49,14 +51,27 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
     ) -> Result<(), Error> {
         let stage = CheckedStage::new(self.model, t, self.inference)?;
         let column = Column::new(self.model, self.inference, t, stage, next_values);
-        if self.inference == Inference::Direct && column.rule.continues() {
-            fill_block(&mut self.block, column.stage.dynamics, |_| next_values);
-        }
-        if tables.action_values.is_none() && tables.policy.is_none() {
+        let is_values_alone = tables.action_values.is_none() && tables.policy.is_none();
+        if is_values_alone {
             self.prepare(t)?;
-            if let Some(Some(linear)) = &self.linear {
-                return self.linear_stage(linear, &column, next_values, tables.values);
+        }
+        let fill = |block: &mut LogBlock<F>| fill_block(block, column.stage.dynamics, |_| next_values);
+        let mut is_filled = false;
+        if let (true, Some(Some(linear)), Some(carried)) = (is_values_alone, &self.linear, &mut self.carried)
+        {
+            is_filled = !carried.holds(t + 1);
+            if is_filled {
+                fill(&mut self.block);
             }
+            if carried.stage(linear, &column, &mut self.block, tables.values) {
+                return Ok(());
+            }
+        }
+        if self.inference == Inference::Direct && column.rule.continues() && !is_filled {
+            fill(&mut self.block);
+        }
+        if let (true, Some(Some(linear))) = (is_values_alone, &self.linear) {
+            return self.linear_stage(linear, &column, next_values, tables.values);
         }
         let outputs = tables.rows(self.model.num_actions());
         parallel::for_each_block(column.stage.dynamics, outputs, &|states, outputs| {
@@ -147,7 +162,10 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         if self.linear.is_none() {
             let dynamics = self.model.peek_stage(t, self.inference)?.dynamics;
             let is_linear = is_linear(self.model, self.inference, self.num_stages, dynamics);
-            self.linear = Some(if is_linear { Linear::new(self.model, t)? } else { None });
+            let linear = if is_linear { Linear::new(self.model, t)? } else { None };
+            let whole = linear.as_ref().filter(|linear| linear.is_whole());
+            self.carried = whole.map(|linear| Carried::new(self.model, linear.rewards()));
+            self.linear = Some(linear);
         }
         Ok(())
     }

@@ -123,6 +123,16 @@ impl<F: Real> Linear<F> {
         is_regular
     }
 
+    /// c, `[s]`; −∞ in terminal states.
+    pub(super) fn rewards(&self) -> &[F] {
+        &self.rewards
+    }
+
+    /// Whether every state follows it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.left.is_empty()
+    }
+
     /// Those of some states that are left to the ordinary backup.
     pub(super) fn left(&self, states: Range<usize>) -> &[usize] {
         let first = self.left.partition_point(|&state| state < states.start);

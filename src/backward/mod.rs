@@ -35,6 +35,7 @@
 
 mod backup;
 mod batch;
+mod carried;
 mod column;
 mod columns;
 mod linear;

@@ -228,6 +228,24 @@ impl<F: Real> LogBlock<F> {
         })
     }
 
+    /// Replaces the exponentials of a single column by others that have lost nothing, relative to `max`, which may lie above
+    /// their maximum. The values are left as they were: sums of these exponentials must not be resolved.
+    pub(crate) fn swap_exponentials(&mut self, exponentials: &mut Vec<F>, max: F) {
+        debug_assert_eq!((self.num_columns(), exponentials.len()), (1, self.exponentials.len()));
+        std::mem::swap(&mut self.exponentials, exponentials);
+        (self.maxima[0], self.lossless[0]) = (max, true);
+    }
+
+    /// What the exponentials of the first column are relative to.
+    pub(crate) fn max(&self) -> F {
+        self.maxima[0]
+    }
+
+    /// Whether no finite value of the first column was dropped from the exponentials.
+    pub(crate) fn is_lossless(&self) -> bool {
+        self.lossless[0]
+    }
+
     fn value(&self, next_state: usize, column: usize) -> F {
         self.values[next_state * self.num_columns() + column]
     }

@@ -174,8 +174,15 @@ fn ln_loop<const FUSED: bool, F: Transcendental>(xs: &mut [F]) {
 #[inline(always)]
 pub(crate) fn for_each_lane<T>(xs: &mut [T], mut lane: impl FnMut(&mut T)) {
     let (chunks, rest) = xs.as_chunks_mut::<LANES>();
-    chunks.iter_mut().for_each(|chunk| chunk.iter_mut().for_each(&mut lane));
-    rest.iter_mut().for_each(lane);
+    // Loops and no closures of iterators: those are not always inlined, and then miss the vector instructions.
+    for chunk in chunks {
+        for x in chunk {
+            lane(x);
+        }
+    }
+    for x in rest {
+        lane(x);
+    }
 }
 
 /// x ← exp x.

@@ -1,0 +1,189 @@
+//! The linear recursion on messages that are carried from stage to stage as plain numbers.
+//!
+//! ```text
+//! s      = γ Σ_s' M̂(s,s') b_{t+1}(s') + (1−γ) b(†)          b = exp((V − base)/τ), b(†) that of V = 0
+//! V_t    = c + base + τ log s
+//! b_t    = s exp((c + base − base')/τ)
+//! ```
+//!
+//! As long as all values lie in reach of each other, the exponential that a stage starts with is what the one before ended
+//! with: it is left out, and so are the maximum and the copy that it needs. A stage that leaves that reach is computed again
+//! in the general way.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use super::column::Column;
+use super::linear::Linear;
+use crate::kernels::{for_each_lane, gap, vectorised};
+use crate::parallel::{self, Rows};
+use crate::{LogBlock, Model, Real};
+
+/// What a pass carries along beside the messages.
+pub(super) struct Carried<F> {
+    weights: Vec<F>,           // exp((c − max c)/τ), [s]
+    max_reward: F,             // max c
+    terminal: Vec<(usize, F)>, // terminal states and their values
+    least_base: F,             // of values that are there at every stage
+    next: Vec<F>,              // messages of the stage that is worked on, [s]
+    stage: Option<usize>,      // that the messages of the block belong to
+    peak: F,                   // the largest of them
+    wait: usize,               // stages until it is tried again
+    patience: usize,           // stages to wait after the next failure
+}
+
+impl<F: Real> Carried<F> {
+    /// For a linear recursion that leaves no state to the ordinary backup.
+    pub(super) fn new<M>(model: &M, rewards: &[F]) -> Self
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let max_reward = rewards.iter().copied().fold(F::neg_infinity(), F::max);
+        let weight = |&reward: &F| {
+            if reward > F::neg_infinity() {
+                gap(reward, max_reward, model.temperature()).exp()
+            } else {
+                F::zero()
+            }
+        };
+        let values = model.terminal_values();
+        let terminal: Vec<_> = (0..model.num_states()).filter(|&state| model.is_terminal(state)).collect();
+        let terminal: Vec<_> = terminal.into_iter().map(|state| (state, values[state])).collect();
+        let absorbed = if model.discount() < F::one() { F::zero() } else { F::neg_infinity() };
+        let least_base = terminal.iter().fold(absorbed, |max, (_, value)| max.max(*value));
+        let weights: Vec<F> = rewards.iter().map(weight).collect();
+        let next = vec![F::zero(); weights.len()];
+        let (stage, peak, wait, patience) = (None, F::zero(), 0, 1);
+        Self { weights, max_reward, terminal, least_base, next, stage, peak, wait, patience }
+    }
+
+    /// Whether the block holds the messages of stage `t`, so that it need not be filled.
+    pub(super) fn holds(&self, t: usize) -> bool {
+        self.stage == Some(t)
+    }
+
+    /// Backs the messages in `block` up to a stage and writes its values; returns whether that was possible. If not, the
+    /// values mean nothing, and the block has to be filled before it is used.
+    pub(super) fn stage<M>(
+        &mut self,
+        linear: &Linear<F>,
+        column: &Column<'_, F, M>,
+        block: &mut LogBlock<F>,
+        values: &mut [F],
+    ) -> bool
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let was_held = self.stage.take() == Some(column.t + 1);
+        if self.wait > 0 || !block.is_lossless() || !block.max().is_finite() || !self.max_reward.is_finite() {
+            self.wait = self.wait.saturating_sub(1);
+            return false;
+        }
+        let scales = self.scales(column, block, was_held);
+        let (found, peak) = (AtomicU64::new(0), AtomicI64::new(0));
+        let outputs = (Rows { data: &mut self.next[..], width: 1 }, Rows { data: values, width: 1 });
+        let (weights, rewards, messages) = (&self.weights, linear.rewards(), block.exponentials());
+        let result = parallel::for_each_block(&linear.dynamics, outputs, &|states, (next, values)| {
+            linear.dynamics.expectation(states.clone(), 1, messages, next.data);
+            let input = Input { weights: &weights[states.clone()], rewards: &rewards[states] };
+            let (part, largest) = vectorised!(carry(input, scales, next.data, values.data));
+            found.fetch_or(part, Ordering::Relaxed);
+            peak.fetch_max(largest, Ordering::Relaxed);
+            Ok(())
+        });
+        let temperature = column.model.temperature();
+        let mut is_regular = result.is_ok() && found.into_inner() == 0;
+        let mut peak = F::from_f64(f64::from_bits(peak.into_inner() as u64));
+        for &(state, value) in &self.terminal {
+            let message = gap(value, scales.next_base, temperature).exp() * F::LIFT;
+            is_regular &= message >= scales.least || value == F::neg_infinity();
+            (self.next[state], values[state]) = (message, value);
+            peak = peak.max(message);
+        }
+        if !is_regular {
+            (self.wait, self.patience) = (self.patience, self.patience.saturating_mul(2));
+            return false;
+        }
+        block.swap_exponentials(&mut self.next, scales.next_base);
+        (self.stage, self.peak) = (Some(column.t), peak);
+        true
+    }
+
+    /// The constants of a stage. The base of its messages is as large as any of its values can be, but no larger than it need
+    /// be.
+    fn scales<M>(&self, column: &Column<'_, F, M>, block: &LogBlock<F>, was_held: bool) -> Scales<F>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let (discount, temperature) = (column.model.discount(), column.model.temperature());
+        let base = block.max();
+        let mut most = base + self.max_reward;
+        // Messages that have become small are brought up again.
+        if was_held && self.peak > F::zero() && self.peak < F::LIFT * F::epsilon() {
+            most += temperature * (self.peak * F::UNLIFT).ln();
+        }
+        let next_base = most.max(self.least_base);
+        let leaving = (F::one() - discount) * (-base / temperature).exp() * F::LIFT;
+        Scales {
+            discount,
+            temperature,
+            leaving: if discount < F::one() { leaving } else { F::zero() },
+            going: ((base + self.max_reward - next_base) / temperature).exp(),
+            base,
+            next_base,
+            least: (-F::SPREAD).exp() * F::LIFT,
+        }
+    }
+}
+
+/// The constants of a stage.
+#[derive(Clone, Copy)]
+struct Scales<F> {
+    discount: F,
+    temperature: F,
+    leaving: F,   // (1−γ) b(†), lifted
+    going: F,     // exp((max c + base − base')/τ)
+    base: F,      // of the messages that are read
+    next_base: F, // of those that are written: base'
+    least: F,     // a message that is still in reach
+}
+
+/// Some states.
+#[derive(Clone, Copy)]
+struct Input<'a, F> {
+    weights: &'a [F],
+    rewards: &'a [F],
+}
+
+/// Turns the sums Σ M̂ b of some states into messages, and writes their values. Returns 0 if all is in reach, and the bits of
+/// the largest message: positive numbers are ordered as those are.
+#[inline(always)]
+fn carry<const FUSED: bool, F: Real>(
+    Input { weights, rewards }: Input<'_, F>,
+    Scales { discount, temperature, leaving, going, base, least, .. }: Scales<F>,
+    sums: &mut [F],
+    values: &mut [F],
+) -> (u64, i64) {
+    let (zero, dead) = (F::zero(), F::neg_infinity());
+    // As wide as the numbers, for the sake of vectors; and the maximum one of integers, which has no order to keep.
+    let (mut found, mut largest) = (0_u64, 0_i64);
+    for (((sum, value), &weight), &reward) in sums.iter_mut().zip(values.iter_mut()).zip(weights).zip(rewards)
+    {
+        let total = discount * *sum + leaving;
+        let message = total * (weight * going);
+        // With a discount, 0 is what has become of the way to †.
+        let is_out = (reward == dead) | ((total == zero) & (discount == F::one()));
+        let is_in_reach = (total >= least) & (message >= least) & (message < F::infinity());
+        found |= u64::from(!(is_out | is_in_reach));
+        largest = largest.max(message.into_f64().to_bits() as i64);
+        *sum = message;
+        *value = total * F::UNLIFT;
+    }
+    for_each_lane(values, |value| *value = value.ln_lane::<FUSED>());
+    for (value, &reward) in values.iter_mut().zip(rewards) {
+        let is_dead = (*value == dead) | (reward == dead);
+        let finished = reward + (base + temperature * *value);
+        found |= u64::from(!(is_dead | finished.is_finite()));
+        *value = if is_dead { dead } else { finished };
+    }
+    (found, largest)
+}
