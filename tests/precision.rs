@@ -22,6 +22,7 @@
 //! A stage is about ten roundings of ε/2 each, of numbers that the maximum bounds, and they do not all point in one
 //! direction. A constant is the worst error that was measured, given beside it, times two to four.
 
+mod common;
 #[path = "precision/errors.rs"]
 mod errors;
 #[path = "precision/models.rs"]
@@ -33,7 +34,7 @@ use ndarray::{Array1, Array3, array};
 use softmdp::Inference::{Direct, Variational};
 use softmdp::{Inference, Mdp, Policy, Real, SoftValueIteration, forward_messages, ndarray};
 
-use errors::{Backward, Errors, Forward, Worst, compare, error};
+use errors::{Backward, Errors, Forward, Worst, as_if_large, compare, compare_values, error};
 use models::{
     GAPS, Inputs, Tested, far_below, lopsided, mixed, of_every_scale, spread_prior, two_states,
     with_minus_infinity, with_small_messages,
@@ -189,6 +190,12 @@ fn check_long<F: Tested>(inference: Inference, reference: &[(usize, Stage, f64)]
     let solution = SoftValueIteration::new(LONG).inference(inference).solve(&mdp).unwrap();
     for (t, stage, scale) in reference {
         compare(&mut values, &mdp, &solution, (*t, stage), (*scale, 2.0), "two states");
+    }
+    let large = as_if_large(&mdp);
+    let alone = SoftValueIteration::new(LONG).inference(inference).solve_values(&large).unwrap();
+    for (t, stage, scale) in reference {
+        let found = alone.state_values().row(*t).to_vec();
+        compare_values(&mut values, &mdp, &found, stage, *scale, || format!("stage {t}, two states, alone"));
     }
     values.assert_at_most(LONG_TOTAL);
     if inference == Direct {

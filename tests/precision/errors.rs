@@ -1,8 +1,11 @@
 //! Errors in units of what they are allowed to grow with, and the worst of them.
 
-use ndarray::Array1;
-use softmdp::{Inference, Mdp, Real, SoftValueIteration, Solution, forward_messages, ndarray};
+use ndarray::{Array1, aview1};
+use softmdp::{
+    ActionPrior, DenseDynamics, Inference, Mdp, Real, SoftValueIteration, Solution, forward_messages, ndarray,
+};
 
+use crate::common::Heavy;
 use crate::models::Tested;
 use crate::reference::{Big, Exact, Log, Messages, Stage, big, largest, ln, product, small, sum, widen_log};
 
@@ -80,6 +83,33 @@ pub(crate) fn compare<F: Real>(
     }
 }
 
+/// Notes the errors of V of one stage.
+pub(crate) fn compare_values<F: Real>(
+    worst: &mut Worst,
+    mdp: &Mdp<F>,
+    found: &[F],
+    expected: &Stage,
+    scale: f64,
+    what: impl Fn() -> String,
+) {
+    for (state, (&found, value)) in found.iter().zip(&expected.values.logs).enumerate() {
+        let off = error(found, mdp.temperature(), value);
+        worst.see(off, F::epsilon().into_f64() * scale, || format!("V of state {state}, {}", what()));
+    }
+}
+
+/// The same model over dynamics that claim to be large: direct inference is linear there.
+pub(crate) fn as_if_large<F: Real>(mdp: &Mdp<F>) -> Mdp<F, Heavy<DenseDynamics<F>>> {
+    Mdp::builder(Heavy(mdp.dynamics().clone()), mdp.rewards().to_owned())
+        .discount(mdp.discount())
+        .temperature(mdp.temperature())
+        .action_prior(ActionPrior::Weights(mdp.prior_weights().to_owned()))
+        .terminal_values(mdp.terminal_values().to_owned())
+        .terminal_states((0..mdp.num_states()).filter(|&state| mdp.is_terminal(state)))
+        .build()
+        .unwrap()
+}
+
 /// A backward pass of the crate and of the reference.
 pub(crate) struct Backward<F> {
     pub(crate) exact: Exact,
@@ -153,12 +183,25 @@ impl Errors {
         what: &str,
     ) {
         let Backward { exact, stages, solution, scales } = Backward::new(mdp, inference, horizon);
-        let what = format!("{what}, {inference:?}");
+        let (large, solver) = (as_if_large(mdp), SoftValueIteration::new(horizon).inference(inference));
+        let at_once = solver.solve(&large).unwrap();
+        let values = solver.solve_values(&large).unwrap();
         for t in 0..horizon {
-            let from_own = exact.backup(inference, &exact.widen(&solution.state_values().row(t + 1)));
             let scale = scales[t] - scales[t + 1];
-            compare(&mut self.stage, mdp, &solution, (t, &from_own), (scale, 1.0), &what);
-            compare(&mut self.total, mdp, &solution, (t, &stages[t]), (scales[t], 2.0), &what);
+            for (solution, path) in [(&solution, ""), (&at_once, ", as if it were large")] {
+                let what = format!("{what}, {inference:?}{path}");
+                let from_own = exact.backup(inference, &exact.widen(&solution.state_values().row(t + 1)));
+                compare(&mut self.stage, mdp, solution, (t, &from_own), (scale, 1.0), &what);
+                compare(&mut self.total, mdp, solution, (t, &stages[t]), (scales[t], 2.0), &what);
+            }
+            let what = format!("{what}, {inference:?}, values alone");
+            let (found, next) =
+                (values.state_values().row(t).to_vec(), values.state_values().row(t + 1).to_vec());
+            let from_own = exact.backup(inference, &exact.widen(&aview1(&next)));
+            compare_values(&mut self.stage, mdp, &found, &from_own, scale, || format!("stage {t}, {what}"));
+            compare_values(&mut self.total, mdp, &found, &stages[t], scales[t], || {
+                format!("stage {t}, {what}")
+            });
         }
     }
 
