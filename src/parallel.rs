@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use crate::kernels::MANY;
 use crate::{Dynamics, Error, Inference, Model};
 
 /// Cost of a block, in transitions, below which it is not cut further: tens of microseconds of work.
@@ -24,8 +25,11 @@ pub(crate) const MOST_PAIRS: usize = BLOCK_COST / PAIR_COST;
 /// The most results in a block of many columns: they are read again while they are in cache.
 const WIDE_ENTRIES: usize = 1 << 15;
 
-/// The most products in one: a millisecond of work.
+/// The most products in one, some milliseconds of work: columns are arranged anew for every block.
 const WIDE_WORK: usize = 1 << 25;
+
+/// The most in one of few columns, which are read as they are.
+const NARROW_WORK: usize = 1 << 21;
 
 /// Outputs that divide along the state axis.
 pub(crate) trait Split: Send + Sized {
@@ -108,10 +112,11 @@ where
     O: Split,
     B: Fn(Range<usize>, O) -> Result<(), Error> + Sync,
 {
+    let most_work = if num_columns < MANY { NARROW_WORK } else { WIDE_WORK };
     let is_small = |states: &Range<usize>| {
         let entries = states.len().saturating_mul(dynamics.num_actions()).saturating_mul(num_columns);
         let work = dynamics.work(states.clone()).saturating_mul(num_columns);
-        entries <= WIDE_ENTRIES && work <= WIDE_WORK
+        entries <= WIDE_ENTRIES && work <= most_work
     };
     let states = 0..dynamics.num_states();
     let parallel = cfg!(feature = "rayon")

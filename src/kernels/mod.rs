@@ -20,7 +20,7 @@ pub(crate) use log_expectation::{is_safe, lifted_log, row_log_expectation};
 pub(crate) use log_memo::LogMemo;
 pub use log_sum_exp::log_sum_exp;
 pub(crate) use log_sum_exp::{gap, log_add_exp, offset};
-pub(crate) use products::{guarded_multiply, multiply};
+pub(crate) use products::{MANY, guarded_multiply, multiply};
 pub(crate) use row_batch::RowBatch;
 pub(crate) use soft_maxima::{CHUNK, FEW, SoftRows, most_value, most_weight, soft_maxima};
 pub(crate) use soft_maximum::{SoftRow, normalized_prior, soft_maximum};

@@ -13,10 +13,11 @@ use super::vectorised;
 use crate::Real;
 
 /// Columns from which on a general matrix product is faster.
-const MANY: usize = 32;
+pub(crate) const MANY: usize = 32;
 
-/// Rows that are worked on side by side.
-const ROWS: usize = 4;
+/// Rows that are worked on side by side, so that additions need not wait for each other; half of them where eight columns fill
+/// the registers.
+const ROWS: usize = 8;
 
 /// Writes y = P v, for rows P `[row, s']`, finite v `[s', k]` and y `[row, k]`.
 pub(crate) fn multiply<F: Real>(rows: &[F], k: usize, v: &[F], y: &mut [F]) {
@@ -47,35 +48,46 @@ fn multiply_tiles<const FUSED: bool, F: Real, const GUARDED: bool>(
     let groups = rows.chunks(ROWS * num_states).zip(y.chunks_mut(ROWS * k));
     for (rows, y) in groups {
         if rows.len() == ROWS * num_states {
-            multiply_rows::<FUSED, F, GUARDED, ROWS>(rows, k, v, y);
+            multiply_group::<FUSED, F, GUARDED>(rows, k, v, y);
             continue;
         }
         for (row, y) in rows.chunks_exact(num_states).zip(y.chunks_exact_mut(k)) {
-            multiply_rows::<FUSED, F, GUARDED, 1>(row, k, v, y);
+            for column in (0..k - k % 8).step_by(8) {
+                multiply_tile::<FUSED, F, GUARDED, 1, 8>(row, (k, column), v, y);
+            }
+            for column in k - k % 8..k {
+                multiply_tile::<FUSED, F, GUARDED, 1, 1>(row, (k, column), v, y);
+            }
         }
     }
 }
 
-/// The tiles of `R` rows.
+/// The tiles of a group of rows.
 #[inline(always)]
-fn multiply_rows<const FUSED: bool, F: Real, const GUARDED: bool, const R: usize>(
+fn multiply_group<const FUSED: bool, F: Real, const GUARDED: bool>(
     rows: &[F],
     k: usize,
     v: &[F],
     y: &mut [F],
 ) {
+    let (rows_half, y_half) = (rows.len() / 2, y.len() / 2);
     let mut column = 0;
     while column + 8 <= k {
-        multiply_tile::<FUSED, F, GUARDED, R, 8>(rows, (k, column), v, y);
+        let at = (k, column);
+        multiply_tile::<FUSED, F, GUARDED, { ROWS / 2 }, 8>(&rows[..rows_half], at, v, &mut y[..y_half]);
+        multiply_tile::<FUSED, F, GUARDED, { ROWS / 2 }, 8>(&rows[rows_half..], at, v, &mut y[y_half..]);
         column += 8;
     }
     if column + 4 <= k {
-        multiply_tile::<FUSED, F, GUARDED, R, 4>(rows, (k, column), v, y);
+        multiply_tile::<FUSED, F, GUARDED, ROWS, 4>(rows, (k, column), v, y);
         column += 4;
     }
-    while column < k {
-        multiply_tile::<FUSED, F, GUARDED, R, 1>(rows, (k, column), v, y);
-        column += 1;
+    if column + 2 <= k {
+        multiply_tile::<FUSED, F, GUARDED, ROWS, 2>(rows, (k, column), v, y);
+        column += 2;
+    }
+    if column < k {
+        multiply_tile::<FUSED, F, GUARDED, ROWS, 1>(rows, (k, column), v, y);
     }
 }
 
@@ -120,7 +132,7 @@ mod tests {
     #[test]
     fn products_are_those_of_plain_loops_at_every_number_of_rows_and_columns() {
         let n = 5;
-        for num_rows in 1..11 {
+        for num_rows in 1..18 {
             let rows = table(num_rows, n);
             for k in (1..20).chain([31, 32, 33, 70]) {
                 // Small integers: every order of summation is exact.
@@ -151,10 +163,10 @@ mod tests {
     #[test]
     fn a_row_does_not_depend_on_those_beside_it() {
         let (n, k) = (37, 45);
-        let rows: Vec<f64> = (0..9 * n).map(|i| 1.0 / (1.0 + i as f64)).collect();
+        let rows: Vec<f64> = (0..13 * n).map(|i| 1.0 / (1.0 + i as f64)).collect();
         for k in [3, 8, k] {
             let v: Vec<f64> = (0..n * k).map(|i| (1.0 + i as f64).sqrt()).collect();
-            let mut together = vec![0.0; 9 * k];
+            let mut together = vec![0.0; 13 * k];
             multiply(&rows, k, &v, &mut together);
             for (row, together) in rows.chunks_exact(n).zip(together.chunks_exact(k)) {
                 let mut alone = vec![0.0; k];
