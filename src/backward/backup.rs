@@ -38,8 +38,31 @@ pub(crate) struct Backup<'m, F: Real, M: ?Sized> {
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
     /// For about `num_stages` stages. Precondition: the model has passed `check_options`.
     pub(crate) fn new(model: &'m M, inference: Inference, num_stages: usize) -> Self {
-        let block = LogBlock::with_shape(model.num_states(), &[model.temperature()]);
+        Self::with_block(model, inference, num_stages, None)
+    }
+
+    /// The same with the memory of an earlier one.
+    pub(crate) fn with_block(
+        model: &'m M,
+        inference: Inference,
+        num_stages: usize,
+        block: Option<LogBlock<F>>,
+    ) -> Self {
+        let (num_states, temperature) = (model.num_states(), model.temperature());
+        let block = match block {
+            Some(block) => block.for_states(num_states, temperature),
+            None => LogBlock::with_shape(num_states, &[temperature]),
+        };
         Self { model, inference, num_stages, block, linear: None, carried: None }
+    }
+
+    pub(crate) fn model(&self) -> &'m M {
+        self.model
+    }
+
+    /// The memory, for another.
+    pub(crate) fn into_block(self) -> LogBlock<F> {
+        self.block
     }
 
     /// Backs `next_values` = V_{t+1} up to stage t. Allocates nothing, but for what [`Linear`] takes once.

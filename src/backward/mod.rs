@@ -144,8 +144,9 @@ impl SoftValueIteration {
         Ok(solution)
     }
 
-    /// Solves into a solution of the same shape, replacing what it held and allocating nothing, provided that
-    /// nothing else shares its tables (a clone, or a [`Posterior`](crate::Posterior) made of it).
+    /// Solves into a solution of the same shape, replacing what it held and allocating nothing from the second time on,
+    /// provided that nothing else shares its tables (a clone, or a [`Posterior`](crate::Posterior) made of it). Direct
+    /// inference in large models whose stages are alike does take memory, for M of (D11): S² numbers where rows are dense.
     ///
     /// After an error the solution holds stages of both problems and should be dropped.
     ///
@@ -179,9 +180,11 @@ impl SoftValueIteration {
         let found = solution.action_values().dim();
         let expected = [self.horizon, num_states, num_actions];
         tables::check_shape(Table::ActionValues, &[found.0, found.1, found.2], &expected)?;
+        let block = solution.workspace_mut().0.take();
+        let mut backup = Backup::with_block(mdp, self.inference, self.horizon, block);
         let (values, action_values, probabilities, logs) = solution.tables_mut(self.inference);
         let pairs = num_states * num_actions;
-        self.for_each_stage(mdp, values, true, |backup, stages, next, values| {
+        self.for_each_stage(&mut backup, values, true, |backup, stages, next, values| {
             let rows = stages.start * pairs..stages.end * pairs;
             let tables = StageTables {
                 values,
@@ -189,7 +192,9 @@ impl SoftValueIteration {
                 policy: Some((&mut probabilities[rows.clone()], &mut logs[rows])),
             };
             backup.stages(stages, next, tables)
-        })
+        })?;
+        solution.workspace_mut().0 = Some(backup.into_block());
+        Ok(())
     }
 
     /// Solves for the state values alone; action values and policy of a stage then cost one backup, by
@@ -208,7 +213,8 @@ impl SoftValueIteration {
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
         let shape = (self.horizon, num_states, num_actions);
         let mut values = StateValues::with_shape(shape, self.inference)?;
-        self.for_each_stage(mdp, values.table_mut(), false, |backup, stages, next, values| {
+        let mut backup = Backup::new(mdp, self.inference, self.horizon);
+        self.for_each_stage(&mut backup, values.table_mut(), false, |backup, stages, next, values| {
             backup.stages(stages, next, StageTables::values(values))
         })?;
         Ok(values)
@@ -218,21 +224,21 @@ impl SoftValueIteration {
     /// where that is allowed and worth it. `values` is `[t, s]`.
     fn for_each_stage<F: Real, M: Model<Scalar = F> + ?Sized>(
         &self,
-        mdp: &M,
+        backup: &mut Backup<'_, F, M>,
         values: &mut [F],
         at_once: bool,
         mut run: impl FnMut(&mut Backup<'_, F, M>, Range<usize>, &[F], &mut [F]) -> Result<(), Error> + Send,
     ) -> Result<(), Error> {
-        let (horizon, num_states) = (self.horizon, mdp.num_states());
+        let (horizon, mdp) = (self.horizon, backup.model());
+        let num_states = mdp.num_states();
         let last = &mut values[horizon * num_states..];
         last.iter_mut().zip(mdp.terminal_values()).for_each(|(v, &terminal)| *v = terminal);
-        let mut backup = Backup::new(mdp, self.inference, horizon);
         parallel::run_pass(mdp, horizon, self.inference, move || {
             let mut end = horizon;
             while end > 0 {
                 let first = end - if at_once { backup.num_at_once(end)? } else { 1 };
                 let (values, next) = values.split_at_mut(end * num_states);
-                run(&mut backup, first..end, &next[..num_states], &mut values[first * num_states..])?;
+                run(backup, first..end, &next[..num_states], &mut values[first * num_states..])?;
                 end = first;
             }
             Ok(())

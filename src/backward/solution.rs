@@ -1,12 +1,14 @@
 //! What a backward pass leaves behind.
 
+use std::fmt;
+
 #[cfg(any(feature = "npz", feature = "serde"))]
 use ndarray::Array3;
 use ndarray::{ArcArray2, ArcArray3, Array2, ArrayView2, ArrayView3, Axis};
 
 use super::policy_from;
 use crate::mdp::check_options;
-use crate::{Error, Inference, Model, Policy, Real, Table, tables};
+use crate::{Error, Inference, LogBlock, Model, Policy, Real, Table, tables};
 
 /// Values, action values and policy of every stage of a finite horizon.
 ///
@@ -32,6 +34,29 @@ pub struct Solution<F = f64> {
     action_values: ArcArray3<F>,
     policy: Policy<F>,
     inference: Inference,
+    workspace: Workspace<F>,
+}
+
+/// Memory that solving into a solution again takes from it. It is no part of what the solution says: a clone starts without,
+/// and all are equal.
+pub(super) struct Workspace<F>(pub(super) Option<LogBlock<F>>);
+
+impl<F> Clone for Workspace<F> {
+    fn clone(&self) -> Self {
+        Self(None)
+    }
+}
+
+impl<F> fmt::Debug for Workspace<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("_")
+    }
+}
+
+impl<F> PartialEq for Workspace<F> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// State values, action values, probabilities and log-probabilities, to be written.
@@ -50,6 +75,7 @@ impl<F: Real> Solution<F> {
             action_values: tables::filled(Table::ActionValues, shape, F::zero())?.into_shared(),
             policy: Policy::with_shape(shape)?,
             inference,
+            workspace: Workspace(None),
         })
     }
 
@@ -69,7 +95,12 @@ impl<F: Real> Solution<F> {
         tables::check_shape(Table::Policy, policy.probabilities().shape(), expected)?;
         tables::check_entries(Table::ActionValues, &action_values, |value| value < F::infinity())?;
         let action_values = tables::standard_layout(action_values).into_shared();
-        Ok(Self { state_values: values.values, action_values, policy, inference })
+        let workspace = Workspace(None);
+        Ok(Self { state_values: values.values, action_values, policy, inference, workspace })
+    }
+
+    pub(super) fn workspace_mut(&mut self) -> &mut Workspace<F> {
+        &mut self.workspace
     }
 
     pub(super) fn tables_mut(&mut self, inference: Inference) -> TablesMut<'_, F> {

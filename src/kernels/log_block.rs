@@ -87,6 +87,16 @@ impl<F: Real> LogBlock<F> {
         }
     }
 
+    /// The same room for one column of `num_states` values at another temperature, or as much as is missing.
+    pub(crate) fn for_states(self, num_states: usize, temperature: F) -> Self {
+        if self.values.len() != num_states || self.num_columns() != 1 {
+            return Self::with_shape(num_states, &[temperature]);
+        }
+        let mut block = self;
+        block.temperatures[0] = temperature;
+        block
+    }
+
     /// Replaces the values by those of `columns`, `[s']` each, allocating nothing. `run` is given the work to do for some
     /// states, `fill(states, values, exponentials)`, and the tables, `[s', k]`, that it has to be done for; it may do it
     /// part by part.
