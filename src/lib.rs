@@ -46,6 +46,7 @@
 //! - [`forward_messages`] → [`ForwardMessages`] and [`posterior`](fn@posterior) → [`Posterior`]: evidence, marginals, lucky dynamics.
 //! - [`Policy`]: occupancy, soft evaluation, ELBO, return, entropy and divergence, of a solver's policy or your own.
 //! - [`Trajectory`]: scored, sampled and sought, given that it went well ([`Posterior`]) or acting by a [`Policy`].
+//! - [`SoftValueIteration::solve_batch`]: several models in one pass over the dynamics that they share.
 //! - [`SoftValueIteration::stream`] and [`stream_posterior`]: horizons that do not fit in memory; [`Watched`]: progress of
 //!   whatever takes long, and a way to stop it.
 //! - [`Gridworld`]: small worlds from text maps, to see it all on.
