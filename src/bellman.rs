@@ -2,7 +2,9 @@
 
 use std::sync::OnceLock;
 
-use crate::kernels::{gap, is_safe, log_add_exp, most_value, most_weight, vectorised};
+use crate::kernels::{
+    Aligned, CHUNK, for_each_lane, gap, is_safe, log_add_exp, most_value, most_weight, vectorised,
+};
 use crate::{Dynamics, Inference, Real};
 
 /// (D1) or (V2) for one stage, with what does not change from pair to pair worked out.
@@ -68,14 +70,17 @@ impl<'a, F: Real> BellmanRule<'a, F> {
         if value.is_finite() {
             return Some(value);
         }
-        let leaves = self.inference == Inference::Direct && self.discount < F::one();
-        (dead && !leaves).then(F::neg_infinity)
+        (dead && !self.leaves()).then(F::neg_infinity)
     }
 
-    /// Whether [`action_values`](Self::action_values) can be tried: the rule is a sum.
+    /// Whether the trajectory may leave for the absorbing state †, whose value is 0.
+    fn leaves(&self) -> bool {
+        self.inference == Inference::Direct && self.discount < F::one()
+    }
+
+    /// Whether [`action_values`](Self::action_values) can be tried.
     pub(crate) fn is_plain(&self) -> bool {
-        let leaves = self.inference == Inference::Direct && self.discount < F::one();
-        self.continues() && !leaves
+        self.continues() && !(self.leaves() && self.temperature == F::zero())
     }
 
     /// Turns the expectations of many pairs into action values, as [`action_value`](Self::action_value) does for one.
@@ -83,8 +88,19 @@ impl<'a, F: Real> BellmanRule<'a, F> {
     /// Returns whether all rewards and weights were valid and nothing left the number type; if not, the numbers mean
     /// nothing. Precondition: the rule is plain.
     pub(crate) fn action_values(&self, rewards: &[F], prior: &[F], expectations: &mut [F]) -> bool {
-        let discount = self.discount;
-        let found = vectorised!(add_rewards(discount, rewards, prior, expectations));
+        let (discount, temperature) = (self.discount, self.temperature);
+        let found = if self.leaves() {
+            let mut sums = Aligned::zeros();
+            vectorised!(add_rewards_or_leave(
+                (discount, temperature),
+                rewards,
+                prior,
+                expectations,
+                &mut sums.0
+            ))
+        } else {
+            vectorised!(add_rewards(discount, rewards, prior, expectations))
+        };
         found == 0 || (found == DEAD && !self.near_limit())
     }
 
@@ -142,21 +158,117 @@ const DEAD: u64 = 2;
 /// q = r + γ y where ρ > 0, and −∞ elsewhere; says what it found on the way.
 #[inline(always)]
 fn add_rewards<const FUSED: bool, F: Real>(discount: F, rewards: &[F], prior: &[F], values: &mut [F]) -> u64 {
-    let (zero, dead) = (F::zero(), F::neg_infinity());
-    let (most_value, most_weight) = (most_value::<F>(), most_weight::<F>());
+    let dead = F::neg_infinity();
     // As wide as the numbers, for the sake of vectors.
     let mut found = 0_u64;
     for ((value, &reward), &weight) in values.iter_mut().zip(rewards).zip(prior) {
         let expectation = *value;
-        let is_taken = (weight > zero) & (reward != dead);
+        let is_taken = (weight > F::zero()) & (reward != dead);
         let sum = reward + discount * expectation;
-        // Comparisons that are false for NaN.
-        let is_valid = (reward < F::infinity()) & (weight >= zero) & (weight <= most_weight);
         let is_dead = expectation == dead;
-        let is_regular = is_valid & (!is_taken | is_dead | (sum.abs() <= most_value));
-        found |= if is_regular { 0 } else { IRREGULAR };
+        let is_held = !is_taken | is_dead | (sum.abs() <= most_value());
+        found |= if is_valid(reward, weight) & is_held { 0 } else { IRREGULAR };
         found |= if is_taken & is_dead { DEAD } else { 0 };
         *value = if is_taken { sum } else { dead };
     }
     found
+}
+
+/// q = r + τ log(γ exp(y/τ) + 1 − γ) where ρ > 0, and −∞ elsewhere; says what it found on the way. `sums` is room for
+/// numbers on the way.
+#[inline(always)]
+fn add_rewards_or_leave<const FUSED: bool, F: Real>(
+    (discount, temperature): (F, F),
+    rewards: &[F],
+    prior: &[F],
+    values: &mut [F],
+    sums: &mut [F; CHUNK],
+) -> u64 {
+    let (zero, dead) = (F::zero(), F::neg_infinity());
+    let leaving = F::one() - discount;
+    let mut found = 0_u64;
+    let inputs = rewards.chunks(CHUNK).zip(prior.chunks(CHUNK));
+    for (values, (rewards, prior)) in values.chunks_mut(CHUNK).zip(inputs) {
+        let sums = &mut sums[..values.len()];
+        // The larger of y and 0, the value of †, is taken out: its own exponential is 1.
+        for (sum, &y) in sums.iter_mut().zip(values.iter()) {
+            *sum = -y.abs() / temperature;
+        }
+        for_each_lane(sums, |sum| *sum = sum.exp_lane::<FUSED>());
+        for (sum, &y) in sums.iter_mut().zip(values.iter()) {
+            let (larger, smaller) = if y > zero { (discount, leaving) } else { (leaving, discount) };
+            *sum = larger + smaller * *sum;
+            found |= if is_safe(*sum, F::one()) { 0 } else { IRREGULAR };
+        }
+        for_each_lane(sums, |sum| *sum = sum.ln_lane::<FUSED>());
+        for (((value, &log), &reward), &weight) in values.iter_mut().zip(sums.iter()).zip(rewards).zip(prior)
+        {
+            let expectation = *value;
+            let is_taken = (weight > zero) & (reward != dead);
+            let max = if expectation > zero { expectation } else { zero };
+            let sum = reward + (max + temperature * log);
+            let is_held = !is_taken | (sum.abs() <= most_value());
+            found |= if is_valid(reward, weight) & is_held { 0 } else { IRREGULAR };
+            found |= if is_taken & (expectation == dead) { DEAD } else { 0 };
+            *value = if is_taken { sum } else { dead };
+        }
+    }
+    found
+}
+
+/// Whether a reward and a prior weight are what they may be, and no more than `soft_maxima` takes. Comparisons are false for
+/// NaN.
+#[inline(always)]
+fn is_valid<F: Real>(reward: F, weight: F) -> bool {
+    (reward < F::infinity()) & (weight >= F::zero()) & (weight <= most_weight())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DeterministicDynamics;
+
+    #[test]
+    fn many_action_values_at_once_are_what_they_are_one_by_one() {
+        let dynamics = DeterministicDynamics::<f64>::from_fn(1, 1, |_, _| 0).unwrap();
+        let rewards = [0.0, -1.0, f64::NEG_INFINITY, 3.0, -1e5, 700.0];
+        let weights = [1.0, 0.0, 0.5, 1e10];
+        let expectations = [0.0, -0.5, 2.0, -740.0, 740.0, f64::NEG_INFINITY, 1e-300, -1e300];
+        let all = || (0..1000).map(|i| (rewards[i % 6], weights[i % 4], expectations[(5 * i + i / 24) % 8]));
+        for inference in [Inference::Direct, Inference::Variational] {
+            for (discount, temperature) in [(1.0, 1.0), (0.9, 1.0), (0.5, 1e-3), (1e-12, 300.0), (0.9, 0.0)] {
+                let rule = BellmanRule::new(inference, discount, temperature, &[0.0]);
+                if !rule.is_plain() {
+                    assert!(inference == Inference::Direct && temperature == 0.0);
+                    continue;
+                }
+                let (rewards, prior): (Vec<_>, Vec<_>) = all().map(|(r, weight, _)| (r, weight)).unzip();
+                let mut found: Vec<f64> = all().map(|(_, _, y)| y).collect();
+                assert!(rule.action_values(&rewards, &prior, &mut found));
+                for ((r, weight, y), found) in all().zip(found) {
+                    let expected = rule.action_value((r, weight), y, &dynamics, (0, 0)).unwrap();
+                    let scale = r.abs().max(y.max(0.0)).max(temperature);
+                    let close = found == expected || (found - expected).abs() <= 1e-15 * scale;
+                    assert!(close, "{r} {weight} {y}: {found} and {expected}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_plain_numbers_do_not_hold_is_not_decided_at_once() {
+        let (inf, nan) = (f64::INFINITY, f64::NAN);
+        for (discount, reward, weight, y) in [
+            (0.9, inf, 1.0, 0.0),
+            (0.9, nan, 1.0, 0.0),
+            (0.9, 0.0, -1.0, 0.0),
+            (0.9, 0.0, nan, 0.0),
+            (0.9, 1e308, 1.0, 1e308),
+            (1.0, 1e308, 1.0, 1e308),
+            (1e-300, 0.0, 1.0, 1e5), // γ exp(y/τ) is no longer held beside its logarithm
+        ] {
+            let rule = BellmanRule::new(Inference::Direct, discount, 1.0, &[0.0]);
+            assert!(rule.is_plain() && !rule.action_values(&[reward], &[weight], &mut [y]));
+        }
+    }
 }

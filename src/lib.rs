@@ -101,7 +101,7 @@
 //! | `rand` | yes | samples of trajectories, with any generator of the crate `rand` | the crate `rand`, without its generators |
 //! | `rayon` | yes | passes over large models on all cores, with the same results | the crate `rayon` |
 //! | `serde` | no | `Serialize` and `Deserialize` for models, options and results | the crate `serde`, with its derive macros |
-//! | `simd` | yes | exponentials and logarithms in the widest vectors of the processor at hand | the crate `pulp` |
+//! | `simd` | yes | exponentials, logarithms and dense products in the widest vectors of the processor at hand | the crate `pulp` |
 //! | `sprs` | no | [`SparseDynamics`] from sparse matrices, and to them | the crate `sprs` |
 //!
 //! With `serde`, whatever is read passes the checks of the constructors: bad data is an error with the message of

@@ -43,10 +43,10 @@ pub trait Real:
 /// What the kernels need to know of a number type, hidden from the public trait. See
 /// `kernels::log_expectation` for how the constants follow from the exponent range.
 pub(crate) mod sealed {
-    use crate::kernels::Transcendental;
+    use crate::kernels::{Compiled, Transcendental};
 
     /// Constants of the scaled exponentials.
-    pub trait Constants: Transcendental {
+    pub trait Constants: Compiled + Transcendental {
         /// Widest gap below the maximum, in nats, at which a lifted exponential is still kept.
         const SPREAD: Self;
         /// Power of two by which exponentials are lifted away from the subnormal range.

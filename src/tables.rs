@@ -41,6 +41,7 @@ pub(crate) fn standard_layout<T: Clone, D: Dimension>(array: Array<T, D>) -> Arr
 }
 
 /// [`Error::ShapeMismatch`] unless a table has the shape that the model implies.
+#[inline]
 pub(crate) fn check_shape(table: Table, found: &[usize], expected: &[usize]) -> Result<(), Error> {
     if found == expected {
         return Ok(());

@@ -5,7 +5,7 @@ use std::ops::Range;
 use ndarray::ArrayView1;
 
 use crate::bellman::BellmanRule;
-use crate::kernels::{LogMemo, SoftRow, SoftRows, normalized_prior, soft_maxima, soft_maximum};
+use crate::kernels::{FEW, LogMemo, SoftRow, SoftRows, normalized_prior, soft_maxima, soft_maximum};
 use crate::mdp::CheckedStage;
 use crate::parallel::{MOST_PAIRS, Rows};
 use crate::{Error, Inference, Model, Real, Table};
@@ -205,10 +205,13 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Column<'a, F, M> {
 /// Runs with room for the action values of a block, which nobody wants to keep: near the processor but for the few blocks
 /// that are larger, single states with very many actions.
 pub(super) fn with_scratch<F: Real, R>(num_pairs: usize, run: impl FnOnce(&mut [F]) -> R) -> R {
-    if num_pairs <= MOST_PAIRS {
-        return run(&mut [F::zero(); MOST_PAIRS][..num_pairs]);
+    if num_pairs <= FEW {
+        run(&mut [F::zero(); FEW][..num_pairs])
+    } else if num_pairs <= MOST_PAIRS {
+        run(&mut [F::zero(); MOST_PAIRS][..num_pairs])
+    } else {
+        run(&mut vec![F::zero(); num_pairs])
     }
-    run(&mut vec![F::zero(); num_pairs])
 }
 
 /// The part of a policy that belongs to one state.

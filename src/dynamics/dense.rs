@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ndarray::{Array3, ArrayView3};
 
 use super::Dynamics;
-use crate::kernels::{add_scaled, dot, guarded_dot, guarded_multiply, multiply};
+use crate::kernels::{add_scaled, dot_rows, guarded_dot_rows, guarded_multiply, multiply};
 use crate::parallel::{self, Rows};
 use crate::{Error, LogBlock, Real, Table, tables};
 
@@ -192,20 +192,20 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
     }
 
     fn expectation(&self, states: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
-        // Without −∞ among the values there is nothing to guard against, and a plain product takes a third less.
-        let is_finite = v.iter().fold(true, |finite, &v| finite & (v > F::neg_infinity()));
-        let rows = self.rows(states.clone());
-        match (k, is_finite) {
-            (1, true) => rows.zip(y).for_each(|(row, y)| *y = dot(row, v)),
-            (1, false) => rows.zip(y).for_each(|(row, y)| *y = guarded_dot(row, v)),
-            (_, true) => multiply(self.table(states), k, v, y),
-            (_, false) => guarded_multiply(self.table(states), k, v, y),
+        if k == 1 {
+            return guarded_dot_rows(self.table(states), v, y);
+        }
+        // Without −∞ among the values there is nothing to guard against.
+        if v.iter().fold(true, |finite, &v| finite & (v > F::neg_infinity())) {
+            multiply(self.table(states), k, v, y);
+        } else {
+            guarded_multiply(self.table(states), k, v, y);
         }
     }
 
     fn log_expectation(&self, states: Range<usize>, v: &LogBlock<F>, y: &mut [F]) {
         if v.num_columns() == 1 {
-            self.rows(states.clone()).zip(&mut *y).for_each(|(row, y)| *y = dot(row, v.exponentials()));
+            dot_rows(self.table(states.clone()), v.exponentials(), y);
         } else {
             multiply(self.table(states.clone()), v.num_columns(), v.exponentials(), y);
         }

@@ -1,64 +1,168 @@
-//! Sums and dot products with a fixed order, fast enough to run at the speed of memory.
+//! Sums and products with a fixed order, fast enough to run at the speed of memory.
 //!
-//! A single running sum waits for the latency of each addition. These keep [`LANES`] running sums, which the
-//! compiler turns into vector arithmetic, and add them up in one fixed order at the end: the result depends on
-//! the length alone, never on threads or on how rows were split.
+//! A single running sum waits for the latency of each addition. These keep as many as vector arithmetic of any width asks for,
+//! and add them up in one fixed order at the end: the result depends on the length alone (and on whether the processor
+//! multiplies and adds in one rounding), never on threads or on how rows were split.
 
 use crate::Real;
 
-/// Number of running sums.
+/// Running sums of a row.
 const LANES: usize = 16;
 
-/// Adds the lanes as a balanced tree.
+/// Running sums that go on where the numbers left do not fill all.
+const FEW_LANES: usize = 8;
+
+/// y = Σ p v of every row, for finite p and v; `rows` is `[row, s']`.
+pub(crate) fn dot_rows<F: Real>(rows: &[F], v: &[F], y: &mut [F]) {
+    debug_assert_eq!(rows.len(), v.len() * y.len());
+    F::compiled_dot_rows(rows, v, y);
+}
+
+/// y = Σ p v of every row with 0 · (−∞) = 0: an entry of probability 0 never counts, whatever its value.
+pub(crate) fn guarded_dot_rows<F: Real>(rows: &[F], v: &[F], y: &mut [F]) {
+    debug_assert_eq!(rows.len(), v.len() * y.len());
+    F::compiled_guarded_dot_rows(rows, v, y);
+}
+
 #[inline(always)]
-fn reduce<F: Real>(mut lanes: [F; LANES]) -> F {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for i in 0..width {
-            lanes[i] += lanes[i + width];
-        }
-        width /= 2;
-    }
-    lanes[0]
+pub(super) fn plain_rows<const FUSED: bool, F: Real>(rows: &[F], v: &[F], y: &mut [F]) {
+    products::<FUSED, F, false>(rows, v, y);
 }
 
-/// Σ term(p, v) over two slices of one length.
 #[inline(always)]
-fn sum_terms<F: Real>(p: &[F], v: &[F], term: impl Fn(F, F) -> F) -> F {
-    debug_assert_eq!(p.len(), v.len());
-    if p.len() < LANES {
-        return p.iter().zip(v).fold(F::zero(), |sum, (&p, &v)| sum + term(p, v));
+pub(super) fn guarded_rows<const FUSED: bool, F: Real>(rows: &[F], v: &[F], y: &mut [F]) {
+    let mut is_finite = true;
+    for &v in v {
+        is_finite &= v > F::neg_infinity();
     }
-    let mut lanes = [F::zero(); LANES];
-    let (p_chunks, p_rest) = p.as_chunks::<LANES>();
-    let (v_chunks, v_rest) = v.as_chunks::<LANES>();
-    for (p, v) in p_chunks.iter().zip(v_chunks) {
-        for i in 0..LANES {
-            lanes[i] += term(p[i], v[i]);
+    // Without −∞ among the values there is nothing to guard against.
+    if is_finite {
+        products::<FUSED, F, false>(rows, v, y);
+    } else {
+        products::<FUSED, F, true>(rows, v, y);
+    }
+}
+
+/// The products of all rows: some at a time, so that an entry of `v` is loaded once for all of them, and that as many running
+/// sums are under way as the registers of AVX2 hold and the latency of an addition asks for.
+#[inline(always)]
+fn products<const FUSED: bool, F: Real, const GUARDED: bool>(rows: &[F], v: &[F], y: &mut [F]) {
+    if size_of::<F>() == 4 {
+        several_products::<FUSED, F, GUARDED, 4>(rows, v, y);
+    } else {
+        several_products::<FUSED, F, GUARDED, 2>(rows, v, y);
+    }
+}
+
+#[inline(always)]
+fn several_products<const FUSED: bool, F: Real, const GUARDED: bool, const ROWS: usize>(
+    rows: &[F],
+    v: &[F],
+    y: &mut [F],
+) {
+    let n = v.len();
+    if n < FEW_LANES {
+        for (y, row) in y.iter_mut().zip(rows.chunks_exact(n)) {
+            *y = add_products::<FUSED, F, GUARDED>(F::zero(), row, v);
+        }
+        return;
+    }
+    let (several, rest) = y.as_chunks_mut::<ROWS>();
+    let (rows, rest_rows) = rows.split_at(several.len() * ROWS * n);
+    for (y, rows) in several.iter_mut().zip(rows.chunks_exact(ROWS * n)) {
+        *y = products_of_rows::<FUSED, F, GUARDED, ROWS>(rows, v);
+    }
+    for (y, row) in rest.iter_mut().zip(rest_rows.chunks_exact(n)) {
+        [*y] = products_of_rows::<FUSED, F, GUARDED, 1>(row, v);
+    }
+}
+
+/// Σ p v of a number of rows, `[row, s']`.
+#[inline(always)]
+fn products_of_rows<const FUSED: bool, F: Real, const GUARDED: bool, const ROWS: usize>(
+    rows: &[F],
+    v: &[F],
+) -> [F; ROWS] {
+    let rows: [&[F]; ROWS] = std::array::from_fn(|row| &rows[row * v.len()..(row + 1) * v.len()]);
+    let mut lanes = [[F::zero(); LANES]; ROWS];
+    let (chunks, v_rest) = v.as_chunks::<LANES>();
+    let mut first = 0;
+    for v in chunks {
+        for row in 0..ROWS {
+            let p = &rows[row][first..first + LANES];
+            for lane in 0..LANES {
+                lanes[row][lane] = add_product::<FUSED, F, GUARDED>(lanes[row][lane], p[lane], v[lane]);
+            }
+        }
+        first += LANES;
+    }
+    let mut sums = [F::zero(); ROWS];
+    for row in 0..ROWS {
+        let mut few = narrow(&lanes[row]);
+        let (p_chunks, p_rest) = rows[row][first..].as_chunks::<FEW_LANES>();
+        let (v_chunks, v_rest) = v_rest.as_chunks::<FEW_LANES>();
+        for (p, v) in p_chunks.iter().zip(v_chunks) {
+            for lane in 0..FEW_LANES {
+                few[lane] = add_product::<FUSED, F, GUARDED>(few[lane], p[lane], v[lane]);
+            }
+        }
+        sums[row] = add_products::<FUSED, F, GUARDED>(total(few), p_rest, v_rest);
+    }
+    sums
+}
+
+/// sum + Σ p v, one after the other.
+#[inline(always)]
+fn add_products<const FUSED: bool, F: Real, const GUARDED: bool>(mut sum: F, p: &[F], v: &[F]) -> F {
+    for (&p, &v) in p.iter().zip(v) {
+        sum = add_product::<FUSED, F, GUARDED>(sum, p, v);
+    }
+    sum
+}
+
+/// sum + p v, in one rounding where the processor has an instruction for it.
+#[inline(always)]
+fn add_product<const FUSED: bool, F: Real, const GUARDED: bool>(sum: F, p: F, v: F) -> F {
+    let v = if !GUARDED || p > F::zero() { v } else { F::zero() };
+    if FUSED { p.mul_add(v, sum) } else { p * v + sum }
+}
+
+/// Adds running sums to each other until few are left.
+#[inline(always)]
+fn narrow<F: Real>(lanes: &[F; LANES]) -> [F; FEW_LANES] {
+    let mut few = [F::zero(); FEW_LANES];
+    for part in lanes.as_chunks::<FEW_LANES>().0 {
+        for lane in 0..FEW_LANES {
+            few[lane] += part[lane];
         }
     }
-    for ((lane, &p), &v) in lanes.iter_mut().zip(p_rest).zip(v_rest) {
-        *lane += term(p, v);
-    }
-    reduce(lanes)
+    few
 }
 
-/// Σ p v for finite p and v.
-#[inline]
-pub(crate) fn dot<F: Real>(p: &[F], v: &[F]) -> F {
-    sum_terms(p, v, |p, v| p * v)
-}
-
-/// Σ p v with 0 · (−∞) = 0: an entry of probability 0 never counts, whatever its value.
-#[inline]
-pub(crate) fn guarded_dot<F: Real>(p: &[F], v: &[F]) -> F {
-    sum_terms(p, v, |p, v| if p > F::zero() { p * v } else { F::zero() })
+/// The sum of the last running sums, as a balanced tree.
+#[inline(always)]
+fn total<F: Real>([a, b, c, d, e, f, g, h]: [F; FEW_LANES]) -> F {
+    ((a + e) + (c + g)) + ((b + f) + (d + h))
 }
 
 /// Σ x.
-#[inline]
 pub(crate) fn sum<F: Real>(x: &[F]) -> F {
-    sum_terms(x, x, |x, _| x)
+    F::compiled_sum(x)
+}
+
+#[inline(always)]
+pub(super) fn sum_loop<const FUSED: bool, F: Real>(x: &[F]) -> F {
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let mut lanes = [F::zero(); LANES];
+    for chunk in chunks {
+        for lane in 0..LANES {
+            lanes[lane] += chunk[lane];
+        }
+    }
+    for (lane, &x) in rest.iter().enumerate() {
+        lanes[lane] += x;
+    }
+    total(narrow(&lanes))
 }
 
 /// w += x p, entry by entry.
@@ -74,23 +178,55 @@ pub(crate) fn add_scaled<F: Real>(w: &mut [F], x: F, p: &[F]) {
 mod tests {
     use super::*;
 
+    fn product(row: &[f64], v: &[f64]) -> f64 {
+        let mut y = [0.0];
+        guarded_dot_rows(row, v, &mut y);
+        y[0]
+    }
+
     #[test]
-    fn dot_agrees_with_the_plain_sum_at_every_length() {
-        for n in 0..70 {
+    fn products_agree_with_the_plain_sum_at_every_length() {
+        for n in 1..150 {
             // Small integers: every order of summation is exact.
-            let p: Vec<f64> = (0..n).map(|i| f64::from(i % 7)).collect();
+            let table: Vec<f64> = (0..5 * n).map(|i| f64::from(i % 7)).collect();
             let v: Vec<f64> = (0..n).map(|i| f64::from(i % 5) - 2.0).collect();
-            let plain: f64 = p.iter().zip(&v).map(|(p, v)| p * v).sum();
-            assert_eq!(dot(&p, &v), plain, "n = {n}");
-            assert_eq!(guarded_dot(&p, &v), plain, "n = {n}");
+            let (mut plain, mut guarded) = ([0.0; 5], [0.0; 5]);
+            dot_rows(&table, &v, &mut plain);
+            guarded_dot_rows(&table, &v, &mut guarded);
+            let rows = table.chunks_exact(v.len());
+            let expected: Vec<f64> = rows.map(|row| row.iter().zip(&v).map(|(p, v)| p * v).sum()).collect();
+            assert_eq!((&plain[..], &guarded[..]), (&expected[..], &expected[..]), "n = {n}");
             assert_eq!(sum(&v), v.iter().sum::<f64>(), "n = {n}");
         }
     }
 
     #[test]
-    fn guarded_dot_ignores_what_has_probability_zero_and_nothing_else() {
+    fn a_product_does_not_depend_on_the_rows_beside_it() {
+        for n in [3, 31, 200] {
+            let table: Vec<f32> = (0..7 * n).map(|i| 1.0 / (i as f32 + 0.7)).collect();
+            let mut v: Vec<f32> = (0..n).map(|i| (i as f32).sin()).collect();
+            for _ in 0..2 {
+                let mut all = [0.0; 7];
+                guarded_dot_rows(&table, &v, &mut all);
+                for (row, &expected) in table.chunks_exact(n).zip(&all) {
+                    let mut alone = [0.0];
+                    guarded_dot_rows(row, &v, &mut alone);
+                    assert_eq!(alone[0].to_bits(), expected.to_bits());
+                }
+                v[n / 2] = f32::NEG_INFINITY;
+            }
+        }
+    }
+
+    #[test]
+    fn a_guarded_product_ignores_what_has_probability_zero_and_nothing_else() {
         let inf = f64::INFINITY;
-        assert_eq!(guarded_dot(&[0.0, 1.0], &[-inf, 2.0]), 2.0);
-        assert_eq!(guarded_dot(&[1e-300, 1.0], &[-inf, 2.0]), -inf);
+        assert_eq!(product(&[0.0, 1.0], &[-inf, 2.0]), 2.0);
+        assert_eq!(product(&[1e-300, 1.0], &[-inf, 2.0]), -inf);
+        let (mut row, mut v) = ([0.5; 100], [1.0; 100]);
+        for dead in [0, 40, 95, 99] {
+            (row[dead], v[dead]) = (0.0, -inf);
+        }
+        assert_eq!(product(&row, &v), 48.0);
     }
 }

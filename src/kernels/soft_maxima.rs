@@ -1,14 +1,17 @@
 //! Soft maxima of many states at once: the loops of `soft_maximum`, over slices that vector arithmetic can take.
 
 use super::soft_maximum::{SoftRow, soft_maximum};
-use super::{LogMemo, for_each_lane, vectorised};
+use super::{Aligned, LogMemo, for_each_lane, num_lanes, vectorised};
 use crate::Real;
 
 /// Numbers that are worked on at once: few enough for the cache next to the processor.
 pub(crate) const CHUNK: usize = 512;
 
-/// Numbers below which one after the other is as fast.
-pub(crate) const FEW: usize = 48;
+/// Numbers for which little memory is made ready.
+pub(crate) const FEW: usize = 128;
+
+/// Numbers of the smallest models, for which the least memory is made ready.
+const VERY_FEW: usize = 32;
 
 /// Policies to be written: probabilities and their logarithms, `[s, a]` each.
 #[derive(Debug)]
@@ -42,8 +45,14 @@ pub(crate) fn soft_maxima<F: Real>(
     values: &mut [F],
     mut policy: Option<SoftRows<'_, F>>,
 ) {
+    if temperature > F::zero() && width <= CHUNK {
+        let policy = policy.as_mut().map(|policy| (&mut *policy.probabilities, &mut *policy.logs));
+        F::compiled_soft_maxima(width, (prior, action_values, temperature), values, policy);
+    } else {
+        values.fill(F::nan());
+    }
     let mut log_prior = LogMemo::new();
-    let mut exact = |row: usize, value: &mut F, policy: &mut Option<SoftRows<'_, F>>| {
+    for (row, value) in values.iter_mut().enumerate().filter(|(_, value)| value.is_nan()) {
         let pairs = row * width..(row + 1) * width;
         let policy = policy.as_mut().map(|policy| SoftRow {
             probabilities: &mut policy.probabilities[pairs.clone()],
@@ -51,31 +60,25 @@ pub(crate) fn soft_maxima<F: Real>(
         });
         let (prior, action_values) = (&prior[pairs.clone()], &action_values[pairs]);
         *value = soft_maximum(prior, action_values, temperature, &mut log_prior, policy);
-    };
-    let is_worthwhile = temperature > F::zero() && width <= CHUNK && action_values.len() >= FEW;
-    if !is_worthwhile {
-        return values.iter_mut().enumerate().for_each(|(row, value)| exact(row, value, &mut policy));
     }
-    let mut scratch = Scratch::new();
-    let mut log_prior = LogMemo::new();
-    let rows = CHUNK / width;
-    for (chunk, values) in values.chunks_mut(rows).enumerate() {
-        let first = chunk * rows;
-        let pairs = first * width..(first + values.len()) * width;
-        let input = Input { prior: &prior[pairs.clone()], action_values: &action_values[pairs], temperature };
-        scratch.run(width, input, values);
-        for (row, value) in values.iter_mut().enumerate() {
-            if scratch.is_exact[row] == 0 {
-                exact(first + row, value, &mut policy);
-            } else if let Some(policy) = &mut policy {
-                for action in 0..width {
-                    let (here, there) = (row * width + action, (first + row) * width + action);
-                    policy.probabilities[there] = scratch.terms[here] / scratch.sums[row];
-                    let log_weight = log_prior.log(input.prior[here]);
-                    policy.logs[there] = scratch.gaps[here] + log_weight - scratch.logs[row];
-                }
-            }
-        }
+}
+
+/// [`soft_maxima`] at a temperature above 0 and for at most [`CHUNK`] actions: NaN for states whose rows plain numbers do not
+/// hold.
+pub(super) fn at_once<F: Real>(
+    width: usize,
+    (prior, action_values, temperature): (&[F], &[F], F),
+    values: &mut [F],
+    policy: Option<(&mut [F], &mut [F])>,
+) {
+    let input = Input { prior, action_values, temperature };
+    let policy = policy.map(|(probabilities, logs)| SoftRows { probabilities, logs });
+    if action_values.len() <= VERY_FEW {
+        in_chunks::<F, VERY_FEW>(width, input, values, policy);
+    } else if action_values.len() <= FEW {
+        in_chunks::<F, FEW>(width, input, values, policy);
+    } else {
+        in_chunks::<F, CHUNK>(width, input, values, policy);
     }
 }
 
@@ -87,75 +90,150 @@ struct Input<'a, F> {
     temperature: F,
 }
 
-/// What becomes of them on the way.
-struct Scratch<F> {
-    gaps: [F; CHUNK],       // (Q − max Q)/τ, [s, a]
-    terms: [F; CHUNK],      // ρ exp of them, [s, a]
-    maxima: [F; CHUNK],     // [s]
-    sums: [F; CHUNK],       // [s]
-    logs: [F; CHUNK],       // [s]
-    is_exact: [u64; CHUNK], // 1 where plain numbers hold the row, [s]; as wide as the numbers, for the sake of vectors
+/// What becomes of them on the way: whole chunks of lanes, so that no number is left for scalar arithmetic. What stands behind
+/// the last pair or state means nothing.
+struct Scratch<'a, F> {
+    gaps: &'a mut [F],   // (Q − max Q)/τ, and then log π, [s, a]
+    terms: &'a mut [F],  // ρ exp of them, and then π, [s, a]
+    spread: &'a mut [F], // numbers of a state, at each of its pairs, [s, a]
+    sums: &'a mut [F],   // of the terms, [s]
+    logs: &'a mut [F],   // of the sums, [s]
 }
 
-impl<F: Real> Scratch<F> {
-    fn new() -> Self {
-        let zeros = [F::zero(); CHUNK];
-        Self { gaps: zeros, terms: zeros, maxima: zeros, sums: zeros, logs: zeros, is_exact: [0; CHUNK] }
-    }
-
-    /// Writes V of some states, and whether they are exact. Known widths let the compiler unroll the loops over actions.
-    fn run(&mut self, width: usize, input: Input<'_, F>, values: &mut [F]) {
+/// Writes V and policies of states whose rows are held by plain numbers, and NaN for V of the others; at most `N` pairs at a
+/// time.
+fn in_chunks<F: Real, const N: usize>(
+    width: usize,
+    Input { prior, action_values, temperature }: Input<'_, F>,
+    values: &mut [F],
+    mut policy: Option<SoftRows<'_, F>>,
+) {
+    let (mut gaps, mut terms) = (Aligned::<F, N>::zeros(), Aligned::<F, N>::zeros());
+    let (mut sums, mut logs) = (Aligned::<F, N>::zeros(), Aligned::<F, N>::zeros());
+    let mut spread = Aligned::<F, N>::zeros();
+    let rows = N / width;
+    for (chunk, values) in values.chunks_mut(rows).enumerate() {
+        let here = chunk * rows * width..(chunk * rows + values.len()) * width;
+        let input =
+            Input { prior: &prior[here.clone()], action_values: &action_values[here.clone()], temperature };
+        let num_pairs = here.len().next_multiple_of(num_lanes::<F>());
+        let num_states = values.len().next_multiple_of(num_lanes::<F>());
+        let mut scratch = Scratch {
+            gaps: &mut gaps.0[..num_pairs],
+            terms: &mut terms.0[..num_pairs],
+            spread: &mut spread.0[..num_pairs],
+            sums: &mut sums.0[..num_states],
+            logs: &mut logs.0[..num_states],
+        };
+        let with_policy = policy.is_some();
+        // Known widths let the compiler unroll the loops over actions.
         match width {
-            1 => vectorised!(run::<1>(self, 1, input, values)),
-            2 => vectorised!(run::<2>(self, 2, input, values)),
-            3 => vectorised!(run::<3>(self, 3, input, values)),
-            4 => vectorised!(run::<4>(self, 4, input, values)),
-            5 => vectorised!(run::<5>(self, 5, input, values)),
-            6 => vectorised!(run::<6>(self, 6, input, values)),
-            8 => vectorised!(run::<8>(self, 8, input, values)),
-            _ => vectorised!(run::<0>(self, width, input, values)),
+            1 => vectorised!(run::<1>(1, input, &mut scratch, values, with_policy)),
+            2 => vectorised!(run::<2>(2, input, &mut scratch, values, with_policy)),
+            3 => vectorised!(run::<3>(3, input, &mut scratch, values, with_policy)),
+            4 => vectorised!(run::<4>(4, input, &mut scratch, values, with_policy)),
+            5 => vectorised!(run::<5>(5, input, &mut scratch, values, with_policy)),
+            6 => vectorised!(run::<6>(6, input, &mut scratch, values, with_policy)),
+            8 => vectorised!(run::<8>(8, input, &mut scratch, values, with_policy)),
+            _ => vectorised!(run::<0>(width, input, &mut scratch, values, with_policy)),
+        }
+        if let Some(policy) = &mut policy {
+            policy.probabilities[here.clone()].copy_from_slice(&terms.0[..here.len()]);
+            policy.logs[here.clone()].copy_from_slice(&gaps.0[..here.len()]);
         }
     }
 }
 
-/// [`Scratch::run`] for a `WIDTH` that is a constant, or 0.
+/// [`in_chunks`] for one of them, and for a `WIDTH` that is a constant, or 0.
 #[inline(always)]
 fn run<const FUSED: bool, F: Real, const WIDTH: usize>(
-    scratch: &mut Scratch<F>,
     width: usize,
     Input { prior, action_values, temperature }: Input<'_, F>,
+    Scratch { gaps, terms, spread, sums, logs }: &mut Scratch<'_, F>,
     values: &mut [F],
+    with_policy: bool,
 ) {
     let width = if WIDTH > 0 { WIDTH } else { width };
-    let (rows, pairs) = (values.len(), action_values.len());
-    let Scratch { gaps, terms, maxima, sums, logs, is_exact } = scratch;
-    let (gaps, terms) = (&mut gaps[..pairs], &mut terms[..pairs]);
-    let (maxima, sums) = (&mut maxima[..rows], &mut sums[..rows]);
-    let (logs, is_exact) = (&mut logs[..rows], &mut is_exact[..rows]);
-    for (max, q) in maxima.iter_mut().zip(action_values.chunks_exact(width)) {
-        *max = q.iter().fold(F::neg_infinity(), |max, &q| if q > max { q } else { max });
-    }
-    let rows_of_pairs = gaps.chunks_exact_mut(width).zip(action_values.chunks_exact(width));
-    for ((gaps, q), &max) in rows_of_pairs.zip(maxima.iter()) {
+    let rows = gaps.chunks_exact_mut(width).zip(terms.chunks_exact_mut(width));
+    let rows = rows.zip(action_values.chunks_exact(width));
+    for (((gaps, terms), q), value) in rows.zip(values.iter_mut()) {
+        let mut max = F::neg_infinity();
+        for &q in q {
+            max = if q > max { q } else { max };
+        }
         // A row without hope is told by its sum of 0.
         let base = if max > F::neg_infinity() { max } else { F::zero() };
-        gaps.iter_mut().zip(q).for_each(|(gap, &q)| *gap = q - base);
+        for ((gap, term), &q) in gaps.iter_mut().zip(terms).zip(q) {
+            (*gap, *term) = (q - base, q - base);
+        }
+        *value = max;
     }
     if temperature != F::one() {
-        gaps.iter_mut().for_each(|gap| *gap /= temperature);
+        for (gap, term) in gaps.iter_mut().zip(terms.iter_mut()) {
+            *gap /= temperature;
+            *term = *gap;
+        }
     }
-    terms.copy_from_slice(gaps);
     for_each_lane(terms, |term| *term = term.exp_lane::<FUSED>());
-    terms.iter_mut().zip(prior).for_each(|(term, &weight)| *term *= weight);
-    for (sum, terms) in sums.iter_mut().zip(terms.chunks_exact(width)) {
-        *sum = terms.iter().fold(F::zero(), |sum, &term| sum + term);
+    let rows = terms.chunks_exact_mut(width).zip(prior.chunks_exact(width));
+    for (((terms, prior), sum), log) in rows.zip(sums.iter_mut()).zip(logs.iter_mut()) {
+        *sum = F::zero();
+        for (term, &weight) in terms.iter_mut().zip(prior) {
+            *term *= weight;
+            *sum += *term;
+        }
+        *log = *sum;
     }
-    logs.copy_from_slice(sums);
     for_each_lane(logs, |log| *log = log.ln_lane::<FUSED>());
+    if with_policy {
+        // π = ρ exp((Q − max Q)/τ) / Σ, and its logarithm from its parts.
+        spread_rows(width, sums, spread);
+        for (term, &sum) in terms.iter_mut().zip(spread.iter()) {
+            *term /= sum;
+        }
+        add_log_prior::<FUSED, F>(prior, gaps, spread);
+        spread_rows(width, logs, spread);
+        for (gap, &log_sum) in gaps.iter_mut().zip(spread.iter()) {
+            *gap -= log_sum;
+        }
+    }
     let least = F::min_positive_value() / F::epsilon() * most_weight::<F>();
-    for (i, &sum) in sums.iter().enumerate() {
-        values[i] = maxima[i] + temperature * logs[i];
-        is_exact[i] = u64::from((sum >= least) & (sum < F::infinity()) & values[i].is_finite());
+    for ((value, &sum), &log) in values.iter_mut().zip(sums.iter()).zip(logs.iter()) {
+        let offset = *value + temperature * log;
+        let is_exact = (sum >= least) & (sum < F::infinity()) & (offset.abs() < F::infinity());
+        *value = if is_exact { offset } else { F::nan() };
+    }
+}
+
+/// Adds log ρ to every entry of `logs`. Most priors give all actions the same weight.
+#[inline(always)]
+fn add_log_prior<const FUSED: bool, F: Real>(prior: &[F], logs: &mut [F], log_weights: &mut [F]) {
+    let first = prior[0];
+    let mut is_constant = true;
+    for &weight in prior {
+        is_constant &= weight == first;
+    }
+    if is_constant && first == F::one() {
+        return;
+    }
+    if is_constant {
+        log_weights.fill(first.ln_lane::<FUSED>());
+    } else {
+        log_weights[..prior.len()].copy_from_slice(prior);
+        for_each_lane(log_weights, |weight| *weight = weight.ln_lane::<FUSED>());
+    }
+    for (log, &log_weight) in logs.iter_mut().zip(log_weights.iter()) {
+        *log += log_weight;
+    }
+}
+
+/// Copies the number of each state to all its pairs.
+#[inline(always)]
+fn spread_rows<F: Real>(width: usize, states: &[F], pairs: &mut [F]) {
+    for (pairs, &x) in pairs.chunks_exact_mut(width).zip(states) {
+        for pair in pairs {
+            *pair = x;
+        }
     }
 }
 
