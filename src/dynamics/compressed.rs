@@ -211,15 +211,48 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
     /// y = Σ P v of each row, `v` `[s', k]` and `y` `[row, k]`.
     pub(super) fn expectation(&self, rows: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
         if k == 1 {
-            for ((columns, probabilities), y) in self.rows(rows).zip(y) {
-                *y = product(columns, probabilities, v);
-            }
-            return;
+            return self.products(rows, v, y);
         }
         for ((columns, probabilities), y) in self.rows(rows).zip(y.chunks_exact_mut(k)) {
             y.fill(F::zero());
             for (next_state, &p) in columns.iter().map(|column| column.state()).zip(probabilities) {
                 add_scaled(y, p, &v[next_state * k..(next_state + 1) * k]);
+            }
+        }
+    }
+
+    /// y = Σ P v of each row. Rows that follow each other are often of one, small length: then their loops are unrolled.
+    fn products(&self, rows: Range<usize>, v: &[F], y: &mut [F]) {
+        let mut offsets = &self.row_offsets[rows.start..=rows.end];
+        let entries = offsets[0]..offsets[offsets.len() - 1];
+        let (mut columns, mut probabilities) = (&self.columns[entries.clone()], &self.probabilities[entries]);
+        let mut y = y;
+        while let [first, second, ..] = *offsets {
+            let len = second - first;
+            let longest = offsets.len() - 1;
+            let run = if len <= MOST_UNROLLED {
+                let ends = offsets.windows(2).take_while(|ends| ends[1] - ends[0] == len);
+                ends.take(MOST_ROWS).count()
+            } else {
+                1
+            };
+            debug_assert!(run >= 1 && run <= longest);
+            let (run_columns, run_probabilities, run_y);
+            (run_columns, columns) = columns.split_at(run * len);
+            (run_probabilities, probabilities) = probabilities.split_at(run * len);
+            (run_y, y) = y.split_at_mut(run);
+            offsets = &offsets[run..];
+            match len {
+                1 => unrolled::<1, C, F>(run_columns, run_probabilities, v, run_y),
+                2 => unrolled::<2, C, F>(run_columns, run_probabilities, v, run_y),
+                3 => unrolled::<3, C, F>(run_columns, run_probabilities, v, run_y),
+                4 => unrolled::<4, C, F>(run_columns, run_probabilities, v, run_y),
+                5 => unrolled::<5, C, F>(run_columns, run_probabilities, v, run_y),
+                6 => unrolled::<6, C, F>(run_columns, run_probabilities, v, run_y),
+                7 => unrolled::<7, C, F>(run_columns, run_probabilities, v, run_y),
+                8 => unrolled::<8, C, F>(run_columns, run_probabilities, v, run_y),
+                0 => run_y.fill(F::zero()),
+                _ => run_y[0] = product(run_columns, run_probabilities, v),
             }
         }
     }
@@ -257,6 +290,21 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
                 add_scaled(&mut w[at..at + k], p, x);
             }
         }
+    }
+}
+
+/// Entries of the longest rows whose products are unrolled.
+const MOST_UNROLLED: usize = 8;
+
+/// The most rows of one length that are looked for at once.
+const MOST_ROWS: usize = 1024;
+
+/// y = Σ P v of rows of `N` entries.
+#[inline(always)]
+fn unrolled<const N: usize, C: Column, F: Real>(columns: &[C], probabilities: &[F], v: &[F], y: &mut [F]) {
+    let rows = columns.as_chunks::<N>().0.iter().zip(probabilities.as_chunks::<N>().0);
+    for (y, (columns, probabilities)) in y.iter_mut().zip(rows) {
+        *y = product(columns, probabilities, v);
     }
 }
 
