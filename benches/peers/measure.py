@@ -1,6 +1,7 @@
 """Prepares all programs of a row, checks their numbers, and times them in turns."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import models
 import reference
 
 HERE = Path(__file__).resolve().parent
+# numpy asks the system for large pages of memory by itself. The C library does so for all others if it is told.
+LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
 @dataclass
@@ -42,8 +45,9 @@ class Result:
 class Process:
     """A program that answers lines of words with lines of JSON."""
 
-    def __init__(self, *command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE)
+    def __init__(self, *command, settings=None):
+        pipe, environment = subprocess.PIPE, os.environ | (settings or {})
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=HERE, env=environment)
 
     def ask(self, *words):
         print(shlex.join(map(str, words)), file=self.process.stdin, flush=True)
@@ -60,20 +64,20 @@ class Process:
 def measure(rows, executable, interpreters, folder, threads, is_quick):
     """Results of all rows and inferences."""
     folder.mkdir(parents=True, exist_ok=True)
-    ours = Process(executable, "serve")
+    ours = Process(executable, "serve", settings=LARGE_PAGES)
+    untold = Process(executable, "serve")
     peers = [Process(python, "worker.py", module) for module, python in interpreters.items()]
     results = []
     for row in rows:
         model = folder / f"{row.key}.npz"
         if row.kind == "dense":
             models.write_dense(row, model)
-            ours.ask("dense", model)
-        else:
-            ours.ask("grid", row.size, model)
+        for process in [ours, untold]:
+            process.ask(*(["dense", model] if row.kind == "dense" else ["grid", row.size, model]))
         files = references(row, model, folder)
         for inference in (models.DIRECT, models.VARIATIONAL):
             result = Result(row, inference, [])
-            mine = our_lines(ours, row, inference, threads)
+            mine = our_lines(ours, untold, row, inference, threads)
             theirs = peer_lines(peers, row, inference, model, files[inference])
             result.lines = mine + theirs
             prepare(result, folder, files[inference])
@@ -88,7 +92,7 @@ def measure(rows, executable, interpreters, folder, threads, is_quick):
             for peer in peers:
                 peer.ask("forget")
             results.append(result)
-    for process in [ours, *peers]:
+    for process in [ours, untold, *peers]:
         process.close()
     return results
 
@@ -109,19 +113,20 @@ def references(row, model, folder):
     return {inference: out for inference, (out, _, _) in made.items()}
 
 
-def our_lines(process, row, inference, threads):
+def our_lines(process, untold, row, inference, threads):
     """The calls of the crate that a row asks for."""
-    if row.kind == "grid":
-        calls = [("solve_values", "f64", threads), ("solve_values", "f64", 1)]
-    elif row.size < 100:
-        calls = [("solve", "f64", threads), ("solve_into", "f64", threads)]
+    first = "solve_values" if row.kind == "grid" else "solve"
+    calls = [(process, first, "f64", threads, "")]
+    if row.size < 100:
+        calls += [(process, "solve_into", "f64", threads, "")]
     else:
-        calls = [("solve", "f64", threads), ("solve", "f32", threads), ("solve", "f64", 1)]
+        calls += [(untold, first, "f64", threads, ", without large pages"), (process, first, "f64", 1, ", one thread")]
+    if row.kind == "dense" and row.size >= 100:
+        calls += [(process, first, "f32", threads, ", in f32")]
     lines = []
-    for call, number, count in calls:
+    for process, call, number, count, note in calls:
         task = [call, number, count, inference, row.horizon]
-        notes = [", in f32"] * (number == "f32") + [", one thread"] * (count == 1)
-        what = f"this crate: `{call}`" + "".join(notes)
+        what = f"this crate: `{call}`{note}"
         line = Line(process, "softmdp", what, ["check", *task, row.stride], ["time", *task], True, number == "f32")
         lines.append(line)
     return lines
