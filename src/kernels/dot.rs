@@ -9,6 +9,9 @@ use crate::Real;
 /// Running sums of a row.
 const LANES: usize = 16;
 
+/// Rows that are taken at once.
+const ROWS: usize = 4;
+
 /// Running sums that go on where the numbers left do not fill all.
 const FEW_LANES: usize = 8;
 
@@ -44,22 +47,9 @@ pub(super) fn guarded_rows<const FUSED: bool, F: Real>(rows: &[F], v: &[F], y: &
 }
 
 /// The products of all rows: some at a time, so that an entry of `v` is loaded once for all of them, and that as many running
-/// sums are under way as the registers of AVX2 hold and the latency of an addition asks for.
+/// sums are under way as the latency of an addition asks for.
 #[inline(always)]
 fn products<const FUSED: bool, F: Real, const GUARDED: bool>(rows: &[F], v: &[F], y: &mut [F]) {
-    if size_of::<F>() == 4 {
-        several_products::<FUSED, F, GUARDED, 4>(rows, v, y);
-    } else {
-        several_products::<FUSED, F, GUARDED, 2>(rows, v, y);
-    }
-}
-
-#[inline(always)]
-fn several_products<const FUSED: bool, F: Real, const GUARDED: bool, const ROWS: usize>(
-    rows: &[F],
-    v: &[F],
-    y: &mut [F],
-) {
     let n = v.len();
     if n < FEW_LANES {
         for (y, row) in y.iter_mut().zip(rows.chunks_exact(n)) {
@@ -79,16 +69,16 @@ fn several_products<const FUSED: bool, F: Real, const GUARDED: bool, const ROWS:
 
 /// Σ p v of a number of rows, `[row, s']`.
 #[inline(always)]
-fn products_of_rows<const FUSED: bool, F: Real, const GUARDED: bool, const ROWS: usize>(
+fn products_of_rows<const FUSED: bool, F: Real, const GUARDED: bool, const N: usize>(
     rows: &[F],
     v: &[F],
-) -> [F; ROWS] {
-    let rows: [&[F]; ROWS] = std::array::from_fn(|row| &rows[row * v.len()..(row + 1) * v.len()]);
-    let mut lanes = [[F::zero(); LANES]; ROWS];
+) -> [F; N] {
+    let rows: [&[F]; N] = std::array::from_fn(|row| &rows[row * v.len()..(row + 1) * v.len()]);
+    let mut lanes = [[F::zero(); LANES]; N];
     let (chunks, v_rest) = v.as_chunks::<LANES>();
     let mut first = 0;
     for v in chunks {
-        for row in 0..ROWS {
+        for row in 0..N {
             let p = &rows[row][first..first + LANES];
             for lane in 0..LANES {
                 lanes[row][lane] = add_product::<FUSED, F, GUARDED>(lanes[row][lane], p[lane], v[lane]);
@@ -96,8 +86,8 @@ fn products_of_rows<const FUSED: bool, F: Real, const GUARDED: bool, const ROWS:
         }
         first += LANES;
     }
-    let mut sums = [F::zero(); ROWS];
-    for row in 0..ROWS {
+    let mut sums = [F::zero(); N];
+    for row in 0..N {
         let mut few = narrow(&lanes[row]);
         let (p_chunks, p_rest) = rows[row][first..].as_chunks::<FEW_LANES>();
         let (v_chunks, v_rest) = v_rest.as_chunks::<FEW_LANES>();
