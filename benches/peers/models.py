@@ -30,7 +30,7 @@ class Row:
 ROWS = [
     Row("dense1000", "(a) dense, S = 1000, A = 4, T = 100: V, Q and π of all stages", "dense", 1000, 4, 100, 0.5, 3),
     Row("grid300", "(b) slippery grid, 300 × 300, T = 100: V of all stages", "grid", 300, 4, 100, 0.8, 2, 10),
-    Row("grid1000", "(b) slippery grid, 1000 × 1000, T = 100: V of all stages", "grid", 1000, 4, 100, 2.0, 2, 10),
+    Row("grid1000", "(b) slippery grid, 1000 × 1000, T = 100: V of all stages", "grid", 1000, 4, 100, 1.0, 2, 10),
     Row("small", "(d) dense, S = 5, A = 3, T = 20: V, Q and π of all stages", "dense", 5, 3, 20, 0.2, 3),
 ]
 
