@@ -185,7 +185,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         if self.linear.is_none() {
             let dynamics = self.model.peek_stage(t, self.inference)?.dynamics;
             let is_linear = is_linear(self.model, self.inference, self.num_stages, dynamics);
-            let linear = if is_linear { Linear::new(self.model, t)? } else { None };
+            let linear = if is_linear { Linear::new(self.model, t, self.num_stages)? } else { None };
             let whole = linear.as_ref().filter(|linear| linear.is_whole());
             self.carried = whole.map(|linear| Carried::new(self.model, linear.rewards()));
             self.linear = Some(linear);

@@ -29,6 +29,7 @@ use std::ops::Range;
 
 use super::column::{Column, with_scratch};
 use crate::bellman::BellmanRule;
+use crate::kernels::gap;
 use crate::mdp::CheckedStage;
 use crate::parallel::{self, MOST_PAIRS, Rows};
 use crate::{Dynamics, Error, Inference, LogBlock, Model, Real, Table, tables};
@@ -42,16 +43,20 @@ pub(super) struct Linear<F: Real> {
 }
 
 impl<F: Real> Linear<F> {
-    /// `None` where the dynamics cannot be mixed without loss, or too many states would be left. What is wrong with the model
-    /// is for the ordinary backup to find.
+    /// `None` where the dynamics cannot be mixed without loss, too many states would be left, or a value of `num_stages` stages
+    /// may come near the end of the number type: which action value leaves it first is for the ordinary backup to find, as is
+    /// what else is wrong with the model.
     ///
     /// Precondition: the temperature is above 0.
-    pub(super) fn new<M>(model: &M, t: usize) -> Result<Option<Self>, Error>
+    pub(super) fn new<M>(model: &M, t: usize, num_stages: usize) -> Result<Option<Self>, Error>
     where
         M: Model<Scalar = F> + ?Sized,
     {
         let (num_states, width) = (model.num_states(), model.num_actions());
         let stage = CheckedStage::peek(model, t, Inference::Direct)?;
+        if !stays_in_range(model, &stage, num_stages) {
+            return Ok(None);
+        }
         // (D1) where nothing comes after the reward.
         let rule = BellmanRule::new(Inference::Direct, F::one(), model.temperature(), &[]);
         let column = Column::with_rule(model, t, stage, rule);
@@ -75,8 +80,14 @@ impl<F: Real> Linear<F> {
             let rows = weights.data.chunks_exact_mut(width).zip(is_left.data);
             for ((state, (weights, is_left)), value) in states.zip(rows).zip(values.data) {
                 let (rewards, prior) = column.stage.row(state)?;
-                let is_taken = |a: usize| prior[a] > F::zero() && rewards[a] > F::neg_infinity();
-                *is_left = (0..width).any(|a| is_taken(a) && weights[a] < least_weight());
+                let taken = || (0..width).filter(|&a| prior[a] > F::zero() && rewards[a] > F::neg_infinity());
+                let best = taken().map(|a| rewards[a]).fold(F::neg_infinity(), F::max);
+                // The weights are quotients. What they were divided by may be small: their own digits have to be there.
+                *is_left = taken().any(|a| {
+                    let is_digitless =
+                        gap(rewards[a], best, model.temperature()) < F::SPREAD * F::from_f64(-0.5);
+                    is_digitless || prior[a] < least_weight() || weights[a] < least_weight()
+                });
                 // Nothing comes of these here.
                 if *is_left || model.is_terminal(state) {
                     weights.fill(F::zero());
@@ -139,6 +150,21 @@ impl<F: Real> Linear<F> {
         let end = self.left.partition_point(|&state| state < states.end);
         &self.left[first..end]
     }
+}
+
+/// Whether no value of a number of stages, from V_T on, comes near the end of the number type.
+fn stays_in_range<F: Real, M>(model: &M, stage: &CheckedStage<'_, F, M::Dynamics>, num_stages: usize) -> bool
+where
+    M: Model<Scalar = F> + ?Sized,
+{
+    let largest = |values: &mut dyn Iterator<Item = F>| {
+        values.filter(|v| v.is_finite()).fold(F::zero(), |largest, v| largest.max(v.abs()))
+    };
+    let (rewards, _) = stage.rows(0..model.num_states());
+    // Weights and probabilities add at most some 750 τ each.
+    let a_stage = largest(&mut rewards.iter().copied()) + model.temperature() * F::from_f64(2000.0);
+    let ends = largest(&mut model.terminal_values().iter().copied());
+    ends + a_stage * F::from_f64(num_stages as f64) < F::max_value() * F::from_f64(0.25)
 }
 
 /// The least weight that leaves room for a probability: their product is a normal number unless the other is as small.

@@ -134,6 +134,53 @@ fn the_only_way_is_found_however_bad_it_looks_from_its_state() {
     }
 }
 
+/// The best reward has next to no weight, so that the weights of the other action, once divided by it, look larger than the
+/// digits they have.
+#[test]
+fn a_weight_that_has_lost_its_digits_is_not_trusted() {
+    for reward in [-100.0, -600.0, -715.0, -735.0, -740.0, -744.0] {
+        let rows = array![
+            [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+            [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]],
+            [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]],
+        ];
+        let build = |dynamics: Box<dyn Dynamics<Scalar = f64>>| {
+            Mdp::builder(dynamics, array![[0.0, reward], [0.0, 0.0], [0.0, 0.0]])
+                .action_prior(ActionPrior::Weights(array![[1e-200, 1.0], [1.0, 1.0], [1.0, 1.0]]))
+                .terminal_states([1, 2])
+                .terminal_values(array![0.0, 0.0, 600.0])
+                .build()
+                .unwrap()
+        };
+        let dense = DenseDynamics::new(rows).unwrap();
+        let expected = log_sum_exp(&[1e-200_f64.ln(), reward + 600.0]);
+        for mdp in [build(Box::new(dense.clone())), build(Box::new(Heavy(dense)))] {
+            let values = SoftValueIteration::new(4).solve_values(&mdp).unwrap();
+            assert_close(values.state_values()[[0, 0]], expected, 1e-13, "a weight without digits");
+        }
+    }
+}
+
+/// An action value that leaves the number type is an error, also where the state value does not notice and nobody asks for
+/// action values.
+#[test]
+fn overflow_is_found_on_every_path() {
+    let rows = array![
+        [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+        [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]],
+        [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]],
+    ];
+    let dense = DenseDynamics::new(rows).unwrap();
+    let mdp = Mdp::builder(Heavy(dense), array![[0.0, -2e307], [0.0, 0.0], [0.0, 0.0]])
+        .temperature(1e307)
+        .terminal_states([1, 2])
+        .terminal_values(array![0.0, 0.0, -1.7e308])
+        .build()
+        .unwrap();
+    let solver = SoftValueIteration::new(4);
+    assert_eq!(solver.solve_values(&mdp).unwrap_err(), solver.solve(&mdp).unwrap_err());
+}
+
 proptest! {
     #![proptest_config(cases(200))]
 
