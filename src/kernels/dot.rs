@@ -6,11 +6,18 @@
 
 use crate::Real;
 
-/// Running sums of a row.
+/// Running sums of a short row.
 const LANES: usize = 16;
 
-/// Rows that are taken at once.
+/// Short rows that are taken at once.
 const ROWS: usize = 4;
+
+/// Entries from which on a row is long: a table of such rows does not stay in the cache of a core, and is read fastest from one
+/// end to the other, as a single stream (measured: up to 1.4 times as fast as four streams).
+const LONG: usize = 256;
+
+/// Running sums of a long row, which has no others beside it to hide the latency of additions.
+const LONG_LANES: usize = 2 * LANES;
 
 /// Running sums that go on where the numbers left do not fill all.
 const FEW_LANES: usize = 8;
@@ -46,8 +53,8 @@ pub(super) fn guarded_rows<const FUSED: bool, F: Real>(rows: &[F], v: &[F], y: &
     }
 }
 
-/// The products of all rows: some at a time, so that an entry of `v` is loaded once for all of them, and that as many running
-/// sums are under way as the latency of an addition asks for.
+/// The products of all rows. Short ones go some at a time, so that an entry of `v` is loaded once for all of them, and that as
+/// many running sums are under way as the latency of an addition asks for.
 #[inline(always)]
 fn products<const FUSED: bool, F: Real, const GUARDED: bool>(rows: &[F], v: &[F], y: &mut [F]) {
     let n = v.len();
@@ -57,19 +64,25 @@ fn products<const FUSED: bool, F: Real, const GUARDED: bool>(rows: &[F], v: &[F]
         }
         return;
     }
+    if n >= LONG {
+        for (y, row) in y.iter_mut().zip(rows.chunks_exact(n)) {
+            [*y] = products_of_rows::<FUSED, F, GUARDED, 1, LONG_LANES>(row, v);
+        }
+        return;
+    }
     let (several, rest) = y.as_chunks_mut::<ROWS>();
     let (rows, rest_rows) = rows.split_at(several.len() * ROWS * n);
     for (y, rows) in several.iter_mut().zip(rows.chunks_exact(ROWS * n)) {
-        *y = products_of_rows::<FUSED, F, GUARDED, ROWS>(rows, v);
+        *y = products_of_rows::<FUSED, F, GUARDED, ROWS, LANES>(rows, v);
     }
     for (y, row) in rest.iter_mut().zip(rest_rows.chunks_exact(n)) {
-        [*y] = products_of_rows::<FUSED, F, GUARDED, 1>(row, v);
+        [*y] = products_of_rows::<FUSED, F, GUARDED, 1, LANES>(row, v);
     }
 }
 
 /// Σ p v of a number of rows, `[row, s']`.
 #[inline(always)]
-fn products_of_rows<const FUSED: bool, F: Real, const GUARDED: bool, const N: usize>(
+fn products_of_rows<const FUSED: bool, F: Real, const GUARDED: bool, const N: usize, const LANES: usize>(
     rows: &[F],
     v: &[F],
 ) -> [F; N] {
@@ -119,7 +132,7 @@ fn add_product<const FUSED: bool, F: Real, const GUARDED: bool>(sum: F, p: F, v:
 
 /// Adds running sums to each other until few are left.
 #[inline(always)]
-fn narrow<F: Real>(lanes: &[F; LANES]) -> [F; FEW_LANES] {
+fn narrow<F: Real>(lanes: &[F]) -> [F; FEW_LANES] {
     let mut few = [F::zero(); FEW_LANES];
     for part in lanes.as_chunks::<FEW_LANES>().0 {
         for lane in 0..FEW_LANES {
@@ -176,10 +189,10 @@ mod tests {
 
     #[test]
     fn products_agree_with_the_plain_sum_at_every_length() {
-        for n in 1..150 {
+        for n in (1..150).chain(LONG - 2..LONG + 70) {
             // Small integers: every order of summation is exact.
-            let table: Vec<f64> = (0..5 * n).map(|i| f64::from(i % 7)).collect();
-            let v: Vec<f64> = (0..n).map(|i| f64::from(i % 5) - 2.0).collect();
+            let table: Vec<f64> = (0..5 * n).map(|i| (i % 7) as f64).collect();
+            let v: Vec<f64> = (0..n).map(|i| (i % 5) as f64 - 2.0).collect();
             let (mut plain, mut guarded) = ([0.0; 5], [0.0; 5]);
             dot_rows(&table, &v, &mut plain);
             guarded_dot_rows(&table, &v, &mut guarded);
@@ -192,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_product_does_not_depend_on_the_rows_beside_it() {
-        for n in [3, 31, 200] {
+        for n in [3, 31, 200, 300] {
             let table: Vec<f32> = (0..7 * n).map(|i| 1.0 / (i as f32 + 0.7)).collect();
             let mut v: Vec<f32> = (0..n).map(|i| (i as f32).sin()).collect();
             for _ in 0..2 {
