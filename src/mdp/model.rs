@@ -164,22 +164,25 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
         Self::checked(model, model.peek_stage(stage, inference)?)
     }
 
+    #[inline]
     fn checked<M>(model: &'a M, stage: Stage<'a, F, D>) -> Result<Self, Error>
     where
         M: Model<Scalar = F, Dynamics = D> + ?Sized,
     {
         let Stage { dynamics, rewards, action_prior } = stage;
-        let expected = [model.num_states(), model.num_actions()];
-        let found = [dynamics.num_states(), dynamics.num_actions()];
-        tables::check_shape(Table::Transitions, &found, &expected)?;
-        tables::check_shape(Table::Rewards, rewards.shape(), &expected)?;
-        tables::check_shape(Table::ActionPrior, action_prior.shape(), &expected)?;
+        let expected = (model.num_states(), model.num_actions());
+        let check = |table, found: (usize, usize)| {
+            tables::check_shape(table, &[found.0, found.1], &[expected.0, expected.1])
+        };
+        check(Table::Transitions, (dynamics.num_states(), dynamics.num_actions()))?;
+        check(Table::Rewards, rewards.dim())?;
+        check(Table::ActionPrior, action_prior.dim())?;
         let in_rows = |table: ArrayView2<'a, F>| match table.to_slice() {
             Some(rows) => Cow::Borrowed(rows),
             None => Cow::Owned(table.iter().copied().collect()),
         };
         let (rewards, action_prior) = (in_rows(rewards), in_rows(action_prior));
-        Ok(Self { dynamics, num_actions: expected[1], rewards, action_prior })
+        Ok(Self { dynamics, num_actions: expected.1, rewards, action_prior })
     }
 
     /// Rewards and prior weights of some states, `[s, a]` each, not yet checked.
