@@ -117,8 +117,9 @@ impl<F: Real> Carried<F> {
         let (discount, temperature) = (column.model.discount(), column.model.temperature());
         let base = block.max();
         let mut most = base + self.max_reward;
-        // Messages that have become small are brought up again.
-        if was_held && self.peak > F::zero() && self.peak < F::LIFT * F::epsilon() {
+        // Messages that have become small are brought up again: the logarithm of what is small would be as imprecise as the
+        // base is large.
+        if was_held && self.peak > F::zero() && self.peak < F::LIFT * F::from_f64(0.25) {
             most += temperature * (self.peak * F::UNLIFT).ln();
         }
         let next_base = most.max(self.least_base);

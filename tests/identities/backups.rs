@@ -181,6 +181,21 @@ fn overflow_is_found_on_every_path() {
     assert_eq!(solver.solve_values(&mdp).unwrap_err(), solver.solve(&mdp).unwrap_err());
 }
 
+/// +1 and −1 in turn: values stay within one reward of 0, however much the best reward would have added up to meanwhile.
+#[test]
+fn values_are_right_that_stay_far_below_what_the_best_reward_would_bring() {
+    let transitions = array![[[0.0, 1.0]], [[1.0, 0.0]]];
+    let dense = DenseDynamics::new(transitions).unwrap();
+    let mdp = Mdp::builder(Heavy(dense), array![[1.0], [-1.0]]).build().unwrap();
+    let values = SoftValueIteration::new(100).solve_values(&mdp).unwrap();
+    for (t, row) in values.state_values().outer_iter().enumerate() {
+        let expected: [f64; 2] = if t % 2 == 0 { [0.0, 0.0] } else { [1.0, -1.0] };
+        for (&found, expected) in row.iter().zip(expected) {
+            assert!((found - expected).abs() <= 4.0 * f64::EPSILON, "stage {t}: {found} for {expected}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(cases(200))]
 
