@@ -11,7 +11,7 @@ pub(crate) const CHUNK: usize = 512;
 pub(crate) const FEW: usize = 128;
 
 /// Numbers of the smallest models, for which the least memory is made ready.
-const VERY_FEW: usize = 16;
+const VERY_FEW: usize = 32;
 
 /// Policies to be written: probabilities and their logarithms, `[s, a]` each.
 #[derive(Debug)]
