@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::Inference;
+use crate::{Inference, Status};
 
 /// A table of numbers, named in errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,6 +29,8 @@ pub enum Table {
     TerminalValues,
     /// The list of terminal states.
     TerminalStates,
+    /// The values that a search starts from, `[s]`.
+    InitialValues,
     /// p₀, `[s]`.
     Initial,
     /// V_t(s), `[t, s]`.
@@ -75,6 +77,7 @@ impl fmt::Display for Table {
             Table::AvailableActions => "available actions",
             Table::TerminalValues => "terminal values",
             Table::TerminalStates => "terminal states",
+            Table::InitialValues => "initial values",
             Table::Initial => "initial distribution",
             Table::StateValues => "state values",
             Table::ActionValues => "action values",
@@ -433,6 +436,40 @@ pub enum Error {
     TotalOverflow {
         /// The table that is summed.
         table: Table,
+    },
+
+    // --- stationary problems ----------------------------------------------------------------------
+    /// The tolerance is not above 0.
+    #[error("tolerance is {value}, expected a number > 0")]
+    InvalidTolerance {
+        /// What was given.
+        value: f64,
+    },
+    /// `initial_values[state]` is NaN or +∞.
+    #[error("initial value of state {state} is {value}, expected a number below +inf")]
+    InvalidInitialValue {
+        /// The state.
+        state: usize,
+        /// What stands there.
+        value: f64,
+    },
+    /// A stationary problem needs a model whose stages are all alike.
+    #[error("a stationary problem needs a model whose stages are all alike, and this one does not say so")]
+    NotHomogeneous,
+    /// Nothing ever ends and nothing is discounted.
+    #[error(
+        "there is no fixed point at discount 1 without terminal states: declare some, or choose a discount < 1"
+    )]
+    NoTerminalState,
+    /// A search for a fixed point ended before its tolerance was met.
+    #[error("not converged after {iterations} iterations ({status}): the error bound is {error_bound:e}")]
+    NotConverged {
+        /// How it ended.
+        status: Status,
+        /// Passes over the dynamics that it took.
+        iterations: usize,
+        /// Largest error of any state value; +∞ if none is known.
+        error_bound: f64,
     },
 
     // --- results that were stored -----------------------------------------------------------------

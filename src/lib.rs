@@ -137,6 +137,7 @@ pub use mdp::{
 pub use policy::Policy;
 pub use posterior::{Posterior, PosteriorStage, posterior, stream_posterior};
 pub use real::Real;
+pub use stationary::{Convergence, Method, StationarySolution, StationarySolver, Status, solve_stationary};
 pub use trajectory::Trajectory;
 
 mod backward;
@@ -155,6 +156,7 @@ mod posterior;
 mod real;
 #[cfg(feature = "serde")]
 mod serial;
+mod stationary;
 mod tables;
 mod trajectory;
 

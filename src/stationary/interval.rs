@@ -1,0 +1,201 @@
+//! The interval around the fixed point that one application of B gives, with nothing assumed that is not so.
+//!
+//! # Derivation
+//!
+//! Let N be the states that are not terminal and whose value is finite, δ = B V − V on N, lo = min δ and hi = max δ. Raising
+//! V by c on N raises r + γ Σ P V by γ c times what its row sums to over N: by a number between κ⁻c and κ⁺c, where κ⁻ and κ⁺
+//! are γ times the least and the largest of these sums. The soft maximum, a weighted mean of changes, passes that on. So
+//!
+//! ```text
+//! B^{n+1} V − B^n V ≤ κ^n hi,   κ = κ⁺ if hi ≥ 0, else κ⁻
+//! V* ≤ B V + κ/(1−κ) hi,        and in the same way from below                                            (S2)
+//! ```
+//!
+//! With rows that sum to 1 and no terminal states κ = γ, which is the bound of MacQueen and Porteus. Where all successors may
+//! be terminal, κ⁻ = 0; where none may, rows that were accepted although they sum to 1 + 10⁻⁹ count as what they are.
+//!
+//! # Rounding
+//!
+//! B V is computed with an error of at most e in each state, so lo − e and hi + e take the places of lo and hi, and B V itself is off
+//! by e. A sum of n terms p v has an error of at most n + 1 units of κ max|v|. Errors of action values pass through the soft
+//! maximum as means; its own exponentials and their sum add a few τ for each action and, by the Gibbs inequality, twice the mean
+//! of the gaps, Σ π (max Q − Q) ≤ τ log(Σ ρ / min ρ).
+//!
+//! # References
+//!
+//! Puterman, *Markov Decision Processes* (1994), §6.6; Higham, *Accuracy and Stability of Numerical Algorithms* (2002), ch. 3.
+
+use super::operator::RowSums;
+use crate::mdp::CheckedStage;
+use crate::{Dynamics, Error, Inference, Real};
+
+/// By how much B passes a shift of its argument on: κ⁻ and κ⁺.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Contraction {
+    pub(super) least: f64,
+    pub(super) most: f64,
+}
+
+impl Contraction {
+    pub(super) fn new(discount: f64, rows: &RowSums, unit: f64) -> Self {
+        // Sums are rounded themselves.
+        let slack = (rows.most_terms as f64 + 4.0) * unit;
+        Self {
+            least: discount * rows.least * (1.0 - slack).max(0.0),
+            most: discount * rows.most * (1.0 + slack),
+        }
+    }
+
+    /// That of an operator of which nothing of the kind is known.
+    pub(super) fn unknown() -> Self {
+        Self { least: 0.0, most: f64::INFINITY }
+    }
+
+    /// Whether (S2) says anything.
+    pub(super) fn is_known(self) -> bool {
+        self.most < 1.0
+    }
+
+    /// κ/(1−κ) c for the κ of an upper end, which for a lower one is asked of −c.
+    fn total(self, c: f64) -> f64 {
+        let kappa = if c >= 0.0 { self.most } else { self.least };
+        if c == 0.0 || kappa == 0.0 {
+            return 0.0;
+        }
+        let total = kappa / (1.0 - kappa) * c;
+        total + total.abs() * (4.0 * f64::EPSILON)
+    }
+}
+
+/// δ = B V − V over the states that count.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Differences {
+    pub(super) lo: f64,
+    pub(super) hi: f64,
+    /// Largest magnitudes of finite V and BV.
+    pub(super) magnitudes: (f64, f64),
+    /// Whether a state has B V = −∞ < V, or the other way round: then there is no bound yet.
+    pub(super) is_open: bool,
+    /// Whether no state has a value that could be wrong: all are terminal, or −∞.
+    pub(super) is_exact: bool,
+}
+
+impl Differences {
+    pub(super) fn of<F: Real>(values: &[F], backed_up: &[F], is_fixed: &[bool]) -> Self {
+        let (mut lo, mut hi) = (F::infinity(), F::neg_infinity());
+        let (mut largest, mut largest_backed_up, mut is_open) = (F::zero(), F::zero(), false);
+        for ((&v, &b), &fixed) in values.iter().zip(backed_up).zip(is_fixed) {
+            if v > F::neg_infinity() {
+                largest = largest.max(v.abs());
+            }
+            if b > F::neg_infinity() {
+                largest_backed_up = largest_backed_up.max(b.abs());
+            }
+            if fixed {
+                continue;
+            }
+            if v > F::neg_infinity() && b > F::neg_infinity() {
+                (lo, hi) = (lo.min(b - v), hi.max(b - v));
+            } else {
+                is_open |= v != b;
+            }
+        }
+        let is_exact = lo > hi && !is_open;
+        let (lo, hi) = if lo <= hi { (lo.into_f64(), hi.into_f64()) } else { (0.0, 0.0) };
+        Self { lo, hi, magnitudes: (largest.into_f64(), largest_backed_up.into_f64()), is_open, is_exact }
+    }
+
+    pub(super) fn span(&self) -> f64 {
+        self.hi - self.lo
+    }
+}
+
+/// V* − B V lies between these, away from terminal states.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Interval {
+    pub(super) lower: f64,
+    pub(super) upper: f64,
+}
+
+impl Interval {
+    /// Of nothing known.
+    pub(super) const EVERYTHING: Self = Self { lower: f64::NEG_INFINITY, upper: f64::INFINITY };
+
+    /// (S2), given that BV was computed with errors of at most `rounding`.
+    pub(super) fn new(differences: &Differences, contraction: Contraction, rounding: f64) -> Self {
+        if differences.is_exact {
+            return Self { lower: 0.0, upper: 0.0 };
+        }
+        if !contraction.is_known() || differences.is_open {
+            return Self::EVERYTHING;
+        }
+        let upper = contraction.total(differences.hi + rounding) + rounding;
+        let lower = -contraction.total(rounding - differences.lo) - rounding;
+        if upper >= lower { Self { lower, upper } } else { Self::EVERYTHING }
+    }
+
+    /// What to add to BV for the middle; 0 if no bound is known.
+    pub(super) fn middle(&self) -> f64 {
+        let middle = self.lower / 2.0 + self.upper / 2.0;
+        if middle.is_finite() { middle } else { 0.0 }
+    }
+
+    /// Largest error of BV + `shift`.
+    pub(super) fn error(&self, shift: f64) -> f64 {
+        let error = (self.upper - shift).max(shift - self.lower);
+        if error.is_nan() { f64::INFINITY } else { error * (1.0 + 4.0 * f64::EPSILON) }
+    }
+}
+
+/// Bounds the error of one backup.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rounding {
+    unit: f64,      // unit roundoff
+    per_value: f64, // units for each max|V|
+    constant: f64,  // absolute
+}
+
+impl Rounding {
+    pub(super) fn new<F, D>(
+        stage: &CheckedStage<'_, F, D>,
+        is_fixed: &[bool],
+        inference: Inference,
+        temperature: F,
+        discount: f64,
+        rows: &RowSums,
+    ) -> Result<Self, Error>
+    where
+        F: Real,
+        D: Dynamics<Scalar = F> + ?Sized,
+    {
+        let unit = F::epsilon().into_f64() / 2.0;
+        let (terms, width) = (rows.most_terms as f64, stage.dynamics.num_actions() as f64);
+        let temperature = temperature.into_f64();
+        let (mut least, mut most) = (f64::INFINITY, 0.0_f64); // a positive weight, the sum of a row
+        for state in (0..is_fixed.len()).filter(|&state| !is_fixed[state]) {
+            let (_, prior) = stage.row(state)?;
+            let mut sum = 0.0;
+            for weight in prior.iter().map(|weight| weight.into_f64()).filter(|&weight| weight > 0.0) {
+                (least, sum) = (least.min(weight), sum + weight);
+            }
+            most = most.max(sum);
+        }
+        let (log_least, log_most) = if least <= most { (least.ln(), most.ln()) } else { (0.0, 0.0) };
+        let mut exponentials =
+            width + 16.0 + 4.0 * (log_most - log_least) + 4.0 * log_least.abs().max(log_most.abs());
+        let mut per_value = discount * (terms + 4.0);
+        if inference == Inference::Direct {
+            // Here the terms are exponentials too; a weight P is at least e^−745, or its value counts.
+            exponentials += terms + 16.0 - 4.0 * F::min_positive_value().into_f64().ln();
+            per_value = 8.0;
+        }
+        let least_number = F::min_positive_value().into_f64();
+        let constant = unit * temperature * exponentials + least_number * (terms + width + 4.0);
+        Ok(Self { unit, per_value, constant })
+    }
+
+    /// Largest error of a state's BV, for the largest magnitudes of V and BV. It includes that of the difference BV − V.
+    pub(super) fn of(&self, (largest, largest_backed_up): (f64, f64)) -> f64 {
+        self.unit * ((self.per_value + 1.0) * largest + 8.0 * largest_backed_up) + self.constant
+    }
+}

@@ -1,0 +1,184 @@
+//! The state of a search that every method shares: values, their backup, the best answer so far, and when to end.
+
+use std::ops::ControlFlow;
+
+use super::interval::{Differences, Interval};
+use super::operator::Operator;
+use super::{StationarySolution, Status};
+use crate::backward::StageTables;
+use crate::{Error, Model, Real, Table, tables};
+
+/// Rounding counts as all that is left of the bound once the rest is this part of it.
+const ALL_ROUNDING: f64 = 1.0 / 16.0;
+
+/// Where rounding is a good part of the bound, a search ends that has not improved it for so many backups.
+const PATIENCE: usize = 64;
+
+/// By less than this part, a bound has not improved.
+const IMPROVEMENT: f64 = 0.01;
+
+/// Going on, or how it ended.
+pub(super) type Step<T> = Result<ControlFlow<Status, T>, Error>;
+
+/// When a search ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) tolerance: f64,
+    pub(super) max_passes: usize,
+}
+
+/// A search for the fixed point.
+pub(super) struct Search<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
+    pub(super) operator: Operator<'m, F, M>,
+    watched: &'m M,
+    limits: Limits,
+    /// V, finite wherever V* can be told from −∞ so far.
+    pub(super) values: Vec<F>,
+    /// BV of the last backup.
+    pub(super) backed_up: Vec<F>,
+    best: Vec<F>,           // the best answer so far,
+    bound: f64,             // its error
+    improved: (usize, f64), // backups ago, and what the bound was then
+}
+
+impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
+    pub(super) fn new(
+        operator: Operator<'m, F, M>,
+        watched: &'m M,
+        limits: Limits,
+        values: Vec<F>,
+    ) -> Result<Self, Error> {
+        let backed_up = tables::filled(Table::StateValues, values.len(), F::zero())?;
+        let backed_up = backed_up.into_raw_vec_and_offset().0;
+        let best = values.clone();
+        let improved = (0, f64::INFINITY);
+        Ok(Self { operator, watched, limits, values, backed_up, best, bound: f64::INFINITY, improved })
+    }
+
+    /// Whether there is leave to go on: from the limit, and from the hook, which is told of the passes so far.
+    pub(super) fn ask(&mut self) -> Step<()> {
+        let passes = self.operator.passes();
+        if passes >= self.limits.max_passes {
+            return Ok(ControlFlow::Break(Status::IterationLimit));
+        }
+        match self.watched.stage(passes, self.operator.inference()) {
+            Ok(_) => Ok(ControlFlow::Continue(())),
+            Err(Error::Stopped { .. }) => Ok(ControlFlow::Break(Status::Stopped)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Backs up V, with the policy of V if asked, and looks at what that says of V*.
+    pub(super) fn back_up(&mut self, policy: Option<(&mut [F], &mut [F])>) -> Step<Differences> {
+        if let ControlFlow::Break(status) = self.ask()? {
+            return Ok(ControlFlow::Break(status));
+        }
+        let Self { operator, values, backed_up, .. } = self;
+        operator.apply(values, StageTables { policy, ..StageTables::values(backed_up) })?;
+        let differences = Differences::of(values, backed_up, operator.is_fixed());
+        let contraction = operator.contraction();
+        // Rounding is that at the middle, so that the answer, which is its backup, keeps the bound.
+        let middle = Interval::new(&differences, contraction, 0.0).middle();
+        let (largest, largest_backed_up) = differences.magnitudes;
+        let magnitude = largest.max(largest_backed_up + middle.abs());
+        let rounding = operator.rounding().of((magnitude, magnitude));
+        let interval = Interval::new(&differences, contraction, rounding);
+        let middle = interval.middle();
+        self.offer_shifted(F::from_f64(middle), interval.error(middle));
+        if self.reaches(self.bound, rounding) {
+            return Ok(ControlFlow::Break(Status::Converged));
+        }
+        if contraction.is_known() && !differences.is_open && self.has_stalled(&differences, rounding) {
+            return Ok(ControlFlow::Break(Status::IterationLimit));
+        }
+        Ok(ControlFlow::Continue(differences))
+    }
+
+    /// V ← BV.
+    pub(super) fn advance(&mut self) {
+        std::mem::swap(&mut self.values, &mut self.backed_up);
+    }
+
+    /// Whether the backup of values with this error is close enough to be the answer.
+    fn reaches(&self, bound: f64, rounding: f64) -> bool {
+        bound * self.passed_on() + rounding <= self.limits.tolerance
+    }
+
+    /// How much of an error a backup passes on.
+    fn passed_on(&self) -> f64 {
+        let most = self.operator.contraction().most;
+        if most.is_finite() { most } else { 1.0 }
+    }
+
+    /// Keeps BV + `shift`, whose error is at most `bound`, if that is the best so far.
+    fn offer_shifted(&mut self, shift: F, bound: f64) {
+        if !(bound < self.bound) {
+            return;
+        }
+        let states = self.best.iter_mut().zip(&self.backed_up).zip(self.operator.is_fixed());
+        for ((best, &v), &fixed) in states {
+            *best = if fixed { v } else { v + shift };
+        }
+        self.bound = if self.best.iter().all(|&v| v < F::infinity()) { bound } else { f64::INFINITY };
+    }
+
+    /// Whether nothing but rounding is left of the bound, or the bound does not improve any more.
+    fn has_stalled(&mut self, differences: &Differences, rounding: f64) -> bool {
+        self.improved.0 += 1;
+        if self.bound < self.improved.1 * (1.0 - IMPROVEMENT) {
+            self.improved = (0, self.bound);
+        }
+        let half = differences.span() / 2.0;
+        let contraction = self.operator.contraction().most;
+        let patience = if half <= 8.0 * rounding {
+            PATIENCE as f64
+        } else {
+            PATIENCE as f64 + 8.0 / (1.0 - contraction)
+        };
+        // Where rounding is unbounded, values are about to leave the number type.
+        (rounding.is_finite() && half <= ALL_ROUNDING * rounding) || self.improved.0 as f64 > patience
+    }
+
+    /// Ends the search: the answer is the backup of the best values.
+    pub(super) fn finish(mut self, status: Status) -> Result<StationarySolution<F>, Error> {
+        let (num_states, num_actions) = (self.values.len(), self.operator.model().num_actions());
+        if self.bound == f64::INFINITY {
+            self.best.copy_from_slice(&self.values);
+        }
+        let mut action_values = tables::filled(Table::ActionValues, (num_states, num_actions), F::zero())?;
+        let mut policy = tables::filled(Table::Policy, (num_states, num_actions), F::zero())?;
+        let mut logs = tables::filled(Table::Policy, (num_states, num_actions), F::zero())?;
+        let outputs = StageTables {
+            values: &mut self.backed_up,
+            action_values: Some(tables::slice_mut(&mut action_values)),
+            policy: Some((tables::slice_mut(&mut policy), tables::slice_mut(&mut logs))),
+        };
+        self.operator.apply(&self.best, outputs)?;
+        let differences = Differences::of(&self.best, &self.backed_up, self.operator.is_fixed());
+        let rounding = self.operator.rounding().of(differences.magnitudes);
+        let interval = Interval::new(&differences, self.operator.contraction(), rounding);
+        let error = interval.error(0.0).min(self.bound * self.passed_on() + rounding);
+        let error_bound = if error.is_nan() { F::infinity() } else { round_up(error) };
+        let status = match status {
+            Status::Diverging => status,
+            _ if error_bound.into_f64() <= self.limits.tolerance => Status::Converged,
+            Status::Converged => Status::IterationLimit,
+            other => other,
+        };
+        Ok(StationarySolution::new(
+            (self.backed_up, action_values, policy, logs),
+            self.operator.inference(),
+            super::Convergence { status, iterations: self.operator.passes(), error_bound },
+        ))
+    }
+}
+
+/// The least number of the type that is not below.
+fn round_up<F: Real>(x: f64) -> F {
+    let rounded = F::from_f64(x);
+    if rounded.into_f64() >= x {
+        rounded
+    } else {
+        rounded + rounded.abs() * F::epsilon() + F::min_positive_value()
+    }
+}

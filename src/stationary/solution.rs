@@ -1,0 +1,123 @@
+//! What a stationary solve leaves behind.
+
+use std::fmt;
+
+use ndarray::{ArcArray1, ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
+
+use crate::{Inference, Real};
+
+/// How a search for a fixed point ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Status {
+    /// The error is at most the tolerance.
+    Converged,
+    /// The limit on iterations was reached, or rounding does not let the bound fall any further.
+    IterationLimit,
+    /// The caller's hook asked to stop.
+    Stopped,
+    /// The values grow without end: there is no fixed point to converge to.
+    Diverging,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Status::Converged => "converged",
+            Status::IterationLimit => "iteration limit",
+            Status::Stopped => "stopped by the caller",
+            Status::Diverging => "diverging",
+        })
+    }
+}
+
+/// How far a search for a fixed point got, and what it took.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Convergence<F = f64> {
+    /// How it ended.
+    pub status: Status,
+    /// Passes over the dynamics: stored transitions read, in units of those that the model has, rounded up.
+    pub iterations: usize,
+    /// Largest error of any state value, in reward units, rounding included; +∞ if none is known.
+    pub error_bound: F,
+}
+
+/// Values, action values and policy of a stationary problem, and how well they are known.
+///
+/// Made by [`solve_stationary`](crate::solve_stationary) and [`StationarySolver::solve`](crate::StationarySolver::solve). They
+/// belong together: the state values are the soft maxima of the action values, and the policy is theirs. The error bound
+/// of [`convergence`](Self::convergence) is that of the state values. A clone shares the tables.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Mdp, ndarray::array, solve_stationary};
+///
+/// // Two actions that pay log 1 and log 3, forever: V = log 4 + γ V.
+/// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 3.0_f64.ln()]])?.with_discount(0.9)?;
+/// let solution = solve_stationary(&mdp, 1e-9)?;
+/// let value = solution.state_values()[0];
+/// assert!((value - 10.0 * 4.0_f64.ln()).abs() <= solution.convergence().error_bound);
+/// assert!((solution.probabilities()[[0, 1]] - 0.75).abs() < 1e-12);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct StationarySolution<F = f64> {
+    state_values: ArcArray1<F>,
+    action_values: ArcArray2<F>,
+    probabilities: ArcArray2<F>,
+    log_probabilities: ArcArray2<F>,
+    inference: Inference,
+    convergence: Convergence<F>,
+}
+
+impl<F: Real> StationarySolution<F> {
+    /// From state values, action values, policy and its logarithms.
+    pub(super) fn new(
+        (values, action_values, policy, logs): (Vec<F>, Array2<F>, Array2<F>, Array2<F>),
+        inference: Inference,
+        convergence: Convergence<F>,
+    ) -> Self {
+        Self {
+            state_values: Array1::from_vec(values).into_shared(),
+            action_values: action_values.into_shared(),
+            probabilities: policy.into_shared(),
+            log_probabilities: logs.into_shared(),
+            inference,
+            convergence,
+        }
+    }
+
+    /// V(s), `[s]`, in reward units; −∞ where success is impossible. Terminal states keep V_T.
+    #[must_use]
+    pub fn state_values(&self) -> ArrayView1<'_, F> {
+        self.state_values.view()
+    }
+
+    /// Q(s,a), `[s, a]`, in reward units. −∞ for actions that are unavailable, of prior weight 0 or hopeless, and in
+    /// terminal states.
+    #[must_use]
+    pub fn action_values(&self) -> ArrayView2<'_, F> {
+        self.action_values.view()
+    }
+
+    /// π(a∣s), `[s, a]`. Each row sums to 1, or is all zeros (a dead end).
+    #[must_use]
+    pub fn probabilities(&self) -> ArrayView2<'_, F> {
+        self.probabilities.view()
+    }
+
+    /// How the search ended, the passes that it took, and the error bound of the state values.
+    #[must_use]
+    pub fn convergence(&self) -> &Convergence<F> {
+        &self.convergence
+    }
+
+    /// Which problem this solves.
+    #[must_use]
+    pub fn inference(&self) -> Inference {
+        self.inference
+    }
+}
