@@ -142,6 +142,7 @@ pub use trajectory::Trajectory;
 
 mod backward;
 mod bellman;
+mod chain;
 mod dynamics;
 mod error;
 mod forward;
