@@ -108,6 +108,11 @@ impl Differences {
     pub(super) fn span(&self) -> f64 {
         self.hi - self.lo
     }
+
+    /// max |δ|.
+    pub(super) fn norm(&self) -> f64 {
+        self.hi.max(-self.lo).max(0.0)
+    }
 }
 
 /// V* − B V lies between these, away from terminal states.

@@ -25,7 +25,11 @@
 //! Puterman, *Markov Decision Processes* (1994), §6.3–6.6; Geist, Scherrer and Pietquin, *A Theory of Regularized Markov
 //! Decision Processes*, ICML 2019.
 
+mod derivative;
+mod gauss_seidel;
 mod interval;
+mod modified;
+mod newton;
 mod operator;
 mod search;
 mod solution;
@@ -88,6 +92,12 @@ pub enum Method {
     Automatic,
     /// V ← BV.
     ValueIteration,
+    /// V ← BV, one state after the other and in place. Not run in parallel.
+    GaussSeidel,
+    /// Several sweeps with the policy of V, which read one row a state, between two of V ← BV.
+    ModifiedPolicyIteration,
+    /// Newton's method on V = BV, which is soft policy iteration, with an iterative inner solve.
+    Newton,
 }
 
 /// Options of a stationary solve; those left out are those of [`solve_stationary`].
@@ -192,6 +202,9 @@ impl<F: Real> StationarySolver<F> {
             let mut search = Search::new(operator, mdp, limits, values)?;
             let status = match self.method {
                 Method::Automatic | Method::ValueIteration => value_iteration::run(&mut search),
+                Method::GaussSeidel => gauss_seidel::run(&mut search),
+                Method::ModifiedPolicyIteration => modified::run(&mut search),
+                Method::Newton => newton::run(&mut search),
             }?;
             search.finish(status)
         })

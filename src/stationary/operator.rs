@@ -125,6 +125,16 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
         self.reads = self.reads.saturating_add(transitions);
     }
 
+    /// Counts visits of all stored transitions.
+    pub(super) fn count_passes(&mut self, passes: usize) {
+        self.count(self.work.saturating_mul(passes));
+    }
+
+    /// Stored transitions of the model.
+    pub(super) fn work(&self) -> usize {
+        self.work
+    }
+
     /// Writes BV and, if asked, Q and the policy that goes with it: one pass.
     pub(super) fn apply(&mut self, values: &[F], outputs: StageTables<'_, F>) -> Result<(), Error> {
         self.count(self.work);

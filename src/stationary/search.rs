@@ -30,7 +30,7 @@ pub(super) struct Limits {
 /// A search for the fixed point.
 pub(super) struct Search<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     pub(super) operator: Operator<'m, F, M>,
-    watched: &'m M,
+    pub(super) watched: &'m M,
     limits: Limits,
     /// V, finite wherever V* can be told from −∞ so far.
     pub(super) values: Vec<F>,
@@ -53,6 +53,15 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
         let best = values.clone();
         let improved = (0, f64::INFINITY);
         Ok(Self { operator, watched, limits, values, backed_up, best, bound: f64::INFINITY, improved })
+    }
+
+    pub(super) fn tolerance(&self) -> f64 {
+        self.limits.tolerance
+    }
+
+    /// Passes that may still be begun.
+    pub(super) fn passes_left(&self) -> usize {
+        self.limits.max_passes.saturating_sub(self.operator.passes())
     }
 
     /// Whether there is leave to go on: from the limit, and from the hook, which is told of the passes so far.

@@ -1,0 +1,135 @@
+//! Newton's method on V = BV: soft policy iteration.
+//!
+//! ```text
+//! (I − J) x = B V − V,   V ← V + x,   J the derivative of B at V
+//! ```
+//!
+//! For variational inference J = γ P_π, so that V + x is the value of the soft policy π of V; at τ = 0 this is Howard's policy
+//! iteration. It converges quadratically.
+//!
+//! # Form computed
+//!
+//! The system is solved by a Krylov method, from the constant that the middle of B V − V says: this takes the slowest mode
+//! out for nothing. It is solved only as far as the next step can use: until the residual is the larger of what the tolerance
+//! needs and of a share of the present one, which follows how fast that fell in the step before (Eisenstat and Walker).
+//!
+//! # Safeguard
+//!
+//! B is convex, so a step with residual ρ has B V − V ≥ −max|ρ| afterwards: from the first step on, iterates rise but for that. The
+//! interval around them may widen a hundredfold before it collapses, so it is no measure of progress; the best one is kept.
+//! Where a solve gains less than half, the method goes on by value iteration for a while, longer each time.
+//!
+//! # References
+//!
+//! Puterman and Brumelle, *Math. Oper. Res.* 4 (1979) 60–69; Eisenstat and Walker, *SIAM J. Sci. Comput.* 17 (1996) 16–32.
+
+use std::ops::ControlFlow;
+
+use super::Status;
+use super::derivative::derivative;
+use super::interval::Differences;
+use super::search::{Search, Step};
+use crate::{Error, Model, Real, Table, tables};
+
+/// The share of the residual at which a first solve ends, and the largest.
+const LARGEST_SHARE: f64 = 0.1;
+
+/// The smallest share that is asked for at once.
+const SMALLEST_SHARE: f64 = 1e-4;
+
+/// Sweeps of value iteration after the first solve that failed.
+const FIRST_SWEEPS: usize = 10;
+
+/// Steps until the search ends.
+pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
+    search: &mut Search<'_, F, M>,
+) -> Result<Status, Error> {
+    let shape = (search.values.len(), search.operator.model().num_actions());
+    let mut policy = tables::filled(Table::Policy, shape, F::zero())?;
+    let mut logs = tables::filled(Table::Policy, shape, F::zero())?;
+    let (policy, logs) = (tables::slice_mut(&mut policy), tables::slice_mut(&mut logs));
+    let (mut last_size, mut sweeps) = (f64::INFINITY, FIRST_SWEEPS);
+    loop {
+        let differences = match search.back_up(Some((&mut *policy, &mut *logs)))? {
+            ControlFlow::Break(status) => return Ok(status),
+            ControlFlow::Continue(differences) => differences,
+        };
+        let size = search.size(&differences);
+        let ratio = size / last_size;
+        let share = (0.9 * ratio * ratio).clamp(SMALLEST_SHARE, LARGEST_SHARE);
+        last_size = size;
+        let has_gained = match step(search, policy, &differences, share)? {
+            ControlFlow::Break(status) => return Ok(status),
+            ControlFlow::Continue(has_gained) => has_gained,
+        };
+        if has_gained {
+            continue;
+        }
+        search.advance();
+        for _ in 0..sweeps {
+            match search.back_up(None)? {
+                ControlFlow::Break(status) => return Ok(status),
+                ControlFlow::Continue(_) => search.advance(),
+            }
+        }
+        sweeps = sweeps.saturating_mul(2);
+    }
+}
+
+/// One step from a backup and its policy. Returns whether it was taken; if not, V is as it was.
+fn step<F: Real, M: Model<Scalar = F> + ?Sized>(
+    search: &mut Search<'_, F, M>,
+    policy: &[F],
+    differences: &Differences,
+    share: f64,
+) -> Step<bool> {
+    if differences.is_open {
+        return Ok(ControlFlow::Continue(false));
+    }
+    let alive = search.alive();
+    let chain = derivative(&mut search.operator, &search.values, policy, &alive)?;
+    let states = search.values.iter().zip(&search.backed_up).zip(&alive);
+    let b: Vec<F> = states.map(|((&v, &b), &alive)| if alive { b - v } else { F::zero() }).collect();
+    let start = F::from_f64(search.constant(differences));
+    let mut x: Vec<F> = alive.iter().map(|&alive| if alive { start } else { F::zero() }).collect();
+    let size = search.size(differences);
+    let tolerance = (share * size).max(search.needed() / 4.0);
+    let outcome = match search.solve(&chain, &b, &mut x, F::from_f64(tolerance))? {
+        ControlFlow::Break(status) => return Ok(ControlFlow::Break(status)),
+        ControlFlow::Continue(outcome) => outcome,
+    };
+    let is_finite = x.iter().zip(&search.values).all(|(&x, &v)| x.is_finite() && (v + x) < F::infinity());
+    if !is_finite || !(outcome.residual.into_f64() <= size / 2.0) {
+        return Ok(ControlFlow::Continue(false));
+    }
+    for ((v, &x), &alive) in search.values.iter_mut().zip(&x).zip(&alive) {
+        if alive {
+            *v += x;
+        }
+    }
+    Ok(ControlFlow::Continue(true))
+}
+
+impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
+    /// What a step has to bring down: the differences, less the constant that (S2) does not mind.
+    fn size(&self, differences: &Differences) -> f64 {
+        if self.operator.contraction().is_known() { differences.span() / 2.0 } else { differences.norm() }
+    }
+
+    /// The size of differences that the tolerance needs.
+    fn needed(&self) -> f64 {
+        let contraction = self.operator.contraction();
+        if contraction.is_known() {
+            self.tolerance() * (1.0 - contraction.most) / contraction.most.max(f64::MIN_POSITIVE)
+        } else {
+            0.0
+        }
+    }
+
+    /// By how much V* lies above V, if all differences were their middle.
+    fn constant(&self, differences: &Differences) -> f64 {
+        let contraction = self.operator.contraction();
+        let constant = (differences.lo / 2.0 + differences.hi / 2.0) / (1.0 - contraction.most);
+        if contraction.is_known() && constant.is_finite() { constant } else { 0.0 }
+    }
+}
