@@ -3,6 +3,9 @@
 //! A sweep G is monotone and has the fixed point of B, but raising V by a constant does not raise GV by a constant, so a
 //! sweep gives no interval. Every tenth pass therefore is a plain backup, whose interval (S2) counts and whose result is as good to go on from as any.
 //!
+//! The constant that V is off by, which a sweep takes out slowly if γ is near 1, is taken out with the interval: V goes on from
+//! its middle where all states would rise nearly alike.
+//!
 //! Rows are taken one at a time and in order: a sweep is not run in parallel. What it gains over value iteration depends on
 //! the numbering of the states; a factor of two is common, and much where values flow against the order of the states.
 //!
@@ -13,6 +16,7 @@
 use std::ops::ControlFlow;
 
 use super::Status;
+use super::interval::{Differences, Interval};
 use super::operator::Operator;
 use super::search::Search;
 use crate::bellman::BellmanRule;
@@ -30,7 +34,10 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     loop {
         match search.back_up(None)? {
             ControlFlow::Break(status) => return Ok(status),
-            ControlFlow::Continue(_) => search.advance(),
+            ControlFlow::Continue(differences) => {
+                search.advance();
+                search.shift(&differences);
+            }
         }
         for _ in 1..PERIOD {
             if let ControlFlow::Break(status) = search.ask()? {
@@ -39,6 +46,19 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
             let Search { operator, values, .. } = search;
             operator.sweep(values)?;
         }
+    }
+}
+
+impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
+    /// Moves V = BV to the middle of its interval, if that is meant for all states.
+    fn shift(&mut self, differences: &Differences) {
+        let contraction = self.operator.contraction();
+        if !contraction.is_even() {
+            return;
+        }
+        let middle = F::from_f64(Interval::new(differences, contraction, 0.0).middle());
+        let states = self.values.iter_mut().zip(self.operator.is_fixed());
+        states.filter(|(_, fixed)| !**fixed).for_each(|(v, _)| *v += middle);
     }
 }
 

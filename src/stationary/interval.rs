@@ -56,6 +56,11 @@ impl Contraction {
         self.most < 1.0
     }
 
+    /// Whether shifts are passed on nearly alike by all states: the middle of an interval then is worth to go on from.
+    pub(super) fn is_even(self) -> bool {
+        self.is_known() && self.least > 0.9 * self.most
+    }
+
     /// κ/(1−κ) c for the κ of an upper end, which for a lower one is asked of −c.
     fn total(self, c: f64) -> f64 {
         let kappa = if c >= 0.0 { self.most } else { self.least };
@@ -137,6 +142,10 @@ impl Interval {
         let upper = contraction.total(differences.hi + rounding) + rounding;
         let lower = -contraction.total(rounding - differences.lo) - rounding;
         if upper >= lower { Self { lower, upper } } else { Self::EVERYTHING }
+    }
+
+    pub(super) fn width(&self) -> f64 {
+        self.upper - self.lower
     }
 
     /// What to add to BV for the middle; 0 if no bound is known.

@@ -27,7 +27,7 @@ use std::ops::ControlFlow;
 
 use super::Status;
 use super::derivative::derivative;
-use super::interval::Differences;
+use super::interval::{Differences, Interval};
 use super::search::{Search, Step};
 use crate::{Error, Model, Real, Table, tables};
 
@@ -111,9 +111,12 @@ fn step<F: Real, M: Model<Scalar = F> + ?Sized>(
 }
 
 impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
-    /// What a step has to bring down: the differences, less the constant that (S2) does not mind.
-    fn size(&self, differences: &Differences) -> f64 {
-        if self.operator.contraction().is_known() { differences.span() / 2.0 } else { differences.norm() }
+    /// What a step has to bring down: differences, as far as the interval minds them.
+    pub(super) fn size(&self, differences: &Differences) -> f64 {
+        let contraction = self.operator.contraction();
+        let half = Interval::new(differences, contraction, 0.0).width() / 2.0;
+        let size = half * (1.0 - contraction.most) / contraction.most;
+        if size.is_finite() { size.min(differences.norm()) } else { differences.norm() }
     }
 
     /// The size of differences that the tolerance needs.
@@ -130,6 +133,6 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
     fn constant(&self, differences: &Differences) -> f64 {
         let contraction = self.operator.contraction();
         let constant = (differences.lo / 2.0 + differences.hi / 2.0) / (1.0 - contraction.most);
-        if contraction.is_known() && constant.is_finite() { constant } else { 0.0 }
+        if contraction.is_even() && constant.is_finite() { constant } else { 0.0 }
     }
 }

@@ -137,15 +137,15 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
         if self.bound < self.improved.1 * (1.0 - IMPROVEMENT) {
             self.improved = (0, self.bound);
         }
-        let half = differences.span() / 2.0;
-        let contraction = self.operator.contraction().most;
-        let patience = if half <= 8.0 * rounding {
-            PATIENCE as f64
-        } else {
-            PATIENCE as f64 + 8.0 / (1.0 - contraction)
-        };
+        let contraction = self.operator.contraction();
+        let exact = Interval::new(differences, contraction, 0.0).width();
+        let rounded = Interval::new(differences, contraction, rounding).width() - exact;
+        let mut patience = PATIENCE as f64;
+        if exact > 8.0 * rounded {
+            patience += 8.0 / (1.0 - contraction.most);
+        }
         // Where rounding is unbounded, values are about to leave the number type.
-        (rounding.is_finite() && half <= ALL_ROUNDING * rounding) || self.improved.0 as f64 > patience
+        (rounded.is_finite() && exact <= ALL_ROUNDING * rounded) || self.improved.0 as f64 > patience
     }
 
     /// Ends the search: the answer is the backup of the best values.
