@@ -1,18 +1,50 @@
 //! The systems (I − J) x = b and (I − Jᵀ) x = b, to a residual in the maximum norm.
+//!
+//! # Form computed
+//!
+//! With J = L + diagonal + U, and D what the diagonal leaves of 1, I − J is D − L − U. What IDR(4) is given is
+//!
+//! ```text
+//! (D − L)⁻¹ (I − J) (D − U)⁻¹ y = (D − L)⁻¹ r,      x ← x + (D − U)⁻¹ y,      r = b − (I − J) x
+//! ```
+//!
+//! a symmetric Gauss–Seidel sweep, cut in two. One product with that matrix takes a walk over U and a walk over L, and none
+//! over I − J, since with t = (D − U)⁻¹ v it is t + (D − L)⁻¹ (v − D t): it reads J once, as a plain product does. Then the
+//! true r is computed anew, and what it lacks solved for in turn: so the residual that is reported is that of x, and x gets as
+//! exact as rounding lets it, whatever the recurrences have lost.
+//!
+//! What the sweep is worth, in products for all steps of Newton's method to a bound of 1e−6, inner systems to a hundredth:
+//! Rust's bus 83 instead of about 1000, a queue of 200 places 200 instead of 1100, a slippery grid with a terminal
+//! corner 400 instead of 700, a dense random model 50 instead of 75. A sweep in one direction alone is as good where all
+//! goes in that direction, and no better than none where it goes in the other.
+//!
+//! There are crates with such methods over a trait for operators, but they come with a whole library of linear algebra, several
+//! times the size of this crate; these two files are smaller than what would join them to it.
+//!
+//! # References
+//!
+//! S. Eisenstat, *Efficient implementation of a class of preconditioned conjugate gradient methods*, SIAM J. Sci. Stat.
+//! Comput. 2, 1981, for the product at the price of one.
 
 use std::ops::ControlFlow;
 
-use super::krylov::{Operator, cycle};
-use super::{Chain, Kind};
+use super::Chain;
+use super::idr::{Operator, largest, reduce};
 use crate::Real;
+
+/// Units in the last place of what was added up, within which a residual is rounding and nothing else.
+const ROUNDING: f64 = 4.0;
+
+/// Rounds that do not halve the residual before it is given up.
+const MOST_FAILURES: usize = 2;
 
 /// When to stop.
 pub(crate) struct LinearSolve<'w, F> {
     /// Largest max |b − (I − J) x| that will do.
     pub(crate) tolerance: F,
-    /// Largest number of products with J.
+    /// Largest number of products with J; it may be passed by a few.
     pub(crate) max_products: usize,
-    /// Asked before every product, with the number so far and about the residual.
+    /// Asked before every product, with the number of those made and about max |b − (I − J) x|.
     pub(crate) watch: Option<&'w mut dyn FnMut(usize, F) -> ControlFlow<()>>,
 }
 
@@ -21,9 +53,11 @@ pub(crate) struct LinearSolve<'w, F> {
 pub(crate) enum LinearStatus {
     /// The residual is within the tolerance.
     Converged,
+    /// It is not, but it is within the rounding of the terms that it is made of.
+    Rounding,
     /// There were no products left.
     OutOfProducts,
-    /// The residual does not fall any more: the system is singular to working precision, or the tolerance below rounding.
+    /// The residual does not fall any more: the system is singular, or nearly.
     Stalled,
     /// The watch asked to stop.
     Stopped,
@@ -32,17 +66,19 @@ pub(crate) enum LinearStatus {
 /// What a solve has come to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LinearOutcome<F> {
-    /// Products with J, in transitions read: those read, over those of one product, rounded up.
+    /// Transitions read, over those of one product, rounded up.
     pub(crate) products: usize,
-    /// max |b − (I − J) x| of the x that is returned, computed from it.
+    /// max |b − (I − J) x| of the x that is returned, computed from it; finite unless that of the start was not.
     pub(crate) residual: F,
     pub(crate) status: LinearStatus,
 }
 
 impl<F: Real> Chain<'_, F> {
-    /// Solves (I − J) x = b. `x` holds the start, and then the best iterate found.
+    /// Solves (I − J) x = b. `x` holds the start, and then the iterate with the least residual that was found.
+    ///
+    /// Preconditions: b and x are finite.
     pub(crate) fn solve(&self, b: &[F], x: &mut [F], options: LinearSolve<'_, F>) -> LinearOutcome<F> {
-        self.run(false, b, x, options)
+        System::new(self, false, options).solve(b, x)
     }
 
     /// Solves (I − Jᵀ) x = b, like [`solve`](Self::solve).
@@ -52,65 +88,7 @@ impl<F: Real> Chain<'_, F> {
         x: &mut [F],
         options: LinearSolve<'_, F>,
     ) -> LinearOutcome<F> {
-        self.run(true, b, x, options)
-    }
-
-    fn run(
-        &self,
-        is_transposed: bool,
-        b: &[F],
-        x: &mut [F],
-        options: LinearSolve<'_, F>,
-    ) -> LinearOutcome<F> {
-        let diagonal = match &self.kind {
-            Kind::Stored(rows) => rows.diagonal().to_vec(),
-            Kind::Free(rows) => rows.diagonal(),
-        };
-        // Where the diagonal is used up there is nothing to divide by.
-        let pivots = diagonal.iter().map(|&d| if d < F::one() { F::one() - d } else { F::one() }).collect();
-        let mut system = System {
-            chain: self,
-            is_transposed,
-            pivots,
-            z: vec![F::zero(); b.len()],
-            halves: 0,
-            stopped: false,
-            options,
-        };
-        let mut best = x.to_vec();
-        let mut r = vec![F::zero(); b.len()];
-        let mut least = system.residual(b, x, &mut r);
-        let mut failures = 0;
-        let status = loop {
-            if least <= system.options.tolerance {
-                break LinearStatus::Converged;
-            }
-            if system.stopped {
-                break LinearStatus::Stopped;
-            }
-            if system.products() >= system.options.max_products {
-                break LinearStatus::OutOfProducts;
-            }
-            if failures > 2 {
-                break LinearStatus::Stalled;
-            }
-            let tolerance = system.options.tolerance;
-            cycle(&mut system, &r, x, tolerance);
-            let residual = system.residual(b, x, &mut r);
-            if residual < least {
-                failures = if residual < least * F::from_f64(0.9) { 0 } else { failures + 1 };
-                least = residual;
-                best.copy_from_slice(x);
-            } else {
-                failures += 1;
-                if !residual.is_finite() {
-                    x.copy_from_slice(&best);
-                    system.residual(b, x, &mut r);
-                }
-            }
-        };
-        x.copy_from_slice(&best);
-        LinearOutcome { products: system.products(), residual: least, status }
+        System::new(self, true, options).solve(b, x)
     }
 }
 
@@ -118,19 +96,107 @@ impl<F: Real> Chain<'_, F> {
 struct System<'s, 'a, 'w, F> {
     chain: &'s Chain<'a, F>,
     is_transposed: bool,
-    pivots: Vec<F>,
-    z: Vec<F>,
-    halves: usize, // of products
+    d: Vec<F>,     // 1 − J(s,s), or a little more
+    t: Vec<F>,     // room
+    unit: F,       // what the residuals of a round are measured in
+    halves: usize, // of products made
     stopped: bool,
     options: LinearSolve<'w, F>,
 }
 
-impl<F: Real> System<'_, '_, '_, F> {
+impl<'s, 'a, 'w, F: Real> System<'s, 'a, 'w, F> {
+    fn new(chain: &'s Chain<'a, F>, is_transposed: bool, options: LinearSolve<'w, F>) -> Self {
+        // Where the diagonal leaves nothing, a walk still has to divide by something.
+        let diagonal = chain.rows.diagonal();
+        let d = diagonal.iter().map(|&own| (F::one() - own).max(F::epsilon())).collect();
+        let t = vec![F::zero(); diagonal.len()];
+        Self { chain, is_transposed, d, t, unit: F::one(), halves: 0, stopped: false, options }
+    }
+
     fn products(&self) -> usize {
         self.halves.div_ceil(2)
     }
 
-    /// r = b − (I − J) x, and its maximum norm.
+    fn solve(mut self, b: &[F], x: &mut [F]) -> LinearOutcome<F> {
+        let (mut r, mut y) = (vec![F::zero(); b.len()], vec![F::zero(); b.len()]);
+        let mut best = x.to_vec();
+        let mut least = self.residual(b, x, &mut r);
+        // How much of a residual of y one of x may be, at least to begin with: L and U have rows that sum to 1 at most.
+        let mut scale = F::from_f64(0.5);
+        let mut failures = 0;
+        let status = loop {
+            if least <= self.options.tolerance {
+                break LinearStatus::Converged;
+            }
+            let terms = largest(b) + largest(&best) + largest(&best);
+            if least <= F::from_f64(ROUNDING) * F::epsilon() * terms {
+                break LinearStatus::Rounding;
+            }
+            if self.stopped {
+                break LinearStatus::Stopped;
+            }
+            if self.products() >= self.options.max_products {
+                break LinearStatus::OutOfProducts;
+            }
+            if failures >= MOST_FAILURES || !least.is_finite() {
+                break LinearStatus::Stalled;
+            }
+            self.halves += 2 * self.chain.rows.price_of_walks();
+            self.walk_left(&mut r);
+            let goal = (self.options.tolerance * scale).max(F::epsilon() * terms);
+            self.correct(&mut r, &mut y, goal);
+            self.walk_right(&mut y);
+            x.iter_mut().zip(&y).for_each(|(x, &y)| *x += y);
+            let residual = self.residual(b, x, &mut r);
+            failures = if residual <= least * F::from_f64(0.5) { 0 } else { failures + 1 };
+            if residual < least {
+                // The recurrence may have thought that it was there.
+                let lacking = self.options.tolerance / residual;
+                scale *= lacking.min(F::one()).max(F::from_f64(0.01));
+                least = residual;
+                best.copy_from_slice(x);
+            } else {
+                x.copy_from_slice(&best);
+                self.residual(b, x, &mut r);
+            }
+        };
+        x.copy_from_slice(&best);
+        LinearOutcome { products: self.products(), residual: least, status }
+    }
+
+    /// y with a residual of at most about `goal`, where r, which is used up, is what it has to make.
+    fn correct(&mut self, r: &mut [F], y: &mut [F], goal: F) {
+        // Squares are taken on the way: they have to fit.
+        self.unit = largest(r);
+        if !(self.unit > F::zero() && self.unit.is_finite()) {
+            return y.fill(F::zero());
+        }
+        r.iter_mut().for_each(|r| *r /= self.unit);
+        // A recurrence that goes on for longer than its digits does not know what it does.
+        let goal = (goal / self.unit).max(F::from_f64(ROUNDING) * F::epsilon());
+        reduce(self, r, y, goal);
+        y.iter_mut().for_each(|y| *y *= self.unit);
+    }
+
+    /// z ← (D − U)⁻¹ z, or what it is for the transpose.
+    fn walk_right(&self, z: &mut [F]) {
+        if self.is_transposed {
+            self.chain.rows.solve_before_transposed(&self.d, z);
+        } else {
+            self.chain.rows.solve_behind(&self.d, z);
+        }
+    }
+
+    /// z ← (D − L)⁻¹ z, or what it is for the transpose.
+    fn walk_left(&self, z: &mut [F]) {
+        if self.is_transposed {
+            self.chain.rows.solve_behind_transposed(&self.d, z);
+        } else {
+            self.chain.rows.solve_before(&self.d, z);
+        }
+    }
+
+    /// r = b − (I − J) x, and max |r|; +∞ if there is a NaN.
     fn residual(&mut self, b: &[F], x: &[F], r: &mut [F]) -> F {
         self.halves += 2;
         if self.is_transposed {
@@ -138,86 +204,33 @@ impl<F: Real> System<'_, '_, '_, F> {
         } else {
             self.chain.multiply(x, r);
         }
-        let mut largest = F::zero();
-        for ((r, &x), &b) in r.iter_mut().zip(x).zip(b) {
-            *r += b - x;
-            // Not `max`, which would pass over NaN.
-            let size = r.abs();
-            if !(size <= largest) {
-                largest = size;
-            }
-        }
+        r.iter_mut().zip(b.iter().zip(x)).for_each(|(r, (&b, &x))| *r += b - x);
+        let largest = largest(r);
         if largest.is_nan() { F::infinity() } else { largest }
     }
 }
 
+/// The matrix between the two walks.
 impl<F: Real> Operator<F> for System<'_, '_, '_, F> {
     fn apply(&mut self, v: &[F], y: &mut [F]) {
-        let mut z = std::mem::take(&mut self.z);
-        self.precondition(v, &mut z);
-        match &self.chain.kind {
-            // (I − J) M⁻¹ v = v − U z, where M = D − L and U is what lies behind the diagonal.
-            Kind::Stored(rows) if !self.is_transposed => {
-                self.halves += 1;
-                for (state, (y, &v)) in y.iter_mut().zip(v).enumerate() {
-                    *y = v - rows.behind(state, &z);
-                }
-            }
-            Kind::Stored(rows) => {
-                self.halves += 1;
-                y.copy_from_slice(v);
-                for (state, &z) in z.iter().enumerate() {
-                    rows.scatter_behind(state, -z, y);
-                }
-            }
-            Kind::Free(rows) => {
-                self.halves += 2;
-                if self.is_transposed {
-                    rows.multiply_transposed(&z, y);
-                } else {
-                    rows.multiply(&z, y);
-                }
-                y.iter_mut().zip(&z).for_each(|(y, &z)| *y = z - *y);
-            }
+        self.halves += 2 * self.chain.rows.price_of_walks();
+        let mut t = std::mem::take(&mut self.t);
+        t.copy_from_slice(v);
+        self.walk_right(&mut t);
+        let diagonal = self.d.iter().zip(self.chain.rows.diagonal());
+        for ((y, (&v, &t)), (&d, &own)) in y.iter_mut().zip(v.iter().zip(&t)).zip(diagonal) {
+            // v − D t: twice what stands for D in the walks, less what it is.
+            *y = v - (d + d - (F::one() - own)) * t;
         }
-        self.z = z;
+        self.walk_left(y);
+        y.iter_mut().zip(&t).for_each(|(y, &t)| *y += t);
+        self.t = t;
     }
 
-    /// (D − L) z = v, or (D − L)ᵀ z = v.
-    fn precondition(&mut self, v: &[F], z: &mut [F]) {
-        match &self.chain.kind {
-            Kind::Stored(rows) if !self.is_transposed => {
-                self.halves += 1;
-                for (state, &v) in v.iter().enumerate() {
-                    z[state] = (v + rows.before(state, z)) / self.pivots[state];
-                }
-            }
-            Kind::Stored(rows) => {
-                self.halves += 1;
-                z.copy_from_slice(v);
-                for state in (0..v.len()).rev() {
-                    z[state] /= self.pivots[state];
-                    {
-                        let scale = z[state];
-                        rows.scatter_before(state, scale, z)
-                    };
-                }
-            }
-            Kind::Free(rows) if !self.is_transposed => {
-                self.halves += 2;
-                z.fill(F::zero());
-                for (state, &v) in v.iter().enumerate() {
-                    z[state] = (v + rows.row(state, z)) / self.pivots[state];
-                }
-            }
-            Kind::Free(_) => z.copy_from_slice(v),
-        }
-    }
-
-    fn may_go_on(&mut self, residual: F) -> bool {
+    fn goes_on(&mut self, residual: F) -> bool {
         let products = self.products();
         if let Some(watch) = &mut self.options.watch {
-            self.stopped |= watch(products, residual).is_break();
+            self.stopped |= watch(products, residual * self.unit).is_break();
         }
         !self.stopped && products < self.options.max_products
     }
@@ -226,36 +239,167 @@ impl<F: Real> Operator<F> for System<'_, '_, '_, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SparseDynamics;
+    use crate::{Dynamics, SparseDynamics};
 
-    /// A queue of 50 places that an arrival lengthens and a departure shortens.
-    fn queue() -> SparseDynamics {
-        SparseDynamics::from_fn(50, 2, |state: usize, action| {
+    /// Dynamics that cannot be mixed.
+    #[derive(Debug)]
+    struct Opaque(SparseDynamics);
+
+    impl Dynamics for Opaque {
+        type Scalar = f64;
+
+        fn num_states(&self) -> usize {
+            self.0.num_states()
+        }
+
+        fn num_actions(&self) -> usize {
+            self.0.num_actions()
+        }
+
+        fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, f64)) {
+            self.0.for_each_successor(state, action, visit);
+        }
+    }
+
+    /// A queue that an arrival lengthens and a departure shortens.
+    fn queue(places: usize) -> SparseDynamics {
+        SparseDynamics::from_fn(places, 2, |state: usize, action| {
             let rate = if action == 0 { 0.3 } else { 0.6 };
-            [((state + 1).min(49), rate), (state.saturating_sub(1), 1.0 - rate)]
+            [((state + 1).min(places - 1), rate), (state.saturating_sub(1), 1.0 - rate)]
         })
         .unwrap()
     }
 
     #[test]
     fn a_solution_has_the_residual_that_was_asked_for() {
-        let dynamics = queue();
-        let chain = Chain::new(&dynamics, &[0.5; 100], &[true; 50], 0.999).unwrap();
-        let b: Vec<f64> = (0..50).map(|i| f64::from(i * i % 7)).collect();
-        for is_transposed in [false, true] {
-            let mut x = vec![0.0; 50];
-            let options = LinearSolve { tolerance: 1e-9, max_products: 1000, watch: None };
-            let outcome = chain.run(is_transposed, &b, &mut x, options);
-            assert_eq!(outcome.status, LinearStatus::Converged, "{outcome:?}");
-            let mut y = vec![0.0; 50];
-            if is_transposed {
-                chain.multiply_transposed(&x, &mut y)
-            } else {
-                chain.multiply(&x, &mut y)
-            }
-            for ((x, y), b) in x.iter().zip(&y).zip(&b) {
-                assert!((x - y - b).abs() <= 1e-9 + 1e-12);
+        for places in [1, 2, 3, 5, 8, 50, 300] {
+            let dynamics = queue(places);
+            let (policy, takes_part) = (vec![0.5; 2 * places], vec![true; places]);
+            let opaque = Opaque(queue(places));
+            let chains = [
+                Chain::new(&dynamics, &policy, &takes_part, 0.999).unwrap(),
+                Chain::new(&opaque, &policy, &takes_part, 0.999).unwrap(),
+            ];
+            let b: Vec<f64> = (0..places).map(|i| (i * i % 7) as f64).collect();
+            for (chain, is_transposed) in chains.iter().flat_map(|chain| [(chain, false), (chain, true)]) {
+                let mut x = vec![0.0; places];
+                let options = LinearSolve { tolerance: 1e-9, max_products: 1000, watch: None };
+                let outcome = System::new(chain, is_transposed, options).solve(&b, &mut x);
+                assert_eq!(outcome.status, LinearStatus::Converged, "{places} {outcome:?}");
+                let mut y = vec![0.0; places];
+                if is_transposed {
+                    chain.multiply_transposed(&x, &mut y);
+                } else {
+                    chain.multiply(&x, &mut y);
+                }
+                for ((x, y), b) in x.iter().zip(&y).zip(&b) {
+                    assert!((x - y - b).abs() <= 1e-9 + 1e-12);
+                }
             }
         }
+    }
+
+    fn outcome(chain: &Chain<'_, f64>, b: &[f64], x: &mut [f64], tolerance: f64) -> LinearOutcome<f64> {
+        chain.solve(b, x, LinearSolve { tolerance, max_products: 2000, watch: None })
+    }
+
+    #[test]
+    fn below_rounding_there_is_rounding() {
+        let dynamics = queue(100);
+        for discount in [0.0, 0.5, 0.99, 0.999_999] {
+            let chain = Chain::new(&dynamics, &[0.5; 200], &[true; 100], discount).unwrap();
+            let b: Vec<f64> = (0..100).map(|i| (i as f64).sin()).collect();
+            let mut x = vec![0.0; 100];
+            let found = outcome(&chain, &b, &mut x, 0.0);
+            let exact = found.residual == 0.0;
+            assert!(exact || found.status == LinearStatus::Rounding, "{discount} {found:?}");
+            let largest = x.iter().fold(1.0_f64, |largest, x| largest.max(x.abs()));
+            assert!(found.residual <= 12.0 * f64::EPSILON * largest, "{found:?} {largest}");
+            assert!(found.products < 200, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_do_not_matter() {
+        let dynamics = queue(60);
+        let chain = Chain::new(&dynamics, &[0.5; 120], &[true; 60], 0.99).unwrap();
+        let solution = |unit: f64| {
+            let b: Vec<f64> = (0..60).map(|i| unit * (i % 7) as f64).collect();
+            let mut x = vec![0.0; 60];
+            let found = outcome(&chain, &b, &mut x, 1e-9 * unit);
+            assert_eq!(found.status, LinearStatus::Converged, "{unit:e} {found:?}");
+            x.iter().map(|x| x / unit).collect::<Vec<_>>()
+        };
+        let expected = solution(1.0);
+        // Powers of two: the same digits throughout.
+        for unit in [1000, -1000].map(|power| 2.0_f64.powi(power)) {
+            assert_eq!(solution(unit), expected);
+        }
+    }
+
+    #[test]
+    fn a_system_without_a_solution_is_told_from_one_that_takes_longer() {
+        // State 0 stays where it is.
+        let loops = SparseDynamics::from_fn(3, 1, |s: usize, _| [(s.saturating_sub(1), 1.0_f64)]).unwrap();
+        let chain = Chain::new(&loops, &[1.0; 3], &[true; 3], 1.0).unwrap();
+        let mut x = vec![0.0; 3];
+        let found = outcome(&chain, &[1.0; 3], &mut x, 1e-9);
+        assert_eq!(found.status, LinearStatus::Stalled, "{found:?}");
+        assert!(x.iter().all(|x| x.is_finite()) && found.residual <= 1.0);
+        // It can be left alone, or have nothing to gain.
+        assert_eq!(outcome(&chain, &[0.0, 1.0, 1.0], &mut [0.0; 3], 1e-9).status, LinearStatus::Converged);
+        let chain = Chain::new(&loops, &[1.0; 3], &[false, true, true], 1.0).unwrap();
+        let mut x = vec![0.0; 3];
+        assert_eq!(outcome(&chain, &[1.0; 3], &mut x, 1e-9).status, LinearStatus::Converged);
+        assert_eq!(x, [1.0, 2.0, 3.0]);
+        // The same for a large ring without an exit.
+        let ring =
+            SparseDynamics::from_fn(500, 1, |s, _| [((s + 1) % 500, 0.5), ((s + 499) % 500, 0.5)]).unwrap();
+        let chain = Chain::new(&ring, &[1.0; 500], &[true; 500], 1.0).unwrap();
+        let mut x = vec![0.0; 500];
+        let found = outcome(&chain, &[1.0; 500], &mut x, 1e-9);
+        assert_eq!(found.status, LinearStatus::Stalled, "{found:?}");
+        assert!(x.iter().all(|x| x.is_finite()) && found.residual <= 1.0);
+    }
+
+    #[test]
+    fn limit_and_watch_stop_with_the_best_that_was_found() {
+        let dynamics = queue(400);
+        let chain = Chain::new(&dynamics, &[0.5; 800], &[true; 400], 0.9999).unwrap();
+        let b = [1.0; 400];
+        let mut last = 1.0;
+        for most in [1, 3, 10, 30] {
+            let mut x = vec![0.0; 400];
+            let found =
+                chain.solve(&b, &mut x, LinearSolve { tolerance: 1e-12, max_products: most, watch: None });
+            assert_eq!(found.status, LinearStatus::OutOfProducts);
+            assert!(found.residual <= last && found.products <= most + 4, "{found:?}");
+            last = found.residual;
+            let mut x = vec![0.0; 400];
+            let mut seen = 0;
+            let mut watch = |products: usize, residual: f64| {
+                assert!(products >= seen && residual.is_finite());
+                seen = products;
+                if products < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            };
+            let options = LinearSolve { tolerance: 1e-12, max_products: 1000, watch: Some(&mut watch) };
+            let stopped = chain.solve(&b, &mut x, options);
+            assert_eq!(stopped.status, LinearStatus::Stopped);
+            assert!((stopped.residual - found.residual).abs() <= 0.0 && seen <= most + 2);
+        }
+    }
+
+    #[test]
+    fn single_precision_reaches_its_own_rounding() {
+        let dynamics = SparseDynamics::<f32>::from_fn(80, 1, |s: usize, _| {
+            [((s + 1).min(79), 0.4), (s.saturating_sub(1), 0.6)]
+        })
+        .unwrap();
+        let chain = Chain::new(&dynamics, &[1.0; 80], &[true; 80], 0.99).unwrap();
+        let mut x = vec![0.0; 80];
+        let found =
+            chain.solve(&[1.0; 80], &mut x, LinearSolve { tolerance: 0.0, max_products: 500, watch: None });
+        assert!(matches!(found.status, LinearStatus::Rounding | LinearStatus::Converged), "{found:?}");
+        assert!(x.iter().all(|x| (x - 100.0).abs() < 100.0 * 100.0 * 4.0 * f32::EPSILON), "{x:?}");
     }
 }

@@ -1,0 +1,132 @@
+//! Full rows of a chain.
+
+use std::ops::Range;
+
+use super::rows::Rows;
+use crate::kernels::{add_scaled, dot_rows};
+use crate::parallel::{self, Rows as Outputs};
+use crate::{Dynamics, Error, Real, Table, tables};
+
+/// All entries, with those on the diagonal beside them.
+#[derive(Debug)]
+pub(super) struct DenseRows<F> {
+    diagonal: Vec<F>, // [s]
+    table: Vec<F>,    // [s, s'], 0 on the diagonal
+}
+
+impl<F: Real> DenseRows<F> {
+    /// Takes a table that `row(s, entries)` fills row by row.
+    pub(super) fn new(num_states: usize, mut row: impl FnMut(usize, &mut [F])) -> Result<Self, Error> {
+        let shape = (num_states, num_states);
+        let mut table = tables::filled(Table::Transitions, shape, F::zero())?.into_raw_vec_and_offset().0;
+        let mut diagonal = Vec::with_capacity(num_states);
+        for (state, entries) in table.chunks_exact_mut(num_states).enumerate() {
+            row(state, entries);
+            diagonal.push(std::mem::replace(&mut entries[state], F::zero()));
+        }
+        Ok(Self { diagonal, table })
+    }
+
+    fn row(&self, state: usize) -> &[F] {
+        let num_states = self.diagonal.len();
+        &self.table[state * num_states..(state + 1) * num_states]
+    }
+}
+
+/// Σ p x of one row.
+fn product<F: Real>(row: &[F], x: &[F]) -> F {
+    let mut sum = [F::zero()];
+    if !row.is_empty() {
+        dot_rows(row, x, &mut sum);
+    }
+    sum[0]
+}
+
+impl<F: Real> Rows<F> for DenseRows<F> {
+    fn diagonal(&self) -> &[F] {
+        &self.diagonal
+    }
+
+    fn work(&self) -> usize {
+        self.table.len()
+    }
+
+    fn price_of_walks(&self) -> usize {
+        1
+    }
+
+    fn multiply(&self, x: &[F], y: &mut [F]) {
+        let _ = parallel::for_each_block(self, Outputs { data: y, width: 1 }, &|states, y| {
+            self.expectation(states, 1, x, y.data);
+            Ok(())
+        });
+    }
+
+    fn multiply_transposed(&self, x: &[F], y: &mut [F]) {
+        parallel::for_each_part(self, Outputs { data: y, width: 1 }, &|next_states, y| {
+            y.data.fill(F::zero());
+            self.push_forward(0..self.diagonal.len(), next_states, 1, x, y.data);
+        });
+    }
+
+    fn before(&self, state: usize, x: &[F]) -> F {
+        product(&self.row(state)[..state], &x[..state])
+    }
+
+    fn behind(&self, state: usize, x: &[F]) -> F {
+        product(&self.row(state)[state + 1..], &x[state + 1..])
+    }
+
+    fn scatter_before(&self, state: usize, scale: F, x: &mut [F]) {
+        add_scaled(&mut x[..state], scale, &self.row(state)[..state]);
+    }
+
+    fn scatter_behind(&self, state: usize, scale: F, x: &mut [F]) {
+        add_scaled(&mut x[state + 1..], scale, &self.row(state)[state + 1..]);
+    }
+}
+
+/// The chain as dynamics of one action, to be cut into blocks like any other. Columns come one at a time.
+impl<F: Real> Dynamics for DenseRows<F> {
+    type Scalar = F;
+
+    fn num_states(&self) -> usize {
+        self.diagonal.len()
+    }
+
+    fn num_actions(&self) -> usize {
+        1
+    }
+
+    fn for_each_successor(&self, state: usize, _action: usize, visit: &mut dyn FnMut(usize, F)) {
+        for (next_state, &p) in self.row(state).iter().enumerate() {
+            let p = if next_state == state { self.diagonal[state] } else { p };
+            if p > F::zero() {
+                visit(next_state, p);
+            }
+        }
+    }
+
+    fn expectation(&self, states: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
+        debug_assert_eq!(k, 1);
+        let num_states = self.diagonal.len();
+        dot_rows(&self.table[states.start * num_states..states.end * num_states], v, y);
+        for (y, state) in y.iter_mut().zip(states) {
+            *y += self.diagonal[state] * v[state];
+        }
+    }
+
+    fn push_forward(&self, states: Range<usize>, next_states: Range<usize>, k: usize, x: &[F], w: &mut [F]) {
+        debug_assert_eq!(k, 1);
+        for (state, &x) in states.zip(x).filter(|(_, x)| **x != F::zero()) {
+            add_scaled(w, x, &self.row(state)[next_states.clone()]);
+            if next_states.contains(&state) {
+                w[state - next_states.start] += self.diagonal[state] * x;
+            }
+        }
+    }
+
+    fn work(&self, states: Range<usize>) -> usize {
+        states.len() * self.diagonal.len()
+    }
+}

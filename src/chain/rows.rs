@@ -1,0 +1,67 @@
+//! What a solver asks of the rows of a chain.
+
+use crate::Real;
+
+/// A matrix J ≥ 0 that can be multiplied as a whole, and walked state by state.
+///
+/// J = L + diagonal + U, where L is what leads to states before the own one and U what leads behind it. A walk solves one of
+/// the triangular systems that these make with a diagonal matrix D, in place: each state is solved for from those that
+/// the walk has passed.
+pub(super) trait Rows<F: Real>: Send + Sync {
+    /// J(s,s), `[s]`.
+    fn diagonal(&self) -> &[F];
+
+    /// Transitions that one product reads.
+    fn work(&self) -> usize;
+
+    /// Products that a walk over L and one over U cost as much as, together.
+    fn price_of_walks(&self) -> usize;
+
+    /// y = J x.
+    fn multiply(&self, x: &[F], y: &mut [F]);
+
+    /// y = Jᵀ x.
+    fn multiply_transposed(&self, x: &[F], y: &mut [F]);
+
+    /// Σ J(s,s') x(s') over s' < s.
+    fn before(&self, state: usize, x: &[F]) -> F;
+
+    /// Σ J(s,s') x(s') over s' > s.
+    fn behind(&self, state: usize, x: &[F]) -> F;
+
+    /// x(s') += scale · J(s,s') for all s' < s.
+    fn scatter_before(&self, state: usize, scale: F, x: &mut [F]);
+
+    /// x(s') += scale · J(s,s') for all s' > s.
+    fn scatter_behind(&self, state: usize, scale: F, x: &mut [F]);
+
+    /// z ← (D − L)⁻¹ z.
+    fn solve_before(&self, d: &[F], z: &mut [F]) {
+        for (state, &d) in d.iter().enumerate() {
+            z[state] = (z[state] + self.before(state, z)) / d;
+        }
+    }
+
+    /// z ← (D − U)⁻¹ z.
+    fn solve_behind(&self, d: &[F], z: &mut [F]) {
+        for (state, &d) in d.iter().enumerate().rev() {
+            z[state] = (z[state] + self.behind(state, z)) / d;
+        }
+    }
+
+    /// z ← (D − Lᵀ)⁻¹ z. The rows of J are the columns of its transpose: what is solved for is handed on at once.
+    fn solve_before_transposed(&self, d: &[F], z: &mut [F]) {
+        for (state, &d) in d.iter().enumerate().rev() {
+            z[state] /= d;
+            self.scatter_before(state, z[state], z);
+        }
+    }
+
+    /// z ← (D − Uᵀ)⁻¹ z.
+    fn solve_behind_transposed(&self, d: &[F], z: &mut [F]) {
+        for (state, &d) in d.iter().enumerate() {
+            z[state] /= d;
+            self.scatter_behind(state, z[state], z);
+        }
+    }
+}
