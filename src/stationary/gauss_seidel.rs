@@ -16,7 +16,6 @@
 use std::ops::ControlFlow;
 
 use super::Status;
-use super::interval::{Differences, Interval};
 use super::operator::Operator;
 use super::search::Search;
 use crate::bellman::BellmanRule;
@@ -34,10 +33,7 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     loop {
         match search.back_up(None)? {
             ControlFlow::Break(status) => return Ok(status),
-            ControlFlow::Continue(differences) => {
-                search.advance();
-                search.shift(&differences);
-            }
+            ControlFlow::Continue(differences) => search.advance(&differences),
         }
         for _ in 1..PERIOD {
             if let ControlFlow::Break(status) = search.ask()? {
@@ -46,19 +42,6 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
             let Search { operator, values, .. } = search;
             operator.sweep(values)?;
         }
-    }
-}
-
-impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
-    /// Moves V = BV to the middle of its interval, if that is meant for all states.
-    fn shift(&mut self, differences: &Differences) {
-        let contraction = self.operator.contraction();
-        if !contraction.is_even() {
-            return;
-        }
-        let middle = F::from_f64(Interval::new(differences, contraction, 0.0).middle());
-        let states = self.values.iter_mut().zip(self.operator.is_fixed());
-        states.filter(|(_, fixed)| !**fixed).for_each(|(v, _)| *v += middle);
     }
 }
 

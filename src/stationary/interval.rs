@@ -56,9 +56,9 @@ impl Contraction {
         self.most < 1.0
     }
 
-    /// Whether shifts are passed on nearly alike by all states: the middle of an interval then is worth to go on from.
+    /// Whether shifts are passed on so nearly alike by all states that one to the middle of an interval upsets nothing.
     pub(super) fn is_even(self) -> bool {
-        self.is_known() && self.least > 0.9 * self.most
+        self.is_known() && self.most - self.least <= 0.01 * (1.0 - self.most)
     }
 
     /// κ/(1−κ) c for the κ of an upper end, which for a lower one is asked of −c.
@@ -108,10 +108,6 @@ impl Differences {
         let is_exact = lo > hi && !is_open;
         let (lo, hi) = if lo <= hi { (lo.into_f64(), hi.into_f64()) } else { (0.0, 0.0) };
         Self { lo, hi, magnitudes: (largest.into_f64(), largest_backed_up.into_f64()), is_open, is_exact }
-    }
-
-    pub(super) fn span(&self) -> f64 {
-        self.hi - self.lo
     }
 
     /// max |δ|.

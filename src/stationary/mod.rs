@@ -25,6 +25,7 @@
 //! Puterman, *Markov Decision Processes* (1994), §6.3–6.6; Geist, Scherrer and Pietquin, *A Theory of Regularized Markov
 //! Decision Processes*, ICML 2019.
 
+mod automatic;
 mod derivative;
 mod gauss_seidel;
 mod interval;
@@ -201,7 +202,8 @@ impl<F: Real> StationarySolver<F> {
             let limits = Limits { tolerance: self.tolerance.into_f64(), max_passes: self.max_iterations };
             let mut search = Search::new(operator, mdp, limits, values)?;
             let status = match self.method {
-                Method::Automatic | Method::ValueIteration => value_iteration::run(&mut search),
+                Method::Automatic => automatic::run(&mut search),
+                Method::ValueIteration => value_iteration::run(&mut search),
                 Method::GaussSeidel => gauss_seidel::run(&mut search),
                 Method::ModifiedPolicyIteration => modified::run(&mut search),
                 Method::Newton => newton::run(&mut search),

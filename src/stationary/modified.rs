@@ -45,7 +45,7 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
             ControlFlow::Continue(differences) => differences,
         };
         if differences.is_open {
-            search.advance();
+            search.advance(&differences);
             continue;
         }
         let alive = search.alive();
@@ -54,7 +54,7 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
             let (v, b) = (search.values[state], search.backed_up[state]);
             *change = if alive[state] { b - v } else { F::zero() };
         }
-        search.advance();
+        search.advance(&differences);
         let is_shift_free = search.operator.contraction().is_known();
         let enough = SHARE * size(&change, &alive, is_shift_free);
         for _ in 0..MOST_SWEEPS {

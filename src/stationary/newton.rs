@@ -15,9 +15,11 @@
 //!
 //! # Safeguard
 //!
-//! B is convex, so a step with residual ρ has B V − V ≥ −max|ρ| afterwards: from the first step on, iterates rise but for that. The
-//! interval around them may widen a hundredfold before it collapses, so it is no measure of progress; the best one is kept.
-//! Where a solve gains less than half, the method goes on by value iteration for a while, longer each time.
+//! B is convex, so a step with residual ρ has B V − V ≥ −max|ρ| afterwards: from the first step on, iterates rise but for that. With
+//! exact solves they converge from anywhere. The interval around them may widen a hundredfold in the first steps, so it is no
+//! measure of progress, and the best one is kept; but a residual that was left may be what widens it, a thousandfold
+//! enlarged if γ is near 1. So whenever it has widened, solves are asked for ten times as much from there on. Where a
+//! solve gains less than half, the method goes on by value iteration for a while, longer each time.
 //!
 //! # References
 //!
@@ -34,8 +36,11 @@ use crate::{Error, Model, Real, Table, tables};
 /// The share of the residual at which a first solve ends, and the largest.
 const LARGEST_SHARE: f64 = 0.1;
 
-/// The smallest share that is asked for at once.
+/// The smallest share that is asked for while all goes well.
 const SMALLEST_SHARE: f64 = 1e-4;
+
+/// The smallest share that is ever asked for: solves are exact then.
+const LEAST_SHARE: f64 = 1e-9;
 
 /// Sweeps of value iteration after the first solve that failed.
 const FIRST_SWEEPS: usize = 10;
@@ -48,7 +53,7 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     let mut policy = tables::filled(Table::Policy, shape, F::zero())?;
     let mut logs = tables::filled(Table::Policy, shape, F::zero())?;
     let (policy, logs) = (tables::slice_mut(&mut policy), tables::slice_mut(&mut logs));
-    let (mut last_size, mut sweeps) = (f64::INFINITY, FIRST_SWEEPS);
+    let (mut last_size, mut largest_share, mut sweeps) = (f64::INFINITY, LARGEST_SHARE, FIRST_SWEEPS);
     loop {
         let differences = match search.back_up(Some((&mut *policy, &mut *logs)))? {
             ControlFlow::Break(status) => return Ok(status),
@@ -56,7 +61,11 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
         };
         let size = search.size(&differences);
         let ratio = size / last_size;
-        let share = (0.9 * ratio * ratio).clamp(SMALLEST_SHARE, LARGEST_SHARE);
+        if ratio > 1.0 {
+            largest_share = (largest_share / 10.0).max(LEAST_SHARE);
+        }
+        let follows = if last_size.is_finite() { 0.9 * ratio * ratio } else { 1.0 };
+        let share = follows.max(SMALLEST_SHARE).min(largest_share);
         last_size = size;
         let has_gained = match step(search, policy, &differences, share)? {
             ControlFlow::Break(status) => return Ok(status),
@@ -65,11 +74,11 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
         if has_gained {
             continue;
         }
-        search.advance();
+        search.advance(&differences);
         for _ in 0..sweeps {
             match search.back_up(None)? {
                 ControlFlow::Break(status) => return Ok(status),
-                ControlFlow::Continue(_) => search.advance(),
+                ControlFlow::Continue(differences) => search.advance(&differences),
             }
         }
         sweeps = sweeps.saturating_mul(2);
@@ -120,7 +129,7 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
     }
 
     /// The size of differences that the tolerance needs.
-    fn needed(&self) -> f64 {
+    pub(super) fn needed(&self) -> f64 {
         let contraction = self.operator.contraction();
         if contraction.is_known() {
             self.tolerance() * (1.0 - contraction.most) / contraction.most.max(f64::MIN_POSITIVE)

@@ -103,9 +103,20 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
         Ok(ControlFlow::Continue(differences))
     }
 
-    /// V ← BV.
-    pub(super) fn advance(&mut self) {
+    /// V ← BV, moved to the middle of the interval where all states pass shifts on alike: that takes nothing from
+    /// the differences but the constant, which sweeps would take long to lose.
+    pub(super) fn advance(&mut self, differences: &Differences) {
         std::mem::swap(&mut self.values, &mut self.backed_up);
+        let contraction = self.operator.contraction();
+        if !contraction.is_even() {
+            return;
+        }
+        let middle = F::from_f64(Interval::new(differences, contraction, 0.0).middle());
+        if !(middle.abs() < F::max_value() * F::from_f64(0.25)) {
+            return;
+        }
+        let states = self.values.iter_mut().zip(self.operator.is_fixed());
+        states.filter(|(_, fixed)| !**fixed).for_each(|(v, _)| *v += middle);
     }
 
     /// Whether the backup of values with this error is close enough to be the answer.

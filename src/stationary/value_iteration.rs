@@ -13,7 +13,7 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     loop {
         match search.back_up(None)? {
             ControlFlow::Break(status) => return Ok(status),
-            ControlFlow::Continue(_) => search.advance(),
+            ControlFlow::Continue(differences) => search.advance(&differences),
         }
     }
 }
