@@ -63,6 +63,10 @@ pub enum Table {
     StateOccupancy,
     /// The distribution of state–action pairs under a policy, `[t, s, a]`.
     StateActionOccupancy,
+    /// How often each state is visited under a stationary policy, `[s]`.
+    ExpectedVisits,
+    /// Where a stationary policy is in the long run, `[s]`.
+    StationaryDistribution,
 }
 
 impl fmt::Display for Table {
@@ -94,6 +98,8 @@ impl fmt::Display for Table {
             Table::PosteriorDynamics => "posterior dynamics",
             Table::StateOccupancy => "state occupancy",
             Table::StateActionOccupancy => "state-action occupancy",
+            Table::ExpectedVisits => "expected visits",
+            Table::StationaryDistribution => "stationary distribution",
         })
     }
 }
@@ -359,6 +365,48 @@ pub enum Error {
         sum: f64,
         /// Largest difference from 1 that is accepted.
         tolerance: f64,
+    },
+    /// Without discount, a policy goes on forever from a state, and goes on earning.
+    #[error(
+        "without discount, what the policy earns from state {state} on has no end: it reaches no terminal state"
+    )]
+    Endless {
+        /// A state that is come back to again and again.
+        state: usize,
+    },
+    /// Without discount there is no discounted occupancy.
+    #[error("{table} need a discount below 1: at discount 1, ask for the expected visits")]
+    NoDiscount {
+        /// What was asked for.
+        table: Table,
+    },
+    /// A linear system is singular to working precision.
+    #[error(
+        "{table} are lost in rounding: what ends them is too improbable, and a residual of {residual:e} is left"
+    )]
+    IllConditioned {
+        /// What was asked for.
+        table: Table,
+        /// Largest residual of the system, relative to what it was to make.
+        residual: f64,
+    },
+    /// A policy settles in one of several sets of states, depending on where it starts and on chance.
+    #[error(
+        "there is more than one stationary distribution: state {first} and state {second} are never both come back to"
+    )]
+    SeveralClasses {
+        /// A state of one recurrent class.
+        first: usize,
+        /// A state of another.
+        second: usize,
+    },
+    /// A policy settles nowhere, since all its ways lead into dead ends.
+    #[error(
+        "there is no stationary distribution: all ways lead into dead ends, from state {state} on among others"
+    )]
+    NoRecurrentClass {
+        /// A dead end.
+        state: usize,
     },
     /// The model has fewer stages than the horizon asks for.
     #[error("horizon {horizon} is beyond the model's {num_stages} stages")]

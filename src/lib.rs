@@ -134,7 +134,7 @@ pub use kernels::{LogBlock, log_sum_exp};
 pub use mdp::{
     ActionPrior, Mdp, MdpBuilder, Model, Stage, SuccessorRewardMdp, TimeVaryingMdp, Watched, check_model,
 };
-pub use policy::Policy;
+pub use policy::{Policy, StationaryPolicy};
 pub use posterior::{Posterior, PosteriorStage, posterior, stream_posterior};
 pub use real::Real;
 pub use stationary::{Convergence, Method, StationarySolution, StationarySolver, Status, solve_stationary};

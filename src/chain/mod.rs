@@ -12,16 +12,19 @@
 //! a symmetric Gauss–Seidel sweep (`solve`, which says what that is worth).
 //!
 //! A chain is only ever applied to finite vectors: whoever makes one leaves out the states of value −∞.
-#![allow(dead_code, unused_imports)] // until its first callers are there
 
+mod classes;
 mod dense;
+mod exact;
 mod idr;
 mod mixture;
 mod rows;
 mod solve;
 mod sparse;
 
+pub(crate) use classes::Graph;
 use dense::DenseRows;
+pub(crate) use exact::Singular;
 use mixture::Mixture;
 use rows::Rows;
 pub(crate) use solve::{LinearOutcome, LinearSolve, LinearStatus};

@@ -22,7 +22,7 @@ use crate::{Dynamics, Error, Inference, Model, Real, Table, tables};
 
 /// Whether τ log(π/ρ) is paid for acting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Entropy {
+pub(super) enum Entropy {
     Counted,
     Ignored,
 }

@@ -7,6 +7,9 @@
 mod evaluation;
 mod measures;
 mod occupancy;
+mod stationary;
+
+pub use stationary::StationaryPolicy;
 
 use ndarray::{ArcArray3, Array3, ArrayView2, ArrayView3, Axis};
 

@@ -1,0 +1,114 @@
+//! Systems of a chain, solved to the rounding of the numbers themselves.
+
+use super::idr::largest;
+use super::{Chain, LinearSolve};
+use crate::{Error, Real, Table, tables};
+
+/// Units in the last place of the terms of a residual that are as good as it gets.
+const ROUNDING: f64 = 4.0;
+
+/// What is still accepted, of those of the largest terms.
+const ACCEPTED: f64 = 64.0;
+
+/// Rounds of refinement; the second is there for what is small beside the rest.
+const MOST_ROUNDS: usize = 5;
+
+/// Products before a round is given up: no system that has an answer to its digits takes so many.
+const MOST_PRODUCTS: usize = 100_000;
+
+/// A system that is singular to working precision.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Singular {
+    residual: f64, // of what the right-hand side is
+}
+
+impl Singular {
+    /// The error that names what was asked for.
+    pub(crate) fn of(self, table: Table) -> Error {
+        Error::IllConditioned { table, residual: self.residual }
+    }
+}
+
+impl<F: Real> Chain<'_, F> {
+    /// x = (I − J)⁻¹ b, with a residual of a few units in the last place of the terms that it is made of. An x that leaves
+    /// the number type is infinite.
+    pub(crate) fn solve_exactly(&self, b: &[F]) -> Result<Vec<F>, Singular> {
+        self.refine(false, b)
+    }
+
+    /// x = (I − Jᵀ)⁻¹ b for b ≥ 0, which makes x ≥ 0.
+    pub(crate) fn solve_transposed_exactly(&self, b: &[F]) -> Result<Vec<F>, Singular> {
+        debug_assert!(b.iter().all(|&b| b >= F::zero()));
+        let mut x = self.refine(true, b)?;
+        // What rounding made negative is next to nothing. One step more, in which nothing cancels, and all that can be
+        // reached is above 0.
+        x.iter_mut().for_each(|x| *x = x.max(F::zero()));
+        let mut y = vec![F::zero(); b.len()];
+        self.multiply_transposed(&x, &mut y);
+        y.iter_mut().zip(b).for_each(|(y, &b)| *y += b);
+        Ok(y)
+    }
+
+    fn refine(&self, is_transposed: bool, b: &[F]) -> Result<Vec<F>, Singular> {
+        let unit = largest(b);
+        let mut x = vec![F::zero(); b.len()];
+        if unit == F::zero() {
+            return Ok(x);
+        }
+        let b: Vec<F> = b.iter().map(|&b| b / unit).collect();
+        let (mut r, mut best) = (b.clone(), x.clone());
+        let mut least = Residual { size: F::infinity(), relative: F::infinity(), share: F::infinity() };
+        for _ in 0..MOST_ROUNDS {
+            let mut correction = vec![F::zero(); b.len()];
+            let options = LinearSolve { tolerance: F::zero(), max_products: MOST_PRODUCTS, watch: None };
+            if is_transposed {
+                self.solve_transposed(&r, &mut correction, options);
+            } else {
+                self.solve(&r, &mut correction, options);
+            }
+            x.iter_mut().zip(&correction).for_each(|(x, &correction)| *x += correction);
+            let found = self.residual(is_transposed, &b, &x, &mut r);
+            let is_better = found.relative <= least.relative * F::from_f64(0.5);
+            if found.relative < least.relative {
+                least = found;
+                best.copy_from_slice(&x);
+            }
+            if !is_better || found.relative <= F::from_f64(ROUNDING) * F::epsilon() {
+                break;
+            }
+        }
+        if !(least.share <= F::from_f64(ACCEPTED) * F::epsilon()) {
+            return Err(Singular { residual: least.size.into_f64() });
+        }
+        best.iter_mut().for_each(|x| *x *= unit);
+        Ok(best)
+    }
+
+    /// r = b − (I − J) x, and how large that is beside its terms |b| + |x| + J |x|.
+    fn residual(&self, is_transposed: bool, b: &[F], x: &[F], r: &mut [F]) -> Residual<F> {
+        let mut terms = vec![F::zero(); b.len()];
+        let sizes: Vec<F> = x.iter().map(|x| x.abs()).collect();
+        if is_transposed {
+            self.multiply_transposed(x, r);
+            self.multiply_transposed(&sizes, &mut terms);
+        } else {
+            self.multiply(x, r);
+            self.multiply(&sizes, &mut terms);
+        }
+        r.iter_mut().zip(b.iter().zip(x)).for_each(|(r, (&b, &x))| *r += b - x);
+        terms.iter_mut().zip(b.iter().zip(&sizes)).for_each(|(terms, (b, &size))| *terms += b.abs() + size);
+        let shares =
+            r.iter().zip(&terms).map(|(r, &terms)| if *r == F::zero() { *r } else { r.abs() / terms });
+        let relative = shares.fold(F::zero(), |most, share| if share <= most { most } else { share });
+        let size = largest(r);
+        Residual { size, relative, share: size / largest(&terms) }
+    }
+}
+
+/// How large a residual is.
+#[derive(Debug, Clone, Copy)]
+struct Residual<F> {
+    size: F,     // max |r|
+    relative: F, // max |r| / terms, state by state
+    share: F,    // max |r| / max terms
+}

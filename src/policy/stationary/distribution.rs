@@ -1,0 +1,225 @@
+//! Where a stationary policy is in the long run.
+//!
+//! The recurrent class is found first, from which steps are possible. A small one is solved by eliminating one state after the
+//! other, without a subtraction, so that every probability has all its digits, however small it is. In a large one, a state is
+//! taken out, and the visits to all others between two visits to it are those of a [chain](crate::chain) that ends there.
+//! Neither minds a period.
+//!
+//! # References
+//!
+//! W. Grassmann, M. Taksar, D. Heyman, *Regenerative analysis and steady state distributions for Markov chains*, Oper. Res. 33,
+//! 1985, for the elimination.
+
+use ndarray::Array1;
+
+use super::StationaryPolicy;
+use crate::chain::Chain;
+use crate::mdp::CheckedStage;
+use crate::{Dynamics, Error, Model, Real, Table, tables};
+
+/// The most states of a class that are eliminated one by one: some ten million operations.
+const MOST_ELIMINATED: usize = 256;
+
+/// Steps after which it shows roughly where the mass is.
+const NUM_STEPS: usize = 30;
+
+/// The most visits to a state for one to that which was taken out, if the latter was a good choice.
+const MOST_VISITS: f64 = 1e3;
+
+impl<F: Real> StationaryPolicy<F> {
+    /// Computes the stationary distribution μ = P_πᵀ μ: the share of time that is spent in each state in the long run, whatever
+    /// the discount, and wherever the start.
+    ///
+    /// There has to be one set of states that the policy settles in. A terminal state is such a set by itself, since mass that
+    /// enters it stays (V5). States that are left for good have probability 0, exactly; in the others it is positive. If
+    /// the policy goes around with a period, μ is what its distributions are on average.
+    ///
+    /// # Accuracy
+    ///
+    /// Up to 256 states that are come back to: each probability is right to some units in its last place for each state that
+    /// there is, however small it is. Beyond, each is right to a few units in the last place of the largest one, times the time
+    /// that mixing takes.
+    ///
+    /// # Shapes
+    ///
+    /// Returns `[s]`, sums to 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SeveralClasses`] if there are two sets of states, neither of which is left again; [`Error::NoRecurrentClass`]
+    /// if there is none; [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::NotHomogeneous`];
+    /// [`Error::UnnormalizedTransition`] for the row of an action that the policy takes and the model does not;
+    /// [`Error::IllConditioned`] if the class is so nearly two that it does not show in the digits; [`Error::TooLarge`]; what a
+    /// [`Model`] of your own returns.
+    ///
+    /// # Complexity
+    ///
+    /// Time O(transitions), and that of eliminating up to 256 states or of [`evaluate`](Self::evaluate); memory that of the
+    /// possible steps.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, StationaryPolicy, ndarray::array};
+    ///
+    /// // To and fro between 0 and 1, once the start in 2 is left.
+    /// let transitions = array![[[0.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]], [[0.5, 0.0, 0.5]]];
+    /// let mdp = Mdp::new(transitions, array![[0.0], [0.0], [0.0]])?;
+    /// let policy = StationaryPolicy::new(array![[1.0], [1.0], [1.0]])?;
+    /// assert_eq!(policy.stationary_distribution(&mdp)?, array![0.5, 0.5, 0.0]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn stationary_distribution<M>(&self, mdp: &M) -> Result<Array1<F>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let stage = self.stage_of(mdp)?;
+        let num_states = mdp.num_states();
+        self.check_taken(mdp, &stage, &vec![true; num_states])?;
+        let mut distribution = tables::filled(Table::StationaryDistribution, num_states, F::zero())?;
+        let class = self.settles_in(mdp, &stage)?;
+        let shares = match class.len() {
+            1 => vec![F::one()],
+            0..=MOST_ELIMINATED => self.eliminate(&stage, &class)?,
+            _ => self.return_visits(&stage, &class)?,
+        };
+        class.iter().zip(shares).for_each(|(&state, share)| distribution[state] = share);
+        Ok(distribution)
+    }
+
+    /// The one class that is never left, terminal states being left for nothing but themselves.
+    fn settles_in<M>(&self, mdp: &M, stage: &CheckedStage<'_, F, M::Dynamics>) -> Result<Vec<usize>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let graph = self.graph(mdp, stage)?;
+        let mut classes = graph.recurrent_classes();
+        classes
+            .extend((0..mdp.num_states()).filter(|&state| mdp.is_terminal(state)).map(|state| vec![state]));
+        classes.sort_unstable_by_key(|class| class[0]);
+        match &mut classes[..] {
+            [class] => Ok(std::mem::take(class)),
+            [first, second, ..] => Err(Error::SeveralClasses { first: first[0], second: second[0] }),
+            [] => {
+                let is_dead_end = |state: &usize| graph.successors(*state).len() == 0;
+                Err(Error::NoRecurrentClass { state: (0..mdp.num_states()).find(is_dead_end).unwrap_or(0) })
+            }
+        }
+    }
+
+    /// Calls `visit(s', π P)` for what this policy leads to from a state, once for each action.
+    fn for_each_step<D>(&self, stage: &CheckedStage<'_, F, D>, state: usize, mut visit: impl FnMut(usize, F))
+    where
+        D: Dynamics<Scalar = F> + ?Sized,
+    {
+        for (action, &chance) in self.probabilities().row(state).iter().enumerate() {
+            if chance > F::zero() {
+                stage.dynamics.for_each_successor(state, action, &mut |next_state, p| {
+                    visit(next_state, chance * p);
+                });
+            }
+        }
+    }
+
+    /// The distribution over the states of a class, by elimination.
+    fn eliminate<D>(&self, stage: &CheckedStage<'_, F, D>, class: &[usize]) -> Result<Vec<F>, Error>
+    where
+        D: Dynamics<Scalar = F> + ?Sized,
+    {
+        let n = class.len();
+        let mut table = vec![0.0; n * n];
+        for (row, &state) in table.chunks_exact_mut(n).zip(class) {
+            self.for_each_step(stage, state, |next_state, p| {
+                if let Ok(place) = class.binary_search(&next_state) {
+                    row[place] += p.into_f64();
+                }
+            });
+        }
+        let shares = eliminate(&mut table, n);
+        let singular = Error::IllConditioned { table: Table::StationaryDistribution, residual: 1.0 };
+        shares.map(|shares| shares.into_iter().map(F::from_f64).collect()).ok_or(singular)
+    }
+
+    /// The distribution over the states of a class, by the visits between two returns to one of them.
+    fn return_visits<D>(&self, stage: &CheckedStage<'_, F, D>, class: &[usize]) -> Result<Vec<F>, Error>
+    where
+        D: Dynamics<Scalar = F> + ?Sized,
+    {
+        let num_states = stage.dynamics.num_states();
+        let (policy, _) = self.tables();
+        let mut takes_part = vec![false; num_states];
+        class.iter().for_each(|&state| takes_part[state] = true);
+        let mut visits = {
+            let chain = Chain::new(stage.dynamics, policy, &takes_part, F::one())?;
+            let mut x: Vec<F> =
+                takes_part.iter().map(|&is_in| if is_in { F::one() } else { F::zero() }).collect();
+            let mut y = vec![F::zero(); num_states];
+            for _ in 0..NUM_STEPS {
+                // Half a step stays: nothing is lost to a period.
+                chain.multiply_transposed(&x, &mut y);
+                x.iter_mut().zip(&y).for_each(|(x, &y)| *x = (*x + y) * F::from_f64(0.5));
+            }
+            x
+        };
+        let mut origin = most_visited(&visits, class);
+        for _ in 0..2 {
+            takes_part[origin] = false;
+            let chain = Chain::new(stage.dynamics, policy, &takes_part, F::one())?;
+            let mut b = vec![F::zero(); num_states];
+            self.for_each_step(stage, origin, |next_state, p| b[next_state] += p);
+            let singular = |singular: crate::chain::Singular| singular.of(Table::StationaryDistribution);
+            visits = chain.solve_transposed_exactly(&b).map_err(singular)?;
+            visits[origin] = F::one();
+            takes_part[origin] = true;
+            origin = most_visited(&visits, class);
+            if visits[origin] <= F::from_f64(MOST_VISITS) {
+                break;
+            }
+        }
+        let total = class.iter().fold(0.0, |total, &state| total + visits[state].into_f64());
+        Ok(class.iter().map(|&state| F::from_f64(visits[state].into_f64() / total)).collect())
+    }
+}
+
+/// The state of a class with the largest number.
+fn most_visited<F: Real>(visits: &[F], class: &[usize]) -> usize {
+    class
+        .iter()
+        .copied()
+        .reduce(|best, state| if visits[state] > visits[best] { state } else { best })
+        .unwrap_or(0)
+}
+
+/// The stationary distribution of n states that all lead to each other, from their table `[s, s']`, which is used up.
+///
+/// Taking out the last state leaves the chain as it is seen by an observer who looks away whenever it is there. The diagonal is
+/// never read: what stays is 1 less what leaves, and what leaves is a sum. `None` if a class is one in name alone, its
+/// chances of going on being below the least number that there is.
+fn eliminate(table: &mut [f64], n: usize) -> Option<Vec<f64>> {
+    for last in (1..n).rev() {
+        let (rows, row) = table.split_at_mut(last * n);
+        let leaving = row[..last].iter().sum::<f64>();
+        if !(leaving > 0.0) {
+            return None;
+        }
+        for other in rows.chunks_exact_mut(n) {
+            // Visits to the last state for one to this one.
+            other[last] /= leaving;
+            let share = other[last];
+            if share > 0.0 {
+                other[..last].iter_mut().zip(&row[..last]).for_each(|(p, &detour)| *p += share * detour);
+            }
+        }
+    }
+    let mut visits = vec![1.0];
+    for state in 1..n {
+        let found: f64 =
+            visits.iter().enumerate().map(|(other, visits)| visits * table[other * n + state]).sum();
+        visits.push(found);
+        if found > 1e150 {
+            visits.iter_mut().for_each(|visits| *visits /= found);
+        }
+    }
+    let total: f64 = visits.iter().sum();
+    (total.is_finite()).then(|| visits.into_iter().map(|visits| visits / total).collect())
+}

@@ -1,0 +1,233 @@
+//! What a stationary policy is worth under the true dynamics, with and without its entropy.
+
+use ndarray::{Array1, ArrayRef1};
+
+use super::StationaryPolicy;
+use crate::chain::{Chain, Graph};
+use crate::initial::{check_initial, initial_expectation};
+use crate::kernels::LogMemo;
+use crate::mdp::CheckedStage;
+use crate::policy::evaluation::Entropy;
+use crate::{Dynamics, Error, Model, Real, Table, tables};
+
+impl<F: Real> StationaryPolicy<F> {
+    /// Computes the soft value V^π(s) of acting by this policy forever (V6): expected rewards and action entropy to come,
+    /// discounted, the latter relative to the prior and worth τ a nat.
+    ///
+    /// It is at most the value of variational inference, which the optimal policy attains. In terminal states it is their
+    /// terminal value. It is −∞ where the policy takes an action that is unavailable, forbidden or of prior weight 0, in a
+    /// dead end, in a terminal state of value −∞, and wherever such a state may be reached, if γ > 0.
+    ///
+    /// At γ = 1 it is the sum of what is earned until a terminal state is entered. States in which nothing is ever earned any
+    /// more, each reward and entropy being exactly 0, are worth 0; anything else that goes on forever is an error.
+    ///
+    /// # Accuracy
+    ///
+    /// The residual of V = r_π + γ P_π V is a few units in the last place of the largest terms, so V is as exact as if the
+    /// model had been rounded once: its error is a few units in the last place of max |V| times 1/(1−γ), or times the
+    /// expected number of steps if that is less.
+    ///
+    /// # Shapes
+    ///
+    /// Returns `[s]`, in reward units.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::NotHomogeneous`]; [`Error::Endless`] as
+    /// above; [`Error::IllConditioned`] if an end is so improbable that it is lost in rounding; [`Error::Overflow`];
+    /// [`Error::TooLarge`]; what a [`Model`] of your own returns.
+    ///
+    /// # Complexity
+    ///
+    /// Time O(transitions) to mix the actions, and again for each product that the solve takes, but for the mixed rows
+    /// alone: some tens, or hundreds where mixing is slow. Memory O(S) numbers and the mixed rows.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, StationaryPolicy, ndarray::array};
+    ///
+    /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[1.0, 3.0]])?.with_discount(0.75)?;
+    /// let even = StationaryPolicy::new(array![[0.5, 0.5]])?;
+    /// let value = even.evaluate(&mdp)?[0];
+    /// assert!((value - 4.0 * (2.0 + 2.0_f64.ln())).abs() < 1e-14); // mean reward and one bit of entropy, over 1 − γ
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn evaluate<M: Model<Scalar = F> + ?Sized>(&self, mdp: &M) -> Result<Array1<F>, Error> {
+        self.values(mdp, Entropy::Counted, None)
+    }
+
+    /// Computes J(π) = Σ_s p₀(s) V^π(s) (V1) of acting by this policy forever, in reward units.
+    ///
+    /// # Shapes
+    ///
+    /// `initial` p₀, `[s]`, sums to 1.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`evaluate`](Self::evaluate); [`Error::InvalidInitial`], [`Error::UnnormalizedInitial`];
+    /// [`Error::TotalOverflow`] if the sum leaves the number type.
+    pub fn elbo<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<F, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        check_initial(initial, mdp.num_states())?;
+        initial_expectation(initial, &self.values(mdp, Entropy::Counted, Some(initial))?)
+    }
+
+    /// Computes the expected sum of rewards and terminal value of acting by this policy forever, discounted, without entropy.
+    ///
+    /// −∞ if the policy can take an action that is unavailable or of prior weight 0, or reach a dead end.
+    ///
+    /// # Shapes
+    ///
+    /// `initial` p₀, `[s]`, sums to 1.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`elbo`](Self::elbo).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, StationaryPolicy, ndarray::array};
+    ///
+    /// // A step costs 1 and succeeds half of the time.
+    /// let mdp = Mdp::builder(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[-1.0], [0.0]]).terminal_states([1]).build()?;
+    /// let policy = StationaryPolicy::new(array![[1.0], [1.0]])?;
+    /// assert_eq!(policy.expected_return(&mdp, &array![1.0, 0.0])?, -2.0);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn expected_return<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<F, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        check_initial(initial, mdp.num_states())?;
+        initial_expectation(initial, &self.values(mdp, Entropy::Ignored, Some(initial))?)
+    }
+
+    /// V^π, `[s]`; only of the states that can be reached from `start`, if there is one.
+    fn values<M>(&self, mdp: &M, entropy: Entropy, start: Option<&ArrayRef1<F>>) -> Result<Array1<F>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let stage = self.stage_of(mdp)?;
+        let (num_states, discount) = (mdp.num_states(), mdp.discount());
+        let mut values = tables::filled(Table::StateValues, num_states, F::zero())?;
+        self.rewards(mdp, &stage, entropy, tables::slice_mut(&mut values))?;
+        if discount == F::zero() {
+            return Ok(values);
+        }
+        let dead = F::neg_infinity();
+        let is_any_dead = values.iter().any(|&value| value == dead);
+        let mut takes_part: Vec<bool> = (0..num_states).map(|state| !mdp.is_terminal(state)).collect();
+        if is_any_dead || discount == F::one() {
+            let graph = self.graph(mdp, &stage)?;
+            if is_any_dead {
+                let leads = graph.leading_to(|state| values[state] == dead);
+                for state in (0..num_states).filter(|&state| leads[state]) {
+                    (values[state], takes_part[state]) = (dead, false);
+                }
+            }
+            if discount == F::one() {
+                let is_reached = start.map(|start| graph.reached_from(|state| start[state] > F::zero()));
+                let is_asked = |state: usize| is_reached.as_ref().is_none_or(|is_reached| is_reached[state]);
+                leave_out_idle(&graph, &values, &mut takes_part, is_asked)?;
+            }
+        }
+        // With rows of nothing but their own value, states that take no part keep it.
+        let b: Vec<F> = values.iter().map(|&value| if value == dead { F::zero() } else { value }).collect();
+        let chain = Chain::new(stage.dynamics, self.tables().0, &takes_part, discount)?;
+        let solution = chain.solve_exactly(&b).map_err(|residual| residual.of(Table::StateValues))?;
+        for (state, value) in values.iter_mut().enumerate().filter(|(state, _)| takes_part[*state]) {
+            *value = solution[state];
+            if !value.is_finite() {
+                return Err(Error::Overflow { table: Table::StateValues, stage: 0, state });
+            }
+        }
+        Ok(values)
+    }
+
+    /// Writes r_π(s) = Σ_a π (r − τ log(π/ρ)), −∞ included; terminal values in terminal states.
+    fn rewards<M>(
+        &self,
+        mdp: &M,
+        stage: &CheckedStage<'_, F, M::Dynamics>,
+        entropy: Entropy,
+        values: &mut [F],
+    ) -> Result<(), Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let (width, dead) = (mdp.num_actions(), F::neg_infinity());
+        let (policy, logs) = self.tables();
+        let rows = policy.chunks_exact(width).zip(logs.chunks_exact(width));
+        let mut log_prior = LogMemo::new();
+        for ((state, value), (policy, logs)) in values.iter_mut().enumerate().zip(rows) {
+            if mdp.is_terminal(state) {
+                *value = mdp.terminal_values()[state];
+                continue;
+            }
+            let (rewards, prior) = stage.row(state)?;
+            let is_taken = |action: &usize| policy[*action] > F::zero();
+            let is_dead = |action: usize| rewards[action] == dead || prior[action] == F::zero();
+            let mut taken = (0..width).filter(is_taken).peekable();
+            if taken.peek().is_none() || (0..width).filter(is_taken).any(is_dead) {
+                *value = dead;
+                continue;
+            }
+            for action in taken {
+                *value += policy[action] * rewards[action];
+                if entropy == Entropy::Counted {
+                    let cost = logs[action] - log_prior.log(prior[action]);
+                    *value -= mdp.temperature() * (policy[action] * cost);
+                }
+            }
+            if !value.is_finite() {
+                return Err(Error::Overflow { table: Table::StateValues, stage: 0, state });
+            }
+        }
+        Ok(())
+    }
+
+    /// Which states this policy may lead to from each; none from terminal states.
+    pub(super) fn graph<M>(&self, mdp: &M, stage: &CheckedStage<'_, F, M::Dynamics>) -> Result<Graph, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let (policy, width) = (self.tables().0, mdp.num_actions());
+        Graph::new(mdp.num_states(), |state, visit| {
+            if mdp.is_terminal(state) {
+                return;
+            }
+            let taken = (0..width).filter(|action| policy[state * width + action] > F::zero());
+            for action in taken {
+                stage.dynamics.for_each_successor(state, action, &mut |next_state, p| {
+                    // Rows that the model never uses may hold anything: `check_taken` sees to them.
+                    if p > F::zero() && next_state < mdp.num_states() {
+                        visit(next_state);
+                    }
+                });
+            }
+        })
+    }
+}
+
+/// Leaves out what goes on forever without earning anything; [`Error::Endless`] if it earns something, and is asked for.
+fn leave_out_idle<F: Real>(
+    graph: &Graph,
+    values: &Array1<F>,
+    takes_part: &mut [bool],
+    is_asked: impl Fn(usize) -> bool,
+) -> Result<(), Error> {
+    for class in graph.recurrent_classes() {
+        let earns = |state: &&usize| takes_part[**state] && values[**state] != F::zero();
+        if let Some(&state) = class.iter().find(earns)
+            && is_asked(state)
+        {
+            return Err(Error::Endless { state });
+        }
+        class.iter().for_each(|&state| takes_part[state] = false);
+    }
+    Ok(())
+}

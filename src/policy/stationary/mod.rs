@@ -1,0 +1,209 @@
+//! Stationary policies: one π(a∣s) for all time, and what follows from acting by it forever.
+//!
+//! ```text
+//! V^π = r_π + γ P_π V^π,   r_π(s) = Σ_a π(a|s) ( r(s,a) − τ log(π(a|s)/ρ(a|s)) )                   (V6)
+//! x   = p₀ + γ P_πᵀ x,     x(s) = Σ_t γ^t d_t(s),   (1 − γ) x: the discounted occupancy             (V5)
+//! μ   = P_πᵀ μ,            Σ μ = 1: the stationary distribution
+//! ```
+//!
+//! with V^π(s) = V_T(s) in terminal states. The first two are linear systems in the [chain](crate::chain) of the policy, the
+//! third is one in that chain without one of its states.
+//!
+//! # Form computed
+//!
+//! States of value −∞ are found first, from which successors are possible at all, and left out of the system; so are, at γ = 1,
+//! states in which nothing is ever earned any more. What is left is solved until the residual is a few units in the last
+//! place of the terms that it is made of.
+
+mod distribution;
+mod evaluation;
+mod occupancy;
+
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+
+use super::Policy;
+use crate::mdp::{CheckedStage, check_options};
+use crate::{Error, Inference, Model, Real, Table, tables};
+
+/// A policy that is the same at every stage: π(a∣s), `[s, a]`, with its logarithms.
+///
+/// Every row is a distribution over actions, or all zeros (a dead end, where there is no action to take). Rows of terminal
+/// states are never used. The logarithms of a solver's policy go on where the probabilities underflow. A clone shares the
+/// tables.
+///
+/// The model has to be one whose stages are all alike, as an [`Mdp`](crate::Mdp) is.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Mdp, StationaryPolicy, ndarray::array};
+///
+/// // A machine that works (0) or is broken (1); action 0 runs it, action 1 repairs it.
+/// let transitions = array![[[0.9, 0.1], [1.0, 0.0]], [[0.0, 1.0], [0.8, 0.2]]];
+/// let mdp = Mdp::new(transitions, array![[1.0, 0.5], [0.0, -0.5]])?.with_discount(0.95)?;
+///
+/// let careless = StationaryPolicy::new(array![[1.0, 0.0], [0.5, 0.5]])?;
+/// let careful = StationaryPolicy::new(array![[0.5, 0.5], [0.0, 1.0]])?;
+/// let initial = array![1.0, 0.0];
+/// assert!(careful.expected_return(&mdp, &initial)? > careless.expected_return(&mdp, &initial)?);
+///
+/// // In the long run the careless one has it broken a fifth of the time.
+/// assert!((careless.stationary_distribution(&mdp)?[1] - 0.2_f64).abs() < 1e-15);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct StationaryPolicy<F = f64> {
+    /// The policy as that of a single stage.
+    once: Policy<F>,
+}
+
+impl<F: Real> StationaryPolicy<F> {
+    /// Takes a table of probabilities, `[s, a]`: each row sums to 1 within [`Real::ROW_SUM_TOLERANCE`], or is all zeros.
+    /// Rows are used as they are, never rescaled.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidPolicy`] for an entry that is negative, NaN or infinite; [`Error::UnnormalizedPolicy`]; both name
+    /// stage 0. [`Error::TooLarge`] if there is no room for the logarithms.
+    pub fn new(probabilities: Array2<F>) -> Result<Self, Error> {
+        Ok(Self { once: Policy::new(probabilities.insert_axis(Axis(0)))? })
+    }
+
+    /// A policy from a solver's tables, `[s, a]` each.
+    #[allow(dead_code)] // until a solver makes one
+    pub(crate) fn from_solver(probabilities: Array2<F>, log_probabilities: Array2<F>) -> Self {
+        let shared = |table: Array2<F>| tables::standard_layout(table).insert_axis(Axis(0)).into_shared();
+        let (probabilities, log_probabilities) = (shared(probabilities), shared(log_probabilities));
+        Self { once: Policy { probabilities, log_probabilities } }
+    }
+
+    /// π(a∣s), `[s, a]`. Each row sums to 1, or is all zeros.
+    #[must_use]
+    pub fn probabilities(&self) -> ArrayView2<'_, F> {
+        self.once.probabilities.index_axis(Axis(0), 0)
+    }
+
+    /// log π(a∣s), `[s, a]`, in nats; −∞ for actions that are never taken, or whose logarithm does not fit the number type.
+    #[must_use]
+    pub fn log_probabilities(&self) -> ArrayView2<'_, F> {
+        self.once.log_probabilities.index_axis(Axis(0), 0)
+    }
+
+    /// Number S of states.
+    #[must_use]
+    pub fn num_states(&self) -> usize {
+        self.once.num_states()
+    }
+
+    /// Number A of actions.
+    #[must_use]
+    pub fn num_actions(&self) -> usize {
+        self.once.num_actions()
+    }
+
+    /// Computes the entropy −Σ_a π log π of every state, `[s]`, in nats; 0 for a row of zeros. In terminal states it means
+    /// nothing.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{StationaryPolicy, ndarray::array};
+    ///
+    /// let policy = StationaryPolicy::new(array![[0.5, 0.5], [1.0, 0.0]])?;
+    /// assert_eq!(policy.entropy(), array![2.0_f64.ln(), 0.0]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    #[must_use]
+    pub fn entropy(&self) -> Array1<F> {
+        self.once.entropy().remove_axis(Axis(0))
+    }
+
+    /// Computes the divergence KL(self ‖ other) = Σ_a π log(π/π') of every state, `[s]`, in nats.
+    ///
+    /// It is +∞ where an action of positive probability has none in the other policy, and 0 for a row of zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] if the other policy has another shape.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{StationaryPolicy, ndarray::array};
+    ///
+    /// let policy = StationaryPolicy::new(array![[1.0, 0.0]])?;
+    /// let even = StationaryPolicy::new(array![[0.5, 0.5]])?;
+    /// assert_eq!(policy.kl_divergence(&even)?, array![2.0_f64.ln()]);
+    /// assert_eq!(even.kl_divergence(&policy)?, array![f64::INFINITY]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn kl_divergence(&self, other: &Self) -> Result<Array1<F>, Error> {
+        let found = other.probabilities();
+        tables::check_shape(Table::Policy, found.shape(), self.probabilities().shape())?;
+        Ok(self.once.kl_divergence(&other.once)?.remove_axis(Axis(0)))
+    }
+
+    /// Returns the most probable action of every state, `[s]`; the first of several, and 0 for a row of zeros. In
+    /// terminal states it means nothing.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{StationaryPolicy, ndarray::array};
+    ///
+    /// let policy = StationaryPolicy::new(array![[0.2, 0.8], [0.5, 0.5]])?;
+    /// assert_eq!(policy.greedy(), array![1, 0]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    #[must_use]
+    pub fn greedy(&self) -> Array1<usize> {
+        self.once.greedy().remove_axis(Axis(0))
+    }
+
+    /// This policy for a number of stages, as a [`Policy`]: to be compared with those of a finite horizon, and for what only
+    /// they have.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] if there is no room for T tables.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, StationaryPolicy, ndarray::array};
+    ///
+    /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[1.0, 3.0]])?;
+    /// let even = StationaryPolicy::new(array![[0.5, 0.5]])?;
+    /// assert_eq!(even.repeated(3)?.expected_return(&mdp, &array![1.0])?, 6.0);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn repeated(&self, horizon: usize) -> Result<Policy<F>, Error> {
+        let shape = (horizon, self.num_states(), self.num_actions());
+        let repeated = |view: ArrayView2<'_, F>| {
+            let mut table = tables::filled(Table::Policy, shape, F::zero())?;
+            table.outer_iter_mut().for_each(|mut stage| stage.assign(&view));
+            Ok(table.into_shared())
+        };
+        let probabilities = repeated(self.probabilities())?;
+        Ok(Policy { probabilities, log_probabilities: repeated(self.log_probabilities())? })
+    }
+
+    /// π(a∣s) and its logarithms, `[s, a]` each.
+    fn tables(&self) -> (&[F], &[F]) {
+        self.once.stage(0)
+    }
+
+    /// Fetches the one stage of a model in which this policy can be followed.
+    fn stage_of<'m, M>(&self, mdp: &'m M) -> Result<CheckedStage<'m, F, M::Dynamics>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        check_options(mdp, 1)?;
+        if !mdp.is_homogeneous() {
+            return Err(Error::NotHomogeneous);
+        }
+        let expected = [mdp.num_states(), mdp.num_actions()];
+        tables::check_shape(Table::Policy, self.probabilities().shape(), &expected)?;
+        CheckedStage::new(mdp, 0, Inference::Variational)
+    }
+}

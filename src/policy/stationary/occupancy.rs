@@ -1,0 +1,228 @@
+//! Where a stationary policy leads under the true dynamics, over all time.
+
+use ndarray::{Array1, Array2, ArrayRef1};
+
+use super::StationaryPolicy;
+use crate::chain::Chain;
+use crate::initial::check_initial;
+use crate::mdp::CheckedStage;
+use crate::{Error, Model, Real, Table};
+
+impl<F: Real> StationaryPolicy<F> {
+    /// Computes the discounted occupancy d(s) = (1−γ) Σ_t γ^t d_t(s), with the d_t of (V5): the distribution of the state at a
+    /// random time, t having probability (1−γ) γ^t.
+    ///
+    /// It is normalised, and sums to 1. Mass that enters a terminal state stays there and goes on counting, so that d of a
+    /// terminal state is the expectation of γ^N over those that end in it, N being the stage of their entry. Mass
+    /// in a dead end counts when it gets there and is gone from the next stage on: what is missing from 1 was lost so. Divided by
+    /// 1−γ, in states that are not terminal, it is what [`expected_visits`](Self::expected_visits) returns.
+    ///
+    /// A policy of your own may take actions of prior weight 0, if their rows of the dynamics are distributions.
+    ///
+    /// # Accuracy
+    ///
+    /// Each number is right to a few units in the last place of the largest one, times 1/(1−γ) at most. It is exactly 0
+    /// where the policy never gets to, and nowhere else.
+    ///
+    /// # Shapes
+    ///
+    /// `initial` p₀, `[s]`, sums to 1; returns `[s]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoDiscount`] at γ = 1, where it does not exist; [`Error::ShapeMismatch`] if the policy does not fit the model;
+    /// [`Error::NotHomogeneous`]; [`Error::InvalidInitial`], [`Error::UnnormalizedInitial`];
+    /// [`Error::UnnormalizedTransition`] for the row of an action that the policy takes and the model does not;
+    /// [`Error::IllConditioned`]; [`Error::TooLarge`]; what a [`Model`] of your own returns.
+    ///
+    /// # Complexity
+    ///
+    /// That of [`evaluate`](Self::evaluate).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, StationaryPolicy, ndarray::array};
+    ///
+    /// // A step gets to the end half of the time.
+    /// let transitions = array![[[0.5, 0.5]], [[0.0, 1.0]]];
+    /// let mdp = Mdp::builder(transitions, array![[0.0], [0.0]]).discount(0.5).terminal_states([1]).build()?;
+    /// let policy = StationaryPolicy::new(array![[1.0], [1.0]])?;
+    /// let occupancy = policy.discounted_occupancy(&mdp, &array![1.0, 0.0])?;
+    /// assert!((occupancy[0] - 2.0_f64 / 3.0).abs() < 1e-15); // ½ Σ (½ · ½)^t
+    /// assert!((occupancy.sum() - 1.0).abs() < 1e-15);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn discounted_occupancy<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<Array1<F>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let left = F::one() - mdp.discount();
+        if !(left > F::zero()) {
+            return Err(Error::NoDiscount { table: Table::StateOccupancy });
+        }
+        let mut occupancy = self.expected_visits(mdp, initial)?;
+        for (state, occupancy) in occupancy.iter_mut().enumerate() {
+            // Those of terminal states come only once, and stay.
+            if !mdp.is_terminal(state) {
+                *occupancy *= left;
+            }
+        }
+        Ok(occupancy)
+    }
+
+    /// Computes the discounted occupancy of state–action pairs, (1−γ) Σ_t γ^t d_t(s) π(a∣s).
+    ///
+    /// It is 0 in terminal states, where no action is taken, and sums to 1 less the
+    /// [occupancy](Self::discounted_occupancy) of those and of dead ends.
+    ///
+    /// # Shapes
+    ///
+    /// `initial` p₀, `[s]`, sums to 1; returns `[s, a]`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`discounted_occupancy`](Self::discounted_occupancy).
+    pub fn discounted_state_action_occupancy<M>(
+        &self,
+        mdp: &M,
+        initial: &ArrayRef1<F>,
+    ) -> Result<Array2<F>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        Ok(self.pairs(mdp, self.discounted_occupancy(mdp, initial)?))
+    }
+
+    /// Computes how often each state is visited, Σ_t γ^t d_t(s): in expectation, each visit discounted, and not normalised.
+    ///
+    /// Terminal states are entered once and not left: there it is the expectation of γ^N over the trajectories that end in the
+    /// state, N being the stage of their entry, and at γ = 1 the probability of ending there. So it is, in each state, the
+    /// derivative of Σ p₀ V^π with respect to what is earned in it.
+    ///
+    /// # Accuracy
+    ///
+    /// Each number is right to a few units in the last place of the largest one, times 1/(1−γ), or times the expected number
+    /// of steps if that is less. It is exactly 0 where the policy never gets to, and nowhere else.
+    ///
+    /// # Shapes
+    ///
+    /// `initial` p₀, `[s]`, sums to 1; returns `[s]`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`discounted_occupancy`](Self::discounted_occupancy), but for [`Error::NoDiscount`]: at γ = 1 it is
+    /// [`Error::Endless`] if there is a state that the policy comes back to forever.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, StationaryPolicy, ndarray::array};
+    ///
+    /// // A walk over two cells, with an end on either side.
+    /// let transitions = array![
+    ///     [[1.0, 0.0, 0.0, 0.0]],
+    ///     [[0.5, 0.0, 0.5, 0.0]],
+    ///     [[0.0, 0.5, 0.0, 0.5]],
+    ///     [[0.0, 0.0, 0.0, 1.0]],
+    /// ];
+    /// let mdp = Mdp::builder(transitions, array![[0.0], [0.0], [0.0], [0.0]]).terminal_states([0, 3]).build()?;
+    /// let policy = StationaryPolicy::new(array![[1.0], [1.0], [1.0], [1.0]])?;
+    /// let visits = policy.expected_visits(&mdp, &array![0.0, 1.0, 0.0, 0.0])?;
+    /// let expected = array![2.0 / 3.0, 4.0 / 3.0, 2.0 / 3.0, 1.0 / 3.0];
+    /// assert!((&visits - &expected).iter().all(|difference: &f64| difference.abs() < 1e-15));
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn expected_visits<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<Array1<F>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let stage = self.stage_of(mdp)?;
+        let num_states = mdp.num_states();
+        check_initial(initial, num_states)?;
+        let graph = self.graph(mdp, &stage)?;
+        let is_reached = graph.reached_from(|state| initial[state] > F::zero());
+        self.check_taken(mdp, &stage, &is_reached)?;
+        if mdp.discount() == F::one() {
+            let is_endless = |class: &Vec<usize>| is_reached[class[0]];
+            if let Some(class) = graph.recurrent_classes().into_iter().find(is_endless) {
+                return Err(Error::Endless { state: class[0] });
+            }
+        }
+        let takes_part: Vec<bool> =
+            (0..num_states).map(|state| is_reached[state] && !mdp.is_terminal(state)).collect();
+        let chain = Chain::new(stage.dynamics, self.tables().0, &takes_part, mdp.discount())?;
+        let b: Vec<F> = initial.iter().copied().collect();
+        let visits =
+            chain.solve_transposed_exactly(&b).map_err(|singular| singular.of(Table::ExpectedVisits))?;
+        Ok(Array1::from_vec(visits))
+    }
+
+    /// Computes the gradient of Σ_s p₀(s) V^π(s) with respect to the rewards: Σ_t γ^t d_t(s) π(a∣s), the discounted number of
+    /// times that each pair is expected to come up (V8).
+    ///
+    /// It is that of [`elbo`](Self::elbo) and of [`expected_return`](Self::expected_return) alike. For the policy that solves
+    /// a stationary problem it is the gradient of the optimal value too, since that does not gain by another policy to first
+    /// order. It is not normalised: it is the [occupancy](Self::discounted_state_action_occupancy) over 1−γ. With respect
+    /// to terminal values, the gradient is what [`expected_visits`](Self::expected_visits) returns in terminal states.
+    ///
+    /// # Shapes
+    ///
+    /// `initial` p₀, `[s]`, sums to 1; returns `[s, a]`, 0 in terminal states.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`expected_visits`](Self::expected_visits).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, StationaryPolicy, ndarray::array};
+    ///
+    /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[1.0, 3.0]])?.with_discount(0.75)?;
+    /// let policy = StationaryPolicy::new(array![[0.25, 0.75]])?;
+    /// assert_eq!(policy.reward_gradient(&mdp, &array![1.0])?, array![[1.0, 3.0]]); // π/(1 − γ)
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn reward_gradient<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<Array2<F>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        Ok(self.pairs(mdp, self.expected_visits(mdp, initial)?))
+    }
+
+    /// x(s) π(a|s), 0 in terminal states.
+    fn pairs<M>(&self, mdp: &M, states: Array1<F>) -> Array2<F>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let mut pairs = self.probabilities().to_owned();
+        for (state, mut row) in pairs.outer_iter_mut().enumerate() {
+            let weight = if mdp.is_terminal(state) { F::zero() } else { states[state] };
+            row.iter_mut().for_each(|pair| *pair *= weight);
+        }
+        pairs
+    }
+
+    /// Checks the rows of actions that are taken where this policy gets to, and that the model never takes.
+    pub(super) fn check_taken<M>(
+        &self,
+        mdp: &M,
+        stage: &CheckedStage<'_, F, M::Dynamics>,
+        is_reached: &[bool],
+    ) -> Result<(), Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let policy = self.probabilities();
+        for state in (0..mdp.num_states()).filter(|&state| is_reached[state] && !mdp.is_terminal(state)) {
+            let (_, prior) = stage.row(state)?;
+            for (action, &weight) in prior.iter().enumerate() {
+                if policy[[state, action]] > F::zero() && weight == F::zero() {
+                    stage.check_taken(state, action)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
