@@ -9,6 +9,8 @@
 mod edges;
 #[path = "stationary/exact.rs"]
 mod exact;
+#[path = "stationary/first_exit.rs"]
+mod first_exit;
 #[path = "stationary/models.rs"]
 mod models;
 #[allow(dead_code, reason = "shared with the tests of precision")]

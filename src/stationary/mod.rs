@@ -26,7 +26,9 @@
 //! Decision Processes*, ICML 2019.
 
 mod automatic;
+mod certificate;
 mod derivative;
+mod first_exit;
 mod gauss_seidel;
 mod interval;
 mod modified;
@@ -196,12 +198,14 @@ impl<F: Real> StationarySolver<F> {
             return Err(Error::NoTerminalState);
         }
         let values = self.start(mdp)?;
-        let model = Unwatched(mdp);
+        let model = Unwatched::new(mdp);
         parallel::run_pass(&model, 1, self.inference, || {
             let operator = Operator::new(&model, self.inference)?;
             let limits = Limits { tolerance: self.tolerance.into_f64(), max_passes: self.max_iterations };
             let mut search = Search::new(operator, mdp, limits, values)?;
+            let is_contraction = search.operator.contraction().is_known();
             let status = match self.method {
+                method if !is_contraction => first_exit::run(&mut search, method),
                 Method::Automatic => automatic::run(&mut search),
                 Method::ValueIteration => value_iteration::run(&mut search),
                 Method::GaussSeidel => gauss_seidel::run(&mut search),

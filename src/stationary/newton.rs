@@ -11,7 +11,9 @@
 //!
 //! The system is solved by a Krylov method, from the constant that the middle of B V − V says: this takes the slowest mode
 //! out for nothing. It is solved only as far as the next step can use: until the residual is the larger of what the tolerance
-//! needs and of a share of the present one, which follows how fast that fell in the step before (Eisenstat and Walker).
+//! needs and of a share of the present one, which follows how fast that fell in the step before (Eisenstat and Walker). Where a
+//! step has widened it, the share is one of the residual that the method began with: that is of the size of rewards, and a
+//! residual acts as an error of the rewards would.
 //!
 //! # Safeguard
 //!
@@ -45,6 +47,9 @@ const LEAST_SHARE: f64 = 1e-9;
 /// Sweeps of value iteration after the first solve that failed.
 const FIRST_SWEEPS: usize = 10;
 
+/// Steps after which it is given up where there need not be a fixed point.
+const MOST_STEPS: usize = 64;
+
 /// Steps until the search ends.
 pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
@@ -53,6 +58,8 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     let mut policy = tables::filled(Table::Policy, shape, F::zero())?;
     let mut logs = tables::filled(Table::Policy, shape, F::zero())?;
     let (policy, logs) = (tables::slice_mut(&mut policy), tables::slice_mut(&mut logs));
+    let mut steps = 0_usize;
+    let mut first_size = f64::INFINITY;
     let (mut last_size, mut largest_share, mut sweeps) = (f64::INFINITY, LARGEST_SHARE, FIRST_SWEEPS);
     loop {
         let differences = match search.back_up(Some((&mut *policy, &mut *logs)))? {
@@ -61,16 +68,23 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
         };
         let size = search.size(&differences);
         let ratio = size / last_size;
+        if !first_size.is_finite() {
+            first_size = size;
+        }
         if ratio > 1.0 {
             largest_share = (largest_share / 10.0).max(LEAST_SHARE);
         }
         let follows = if last_size.is_finite() { 0.9 * ratio * ratio } else { 1.0 };
         let share = follows.max(SMALLEST_SHARE).min(largest_share);
         last_size = size;
-        let has_gained = match step(search, policy, &differences, share)? {
+        let has_gained = match step(search, policy, &differences, share * size.min(first_size))? {
             ControlFlow::Break(status) => return Ok(status),
             ControlFlow::Continue(has_gained) => has_gained,
         };
+        steps += 1;
+        if steps >= MOST_STEPS && !search.operator.contraction().is_known() {
+            return Ok(Status::IterationLimit);
+        }
         if has_gained {
             continue;
         }
@@ -90,7 +104,7 @@ fn step<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
     policy: &[F],
     differences: &Differences,
-    share: f64,
+    tolerance: f64,
 ) -> Step<bool> {
     if differences.is_open {
         return Ok(ControlFlow::Continue(false));
@@ -102,7 +116,7 @@ fn step<F: Real, M: Model<Scalar = F> + ?Sized>(
     let start = F::from_f64(search.constant(differences));
     let mut x: Vec<F> = alive.iter().map(|&alive| if alive { start } else { F::zero() }).collect();
     let size = search.size(differences);
-    let tolerance = (share * size).max(search.needed() / 4.0);
+    let tolerance = tolerance.max(search.needed() / 4.0);
     let outcome = match search.solve(&chain, &b, &mut x, F::from_f64(tolerance))? {
         ControlFlow::Break(status) => return Ok(ControlFlow::Break(status)),
         ControlFlow::Continue(outcome) => outcome,

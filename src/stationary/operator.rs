@@ -21,46 +21,60 @@ use ndarray::ArrayView1;
 
 /// A model whose hook is told of nothing: the solver tells it of passes itself.
 #[derive(Debug)]
-pub(super) struct Unwatched<'m, M: ?Sized>(pub(super) &'m M);
+pub(super) struct Unwatched<'m, M: Model + ?Sized> {
+    model: &'m M,
+    discount: M::Scalar,
+}
+
+impl<'m, M: Model + ?Sized> Unwatched<'m, M> {
+    pub(super) fn new(model: &'m M) -> Self {
+        Self { model, discount: model.discount() }
+    }
+
+    /// With another discount.
+    pub(super) fn with_discount(model: &'m M, discount: M::Scalar) -> Self {
+        Self { model, discount }
+    }
+}
 
 impl<M: Model + ?Sized> Model for Unwatched<'_, M> {
     type Scalar = M::Scalar;
     type Dynamics = M::Dynamics;
 
     fn num_states(&self) -> usize {
-        self.0.num_states()
+        self.model.num_states()
     }
 
     fn num_actions(&self) -> usize {
-        self.0.num_actions()
+        self.model.num_actions()
     }
 
     fn discount(&self) -> M::Scalar {
-        self.0.discount()
+        self.discount
     }
 
     fn temperature(&self) -> M::Scalar {
-        self.0.temperature()
+        self.model.temperature()
     }
 
     fn is_terminal(&self, state: usize) -> bool {
-        self.0.is_terminal(state)
+        self.model.is_terminal(state)
     }
 
     fn terminal_values(&self) -> ArrayView1<'_, M::Scalar> {
-        self.0.terminal_values()
+        self.model.terminal_values()
     }
 
     fn num_stages(&self) -> Option<usize> {
-        self.0.num_stages()
+        self.model.num_stages()
     }
 
     fn is_homogeneous(&self) -> bool {
-        self.0.is_homogeneous()
+        self.model.is_homogeneous()
     }
 
     fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, M::Scalar, M::Dynamics>, Error> {
-        self.0.peek_stage(t, inference)
+        self.model.peek_stage(t, inference)
     }
 }
 

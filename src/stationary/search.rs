@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use super::certificate::Certifier;
+use super::first_exit::FIRST_LOOK;
 use super::interval::{Differences, Interval};
 use super::operator::Operator;
 use super::{StationarySolution, Status};
@@ -39,6 +41,8 @@ pub(super) struct Search<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     best: Vec<F>,           // the best answer so far,
     bound: f64,             // its error
     improved: (usize, f64), // backups ago, and what the bound was then
+    pub(super) certifier: Certifier,
+    backups: usize,
 }
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
@@ -52,7 +56,18 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
         let backed_up = backed_up.into_raw_vec_and_offset().0;
         let best = values.clone();
         let improved = (0, f64::INFINITY);
-        Ok(Self { operator, watched, limits, values, backed_up, best, bound: f64::INFINITY, improved })
+        Ok(Self {
+            operator,
+            watched,
+            limits,
+            values,
+            backed_up,
+            best,
+            bound: f64::INFINITY,
+            improved,
+            certifier: Certifier::new(),
+            backups: 0,
+        })
     }
 
     pub(super) fn tolerance(&self) -> f64 {
@@ -97,6 +112,16 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
         if self.reaches(self.bound, rounding) {
             return Ok(ControlFlow::Break(Status::Converged));
         }
+        if !contraction.is_known() {
+            if let ControlFlow::Break(status) = self.certify(&differences, rounding)? {
+                return Ok(ControlFlow::Break(status));
+            }
+            self.backups += 1;
+            let is_due = self.backups >= FIRST_LOOK && self.backups.is_power_of_two();
+            if is_due && differences.hi > rounding && self.is_diverging()? {
+                return Ok(ControlFlow::Break(Status::Diverging));
+            }
+        }
         if contraction.is_known() && !differences.is_open && self.has_stalled(&differences, rounding) {
             return Ok(ControlFlow::Break(Status::IterationLimit));
         }
@@ -120,7 +145,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
     }
 
     /// Whether the backup of values with this error is close enough to be the answer.
-    fn reaches(&self, bound: f64, rounding: f64) -> bool {
+    pub(super) fn reaches(&self, bound: f64, rounding: f64) -> bool {
         bound * self.passed_on() + rounding <= self.limits.tolerance
     }
 
@@ -140,6 +165,19 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
             *best = if fixed { v } else { v + shift };
         }
         self.bound = if self.best.iter().all(|&v| v < F::infinity()) { bound } else { f64::INFINITY };
+    }
+
+    /// Largest error of the best answer so far.
+    pub(super) fn bound(&self) -> f64 {
+        self.bound
+    }
+
+    /// Keeps values whose error is at most `bound`, if they are the best so far.
+    pub(super) fn offer(&mut self, values: &[F], bound: f64) {
+        if bound < self.bound && values.iter().all(|&v| v < F::infinity()) {
+            self.best.copy_from_slice(values);
+            self.bound = bound;
+        }
     }
 
     /// Whether nothing but rounding is left of the bound, or the bound does not improve any more.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use ndarray::{ArcArray1, ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
 
-use crate::{Inference, Real};
+use crate::{Inference, Real, StationaryPolicy};
 
 /// How a search for a fixed point ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,8 +67,7 @@ pub struct Convergence<F = f64> {
 pub struct StationarySolution<F = f64> {
     state_values: ArcArray1<F>,
     action_values: ArcArray2<F>,
-    probabilities: ArcArray2<F>,
-    log_probabilities: ArcArray2<F>,
+    policy: StationaryPolicy<F>,
     inference: Inference,
     convergence: Convergence<F>,
 }
@@ -83,8 +82,7 @@ impl<F: Real> StationarySolution<F> {
         Self {
             state_values: Array1::from_vec(values).into_shared(),
             action_values: action_values.into_shared(),
-            probabilities: policy.into_shared(),
-            log_probabilities: logs.into_shared(),
+            policy: StationaryPolicy::from_solver(policy, logs),
             inference,
             convergence,
         }
@@ -103,10 +101,16 @@ impl<F: Real> StationarySolution<F> {
         self.action_values.view()
     }
 
+    /// The policy that goes with the action values.
+    #[must_use]
+    pub fn policy(&self) -> &StationaryPolicy<F> {
+        &self.policy
+    }
+
     /// π(a∣s), `[s, a]`. Each row sums to 1, or is all zeros (a dead end).
     #[must_use]
     pub fn probabilities(&self) -> ArrayView2<'_, F> {
-        self.probabilities.view()
+        self.policy.probabilities()
     }
 
     /// How the search ended, the passes that it took, and the error bound of the state values.

@@ -70,7 +70,6 @@ impl<F: Real> StationaryPolicy<F> {
     }
 
     /// A policy from a solver's tables, `[s, a]` each.
-    #[allow(dead_code)] // until a solver makes one
     pub(crate) fn from_solver(probabilities: Array2<F>, log_probabilities: Array2<F>) -> Self {
         let shared = |table: Array2<F>| tables::standard_layout(table).insert_axis(Axis(0)).into_shared();
         let (probabilities, log_probabilities) = (shared(probabilities), shared(log_probabilities));
