@@ -1,8 +1,9 @@
 //! Systems of a chain, solved to the rounding of the numbers themselves.
 
+use super::Chain;
 use super::idr::largest;
-use super::{Chain, LinearSolve};
-use crate::{Error, Real, Table, tables};
+use super::solve::{LinearSolve, LinearStatus};
+use crate::{Error, Real, Table};
 
 /// Units in the last place of the terms of a residual that are as good as it gets.
 const ROUNDING: f64 = 4.0;
@@ -10,7 +11,14 @@ const ROUNDING: f64 = 4.0;
 /// What is still accepted, of those of the largest terms.
 const ACCEPTED: f64 = 64.0;
 
-/// Rounds of refinement; the second is there for what is small beside the rest.
+/// Largest residual that is accepted, in units of the right-hand side: an x so large that its own rounding makes more of one
+/// has no digits to speak of.
+const LOST: f64 = 0.01;
+
+/// What a round is to leave of the residual that it starts from. Below the digits of single precision, which are then all used.
+const CORRECTED: f64 = 1e-10;
+
+/// Rounds of refinement; those after the second are there for what is small beside the rest.
 const MOST_ROUNDS: usize = 5;
 
 /// Products before a round is given up: no system that has an answer to its digits takes so many.
@@ -40,8 +48,7 @@ impl<F: Real> Chain<'_, F> {
     pub(crate) fn solve_transposed_exactly(&self, b: &[F]) -> Result<Vec<F>, Singular> {
         debug_assert!(b.iter().all(|&b| b >= F::zero()));
         let mut x = self.refine(true, b)?;
-        // What rounding made negative is next to nothing. One step more, in which nothing cancels, and all that can be
-        // reached is above 0.
+        // What rounding made negative is next to nothing. One step more, in which nothing cancels.
         x.iter_mut().for_each(|x| *x = x.max(F::zero()));
         let mut y = vec![F::zero(); b.len()];
         self.multiply_transposed(&x, &mut y);
@@ -60,12 +67,13 @@ impl<F: Real> Chain<'_, F> {
         let mut least = Residual { size: F::infinity(), relative: F::infinity(), share: F::infinity() };
         for _ in 0..MOST_ROUNDS {
             let mut correction = vec![F::zero(); b.len()];
-            let options = LinearSolve { tolerance: F::zero(), max_products: MOST_PRODUCTS, watch: None };
-            if is_transposed {
-                self.solve_transposed(&r, &mut correction, options);
+            let tolerance = largest(&r) * F::from_f64(CORRECTED);
+            let options = LinearSolve { tolerance, max_products: MOST_PRODUCTS, watch: None };
+            let outcome = if is_transposed {
+                self.solve_transposed(&r, &mut correction, options)
             } else {
-                self.solve(&r, &mut correction, options);
-            }
+                self.solve(&r, &mut correction, options)
+            };
             x.iter_mut().zip(&correction).for_each(|(x, &correction)| *x += correction);
             let found = self.residual(is_transposed, &b, &x, &mut r);
             let is_better = found.relative <= least.relative * F::from_f64(0.5);
@@ -73,11 +81,13 @@ impl<F: Real> Chain<'_, F> {
                 least = found;
                 best.copy_from_slice(&x);
             }
-            if !is_better || found.relative <= F::from_f64(ROUNDING) * F::epsilon() {
+            let has_failed = matches!(outcome.status, LinearStatus::Stalled | LinearStatus::OutOfProducts);
+            if has_failed || !is_better || found.relative <= F::from_f64(ROUNDING) * F::epsilon() {
                 break;
             }
         }
-        if !(least.share <= F::from_f64(ACCEPTED) * F::epsilon()) {
+        let is_rounding = least.share <= F::from_f64(ACCEPTED) * F::epsilon();
+        if !(is_rounding && least.size <= F::from_f64(LOST)) {
             return Err(Singular { residual: least.size.into_f64() });
         }
         best.iter_mut().for_each(|x| *x *= unit);

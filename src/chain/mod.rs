@@ -27,7 +27,9 @@ use dense::DenseRows;
 pub(crate) use exact::Singular;
 use mixture::Mixture;
 use rows::Rows;
-pub(crate) use solve::{LinearOutcome, LinearSolve, LinearStatus};
+#[cfg(test)]
+pub(crate) use solve::LinearStatus;
+pub(crate) use solve::{LinearOutcome, LinearSolve};
 use sparse::SparseRows;
 
 use crate::{Dynamics, Error, Real, Table, tables};
@@ -83,25 +85,26 @@ impl<'a, F: Real> Chain<'a, F> {
         num_states: usize,
         row: impl FnMut(usize, &mut dyn FnMut(usize, F)),
     ) -> Result<Self, Error> {
-        Ok(Self { rows: Box::new(SparseRows::new(num_states, row)?) })
+        let rows = SparseRows::new(num_states, row)?;
+        if !is_dense(rows.num_entries(), num_states) {
+            return Ok(Self { rows: Box::new(rows) });
+        }
+        let rows = DenseRows::new(num_states, |state, entries| {
+            rows.for_each_successor(state, 0, &mut |next_state, p| entries[next_state] = p);
+        })?;
+        Ok(Self { rows: Box::new(rows) })
     }
 
     /// The rows of dynamics of one action, copied so that they can be walked in parts.
     fn stored(mixed: &dyn Dynamics<Scalar = F>) -> Result<Self, Error> {
         let num_states = mixed.num_states();
-        let is_dense = mixed.work(0..num_states) >= num_states.saturating_mul(num_states) / DENSE_SHARE;
-        if !is_dense {
+        if !is_dense(mixed.work(0..num_states), num_states) {
             return Self::from_rows(num_states, |state, add| mixed.for_each_successor(state, 0, add));
         }
         let rows = DenseRows::new(num_states, |state, entries| {
             mixed.push_forward(state..state + 1, 0..num_states, 1, &[F::one()], entries);
         })?;
         Ok(Self { rows: Box::new(rows) })
-    }
-
-    /// Number S of states.
-    pub(crate) fn num_states(&self) -> usize {
-        self.rows.diagonal().len()
     }
 
     /// Transitions that one product reads.
@@ -118,6 +121,11 @@ impl<'a, F: Real> Chain<'a, F> {
     pub(crate) fn multiply_transposed(&self, x: &[F], y: &mut [F]) {
         self.rows.multiply_transposed(x, y);
     }
+}
+
+/// Whether so many entries are enough to keep full rows.
+fn is_dense(num_entries: usize, num_states: usize) -> bool {
+    num_entries.saturating_mul(DENSE_SHARE) >= num_states.saturating_mul(num_states)
 }
 
 #[cfg(test)]

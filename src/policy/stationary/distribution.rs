@@ -31,14 +31,14 @@ impl<F: Real> StationaryPolicy<F> {
     /// the discount, and wherever the start.
     ///
     /// There has to be one set of states that the policy settles in. A terminal state is such a set by itself, since mass that
-    /// enters it stays (V5). States that are left for good have probability 0, exactly; in the others it is positive. If
+    /// enters it stays (V5). States that are left for good have probability 0, exactly. If
     /// the policy goes around with a period, μ is what its distributions are on average.
     ///
     /// # Accuracy
     ///
     /// Up to 256 states that are come back to: each probability is right to some units in its last place for each state that
     /// there is, however small it is. Beyond, each is right to a few units in the last place of the largest one, times the time
-    /// that mixing takes.
+    /// that mixing takes, and what is smaller than that may come out as 0.
     ///
     /// # Shapes
     ///

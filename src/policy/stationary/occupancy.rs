@@ -21,8 +21,8 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// # Accuracy
     ///
-    /// Each number is right to a few units in the last place of the largest one, times 1/(1−γ) at most. It is exactly 0
-    /// where the policy never gets to, and nowhere else.
+    /// Each number is right to a few units in the last place of the largest one, times 1/(1−γ) at most. It is never negative,
+    /// and exactly 0 where the policy never gets to; what is smaller than its error may come out as 0 too.
     ///
     /// # Shapes
     ///
@@ -103,7 +103,8 @@ impl<F: Real> StationaryPolicy<F> {
     /// # Accuracy
     ///
     /// Each number is right to a few units in the last place of the largest one, times 1/(1−γ), or times the expected number
-    /// of steps if that is less. It is exactly 0 where the policy never gets to, and nowhere else.
+    /// of steps if that is less. It is never negative, and exactly 0 where the policy never gets to; what is smaller than its
+    /// error may come out as 0 too.
     ///
     /// # Shapes
     ///
