@@ -6,7 +6,7 @@ use rayon::ThreadPoolBuilder;
 use softmdp::ndarray::{Array1, Array2, Array3};
 use softmdp::{
     DenseDynamics, DeterministicDynamics, Dynamics, Inference, Mdp, SoftValueIteration, SparseDynamics,
-    forward_messages, posterior,
+    StationaryPolicy, forward_messages, posterior,
 };
 
 const HORIZON: usize = 9;
@@ -25,6 +25,10 @@ fn all_bits<D: Dynamics<Scalar = f64>>(mdp: &Mdp<f64, D>) -> Vec<u64> {
         numbers.extend(solver.solve_values(mdp).unwrap().state_values());
         numbers.extend(solution.policy().evaluate(mdp).unwrap());
         numbers.extend(solution.policy().state_occupancy(mdp, &initial).unwrap());
+        let forever = StationaryPolicy::new(solution.policy().at(0).unwrap().to_owned()).unwrap();
+        let discounted = mdp.with_discount(0.9).unwrap();
+        numbers.extend(forever.evaluate(&discounted).unwrap());
+        numbers.extend(forever.expected_visits(&discounted, &initial).unwrap());
     }
     let forward = forward_messages(mdp, &initial, HORIZON).unwrap();
     numbers.extend(forward.log_forward());
