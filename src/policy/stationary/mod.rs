@@ -43,7 +43,7 @@ use crate::{Error, Inference, Model, Real, Table, tables};
 /// let mdp = Mdp::new(transitions, array![[1.0, 0.5], [0.0, -0.5]])?.with_discount(0.95)?;
 ///
 /// let careless = StationaryPolicy::new(array![[1.0, 0.0], [0.5, 0.5]])?;
-/// let careful = StationaryPolicy::new(array![[0.5, 0.5], [0.0, 1.0]])?;
+/// let careful = StationaryPolicy::new(array![[1.0, 0.0], [0.0, 1.0]])?;
 /// let initial = array![1.0, 0.0];
 /// assert!(careful.expected_return(&mdp, &initial)? > careless.expected_return(&mdp, &initial)?);
 ///
