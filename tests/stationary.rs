@@ -68,7 +68,7 @@ fn the_bound_is_true() {
 #[test]
 fn the_bound_is_true_in_single_precision() {
     for seed in 0..100 {
-        let mdp = random::<f32>(seed, &DISCOUNTS[..4], &TEMPERATURES);
+        let mdp = random::<f32>(seed, &DISCOUNTS, &TEMPERATURES);
         check_bounds(&mdp, seed, &format!("f32, seed {seed}"));
     }
 }

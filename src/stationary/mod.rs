@@ -17,8 +17,27 @@
 //! B V + γ/(1−γ) lo  ≤  V*  ≤  B V + γ/(1−γ) hi                                                             (S2)
 //! ```
 //!
-//! The rows of the dynamics count with what they sum to, and rounding is added on both sides. What is returned is the
-//! middle of the best such interval, backed up once more.
+//! The rows of the dynamics count with what they sum to over states that are not terminal, and rounding is added on both
+//! sides. What is returned is the middle of the best such interval, backed up once more, so that V, Q and π belong
+//! together. A tolerance below what rounding allows ends with the bound that there is.
+//!
+//! At γ = 1, and for direct inference at any discount, there is no such interval. Two functions l and u with B l ≥ l and B u ≤ u,
+//! each checked by a backup, take its place. There need not be a fixed point then: values that grow without end are
+//! reported as [`Status::Diverging`], and only with a proof; where the fixed point is not unique, the answer is where value
+//! iteration ends from the initial values, and the bound is +∞.
+//!
+//! # Methods
+//!
+//! | [`Method`] | a step | takes |
+//! |---|---|---|
+//! | `ValueIteration` | V ← BV | a pass, in parallel |
+//! | `GaussSeidel` | the same in place, state by state | a pass, on one thread |
+//! | `ModifiedPolicyIteration` | some sweeps with the policy of V | each as much as P_π has of transitions |
+//! | `Newton` | V ← V^π, by an iterative solve | the same for each of its products |
+//! | `Automatic` | value iteration, until Newton's method is predicted to be cheaper | |
+//!
+//! An *iteration* is a pass over the dynamics: as many stored transitions read as the model has. What reads fewer or more counts
+//! with what it reads. Which method is chosen changes the time, not the truth of the bound.
 //!
 //! # References
 //!

@@ -218,8 +218,8 @@ fn direct_inference_solves_the_linear_system_of_its_messages() {
         let (x, y) = (e0 * leave, e1 * leave);
         let determinant = a * d - b * c;
         let expected = [((x * d - b * y) / determinant).ln(), ((a * y - c * x) / determinant).ln()];
-        for s in 0..2 {
-            assert!((solution.state_values()[s] - expected[s]).abs() <= 1e-10 + 1e-14);
+        for (found, expected) in solution.state_values().iter().zip(expected) {
+            assert!((found - expected).abs() <= 1e-10 + 1e-14);
         }
     }
 }
