@@ -67,6 +67,8 @@ pub enum Table {
     ExpectedVisits,
     /// Where a stationary policy is in the long run, `[s]`.
     StationaryDistribution,
+    /// How fast the evidence grows in the long run.
+    GrowthRates,
 }
 
 impl fmt::Display for Table {
@@ -100,6 +102,7 @@ impl fmt::Display for Table {
             Table::StateActionOccupancy => "state-action occupancy",
             Table::ExpectedVisits => "expected visits",
             Table::StationaryDistribution => "stationary distribution",
+            Table::GrowthRates => "growth rates",
         })
     }
 }
@@ -509,6 +512,28 @@ pub enum Error {
         "there is no fixed point at discount 1 without terminal states: declare some, or choose a discount < 1"
     )]
     NoTerminalState,
+    /// A question about the long run of direct inference, where a discount is a chance to leave.
+    #[error("discount is {discount}: in the long run all have left; choose a discount of 1")]
+    Undiscounted {
+        /// Discount of the model.
+        discount: f64,
+    },
+    /// A question about the long run of a model in which things come to an end.
+    #[error("state {state} is terminal: the long run has to have no end")]
+    EndsInTerminalState {
+        /// The first terminal state.
+        state: usize,
+    },
+    /// Trajectories grow equally fast, as far as can be told, in two sets of states.
+    #[error("growth is equally fast, {rate} a stage, around state {first} and around state {second}")]
+    TiedGrowth {
+        /// A state of one set.
+        first: usize,
+        /// A state of another.
+        second: usize,
+        /// The rate of both, in reward units a stage.
+        rate: f64,
+    },
     /// A search for a fixed point ended before its tolerance was met.
     #[error("not converged after {iterations} iterations ({status}): the error bound is {error_bound:e}")]
     NotConverged {

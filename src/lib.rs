@@ -137,7 +137,10 @@ pub use mdp::{
 pub use policy::{Policy, StationaryPolicy};
 pub use posterior::{Posterior, PosteriorStage, posterior, stream_posterior};
 pub use real::Real;
-pub use stationary::{Convergence, Method, StationarySolution, StationarySolver, Status, solve_stationary};
+pub use stationary::{
+    Convergence, LongRunGrowth, Method, StationarySolution, StationarySolver, Status, long_run_growth,
+    solve_stationary,
+};
 pub use trajectory::Trajectory;
 
 mod backward;

@@ -47,6 +47,10 @@ impl<F: Real> Rows<F> for DenseRows<F> {
         &self.diagonal
     }
 
+    fn scale(&mut self, by: F) {
+        self.diagonal.iter_mut().chain(&mut self.table).for_each(|entry| *entry *= by);
+    }
+
     fn work(&self) -> usize {
         self.table.len()
     }

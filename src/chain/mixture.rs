@@ -66,6 +66,10 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Rows<F> for Mixture<'_, F, D> {
         &self.diagonal
     }
 
+    fn scale(&mut self, by: F) {
+        self.diagonal.iter_mut().chain(&mut self.weights).for_each(|entry| *entry *= by);
+    }
+
     fn work(&self) -> usize {
         self.dynamics.work(0..self.diagonal.len())
     }

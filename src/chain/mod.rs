@@ -107,6 +107,12 @@ impl<'a, F: Real> Chain<'a, F> {
         Ok(Self { rows: Box::new(rows) })
     }
 
+    /// This chain with all entries multiplied by a number ≥ 0.
+    pub(crate) fn scaled(mut self, by: F) -> Self {
+        self.rows.scale(by);
+        self
+    }
+
     /// Transitions that one product reads.
     pub(crate) fn work(&self) -> usize {
         self.rows.work()

@@ -11,6 +11,9 @@ pub(super) trait Rows<F: Real>: Send + Sync {
     /// J(s,s), `[s]`.
     fn diagonal(&self) -> &[F];
 
+    /// Multiplies all entries by a number ≥ 0.
+    fn scale(&mut self, by: F);
+
     /// Transitions that one product reads.
     fn work(&self) -> usize;
 

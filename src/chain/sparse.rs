@@ -117,6 +117,10 @@ impl<F: Real> Rows<F> for SparseRows<F> {
         &self.diagonal
     }
 
+    fn scale(&mut self, by: F) {
+        self.diagonal.iter_mut().chain(&mut self.values).for_each(|entry| *entry *= by);
+    }
+
     fn work(&self) -> usize {
         Dynamics::work(self, 0..self.diagonal.len())
     }

@@ -49,6 +49,7 @@ mod certificate;
 mod derivative;
 mod first_exit;
 mod gauss_seidel;
+mod growth;
 mod interval;
 mod modified;
 mod newton;
@@ -57,6 +58,7 @@ mod search;
 mod solution;
 mod value_iteration;
 
+pub use growth::{LongRunGrowth, long_run_growth};
 use ndarray::Array1;
 pub use solution::{Convergence, StationarySolution, Status};
 
