@@ -170,7 +170,8 @@ fn slow_mixing_takes_few_passes() {
         if near { 0.5 * rewards[[s, 0]].exp() } else { 0.0 }
     });
     assert!((growth.rate() - log_radius(m)).abs() <= 1e-10, "{growth:?}");
-    assert!(growth.convergence().iterations < 1000, "{:?}", growth.convergence());
+    // Powers of M gain a factor of e in 16,000.
+    assert!(growth.convergence().iterations < 1300, "{:?}", growth.convergence());
 }
 
 /// Without a period, log Z_t of the forward messages tends to the rate, and the policy of the first stage to that of the long run.

@@ -17,8 +17,9 @@
 //!
 //! # Bounds
 //!
-//! For any V, finite on some states and −∞ elsewhere, min (B V − V) ≤ g ≤ max (B V − V) over the finite ones, if no
-//! others lead anywhere (Collatz and Wielandt). The rounding of one backup widens both. What is returned is the middle.
+//! For any V that is finite on a set of states and −∞ elsewhere, the rate that the set has by itself lies between min and
+//! max of B V − V over it (Collatz and Wielandt). The rounding of one backup widens both. What is returned is the middle of the
+//! best bounds seen.
 //!
 //! # Form computed
 //!
@@ -128,8 +129,8 @@ impl<F: Real> LongRunGrowth<F> {
 /// counting prior the entropy of choice is in it.
 ///
 /// Which trajectories set the rate depends on what leads where. It is that of the set of states, each leading to all others,
-/// in which trajectories grow fastest; relative values are finite in all states that lead there. If the fastest growth is had
-/// in two sets that do not lead to each other, the rate is in the error.
+/// in which trajectories grow fastest; relative values are finite in all states that lead there. If two such sets cannot be
+/// told apart to the tolerance, the rate is in the error, and which of them counts is for the start to decide.
 ///
 /// # Errors
 ///
@@ -238,36 +239,35 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Growth<'_, F, M> {
     {
         let temperature = self.search.operator.model().temperature();
         let num_states = self.search.values.len();
-        let mut fastest: Option<(Bounds, Vec<usize>)> = None;
+        let mut fastest: Option<(Bounds, Vec<usize>, Vec<F>)> = None; // with its values
         let mut rival: Option<(Bounds, usize)> = None;
         let mut classes = graph.classes();
         classes.retain(|class| class.len() > 1 || graph.successors(class[0]).any(|next| next == class[0]));
         // Those of one state cost nothing, and may spare others.
         classes.sort_by_key(|class| (class.len() > 1, class[0]));
         for class in classes {
-            let enough = fastest.as_ref().map_or(f64::NEG_INFINITY, |(bounds, _)| bounds.lower);
-            let bounds = if let [state] = class[..] {
-                rate_of_loop(stage, temperature, state)
-            } else {
-                let mut is_in = vec![false; num_states];
-                class.iter().for_each(|&state| is_in[state] = true);
-                self.start(&is_in, |_| F::zero());
-                self.climb(&is_in, enough)?
+            let enough = fastest.as_ref().map_or(f64::NEG_INFINITY, |(bounds, ..)| bounds.lower);
+            let mut is_in = vec![false; num_states];
+            class.iter().for_each(|&state| is_in[state] = true);
+            self.start(&is_in);
+            let bounds = match class[..] {
+                [state] => rate_of_loop(stage, temperature, state),
+                _ => self.climb(&is_in, enough)?,
             };
             match &mut fastest {
-                Some((best, _)) if bounds.upper < best.lower => {}
-                Some((best, _)) if best.upper >= bounds.lower => {
+                Some((best, ..)) if bounds.upper < best.lower => {}
+                Some((best, ..)) if best.upper >= bounds.lower => {
                     rival = Some((bounds, class[0]));
                     best.lower = best.lower.max(bounds.lower);
                     best.upper = best.upper.max(bounds.upper);
                 }
                 _ => {
                     rival = rival.filter(|(rival, _)| rival.upper >= bounds.lower);
-                    fastest = Some((bounds, class));
+                    fastest = Some((bounds, class, self.search.values.clone()));
                 }
             }
         }
-        let Some((bounds, class)) = fastest else {
+        let Some((bounds, class, values)) = fastest else {
             return Err(Error::ImpossibleEvidence { stage: num_states - 1 });
         };
         if let Some((rival, second)) = rival.filter(|(rival, _)| rival.upper >= bounds.lower) {
@@ -279,15 +279,18 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Growth<'_, F, M> {
             });
         }
         let leads = graph.leading_to(|state| class.binary_search(&state).is_ok());
-        self.start(&leads, |_| F::zero());
-        let bounds = self.climb(&leads, f64::NEG_INFINITY)?;
+        self.start(&leads);
+        let found = self.search.values.iter_mut().zip(&values).filter(|(_, value)| value.is_finite());
+        found.for_each(|(v, &value)| *v = value);
+        let more = self.climb(&leads, f64::NEG_INFINITY)?;
+        let bounds = Bounds { lower: bounds.lower.max(more.lower), upper: bounds.upper.min(more.upper) };
         self.finish(&leads, bounds)
     }
 
     /// Starts anew on a set of states.
-    fn start(&mut self, is_in: &[bool], value: impl Fn(usize) -> F) {
-        for (state, v) in self.search.values.iter_mut().enumerate() {
-            *v = if is_in[state] { value(state) } else { F::neg_infinity() };
+    fn start(&mut self, is_in: &[bool]) {
+        for (v, &is_in) in self.search.values.iter_mut().zip(is_in) {
+            *v = if is_in { F::zero() } else { F::neg_infinity() };
         }
     }
 
