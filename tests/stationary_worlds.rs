@@ -7,3 +7,5 @@ mod worlds;
 
 #[path = "stationary_worlds/models.rs"]
 mod models;
+#[path = "stationary_worlds/solver.rs"]
+mod solver;
