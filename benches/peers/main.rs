@@ -6,11 +6,13 @@
 //! |---|---|---|
 //! | `grid SIZE PATH` | makes a slippery grid of SIZE × SIZE cells, and writes it | `{}` |
 //! | `dense PATH` | reads a dense model, as `f64` and as `f32` | `{}` |
-//! | `check CALL NUMBER THREADS INFERENCE HORIZON STRIDE PATH` | solves, and writes V of every STRIDE-th stage and all Q and π | `{}` |
-//! | `time CALL NUMBER THREADS INFERENCE HORIZON SECONDS` | solves again and again, once at least | `{"best": …, "runs": …}`, in seconds |
+//! | `stationary PATH` | reads a sparse model with a discount | `{}` |
+//! | `check CALL NUMBER THREADS QUESTION HORIZON STRIDE PATH` | solves, and writes V of every STRIDE-th stage and all Q and π | `{}` |
+//! | `time CALL NUMBER THREADS QUESTION HORIZON SECONDS` | solves again and again, once at least | `{"best": …, "runs": …}`, in seconds |
 //! | `stream THREADS HORIZON SECONDS` | reads the dense table once a stage | the same |
 //!
-//! CALL is `solve`, `solve_into` or `solve_values`, and NUMBER `f64` or `f32`. All commands after `grid` or `dense` are about
+//! CALL is `solve`, `solve_into` or `solve_values`, QUESTION an inference and NUMBER `f64` or `f32`; of a stationary model CALL is
+//! `solve_stationary`, QUESTION `hard` or `soft`, and there is one V. All commands after one that brings a model are about
 //! that model.
 
 use std::error::Error;
@@ -25,6 +27,7 @@ use softmdp::io::{ModelFile, Npz, NpzWriter, StoredModel};
 use softmdp::ndarray::s;
 use softmdp::{
     ActionPrior, DenseDynamics, Gridworld, Inference, Mdp, Model, Real, SoftValueIteration, SparseDynamics,
+    solve_stationary,
 };
 
 type Answer = Result<String, Box<dyn Error>>;
@@ -33,7 +36,11 @@ type Answer = Result<String, Box<dyn Error>>;
 enum Subject {
     Dense { double: Mdp<f64>, single: Mdp<f32> },
     Grid(Mdp<f64, SparseDynamics>),
+    Stationary(Mdp<f64, SparseDynamics>),
 }
+
+/// What stationary values have to be known to, as `models.py` has it.
+const TOLERANCE: f64 = 1e-6;
 
 fn main() -> Result<(), Box<dyn Error>> {
     if !std::env::args().any(|argument| argument == "serve") {
@@ -63,6 +70,10 @@ fn answer(line: &str, subject: &mut Option<Subject>) -> Answer {
             *subject = Some(Subject::Dense { double: dense(&path)?, single: dense(&path)? });
             Ok("{}".into())
         }
+        Some("stationary") => {
+            *subject = Some(Subject::Stationary(sparse(&next::<String>(&mut words)?)?));
+            Ok("{}".into())
+        }
         Some("stream") => {
             let Some(Subject::Dense { double, .. }) = subject else { return Err("no dense model".into()) };
             let pool = pool(next(&mut words)?)?;
@@ -77,7 +88,7 @@ fn answer(line: &str, subject: &mut Option<Subject>) -> Answer {
                 call: next(&mut words)?,
                 number: next(&mut words)?,
                 threads: next(&mut words)?,
-                inference: inference(&next::<String>(&mut words)?)?,
+                question: next(&mut words)?,
                 horizon: next(&mut words)?,
             };
             let rest: Vec<&str> = words.collect();
@@ -85,6 +96,7 @@ fn answer(line: &str, subject: &mut Option<Subject>) -> Answer {
                 (Some(Subject::Dense { double, .. }), "f64") => task.run(command, double, &rest),
                 (Some(Subject::Dense { single, .. }), "f32") => task.run(command, single, &rest),
                 (Some(Subject::Grid(mdp)), "f64") => task.run(command, mdp, &rest),
+                (Some(Subject::Stationary(mdp)), "f64") => task.run_stationary(command, mdp, &rest),
                 _ => Err(format!("{line}: no such model").into()),
             }
         }
@@ -97,7 +109,7 @@ struct Task {
     call: String,
     number: String,
     threads: usize,
-    inference: Inference,
+    question: String,
     horizon: usize,
 }
 
@@ -111,12 +123,36 @@ impl Task {
         }
     }
 
-    fn solver(&self) -> SoftValueIteration {
-        SoftValueIteration::new(self.horizon).inference(self.inference)
+    /// The whole of a stationary task: there is one call.
+    fn run_stationary(&self, command: &str, mdp: &Mdp<f64, SparseDynamics>, rest: &[&str]) -> Answer {
+        let pool = pool(self.threads)?;
+        let mdp = mdp.with_temperature(match self.question.as_str() {
+            "hard" => 0.0,
+            "soft" => 1.0,
+            _ => return Err(format!("{}: no such question", self.question).into()),
+        })?;
+        let solve = || solve_stationary(&mdp, TOLERANCE);
+        match (command, rest) {
+            ("check", [_, path]) => {
+                let mut writer = NpzWriter::create(path)?;
+                writer.add_array("V", &pool.install(solve)?.state_values())?;
+                writer.finish()?;
+                Ok("{}".into())
+            }
+            ("time", [seconds]) => {
+                let seconds = seconds.parse()?;
+                Ok(pool.install(|| best_of(seconds, solve))?)
+            }
+            _ => Err(format!("{rest:?}: other arguments are expected").into()),
+        }
+    }
+
+    fn solver(&self) -> Result<SoftValueIteration, Box<dyn Error>> {
+        Ok(SoftValueIteration::new(self.horizon).inference(inference(&self.question)?))
     }
 
     fn check<M: Model>(&self, mdp: &M, pool: &ThreadPool, stride: usize, path: &str) -> Answer {
-        let solver = self.solver();
+        let solver = self.solver()?;
         let mut writer = NpzWriter::create(path)?;
         if self.call == "solve_values" {
             let values = pool.install(|| solver.solve_values(mdp))?;
@@ -135,7 +171,7 @@ impl Task {
     }
 
     fn time<M: Model>(&self, mdp: &M, pool: &ThreadPool, seconds: f64) -> Answer {
-        let solver = self.solver();
+        let solver = self.solver()?;
         // Inside the pool, so that handing work to it is not what is timed where a solution takes microseconds.
         let times = pool.install(|| match self.call.as_str() {
             "solve_values" => best_of(seconds, || solver.solve_values(mdp)),
@@ -198,6 +234,15 @@ fn dense<F: Real>(path: &str) -> Result<Mdp<F>, Box<dyn Error>> {
     let StoredModel::Mdp(mdp) = file.model() else { return Err("not the same at every stage".into()) };
     let dynamics = DenseDynamics::from_dynamics(mdp.dynamics())?;
     Ok(Mdp::builder(dynamics, mdp.rewards().to_owned()).action_prior(mdp.action_prior().clone()).build()?)
+}
+
+/// A sparse model from a file, with its dynamics as the type that they are.
+fn sparse(path: &str) -> Result<Mdp<f64, SparseDynamics>, Box<dyn Error>> {
+    let file = ModelFile::<f64>::read_npz(path)?;
+    let StoredModel::Mdp(mdp) = file.model() else { return Err("not the same at every stage".into()) };
+    let dynamics = SparseDynamics::from_dynamics(mdp.dynamics())?;
+    let builder = Mdp::builder(dynamics, mdp.rewards().to_owned()).discount(mdp.discount());
+    Ok(builder.terminal_states(mdp.terminal_states()).build()?)
 }
 
 /// Reads a table as fast as it can be read: parts for all threads, 16 running sums each.

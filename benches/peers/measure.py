@@ -72,10 +72,12 @@ def measure(rows, executable, interpreters, folder, threads, is_quick):
         model = folder / f"{row.key}.npz"
         if row.kind == "dense":
             models.write_dense(row, model)
+        elif row.kind == "stationary":
+            models.write_stationary(row, model)
         for process in [ours, untold]:
-            process.ask(*(["dense", model] if row.kind == "dense" else ["grid", row.size, model]))
+            process.ask(*(["grid", row.size, model] if row.kind == "grid" else [row.kind, model]))
         files = references(row, model, folder)
-        for inference in (models.DIRECT, models.VARIATIONAL):
+        for inference in row.questions:
             result = Result(row, inference, [])
             mine = our_lines(ours, untold, row, inference, threads)
             theirs = peer_lines(peers, row, inference, model, files[inference])
@@ -100,7 +102,7 @@ def measure(rows, executable, interpreters, folder, threads, is_quick):
 def references(row, model, folder):
     """Files with what the numbers of a row should be. They take long, and are kept while the model is the same."""
     made = {}
-    for inference in (models.DIRECT, models.VARIATIONAL):
+    for inference in row.questions:
         kept, out = folder / f"{row.key}-{inference}-of.npz", folder / f"{row.key}-{inference}.npz"
         is_new = not out.exists() or not kept.exists() or kept.read_bytes() != model.read_bytes()
         command = [sys.executable, "reference.py", row.key, inference, model, out]
@@ -115,7 +117,7 @@ def references(row, model, folder):
 
 def our_lines(process, untold, row, inference, threads):
     """The calls of the crate that a row asks for."""
-    first = "solve_values" if row.kind == "grid" else "solve"
+    first = {"dense": "solve", "grid": "solve_values", "stationary": "solve_stationary"}[row.kind]
     calls = [(process, first, "f64", threads, "")]
     if row.size < 100:
         calls += [(process, "solve_into", "f64", threads, "")]
@@ -148,10 +150,12 @@ def prepare(result, folder, expected):
             found = folder / "found.npz"
             line.process.ask(*line.prepare, found)
             with np.load(found) as found, np.load(expected) as tables:
-                line.errors = reference.errors(found, tables)
+                line.errors = reference.errors(found, tables, result.row)
         else:
             line.errors = line.process.ask(*line.prepare)
         tolerance = reference.TOLERANCE_SINGLE if line.is_single else reference.TOLERANCE
+        if result.row.kind == "stationary":
+            tolerance = reference.TOLERANCE_STATIONARY
         if not max(line.errors.values()) < tolerance:
             raise RuntimeError(f"{line.name} disagrees with the reference: {line.errors}")
 

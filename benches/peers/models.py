@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# What is asked of a finite horizon, and of an infinite one: variational inference at τ = 0 and at τ = 1.
 DIRECT, VARIATIONAL = "direct", "variational"
+HARD, SOFT = "hard", "soft"
+TOLERANCE = 1e-6  # of stationary values, as every program has to promise it
 
 
 @dataclass(frozen=True)
@@ -17,27 +20,54 @@ class Row:
 
     key: str
     title: str
-    kind: str  # dense or grid: which functions of a peer are asked
-    size: int  # states of a dense model, cells along an edge of a grid
+    kind: str  # dense, grid or stationary: which functions of a peer are asked
+    size: int  # states, but of a grid cells along an edge
     num_actions: int
     horizon: int
     seconds: float  # of runs for each program and round; one run at least
     rounds: int = 2  # how often all programs take their turn
     # Stages whose values are compared: all of them, or every so many where they would fill the disk.
     stride: int = 1
+    questions: tuple = (DIRECT, VARIATIONAL)
+    discount: float = 1.0
+
+    @property
+    def num_states(self):
+        return self.size**2 if self.kind == "grid" else self.size
 
 
 ROWS = [
     Row("dense1000", "(a) dense, S = 1000, A = 4, T = 100: V, Q and π of all stages", "dense", 1000, 4, 100, 0.5, 3),
     Row("grid300", "(b) slippery grid, 300 × 300, T = 100: V of all stages", "grid", 300, 4, 100, 0.8, 2, 10),
     Row("grid1000", "(b) slippery grid, 1000 × 1000, T = 100: V of all stages", "grid", 1000, 4, 100, 1.0, 2, 10),
+    Row(
+        "garnet",
+        "(c) Garnet, S = 10⁴, A = 6, 100 successors, γ = 0.99: V within 10⁻⁶",
+        *("stationary", 10_000, 6, 0, 1.5, 3),
+        questions=(HARD, SOFT),
+        discount=0.99,
+    ),
+    Row(
+        "looping",
+        "(c) slippery grid, 50 × 50, a corner that loops, γ = 0.999: V within 10⁻⁶",
+        *("stationary", 2500, 4, 0, 1.0, 3),
+        questions=(HARD, SOFT),
+        discount=0.999,
+    ),
+    Row(
+        "terminal",
+        "(c) slippery grid, 50 × 50, a terminal corner, γ = 0.999: V within 10⁻⁶",
+        *("stationary", 2500, 4, 0, 1.0, 3),
+        questions=(HARD, SOFT),
+        discount=0.999,
+    ),
     Row("small", "(d) dense, S = 5, A = 3, T = 20: V, Q and π of all stages", "dense", 5, 3, 20, 0.2, 3),
 ]
 
 
 @dataclass
 class Model:
-    """What is solved. γ = τ = 1, and the prior weight of every action is the same number."""
+    """What is solved. The prior weight of every action is the same number, and γ = τ = 1 unless the problem is stationary."""
 
     num_states: int
     num_actions: int
@@ -50,6 +80,7 @@ class Model:
     probabilities: np.ndarray | None = None
     terminal_states: np.ndarray | None = None
     terminal_values: np.ndarray | None = None  # [s]
+    discount: float = 1.0
 
 
 def write_dense(row, path):
@@ -58,6 +89,59 @@ def write_dense(row, path):
     transitions = rng.random((row.size, row.num_actions, row.size))
     transitions /= transitions.sum(axis=2, keepdims=True)
     np.savez(path, transitions=transitions, rewards=-rng.random((row.size, row.num_actions)))
+
+
+def write_stationary(row, path):
+    """Writes a model in compressed rows with the counting prior: the Garnet one, or a grid with its corner."""
+    if row.key == "garnet":
+        rows, rewards, terminal = garnet(row)
+    else:
+        rows, rewards, terminal = slippery(row)
+    np.savez(
+        path,
+        num_actions=np.int64(row.num_actions),
+        row_offsets=np.cumsum([0] + [len(row) for row, _ in rows]),
+        next_states=np.concatenate([row for row, _ in rows]).astype(np.int64),
+        probabilities=np.concatenate([p for _, p in rows]),
+        rewards=rewards,
+        terminal_states=np.array(terminal, dtype=np.int64),
+        discount=np.float64(row.discount),
+    )
+
+
+def garnet(row, branching=100):
+    """Distinct successors drawn without preference, probabilities the pieces of a unit interval cut at random, rewards
+    uniform in [0, 1) (Archibald, McKinnon and Thomas, J. Oper. Res. Soc. 46, 1995)."""
+    rng = np.random.default_rng(1995)
+    rows = []
+    for _ in range(row.size * row.num_actions):
+        successors = np.sort(rng.choice(row.size, branching, replace=False, shuffle=False))
+        cuts = np.sort(rng.random(branching - 1))
+        rows.append((successors, np.diff(cuts, prepend=0.0, append=1.0)))
+    return rows, rng.random((row.size, row.num_actions)), []
+
+
+def slippery(row):
+    """The grid of `tests/worlds/grids.rs`: steps cost 1 and go astray to either side with probability 0.1; in the corner
+    nothing is paid any more, and it ends the walk or loops on itself."""
+    edge, is_terminal = int(row.size**0.5), row.key == "terminal"
+    rewards = np.full((row.size, row.num_actions), -1.0)
+    rewards[0] = 0
+    moves = [(-1, 0), (0, 1), (1, 0), (0, -1)]  # up, right, down, left
+
+    def step(s, direction):
+        (i, j), (down, right) = divmod(s, edge), moves[direction % 4]
+        return min(max(i + down, 0), edge - 1) * edge + min(max(j + right, 0), edge - 1)
+
+    rows = []
+    for s in range(row.size):
+        for a in range(row.num_actions):
+            moved = [(step(s, a), 0.8), (step(s, a + 1), 0.1), (step(s, a + 3), 0.1)]
+            if s == 0:
+                moved = [] if is_terminal else [(0, 1.0)]
+            successors = sorted({n for n, _ in moved})
+            rows.append((successors, [sum(p for m, p in moved if m == n) for n in successors]))
+    return rows, rewards, [0] if is_terminal else []
 
 
 def read(row, path):
@@ -74,6 +158,7 @@ def read(row, path):
         weight=1 / num_actions if uniform else 1.0,
         terminal_states=arrays.get("terminal_states", np.zeros(0, dtype=np.int64)),
         terminal_values=arrays.get("terminal_values", np.zeros(num_states)),
+        discount=float(arrays.get("discount", 1.0)),
     )
     if row.kind == "dense":
         model.transitions = arrays["transitions"]

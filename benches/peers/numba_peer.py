@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit, prange
 
-from models import DIRECT, VARIATIONAL
+from models import DIRECT, HARD, SOFT, TOLERANCE, VARIATIONAL
 from registry import program
 
 # Sums may be taken in any order, so that they are taken in vector registers, and nothing is raised in a loop; infinities
@@ -232,6 +232,68 @@ def grid_linear(model):
     layout = rows, (starts, (joined % num_states).astype(np.int32)), places.astype(np.int32)
     terminal = model.terminal_values, is_terminal
     return lambda: grid_linear_loops(*layout, model.rewards, *terminal, model.weight, model.horizon)
+
+
+@njit(parallel=True, **OPTIONS)
+def span_loops(offsets, columns, probabilities, rewards, terminal_values, is_terminal, weight, discount, is_soft, tolerance):
+    num_states, num_actions = rewards.shape
+    factor = discount / (1 - discount)
+    values, following = terminal_values.copy(), np.empty(num_states)
+    num_blocks = (num_states + BLOCK - 1) // BLOCK
+    lowest, highest = np.empty(num_blocks), np.empty(num_blocks)
+    while True:
+        for block in prange(num_blocks):
+            first = block * BLOCK
+            action_values = np.empty(num_actions)
+            low, high = np.inf, -np.inf
+            for s in range(first, min(first + BLOCK, num_states)):
+                largest = -np.inf
+                for a in range(num_actions):
+                    y = 0.0
+                    for i in range(offsets[s * num_actions + a], offsets[s * num_actions + a + 1]):
+                        y += probabilities[i] * values[columns[i]]
+                    action_values[a] = rewards[s, a] + discount * y
+                    largest = max(largest, action_values[a])
+                after = largest
+                if is_soft:
+                    total = 0.0
+                    for a in range(num_actions):
+                        total += np.exp(action_values[a] - largest)
+                    after += np.log(weight * total)
+                if is_terminal[s]:
+                    after = terminal_values[s]
+                change = after - values[s]
+                low, high = min(low, change), max(high, change)
+                following[s] = after
+            lowest[block], highest[block] = low, high
+        low, high = lowest.min(), highest.max()
+        if factor * (high - low) <= 2 * tolerance:
+            for s in range(num_states):
+                if not is_terminal[s]:
+                    following[s] += factor * (high + low) / 2
+            return following
+        values, following = following, values
+
+
+def span(model, question):
+    rows = model.offsets, model.columns, model.probabilities
+    is_terminal = np.zeros(model.num_states, dtype=np.bool_)
+    is_terminal[model.terminal_states] = True
+    terminal = model.terminal_values, is_terminal
+    return lambda: span_loops(*rows, model.rewards, *terminal, model.weight, model.discount, question == SOFT, TOLERANCE)
+
+
+SPAN = "transcription: value iteration with the span rule, loops over compressed rows"
+
+
+@program("stationary", HARD, "numba", SPAN)
+def span_hard(model):
+    return span(model, HARD)
+
+
+@program("stationary", SOFT, "numba", SPAN)
+def span_soft(model):
+    return span(model, SOFT)
 
 
 def tables(result):

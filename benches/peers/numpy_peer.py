@@ -5,8 +5,9 @@ Tables are kept action by action, [a, s], because sums over a short last axis ar
 
 import numpy as np
 import scipy.sparse
+import scipy.sparse.linalg
 
-from models import DIRECT, VARIATIONAL
+from models import DIRECT, HARD, SOFT, TOLERANCE, VARIATIONAL
 from registry import program
 
 np.seterr(divide="ignore", invalid="ignore")  # terminal states have empty rows; their values are set afterwards
@@ -91,12 +92,14 @@ def dense_linear(model):
     return solve
 
 
+def compressed_by_action(model):
+    """Rows a · S + s of the transitions as a matrix of scipy, and rewards [a, s]."""
+    order = np.arange(model.num_states * model.num_actions).reshape(model.num_states, model.num_actions).T.reshape(-1)
+    return compressed(model)[order], np.ascontiguousarray(model.rewards.T)
+
+
 def grid(model, inference):
-    """Rows a · S + s of the transitions as a matrix of scipy."""
-    num_states, num_actions = model.num_states, model.num_actions
-    matrix = compressed(model)
-    order = np.arange(num_states * num_actions).reshape(num_states, num_actions).T.reshape(-1)
-    matrix, rewards = matrix[order], np.ascontiguousarray(model.rewards.T)
+    (matrix, rewards), num_states = compressed_by_action(model), model.num_states
     terminal, horizon = model.terminal_states, model.horizon
 
     def solve():
@@ -168,6 +171,103 @@ def grid_linear(model):
         return {"V": values}
 
     return solve
+
+
+def soft_maximum(q, weight):
+    """τ = 1, over actions; q is overwritten."""
+    largest = q.max(axis=0)
+    q -= largest
+    np.exp(q, out=q)
+    total = q.sum(axis=0)
+    total *= weight
+    np.log(total, out=total)
+    return total + largest
+
+
+def span(model, question):
+    """Value iteration, and the middle of the bounds of MacQueen and Porteus once they are near each other."""
+    matrix, rewards = compressed_by_action(model)
+    discount, terminal = model.discount, model.terminal_states
+    factor = discount / (1 - discount)
+
+    def solve():
+        values = model.terminal_values.copy()
+        while True:
+            q = (matrix @ values).reshape(rewards.shape)
+            q *= discount
+            q += rewards
+            after = q.max(axis=0) if question == HARD else soft_maximum(q, model.weight)
+            after[terminal] = model.terminal_values[terminal]
+            change = after - values
+            lowest, highest, values = change.min(), change.max(), after
+            if factor * (highest - lowest) <= 2 * TOLERANCE:
+                values += factor * (highest + lowest) / 2
+                values[terminal] = model.terminal_values[terminal]
+                return {"V": values}
+
+    return solve
+
+
+@program("stationary", HARD, "scipy", "transcription: value iteration with the span rule; one thread, it has no more")
+def span_hard(model):
+    return span(model, HARD)
+
+
+@program("stationary", SOFT, "scipy", "transcription: value iteration with the span rule; one thread, it has no more")
+def span_soft(model):
+    return span(model, SOFT)
+
+
+def policy_iteration(model, question):
+    """Newton's method: V of each policy from a sparse factorisation, until the bounds are near each other."""
+    (matrix, rewards), num_states = compressed_by_action(model), model.num_states
+    discount, terminal = model.discount, model.terminal_states
+    factor, identity = discount / (1 - discount), scipy.sparse.identity(num_states, format="csr")
+    pairs = np.arange(rewards.size, dtype=np.int32)
+    states, shape = np.arange(num_states), (num_states, rewards.size)
+
+    def solve():
+        values = model.terminal_values.copy()
+        while True:
+            q = (matrix @ values).reshape(rewards.shape)
+            q *= discount
+            q += rewards
+            if question == HARD:
+                best = q.argmax(axis=0)
+                after, policy = q[best, states], np.zeros(rewards.shape)
+                policy[best, states] = 1.0
+            else:
+                # Afterwards q is proportional to the policy.
+                after = soft_maximum(q, model.weight)
+                policy = q / q.sum(axis=0)
+            after[terminal] = model.terminal_values[terminal]
+            policy[:, terminal] = 0
+            change = after - values
+            lowest, highest = change.min(), change.max()
+            if factor * (highest - lowest) <= 2 * TOLERANCE:
+                after += factor * (highest + lowest) / 2
+                after[terminal] = model.terminal_values[terminal]
+                return {"V": after}
+            weights = scipy.sparse.csr_array((policy.reshape(-1), (np.tile(states, len(rewards)), pairs)), shape)
+            system = (identity - discount * (weights @ matrix)).tocsc()
+            values = values + scipy.sparse.linalg.splu(system).solve(change)
+
+    return solve
+
+
+# Beyond, factors fill up memory.
+MOST_FACTORED = 5000
+NEWTON = "transcription: policy iteration, sparse factorisations by SuperLU; one thread"
+
+
+@program("stationary", HARD, "scipy, Newton", NEWTON, at_most=MOST_FACTORED)
+def policy_iteration_hard(model):
+    return policy_iteration(model, HARD)
+
+
+@program("stationary", SOFT, "scipy, Newton", NEWTON, at_most=MOST_FACTORED)
+def policy_iteration_soft(model):
+    return policy_iteration(model, SOFT)
 
 
 def tables(result):

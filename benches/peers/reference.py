@@ -1,14 +1,20 @@
-"""What the numbers should be: the recursion in float64 with every log-sum-exp taken from its own maximum."""
+"""What the numbers should be: the recursion in float64 with every log-sum-exp taken from its own maximum.
+
+Stationary values are iterated until they are known a thousand times better than they are asked for.
+"""
 
 import sys
 
 import numpy as np
 
-from models import DIRECT, ROWS, read
+import models
+from models import DIRECT, HARD, ROWS, read
 
 # Of V and Q relative to max(1, |V|), of π to π itself.
 TOLERANCE = 1e-9
 TOLERANCE_SINGLE = 1e-3  # of programs in float32
+# Of stationary values themselves.
+TOLERANCE_STATIONARY = 1.001 * models.TOLERANCE
 
 
 def solve(row, model, inference):
@@ -27,6 +33,23 @@ def solve(row, model, inference):
             kept["Q"].append(action_values)
             kept["pi"].append(model.weight * np.exp(action_values - values[:, None]))
     return {name: np.array(stages[::-1]) for name, stages in kept.items() if stages}
+
+
+def stationary(model, question):
+    """V by value iteration, and the middle of the bounds of MacQueen and Porteus on what it tends to."""
+    expectation, shape = sparse_expectation(model), (model.num_states, model.num_actions)
+    factor, terminal = model.discount / (1 - model.discount), model.terminal_states
+    values = model.terminal_values.copy()
+    while True:
+        q = model.rewards + model.discount * expectation(values, None).reshape(shape)
+        after = q.max(axis=1) if question == HARD else log_sum_exp(q.T, model.weight)
+        after[terminal] = model.terminal_values[terminal]
+        lowest, highest = (after - values).min(), (after - values).max()
+        values = after
+        if factor * (highest - lowest) / 2 <= models.TOLERANCE / 1000:
+            values += factor * (highest + lowest) / 2
+            values[terminal] = model.terminal_values[terminal]
+            return {"V": values}
 
 
 def log_sum_exp(terms, weights):
@@ -69,11 +92,12 @@ def sparse_expectation(model):
     return expectation
 
 
-def errors(found, expected):
-    """Largest relative error of each table that is compared; infinity where a number is not one."""
+def errors(found, expected, row):
+    """Largest relative error of each table that is compared, of stationary values the largest error; infinity where a number
+    is not one."""
     largest = {}
     for name, table in expected.items():
-        scale = table if name == "pi" else np.maximum(1, np.abs(table))
+        scale = table if name == "pi" else 1 if row.kind == "stationary" else np.maximum(1, np.abs(table))
         error = np.abs(found[name] - table) / scale
         largest[name] = float(np.nan_to_num(error.max(), nan=np.inf))
     return largest
@@ -83,7 +107,8 @@ def main():
     """Writes the reference of a row into a file."""
     key, inference, model, out = sys.argv[1:]
     row = next(row for row in ROWS if row.key == key)
-    np.savez(out, **solve(row, read(row, model), inference))
+    model = read(row, model)
+    np.savez(out, **(stationary(model, inference) if row.kind == "stationary" else solve(row, model, inference)))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 TARGET = ROOT / "target"
 THREADS = 2
+PEERS = ["numpy_peer", "numba_peer", "jax_peer", "jaxdp_peer", "quantecon_peer", "mdpsolver_peer", "mdptoolbox_peer"]
 
 
 def environment(name, requirements):
@@ -77,7 +78,7 @@ def main():
     # To libraries that count processors instead of asking, there are no others.
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
-    interpreters = {name: python for name in ["numpy_peer", "numba_peer", "jax_peer", "jaxdp_peer"]}
+    interpreters = {name: python for name in PEERS}
     if chosen.imitation:
         interpreters["imitation_peer"] = environment("peers-imitation", HERE / "requirements-imitation.txt")
     rows = [row for row in models.ROWS if not (chosen.quick and row.key == "grid1000")]
