@@ -10,7 +10,8 @@
 //! # How many sweeps
 //!
 //! Until J^i δ has shrunk to a tenth: what the policy of the next backup has to correct is of the size that is left. Its span counts
-//! where (S2) holds, since a constant is corrected for nothing, and otherwise its norm.
+//! where (S2) holds, since a constant is corrected for nothing, and otherwise its norm. The first policies are worth few
+//! sweeps, and what grows is not worth any: there may be no fixed point.
 //!
 //! # References
 //!
@@ -26,8 +27,14 @@ use crate::{Error, Model, Real, Table, tables};
 /// What is left of the differences when the next backup comes.
 const SHARE: f64 = 0.1;
 
-/// The most sweeps between backups.
-const MOST_SWEEPS: usize = 1000;
+/// The most sweeps after the first backup, twice as many after the next, and so on: early policies are not worth more.
+const FIRST_SWEEPS: usize = 16;
+
+/// The most sweeps after any backup.
+const MOST_SWEEPS: usize = 1024;
+
+/// The same where there need not be a fixed point, of which backups have to find out.
+const MOST_SWEEPS_IN_DOUBT: usize = 64;
 
 /// Backs up and sweeps until the search ends.
 pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
@@ -39,6 +46,7 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     let (policy, logs) = (tables::slice_mut(&mut policy), tables::slice_mut(&mut logs));
     let mut change = tables::filled(Table::StateValues, shape.0, F::zero())?.into_raw_vec_and_offset().0;
     let mut next = change.clone();
+    let mut most_sweeps = FIRST_SWEEPS;
     loop {
         let differences = match search.back_up(Some((&mut *policy, &mut *logs)))? {
             ControlFlow::Break(status) => return Ok(status),
@@ -56,8 +64,8 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
         }
         search.advance(&differences);
         let is_shift_free = search.operator.contraction().is_known();
-        let enough = SHARE * size(&change, &alive, is_shift_free);
-        for _ in 0..MOST_SWEEPS {
+        let first = size(&change, &alive, is_shift_free);
+        for _ in 0..most_sweeps {
             if let ControlFlow::Break(status) = search.ask()? {
                 return Ok(status);
             }
@@ -69,10 +77,13 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
                     *v += change;
                 }
             }
-            if !(size(&change, &alive, is_shift_free) > enough) {
+            let left = size(&change, &alive, is_shift_free);
+            if !(left > SHARE * first && left <= 2.0 * first) {
                 break;
             }
         }
+        let most = if is_shift_free { MOST_SWEEPS } else { MOST_SWEEPS_IN_DOUBT };
+        most_sweeps = (2 * most_sweeps).min(most);
     }
 }
 
