@@ -6,7 +6,9 @@
 //! - *Values grow without end*, since rewards, or the entropy of a prior that sums to more than 1, come in faster than steps cost.
 //!   Let B₀ be B with the end worth −∞. If some V, finite on a set of states and −∞ elsewhere, has
 //!   B₀ V ≥ V + c on that set with c > 0 beyond rounding, then B^n V ≥ B₀^n V ≥ V + n c: that is the proof that is asked for
-//!   before anything is called diverging. V comes from damped sweeps of B₀.
+//!   before anything is called diverging. V comes from damped sweeps of B₀. For variational inference the proof takes rows
+//!   to sum to 1: those that were accepted although they sum to 1 − 10⁻⁹ let values grow to 10⁹ c and no further, which a
+//!   certificate may find first.
 //! - *Some states cannot reach the end.* If every step there loses, their values fall without end: they are −∞, as in a
 //!   state from which success is impossible. If it gains, values grow without end. If neither, as in loops that cost
 //!   nothing, the fixed point is not unique: the answer is where value iteration ends from the initial values, and there is no
