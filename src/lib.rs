@@ -43,6 +43,8 @@
 //!   [`Dynamics`]; [`SuccessorRewardMdp`] for rewards on (s,a,s'), [`TimeVaryingMdp`] for stages that differ, [`Model`]
 //!   for what is neither, and [`check_model`] for yours.
 //! - [`soft_value_iteration`], [`SoftValueIteration`] → [`Solution`]: backward messages as values V and Q, and the policy.
+//! - [`solve_stationary`], [`StationarySolver`] → [`StationarySolution`]: the same without a horizon, with a bound on the error.
+//!   It is variational by default: the direct fixed point need not exist.
 //! - [`forward_messages`] → [`ForwardMessages`] and [`posterior`](fn@posterior) → [`Posterior`]: evidence, marginals, lucky dynamics.
 //! - [`Policy`]: occupancy, soft evaluation, ELBO, return, entropy and divergence, of a solver's policy or your own.
 //! - [`Trajectory`]: scored, sampled and sought, given that it went well ([`Posterior`]) or acting by a [`Policy`].
