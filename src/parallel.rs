@@ -79,6 +79,13 @@ impl<A: Split> Split for Option<A> {
     }
 }
 
+/// Nothing to be written.
+impl Split for () {
+    fn split_at(self, _states: usize) -> (Self, Self) {
+        ((), ())
+    }
+}
+
 /// Cost of the rows of some states.
 fn cost<D: Dynamics + ?Sized>(dynamics: &D, states: Range<usize>) -> usize {
     let pairs = states.len().saturating_mul(dynamics.num_actions());
@@ -242,4 +249,40 @@ where
     let (left, right) = outputs.split_at(share);
     let (low, high) = (next_states.start..middle, middle..next_states.end);
     join(true, || run_parts(low, left, part, parts / 2), || run_parts(high, right, part, parts - parts / 2));
+}
+
+/// Entries of a piece of a vector: some of them stay in the first cache while they are worked on.
+pub(crate) const PIECE: usize = 1 << 10;
+
+/// Entries of a vector from which on it is worth more than one thread.
+const PARALLEL_ENTRIES: usize = 1 << 15;
+
+/// Runs `piece(entries, outputs)` for pieces that cover vectors of `len` entries, and joins what they return. Each piece but the
+/// last has [`PIECE`] entries, and the order in which they are joined depends on the length alone.
+pub(crate) fn fold_pieces<O, R, P, J>(len: usize, outputs: O, piece: &P, join: &J) -> R
+where
+    O: Split,
+    R: Send,
+    P: Fn(Range<usize>, O) -> R + Sync,
+    J: Fn(R, R) -> R + Sync,
+{
+    fold(0..len, outputs, piece, join)
+}
+
+fn fold<O, R, P, J>(entries: Range<usize>, outputs: O, piece: &P, joined: &J) -> R
+where
+    O: Split,
+    R: Send,
+    P: Fn(Range<usize>, O) -> R + Sync,
+    J: Fn(R, R) -> R + Sync,
+{
+    if entries.len() <= PIECE {
+        return piece(entries, outputs);
+    }
+    let parallel = cfg!(feature = "rayon") && entries.len() >= PARALLEL_ENTRIES;
+    let half = entries.len().div_ceil(2 * PIECE) * PIECE;
+    let (left, right) = outputs.split_at(half);
+    let (low, high) = (entries.start..entries.start + half, entries.start + half..entries.end);
+    let (low, high) = join(parallel, || fold(low, left, piece, joined), || fold(high, right, piece, joined));
+    joined(low, high)
 }

@@ -1,8 +1,8 @@
 //! Systems of a chain, solved to the rounding of the numbers themselves.
 
 use super::Chain;
-use super::idr::largest;
 use super::solve::{LinearSolve, LinearStatus};
+use super::vectors::largest;
 use crate::{Error, Real, Table};
 
 /// Units in the last place of the terms of a residual that are as good as it gets.
@@ -64,10 +64,11 @@ impl<F: Real> Chain<'_, F> {
         }
         let b: Vec<F> = b.iter().map(|&b| b / unit).collect();
         let (mut r, mut best) = (b.clone(), x.clone());
-        let mut least = Residual { size: F::infinity(), relative: F::infinity(), share: F::infinity() };
+        let unknown = F::infinity();
+        let mut least = Residual { size: unknown, relative: unknown, share: unknown, needed: F::zero() };
         for _ in 0..MOST_ROUNDS {
             let mut correction = vec![F::zero(); b.len()];
-            let tolerance = largest(&r) * F::from_f64(CORRECTED);
+            let tolerance = least.needed.max(largest(&r) * F::from_f64(CORRECTED));
             let options = LinearSolve { tolerance, max_products: MOST_PRODUCTS, watch: None };
             let outcome = if is_transposed {
                 self.solve_transposed(&r, &mut correction, options)
@@ -111,7 +112,10 @@ impl<F: Real> Chain<'_, F> {
             r.iter().zip(&terms).map(|(r, &terms)| if *r == F::zero() { *r } else { r.abs() / terms });
         let relative = shares.fold(F::zero(), |most, share| if share <= most { most } else { share });
         let size = largest(r);
-        Residual { size, relative, share: size / largest(&terms) }
+        let positive = terms.iter().filter(|&&terms| terms > F::zero());
+        let smallest = positive.fold(F::infinity(), |smallest, &terms| smallest.min(terms));
+        let needed = smallest * F::epsilon() * F::from_f64(ROUNDING / 4.0);
+        Residual { size, relative, share: size / largest(&terms), needed }
     }
 }
 
@@ -121,4 +125,5 @@ struct Residual<F> {
     size: F,     // max |r|
     relative: F, // max |r| / terms, state by state
     share: F,    // max |r| / max terms
+    needed: F,   // max |r| that is rounding wherever it stands
 }

@@ -4,12 +4,13 @@
 //! s + 1 products:
 //!
 //! ```text
-//! G_{j+1} = (I − ω_{j+1} A)(G_j ∩ S),    S: what is orthogonal to s fixed vectors p
+//! G_{j+1} = (I − ω_{j+1} A)(G_j ∩ S),    S: what is orthogonal to s fixed vectors
 //! ```
 //!
 //! It needs about as many products as GMRES that never restarts, and remembers 2 s vectors, however many products it takes.
-//! On the chains that it was chosen on, s = 4 took two thirds of the products of BiCGSTAB (its relative, s = 1), which also
-//! broke down now and then; GMRES that restarts after 20 or 50 stalled on queues; and s = 8 saved one product in twenty.
+//! On the chains that it was chosen on (those in `solve`), s = 4 took half to all of the products of BiCGSTAB, its relative with
+//! s = 1, which without sweeps broke down now and then; GMRES that restarts after 20 or 50 stalled on queues and on grids that
+//! loop; and s = 6 or 8 saved one product in twenty.
 //!
 //! # References
 //!
@@ -18,11 +19,11 @@
 
 use std::ops::Range;
 
+use super::vectors::{Shadows, add_pairs, combine, dot, largest, step};
 use crate::Real;
-use crate::kernels::{add_scaled, dot_rows};
 
-/// s: the number of fixed vectors.
-const NUM_SHADOWS: usize = 4;
+/// The most fixed vectors; s, unless there are fewer states.
+const MOST: usize = Shadows::<f64>::MOST;
 
 /// Products without the residual being halved after which there is no more to hope for.
 const PATIENCE: usize = 200;
@@ -46,39 +47,33 @@ pub(super) trait Operator<F> {
 pub(super) fn reduce<F: Real>(a: &mut impl Operator<F>, r: &mut [F], u: &mut [F], goal: F) {
     let n = r.len();
     u.fill(F::zero());
-    let shadows = shadows::<F>(n);
-    let s = shadows.len() / n.max(1);
-    let mut directions = vec![vec![F::zero(); n]; s]; // u_i, in bi-orthogonal pairs with
-    let mut images = vec![vec![F::zero(); n]; s]; // g_i = A u_i
-    let mut products = [[F::zero(); NUM_SHADOWS]; NUM_SHADOWS]; // p_i · g_k, lower triangular
+    let shadows = Shadows::<F>::new(n);
+    let s = shadows.len();
+    let mut images = vec![vec![F::zero(); n]; s]; // g_i = A u_i, with p_j · g_i = 0 for j < i
+    let mut directions = vec![vec![F::zero(); n]; s]; // u_i
+    let mut products = [[F::zero(); MOST]; MOST]; // p_i · g_k, lower triangular
     (0..s).for_each(|i| products[i][i] = F::one());
     let mut omega = F::one();
     let mut v = vec![F::zero(); n];
     let mut best = Best::new(r);
     loop {
-        let mut f = [F::zero(); NUM_SHADOWS];
-        dot_rows(&shadows, r, &mut f[..s]);
+        let mut f = shadows.products(r);
         for k in 0..s {
             if best.is_done(goal) || !a.goes_on(best.now) {
                 return best.finish(u);
             }
             // The next direction keeps the residual orthogonal to the shadows that are behind it.
             let c = solve_lower(&products, &f, k..s);
-            v.copy_from_slice(r);
-            (k..s).for_each(|i| add_scaled(&mut v, -c[i], &images[i]));
-            v.iter_mut().for_each(|v| *v *= omega);
-            (k..s).for_each(|i| add_scaled(&mut v, c[i], &directions[i]));
+            combine(&mut v, omega, r, &pairs(&images, &directions, k..s), &c.map(|c| (-c, c))[k..s]);
             let mut image = std::mem::take(&mut images[k]);
             a.apply(&v, &mut image);
-            let mut h = [F::zero(); NUM_SHADOWS];
-            dot_rows(&shadows, &image, &mut h[..s]);
+            let mut h = shadows.products(&image);
+            let mut factors = [F::zero(); MOST];
             for i in 0..k {
-                let alpha = h[i] / products[i][i];
-                (i..s).for_each(|j| h[j] -= alpha * products[j][i]);
-                add_scaled(&mut image, -alpha, &images[i]);
-                add_scaled(&mut v, -alpha, &directions[i]);
+                factors[i] = -(h[i] / products[i][i]);
+                (i..s).for_each(|j| h[j] += factors[i] * products[j][i]);
             }
-            dot_rows(&shadows, &image, &mut h[..s]);
+            add_pairs(&mut image, &mut v, &pairs(&images, &directions, 0..k), &factors[..k]);
             (k..s).for_each(|i| products[i][k] = h[i]);
             images[k] = image;
             std::mem::swap(&mut directions[k], &mut v);
@@ -86,10 +81,9 @@ pub(super) fn reduce<F: Real>(a: &mut impl Operator<F>, r: &mut [F], u: &mut [F]
             if !beta.is_finite() {
                 return best.finish(u); // broken down
             }
-            add_scaled(u, beta, &directions[k]);
-            add_scaled(r, -beta, &images[k]);
+            let now = step(u, &directions[k], r, &images[k], beta);
             (k + 1..s).for_each(|i| f[i] -= beta * products[i][k]);
-            best.see(r, u);
+            best.see(now, u);
         }
         if best.is_done(goal) || !a.goes_on(best.now) {
             return best.finish(u);
@@ -100,10 +94,25 @@ pub(super) fn reduce<F: Real>(a: &mut impl Operator<F>, r: &mut [F], u: &mut [F]
         if !(omega.is_finite() && omega != F::zero()) {
             return best.finish(u);
         }
-        add_scaled(u, omega, r);
-        add_scaled(r, -omega, &v);
-        best.see(r, u);
+        let now = last_step(u, r, &v, omega);
+        best.see(now, u);
     }
+}
+
+/// Pairs of images and directions.
+fn pairs<'v, F>(
+    images: &'v [Vec<F>],
+    directions: &'v [Vec<F>],
+    range: Range<usize>,
+) -> Vec<(&'v [F], &'v [F])> {
+    range.map(|i| (&images[i][..], &directions[i][..])).collect()
+}
+
+/// u ← u + ω r and r ← r − ω A r; returns max |r|.
+fn last_step<F: Real>(u: &mut [F], r: &mut [F], image: &[F], omega: F) -> F {
+    u.iter_mut().zip(&*r).for_each(|(u, &r)| *u += omega * r);
+    r.iter_mut().zip(image).for_each(|(r, &image)| *r -= omega * image);
+    largest(r)
 }
 
 /// The best u so far, kept as a copy.
@@ -120,8 +129,8 @@ impl<F: Real> Best<F> {
         Self { now, least: now, u: vec![F::zero(); r.len()], steps: 0 }
     }
 
-    fn see(&mut self, r: &[F], u: &[F]) {
-        self.now = largest(r);
+    fn see(&mut self, now: F, u: &[F]) {
+        self.now = now;
         self.steps += 1;
         if self.now <= self.least * F::from_f64(0.5) {
             (self.least, self.steps) = (self.now, 0);
@@ -142,18 +151,9 @@ impl<F: Real> Best<F> {
     }
 }
 
-/// max |r|; NaN and +∞ if there is one.
-pub(super) fn largest<F: Real>(r: &[F]) -> F {
-    r.iter().fold(F::zero(), |largest, r| if r.abs() <= largest { largest } else { r.abs() })
-}
-
 /// c of Σ_k m(i,k) c(k) = f(i) for the unknowns in `range`.
-fn solve_lower<F: Real>(
-    m: &[[F; NUM_SHADOWS]; NUM_SHADOWS],
-    f: &[F; NUM_SHADOWS],
-    range: Range<usize>,
-) -> [F; NUM_SHADOWS] {
-    let mut c = [F::zero(); NUM_SHADOWS];
+fn solve_lower<F: Real>(m: &[[F; MOST]; MOST], f: &[F; MOST], range: Range<usize>) -> [F; MOST] {
+    let mut c = [F::zero(); MOST];
     for i in range.clone() {
         let known = (range.start..i).fold(F::zero(), |sum, k| sum + m[i][k] * c[k]);
         c[i] = (f[i] - known) / m[i][i];
@@ -168,31 +168,4 @@ fn least_residual<F: Real>(r: &[F], image: &[F]) -> F {
     let cosine = (product / (square.sqrt() * dot(r, r).sqrt())).abs();
     let least = F::from_f64(LEAST_COSINE);
     if cosine < least && cosine > F::zero() { omega * (least / cosine) } else { omega }
-}
-
-fn dot<F: Real>(x: &[F], y: &[F]) -> F {
-    let mut sum = [F::zero()];
-    dot_rows(x, y, &mut sum);
-    sum[0]
-}
-
-/// Fixed vectors, `[s, n]`, orthonormal: the same for every system of a size.
-fn shadows<F: Real>(n: usize) -> Vec<F> {
-    let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = || {
-        // A linear congruential generator of 64 bits, of which the upper half is used.
-        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        F::from_f64(f64::from((bits >> 32) as u32) / f64::from(1_u32 << 31) - 1.0)
-    };
-    let mut shadows: Vec<F> = Vec::with_capacity(NUM_SHADOWS.min(n) * n);
-    for _ in 0..NUM_SHADOWS.min(n) {
-        let mut next: Vec<F> = (0..n).map(|_| random()).collect();
-        for shadow in shadows.chunks_exact(n) {
-            let product = dot(shadow, &next);
-            add_scaled(&mut next, -product, shadow);
-        }
-        let norm = dot(&next, &next).sqrt();
-        shadows.extend(next.iter().map(|&x| x / norm));
-    }
-    shadows
 }

@@ -21,6 +21,7 @@ mod mixture;
 mod rows;
 mod solve;
 mod sparse;
+mod vectors;
 
 pub(crate) use classes::Graph;
 use dense::DenseRows;

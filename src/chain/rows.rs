@@ -6,7 +6,7 @@ use crate::Real;
 ///
 /// J = L + diagonal + U, where L is what leads to states before the own one and U what leads behind it. A walk solves one of
 /// the triangular systems that these make with a diagonal matrix D, in place: each state is solved for from those that
-/// the walk has passed.
+/// the walk has passed. It is given 1/D: a product is sooner there than a quotient, and the next state waits for it.
 pub(super) trait Rows<F: Real>: Send + Sync {
     /// J(s,s), `[s]`.
     fn diagonal(&self) -> &[F];
@@ -39,31 +39,31 @@ pub(super) trait Rows<F: Real>: Send + Sync {
     fn scatter_behind(&self, state: usize, scale: F, x: &mut [F]);
 
     /// z ← (D − L)⁻¹ z.
-    fn solve_before(&self, d: &[F], z: &mut [F]) {
-        for (state, &d) in d.iter().enumerate() {
-            z[state] = (z[state] + self.before(state, z)) / d;
+    fn solve_before(&self, inverse: &[F], z: &mut [F]) {
+        for (state, &inverse) in inverse.iter().enumerate() {
+            z[state] = (z[state] + self.before(state, z)) * inverse;
         }
     }
 
     /// z ← (D − U)⁻¹ z.
-    fn solve_behind(&self, d: &[F], z: &mut [F]) {
-        for (state, &d) in d.iter().enumerate().rev() {
-            z[state] = (z[state] + self.behind(state, z)) / d;
+    fn solve_behind(&self, inverse: &[F], z: &mut [F]) {
+        for (state, &inverse) in inverse.iter().enumerate().rev() {
+            z[state] = (z[state] + self.behind(state, z)) * inverse;
         }
     }
 
     /// z ← (D − Lᵀ)⁻¹ z. The rows of J are the columns of its transpose: what is solved for is handed on at once.
-    fn solve_before_transposed(&self, d: &[F], z: &mut [F]) {
-        for (state, &d) in d.iter().enumerate().rev() {
-            z[state] /= d;
+    fn solve_before_transposed(&self, inverse: &[F], z: &mut [F]) {
+        for (state, &inverse) in inverse.iter().enumerate().rev() {
+            z[state] *= inverse;
             self.scatter_before(state, z[state], z);
         }
     }
 
     /// z ← (D − Uᵀ)⁻¹ z.
-    fn solve_behind_transposed(&self, d: &[F], z: &mut [F]) {
-        for (state, &d) in d.iter().enumerate() {
-            z[state] /= d;
+    fn solve_behind_transposed(&self, inverse: &[F], z: &mut [F]) {
+        for (state, &inverse) in inverse.iter().enumerate() {
+            z[state] *= inverse;
             self.scatter_behind(state, z[state], z);
         }
     }

@@ -1,0 +1,150 @@
+//! Long vectors, worked on in pieces: what is done to a piece is done while it is in cache, and pieces run on all threads.
+//!
+//! Where vectors are cut depends on their length alone, and sums over pieces are added up in one fixed order, so results are the
+//! same for any number of threads.
+
+use std::ops::Range;
+
+use crate::Real;
+use crate::kernels::{add_scaled, dot_rows};
+use crate::parallel::{PIECE, Rows, fold_pieces};
+
+/// A vector to be written to, a number a state.
+fn rows<F>(data: &mut [F]) -> Rows<'_, F> {
+    Rows { data, width: 1 }
+}
+
+/// Largest number of a list; NaN and +∞ if there is one.
+fn larger<F: Real>(a: F, b: F) -> F {
+    if b <= a { a } else { b }
+}
+
+/// max |r|; NaN and +∞ if there is one.
+pub(super) fn largest<F: Real>(r: &[F]) -> F {
+    r.iter().fold(F::zero(), |largest, r| larger(largest, r.abs()))
+}
+
+/// x · y.
+pub(super) fn dot<F: Real>(x: &[F], y: &[F]) -> F {
+    fold_pieces(x.len(), (), &|piece: Range<usize>, ()| dot_piece(&x[piece.clone()], &y[piece]), &|a, b| {
+        a + b
+    })
+}
+
+fn dot_piece<F: Real>(x: &[F], y: &[F]) -> F {
+    let mut sum = [F::zero()];
+    if !x.is_empty() {
+        dot_rows(x, y, &mut sum);
+    }
+    sum[0]
+}
+
+/// v = ω (r + Σ a_i g_i) + Σ b_i u_i, over pairs of vectors (g, u) and of numbers (a, b).
+pub(super) fn combine<F: Real>(v: &mut [F], omega: F, r: &[F], pairs: &[(&[F], &[F])], factors: &[(F, F)]) {
+    fold_pieces(
+        r.len(),
+        rows(v),
+        &|piece: Range<usize>, v: Rows<'_, F>| {
+            v.data.copy_from_slice(&r[piece.clone()]);
+            for ((g, _), (a, _)) in pairs.iter().zip(factors) {
+                add_scaled(v.data, *a, &g[piece.clone()]);
+            }
+            v.data.iter_mut().for_each(|v| *v *= omega);
+            for ((_, u), (_, b)) in pairs.iter().zip(factors) {
+                add_scaled(v.data, *b, &u[piece.clone()]);
+            }
+        },
+        &|(), ()| (),
+    );
+}
+
+/// g ← g + Σ a_i g_i and u ← u + Σ a_i u_i, over pairs of vectors (g_i, u_i).
+pub(super) fn add_pairs<F: Real>(g: &mut [F], u: &mut [F], pairs: &[(&[F], &[F])], factors: &[F]) {
+    if pairs.is_empty() {
+        return;
+    }
+    fold_pieces(
+        g.len(),
+        (rows(g), rows(u)),
+        &|piece: Range<usize>, (g, u): (Rows<'_, F>, Rows<'_, F>)| {
+            for ((other_g, other_u), &a) in pairs.iter().zip(factors) {
+                add_scaled(g.data, a, &other_g[piece.clone()]);
+                add_scaled(u.data, a, &other_u[piece.clone()]);
+            }
+        },
+        &|(), ()| (),
+    );
+}
+
+/// u ← u + a v and r ← r − a g; returns max |r|.
+pub(super) fn step<F: Real>(u: &mut [F], v: &[F], r: &mut [F], g: &[F], a: F) -> F {
+    fold_pieces(
+        g.len(),
+        (rows(u), rows(r)),
+        &|piece: Range<usize>, (u, r): (Rows<'_, F>, Rows<'_, F>)| {
+            add_scaled(u.data, a, &v[piece.clone()]);
+            add_scaled(r.data, -a, &g[piece]);
+            largest(r.data)
+        },
+        &larger,
+    )
+}
+
+/// s vectors without a pattern, the same whenever they are asked for.
+#[derive(Debug)]
+pub(super) struct Shadows<F> {
+    values: Vec<F>, // [piece, s, entry]
+    num: usize,
+}
+
+impl<F: Real> Shadows<F> {
+    /// The most shadows that there may be.
+    pub(super) const MOST: usize = 4;
+
+    /// As many vectors of n entries as there may be, and no more than n.
+    pub(super) fn new(n: usize) -> Self {
+        let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = || {
+            // A linear congruential generator of 64 bits, of which the upper half is used.
+            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            F::from_f64(f64::from((bits >> 32) as u32) / f64::from(1_u32 << 31) - 1.0)
+        };
+        let num = Self::MOST.min(n);
+        let mut values: Vec<F> = (0..num * n).map(|_| random()).collect();
+        if n <= PIECE {
+            // Of few entries, some are nearly alike, or have little of what there is.
+            orthogonalize(&mut values, n);
+        }
+        Self { values, num }
+    }
+
+    /// Their number s.
+    pub(super) fn len(&self) -> usize {
+        self.num
+    }
+
+    /// Products of r with each of them; 0 for those that there are not.
+    pub(super) fn products(&self, r: &[F]) -> [F; 4] {
+        let piece = |piece: Range<usize>, ()| {
+            let mut products = [F::zero(); 4];
+            let values = &self.values[self.num * piece.start..self.num * piece.end];
+            dot_rows(values, &r[piece], &mut products[..self.num]);
+            products
+        };
+        fold_pieces(r.len(), (), &piece, &|a: [F; 4], b: [F; 4]| std::array::from_fn(|i| a[i] + b[i]))
+    }
+}
+
+/// Makes vectors of n entries orthogonal, and of length 1.
+fn orthogonalize<F: Real>(vectors: &mut [F], n: usize) {
+    for first in (0..vectors.len()).step_by(n) {
+        let (done, rest) = vectors.split_at_mut(first);
+        let vector = &mut rest[..n];
+        for other in done.chunks_exact(n) {
+            let product = dot(other, vector);
+            add_scaled(vector, -product, other);
+        }
+        let norm = dot(vector, vector).sqrt();
+        vector.iter_mut().for_each(|x| *x /= norm);
+    }
+}
