@@ -47,6 +47,8 @@
 //!   It is variational by default: the direct fixed point need not exist.
 //! - [`forward_messages`] → [`ForwardMessages`] and [`posterior`](fn@posterior) → [`Posterior`]: evidence, marginals, lucky dynamics.
 //! - [`Policy`]: occupancy, soft evaluation, ELBO, return, entropy and divergence, of a solver's policy or your own.
+//! - [`StationaryPolicy`]: the same for one policy over all time, and where it is in the long run.
+//! - [`long_run_growth`] → [`LongRunGrowth`]: how fast the evidence of direct inference grows if there is no end.
 //! - [`Trajectory`]: scored, sampled and sought, given that it went well ([`Posterior`]) or acting by a [`Policy`].
 //! - [`SoftValueIteration::solve_batch`]: several models in one pass over the dynamics that they share.
 //! - [`SoftValueIteration::stream`] and [`stream_posterior`]: horizons that do not fit in memory; [`Watched`]: progress of

@@ -8,7 +8,9 @@ use common::{MINUS_INFINITY, SMALL, Tables, cases, tables_with_successor_rewards
 use ndarray::{Array3, Array4, array};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use softmdp::{Error, Mdp, Model, Posterior, TimeVaryingMdp, Trajectory, ndarray, posterior};
+use softmdp::{
+    Error, Mdp, Model, Posterior, StationaryPolicy, TimeVaryingMdp, Trajectory, ndarray, posterior,
+};
 
 const SAMPLES: usize = 100_000;
 
@@ -165,4 +167,29 @@ fn a_single_precision_model_samples_every_outcome() {
     let mut rng = StdRng::seed_from_u64(5);
     let heads = (0..SAMPLES).filter(|_| posterior.sample(&mdp, &mut rng).unwrap().states()[1] == 1).count();
     assert_frequency(heads, 0.5, 1, "heads");
+}
+
+/// A stationary policy is that of every stage: the same numbers are drawn for the same choices.
+#[test]
+fn stationary_policies_are_acted_by_like_any_other() {
+    let transitions = array![
+        [[0.25, 0.5, 0.25], [0.0, 0.0, 1.0]],
+        [[0.5, 0.25, 0.25], [1.0, 0.0, 0.0]],
+        [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]],
+    ];
+    let mdp = Mdp::builder(transitions, ndarray::Array2::zeros((3, 2))).terminal_states([2]).build().unwrap();
+    let policy = StationaryPolicy::new(array![[0.75, 0.25], [0.5, 0.5], [0.0, 0.0]]).unwrap();
+    let initial = array![0.5, 0.5, 0.0];
+    let mut longest = 0;
+    for seed in 0..200 {
+        let found = policy.sample(&mdp, &initial, 6, &mut StdRng::seed_from_u64(seed)).unwrap();
+        let expected =
+            policy.repeated(6).unwrap().sample(&mdp, &initial, &mut StdRng::seed_from_u64(seed)).unwrap();
+        assert_eq!(found, expected);
+        longest = longest.max(found.actions().len());
+    }
+    assert_eq!(longest, 6);
+    let stages = TimeVaryingMdp::new(vec![mdp.clone(), mdp]).unwrap();
+    let mut rng = StdRng::seed_from_u64(0);
+    assert_eq!(policy.sample(&stages, &initial, 1, &mut rng), Err(Error::NotHomogeneous));
 }

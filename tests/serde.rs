@@ -17,7 +17,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use softmdp::{
     ActionPrior, DenseDynamics, DeterministicDynamics, Direction, Dynamics, Gridworld, Inference, Mdp, Model,
-    Moves, Policy, Real, SoftValueIteration, SparseDynamics, TimeVaryingMdp, forward_messages, ndarray,
+    Moves, Policy, Real, SoftValueIteration, SparseDynamics, StationaryPolicy, TimeVaryingMdp,
+    forward_messages, ndarray,
 };
 
 use common::{MINUS_INFINITY, SMALL, Tables, cases, tables, tables_with_successor_rewards};
@@ -196,6 +197,21 @@ fn log_probabilities_come_back_where_probabilities_underflow() {
     comes_back(policy);
     let read: Policy = ron::from_str(&ron::to_string(policy).unwrap()).unwrap();
     assert_eq!(read.log_probabilities()[[0, 0, 2]], -5000.0);
+}
+
+#[test]
+fn stationary_policies_come_back() {
+    let policy = StationaryPolicy::new(array![[0.25, 0.75, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]).unwrap();
+    comes_back(&policy);
+    // Where probabilities underflow, logarithms go on.
+    let written = ron::to_string(&policy).unwrap();
+    let faint = written.replacen("-inf", "-5000.0", 1);
+    let read: StationaryPolicy = ron::from_str(&faint).unwrap();
+    assert_eq!((read.probabilities()[[0, 2]], read.log_probabilities()[[0, 2]]), (0.0, -5000.0));
+    comes_back(&read);
+    // Each check of a policy is one of a stationary one.
+    assert!(ron::from_str::<StationaryPolicy>(&written.replacen("0.25", "0.5", 1)).is_err());
+    assert!(ron::from_str::<StationaryPolicy>(&written.replacen("-inf", "0.0", 1)).is_err());
 }
 
 #[test]

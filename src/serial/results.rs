@@ -6,7 +6,9 @@ use ndarray::{Array1, Array2, Array3};
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
-use crate::{ForwardMessages, Inference, Policy, Posterior, Real, Solution, StateValues, Trajectory};
+use crate::{
+    ForwardMessages, Inference, Policy, Posterior, Real, Solution, StateValues, StationaryPolicy, Trajectory,
+};
 
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(rename = "Policy", deny_unknown_fields)]
@@ -29,6 +31,31 @@ impl<'de, F: Real + Deserialize<'de>> Deserialize<'de> for Policy<F> {
         let PolicyParts { probabilities, log_probabilities } =
             PolicyParts::<Array3<F>>::deserialize(deserializer)?;
         Policy::from_tables(probabilities, log_probabilities).map_err(D::Error::custom)
+    }
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename = "StationaryPolicy", deny_unknown_fields)]
+struct StationaryPolicyParts<T> {
+    probabilities: T,
+    log_probabilities: T,
+}
+
+/// As probabilities and logarithms, `[s, a]` each: the latter go on where the former underflow.
+impl<F: Real + Serialize> Serialize for StationaryPolicy<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (probabilities, log_probabilities) = (self.probabilities(), self.log_probabilities());
+        StationaryPolicyParts { probabilities, log_probabilities }.serialize(serializer)
+    }
+}
+
+/// With the errors of [`StationaryPolicy::new`], and [`Error::InvalidEntry`](crate::Error::InvalidEntry) for a logarithm that is
+/// none.
+impl<'de, F: Real + Deserialize<'de>> Deserialize<'de> for StationaryPolicy<F> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let StationaryPolicyParts { probabilities, log_probabilities } =
+            StationaryPolicyParts::<Array2<F>>::deserialize(deserializer)?;
+        StationaryPolicy::from_tables(probabilities, log_probabilities).map_err(D::Error::custom)
     }
 }
 

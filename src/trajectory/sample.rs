@@ -3,14 +3,14 @@
 //! Forward messages and values make the posterior a Markov chain with the policy and the lucky dynamics (D9) for its
 //! transitions, so a sample takes one walk from the first state to the last, without weights or rejection.
 
-use ndarray::ArrayRef1;
+use ndarray::{ArrayRef1, ArrayView2};
 use rand::{Rng, RngExt};
 
 use super::Trajectory;
 use crate::initial::check_initial;
 use crate::mdp::CheckedStage;
 use crate::posterior::Luck;
-use crate::{Dynamics, Error, Inference, Model, Policy, Posterior, Real, tables};
+use crate::{Dynamics, Error, Inference, Model, Policy, Posterior, Real, StationaryPolicy, tables};
 
 impl<F: Real> Posterior<F> {
     /// Draws a trajectory from p(trajectory ∣ e): exactly, and independently of all others.
@@ -116,27 +116,91 @@ impl<F: Real> Policy<F> {
         R: Rng + ?Sized,
     {
         self.check_model(mdp)?;
-        check_initial(initial, mdp.num_states())?;
-        let mut state = draw(rng, initial.iter().copied().enumerate()).unwrap_or(0);
-        let (mut states, mut actions) = (vec![state], Vec::new());
-        for t in 0..self.horizon() {
-            if mdp.is_terminal(state) {
-                break;
-            }
-            let policy = self.at(t)?;
-            let Some(action) = draw(rng, policy.row(state).iter().copied().enumerate()) else { break };
-            actions.push(action);
-            let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
-            stage.check_taken(state, action)?;
-            let mut successors = Draw::new(rng);
-            stage.dynamics.for_each_successor(state, action, &mut |next_state, p| {
-                successors.offer(next_state, p);
-            });
-            state = successors.choice(false).unwrap_or(state);
-            states.push(state);
-        }
-        Trajectory::new(states, actions)
+        act(mdp, initial, self.horizon(), |t| self.at(t), rng)
     }
+}
+
+impl<F: Real> StationaryPolicy<F> {
+    /// Draws a trajectory of `horizon` actions by this policy under the true dynamics (V0).
+    ///
+    /// It is shorter where it enters a terminal state, or a dead end: a state whose row of the policy is all zeros. The same
+    /// generator in the same state gives the same trajectory.
+    ///
+    /// # Shapes
+    ///
+    /// `initial` p₀, `[s]`, sums to 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::NotHomogeneous`]; [`Error::InvalidInitial`],
+    /// [`Error::UnnormalizedInitial`]; [`Error::UnnormalizedTransition`] for the row of an action that the policy takes
+    /// and the model does not; what a [`Model`] of your own returns.
+    ///
+    /// # Complexity
+    ///
+    /// Time O(T · (A + successors of a pair)).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use rand::{SeedableRng, rngs::StdRng};
+    /// use softmdp::{Mdp, StationaryPolicy, ndarray::array};
+    ///
+    /// let mdp = Mdp::new(array![[[0.0, 1.0]], [[1.0, 0.0]]], array![[0.0], [0.0]])?;
+    /// let policy = StationaryPolicy::new(array![[1.0], [1.0]])?;
+    /// let trajectory = policy.sample(&mdp, &array![1.0, 0.0], 3, &mut StdRng::seed_from_u64(7))?;
+    /// assert_eq!(trajectory.states(), [0, 1, 0, 1]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn sample<M, R>(
+        &self,
+        mdp: &M,
+        initial: &ArrayRef1<F>,
+        horizon: usize,
+        rng: &mut R,
+    ) -> Result<Trajectory, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+        R: Rng + ?Sized,
+    {
+        self.check_model(mdp)?;
+        act(mdp, initial, horizon, |_| Ok(self.probabilities()), rng)
+    }
+}
+
+/// Draws a trajectory of acting by a policy, `[s, a]` at each stage.
+fn act<'p, F, M, R>(
+    mdp: &M,
+    initial: &ArrayRef1<F>,
+    horizon: usize,
+    policy: impl Fn(usize) -> Result<ArrayView2<'p, F>, Error>,
+    rng: &mut R,
+) -> Result<Trajectory, Error>
+where
+    F: Real,
+    M: Model<Scalar = F> + ?Sized,
+    R: Rng + ?Sized,
+{
+    check_initial(initial, mdp.num_states())?;
+    let mut state = draw(rng, initial.iter().copied().enumerate()).unwrap_or(0);
+    let (mut states, mut actions) = (vec![state], Vec::new());
+    for t in 0..horizon {
+        if mdp.is_terminal(state) {
+            break;
+        }
+        let chances = policy(t)?;
+        let Some(action) = draw(rng, chances.row(state).iter().copied().enumerate()) else { break };
+        actions.push(action);
+        let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
+        stage.check_taken(state, action)?;
+        let mut successors = Draw::new(rng);
+        stage.dynamics.for_each_successor(state, action, &mut |next_state, p| {
+            successors.offer(next_state, p);
+        });
+        state = successors.choice(false).unwrap_or(state);
+        states.push(state);
+    }
+    Trajectory::new(states, actions)
 }
 
 /// Draws an index with the given probabilities; `None` if all are 0.

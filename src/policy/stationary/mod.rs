@@ -76,6 +76,14 @@ impl<F: Real> StationaryPolicy<F> {
         Self { once: Policy { probabilities, log_probabilities } }
     }
 
+    /// A policy from its tables, as they were stored.
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_tables(probabilities: Array2<F>, log_probabilities: Array2<F>) -> Result<Self, Error> {
+        let [probabilities, logs] =
+            [probabilities, log_probabilities].map(|table| table.insert_axis(Axis(0)));
+        Ok(Self { once: Policy::from_tables(probabilities, logs)? })
+    }
+
     /// π(a∣s), `[s, a]`. Each row sums to 1, or is all zeros.
     #[must_use]
     pub fn probabilities(&self) -> ArrayView2<'_, F> {
@@ -192,17 +200,22 @@ impl<F: Real> StationaryPolicy<F> {
         self.once.stage(0)
     }
 
-    /// Fetches the one stage of a model in which this policy can be followed.
-    fn stage_of<'m, M>(&self, mdp: &'m M) -> Result<CheckedStage<'m, F, M::Dynamics>, Error>
-    where
-        M: Model<Scalar = F> + ?Sized,
-    {
+    /// Checks that this policy can be followed in a model.
+    pub(crate) fn check_model<M: Model<Scalar = F> + ?Sized>(&self, mdp: &M) -> Result<(), Error> {
         check_options(mdp, 1)?;
         if !mdp.is_homogeneous() {
             return Err(Error::NotHomogeneous);
         }
         let expected = [mdp.num_states(), mdp.num_actions()];
-        tables::check_shape(Table::Policy, self.probabilities().shape(), &expected)?;
+        tables::check_shape(Table::Policy, self.probabilities().shape(), &expected)
+    }
+
+    /// Fetches the one stage of a model in which this policy can be followed.
+    fn stage_of<'m, M>(&self, mdp: &'m M) -> Result<CheckedStage<'m, F, M::Dynamics>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        self.check_model(mdp)?;
         CheckedStage::new(mdp, 0, Inference::Variational)
     }
 }
