@@ -16,9 +16,10 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use softmdp::{
-    ActionPrior, DenseDynamics, DeterministicDynamics, Direction, Dynamics, Gridworld, Inference, Mdp, Model,
-    Moves, Policy, Real, SoftValueIteration, SparseDynamics, StationaryPolicy, TimeVaryingMdp,
-    forward_messages, ndarray,
+    ActionPrior, DenseDynamics, DeterministicDynamics, Direction, Dynamics, Gridworld, Inference, Mdp,
+    Method, Model, Moves, Policy, Real, SoftValueIteration, SparseDynamics, StationaryPolicy,
+    StationarySolution, StationarySolver, Status, TimeVaryingMdp, forward_messages, ndarray,
+    solve_stationary,
 };
 
 use common::{MINUS_INFINITY, SMALL, Tables, cases, tables, tables_with_successor_rewards};
@@ -59,6 +60,12 @@ where
     }
     if let Ok(messages) = forward_messages(mdp, initial, horizon) {
         comes_back(&messages);
+    }
+    let solver = StationarySolver::new(F::one()).max_iterations(5);
+    comes_back(&solver);
+    comes_back(&solver.initial_values(initial.clone()).method(Method::Newton));
+    if let Ok(solution) = StationarySolver::new(F::one()).max_iterations(5).solve(mdp) {
+        comes_back(&solution);
     }
 }
 
@@ -265,4 +272,24 @@ fn the_text_form_is_what_a_person_would_write() {
     )
     .unwrap();
     assert_eq!(world.num_states(), 3);
+}
+
+#[test]
+fn what_no_stationary_search_leaves_behind_is_refused() {
+    let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 1.0]]).unwrap().with_discount(0.5).unwrap();
+    let solution = solve_stationary(&mdp, 1e-6).unwrap();
+    let written = ron::to_string(&solution).unwrap();
+    assert_eq!(
+        ron::from_str::<StationarySolution>(&written).unwrap().convergence().status,
+        Status::Converged
+    );
+    let bound = ron::to_string(&solution.convergence().error_bound).unwrap();
+    let value = ron::to_string(&solution.state_values()[0]).unwrap();
+    for (right, wrong) in
+        [(&bound, "-1.0"), (&bound, "NaN"), (&value, "NaN"), (&value, "inf"), (&value, "1.0,2.0")]
+    {
+        let spoiled = written.replacen(right.as_str(), wrong, 1);
+        assert_ne!(spoiled, written);
+        assert!(ron::from_str::<StationarySolution>(&spoiled).is_err(), "{wrong} for {right}");
+    }
 }

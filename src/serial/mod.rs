@@ -10,3 +10,4 @@
 mod dynamics;
 mod model;
 mod results;
+mod stationary;

@@ -142,6 +142,11 @@ pub enum Method {
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(deny_unknown_fields, bound(deserialize = "F: Real + serde::Deserialize<'de>"))
+)]
 #[must_use = "options do nothing until a model is solved with them"]
 pub struct StationarySolver<F = f64> {
     tolerance: F,

@@ -4,6 +4,8 @@ use std::fmt;
 
 use ndarray::{ArcArray1, ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
 
+#[cfg(feature = "serde")]
+use crate::{Error, Table, tables};
 use crate::{Inference, Real, StationaryPolicy};
 
 /// How a search for a fixed point ended.
@@ -86,6 +88,25 @@ impl<F: Real> StationarySolution<F> {
             inference,
             convergence,
         }
+    }
+
+    /// A solution from its tables, as they were stored.
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_tables(
+        state_values: Array1<F>,
+        action_values: Array2<F>,
+        policy: StationaryPolicy<F>,
+        inference: Inference,
+        convergence: Convergence<F>,
+    ) -> Result<Self, Error> {
+        let (num_states, _) = action_values.dim();
+        tables::check_shape(Table::StateValues, state_values.shape(), &[num_states])?;
+        tables::check_shape(Table::Policy, policy.probabilities().shape(), action_values.shape())?;
+        tables::check_entries(Table::StateValues, &state_values, |value| value < F::infinity())?;
+        tables::check_entries(Table::ActionValues, &action_values, |value| value < F::infinity())?;
+        let state_values = tables::standard_layout(state_values).into_shared();
+        let action_values = tables::standard_layout(action_values).into_shared();
+        Ok(Self { state_values, action_values, policy, inference, convergence })
     }
 
     /// V(s), `[s]`, in reward units; −∞ where success is impossible. Terminal states keep V_T.

@@ -4,9 +4,10 @@ use std::fmt::Debug;
 
 use ndarray::{Array1, Array2, Array3, Axis, array};
 use softmdp::{
-    ActionPrior, DenseDynamics, DeterministicDynamics, Dynamics, Error, ForwardMessages, Inference, LogBlock,
-    Mdp, MdpBuilder, Policy, Posterior, SoftValueIteration, Solution, SparseDynamics, Stage, StateValues,
-    Table, forward_messages, ndarray, posterior, soft_value_iteration,
+    ActionPrior, Convergence, DenseDynamics, DeterministicDynamics, Dynamics, Error, ForwardMessages,
+    Inference, LogBlock, LongRunGrowth, Mdp, MdpBuilder, Method, Policy, Posterior, SoftValueIteration,
+    Solution, SparseDynamics, Stage, StateValues, StationaryPolicy, StationarySolution, StationarySolver,
+    Status, Table, forward_messages, ndarray, posterior, soft_value_iteration,
 };
 
 use crate::{NAN, NO_WEIGHT, builder, mdp, mismatch, refused, start, with};
@@ -176,13 +177,15 @@ fn public_types_have_the_common_traits() {
         value::<(DenseDynamics<F>, SparseDynamics<F>, DeterministicDynamics<F>)>();
         value::<(ActionPrior<F>, LogBlock<F>, Policy<F>)>();
         value::<(Solution<F>, StateValues<F>, ForwardMessages<F>, Posterior<F>)>();
+        value::<(StationarySolver<F>, StationarySolution<F>, StationaryPolicy<F>, LongRunGrowth<F>)>();
+        value::<Convergence<F>>();
         plain::<MdpBuilder<F, DenseDynamics<F>>>();
         plain::<Stage<'_, F, DenseDynamics<F>>>();
         plain::<Mdp<F, Box<dyn Dynamics<Scalar = F>>>>();
     }
     for_each_number::<f64>();
     for_each_number::<f32>();
-    value::<(Error, Table, Inference, SoftValueIteration)>();
+    value::<(Error, Table, Inference, SoftValueIteration, Method, Status)>();
     fn error<E: std::error::Error + 'static>() {}
     error::<Error>();
     // A clone of a model over dynamics that cannot be cloned.
