@@ -2,7 +2,7 @@
 //!
 //! Groups are `stationary/{model}`, at temperature 1: Garnet models of 5000 states, 10 actions and 10 successors; slippery grids
 //! of 50 × 50 cells with a corner that ends the walk, and with one that loops; an admission queue; Rust's bus. They are
-//! the models of `tests/worlds`, which say where they come from, and are on either side of what each method is good for.
+//! the models of `tests/suite/worlds`, which say where they come from, and are on either side of what each method is good for.
 //!
 //! Before anything is timed, all answers are compared with `plain`: value iteration with the bound (S2) as one would write
 //! it first. A table says how many passes each method takes, what it promises, and how far from the truth it is. A pass
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use softmdp::{Method, StationarySolver};
 
-#[path = "../tests/worlds/mod.rs"]
+#[path = "../tests/suite/worlds/mod.rs"]
 mod worlds;
 
 use worlds::grids::{Corner, slippery};

@@ -1,5 +1,6 @@
 //! A stage allocates nothing: memory is taken once a pass, whatever the horizon.
 
+#[path = "suite/common/mod.rs"]
 mod common;
 
 use allocation_counter::measure;

@@ -122,7 +122,7 @@ def garnet(row, branching=100):
 
 
 def slippery(row):
-    """The grid of `tests/worlds/grids.rs`: steps cost 1 and go astray to either side with probability 0.1; in the corner
+    """The grid of `tests/suite/worlds/grids.rs`: steps cost 1 and go astray to either side with probability 0.1; in the corner
     nothing is paid any more, and it ends the walk or loops on itself."""
     edge, is_terminal = int(row.size**0.5), row.key == "terminal"
     rewards = np.full((row.size, row.num_actions), -1.0)

@@ -1,4 +1,4 @@
-"""Writes values.txt: what other programs find for the models of `tests/worlds`.
+"""Writes values.txt: what other programs find for the models of `tests/suite/worlds`.
 
     pip install gymnasium==1.4.0 mdpsolver==0.10.2 mpmath==1.3.0 numpy==2.4.6 pymdptoolbox==4.0b3 quantecon==0.11.4
     python generate.py
