@@ -4,6 +4,9 @@
 //! depends on the model alone, and what is computed for a state never on another block, so they may run anywhere and in any
 //! order. Without the feature `rayon` they run one after the other; the blocks stay, since a block's rows are still in
 //! cache when its soft maxima are taken.
+//!
+//! Blocks take microseconds, so they are called through `dyn`: what hands them to threads is compiled once for each kind of
+//! outputs, instead of once for each algorithm, dynamics and number type, which took a quarter of the compile time of callers.
 
 use std::ops::Range;
 
@@ -107,8 +110,9 @@ where
     B: Fn(Range<usize>, O) -> Result<(), Error> + Sync,
 {
     let is_small = |states: &Range<usize>| cost(dynamics, states.clone()) <= BLOCK_COST;
-    let cut = Cut { is_small: &is_small, parallel: is_worthwhile(dynamics) };
-    run(dynamics, 0..dynamics.num_states(), outputs, block, cut)
+    let cost = |states: Range<usize>| cost(dynamics, states);
+    let cut = Cut { is_small: &is_small, cost: &cost, parallel: is_worthwhile(dynamics) };
+    run(0..dynamics.num_states(), outputs, block, cut)
 }
 
 /// [`for_each_block`] for passes over `num_columns` columns at once, whose blocks are larger: a product of matrices has to
@@ -133,48 +137,44 @@ where
     let states = 0..dynamics.num_states();
     let parallel = cfg!(feature = "rayon")
         && cost(dynamics, states.clone()).saturating_mul(num_columns) >= PARALLEL_COST;
-    run(dynamics, states, outputs, block, Cut { is_small: &is_small, parallel })
+    let cost = |states: Range<usize>| cost(dynamics, states);
+    run(states, outputs, block, Cut { is_small: &is_small, cost: &cost, parallel })
 }
+
+/// What is done with the states of a block and their part of the outputs.
+type Block<'a, O> = dyn Fn(Range<usize>, O) -> Result<(), Error> + Sync + 'a;
 
 /// How states are cut into blocks.
 #[derive(Clone, Copy)]
 struct Cut<'a> {
     is_small: &'a (dyn Fn(&Range<usize>) -> bool + Sync), // whether they are cut no further
+    cost: &'a (dyn Fn(Range<usize>) -> usize + Sync),
     parallel: bool,
 }
 
-fn run<D, O, B>(dynamics: &D, states: Range<usize>, outputs: O, block: &B, cut: Cut<'_>) -> Result<(), Error>
-where
-    D: Dynamics + ?Sized,
-    O: Split,
-    B: Fn(Range<usize>, O) -> Result<(), Error> + Sync,
-{
+fn run<O: Split>(states: Range<usize>, outputs: O, block: &Block<'_, O>, cut: Cut<'_>) -> Result<(), Error> {
     if states.len() <= 1 || (cut.is_small)(&states) {
         return block(states, outputs);
     }
-    let middle = balanced_middle(dynamics, &states);
+    let middle = balanced_middle(cut.cost, &states);
     let (left, right) = outputs.split_at(middle - states.start);
     let (low, high) = (states.start..middle, middle..states.end);
-    let (low, high) = join(
-        cut.parallel,
-        || run(dynamics, low, left, block, cut),
-        || run(dynamics, high, right, block, cut),
-    );
+    let (low, high) = join(cut.parallel, || run(low, left, block, cut), || run(high, right, block, cut));
     low.and(high)
 }
 
 /// A state that about halves the cost of a range of two or more; never one of its ends.
-fn balanced_middle<D: Dynamics + ?Sized>(dynamics: &D, states: &Range<usize>) -> usize {
-    let half = cost(dynamics, states.clone()) / 2;
+fn balanced_middle(cost: &dyn Fn(Range<usize>) -> usize, states: &Range<usize>) -> usize {
+    let half = cost(states.clone()) / 2;
     // Rows are mostly alike: looking for the very middle would miss the cache at every step.
     let middle = states.start + states.len() / 2;
-    if cost(dynamics, states.start..middle).abs_diff(half) <= half / 8 {
+    if cost(states.start..middle).abs_diff(half) <= half / 8 {
         return middle;
     }
     let (mut low, mut high) = (states.start + 1, states.end - 1);
     while low < high {
         let middle = low + (high - low) / 2;
-        if cost(dynamics, states.start..middle) < half {
+        if cost(states.start..middle) < half {
             low = middle + 1;
         } else {
             high = middle;
@@ -189,12 +189,26 @@ fn join<A: Send, B: Send>(
     a: impl FnOnce() -> A + Send,
     b: impl FnOnce() -> B + Send,
 ) -> (A, B) {
-    #[cfg(feature = "rayon")]
-    if parallel {
-        return rayon::join(a, b);
+    if !(cfg!(feature = "rayon") && parallel) {
+        return (a(), b());
     }
-    let _ = parallel;
-    (a(), b())
+    let (mut tasks, mut results) = ((Some(a), Some(b)), (None, None));
+    both(&mut || results.0 = tasks.0.take().map(|a| a()), &mut || results.1 = tasks.1.take().map(|b| b()));
+    match results {
+        (Some(a), Some(b)) => (a, b),
+        _ => unreachable!("both tasks have run, or one has panicked"),
+    }
+}
+
+/// Runs two tasks at once, each of them once.
+fn both(a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {
+    #[cfg(feature = "rayon")]
+    rayon::join(a, b);
+    #[cfg(not(feature = "rayon"))]
+    {
+        a();
+        b();
+    }
 }
 
 /// Runs all stages of a pass inside the thread pool, if they are worth it: entering the pool once a pass instead
@@ -214,10 +228,18 @@ where
         && is_worthwhile(model.peek_stage(0, inference)?.dynamics)
         && rayon::current_thread_index().is_none()
     {
-        return rayon::scope(|_| pass());
+        let (mut pass, mut result) = (Some(pass), None);
+        in_pool(&mut || result = pass.take().map(|pass| pass()));
+        return result.unwrap_or_else(|| unreachable!("the pass has run, or has panicked"));
     }
     let _ = (model, horizon, inference);
     pass()
+}
+
+/// Runs a task inside the current pool.
+#[cfg(feature = "rayon")]
+fn in_pool(task: &mut (dyn FnMut() + Send)) {
+    rayon::scope(|_| task());
 }
 
 /// Runs `part(next_states, outputs)` for one part of the next states for each thread.
@@ -236,11 +258,12 @@ where
     run_parts(0..dynamics.num_states(), outputs, part, parts);
 }
 
-fn run_parts<O, B>(next_states: Range<usize>, outputs: O, part: &B, parts: usize)
-where
-    O: Split,
-    B: Fn(Range<usize>, O) + Sync,
-{
+fn run_parts<O: Split>(
+    next_states: Range<usize>,
+    outputs: O,
+    part: &(dyn Fn(Range<usize>, O) + Sync),
+    parts: usize,
+) {
     if parts <= 1 || next_states.len() <= 1 {
         return part(next_states, outputs);
     }
@@ -269,13 +292,12 @@ where
     fold(0..len, outputs, piece, join)
 }
 
-fn fold<O, R, P, J>(entries: Range<usize>, outputs: O, piece: &P, joined: &J) -> R
-where
-    O: Split,
-    R: Send,
-    P: Fn(Range<usize>, O) -> R + Sync,
-    J: Fn(R, R) -> R + Sync,
-{
+fn fold<O: Split, R: Send>(
+    entries: Range<usize>,
+    outputs: O,
+    piece: &(dyn Fn(Range<usize>, O) -> R + Sync),
+    joined: &(dyn Fn(R, R) -> R + Sync),
+) -> R {
     if entries.len() <= PIECE {
         return piece(entries, outputs);
     }

@@ -56,6 +56,9 @@ pub(super) struct CompressedRows<C, F> {
     pub(super) probabilities: Vec<F>, // beside columns
 }
 
+/// Appends the entries of a row.
+type AppendRow<'a, C, F> = dyn FnMut(usize, &mut Vec<(C, F)>) -> Result<(), Error> + 'a;
+
 /// One entry to be put into a row.
 pub(super) type Triplet<F> = (usize, usize, F); // (row, next state, probability)
 
@@ -72,20 +75,17 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
     }
 
     /// Makes rows from `row(index, entries)`, which appends the entries of a row in any order.
-    pub(super) fn from_rows(
-        num_rows: usize,
-        mut row: impl FnMut(usize, &mut Vec<(C, F)>) -> Result<(), Error>,
-    ) -> Result<Self, Error> {
+    pub(super) fn from_rows(num_rows: usize, row: &mut AppendRow<'_, C, F>) -> Result<Self, Error> {
         let mut rows = Self::with_capacity(num_rows, 0)?;
         rows.row_offsets.push(0);
         let mut entries = Vec::new();
         for index in 0..num_rows {
             entries.clear();
             row(index, &mut entries)?;
-            merge(&mut entries, |column, p| {
+            for (column, p) in merged(&mut entries) {
                 rows.columns.push(column);
                 rows.probabilities.push(p);
-            });
+            }
             rows.row_offsets.push(rows.columns.len());
         }
         rows.columns.shrink_to_fit();
@@ -149,10 +149,10 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
             let end = self.row_offsets[row + 1];
             entries.clear();
             entries.extend((first..end).map(|i| (self.columns[i], self.probabilities[i])));
-            merge(&mut entries, |column, p| {
+            for (column, p) in merged(&mut entries) {
                 (self.columns[kept], self.probabilities[kept]) = (column, p);
                 kept += 1;
-            });
+            }
             self.row_offsets[row + 1] = kept;
             first = end;
         }
@@ -314,21 +314,20 @@ fn product<C: Column, F: Real>(columns: &[C], probabilities: &[F], v: &[F]) -> F
     columns.iter().zip(probabilities).fold(F::zero(), |sum, (column, &p)| sum + p * v[column.state()])
 }
 
-/// Sorts the entries of a row and calls `keep` with each successor once, and the sum of its probabilities.
+/// Sorts the entries of a row and returns each successor once, with the sum of its probabilities.
 ///
 /// Those of one successor are summed from the smallest on, so that the order in which they came does not matter.
-fn merge<C: Column, F: Real>(entries: &mut [(C, F)], mut keep: impl FnMut(C, F)) {
+fn merged<C: Column, F: Real>(entries: &mut [(C, F)]) -> impl Iterator<Item = (C, F)> {
     if !entries.is_sorted_by(|a, b| a.0 < b.0) {
         entries.sort_unstable_by(|a, b| {
             a.0.cmp(&b.0).then(a.1.partial_cmp(&b.1).unwrap_or(std::cmp::Ordering::Equal))
         });
     }
-    for same in entries.chunk_by(|a, b| a.0 == b.0) {
+    let sums = entries.chunk_by(|a, b| a.0 == b.0).map(|same| {
         let sum = same.iter().fold(F::zero(), |sum, &(_, p)| sum + p);
-        if sum > F::zero() {
-            keep(same[0].0, sum);
-        }
-    }
+        (same[0].0, sum)
+    });
+    sums.filter(|&(_, sum)| sum > F::zero())
 }
 
 /// Checks the rows of a model as it was handed in: offsets in order, successors ascending and in range.

@@ -57,6 +57,9 @@ macro_rules! make_rows {
     };
 }
 
+/// Calls `add` with each successor of a row.
+type RowOf<'a, F> = dyn FnMut(usize, &mut dyn FnMut(usize, F) -> Result<(), Error>) -> Result<(), Error> + 'a;
+
 impl<F: Real> SparseDynamics<F> {
     /// Takes compressed rows: row `s · A + a` has the entries `row_offsets[row]..row_offsets[row + 1]` of `next_states`
     /// and `probabilities`, next states ascending.
@@ -157,11 +160,10 @@ impl<F: Real> SparseDynamics<F> {
     where
         I: IntoIterator<Item = (usize, F)>,
     {
-        let row = |row: usize, add: &mut dyn FnMut(usize, F) -> Result<(), Error>| {
+        Self::from_rows(num_states, num_actions, &mut |row, add| {
             let successors = successors(row / num_actions, row % num_actions);
             successors.into_iter().try_for_each(|(next_state, p)| add(next_state, p))
-        };
-        Self::from_rows(num_states, num_actions, row)
+        })
     }
 
     /// Copies any dynamics into compressed rows.
@@ -174,7 +176,7 @@ impl<F: Real> SparseDynamics<F> {
         D: Dynamics<Scalar = F> + ?Sized,
     {
         let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
-        Self::from_rows(num_states, num_actions, |row, add| {
+        Self::from_rows(num_states, num_actions, &mut |row, add| {
             let mut result = Ok(());
             dynamics.for_each_successor(row / num_actions, row % num_actions, &mut |next_state, p| {
                 if result.is_ok() {
@@ -186,11 +188,7 @@ impl<F: Real> SparseDynamics<F> {
     }
 
     /// Fills the rows in order: `row(index, add)` calls `add` with each successor.
-    fn from_rows(
-        num_states: usize,
-        num_actions: usize,
-        mut row: impl FnMut(usize, &mut dyn FnMut(usize, F) -> Result<(), Error>) -> Result<(), Error>,
-    ) -> Result<Self, Error> {
+    fn from_rows(num_states: usize, num_actions: usize, row: &mut RowOf<'_, F>) -> Result<Self, Error> {
         let num_rows = num_rows(num_states, num_actions)?;
         let check = |row: usize, next_state, p| {
             let (state, action) = (row / num_actions, row % num_actions);
@@ -199,7 +197,7 @@ impl<F: Real> SparseDynamics<F> {
         };
         let rows = make_rows!(
             num_states,
-            CompressedRows::from_rows(num_rows, |index, entries| {
+            CompressedRows::from_rows(num_rows, &mut |index, entries| {
                 row(index, &mut |next_state, p| {
                     check(index, next_state, p)?;
                     entries.push((Column::new(next_state), p));
