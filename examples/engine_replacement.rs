@@ -8,7 +8,7 @@
 //! 0.9999 a month plain value iteration takes 200 000 passes over the model.
 //!
 //! The numbers are those of table IX for buses of group 4 and linear cost, in bins of 5000 miles. Compared with are values in
-//! 30 digits (`tests/data/stationary`) and the tests of ruspy, a program by OpenSourceEconomics (MIT licence).
+//! 30 digits (`tests/data/stationary`) and the tests of ruspy, a program by OpenSourceEconomics.
 //!
 //! ```text
 //! cargo run --release --example engine_replacement
@@ -16,7 +16,7 @@
 
 use std::error::Error;
 
-use softmdp::ndarray::{Array2, ArrayView1};
+use softmdp::ndarray::Array2;
 use softmdp::{Mdp, SparseDynamics, StationarySolution, solve_stationary};
 
 const NUM_BINS: usize = 90;
@@ -52,30 +52,22 @@ impl Bus<'_> {
         let solution = solve_stationary(&mdp, 1e-6)?;
         Ok((mdp, solution))
     }
+}
 
-    /// Replacements a year in the long run, with the chance of replacing in each bin.
-    fn replacements_a_year(&self, hazard: ArrayView1<'_, f64>) -> f64 {
-        let (mut share, mut change) = (vec![1.0 / NUM_BINS as f64; NUM_BINS], 1.0);
-        while change > 1e-12 {
-            let mut next = vec![0.0; NUM_BINS];
-            for (bin, mass) in share.iter().enumerate() {
-                for (bins, p) in self.increments.iter().enumerate() {
-                    next[(bin + bins).min(NUM_BINS - 1)] += mass * p * (1.0 - hazard[bin]);
-                    next[bins] += mass * p * hazard[bin];
-                }
-            }
-            change = next.iter().zip(&share).map(|(new, old)| (new - old).abs()).sum();
-            share = next;
-        }
-        12.0 * share.iter().zip(hazard).map(|(mass, hazard)| mass * hazard).sum::<f64>()
-    }
+/// Replacements a year in the long run.
+fn replacements_a_year(
+    mdp: &Mdp<f64, SparseDynamics>,
+    solution: &StationarySolution,
+) -> Result<f64, softmdp::Error> {
+    let bins = solution.policy().stationary_distribution(mdp)?;
+    Ok(12.0 * bins.dot(&solution.probabilities().column(REPLACE)))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (mdp, solution) = GROUP_4.solve()?;
     let (values, convergence) = (solution.state_values(), solution.convergence());
     let hazard = solution.probabilities().column(REPLACE).to_owned();
-    let a_year = GROUP_4.replacements_a_year(hazard.view());
+    let a_year = replacements_a_year(&mdp, &solution)?;
 
     println!("Rust's bus, group 4: replacing costs {}, a month of keeping up to", GROUP_4.replacement);
     println!("{:.3}; {} mileages, γ = {DISCOUNT}\n", -mdp.rewards()[[NUM_BINS - 1, KEEP]], mdp.num_states());
@@ -121,8 +113,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("\nRC    replacements a bus and year");
     for (replacement, expected) in [(2.0, 1.533_931_365), (10.0, 0.132_029_738_1), (13.0, 0.104_927_806_7)] {
         let bus = Bus { replacement, ..GROUP_4 };
-        let (_, solution) = bus.solve()?;
-        let a_year = bus.replacements_a_year(solution.probabilities().column(REPLACE));
+        let (mdp, solution) = bus.solve()?;
+        let a_year = replacements_a_year(&mdp, &solution)?;
         println!("{replacement:<5} {a_year:.4}");
         // Its estimates have more digits than table IX.
         assert!((a_year - expected).abs() < 1e-4 * expected, "the demand is that of ruspy");

@@ -16,8 +16,8 @@ mod support;
 
 use std::error::Error;
 
-use softmdp::ndarray::{Array1, Array2, ArrayView2};
-use softmdp::{ActionPrior, Dynamics, Gridworld, Mdp, SparseDynamics, solve_stationary};
+use softmdp::ndarray::{Array1, Array2};
+use softmdp::{ActionPrior, Gridworld, Mdp, SparseDynamics, StationaryPolicy, solve_stationary};
 use support::side_by_side;
 
 const LAKE: &str = "
@@ -48,12 +48,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         Gridworld::parse(LAKE)?.slip(2.0 / 3.0).step_reward(0.0).goal_reward(1.0 / DISCOUNT).trap_reward(0.0);
     let mdp = grid.builder().discount(DISCOUNT).action_prior(ActionPrior::Uniform).build()?;
     let start = grid.state_at(0, 0).ok_or("the lake has a start")?;
+    let mut initial = Array1::zeros(mdp.num_states());
+    initial[start] = 1.0;
+    let prior = StationaryPolicy::new(mdp.prior_weights().to_owned())?;
     println!("A frozen lake, γ = {DISCOUNT}, and an agent that would rather act at random:\n");
     println!("{}", grid.render_map());
     println!("{:>8}  {:>8}  {:>8}  {:>10}  {:>9}  passes", "τ", "V", "return", "KL, nats", "entropy");
     let mut lines = Vec::new();
     for temperature in TEMPERATURES {
-        let line = solve(&mdp.with_temperature(temperature)?, start)?;
+        let line = solve(&mdp.with_temperature(temperature)?, &prior, &initial, start)?;
         let Line { value, expected_return, divergence, entropy, passes, .. } = &line;
         println!(
             "{temperature:>8}  {value:>8.5}  {expected_return:>8.5}  {divergence:>10.3e}  {entropy:>9.6}  {passes:>6}"
@@ -72,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (coldest, hottest) = (&lines[0], &lines[lines.len() - 1]);
     assert!((coldest.value - CLASSICAL).abs() < 2.0 * TOLERANCE, "τ = 0 is classical dynamic programming");
     assert!((coldest.expected_return - CLASSICAL).abs() < 4.0 * TOLERANCE, "and acts by it");
-    let random = expected_return(&mdp, &mdp.prior_weights(), start)?;
+    let random = prior.expected_return(&mdp, &initial)?;
     assert!((hottest.value - random).abs() < 1e-5, "the limit of V is the return of the prior");
     assert!((hottest.entropy - 4.0_f64.ln()).abs() < 1e-9, "the limit of the policy is the prior");
     for (colder, hotter) in lines.iter().zip(&lines[1..]) {
@@ -89,59 +92,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn solve(mdp: &Mdp<f64, SparseDynamics>, start: usize) -> Result<Line, Box<dyn Error>> {
+fn solve(
+    mdp: &Mdp<f64, SparseDynamics>,
+    prior: &StationaryPolicy,
+    initial: &Array1<f64>,
+    start: usize,
+) -> Result<Line, Box<dyn Error>> {
     let solution = solve_stationary(mdp, TOLERANCE)?;
-    let (policy, prior) = (solution.probabilities(), mdp.prior_weights());
-    let nats = |p: f64, weight: f64| if p > 0.0 { p * (p / weight).ln() } else { 0.0 };
-    let strays =
-        |state| policy.row(state).iter().zip(prior.row(state)).map(|(&p, &weight)| nats(p, weight)).sum();
-    let nothing = Array1::zeros(mdp.num_states());
+    let policy = solution.policy();
+    // Occupancy sums to 1, and steps to 1 / (1 − γ). At terminal states there are no actions to stray with.
+    let occupancy = policy.discounted_occupancy(mdp, initial)?;
+    let divergence = policy.kl_divergence(prior)?;
+    let acting = (0..mdp.num_states()).filter(|&state| !mdp.is_terminal(state));
+    let divergence = acting.map(|state| occupancy[state] * divergence[state]).sum::<f64>() / (1.0 - DISCOUNT);
     Ok(Line {
         temperature: mdp.temperature(),
         value: solution.state_values()[start],
-        expected_return: expected_return(mdp, &policy, start)?,
-        divergence: discounted(mdp, &policy, strays, &nothing, start)?,
-        // Zero has a sign.
-        entropy: 0.0 - policy.row(start).iter().map(|&p| nats(p, 1.0)).sum::<f64>(),
+        expected_return: policy.expected_return(mdp, initial)?,
+        divergence,
+        entropy: policy.entropy()[start],
         passes: solution.convergence().iterations,
-        policy: policy.to_owned(),
+        policy: policy.probabilities().to_owned(),
     })
-}
-
-/// What a policy earns, without regard to entropy.
-fn expected_return(
-    mdp: &Mdp<f64, SparseDynamics>,
-    policy: &ArrayView2<'_, f64>,
-    start: usize,
-) -> Result<f64, Box<dyn Error>> {
-    let earned = |state| policy.row(state).dot(&mdp.rewards().row(state));
-    discounted(mdp, policy, earned, &mdp.terminal_values().to_owned(), start)
-}
-
-/// The discounted sum of a number that each state pays under a policy: the value of a model with one action, which is to
-/// follow the policy.
-fn discounted(
-    mdp: &Mdp<f64, SparseDynamics>,
-    policy: &ArrayView2<'_, f64>,
-    pays: impl Fn(usize) -> f64,
-    terminal_values: &Array1<f64>,
-    start: usize,
-) -> Result<f64, Box<dyn Error>> {
-    // Less than that is nothing, and has fewer digits.
-    let weights: Vec<f64> =
-        policy.iter().map(|&p| if p < f64::MIN_POSITIVE.sqrt() { 0.0 } else { p }).collect();
-    let chain = mdp.dynamics().mix_actions(&weights).ok_or("sparse rows can be mixed")?;
-    let rewards =
-        Array2::from_shape_fn(
-            (mdp.num_states(), 1),
-            |(state, _)| {
-                if mdp.is_terminal(state) { 0.0 } else { pays(state) }
-            },
-        );
-    let following = Mdp::builder(chain, rewards)
-        .terminal_states(mdp.terminal_states())
-        .terminal_values(terminal_values.clone())
-        .discount(mdp.discount())
-        .build()?;
-    Ok(solve_stationary(&following, TOLERANCE)?.state_values()[start])
 }

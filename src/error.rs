@@ -509,7 +509,8 @@ pub enum Error {
     NotHomogeneous,
     /// Nothing ever ends and nothing is discounted.
     #[error(
-        "there is no fixed point at discount 1 without terminal states: declare some, or choose a discount < 1"
+        "there is no fixed point at discount 1 without terminal states: declare some, choose a discount < 1, or ask for the \
+         `long_run_growth` of direct inference"
     )]
     NoTerminalState,
     /// A question about the long run of direct inference, where a discount is a chance to leave.

@@ -32,7 +32,7 @@ use super::derivative::derivative;
 use super::interval::Differences;
 use super::search::{Search, Step};
 use crate::backward::StageTables;
-use crate::{Error, Model, Real, Table, tables};
+use crate::{Model, Real, Table, tables};
 
 /// Residual of h that will do.
 const RESIDUAL: f64 = 0.1;
@@ -41,10 +41,10 @@ const RESIDUAL: f64 = 0.1;
 const MOST_DOUBLINGS: usize = 8;
 
 /// Differences of less than so many times the rounding of a backup count as rounding.
-const ALL_ROUNDING: f64 = 4.0;
+const FEW_ROUNDINGS: f64 = 4.0;
 
 /// By how much differences have to fall after a certificate that failed, before the next is tried.
-const PATIENCE: f64 = 100.0;
+const RETRY: f64 = 100.0;
 
 /// What certificates so far have shown.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +63,7 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
     /// Tries for a certificate at V, of which BV is known, if it is time.
     pub(super) fn certify(&mut self, differences: &Differences, rounding: f64) -> Step<()> {
         let (norm, tolerance) = (differences.norm(), self.tolerance());
-        let is_rounding = norm <= ALL_ROUNDING * rounding;
+        let is_rounding = norm <= FEW_ROUNDINGS * rounding;
         let is_due = match self.certifier.longest {
             Some(longest) => (2.2 * norm + 4.0 * rounding) * longest <= 0.9 * tolerance,
             None => norm <= tolerance / 4.0,
@@ -71,7 +71,7 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
         if differences.is_open || !(is_rounding || (is_due && norm <= self.certifier.next)) {
             return Ok(ControlFlow::Continue(()));
         }
-        self.certifier.next = norm / PATIENCE;
+        self.certifier.next = norm / RETRY;
         if let ControlFlow::Break(status) = self.try_certificate(differences, rounding)? {
             return Ok(ControlFlow::Break(status));
         }
@@ -89,8 +89,14 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
         let mut room = vec![F::zero(); num_states];
         let rows = (tables::slice_mut(&mut policy), tables::slice_mut(&mut logs));
         let outputs = StageTables { policy: Some(rows), ..StageTables::values(&mut room) };
+        if let ControlFlow::Break(status) = self.ask()? {
+            return Ok(ControlFlow::Break(status));
+        }
         self.operator.apply(&self.values, outputs)?;
         drop(logs);
+        if let ControlFlow::Break(status) = self.ask()? {
+            return Ok(ControlFlow::Break(status));
+        }
         let alive = self.alive();
         let chain = derivative(&mut self.operator, &self.values, tables::slice(&policy), &alive)?;
         drop(policy);
@@ -107,11 +113,15 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
         let longest = h.iter().fold(F::zero(), |max, &h| max.max(h)).into_f64();
         self.certifier.longest = Some(longest);
         let enough = |difference: f64| (difference.max(0.0) + 3.0 * rounding) / (1.0 - residual);
-        let Some(below) = self.one_sided(&h, -1.0, enough(-differences.lo), &mut room)? else {
-            return Ok(ControlFlow::Continue(()));
+        let below = match self.one_sided(&h, -1.0, enough(-differences.lo), &mut room)? {
+            ControlFlow::Break(status) => return Ok(ControlFlow::Break(status)),
+            ControlFlow::Continue(None) => return Ok(ControlFlow::Continue(())),
+            ControlFlow::Continue(Some(below)) => below,
         };
-        let Some(above) = self.one_sided(&h, 1.0, 1.1 * enough(differences.hi), &mut room)? else {
-            return Ok(ControlFlow::Continue(()));
+        let above = match self.one_sided(&h, 1.0, 1.1 * enough(differences.hi), &mut room)? {
+            ControlFlow::Break(status) => return Ok(ControlFlow::Break(status)),
+            ControlFlow::Continue(None) => return Ok(ControlFlow::Continue(())),
+            ControlFlow::Continue(Some(above)) => above,
         };
         let shift = F::from_f64((above - below) / 2.0);
         let middle = self.values.iter().zip(&h).map(|(&v, &h)| v + shift * h);
@@ -125,23 +135,26 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
     }
 
     /// The least d tried for which V ± d h is a certificate, verified by a backup.
-    fn one_sided(&mut self, h: &[F], sign: f64, first: f64, room: &mut [F]) -> Result<Option<f64>, Error> {
+    fn one_sided(&mut self, h: &[F], sign: f64, first: f64, room: &mut [F]) -> Step<Option<f64>> {
         let mut d = first;
         for _ in 0..MOST_DOUBLINGS {
             let step = F::from_f64(sign * d);
             let bound: Vec<F> = self.values.iter().zip(h).map(|(&v, &h)| v + step * h).collect();
             if bound.iter().any(|v| v.is_nan() || *v == F::infinity()) {
-                return Ok(None);
+                return Ok(ControlFlow::Continue(None));
+            }
+            if let ControlFlow::Break(status) = self.ask()? {
+                return Ok(ControlFlow::Break(status));
             }
             self.operator.apply(&bound, StageTables::values(room))?;
             let differences = Differences::of(&bound, room, self.operator.is_fixed());
             let rounding = self.operator.rounding().of(differences.magnitudes);
             let is_certain = if sign < 0.0 { differences.lo > rounding } else { differences.hi < -rounding };
             if is_certain && !differences.is_open {
-                return Ok(Some(d));
+                return Ok(ControlFlow::Continue(Some(d)));
             }
             d *= 2.0;
         }
-        Ok(None)
+        Ok(ControlFlow::Continue(None))
     }
 }

@@ -25,7 +25,7 @@
 //!
 //! Puterman, *Markov Decision Processes* (1994), §6.6; Higham, *Accuracy and Stability of Numerical Algorithms* (2002), ch. 3.
 
-use super::operator::RowSums;
+use super::row_sums::RowSums;
 use crate::mdp::CheckedStage;
 use crate::{Dynamics, Error, Inference, Real};
 
@@ -37,9 +37,9 @@ pub(super) struct Contraction {
 }
 
 impl Contraction {
-    pub(super) fn new(discount: f64, rows: &RowSums, unit: f64) -> Self {
+    pub(super) fn new(discount: f64, rows: &RowSums) -> Self {
         // Sums are rounded themselves.
-        let slack = (rows.most_terms as f64 + 4.0) * unit;
+        let slack = rows.slack + 4.0 * f64::EPSILON;
         Self {
             least: discount * rows.least * (1.0 - slack).max(0.0),
             most: discount * rows.most * (1.0 + slack),
@@ -206,6 +206,17 @@ impl Rounding {
 
     /// Largest error of a state's BV, for the largest magnitudes of V and BV. It includes that of the difference BV − V.
     pub(super) fn of(&self, (largest, largest_backed_up): (f64, f64)) -> f64 {
-        self.unit * ((self.per_value + 1.0) * largest + 8.0 * largest_backed_up) + self.constant
+        // Units first: values may be as large as numbers get.
+        self.unit * (self.per_value + 1.0) * largest + 8.0 * self.unit * largest_backed_up + self.constant
+    }
+}
+
+/// A number of the type that is not below, the next one or the one after it.
+pub(super) fn round_up<F: Real>(x: f64) -> F {
+    let rounded = F::from_f64(x);
+    if rounded.into_f64() >= x {
+        rounded
+    } else {
+        rounded + rounded.abs() * F::epsilon() + F::min_positive_value()
     }
 }

@@ -23,8 +23,9 @@
 //!
 //! At γ = 1, and for direct inference at any discount, there is no such interval. Two functions l and u with B l ≥ l and B u ≤ u,
 //! each checked by a backup, take its place. There need not be a fixed point then: values that grow without end are
-//! reported as [`Status::Diverging`], and only with a proof; where the fixed point is not unique, the answer is where value
-//! iteration ends from the initial values, and the bound is +∞.
+//! reported as [`Status::Diverging`], and those that fall without end, of states that cannot reach the end and always lose, as −∞; each
+//! with a proof. Where the fixed point is not unique, the answer is where value iteration ends from the initial values, the bound
+//! is +∞, and the status [`Status::IterationLimit`].
 //!
 //! # Methods
 //!
@@ -34,7 +35,9 @@
 //! | `GaussSeidel` | the same in place, state by state | a pass, on one thread |
 //! | `ModifiedPolicyIteration` | some sweeps with the policy of V | each as much as P_π has of transitions |
 //! | `Newton` | V ← V^π, by an iterative solve | the same for each of its products |
-//! | `Automatic` | value iteration, until Newton's method is predicted to be cheaper | |
+//! | `Automatic` | value iteration, until Newton's method is predicted to be cheaper; at γ = 1 and for direct inference Newton's method at once | |
+//!
+//! Newton's method holds the transitions of P_π and some twenty vectors beside the tables of the answer.
 //!
 //! An *iteration* is a pass over the dynamics: as many stored transitions read as the model has. What reads fewer or more counts
 //! with what it reads. Which method is chosen changes the time, not the truth of the bound.
@@ -49,13 +52,16 @@ mod certificate;
 mod derivative;
 mod first_exit;
 mod gauss_seidel;
+mod growing;
 mod growth;
 mod interval;
 mod modified;
 mod newton;
 mod operator;
+mod row_sums;
 mod search;
 mod solution;
+mod traps;
 mod value_iteration;
 
 pub use growth::{LongRunGrowth, long_run_growth};
@@ -111,7 +117,8 @@ pub fn solve_stationary<M: Model + ?Sized>(
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Method {
-    /// Value iteration, until something else is predicted to be faster. The default.
+    /// Value iteration, until Newton's method is predicted to be faster; at γ = 1 and for direct inference, whose sweeps say
+    /// nothing of what is left, Newton's method at once. The default.
     #[default]
     Automatic,
     /// V ← BV.
@@ -207,7 +214,8 @@ impl<F: Real> StationarySolver<F> {
     ///
     /// # Complexity
     ///
-    /// Time O(transitions) a pass, memory 3·S·A + 4·S numbers.
+    /// Time O(transitions) a pass. Memory 3·S·A + 6·S numbers; where policies are evaluated, 2·S·A more and the chain of one
+    /// policy, at most as many transitions as the model has, and for Newton's method another 20·S.
     pub fn solve<M>(&self, mdp: &M) -> Result<StationarySolution<F>, Error>
     where
         M: Model<Scalar = F> + ?Sized,

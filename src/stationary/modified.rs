@@ -56,6 +56,9 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
             search.advance(&differences);
             continue;
         }
+        if let ControlFlow::Break(status) = search.ask()? {
+            return Ok(status);
+        }
         let alive = search.alive();
         let chain = derivative(&mut search.operator, &search.values, policy, &alive)?;
         for (state, change) in change.iter_mut().enumerate() {

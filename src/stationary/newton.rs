@@ -109,6 +109,9 @@ fn step<F: Real, M: Model<Scalar = F> + ?Sized>(
     if differences.is_open {
         return Ok(ControlFlow::Continue(false));
     }
+    if let ControlFlow::Break(status) = search.ask()? {
+        return Ok(ControlFlow::Break(status));
+    }
     let alive = search.alive();
     let chain = derivative(&mut search.operator, &search.values, policy, &alive)?;
     let states = search.values.iter().zip(&search.backed_up).zip(&alive);

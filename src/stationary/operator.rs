@@ -13,9 +13,9 @@
 //! what they read of it.
 
 use super::interval::{Contraction, Rounding};
+use super::row_sums::RowSums;
 use crate::backward::{Backup, StageTables};
 use crate::mdp::CheckedStage;
-use crate::parallel::{self, Rows};
 use crate::{Dynamics, Error, Inference, Model, Real, Stage};
 use ndarray::ArrayView1;
 
@@ -85,6 +85,7 @@ pub(super) struct Operator<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     backup: Backup<'m, F, Unwatched<'m, M>>,
     is_fixed: Vec<bool>, // [s]: terminal
     contraction: Contraction,
+    keeps_shifts: bool,
     rounding: Rounding,
     work: usize,
     reads: usize,
@@ -95,17 +96,27 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
     pub(super) fn new(model: &'m Unwatched<'m, M>, inference: Inference) -> Result<Self, Error> {
         let stage = CheckedStage::new(model, 0, inference)?;
         let is_fixed: Vec<bool> = (0..model.num_states()).map(|state| model.is_terminal(state)).collect();
-        let rows = RowSums::of(&stage, &is_fixed)?;
         let discount = model.discount().into_f64();
-        let contraction = match inference {
-            Inference::Variational => Contraction::new(discount, &rows, F::epsilon().into_f64()),
-            // Shifts are not passed on by the exit to †, nor by the soft maximum over successors.
-            Inference::Direct => Contraction::unknown(),
+        let rows = RowSums::of(&stage, &is_fixed, discount)?;
+        let (contraction, keeps_shifts) = match inference {
+            Inference::Variational => (Contraction::new(discount, &rows), rows.keep_shifts::<F>(discount)),
+            // Shifts are not passed on by the exit to †; by the soft maximum over successors, as they are.
+            Inference::Direct => (Contraction::unknown(), true),
         };
         let rounding = Rounding::new(&stage, &is_fixed, inference, model.temperature(), discount, &rows)?;
         let work = stage.dynamics.work(0..model.num_states()).max(1);
         let backup = Backup::new(model, inference, 1);
-        Ok(Self { model, inference, backup, is_fixed, contraction, rounding, work, reads: work })
+        Ok(Self {
+            model,
+            inference,
+            backup,
+            is_fixed,
+            contraction,
+            keeps_shifts,
+            rounding,
+            work,
+            reads: work,
+        })
     }
 
     pub(super) fn model(&self) -> &'m Unwatched<'m, M> {
@@ -123,6 +134,12 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
 
     pub(super) fn contraction(&self) -> Contraction {
         self.contraction
+    }
+
+    /// Whether a change by a constant of all values but those of terminal states, of † and of −∞ is passed on undiminished by rows
+    /// that lead to none of these.
+    pub(super) fn keeps_shifts(&self) -> bool {
+        self.keeps_shifts
     }
 
     pub(super) fn rounding(&self) -> Rounding {
@@ -153,72 +170,5 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
     pub(super) fn apply(&mut self, values: &[F], outputs: StageTables<'_, F>) -> Result<(), Error> {
         self.count(self.work);
         self.backup.stage(0, values, outputs)
-    }
-}
-
-/// What the rows of the dynamics that are used sum to, over successors that are not terminal.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RowSums {
-    pub(super) least: f64,
-    pub(super) most: f64,
-    /// The most terms in a sum, of any successors.
-    pub(super) most_terms: usize,
-}
-
-impl RowSums {
-    fn of<F, D>(stage: &CheckedStage<'_, F, D>, is_fixed: &[bool]) -> Result<Self, Error>
-    where
-        F: Real,
-        D: Dynamics<Scalar = F> + ?Sized,
-    {
-        let (dynamics, num_states) = (stage.dynamics, is_fixed.len());
-        let width = dynamics.num_actions();
-        let work = dynamics.work(0..num_states);
-        // Rows that are full are summed by a product, which is faster than to visit what they hold.
-        let is_full = work / num_states.max(1) / width.max(1) >= num_states.div_ceil(2) && num_states > 8;
-        let inside: Vec<F> = is_fixed.iter().map(|&fixed| if fixed { F::zero() } else { F::one() }).collect();
-        let empty = Self { least: f64::INFINITY, most: 0.0, most_terms: 0 };
-        let mut rows = vec![empty; num_states];
-        parallel::for_each_block(dynamics, Rows { data: &mut rows[..], width: 1 }, &|states, rows| {
-            let mut sums = vec![F::zero(); if is_full { states.len() * width } else { 0 }];
-            if is_full {
-                dynamics.expectation(states.clone(), 1, &inside, &mut sums);
-            }
-            for (index, (state, row)) in states.zip(rows.data).enumerate() {
-                let (rewards, prior) = stage.row(state)?;
-                for action in 0..width {
-                    let is_used = prior[action] > F::zero() && rewards[action] > F::neg_infinity();
-                    if is_fixed[state] || !is_used {
-                        continue;
-                    }
-                    let (mut sum, mut terms) = (0.0, 0);
-                    if is_full {
-                        (sum, terms) = (sums[index * width + action].into_f64(), num_states);
-                    } else {
-                        dynamics.for_each_successor(state, action, &mut |next_state, p| {
-                            terms += usize::from(p > F::zero());
-                            if !is_fixed[next_state] {
-                                sum += p.into_f64();
-                            }
-                        });
-                        dynamics.for_each_faint_successor(state, action, &mut |_, _| terms += 1);
-                    }
-                    row.include(Self { least: sum, most: sum, most_terms: terms });
-                }
-            }
-            Ok(())
-        })?;
-        let mut all = empty;
-        rows.into_iter().for_each(|row| all.include(row));
-        if all.least > all.most {
-            all.least = 0.0; // nothing is used
-        }
-        Ok(all)
-    }
-
-    fn include(&mut self, other: Self) {
-        self.least = self.least.min(other.least);
-        self.most = self.most.max(other.most);
-        self.most_terms = self.most_terms.max(other.most_terms);
     }
 }

@@ -3,12 +3,15 @@
 use std::ops::ControlFlow;
 
 use super::certificate::Certifier;
-use super::first_exit::FIRST_LOOK;
-use super::interval::{Differences, Interval};
+use super::interval::{Differences, Interval, round_up};
 use super::operator::Operator;
 use super::{StationarySolution, Status};
 use crate::backward::StageTables;
 use crate::{Error, Model, Real, Table, tables};
+
+/// Passes before values are first asked whether they grow without end; then each time there are twice as many, unless
+/// differences have halved meanwhile.
+pub(super) const FIRST_LOOK: usize = 16;
 
 /// Rounding counts as all that is left of the bound once the rest is this part of it.
 const ALL_ROUNDING: f64 = 1.0 / 16.0;
@@ -42,7 +45,7 @@ pub(super) struct Search<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     bound: f64,             // its error
     improved: (usize, f64), // backups ago, and what the bound was then
     pub(super) certifier: Certifier,
-    backups: usize,
+    next_look: (usize, f64), // passes, and what the differences were at the look before
 }
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
@@ -66,7 +69,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
             bound: f64::INFINITY,
             improved,
             certifier: Certifier::new(),
-            backups: 0,
+            next_look: (FIRST_LOOK, f64::INFINITY),
         })
     }
 
@@ -116,16 +119,38 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
             if let ControlFlow::Break(status) = self.certify(&differences, rounding)? {
                 return Ok(ControlFlow::Break(status));
             }
-            self.backups += 1;
-            let is_due = self.backups >= FIRST_LOOK && self.backups.is_power_of_two();
-            if is_due && differences.hi > rounding && self.is_diverging()? {
-                return Ok(ControlFlow::Break(Status::Diverging));
+            if differences.hi > rounding && self.is_look_due(&differences) {
+                match self.look()? {
+                    ControlFlow::Break(status) => return Ok(ControlFlow::Break(status)),
+                    ControlFlow::Continue(()) => {}
+                }
             }
         }
         if contraction.is_known() && !differences.is_open && self.has_stalled(&differences, rounding) {
             return Ok(ControlFlow::Break(Status::IterationLimit));
         }
         Ok(ControlFlow::Continue(differences))
+    }
+
+    /// Whether enough passes went by without progress that it is time to ask whether there is anything to find.
+    fn is_look_due(&mut self, differences: &Differences) -> bool {
+        let (passes, before) = self.next_look;
+        if self.operator.passes() < passes {
+            return false;
+        }
+        let norm = differences.norm();
+        self.next_look = (2 * self.operator.passes(), norm);
+        !(norm <= before / 2.0)
+    }
+
+    /// Ends the search if values can be proved to grow without end.
+    fn look(&mut self) -> Step<()> {
+        let start = self.values.clone();
+        Ok(match self.is_diverging(&start)? {
+            ControlFlow::Break(status) => ControlFlow::Break(status),
+            ControlFlow::Continue(true) => ControlFlow::Break(Status::Diverging),
+            ControlFlow::Continue(false) => ControlFlow::Continue(()),
+        })
     }
 
     /// V ← BV, moved to the middle of the interval where all states pass shifts on alike: that takes nothing from
@@ -228,15 +253,5 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
             self.operator.inference(),
             super::Convergence { status, iterations: self.operator.passes(), error_bound },
         ))
-    }
-}
-
-/// The least number of the type that is not below.
-fn round_up<F: Real>(x: f64) -> F {
-    let rounded = F::from_f64(x);
-    if rounded.into_f64() >= x {
-        rounded
-    } else {
-        rounded + rounded.abs() * F::epsilon() + F::min_positive_value()
     }
 }

@@ -14,7 +14,8 @@ use crate::{Inference, Real, StationaryPolicy};
 pub enum Status {
     /// The error is at most the tolerance.
     Converged,
-    /// The limit on iterations was reached, or rounding does not let the bound fall any further.
+    /// The tolerance was not met: the limit on iterations was reached, or rounding does not let the bound fall any further, or
+    /// there are several fixed points and so no bound.
     IterationLimit,
     /// The caller's hook asked to stop.
     Stopped,

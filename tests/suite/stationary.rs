@@ -9,6 +9,7 @@ mod edges;
 mod exact;
 mod first_exit;
 mod models;
+mod traps;
 
 use softmdp::{Inference, Mdp, Method, Real, StationarySolver, Status};
 

@@ -84,8 +84,8 @@ fn ring_without_failures_has_a_closed_form() {
 
 #[test]
 fn bus_is_that_of_the_literature() {
-    // E V after keeping in bins 0, 1, 44 and 89, as the tests of the program ruspy have it (OpenSourceEconomics, MIT
-    // licence) for RC = 10, θ = 2 and 0 to 3 bins a month with probabilities 0.2, 0.3, 0.15 and 0.35. It solves to a
+    // E V after keeping in bins 0, 1, 44 and 89, as the tests of the program ruspy have it (OpenSourceEconomics)
+    // for RC = 10, θ = 2 and 0 to 3 bins a month with probabilities 0.2, 0.3, 0.15 and 0.35. It solves to a
     // residual of 1e-12, times 1 / (1 − γ), and its shocks are located at 0, as ours are.
     let increments = [0.2, 0.3, 0.15, 0.35];
     let values = by_elimination(&bus::model("bus of ruspy", 10.0, 2.0, &increments).mdp).values;

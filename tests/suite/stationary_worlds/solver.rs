@@ -1,6 +1,6 @@
 //! What solvers find for the models, by every method.
 
-use softmdp::ndarray::{Array1, Axis};
+use softmdp::ndarray::Axis;
 use softmdp::{
     ActionPrior, DenseDynamics, Mdp, Method, StationarySolution, StationarySolver, Status, solve_stationary,
 };
@@ -18,18 +18,6 @@ const METHODS: [Method; 5] = [
     Method::Newton,
 ];
 const TOLERANCE: f64 = 1e-6;
-
-/// The chain that a policy makes of a model, `[s, s']`.
-fn rows_of_policy(world: &World, solution: &StationarySolution) -> Vec<Vec<f64>> {
-    use softmdp::Dynamics;
-    let (mdp, policy) = (&world.mdp, solution.probabilities());
-    let mut rows = vec![vec![0.0; mdp.num_states()]; mdp.num_states()];
-    for ((state, action), &weight) in policy.indexed_iter() {
-        let mut visit = |next_state: usize, p: f64| rows[state][next_state] += weight * p;
-        mdp.dynamics().for_each_successor(state, action, &mut visit);
-    }
-    rows
-}
 
 /// Solves by a method, and holds the answer to its bound and the bound to the tolerance.
 fn check(world: &World, method: Method, expected: &Reference) -> StationarySolution {
@@ -138,22 +126,14 @@ fn rebuilt(world: &World, dynamics: DenseDynamics) -> Mdp {
 
 #[test]
 fn buses_are_replaced_as_often_as_published() {
-    // Demand for engines by one bus in a year, as the tests of ruspy (OpenSourceEconomics, MIT licence) have it for the
+    // Demand for engines by one bus in a year, as the tests of ruspy (OpenSourceEconomics) have it for the
     // data of group 4, at RC of 2, 10 and 13: with estimates that are not rounded to the digits of table IX.
     for (replacement, expected) in [(2.0, 1.533_931_365), (10.0, 0.132_029_738_1), (13.0, 0.104_927_806_7)] {
         let world = bus::model("bus", replacement, bus::MAINTENANCE, &bus::INCREMENTS);
         let solution = solve_stationary(&world.mdp, 1e-6).expect("a solution");
-        let rows = rows_of_policy(&world, &solution);
-        let mut distribution = vec![1.0 / bus::NUM_STATES as f64; bus::NUM_STATES];
-        for _ in 0..5000 {
-            let mut next = vec![0.0; bus::NUM_STATES];
-            for (mass, row) in distribution.iter().zip(&rows) {
-                next.iter_mut().zip(row).for_each(|(next, p)| *next += mass * p);
-            }
-            distribution = next;
-        }
+        let distribution = solution.policy().stationary_distribution(&world.mdp).expect("one class");
         let hazard = solution.probabilities().column(bus::REPLACE).to_owned();
-        let demand = 12.0 * Array1::from_vec(distribution).dot(&hazard);
+        let demand = 12.0 * distribution.dot(&hazard);
         assert!((demand - expected).abs() < 1e-4 * expected, "RC = {replacement}: {demand}");
     }
 }
@@ -162,8 +142,7 @@ fn buses_are_replaced_as_often_as_published() {
 fn bus_takes_few_passes() {
     // Value iteration with the span rule takes 1355, with the plain rule 212 000.
     let world = bus::group4();
-    let solver = StationarySolver::new(TOLERANCE).method(Method::Newton);
-    let solution = solver.solve(&world.mdp).expect("a solution");
+    let solution = solve_stationary(&world.mdp, TOLERANCE).expect("a solution");
     assert!(solution.convergence().iterations < 250, "{:?}", solution.convergence());
 }
 

@@ -1,25 +1,4 @@
-//! The long-run growth rate of direct inference: how fast the evidence grows or shrinks if there is no end.
-//!
-//! At γ = 1 and without terminal states the backward messages of direct inference are powers of one matrix, β_t = M β_{t+1}, with
-//!
-//! ```text
-//! M(s,s') = Σ_a ρ(a|s) exp(r(s,a)/τ) P(s'|s,a)                                                          (D11)
-//! ```
-//!
-//! They grow without end, each stage by the largest eigenvalue λ of M in the long run. In logarithms, and in reward units, with
-//! B V = τ log(M exp(V/τ)), the backup of (D1) and (D2), the rate g = τ log λ and the relative values V solve
-//!
-//! ```text
-//! B V = V + g
-//! ```
-//!
-//! and the policy of V is how those act who are still far from the end and will have done well.
-//!
-//! # Bounds
-//!
-//! For any V that is finite on a set of states and −∞ elsewhere, the rate that the set has by itself lies between min and
-//! max of B V − V over it (Collatz and Wielandt). The rounding of one backup widens both. What is returned is the middle of the
-//! best bounds seen.
+//! The search for the long-run growth rate.
 //!
 //! # Form computed
 //!
@@ -31,27 +10,21 @@
 //! derivative J of B. Rows of J sum to 1, and the κ just below 1 keeps the system solvable, also where states are all but cut off
 //! from each other. B is convex, so a step raises min (B V − V), up to what κ and an inexact solve take. One that does neither
 //! that nor narrow the bounds is taken back.
-//!
-//! # References
-//!
-//! Collatz, *Math. Z.* 48 (1942) 221–226; Wielandt, *Math. Z.* 52 (1950) 642–648; Todorov, *Linearly-solvable Markov decision
-//! problems*, NIPS 2006.
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array1, ArrayView1};
+use ndarray::Array1;
 
-use super::derivative::derivative;
-use super::operator::{Operator, Unwatched};
-use super::search::{Limits, Search, Step};
-use super::{Convergence, MAX_ITERATIONS, Status};
+use super::LongRunGrowth;
 use crate::backward::StageTables;
 use crate::chain::Graph;
 use crate::dynamics::for_each_log_successor;
-use crate::mdp::{CheckedStage, check_options};
-use crate::{
-    Dynamics, Error, Inference, Model, Real, StationaryPolicy, Table, log_sum_exp, parallel, tables,
-};
+use crate::mdp::CheckedStage;
+use crate::stationary::derivative::derivative;
+use crate::stationary::interval::round_up;
+use crate::stationary::search::{Search, Step};
+use crate::stationary::{Convergence, Status};
+use crate::{Dynamics, Error, Model, Real, StationaryPolicy, Table, log_sum_exp, tables};
 
 /// Half steps at a time.
 const NUM_SWEEPS: usize = 8;
@@ -63,147 +36,10 @@ const NEWTON_PRICE: f64 = 64.0;
 const NEWTON_SHARE: f64 = 1e-3;
 
 /// Half steps without a narrower interval after which a search ends.
-const PATIENCE: usize = 1000;
+const MOST_IDLE_STEPS: usize = 1000;
 
-/// Rounding counts as all that is left of an interval once the rest is this part of it.
-const ALL_ROUNDING: f64 = 1.0 / 8.0;
-
-/// The rate at which the evidence of direct inference grows, with the vector and the policy that go with it.
-///
-/// Made by [`long_run_growth`]. A clone copies the tables.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LongRunGrowth<F = f64> {
-    rate: F,
-    lower: F,
-    upper: F,
-    relative_values: Array1<F>,
-    policy: StationaryPolicy<F>,
-    convergence: Convergence<F>,
-}
-
-impl<F: Real> LongRunGrowth<F> {
-    /// g = τ log λ, in reward units a stage: what V_t of direct inference grows by from one stage to the one before it, far
-    /// from the end.
-    #[must_use]
-    pub fn rate(&self) -> F {
-        self.rate
-    }
-
-    /// A number that the rate is not below.
-    #[must_use]
-    pub fn lower_bound(&self) -> F {
-        self.lower
-    }
-
-    /// A number that the rate is not above.
-    #[must_use]
-    pub fn upper_bound(&self) -> F {
-        self.upper
-    }
-
-    /// What a start in each state is worth beside the others, `[s]`, in reward units: τ log of the Perron vector of M.
-    ///
-    /// The largest is 0. −∞ where growth is slower, or where nothing can go on forever.
-    #[must_use]
-    pub fn relative_values(&self) -> ArrayView1<'_, F> {
-        self.relative_values.view()
-    }
-
-    /// π(a∣s) of direct inference far from the end. Rows of states whose relative value is −∞ are the normalised prior.
-    #[must_use]
-    pub fn policy(&self) -> &StationaryPolicy<F> {
-        &self.policy
-    }
-
-    /// How well the rate is known: its error bound is that of the rate, and the relative values satisfy B V = V + g as closely.
-    #[must_use]
-    pub fn convergence(&self) -> &Convergence<F> {
-        &self.convergence
-    }
-}
-
-/// Computes the rate at which the evidence of direct inference grows in the long run, to an error of at most `tolerance`.
-///
-/// For a model without discount and without terminal states, log p(e) over T stages grows by rate/τ a stage as T → ∞. With a
-/// prior that sums to 1 and rewards ≤ 0 the rate is ≤ 0, and −rate/τ is the rate at which success becomes improbable; with a
-/// counting prior the entropy of choice is in it.
-///
-/// Which trajectories set the rate depends on what leads where. It is that of the set of states, each leading to all others,
-/// in which trajectories grow fastest; relative values are finite in all states that lead there. If two such sets cannot be
-/// told apart to the tolerance, the rate is in the error, and which of them counts is for the start to decide.
-///
-/// # Errors
-///
-/// [`Error::NotConverged`] if the tolerance is not met; [`Error::Undiscounted`] unless γ = 1;
-/// [`Error::EndsInTerminalState`] if there is a terminal state: ask [`StationarySolver`](crate::StationarySolver) for the value
-/// until it is entered; [`Error::ZeroTemperature`]; [`Error::TiedGrowth`] as above; [`Error::ImpossibleEvidence`] if
-/// no trajectory goes on forever; [`Error::InvalidTolerance`]; [`Error::NotHomogeneous`]; [`Error::Overflow`];
-/// [`Error::TooLarge`]; what a [`Model`] of your own returns. A [`Watched`](crate::Watched) model is told of passes, and may
-/// stop them, which leaves it not converged.
-///
-/// # Complexity
-///
-/// Time O(transitions) a pass, some tens of them, or hundreds where mixing is slow, for each set of states that lead to each
-/// other. Memory that of the possible transitions.
-///
-/// # Example
-///
-/// ```
-/// use softmdp::{ActionPrior, Mdp, long_run_growth, ndarray::array};
-///
-/// // A coin decides where it goes on; in state 1 a stage is survived with probability ½ only.
-/// let transitions = array![[[0.5, 0.5]], [[0.5, 0.5]]];
-/// let mdp = Mdp::new(transitions, array![[0.0], [0.5_f64.ln()]])?;
-/// let growth = long_run_growth(&mdp, 1e-12)?;
-/// assert!((growth.rate() - 0.75_f64.ln()).abs() < 1e-12); // three stages in four are survived
-/// assert!((growth.relative_values()[1] - 0.5_f64.ln()).abs() < 1e-11);
-/// # Ok::<(), softmdp::Error>(())
-/// ```
-pub fn long_run_growth<M: Model + ?Sized>(
-    mdp: &M,
-    tolerance: M::Scalar,
-) -> Result<LongRunGrowth<M::Scalar>, Error> {
-    check_options(mdp, 1)?;
-    if !(tolerance > num_traits::zero()) {
-        return Err(Error::InvalidTolerance { value: tolerance.into_f64() });
-    }
-    if !mdp.is_homogeneous() {
-        return Err(Error::NotHomogeneous);
-    }
-    if mdp.discount() < num_traits::one() {
-        return Err(Error::Undiscounted { discount: mdp.discount().into_f64() });
-    }
-    if let Some(state) = (0..mdp.num_states()).find(|&state| mdp.is_terminal(state)) {
-        return Err(Error::EndsInTerminalState { state });
-    }
-    if !(mdp.temperature() > num_traits::zero()) {
-        return Err(Error::ZeroTemperature { table: Table::GrowthRates });
-    }
-    let model = Unwatched::new(mdp);
-    parallel::run_pass(&model, 1, Inference::Direct, || {
-        let stage = CheckedStage::new(&model, 0, Inference::Direct)?;
-        let graph = steps(&stage)?;
-        let operator = Operator::new(&model, Inference::Direct)?;
-        let limits = Limits { tolerance: tolerance.into_f64(), max_passes: MAX_ITERATIONS };
-        let values = tables::filled(Table::StateValues, mdp.num_states(), num_traits::zero())?;
-        let search = Search::new(operator, mdp, limits, values.into_raw_vec_and_offset().0)?;
-        Growth { search, tolerance: tolerance.into_f64() }.find(&stage, &graph)
-    })
-}
-
-/// The steps that direct inference may take.
-fn steps<F: Real, D: Dynamics<Scalar = F> + ?Sized>(stage: &CheckedStage<'_, F, D>) -> Result<Graph, Error> {
-    let dynamics = stage.dynamics;
-    (0..dynamics.num_states()).try_for_each(|state| stage.row(state).map(|_| ()))?;
-    Graph::new(dynamics.num_states(), |state, visit| {
-        let (rewards, prior) = stage.rows(state..state + 1);
-        for action in (0..prior.len()).filter(|&a| prior[a] > F::zero() && rewards[a] > F::neg_infinity()) {
-            for_each_log_successor(dynamics, F::one(), (state, action), &mut |next_state, _| {
-                visit(next_state)
-            });
-        }
-    })
-}
+/// A search ends once the interval is this part of its rounding.
+const ENOUGH_OF_ROUNDING: f64 = 1.0 / 8.0;
 
 /// What is known of the rate of a set of states.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -227,19 +63,28 @@ impl Spread {
 }
 
 /// A search for the rate.
-struct Growth<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
+pub(super) struct Growth<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     search: Search<'m, F, M>,
     tolerance: f64,
 }
 
-impl<F: Real, M: Model<Scalar = F> + ?Sized> Growth<'_, F, M> {
-    fn find<D>(mut self, stage: &CheckedStage<'_, F, D>, graph: &Graph) -> Result<LongRunGrowth<F>, Error>
+impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Growth<'m, F, M> {
+    pub(super) fn new(search: Search<'m, F, M>, tolerance: f64) -> Self {
+        Self { search, tolerance }
+    }
+
+    /// The fastest class, then what leads there.
+    pub(super) fn find<D>(
+        mut self,
+        stage: &CheckedStage<'_, F, D>,
+        graph: &Graph,
+    ) -> Result<LongRunGrowth<F>, Error>
     where
         D: Dynamics<Scalar = F> + ?Sized,
     {
         let temperature = self.search.operator.model().temperature();
         let num_states = self.search.values.len();
-        let mut fastest: Option<(Bounds, Vec<usize>, Vec<F>)> = None; // with its values
+        let mut fastest: Option<(Bounds, Vec<usize>, Option<Vec<F>>)> = None; // with values other than 0
         let mut rival: Option<(Bounds, usize)> = None;
         let mut classes = graph.classes();
         classes.retain(|class| class.len() > 1 || graph.successors(class[0]).any(|next| next == class[0]));
@@ -247,12 +92,14 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Growth<'_, F, M> {
         classes.sort_by_key(|class| (class.len() > 1, class[0]));
         for class in classes {
             let enough = fastest.as_ref().map_or(f64::NEG_INFINITY, |(bounds, ..)| bounds.lower);
-            let mut is_in = vec![false; num_states];
-            class.iter().for_each(|&state| is_in[state] = true);
-            self.start(&is_in);
-            let bounds = match class[..] {
-                [state] => rate_of_loop(stage, temperature, state),
-                _ => self.climb(&is_in, enough)?,
+            let (bounds, values) = match class[..] {
+                [state] => (rate_of_loop(stage, temperature, state), None),
+                _ => {
+                    let mut is_in = vec![false; num_states];
+                    class.iter().for_each(|&state| is_in[state] = true);
+                    self.start(&is_in);
+                    (self.climb(&is_in, enough)?, Some(self.search.values.clone()))
+                }
             };
             match &mut fastest {
                 Some((best, ..)) if bounds.upper < best.lower => {}
@@ -263,7 +110,7 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Growth<'_, F, M> {
                 }
                 _ => {
                     rival = rival.filter(|(rival, _)| rival.upper >= bounds.lower);
-                    fastest = Some((bounds, class, self.search.values.clone()));
+                    fastest = Some((bounds, class, values));
                 }
             }
         }
@@ -280,8 +127,8 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Growth<'_, F, M> {
         }
         let leads = graph.leading_to(|state| class.binary_search(&state).is_ok());
         self.start(&leads);
-        let found = self.search.values.iter_mut().zip(&values).filter(|(_, value)| value.is_finite());
-        found.for_each(|(v, &value)| *v = value);
+        let found = self.search.values.iter_mut().zip(values.iter().flatten());
+        found.filter(|(_, value)| value.is_finite()).for_each(|(v, &value)| *v = value);
         let more = self.climb(&leads, f64::NEG_INFINITY)?;
         let bounds = Bounds { lower: bounds.lower.max(more.lower), upper: bounds.upper.min(more.upper) };
         self.finish(&leads, bounds)
@@ -323,7 +170,7 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Growth<'_, F, M> {
                 if spread.span() < 0.99 * narrowest {
                     (narrowest, since) = (spread.span(), 0);
                 }
-                if spread.span() <= ALL_ROUNDING * spread.rounding || since > PATIENCE {
+                if spread.span() <= ENOUGH_OF_ROUNDING * spread.rounding || since > MOST_IDLE_STEPS {
                     return Ok(ControlFlow::Break(Status::IterationLimit));
                 }
                 self.half_step(is_in);
@@ -484,15 +331,5 @@ fn lower_to_zero<F: Real>(values: &mut [F]) {
     let largest = values.iter().fold(F::neg_infinity(), |largest, &v| largest.max(v));
     if largest.is_finite() {
         values.iter_mut().for_each(|v| *v -= largest);
-    }
-}
-
-/// The least number of the type that is not below, or the one after it.
-fn round_up<F: Real>(x: f64) -> F {
-    let rounded = F::from_f64(x);
-    if rounded.into_f64() >= x {
-        rounded
-    } else {
-        rounded + rounded.abs() * F::epsilon() + F::min_positive_value()
     }
 }

@@ -1,0 +1,159 @@
+//! States that cannot reach the end, in problems that are not discounted.
+//!
+//! # Derivation
+//!
+//! A step is possible if its action is and, for variational inference, if none of its successors has the value −∞. Let T be the
+//! states from which no possible steps lead to an end that is worth more than −∞, and V any values. If B V ≤ V − c, with
+//! c > 0 beyond rounding, on a part C of T that no possible step leaves, then B^n V ≤ V − n c on C, for B passes shifts on
+//! where rows sum to 1: values there are −∞. Such V come from damped sweeps, which end in differences that are alike on
+//! each class of states, also where plain sweeps would go round in circles. What has turned out to be −∞ may take steps from
+//! other states, so T is found anew until nothing changes.
+//!
+//! If differences vanish before that is proved, what is left neither gains nor loses, and any values there would do.
+
+use std::ops::ControlFlow;
+
+use super::Status;
+use super::interval::Differences;
+use super::operator::Operator;
+use super::search::{FIRST_LOOK, Search, Step};
+use crate::backward::StageTables;
+use crate::chain::Graph;
+use crate::mdp::CheckedStage;
+use crate::{Dynamics, Error, Inference, Model, Real};
+
+/// Puts −∞ where success is impossible or every way on loses. Returns whether that settles every state that cannot reach the
+/// end; the values of others are left as they are.
+pub(super) fn settle<F: Real, M: Model<Scalar = F> + ?Sized>(search: &mut Search<'_, F, M>) -> Step<bool> {
+    let mut backed_up = search.values.clone();
+    loop {
+        if let ControlFlow::Break(status) = lose_hopeless(search, &mut backed_up)? {
+            return Ok(ControlFlow::Break(status));
+        }
+        let (graph, trapped) = trapped(&search.operator, &search.values)?;
+        if !trapped.contains(&true) {
+            return Ok(ControlFlow::Continue(true));
+        }
+        let lost = match fall(search, &graph, &trapped)? {
+            ControlFlow::Break(status) => return Ok(ControlFlow::Break(status)),
+            ControlFlow::Continue(None) => return Ok(ControlFlow::Continue(false)),
+            ControlFlow::Continue(Some(lost)) => lost,
+        };
+        lose(&mut search.values, |state| lost[state]);
+    }
+}
+
+fn lose<F: Real>(values: &mut [F], is_lost: impl Fn(usize) -> bool) {
+    let states = values.iter_mut().enumerate().filter(|&(state, _)| is_lost(state));
+    states.for_each(|(_, v)| *v = F::neg_infinity());
+}
+
+/// Puts −∞ where all actions lead to it at once, until that changes nothing more.
+fn lose_hopeless<F: Real, M: Model<Scalar = F> + ?Sized>(
+    search: &mut Search<'_, F, M>,
+    backed_up: &mut [F],
+) -> Step<()> {
+    loop {
+        if let ControlFlow::Break(status) = search.ask()? {
+            return Ok(ControlFlow::Break(status));
+        }
+        search.operator.apply(&search.values, StageTables::values(backed_up))?;
+        let Search { values, operator, .. } = search;
+        let is_hopeless = |state: usize| !operator.is_fixed()[state] && backed_up[state] == F::neg_infinity();
+        if (0..values.len()).all(|state| !is_hopeless(state) || values[state] == F::neg_infinity()) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        lose(values, is_hopeless);
+    }
+}
+
+/// The possible steps, and the states from which they lead to no end, beside those that are −∞.
+fn trapped<F: Real, M: Model<Scalar = F> + ?Sized>(
+    operator: &Operator<'_, F, M>,
+    values: &[F],
+) -> Result<(Graph, Vec<bool>), Error> {
+    let (model, is_fixed, inference) = (operator.model(), operator.is_fixed(), operator.inference());
+    let stage = CheckedStage::new(model, 0, inference)?;
+    let is_lost = |state: usize| values[state] == F::neg_infinity();
+    let graph = Graph::new(is_fixed.len(), |state, visit| {
+        let Ok((rewards, prior)) = stage.row(state) else { return };
+        for action in 0..prior.len() {
+            let is_possible = prior[action] > F::zero() && rewards[action] > F::neg_infinity();
+            if is_fixed[state] || is_lost(state) || !is_possible {
+                continue;
+            }
+            let mut risks = false;
+            for_each_possible_successor(stage.dynamics, (state, action), &mut |next| risks |= is_lost(next));
+            if inference == Inference::Variational && risks {
+                continue;
+            }
+            for_each_possible_successor(stage.dynamics, (state, action), &mut |next| {
+                if !is_lost(next) {
+                    visit(next);
+                }
+            });
+        }
+    })?;
+    let leads = graph.leading_to(|state| is_fixed[state] && !is_lost(state));
+    let trapped = (0..is_fixed.len()).map(|state| !leads[state] && !is_fixed[state] && !is_lost(state));
+    Ok((graph, trapped.collect()))
+}
+
+fn for_each_possible_successor<F: Real, D: Dynamics<Scalar = F> + ?Sized>(
+    dynamics: &D,
+    (state, action): (usize, usize),
+    visit: &mut dyn FnMut(usize),
+) {
+    dynamics.for_each_successor(state, action, &mut |next, p| {
+        if p > F::zero() {
+            visit(next);
+        }
+    });
+    dynamics.for_each_faint_successor(state, action, &mut |next, _| visit(next));
+}
+
+/// Sweeps until some trapped states are proved to lose without end: returns which; none if none of them gains or loses.
+fn fall<F: Real, M: Model<Scalar = F> + ?Sized>(
+    search: &mut Search<'_, F, M>,
+    graph: &Graph,
+    trapped: &[bool],
+) -> Step<Option<Vec<bool>>> {
+    let is_left: Vec<bool> = trapped.iter().map(|&is_in| !is_in).collect();
+    let mut values = search.values.clone();
+    let mut backed_up = values.clone();
+    for sweep in 1_usize.. {
+        if let ControlFlow::Break(status) = search.ask()? {
+            return Ok(ControlFlow::Break(status));
+        }
+        search.operator.apply(&values, StageTables::values(&mut backed_up))?;
+        let differences = Differences::of(&values, &backed_up, &is_left);
+        let rounding = search.operator.rounding().of(differences.magnitudes);
+        if differences.norm() <= rounding {
+            return Ok(ControlFlow::Continue(None));
+        }
+        if differences.hi < -rounding {
+            return Ok(ControlFlow::Continue(Some(trapped.to_vec())));
+        }
+        if sweep.is_power_of_two() {
+            let falls =
+                |state: usize| (backed_up[state] - values[state]).into_f64() < -rounding || is_left[state];
+            let stays = graph.leading_to(|state| !falls(state));
+            let lost: Vec<bool> = trapped.iter().zip(stays).map(|(&is_in, stays)| is_in && !stays).collect();
+            if lost.contains(&true) {
+                return Ok(ControlFlow::Continue(Some(lost)));
+            }
+            if sweep >= FIRST_LOOK && differences.hi > rounding {
+                match search.is_diverging(&values)? {
+                    ControlFlow::Break(status) => return Ok(ControlFlow::Break(status)),
+                    ControlFlow::Continue(true) => return Ok(ControlFlow::Break(Status::Diverging)),
+                    ControlFlow::Continue(false) => {}
+                }
+            }
+        }
+        let half = F::from_f64(0.5);
+        for (state, v) in values.iter_mut().enumerate().filter(|&(state, _)| trapped[state]) {
+            *v += half * (backed_up[state] - *v);
+        }
+    }
+    Ok(ControlFlow::Continue(None))
+}
