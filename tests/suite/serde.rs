@@ -14,10 +14,10 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use softmdp::{
-    ActionPrior, DenseDynamics, DeterministicDynamics, Direction, Dynamics, Gridworld, Inference, Mdp,
-    Method, Model, Moves, Policy, Real, SoftValueIteration, SparseDynamics, StationaryPolicy,
-    StationarySolution, StationarySolver, Status, TimeVaryingMdp, forward_messages, ndarray,
-    solve_stationary,
+    ActionPrior, DenseDynamics, DeterministicDynamics, Direction, Dynamics, Gridworld, Inference,
+    LongRunGrowth, Mdp, Method, Model, Moves, Policy, Real, SoftValueIteration, SparseDynamics,
+    StationaryPolicy, StationarySolution, StationarySolver, Status, TimeVaryingMdp, forward_messages,
+    long_run_growth, ndarray, solve_stationary,
 };
 
 use crate::common::{MINUS_INFINITY, SMALL, Tables, cases, tables, tables_with_successor_rewards};
@@ -270,6 +270,26 @@ fn the_text_form_is_what_a_person_would_write() {
     )
     .unwrap();
     assert_eq!(world.num_states(), 3);
+}
+
+#[test]
+fn long_run_growth_comes_back_and_is_checked() {
+    // State 0 is left for good: its relative value is finite, that of the slower state 2 is −∞.
+    let transitions = array![[[0.0, 0.5, 0.5]], [[0.0, 1.0, 0.0]], [[0.0, 0.0, 1.0]]];
+    let mdp = Mdp::new(transitions, array![[0.0], [-1.0], [-2.0]]).unwrap();
+    let growth = long_run_growth(&mdp, 1e-9).unwrap();
+    assert_eq!(growth.relative_values()[2], MINUS_INFINITY);
+    comes_back(&growth);
+    let written = ron::to_string(&growth).unwrap();
+    let rate = ron::to_string(&growth.rate()).unwrap();
+    assert!(written.contains(&format!("rate:{rate}")), "{written}");
+    for wrong in ["0.5", "-3.0", "NaN"] {
+        let spoiled = written.replacen(&format!("rate:{rate}"), &format!("rate:{wrong}"), 1);
+        assert!(ron::from_str::<LongRunGrowth>(&spoiled).is_err(), "{wrong}");
+    }
+    let above = written.replacen("-inf", "0.5", 1);
+    assert_ne!(above, written);
+    assert!(ron::from_str::<LongRunGrowth>(&above).is_err());
 }
 
 #[test]

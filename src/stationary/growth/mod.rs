@@ -52,6 +52,19 @@ pub struct LongRunGrowth<F = f64> {
 }
 
 impl<F: Real> LongRunGrowth<F> {
+    /// A result from its parts, as they were stored; the bounds enclose the rate.
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_tables(
+        (rate, lower, upper): (F, F, F),
+        relative_values: Array1<F>,
+        policy: StationaryPolicy<F>,
+        convergence: Convergence<F>,
+    ) -> Result<Self, Error> {
+        tables::check_shape(Table::StateValues, relative_values.shape(), &[policy.num_states()])?;
+        tables::check_entries(Table::StateValues, &relative_values, |value| value <= F::zero())?;
+        Ok(Self { rate, lower, upper, relative_values, policy, convergence })
+    }
+
     /// g = τ log λ, in reward units a stage: what V_t of direct inference grows by from one stage to the one before it, far
     /// from the end.
     #[must_use]
