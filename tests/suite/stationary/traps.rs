@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::{Array1, Array2, Array3, array};
 use softmdp::{
-    DenseDynamics, Inference, Mdp, Method, SparseDynamics, StationarySolver, Status, Watched, ndarray,
+    ActionPrior, Inference, Mdp, Method, SoftValueIteration, SparseDynamics, StationarySolver, Status,
+    Watched, ndarray,
 };
 
 use crate::stationary::METHODS;
@@ -140,7 +141,7 @@ fn rows_that_sum_to_less_than_one_are_taken_as_they_are() {
 }
 
 /// Rows of `n` random numbers, each over their sum in single precision.
-fn full_rows(n: usize, discount: f32) -> Mdp<f32, DenseDynamics<f32>> {
+fn full_rows(n: usize, discount: f32) -> Mdp<f32> {
     let mut bits = 7_u32;
     let mut random = || {
         bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -241,4 +242,79 @@ fn direct_inference_that_diverges_is_told_soon_by_every_method() {
         assert_eq!(convergence.status, Status::Diverging, "{method:?}");
         assert!(convergence.iterations < 500, "{method:?} {convergence:?}");
     }
+}
+
+/// A random small model at γ = 1 with one end, worth 0 or −∞, loops of every kind and rewards that may cancel.
+fn tangled(seed: u64) -> (Mdp, Inference) {
+    let mut bits = seed.wrapping_mul(77).wrapping_add(5);
+    let mut random = |below: usize| {
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (bits >> 33) as usize % below
+    };
+    random(2);
+    let (num_states, num_actions) = (2 + random(5), 1 + random(2));
+    let end = num_states - 1;
+    let mut transitions = Array3::zeros((num_states, num_actions, num_states));
+    let mut rewards = Array2::zeros((num_states, num_actions));
+    for s in 0..num_states {
+        for a in 0..num_actions {
+            let num_successors = 1 + random(2);
+            for _ in 0..num_successors {
+                transitions[[s, a, random(num_states)]] += 1.0 / num_successors as f64;
+            }
+            rewards[[s, a]] = [-1.0, -2.0, -0.25, 0.0, 1.0, -3.0, -INF][random(7)];
+        }
+    }
+    let mut terminal_values = Array1::zeros(num_states);
+    terminal_values[end] = if random(5) == 0 { -INF } else { 0.0 };
+    let temperature = [0.0, 1.0, 0.1][random(3)];
+    let is_direct = random(2) == 0 && temperature > 0.0;
+    let prior = if random(2) == 0 { ActionPrior::Uniform } else { ActionPrior::Counting };
+    let mdp = Mdp::builder(transitions, rewards)
+        .temperature(temperature)
+        .terminal_states([end])
+        .terminal_values(terminal_values)
+        .action_prior(prior)
+        .build()
+        .unwrap();
+    (mdp, if is_direct { Inference::Direct } else { Inference::Variational })
+}
+
+#[test]
+fn what_is_claimed_is_what_long_horizons_come_to() {
+    let mut counts = [0; 3];
+    for seed in 0..600 {
+        let (mdp, inference) = tangled(seed);
+        let values = SoftValueIteration::new(4000).inference(inference).solve_values(&mdp).unwrap();
+        let (long, longer) =
+            (values.state_values().row(2000).to_owned(), values.state_values().row(0).to_owned());
+        let method = METHODS[seed as usize % METHODS.len()];
+        let solver = StationarySolver::new(1e-6).inference(inference).method(method).max_iterations(3000);
+        let solved = solver.solve(&mdp).unwrap();
+        let (found, convergence) = (solved.state_values(), *solved.convergence());
+        let place = format!("{seed} {inference} {method:?} {convergence:?}: {found}, {long}, {longer}");
+        match convergence.status {
+            Status::Converged => {
+                counts[0] += 1;
+                for (s, &v) in found.indexed_iter() {
+                    let is_right = if v == -INF {
+                        longer[s] == -INF || longer[s] < long[s] - 10.0
+                    } else {
+                        (v - longer[s]).abs() <= convergence.error_bound + 1e-3
+                    };
+                    assert!(is_right, "{place}");
+                }
+            }
+            Status::Diverging => {
+                counts[1] += 1;
+                assert!(long.iter().zip(&longer).any(|(long, longer)| longer > long), "{place}");
+            }
+            Status::IterationLimit => {
+                counts[2] += 1;
+                assert_eq!(convergence.error_bound, INF, "{place}");
+            }
+            Status::Stopped => panic!("{place}"),
+        }
+    }
+    assert!(counts[0] > 400 && counts[1] > 80 && counts[2] < 60, "{counts:?}");
 }
