@@ -13,7 +13,8 @@ use softmdp::{
     Table, Watched, forward_messages, log_sum_exp, long_run_growth, ndarray,
 };
 
-use crate::stationary_policy::reference::{Case, Random};
+use crate::common::random::Random;
+use crate::stationary_policy::reference::Case;
 
 const DEAD: f64 = f64::NEG_INFINITY;
 

@@ -13,8 +13,9 @@ mod traps;
 
 use softmdp::{Inference, Mdp, Method, Real, StationarySolver, Status};
 
+use crate::common::random::Random;
 use exact::{Exact, error};
-use models::{Random, random};
+use models::random;
 
 const DISCOUNTS: [f64; 5] = [0.0, 0.3, 0.9, 0.99, 0.9999];
 const TEMPERATURES: [f64; 6] = [0.0, 1e-9, 1e-2, 1.0, 1.0, 50.0];

@@ -14,6 +14,7 @@ use softmdp::{
     DenseDynamics, Dynamics, Inference, Mdp, SoftValueIteration, SparseDynamics, StationaryPolicy, ndarray,
 };
 
+use crate::common::Plain;
 use reference::Case;
 
 /// Largest difference, relative to the largest number; −∞ has to be met exactly.
@@ -163,26 +164,6 @@ fn a_long_horizon_comes_to_the_same() {
     }
 }
 
-/// Dynamics that know nothing but their successors.
-#[derive(Debug)]
-struct Opaque(DenseDynamics);
-
-impl Dynamics for Opaque {
-    type Scalar = f64;
-
-    fn num_states(&self) -> usize {
-        self.0.num_states()
-    }
-
-    fn num_actions(&self) -> usize {
-        self.0.num_actions()
-    }
-
-    fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, f64)) {
-        self.0.for_each_successor(state, action, visit);
-    }
-}
-
 #[test]
 fn the_kind_of_dynamics_does_not_matter() {
     fn check<D: Dynamics<Scalar = f64>>(dynamics: D, case: &Case, seed: u64) {
@@ -211,6 +192,6 @@ fn the_kind_of_dynamics_does_not_matter() {
         let case = Case::random(seed, 50, 0.99, seed % 2 == 0);
         let dense = DenseDynamics::new(case.transitions.clone()).unwrap();
         check(SparseDynamics::from_dynamics(&dense).unwrap(), &case, seed);
-        check(Opaque(dense), &case, seed);
+        check(Plain(dense), &case, seed);
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod damage;
 pub mod enumeration;
+pub mod random;
 
 use std::ops::Range;
 

@@ -3,34 +3,7 @@
 use ndarray::{Array1, Array2, Array3};
 use softmdp::{ActionPrior, Mdp, Real, ndarray};
 
-/// SplitMix64.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn uniform(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    pub(crate) fn chance(&mut self, p: f64) -> bool {
-        self.uniform() < p
-    }
-
-    pub(crate) fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
-    pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len())]
-    }
-}
+use crate::common::random::Random;
 
 /// A model of at most six states and four actions: zeros among the probabilities, rewards of −∞ and 10^5, weights of any
 /// size and 0, actions that do not exist, terminal states worth −∞, rows that sum to 1 only as closely as they must.

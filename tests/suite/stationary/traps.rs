@@ -9,6 +9,7 @@ use softmdp::{
     Watched, ndarray,
 };
 
+use crate::common::random::Random;
 use crate::stationary::METHODS;
 
 const INF: f64 = f64::INFINITY;
@@ -142,11 +143,8 @@ fn rows_that_sum_to_less_than_one_are_taken_as_they_are() {
 
 /// Rows of `n` random numbers, each over their sum in single precision.
 fn full_rows(n: usize, discount: f32) -> Mdp<f32> {
-    let mut bits = 7_u32;
-    let mut random = || {
-        bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        1.0 + (bits >> 8) as f32 / (1 << 24) as f32
-    };
+    let mut random = Random(7);
+    let mut random = || 1.0 + random.uniform() as f32;
     let mut transitions = Array3::from_shape_simple_fn((n, 1, n), &mut random);
     for mut row in transitions.rows_mut() {
         let sum = row.sum();
@@ -246,30 +244,25 @@ fn direct_inference_that_diverges_is_told_soon_by_every_method() {
 
 /// A random small model at γ = 1 with one end, worth 0 or −∞, loops of every kind and rewards that may cancel.
 fn tangled(seed: u64) -> (Mdp, Inference) {
-    let mut bits = seed.wrapping_mul(77).wrapping_add(5);
-    let mut random = |below: usize| {
-        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (bits >> 33) as usize % below
-    };
-    random(2);
-    let (num_states, num_actions) = (2 + random(5), 1 + random(2));
+    let mut random = Random(seed);
+    let (num_states, num_actions) = (2 + random.below(5), 1 + random.below(2));
     let end = num_states - 1;
     let mut transitions = Array3::zeros((num_states, num_actions, num_states));
     let mut rewards = Array2::zeros((num_states, num_actions));
     for s in 0..num_states {
         for a in 0..num_actions {
-            let num_successors = 1 + random(2);
+            let num_successors = 1 + random.below(2);
             for _ in 0..num_successors {
-                transitions[[s, a, random(num_states)]] += 1.0 / num_successors as f64;
+                transitions[[s, a, random.below(num_states)]] += 1.0 / num_successors as f64;
             }
-            rewards[[s, a]] = [-1.0, -2.0, -0.25, 0.0, 1.0, -3.0, -INF][random(7)];
+            rewards[[s, a]] = [-1.0, -2.0, -0.25, 0.0, 1.0, -3.0, -INF][random.below(7)];
         }
     }
     let mut terminal_values = Array1::zeros(num_states);
-    terminal_values[end] = if random(5) == 0 { -INF } else { 0.0 };
-    let temperature = [0.0, 1.0, 0.1][random(3)];
-    let is_direct = random(2) == 0 && temperature > 0.0;
-    let prior = if random(2) == 0 { ActionPrior::Uniform } else { ActionPrior::Counting };
+    terminal_values[end] = if random.below(5) == 0 { -INF } else { 0.0 };
+    let temperature = [0.0, 1.0, 0.1][random.below(3)];
+    let is_direct = random.below(2) == 0 && temperature > 0.0;
+    let prior = if random.below(2) == 0 { ActionPrior::Uniform } else { ActionPrior::Counting };
     let mdp = Mdp::builder(transitions, rewards)
         .temperature(temperature)
         .terminal_states([end])
