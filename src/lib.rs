@@ -150,6 +150,8 @@ pub use trajectory::Trajectory;
 mod backward;
 mod bellman;
 mod chain;
+#[cfg(feature = "rand")]
+mod draw;
 mod dynamics;
 mod error;
 mod forward;

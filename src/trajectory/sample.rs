@@ -4,9 +4,10 @@
 //! transitions, so a sample takes one walk from the first state to the last, without weights or rejection.
 
 use ndarray::{ArrayRef1, ArrayView2};
-use rand::{Rng, RngExt};
+use rand::Rng;
 
 use super::Trajectory;
+use crate::draw::{Draw, draw};
 use crate::initial::check_initial;
 use crate::mdp::CheckedStage;
 use crate::posterior::Luck;
@@ -201,43 +202,4 @@ where
         states.push(state);
     }
     Trajectory::new(states, actions)
-}
-
-/// Draws an index with the given probabilities; `None` if all are 0.
-fn draw<F: Real, R: Rng + ?Sized>(
-    rng: &mut R,
-    probabilities: impl Iterator<Item = (usize, F)>,
-) -> Option<usize> {
-    let mut draw = Draw::new(rng);
-    probabilities.for_each(|(index, p)| draw.offer(index, p));
-    draw.choice(false)
-}
-
-/// A draw from a distribution that is offered one outcome at a time.
-struct Draw {
-    left: f64, // of a uniform number, less the probabilities offered so far
-    chosen: Option<usize>,
-    last: Option<usize>,
-}
-
-impl Draw {
-    fn new<R: Rng + ?Sized>(rng: &mut R) -> Self {
-        Self { left: rng.random(), chosen: None, last: None }
-    }
-
-    fn offer<F: Real>(&mut self, index: usize, p: F) {
-        if p > F::zero() && self.chosen.is_none() {
-            self.left -= p.into_f64();
-            self.last = Some(index);
-            if self.left < 0.0 {
-                self.chosen = self.last;
-            }
-        }
-    }
-
-    /// What was drawn. If the probabilities do not add up to 1, the rest is `None` where it `may_be_nothing`, and otherwise
-    /// rounding, which goes to the last outcome.
-    fn choice(self, may_be_nothing: bool) -> Option<usize> {
-        if may_be_nothing { self.chosen } else { self.chosen.or(self.last) }
-    }
 }
