@@ -117,6 +117,22 @@ pub trait Model: Sync {
     fn stage(&self, t: usize, inference: Inference)
     -> Result<Stage<'_, Self::Scalar, Self::Dynamics>, Error>;
 
+    /// The reward r(s,a,s') of a transition of stage `t`, rewards on the pair included, in a model whose rewards depend on the
+    /// successor; `None` by default, where r(s,a) of the stage says it all.
+    ///
+    /// Those who act ask for it (simulators), since a sample pays what came, not what
+    /// was to be expected.
+    fn transition_reward(
+        &self,
+        t: usize,
+        state: usize,
+        action: usize,
+        next_state: usize,
+    ) -> Option<Self::Scalar> {
+        let _ = (t, state, action, next_state);
+        None
+    }
+
     /// [`stage`](Self::stage) for a look at its size alone, of which no hook is told.
     #[doc(hidden)]
     fn peek_stage(

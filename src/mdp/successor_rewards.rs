@@ -354,6 +354,16 @@ impl<F: Real, D: Dynamics<Scalar = F>> Model for SuccessorRewardMdp<F, D> {
         true
     }
 
+    fn transition_reward(&self, _t: usize, state: usize, action: usize, next_state: usize) -> Option<F> {
+        let mut found = None;
+        self.for_each_successor_reward(state, action, |successor, reward| {
+            if successor == next_state && found.is_none() {
+                found = Some(self.mdp.rewards()[[state, action]] + reward);
+            }
+        });
+        found
+    }
+
     fn stage(&self, _t: usize, inference: Inference) -> Result<Stage<'_, F, Self::Dynamics>, Error> {
         let Fold { dynamics, rewards, .. } = self.fold_of(inference);
         Ok(Stage { dynamics, rewards: rewards.view(), action_prior: self.mdp.prior_weights() })

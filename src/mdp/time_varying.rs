@@ -141,6 +141,16 @@ impl<M: Model> Model for TimeVaryingMdp<M> {
         (!self.repeats).then_some(self.stages.len())
     }
 
+    fn transition_reward(
+        &self,
+        t: usize,
+        state: usize,
+        action: usize,
+        next_state: usize,
+    ) -> Option<M::Scalar> {
+        self.stages[t % self.stages.len()].transition_reward(t, state, action, next_state)
+    }
+
     fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, M::Scalar, M::Dynamics>, Error> {
         let num_stages = self.stages.len();
         if !self.repeats && t >= num_stages {

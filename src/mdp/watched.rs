@@ -120,6 +120,16 @@ where
         }
     }
 
+    fn transition_reward(
+        &self,
+        t: usize,
+        state: usize,
+        action: usize,
+        next_state: usize,
+    ) -> Option<M::Scalar> {
+        self.model.transition_reward(t, state, action, next_state)
+    }
+
     fn peek_stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, M::Scalar, M::Dynamics>, Error> {
         self.model.peek_stage(t, inference)
     }

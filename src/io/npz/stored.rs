@@ -225,6 +225,7 @@ trait ModelOfAnyKind<F: Real> {
     fn terminal_values(&self) -> ArrayView1<'_, F>;
     fn num_stages(&self) -> Option<usize>;
     fn is_homogeneous(&self) -> bool;
+    fn transition_reward(&self, t: usize, state: usize, action: usize, next_state: usize) -> Option<F>;
     fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, F, dyn Dynamics<Scalar = F>>, Error>;
 }
 
@@ -259,6 +260,10 @@ impl<F: Real, M: Model<Scalar = F, Dynamics: Sized + 'static>> ModelOfAnyKind<F>
 
     fn is_homogeneous(&self) -> bool {
         Model::is_homogeneous(self)
+    }
+
+    fn transition_reward(&self, t: usize, state: usize, action: usize, next_state: usize) -> Option<F> {
+        Model::transition_reward(self, t, state, action, next_state)
     }
 
     fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, F, dyn Dynamics<Scalar = F>>, Error> {
@@ -301,6 +306,10 @@ impl<F: Real> Model for StoredModel<F> {
 
     fn is_homogeneous(&self) -> bool {
         self.as_model().is_homogeneous()
+    }
+
+    fn transition_reward(&self, t: usize, state: usize, action: usize, next_state: usize) -> Option<F> {
+        self.as_model().transition_reward(t, state, action, next_state)
     }
 
     fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, F, Self::Dynamics>, Error> {
