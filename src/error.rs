@@ -59,6 +59,16 @@ pub enum Table {
     Trajectory,
     /// p(s_{t+1}∣s_t,a_t,e), `[s, a, s']`.
     PosteriorDynamics,
+    /// A step that was taken in an environment.
+    Step,
+    /// log β(s), `[t, s]`.
+    BackwardMessages,
+    /// θ(s,a) of a softmax policy, `[t, s, a]`.
+    Preferences,
+    /// How often each state–action pair was learned from, `[t, s, a]`.
+    Visits,
+    /// The steps that a learner keeps.
+    ReplayBuffer,
     /// The distribution of states under a policy, `[t, s]`.
     StateOccupancy,
     /// The distribution of state–action pairs under a policy, `[t, s, a]`.
@@ -98,6 +108,11 @@ impl fmt::Display for Table {
             Table::StateActionMarginals => "state-action marginals",
             Table::Trajectory => "trajectory",
             Table::PosteriorDynamics => "posterior dynamics",
+            Table::Step => "step",
+            Table::BackwardMessages => "backward messages",
+            Table::Preferences => "preferences",
+            Table::Visits => "visits",
+            Table::ReplayBuffer => "replay buffer",
             Table::StateOccupancy => "state occupancy",
             Table::StateActionOccupancy => "state-action occupancy",
             Table::ExpectedVisits => "expected visits",
@@ -544,6 +559,83 @@ pub enum Error {
         iterations: usize,
         /// Largest error of any state value; +∞ if none is known.
         error_bound: f64,
+    },
+
+    // --- learning ---------------------------------------------------------------------------------
+    /// A setting of a learner is out of its range.
+    #[error("{setting} is {value}, expected {expected}")]
+    InvalidSetting {
+        /// Name of the setting.
+        setting: &'static str,
+        /// What was given.
+        value: f64,
+        /// What is expected.
+        expected: &'static str,
+    },
+    /// An action was taken that is unavailable or has prior weight 0.
+    #[error("action {action} of state {state} is unavailable or has prior weight 0")]
+    UnavailableAction {
+        /// The state.
+        state: usize,
+        /// The action.
+        action: usize,
+    },
+    /// A state was acted in that has no action to take.
+    #[error("state {state} at stage {stage} has no action to take")]
+    DeadEnd {
+        /// Stage of the action.
+        stage: usize,
+        /// The dead end.
+        state: usize,
+    },
+    /// An episode cannot start in a state where there is no action to take.
+    #[error("an episode may start in state {state}, where there is no action to take")]
+    NoStart {
+        /// A state of positive initial probability that is terminal or a dead end.
+        state: usize,
+    },
+    /// A step was asked of an environment whose episode has not begun, or is over.
+    #[error("there is no episode to go on with: reset the environment first")]
+    NoEpisode,
+    /// A learner from whole episodes was given a step that does not go on where the last one ended.
+    #[error("a step from state {state} at stage {stage} does not go on where the episode was")]
+    StepOutOfOrder {
+        /// Stage of the step.
+        stage: usize,
+        /// State that it was taken in.
+        state: usize,
+    },
+    /// The probability of an action that was taken is not in (0, 1].
+    #[error(
+        "action {action} of state {state} is said to be taken with probability {value}, expected one in (0, 1]"
+    )]
+    InvalidBehaviour {
+        /// The state.
+        state: usize,
+        /// The action.
+        action: usize,
+        /// What was given.
+        value: f64,
+    },
+    /// A softmax policy has a preference of −∞ for every action of a state.
+    #[error(
+        "all preferences of state {state} at stage {stage} are -inf: at least one action has to be taken"
+    )]
+    NoPreference {
+        /// Stage of the row; 0 if there are none.
+        stage: usize,
+        /// The state.
+        state: usize,
+    },
+    /// The policy may meet a reward or a terminal value of −∞, so that its value has no gradient.
+    #[error(
+        "the policy is worth -inf in state {state} at stage {stage}, and has no gradient: make what is forbidden unavailable"
+    )]
+    NoGradient {
+        /// Stage of the value; 0 if there are none.
+        stage: usize,
+        /// A state that is visited.
+        state: usize,
     },
 
     // --- results that were stored -----------------------------------------------------------------

@@ -121,6 +121,7 @@
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 pub mod io;
+pub mod learning;
 
 pub use ndarray;
 #[cfg(feature = "sprs")]

@@ -2,9 +2,7 @@
 
 use ndarray::{Array, ArrayRef, Dimension, IntoDimension};
 
-#[cfg(any(feature = "npz", feature = "serde"))]
-use crate::Real;
-use crate::{Error, Table};
+use crate::{Error, Real, Table};
 
 /// A table filled with one value, or [`Error::TooLarge`] where it cannot be addressed or allocated.
 pub(crate) fn filled<T: Clone, D: Dimension, I: IntoDimension<Dim = D>>(
@@ -50,7 +48,6 @@ pub(crate) fn check_shape(table: Table, found: &[usize], expected: &[usize]) -> 
 }
 
 /// [`Error::InvalidEntry`] for the first entry that a table of results cannot hold.
-#[cfg(any(feature = "npz", feature = "serde"))]
 pub(crate) fn check_entries<F: Real, D: Dimension>(
     table: Table,
     array: &ArrayRef<F, D>,
@@ -63,7 +60,6 @@ pub(crate) fn check_entries<F: Real, D: Dimension>(
 }
 
 /// The index of an entry, from its number in row-major order.
-#[cfg(any(feature = "npz", feature = "serde"))]
 pub(crate) fn index_of(shape: &[usize], mut at: usize) -> Vec<usize> {
     let mut index = vec![0; shape.len()];
     for (index, &axis) in index.iter_mut().zip(shape).rev() {

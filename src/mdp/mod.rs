@@ -16,7 +16,11 @@ use std::sync::Arc;
 use ndarray::{ArcArray1, ArcArray2, Array1, Array2, Array3, ArrayView1, ArrayView2};
 
 pub use builder::MdpBuilder;
-pub(crate) use checks::is_normalized;
+#[cfg(feature = "rand")]
+pub(crate) use checks::check_row;
+pub(crate) use checks::{
+    check_discount, check_prior_weight, check_reward, check_temperature, check_terminal_values, is_normalized,
+};
 pub(crate) use model::{CheckedStage, check_options};
 pub use model::{Model, Stage, check_model};
 pub use prior::ActionPrior;
@@ -25,7 +29,7 @@ pub use time_varying::TimeVaryingMdp;
 pub use watched::Watched;
 
 use builder::check_used_rows;
-use checks::{check_discount, check_rewards, check_temperature, check_terminal_values};
+use checks::check_rewards;
 use prior::PriorTables;
 
 use crate::{DenseDynamics, Dynamics, Error, Inference, IntoDynamics, Real, Table, tables};

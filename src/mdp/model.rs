@@ -120,7 +120,7 @@ pub trait Model: Sync {
     /// The reward r(s,a,s') of a transition of stage `t`, rewards on the pair included, in a model whose rewards depend on the
     /// successor; `None` by default, where r(s,a) of the stage says it all.
     ///
-    /// Those who act ask for it (simulators), since a sample pays what came, not what
+    /// Those who act ask for it ([`learning::Simulator`](crate::learning)), since a sample pays what came, not what
     /// was to be expected.
     fn transition_reward(
         &self,

@@ -82,6 +82,12 @@ impl<F: Real> Policy<F> {
         })
     }
 
+    /// A policy from tables that this crate made, `[t, s, a]` each.
+    pub(crate) fn from_solver(probabilities: Array3<F>, log_probabilities: Array3<F>) -> Self {
+        let shared = |table| tables::standard_layout(table).into_shared();
+        Self { probabilities: shared(probabilities), log_probabilities: shared(log_probabilities) }
+    }
+
     /// Room for a horizon, states and actions.
     pub(crate) fn with_shape(shape: (usize, usize, usize)) -> Result<Self, Error> {
         let table = || Ok(tables::filled(Table::Policy, shape, F::zero())?.into_shared());

@@ -1,0 +1,174 @@
+//! How a learner acts while it learns.
+
+use crate::kernels::gap;
+use crate::{Error, Real};
+
+/// How actions are chosen from what is known so far.
+///
+/// The rules here are off-policy or corrected for the behaviour, so any that tries every action again and again leads to the same
+/// values: what differs is how soon. Actions of prior weight 0 are never chosen.
+///
+/// # Example
+///
+/// ```
+/// # #[cfg(feature = "rand")] {
+/// use rand::{SeedableRng, rngs::StdRng};
+/// use softmdp::learning::{Behaviour, Learner, SoftQLearning, Task};
+/// use softmdp::ndarray::array;
+///
+/// // What is known: action 0 is worth 0, action 1 is worth log 3.
+/// let learner = SoftQLearning::new(Task::new(1, 2)?)?.with_action_values(&array![[0.0, 3.0_f64.ln()]])?;
+/// let mut rng = StdRng::seed_from_u64(1);
+/// let mut share = |behaviour| {
+///     let learner = learner.clone().with_behaviour(behaviour)?;
+///     let actions: Vec<usize> = (0..10_000).map(|_| learner.act(0, &mut rng)).collect::<Result<_, _>>()?;
+///     Ok::<_, softmdp::Error>(actions.iter().sum::<usize>() as f64 / 10_000.0)
+/// };
+/// assert!((share(Behaviour::Uniform)? - 0.5).abs() < 0.02);
+/// assert!((share(Behaviour::EpsilonGreedy(0.1))? - 0.95).abs() < 0.02);
+/// assert!((share(Behaviour::Soft)? - 0.75).abs() < 0.02);
+/// assert!((share(Behaviour::EpsilonSoft(0.1))? - 0.725).abs() < 0.02);
+/// assert!((share(Behaviour::Boltzmann(0.5))? - 0.9).abs() < 0.02); // 9 to 1
+/// # }
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Behaviour<F = f64> {
+    /// All actions of positive prior weight alike.
+    Uniform,
+    /// One of the best so far, or with probability ε in [0, 1] any action, as in [`Uniform`](Self::Uniform).
+    EpsilonGreedy(F),
+    /// ∝ ρ exp(Q/τ) at a temperature τ ≥ 0 of its own.
+    Boltzmann(F),
+    /// The soft policy learned so far: [`Boltzmann`](Self::Boltzmann) at the temperature of the task.
+    Soft,
+    /// The soft policy learned so far, or with probability ε in [0, 1] any action, as in [`Uniform`](Self::Uniform): no action
+    /// is ever given up. The default, with ε = 0.1.
+    EpsilonSoft(F),
+}
+
+impl<F: Real> Default for Behaviour<F> {
+    fn default() -> Self {
+        Behaviour::EpsilonSoft(F::from_f64(0.1))
+    }
+}
+
+impl<F: Real> Behaviour<F> {
+    /// [`Error::InvalidSetting`] for a parameter out of range.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match *self {
+            Behaviour::EpsilonGreedy(epsilon) | Behaviour::EpsilonSoft(epsilon) => check_chance(epsilon),
+            Behaviour::Boltzmann(temperature)
+                if !(temperature >= F::zero() && temperature < F::infinity()) =>
+            {
+                let (setting, value) = ("temperature of the behaviour", temperature.into_f64());
+                Err(Error::InvalidSetting { setting, value, expected: "a finite number >= 0" })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// This behaviour in one state, for action values at the temperature of the task.
+    pub(super) fn row<'a>(self, prior: &'a [F], action_values: &'a [F], temperature: F) -> Row<'a, F> {
+        let temperature = match self {
+            Behaviour::Boltzmann(own) => own,
+            _ => temperature,
+        };
+        let zero = F::zero();
+        let mut row = Row {
+            behaviour: self,
+            prior,
+            action_values,
+            temperature,
+            any: zero,
+            max: zero,
+            best: zero,
+            peak: zero,
+            total: zero,
+        };
+        let share = |count: usize| F::from_f64(count as f64).recip();
+        row.any = share(row.possible().count());
+        row.max = row.possible().fold(F::neg_infinity(), |max, action| max.max(action_values[action]));
+        row.best = share(row.possible().filter(|&action| action_values[action] == row.max).count());
+        if !matches!(self, Behaviour::Uniform | Behaviour::EpsilonGreedy(_)) {
+            row.peak =
+                row.possible().fold(F::neg_infinity(), |peak, action| peak.max(row.log_weight(action)));
+            row.total = row.possible().fold(zero, |total, action| total + row.soft_weight(action));
+        }
+        row
+    }
+}
+
+/// [`Error::InvalidSetting`] for what is no chance of a random action.
+pub(super) fn check_chance<F: Real>(chance: F) -> Result<(), Error> {
+    if chance >= F::zero() && chance <= F::one() {
+        return Ok(());
+    }
+    let (setting, expected) = ("chance of a random action", "a probability in [0, 1]");
+    Err(Error::InvalidSetting { setting, value: chance.into_f64(), expected })
+}
+
+/// A behaviour in one state.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'a, F> {
+    behaviour: Behaviour<F>,
+    prior: &'a [F],
+    action_values: &'a [F],
+    temperature: F,
+    any: F, // probability of an action if all are alike
+    max: F,
+    best: F,  // probability of an action of largest value if all of those are alike
+    peak: F,  // largest of the log-weights of a soft behaviour
+    total: F, // of its weights
+}
+
+impl<F: Real> Row<'_, F> {
+    fn possible(&self) -> impl Iterator<Item = usize> + Clone {
+        let prior = self.prior;
+        (0..prior.len()).filter(move |&action| prior[action] > F::zero())
+    }
+
+    /// log ρ + Q/τ of an action, but for what all have in common; the prior where all hope is lost, as in a policy.
+    fn log_weight(&self, action: usize) -> F {
+        let log_prior = self.prior[action].ln();
+        if self.max == F::neg_infinity() {
+            return log_prior;
+        }
+        let value = self.action_values[action];
+        if self.temperature == F::zero() {
+            return if value == self.max { log_prior } else { F::neg_infinity() };
+        }
+        log_prior + gap(value, self.max, self.temperature)
+    }
+
+    /// What a soft behaviour chooses an action in proportion to, at most 1.
+    fn soft_weight(&self, action: usize) -> F {
+        (self.log_weight(action) - self.peak).exp()
+    }
+
+    /// b(a|s).
+    pub(super) fn probability(&self, action: usize) -> F {
+        if !(self.prior[action] > F::zero()) {
+            return F::zero();
+        }
+        match self.behaviour {
+            Behaviour::Uniform => self.any,
+            Behaviour::EpsilonGreedy(epsilon) => {
+                let best = if self.action_values[action] == self.max { self.best } else { F::zero() };
+                epsilon * self.any + (F::one() - epsilon) * best
+            }
+            Behaviour::Boltzmann(_) | Behaviour::Soft => self.soft_weight(action) / self.total,
+            Behaviour::EpsilonSoft(epsilon) => {
+                epsilon * self.any + (F::one() - epsilon) * self.soft_weight(action) / self.total
+            }
+        }
+    }
+
+    /// Draws an action; `None` in a dead end.
+    #[cfg(feature = "rand")]
+    pub(super) fn draw<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> Option<usize> {
+        crate::draw::draw(rng, self.possible().map(|action| (action, self.probability(action))))
+    }
+}

@@ -1,0 +1,216 @@
+//! What all learners have in common, and the loop that trains one.
+
+#[cfg(feature = "rand")]
+use std::ops::ControlFlow;
+
+use ndarray::Array;
+#[cfg(feature = "rand")]
+use rand::Rng;
+
+#[cfg(feature = "rand")]
+use super::environment::Environment;
+use super::horizon::Horizon;
+#[cfg(feature = "rand")]
+use super::horizon::Stationary;
+use super::step::Step;
+use super::task::Task;
+use crate::{Error, Real};
+
+/// A learner: a state machine that is given one step after the other, and can be asked for its policy at any time.
+///
+/// The caller owns the loop. [`train`](Self::train) is one for those who need nothing else.
+///
+/// # Example
+///
+/// The loop, by hand:
+///
+/// ```
+/// # #[cfg(feature = "rand")] {
+/// use rand::{SeedableRng, rngs::StdRng};
+/// use softmdp::learning::{Environment, Learner, Simulator, SoftQLearning, StepSize, Task};
+/// use softmdp::{Mdp, ndarray::array, solve_stationary};
+///
+/// let mdp = Mdp::new(array![[[0.0, 1.0]], [[1.0, 0.0]]], array![[1.0], [0.0]])?.with_discount(0.5)?;
+/// let mut world = Simulator::new(&mdp, &array![1.0, 0.0])?;
+/// let mut learner = SoftQLearning::new(Task::of(&mdp)?)?.with_step_size(StepSize::Constant(1.0))?;
+///
+/// let mut rng = StdRng::seed_from_u64(1);
+/// let mut state = world.reset(&mut rng)?;
+/// for _ in 0..100 {
+///     let action = learner.act(state, &mut rng)?;
+///     let step = world.step(action, &mut rng)?;
+///     learner.update(&step)?;
+///     state = step.next_state;
+/// }
+/// let exact = solve_stationary(&mdp, 1e-9)?;
+/// let difference: f64 = learner.state_values()?[0] - exact.state_values()[0]; // from 1/(1 − ¼)
+/// assert!(difference.abs() < 1e-9);
+/// # }
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+pub trait Learner {
+    /// The number type of all tables.
+    type Scalar: Real;
+    /// Whether there is one table for all time, or one a stage.
+    type Horizon: Horizon;
+
+    /// What is to be learned.
+    fn task(&self) -> &Task<Self::Scalar, Self::Horizon>;
+
+    /// The policy that was learned.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`].
+    fn policy(&self) -> Result<<Self::Horizon as Horizon>::Policy<Self::Scalar>, Error>;
+
+    /// V(s) as far as it is known, `[s]`, or `[t, s]` with T+1 rows, in reward units. Terminal states, and the last row, have
+    /// V_T.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`]; [`Error::Overflow`] where action values near the end of the number type have a soft maximum beyond it.
+    fn state_values(&self) -> Result<Array<Self::Scalar, <Self::Horizon as Horizon>::States>, Error>;
+
+    /// Tells the learner that an episode begins: one that was left unfinished is dropped. It matters only to those that learn
+    /// from whole episodes; [`train`](Self::train) says it at each reset.
+    fn begin_episode(&mut self) {}
+
+    /// Learns from one step. It allocates nothing.
+    ///
+    /// # Errors
+    ///
+    /// Any error leaves the learner as it was. [`Error::StateOutOfRange`], [`Error::ActionOutOfRange`],
+    /// [`Error::StageOutOfRange`]; [`Error::InvalidReward`] for NaN and +∞; [`Error::ActionAfterEnd`] for a step out of a
+    /// terminal state; [`Error::UnavailableAction`]; [`Error::Overflow`] if a number leaves the number type; what the
+    /// learner at hand adds to these.
+    fn update(&mut self, step: &Step<Self::Scalar>) -> Result<(), Error>;
+
+    /// Chooses an action in a state at a stage, which matters only with a finite horizon.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StateOutOfRange`], [`Error::StageOutOfRange`]; [`Error::ActionAfterEnd`] in a terminal state;
+    /// [`Error::DeadEnd`] where there is no action.
+    #[cfg(feature = "rand")]
+    fn act_at<R: Rng + ?Sized>(&self, stage: usize, state: usize, rng: &mut R) -> Result<usize, Error>;
+
+    /// Chooses an action in a state, if all stages are alike.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`act_at`](Self::act_at).
+    #[cfg(feature = "rand")]
+    fn act<R: Rng + ?Sized>(&self, state: usize, rng: &mut R) -> Result<usize, Error>
+    where
+        Self: Learner<Horizon = Stationary>,
+    {
+        self.act_at(0, state, rng)
+    }
+
+    /// Learns from one step that was just taken, and by what else takes chance, such as steps from a memory.
+    ///
+    /// It is [`update`](Self::update) unless the learner says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`update`](Self::update).
+    #[cfg(feature = "rand")]
+    fn learn<R: Rng + ?Sized>(&mut self, step: &Step<Self::Scalar>, rng: &mut R) -> Result<(), Error> {
+        let _ = rng;
+        self.update(step)
+    }
+
+    /// Acts in an environment for so many steps, and learns from each. Episodes that end are followed by others; the first
+    /// begins with a reset, and the last may be left unfinished.
+    ///
+    /// After each step, `hook(&learner, &progress)` may look at the learner, and break to stop.
+    ///
+    /// # Errors
+    ///
+    /// Those of the environment, of [`act_at`](Self::act_at) and of [`learn`](Self::learn). What was learned before stays.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use rand::{SeedableRng, rngs::StdRng};
+    /// use softmdp::learning::{Learner, Simulator, SoftQLearning, Task};
+    /// use softmdp::{Gridworld, solve_stationary};
+    ///
+    /// let grid = Gridworld::parse("S..G")?.slip(0.1);
+    /// let mdp = grid.mdp()?.with_discount(0.9)?;
+    /// let exact = solve_stationary(&mdp, 1e-6)?.state_values().to_owned();
+    ///
+    /// let mut learner = SoftQLearning::new(Task::of(&mdp)?)?;
+    /// let mut world = Simulator::new(&mdp, &grid.initial())?;
+    /// let error = |learner: &SoftQLearning| {
+    ///     learner.state_values().map(|values| (&values - &exact).iter().fold(0.0, |max: f64, e| max.max(e.abs())))
+    /// };
+    /// let mut rng = StdRng::seed_from_u64(1);
+    /// let progress = learner.train(&mut world, 100_000, &mut rng, |learner, progress| {
+    ///     let is_time = progress.steps % 1000 == 0;
+    ///     if is_time && error(learner).is_ok_and(|error| error < 0.1) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    /// })?;
+    /// assert!(error(&learner)? < 0.1 && progress.episodes > 100);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    #[cfg(feature = "rand")]
+    fn train<E, R>(
+        &mut self,
+        environment: &mut E,
+        num_steps: usize,
+        rng: &mut R,
+        mut hook: impl FnMut(&Self, &Progress<Self::Scalar>) -> ControlFlow<()>,
+    ) -> Result<Progress<Self::Scalar>, Error>
+    where
+        E: Environment<Scalar = Self::Scalar> + ?Sized,
+        R: Rng + ?Sized,
+    {
+        use num_traits::Zero;
+        let mut progress = Progress::default();
+        let mut at = None;
+        let mut total = Self::Scalar::zero();
+        while progress.steps < num_steps {
+            let (stage, state) = match at {
+                Some(at) => at,
+                None => {
+                    total = Self::Scalar::zero();
+                    self.begin_episode();
+                    (0, environment.reset(rng)?)
+                }
+            };
+            let action = self.act_at(stage, state, rng)?;
+            let step = environment.step(action, rng)?;
+            self.learn(&step, rng)?;
+            progress.steps += 1;
+            total += step.reward;
+            let horizon = self.task().horizon();
+            if step.is_last() || horizon.table_after(horizon.table_of(step.stage)?).is_none() {
+                progress.episodes += 1;
+                progress.last_return = Some(total);
+                at = None;
+            } else {
+                at = Some((step.stage + 1, step.next_state));
+            }
+            if hook(self, &progress).is_break() {
+                break;
+            }
+        }
+        Ok(progress)
+    }
+}
+
+/// How far [`Learner::train`] has come.
+#[cfg(feature = "rand")]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
+pub struct Progress<F = f64> {
+    /// Steps taken.
+    pub steps: usize,
+    /// Episodes that ended.
+    pub episodes: usize,
+    /// Sum of the rewards of the last episode that ended, without discount.
+    pub last_return: Option<F>,
+}

@@ -1,0 +1,75 @@
+//! Learning from samples: the planner's answers without its model.
+//!
+//! A learner is given one [`Step`] after the other and can be asked for its policy at any time. It is told what its
+//! [`Task`] says (discount, temperature, prior, ends), and never sees dynamics or rewards; yet each converges to what a planner
+//! finds that does.
+//!
+//! | learner | learns | converges to | from |
+//! |---|---|---|---|
+//! | [`SoftQLearning`] | Q (Q1) | variational inference | any behaviour that tries everything |
+//!
+//! Each has tables for all time ([`Stationary`]), or for each stage of a horizon ([`FiniteHorizon`], by [`Task::within`]).
+//!
+#![cfg_attr(
+    feature = "rand",
+    doc = "Steps come from an [`Environment`]: a [`Simulator`] of a model, or your own. [`Learner::train`] is the usual loop;"
+)]
+#![cfg_attr(
+    not(feature = "rand"),
+    doc = "Steps come from environments of your own; with the feature `rand` there are simulators and a training loop;"
+)]
+//! chance comes from the caller's generator, and is hidden nowhere.
+//!
+//! ```
+//! # #[cfg(feature = "rand")] {
+//! use std::ops::ControlFlow;
+//!
+//! use rand::{SeedableRng, rngs::StdRng};
+//! use softmdp::learning::{Learner, Simulator, SoftQLearning, Task};
+//! use softmdp::{Mdp, ndarray::array, solve_stationary};
+//!
+//! // A machine works (0) or is broken (1). Action 0 runs it, action 1 repairs it.
+//! let transitions = array![[[0.9, 0.1], [1.0, 0.0]], [[0.0, 1.0], [0.8, 0.2]]]; // [s, a, s']
+//! let mdp = Mdp::new(transitions, array![[1.0, -1.0], [0.0, -1.0]])?.with_discount(0.8)?;
+//!
+//! let mut learner = SoftQLearning::new(Task::of(&mdp)?)?;
+//! let mut world = Simulator::new(&mdp, &array![1.0, 0.0])?;
+//! learner.train(&mut world, 100_000, &mut StdRng::seed_from_u64(1), |_, _| ControlFlow::Continue(()))?;
+//!
+//! let exact = solve_stationary(&mdp, 1e-6)?;
+//! let repairs: f64 = learner.policy()?.probabilities()[[1, 1]];
+//! assert!((repairs - exact.probabilities()[[1, 1]]).abs() < 0.02);
+//! # }
+//! # Ok::<(), softmdp::Error>(())
+//! ```
+
+// Without the feature `rand` nobody acts or trains, and there is nothing to link to.
+#![cfg_attr(not(feature = "rand"), allow(rustdoc::broken_intra_doc_links))]
+
+mod behaviour;
+#[cfg(feature = "rand")]
+mod environment;
+mod horizon;
+mod learner;
+mod schedule;
+#[cfg(feature = "serde")]
+mod serial;
+#[cfg(feature = "rand")]
+mod simulator;
+mod soft_q;
+mod step;
+mod task;
+
+pub use behaviour::Behaviour;
+#[cfg(feature = "rand")]
+pub use environment::Environment;
+pub use horizon::{FiniteHorizon, Horizon, Stationary};
+pub use learner::Learner;
+#[cfg(feature = "rand")]
+pub use learner::Progress;
+pub use schedule::StepSize;
+#[cfg(feature = "rand")]
+pub use simulator::Simulator;
+pub use soft_q::SoftQLearning;
+pub use step::Step;
+pub use task::Task;

@@ -1,0 +1,133 @@
+//! Step sizes: how far an estimate moves towards what a sample says.
+
+use crate::{Error, Real};
+
+/// The step size η_n of the update after n earlier ones of the same entry.
+///
+/// Stochastic approximation converges if Σ η = ∞ and Σ η² < ∞ (Robbins and Monro 1951), counted for each entry by itself.
+/// A constant η does not converge: the error ends at noise of variance about η/2 times that of the target, and follows a world
+/// that changes.
+///
+/// | schedule | η_n | for |
+/// |---|---|---|
+/// | [`Constant`](StepSize::Constant) | η | worlds that change; certain ones, with η = 1 |
+/// | [`Polynomial`](StepSize::Polynomial) | (1 + n)^−ω | the plain mean at ω = 1, which forgets the first targets too slowly if γ is near 1 |
+/// | [`Hyperbolic`](StepSize::Hyperbolic) | h / (h + n) | learned values: with h = 2/(1−γ) what the start was is forgotten as n^−2 |
+///
+/// # References
+///
+/// Even-Dar and Mansour, *Learning Rates for Q-learning*, JMLR 2003, for polynomial steps; Wainwright, *Stochastic approximation
+/// with cone-contractive operators*, arXiv:1905.06265, for rescaled linear ones.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::learning::StepSize;
+///
+/// let mean = StepSize::Polynomial { exponent: 1.0 };
+/// assert_eq!([mean.after(0), mean.after(1), mean.after(3)], [1.0, 0.5, 0.25]);
+/// let slower = StepSize::Hyperbolic { half: 20.0 };
+/// assert_eq!([slower.after(0), slower.after(20)], [1.0, 0.5]);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum StepSize<F = f64> {
+    /// The same η in (0, 1] for ever.
+    Constant(F),
+    /// (1 + n)^−ω.
+    Polynomial {
+        /// ω, in (1/2, 1].
+        exponent: F,
+    },
+    /// h / (h + n).
+    Hyperbolic {
+        /// h > 0: the number of updates after which η is 1/2.
+        half: F,
+    },
+}
+
+impl<F: Real> StepSize<F> {
+    /// η_n, after n earlier updates.
+    #[must_use]
+    #[inline]
+    pub fn after(&self, num_updates: u32) -> F {
+        let n = F::from_f64(f64::from(num_updates));
+        match *self {
+            StepSize::Constant(size) => size,
+            StepSize::Polynomial { exponent } => (F::one() + n).powf(-exponent),
+            StepSize::Hyperbolic { half } => half / (half + n),
+        }
+    }
+
+    /// [`Error::InvalidSetting`] for a parameter out of range.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let (value, is_valid, setting, expected) = match *self {
+            StepSize::Constant(size) => {
+                (size, size > F::zero() && size <= F::one(), "step size", "a number in (0, 1]")
+            }
+            StepSize::Polynomial { exponent } => {
+                let is_valid = exponent > F::from_f64(0.5) && exponent <= F::one();
+                (exponent, is_valid, "exponent of the step size", "a number in (1/2, 1]")
+            }
+            StepSize::Hyperbolic { half } => {
+                let is_valid = half > F::zero() && half < F::infinity();
+                (half, is_valid, "half-life of the step size", "a finite number > 0")
+            }
+        };
+        if is_valid {
+            Ok(())
+        } else {
+            Err(Error::InvalidSetting { setting, value: value.into_f64(), expected })
+        }
+    }
+}
+
+/// h = 2/(1−γ): what the values were at the start is forgotten as n^−2 then. Without a discount there is no such h.
+pub(super) fn default_step_size<F: Real>(discount: F) -> StepSize<F> {
+    let two = F::from_f64(2.0);
+    let half = if discount < F::one() { two / (F::one() - discount) } else { F::from_f64(20.0) };
+    StepSize::Hyperbolic { half: half.min(F::from_f64(1e6)) }
+}
+
+/// (1−η) old + η target, where −∞ of positive weight is −∞; `None` if finite numbers leave the number type.
+#[inline]
+pub(super) fn mix<F: Real>(old: F, target: F, step_size: F) -> Option<F> {
+    if step_size == F::one() {
+        return (target < F::infinity()).then_some(target);
+    }
+    if old == F::neg_infinity() || target == F::neg_infinity() {
+        return Some(F::neg_infinity());
+    }
+    let mixed = old + step_size * (target - old);
+    if mixed.is_finite() {
+        return Some(mixed);
+    }
+    // The difference may not fit where what lies between does.
+    let mixed = (F::one() - step_size) * old + step_size * target;
+    mixed.is_finite().then_some(mixed)
+}
+
+/// Counts one update more.
+#[inline]
+pub(super) fn count(visits: &mut u32) {
+    *visits = visits.saturating_add(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mixing_knows_minus_infinity_and_the_end_of_the_number_type() {
+        let dead = f64::NEG_INFINITY;
+        assert_eq!(mix(1.0, 3.0, 0.25), Some(1.5));
+        assert_eq!(mix(1.0, dead, 0.25), Some(dead));
+        assert_eq!(mix(dead, 1.0, 0.25), Some(dead));
+        assert_eq!(mix(dead, dead, 0.25), Some(dead));
+        assert_eq!(mix(dead, 1.0, 1.0), Some(1.0));
+        assert_eq!(mix(-1.7e308, 1.7e308, 0.5), Some(0.0));
+        assert_eq!(mix(0.0, f64::INFINITY, 0.5), None);
+        assert_eq!(mix(0.0, f64::INFINITY, 1.0), None);
+    }
+}

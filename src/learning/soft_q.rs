@@ -1,0 +1,211 @@
+//! Soft Q-learning.
+//!
+//! ```text
+//! Q(s,a) += η ( r + γ·τ log Σ_a' ρ(a'|s') exp(Q(s',a')/τ) − Q(s,a) )                       (Q1)
+//! ```
+//!
+//! The target is a sample of the backup of variational inference (V2, V3), so Q goes to what a planner finds, whatever the
+//! behaviour that tries everything. With a finite horizon there is a table for each stage, and stage T is worth V_T.
+//!
+//! # Limits
+//!
+//! τ = 0 is Watkins' Q-learning. A target of −∞ (what is forbidden, or leads nowhere) makes Q = −∞ for good.
+//!
+//! # References
+//!
+//! Haarnoja, Tang, Abbeel and Levine, *Reinforcement Learning with Deep Energy-Based Policies*, ICML 2017; Watkins and Dayan,
+//! *Q-learning*, Machine Learning 8, 1992.
+
+use ndarray::{Array, ArrayRef, ArrayView};
+
+use super::behaviour::Behaviour;
+use super::horizon::{Horizon, Stationary};
+use super::learner::Learner;
+use super::schedule::{StepSize, count, default_step_size, mix};
+use super::step::Step;
+use super::task::{Next, Place, Task};
+use crate::kernels::{LogMemo, soft_maximum};
+use crate::{Error, Real, Table};
+
+/// Learns the action values of variational inference from steps, off-policy (Q1).
+///
+/// With Robbins–Monro step sizes and every action tried again and again, it converges to the answer of
+/// [`solve_stationary`](crate::solve_stationary), or with a horizon to that of
+/// [`SoftValueIteration`](crate::SoftValueIteration) for [`Inference::Variational`](crate::Inference::Variational). The
+/// default step size is [`StepSize::Hyperbolic`] with h = 2/(1−γ), and h = 20 at γ = 1.
+///
+/// How soon depends on what is tried. Action values start at 0: where rewards are positive that is less than they are worth, and a
+/// behaviour that is all but greedy goes on with what it tried first. Start from values that are too high
+/// ([`with_action_values`](Self::with_action_values)), and everything is tried until it is known to be worse.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::learning::{Learner, SoftQLearning, Step, StepSize, Task};
+///
+/// // Two actions that pay log 1 and log 3 and end the episode, in an environment of your own.
+/// let task = Task::new(2, 2)?.with_terminal_states([1])?;
+/// let mut learner = SoftQLearning::new(task)?.with_step_size(StepSize::Constant(1.0))?;
+/// learner.update(&Step { terminated: true, ..Step::new(0, 0, 0.0, 1) })?;
+/// learner.update(&Step { terminated: true, ..Step::new(0, 1, 3.0_f64.ln(), 1) })?;
+/// assert!((learner.state_values()?[0] - 4.0_f64.ln()).abs() < 1e-15);
+/// assert!((learner.policy()?.probabilities()[[0, 1]] - 0.75).abs() < 1e-15);
+///
+/// // What cannot be is refused, and leaves no trace.
+/// let before = learner.clone();
+/// assert!(learner.update(&Step::new(0, 0, f64::NAN, 0)).is_err());
+/// assert!(learner.update(&Step::new(1, 0, 0.0, 0)).is_err()); // state 1 is terminal
+/// assert_eq!(learner, before);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[doc(alias = "Q-learning")]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(remote = "Self", deny_unknown_fields))]
+pub struct SoftQLearning<F = f64, H = Stationary> {
+    #[cfg_attr(
+        feature = "serde",
+        serde(bound(
+            serialize = "F: serde::Serialize, H: serde::Serialize",
+            deserialize = "F: Real + serde::Deserialize<'de>, H: Horizon + serde::Deserialize<'de>"
+        ))
+    )]
+    task: Task<F, H>,
+    step_size: StepSize<F>,
+    behaviour: Behaviour<F>,
+    action_values: Vec<F>, // [t, s, a]
+    visits: Vec<u32>,      // [t, s, a]
+}
+
+impl<F: Real, H: Horizon> SoftQLearning<F, H> {
+    /// A learner that knows nothing: all action values are 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`].
+    pub fn new(task: Task<F, H>) -> Result<Self, Error> {
+        Ok(Self {
+            action_values: task.action_values(Table::ActionValues, F::zero())?,
+            visits: task.filled(Table::Visits, 0)?,
+            step_size: default_step_size(task.discount()),
+            behaviour: Behaviour::default(),
+            task,
+        })
+    }
+
+    /// Sets the step sizes, by the number of visits of a pair.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`].
+    pub fn with_step_size(self, step_size: StepSize<F>) -> Result<Self, Error> {
+        step_size.check()?;
+        Ok(Self { step_size, ..self })
+    }
+
+    /// Sets how actions are chosen; [`Behaviour::EpsilonSoft`] by default, with ε = 0.1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`].
+    pub fn with_behaviour(self, behaviour: Behaviour<F>) -> Result<Self, Error> {
+        behaviour.check()?;
+        Ok(Self { behaviour, ..self })
+    }
+
+    /// Sets the action values to start from; visits are counted anew. −∞ stands where an action cannot be taken, whatever
+    /// the table says there.
+    ///
+    /// # Shapes
+    ///
+    /// `action_values` `[s, a]`, or `[t, s, a]` with a finite horizon.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`]; [`Error::InvalidEntry`] for NaN and +∞.
+    pub fn with_action_values(self, action_values: &ArrayRef<F, H::Pairs>) -> Result<Self, Error> {
+        let action_values = self.task.take_table(Table::ActionValues, action_values)?;
+        Ok(Self { action_values, visits: self.task.filled(Table::Visits, 0)?, ..self })
+    }
+
+    /// How actions are chosen.
+    #[must_use]
+    pub fn behaviour(&self) -> Behaviour<F> {
+        self.behaviour
+    }
+
+    /// Q(s,a) as far as it is known, `[s, a]`, or `[t, s, a]` with a finite horizon, in reward units; −∞ where an action cannot
+    /// be taken, and in terminal states.
+    #[must_use]
+    pub fn action_values(&self) -> ArrayView<'_, F, H::Pairs> {
+        self.task.view(&self.action_values)
+    }
+
+    /// How often each pair was learned from, `[s, a]`, or `[t, s, a]` with a finite horizon.
+    #[must_use]
+    pub fn visits(&self) -> ArrayView<'_, u32, H::Pairs> {
+        self.task.view(&self.visits)
+    }
+
+    fn copy_row(&self, row: usize, out: &mut [F]) {
+        out.copy_from_slice(&self.action_values[self.task.pairs(row)]);
+    }
+
+    #[cfg(feature = "serde")]
+    fn check(&self) -> Result<(), Error> {
+        self.step_size.check()?;
+        self.behaviour.check()?;
+        let len = self.task.num_rows() * self.task.num_actions();
+        super::serial::check_len(Table::Visits, &self.visits, len)?;
+        super::serial::check_table(Table::ActionValues, &self.action_values, len, true)?;
+        self.task.check_forbidden(Table::ActionValues, &self.action_values)
+    }
+}
+
+impl<F: Real, H: Horizon> Learner for SoftQLearning<F, H> {
+    type Scalar = F;
+    type Horizon = H;
+
+    fn task(&self) -> &Task<F, H> {
+        &self.task
+    }
+
+    /// The soft policy of the action values, ρ exp(Q/τ) over its sum. It is not how the learner acts while it learns, unless its
+    /// behaviour is [`Behaviour::Soft`].
+    fn policy(&self) -> Result<H::Policy<F>, Error> {
+        self.task.soft_policy(|row, out| self.copy_row(row, out), self.task.temperature())
+    }
+
+    /// The soft maximum of the action values.
+    fn state_values(&self) -> Result<Array<F, H::States>, Error> {
+        self.task.soft_values(|row, out| self.copy_row(row, out), self.task.temperature())
+    }
+
+    fn update(&mut self, step: &Step<F>) -> Result<(), Error> {
+        let Place { row, pair, next } = self.task.place(step)?;
+        let next_value = match next {
+            Next::End(value) => value,
+            Next::Row(next) => {
+                let (prior, values) = (self.task.prior_row(next), &self.action_values[self.task.pairs(next)]);
+                soft_maximum(prior, values, self.task.temperature(), &mut LogMemo::new(), None)
+            }
+        };
+        let target = self.task.target(step.reward, next_value);
+        let step_size = self.step_size.after(self.visits[pair]);
+        let value = target.and_then(|target| mix(self.action_values[pair], target, step_size));
+        self.action_values[pair] = value.ok_or_else(|| self.task.overflow(Table::ActionValues, row))?;
+        count(&mut self.visits[pair]);
+        Ok(())
+    }
+
+    #[cfg(feature = "rand")]
+    fn act_at<R: rand::Rng + ?Sized>(&self, stage: usize, state: usize, rng: &mut R) -> Result<usize, Error> {
+        let row = self.task.acting_row(stage, state)?;
+        let (prior, values) = (self.task.prior_row(row), &self.action_values[self.task.pairs(row)]);
+        let choice = self.behaviour.row(prior, values, self.task.temperature()).draw(rng);
+        choice.ok_or(Error::DeadEnd { stage, state })
+    }
+}
+
+#[cfg(feature = "serde")]
+super::serial::checked!(SoftQLearning<F, H>);

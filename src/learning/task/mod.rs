@@ -1,0 +1,285 @@
+//! What a learner is told: everything about a problem but its dynamics and its rewards.
+
+mod place;
+mod tables;
+
+use ndarray::{Array1, Array2, ArrayView1};
+
+pub(super) use place::{Next, Place};
+
+use super::horizon::{FiniteHorizon, Horizon, Stationary};
+use crate::mdp::{
+    check_discount, check_options, check_prior_weight, check_temperature, check_terminal_values,
+};
+use crate::tables::{check_shape, filled};
+use crate::{Error, Inference, Model, Real, Table};
+use place::check_state;
+
+/// What there is to learn: numbers of states and actions, discount, temperature, action prior, terminal states and values.
+///
+/// A learner knows these, since they say what is asked of it. It never sees the dynamics or the rewards: those come in as
+/// [`Step`](super::Step)s. Make a task from a model that there is ([`Task::of`], [`Task::of_stages`]), or by itself for an environment of
+/// your own ([`Task::new`]). [`Task::within`] gives it a horizon.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Mdp, learning::Task, ndarray::array};
+///
+/// // An environment of your own: 3 states, of which 2 ends the episode, and 2 actions.
+/// let task = Task::<f64>::new(3, 2)?.with_discount(0.9)?.with_terminal_states([2])?;
+/// assert!(task.is_terminal(2));
+///
+/// // What a planner would solve, as a task: the learner has to find out the rest.
+/// let mdp = Mdp::new(array![[[0.5, 0.5]], [[1.0, 0.0]]], array![[1.0], [2.0]])?.with_discount(0.9)?;
+/// assert_eq!(Task::of(&mdp)?.discount(), 0.9);
+/// assert_eq!(Task::of(&mdp)?.within(10).horizon().horizon, 10);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(remote = "Self", deny_unknown_fields))]
+pub struct Task<F = f64, H = Stationary> {
+    horizon: H,
+    discount: F,
+    temperature: F,
+    num_actions: usize,
+    prior: Vec<F>, // [s, a], or [t, s, a] where it differs from stage to stage
+    is_terminal: Vec<bool>,
+    terminal_values: Vec<F>,
+}
+
+impl<F: Real> Task<F> {
+    /// A task of so many states and actions with every option at its default: discount 1, temperature 1, counting prior, all
+    /// actions available, no terminal states, terminal values 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyModel`] if there are none; [`Error::TooLarge`].
+    pub fn new(num_states: usize, num_actions: usize) -> Result<Self, Error> {
+        if num_states == 0 || num_actions == 0 {
+            return Err(Error::EmptyModel {
+                table: Table::ActionPrior,
+                shape: vec![num_states, num_actions],
+            });
+        }
+        let prior = filled(Table::ActionPrior, (num_states, num_actions), F::one())?;
+        Ok(Self {
+            horizon: Stationary,
+            discount: F::one(),
+            temperature: F::one(),
+            num_actions,
+            prior: prior.into_raw_vec_and_offset().0,
+            is_terminal: vec![false; num_states],
+            terminal_values: vec![F::zero(); num_states],
+        })
+    }
+
+    /// The task of a model whose stages are all alike.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotHomogeneous`] if they are not, or do not say so; what a [`Model`] of your own returns, or is found wrong in
+    /// it.
+    pub fn of<M: Model<Scalar = F> + ?Sized>(mdp: &M) -> Result<Self, Error> {
+        if !mdp.is_homogeneous() {
+            return Err(Error::NotHomogeneous);
+        }
+        Self::gather(mdp, Stationary, 1)
+    }
+
+    /// This task over a finite horizon, with tables for each stage.
+    #[must_use]
+    pub fn within(self, horizon: usize) -> Task<F, FiniteHorizon> {
+        let Self { discount, temperature, num_actions, prior, is_terminal, terminal_values, .. } = self;
+        let horizon = FiniteHorizon { horizon };
+        Task { horizon, discount, temperature, num_actions, prior, is_terminal, terminal_values }
+    }
+}
+
+impl<F: Real> Task<F, FiniteHorizon> {
+    /// The task of the first stages of a model, which may all be different.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HorizonOutOfRange`] if there are fewer; [`Error::TooLarge`]; what a [`Model`] of your own returns, or is found
+    /// wrong in it.
+    pub fn of_stages<M: Model<Scalar = F> + ?Sized>(mdp: &M, horizon: usize) -> Result<Self, Error> {
+        check_options(mdp, horizon)?;
+        let num_priors = if mdp.is_homogeneous() { 1 } else { horizon };
+        Self::gather(mdp, FiniteHorizon { horizon }, num_priors)
+    }
+}
+
+impl<F: Real, H: Horizon> Task<F, H> {
+    fn gather<M: Model<Scalar = F> + ?Sized>(mdp: &M, horizon: H, num_priors: usize) -> Result<Self, Error> {
+        check_options(mdp, num_priors.min(horizon.num_stages()))?;
+        let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
+        let shape = (num_priors, num_states, num_actions);
+        let mut prior = filled(Table::ActionPrior, shape, F::zero())?;
+        for (t, mut stage) in prior.outer_iter_mut().enumerate().take(horizon.num_stages()) {
+            let weights = mdp.stage(t, Inference::Variational)?.action_prior;
+            check_shape(Table::ActionPrior, weights.shape(), &[num_states, num_actions])?;
+            stage.assign(&weights);
+        }
+        let task = Self {
+            horizon,
+            discount: mdp.discount(),
+            temperature: mdp.temperature(),
+            num_actions,
+            prior: prior.into_raw_vec_and_offset().0,
+            is_terminal: (0..num_states).map(|state| mdp.is_terminal(state)).collect(),
+            terminal_values: mdp.terminal_values().to_vec(),
+        };
+        task.check()?;
+        Ok(task)
+    }
+
+    /// This task with another discount.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidDiscount`].
+    pub fn with_discount(self, discount: F) -> Result<Self, Error> {
+        check_discount(discount)?;
+        Ok(Self { discount, ..self })
+    }
+
+    /// This task at another temperature.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidTemperature`].
+    pub fn with_temperature(self, temperature: F) -> Result<Self, Error> {
+        check_temperature(temperature)?;
+        Ok(Self { temperature, ..self })
+    }
+
+    /// This task with other prior weights ρ(a∣s), `[s, a]`, the same at every stage: 0 where an action is unavailable. A row
+    /// of zeros is a dead end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`], [`Error::InvalidPriorWeight`].
+    pub fn with_prior_weights(self, prior: Array2<F>) -> Result<Self, Error> {
+        check_shape(Table::ActionPrior, prior.shape(), &[self.num_states(), self.num_actions])?;
+        for ((state, action), &weight) in prior.indexed_iter() {
+            check_prior_weight(state, action, weight)?;
+        }
+        Ok(Self { prior: prior.iter().copied().collect(), ..self })
+    }
+
+    /// This task with other terminal states: those in which an episode is over.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StateOutOfRange`].
+    pub fn with_terminal_states(
+        mut self,
+        terminal_states: impl IntoIterator<Item = usize>,
+    ) -> Result<Self, Error> {
+        self.is_terminal.fill(false);
+        for state in terminal_states {
+            check_state(Table::TerminalStates, state, self.num_states())?;
+            self.is_terminal[state] = true;
+        }
+        Ok(self)
+    }
+
+    /// This task with other terminal values V_T, `[s]`: what it is worth to end in each state.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`], [`Error::InvalidTerminalValue`].
+    pub fn with_terminal_values(self, terminal_values: Array1<F>) -> Result<Self, Error> {
+        check_terminal_values(terminal_values.view(), self.num_states())?;
+        Ok(Self { terminal_values: terminal_values.to_vec(), ..self })
+    }
+
+    /// Number S of states.
+    #[must_use]
+    pub fn num_states(&self) -> usize {
+        self.is_terminal.len()
+    }
+
+    /// Number A of actions.
+    #[must_use]
+    pub fn num_actions(&self) -> usize {
+        self.num_actions
+    }
+
+    /// Whether there is one table for all time, or one for each of how many stages.
+    #[must_use]
+    pub fn horizon(&self) -> H {
+        self.horizon
+    }
+
+    /// γ, in [0, 1].
+    #[must_use]
+    pub fn discount(&self) -> F {
+        self.discount
+    }
+
+    /// τ ≥ 0, in reward units per nat.
+    #[must_use]
+    pub fn temperature(&self) -> F {
+        self.temperature
+    }
+
+    /// V_T, `[s]`, in reward units.
+    #[must_use]
+    pub fn terminal_values(&self) -> ArrayView1<'_, F> {
+        ArrayView1::from(&self.terminal_values)
+    }
+
+    /// Whether the episode ends in this state.
+    ///
+    /// # Panics
+    ///
+    /// If the state is out of range.
+    #[must_use]
+    pub fn is_terminal(&self, state: usize) -> bool {
+        self.is_terminal[state]
+    }
+
+    /// ρ(a∣s) of a stage, `[a]`; 0 where an action is unavailable. The stage matters only where priors differ.
+    ///
+    /// # Panics
+    ///
+    /// If stage or state are out of range.
+    #[must_use]
+    pub fn prior_weights(&self, stage: usize, state: usize) -> &[F] {
+        assert!(state < self.num_states(), "state {state} of {}", self.num_states());
+        let is_steady = self.prior.len() == self.num_states() * self.num_actions;
+        let row = if is_steady { state } else { stage * self.num_states() + state };
+        &self.prior[row * self.num_actions..(row + 1) * self.num_actions]
+    }
+
+    /// Checks what a model of the caller's, or a file, says.
+    fn check(&self) -> Result<(), Error> {
+        let (num_states, num_actions) = (self.num_states(), self.num_actions);
+        if num_states == 0 || num_actions == 0 {
+            return Err(Error::EmptyModel {
+                table: Table::ActionPrior,
+                shape: vec![num_states, num_actions],
+            });
+        }
+        check_discount(self.discount)?;
+        check_temperature(self.temperature)?;
+        check_terminal_values(self.terminal_values(), num_states)?;
+        let too_large =
+            || Error::TooLarge { table: Table::ActionPrior, shape: vec![num_states, num_actions] };
+        let steady = num_states.checked_mul(num_actions).ok_or_else(too_large)?;
+        let staged = steady.checked_mul(self.horizon.num_stages()).ok_or_else(too_large)?;
+        if self.prior.len() != steady {
+            check_shape(Table::ActionPrior, &[self.prior.len()], &[staged])?;
+        }
+        for (at, &weight) in self.prior.iter().enumerate() {
+            check_prior_weight(at / num_actions % num_states, at % num_actions, weight)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(feature = "serde")]
+super::serial::checked!(Task<F, H>);

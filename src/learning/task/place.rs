@@ -1,0 +1,80 @@
+//! Where a step belongs in the tables of a learner, and what it says.
+
+use super::{Horizon, Task};
+use crate::learning::step::Step;
+use crate::mdp::check_reward;
+use crate::{Error, Real, Table};
+
+/// Where a step belongs in the tables of a learner.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<F> {
+    /// t·S + s.
+    pub(crate) row: usize,
+    /// (t·S + s)·A + a.
+    pub(crate) pair: usize,
+    pub(crate) next: Next<F>,
+}
+
+/// What comes after a step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Next<F> {
+    /// The end, with this terminal value.
+    End(F),
+    /// The row of the next state.
+    Row(usize),
+}
+
+impl<F: Real, H: Horizon> Task<F, H> {
+    /// The table of a stage and state as a row t·S + s, for acting.
+    pub(crate) fn acting_row(&self, stage: usize, state: usize) -> Result<usize, Error> {
+        let table = self.horizon.table_of(stage)?;
+        check_state(Table::Step, state, self.num_states())?;
+        if self.is_terminal[state] {
+            return Err(Error::ActionAfterEnd { stage, state });
+        }
+        Ok(table * self.num_states() + state)
+    }
+
+    /// Checks a step, and says where it belongs.
+    #[inline]
+    pub(crate) fn place(&self, step: &Step<F>) -> Result<Place<F>, Error> {
+        let &Step { stage, state, action, reward, next_state, terminated, .. } = step;
+        let num_actions = self.num_actions;
+        let row = self.acting_row(stage, state)?;
+        check_state(Table::Step, next_state, self.num_states())?;
+        if action >= num_actions {
+            return Err(Error::ActionOutOfRange { state, action, num_actions });
+        }
+        if self.prior_row(row)[action] == F::zero() {
+            return Err(Error::UnavailableAction { state, action });
+        }
+        check_reward(state, action, reward)?;
+        let next = match self.horizon.table_after(self.horizon.table_of(stage)?) {
+            Some(table) if !terminated && !self.is_terminal[next_state] => {
+                Next::Row(table * self.num_states() + next_state)
+            }
+            _ => Next::End(self.terminal_values[next_state]),
+        };
+        Ok(Place { row, pair: row * num_actions + action, next })
+    }
+
+    /// r + γ V', with γ = 0 making V' nothing, also −∞; `None` if finite numbers leave the number type.
+    pub(crate) fn target(&self, reward: F, next_value: F) -> Option<F> {
+        if self.discount == F::zero() || reward == F::neg_infinity() {
+            return Some(reward);
+        }
+        let target = reward + self.discount * next_value;
+        (target.is_finite() || next_value == F::neg_infinity()).then_some(target)
+    }
+
+    /// [`Error::Overflow`] of a row.
+    pub(crate) fn overflow(&self, table: Table, row: usize) -> Error {
+        Error::Overflow { table, stage: row / self.num_states(), state: row % self.num_states() }
+    }
+}
+
+/// [`Error::StateOutOfRange`] for what is no state.
+#[inline]
+pub(super) fn check_state(table: Table, state: usize, num_states: usize) -> Result<(), Error> {
+    if state < num_states { Ok(()) } else { Err(Error::StateOutOfRange { table, state, num_states }) }
+}

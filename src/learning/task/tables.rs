@@ -1,0 +1,139 @@
+//! Tables of a task: an entry for each state and action, and for each stage if there is a horizon.
+
+use std::ops::Range;
+
+use ndarray::{Array, ArrayRef, ArrayView, Dimension};
+
+use super::{Horizon, Task};
+use crate::kernels::{LogMemo, SoftRow, soft_maximum};
+use crate::{Error, Real, Table, tables};
+
+impl<F: Real, H: Horizon> Task<F, H> {
+    /// Prior weights of a row t·S + s.
+    #[inline]
+    pub(crate) fn prior_row(&self, row: usize) -> &[F] {
+        // A division takes as long as an exponential: it is left for where there is something to divide.
+        let is_kept = (row + 1) * self.num_actions <= self.prior.len();
+        let row = if is_kept { row } else { row % self.num_states() };
+        &self.prior[row * self.num_actions..(row + 1) * self.num_actions]
+    }
+
+    /// The entries of a row t·S + s in a table of pairs.
+    pub(crate) fn pairs(&self, row: usize) -> Range<usize> {
+        row * self.num_actions..(row + 1) * self.num_actions
+    }
+
+    /// Number of rows of a table that has one for each stage and state.
+    pub(crate) fn num_rows(&self) -> usize {
+        self.horizon.num_stages() * self.num_states()
+    }
+
+    /// A table with an entry for each stage, state and action.
+    pub(crate) fn filled<T: Clone>(&self, table: Table, value: T) -> Result<Vec<T>, Error> {
+        let shape = (self.horizon.num_stages(), self.num_states(), self.num_actions);
+        Ok(tables::filled(table, shape, value)?.into_raw_vec_and_offset().0)
+    }
+
+    /// Action values to start from: `value` where there is something to choose, −∞ where an action cannot be taken.
+    pub(crate) fn action_values(&self, table: Table, value: F) -> Result<Vec<F>, Error> {
+        let mut values = self.filled(table, value)?;
+        self.forbid(&mut values);
+        Ok(values)
+    }
+
+    /// Writes −∞ over whatever stands where no action can be taken.
+    pub(crate) fn forbid(&self, values: &mut [F]) {
+        for (row, values) in values.chunks_exact_mut(self.num_actions).enumerate() {
+            let is_over = self.is_terminal[row % self.num_states()];
+            for (value, &weight) in values.iter_mut().zip(self.prior_row(row)) {
+                if is_over || weight == F::zero() {
+                    *value = F::neg_infinity();
+                }
+            }
+        }
+    }
+
+    /// Checks that a table which was read has −∞ where no action can be taken.
+    #[cfg(feature = "serde")]
+    pub(crate) fn check_forbidden(&self, table: Table, values: &[F]) -> Result<(), Error> {
+        let mut expected = values.to_vec();
+        self.forbid(&mut expected);
+        match values.iter().zip(&expected).position(|(found, expected)| found != expected) {
+            Some(at) => Err(Error::InvalidEntry { table, index: vec![at], value: values[at].into_f64() }),
+            None => Ok(()),
+        }
+    }
+
+    /// A table of pairs, to be looked at.
+    pub(crate) fn view<'a, T>(&self, table: &'a [T]) -> ArrayView<'a, T, H::Pairs> {
+        self.horizon.view((self.num_states(), self.num_actions), table)
+    }
+
+    /// A table of the caller's as action values: shape and numbers are checked, and what cannot be taken is −∞.
+    pub(crate) fn take_table(&self, table: Table, values: &ArrayRef<F, H::Pairs>) -> Result<Vec<F>, Error> {
+        let axes = self.horizon.pair_axes(self.num_states(), self.num_actions);
+        tables::check_shape(table, values.shape(), Dimension::slice(&axes))?;
+        tables::check_entries(table, values, |value| value < F::infinity())?;
+        let mut values: Vec<F> = values.iter().copied().collect();
+        self.forbid(&mut values);
+        Ok(values)
+    }
+
+    /// State values, with V_T where there is a last row, and in terminal states; others are asked for by row.
+    pub(crate) fn state_values(
+        &self,
+        mut value_of: impl FnMut(usize) -> F,
+    ) -> Result<Array<F, H::States>, Error> {
+        let num_states = self.num_states();
+        let shape = (self.horizon.num_value_rows(), num_states);
+        let mut values = tables::filled(Table::StateValues, shape, F::zero())?.into_raw_vec_and_offset().0;
+        for (row, value) in values.iter_mut().enumerate() {
+            let is_over = row >= self.num_rows() || self.is_terminal[row % num_states];
+            *value = if is_over { self.terminal_values[row % num_states] } else { value_of(row) };
+            if !(*value < F::infinity()) {
+                return Err(self.overflow(Table::StateValues, row));
+            }
+        }
+        Ok(self.horizon.states(num_states, values))
+    }
+
+    /// Soft maxima of all rows of action values at a temperature.
+    pub(crate) fn soft_values(
+        &self,
+        action_values: impl Fn(usize, &mut [F]),
+        temperature: F,
+    ) -> Result<Array<F, H::States>, Error> {
+        let (mut scratch, mut log_prior) = (vec![F::zero(); self.num_actions], LogMemo::new());
+        self.state_values(|row| {
+            action_values(row, &mut scratch);
+            soft_maximum(self.prior_row(row), &scratch, temperature, &mut log_prior, None)
+        })
+    }
+
+    /// The policy ρ exp(Q/τ) over its sum, from the action values of all rows.
+    pub(crate) fn soft_policy(
+        &self,
+        action_values: impl Fn(usize, &mut [F]),
+        temperature: F,
+    ) -> Result<H::Policy<F>, Error> {
+        let mut scratch = vec![F::zero(); self.num_actions];
+        let mut log_prior = LogMemo::new();
+        self.policy(|row, policy| {
+            action_values(row, &mut scratch);
+            soft_maximum(self.prior_row(row), &scratch, temperature, &mut log_prior, Some(policy));
+        })
+    }
+
+    /// A policy whose rows are written one by one.
+    pub(crate) fn policy(&self, mut write: impl FnMut(usize, SoftRow<'_, F>)) -> Result<H::Policy<F>, Error> {
+        let shape = (self.horizon.num_stages(), self.num_states(), self.num_actions);
+        let table = || tables::filled(Table::Policy, shape, F::zero());
+        let (mut probabilities, mut logs) = (table()?, table()?);
+        let rows = tables::slice_mut(&mut probabilities).chunks_exact_mut(self.num_actions);
+        let rows = rows.zip(tables::slice_mut(&mut logs).chunks_exact_mut(self.num_actions));
+        for (row, (probabilities, logs)) in rows.enumerate() {
+            write(row, SoftRow { probabilities, logs });
+        }
+        Ok(H::policy(probabilities, logs))
+    }
+}
