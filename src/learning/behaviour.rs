@@ -166,9 +166,61 @@ impl<F: Real> Row<'_, F> {
         }
     }
 
+    /// log b(a|s) of an action of positive prior weight, also where b itself underflows.
+    pub(super) fn log_probability(&self, action: usize) -> F {
+        match self.behaviour {
+            Behaviour::Boltzmann(_) | Behaviour::Soft => {
+                self.log_weight(action) - self.peak - self.total.ln()
+            }
+            _ => self.probability(action).ln(),
+        }
+    }
+
     /// Draws an action; `None` in a dead end.
     #[cfg(feature = "rand")]
     pub(super) fn draw<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> Option<usize> {
         crate::draw::draw(rng, self.possible().map(|action| (action, self.probability(action))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probabilities_add_up_and_are_those_of_their_logarithms() {
+        let (prior, values) = ([1.0, 0.0, 3.0, 2.0], [1.0_f64, f64::NEG_INFINITY, 2.0, 2.0]);
+        let soft = [1.0, 3.0 * 0.5_f64.exp(), 2.0 * 0.5_f64.exp()].map(|w| w / (1.0 + 5.0 * 0.5_f64.exp()));
+        let cold = (-2.0_f64).exp() + 5.0;
+        for (behaviour, expected) in [
+            (Behaviour::Uniform, [1.0 / 3.0; 3]),
+            (Behaviour::EpsilonGreedy(0.3), [0.1, 0.45, 0.45]),
+            (Behaviour::Boltzmann(0.5), [(-2.0_f64).exp() / cold, 3.0 / cold, 2.0 / cold]),
+            (Behaviour::Boltzmann(0.0), [0.0, 0.6, 0.4]), // ties are split by the prior
+            (Behaviour::Soft, soft),
+            (Behaviour::EpsilonSoft(0.3), soft.map(|p| 0.1 + 0.7 * p)),
+        ] {
+            let row = behaviour.row(&prior, &values, 2.0);
+            assert_eq!(row.probability(1), 0.0);
+            for (action, expected) in [0, 2, 3].into_iter().zip(expected) {
+                assert!((row.probability(action) - expected).abs() < 1e-15, "{behaviour:?}");
+                assert!((row.log_probability(action).exp() - expected).abs() < 1e-15, "{behaviour:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_without_hope_is_left_by_the_prior() {
+        let row = Behaviour::Soft.row(&[1.0, 3.0], &[f64::NEG_INFINITY; 2], 1.0);
+        assert!((row.log_probability(1) - 0.75_f64.ln()).abs() < 1e-15);
+        let row = Behaviour::EpsilonGreedy(0.5).row(&[1.0, 3.0], &[f64::NEG_INFINITY; 2], 1.0);
+        assert_eq!(row.probability(0), row.probability(1));
+    }
+
+    #[test]
+    fn extreme_priors_and_values_have_probabilities() {
+        let row = Behaviour::Soft.row(&[1e-300, 1e300], &[1400.0, 0.0], 1.0);
+        let log_odds = 1400.0 - 600.0 * 10_f64.ln();
+        assert!((row.log_probability(1) - row.log_probability(0) + log_odds).abs() < 1e-9);
     }
 }

@@ -7,6 +7,7 @@
 //! | learner | learns | converges to | from |
 //! |---|---|---|---|
 //! | [`SoftQLearning`] | Q (Q1) | variational inference | any behaviour that tries everything |
+//! | [`ZLearning`] | β (Q2) | direct inference | the same, with its probabilities |
 //!
 //! Each has tables for all time ([`Stationary`]), or for each stage of a horizon ([`FiniteHorizon`], by [`Task::within`]).
 //!
@@ -59,6 +60,7 @@ mod simulator;
 mod soft_q;
 mod step;
 mod task;
+mod z_learning;
 
 pub use behaviour::Behaviour;
 #[cfg(feature = "rand")]
@@ -73,3 +75,4 @@ pub use simulator::Simulator;
 pub use soft_q::SoftQLearning;
 pub use step::Step;
 pub use task::Task;
+pub use z_learning::ZLearning;

@@ -1,0 +1,286 @@
+//! Z-learning: direct inference from samples.
+//!
+//! ```text
+//! β(s) += η ( ρ(a|s)/b(a|s) · exp(r/τ) ( γ β(s') + 1−γ ) − β(s) )                              (Q2)
+//! β(s,a) += η ( exp(r/τ) ( γ β(s') + 1−γ ) − β(s,a) )
+//! ```
+//!
+//! where b is how actions are chosen, and a terminal s' has β = exp(V_T/τ). Both are means of plain numbers, since direct
+//! inference is linear in β (D11): there is no maximum in it. The first line alone would do for the values; the second
+//! says how good each action is, and needs no weight, since the action is given.
+//!
+//! # Form computed
+//!
+//! Messages span hundreds of orders of magnitude, and are kept as logarithms: log β = log( (1−η) β + η target ), with the larger
+//! term taken out.
+//!
+//! # References
+//!
+//! Todorov, *Linearly-solvable Markov decision problems*, NIPS 2006, §3.
+
+use ndarray::{Array, ArrayView};
+
+use super::behaviour::Behaviour;
+use super::horizon::{Horizon, Stationary};
+use super::learner::Learner;
+use super::schedule::{StepSize, count, default_step_size};
+use super::step::Step;
+use super::task::{Next, Place, Task};
+use crate::kernels::{log_add_exp, offset};
+use crate::{Error, Real, Table};
+
+/// Learns the backward messages of direct inference from steps, corrected for how actions are chosen (Q2).
+///
+/// It answers how good each state is, given that it goes well ([`Inference::Direct`](crate::Inference::Direct)), from steps under
+/// the true dynamics. Each sample counts with weight ρ/b, which is 1 only if actions are drawn from the prior. The
+/// better the behaviour, the less do samples scatter: exp(r/τ) ρ/b is nearly the same for all actions then. With γ = 1 and without
+/// a horizon, β exists only where the sum over all ways to an end does (first exit).
+///
+/// [`update`](Learner::update) takes it that the action was chosen by [`act`](Learner::act), just before;
+/// [`update_from`](Self::update_from) says with which probability it was, whoever chose it.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::learning::{Learner, Step, StepSize, Task, ZLearning};
+///
+/// // Two actions that pay log 1 and log 3 and end the episode: β = 1 + 3, by a counting prior.
+/// let task = Task::new(2, 2)?.with_terminal_states([1])?;
+/// let mut learner = ZLearning::new(task)?.with_step_size(StepSize::Polynomial { exponent: 1.0 })?;
+/// let end = |action, reward: f64| Step { terminated: true, ..Step::new(0, action, reward, 1) };
+/// learner.update_from(&end(0, 0.0), 0.5)?;
+/// learner.update_from(&end(1, 3.0_f64.ln()), 0.5)?;
+/// assert!((learner.state_values()?[0] - 4.0_f64.ln()).abs() < 1e-15);
+/// assert!((learner.policy()?.probabilities()[[0, 1]] - 0.75).abs() < 1e-15);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(remote = "Self", deny_unknown_fields))]
+pub struct ZLearning<F = f64, H = Stationary> {
+    #[cfg_attr(
+        feature = "serde",
+        serde(bound(
+            serialize = "F: serde::Serialize, H: serde::Serialize",
+            deserialize = "F: Real + serde::Deserialize<'de>, H: Horizon + serde::Deserialize<'de>"
+        ))
+    )]
+    task: Task<F, H>,
+    step_size: StepSize<F>,
+    behaviour: Behaviour<F>,
+    log_backward: Vec<F>,  // log β(s), [t, s]
+    action_values: Vec<F>, // τ log β(s,a), [t, s, a]
+    state_visits: Vec<u32>,
+    visits: Vec<u32>,
+}
+
+impl<F: Real, H: Horizon> ZLearning<F, H> {
+    /// A learner that knows nothing: all messages are 1, all values 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ZeroTemperature`], at which there are no messages; [`Error::TooLarge`].
+    pub fn new(task: Task<F, H>) -> Result<Self, Error> {
+        if task.temperature() == F::zero() {
+            return Err(Error::ZeroTemperature { table: Table::BackwardMessages });
+        }
+        let action_values = task.action_values(Table::ActionValues, F::zero())?;
+        // A state without hope from the start is one in which no action can be taken.
+        let rows = action_values.chunks_exact(task.num_actions());
+        let best = |row: &[F]| row.iter().fold(F::neg_infinity(), |max, &value| max.max(value));
+        Ok(Self {
+            log_backward: rows.map(best).collect(),
+            action_values,
+            state_visits: vec![0; task.num_rows()],
+            visits: task.filled(Table::Visits, 0)?,
+            step_size: default_step_size(task.discount()),
+            behaviour: Behaviour::default(),
+            task,
+        })
+    }
+
+    /// Sets the step sizes, by the number of visits of a state, and of a pair; by default those of [`SoftQLearning`](super::SoftQLearning).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`].
+    pub fn with_step_size(self, step_size: StepSize<F>) -> Result<Self, Error> {
+        step_size.check()?;
+        Ok(Self { step_size, ..self })
+    }
+
+    /// Sets how actions are chosen; [`Behaviour::EpsilonSoft`] by default, with ε = 0.1: the posterior policy learned so far, mixed with
+    /// enough of any action that no weight ρ/b is large.
+    ///
+    /// [`Behaviour::Soft`] and [`Behaviour::Boltzmann`] scatter less where they are right, but give up for good an action whose first
+    /// sample was impossible (−∞), though with more luck it may not be.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`]; a behaviour that never chooses an action leaves out what it is worth, so ε and temperature
+    /// have to be above 0.
+    pub fn with_behaviour(self, behaviour: Behaviour<F>) -> Result<Self, Error> {
+        behaviour.check()?;
+        check_covers(behaviour)?;
+        Ok(Self { behaviour, ..self })
+    }
+
+    /// How actions are chosen.
+    #[must_use]
+    pub fn behaviour(&self) -> Behaviour<F> {
+        self.behaviour
+    }
+
+    /// Learns from a step whose action was taken with a known probability b(a∣s). It allocates nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`update`](Learner::update); [`Error::InvalidBehaviour`] unless the probability is in (0, 1]. The learner is left
+    /// as it was.
+    pub fn update_from(&mut self, step: &Step<F>, probability: F) -> Result<(), Error> {
+        let place = self.task.place(step)?;
+        if !(probability > F::zero() && probability <= F::one()) {
+            let (state, action, value) = (step.state, step.action, probability.into_f64());
+            return Err(Error::InvalidBehaviour { state, action, value });
+        }
+        self.learn_from(step, place, probability.ln())
+    }
+
+    fn learn_from(&mut self, step: &Step<F>, place: Place<F>, log_probability: F) -> Result<(), Error> {
+        let (row, pair, temperature) = (place.row, place.pair, self.task.temperature());
+        let overflow = || self.task.overflow(Table::BackwardMessages, row);
+        let log_next = match place.next {
+            Next::End(value) => self.in_nats(value),
+            Next::Row(next) => Some(self.log_backward[next]),
+        };
+        let (log_reward, log_next) = self.in_nats(step.reward).zip(log_next).ok_or_else(overflow)?;
+        // log( exp(r/τ) (γ β(s') + 1−γ) )
+        let log_target = log_reward + self.log_or_leave(log_next);
+        let log_weight = self.task.prior_row(row)[step.action].ln() - log_probability;
+        let state_size = self.step_size.after(self.state_visits[row]);
+        let size = self.step_size.after(self.visits[pair]);
+        let log_backward = log_mix(self.log_backward[row], log_weight + log_target, state_size);
+        let log_action = log_mix(self.action_values[pair] / temperature, log_target, size);
+        let action_value = log_action.map(|log| offset(F::zero(), temperature, log));
+        let is_right = |log: &F| *log < F::infinity();
+        let log_backward = log_backward.filter(is_right).ok_or_else(overflow)?;
+        let action_value = action_value.filter(is_right).ok_or_else(overflow)?;
+        (self.log_backward[row], self.action_values[pair]) = (log_backward, action_value);
+        count(&mut self.state_visits[row]);
+        count(&mut self.visits[pair]);
+        Ok(())
+    }
+
+    /// v/τ, below +∞; `None` if a finite number leaves the number type: it would pass for an impossible event.
+    fn in_nats(&self, value: F) -> Option<F> {
+        let nats = value / self.task.temperature();
+        (nats.is_finite() || value == F::neg_infinity()).then_some(nats)
+    }
+
+    /// log(γ β + 1 − γ).
+    fn log_or_leave(&self, log_next: F) -> F {
+        let discount = self.task.discount();
+        if discount == F::one() {
+            return log_next;
+        }
+        if discount == F::zero() {
+            return F::zero();
+        }
+        log_add_exp(discount.ln() + log_next, (-discount).ln_1p())
+    }
+
+    /// Q(s,a) = τ log β(s,a) as far as it is known, `[s, a]`, or `[t, s, a]` with a finite horizon, in reward units; −∞ where an
+    /// action cannot be taken, and in terminal states.
+    #[must_use]
+    pub fn action_values(&self) -> ArrayView<'_, F, H::Pairs> {
+        self.task.view(&self.action_values)
+    }
+
+    /// How often each pair was learned from, `[s, a]`, or `[t, s, a]` with a finite horizon.
+    #[must_use]
+    pub fn visits(&self) -> ArrayView<'_, u32, H::Pairs> {
+        self.task.view(&self.visits)
+    }
+
+    #[cfg(feature = "serde")]
+    fn check(&self) -> Result<(), Error> {
+        self.step_size.check()?;
+        self.behaviour.check()?;
+        check_covers(self.behaviour)?;
+        if self.task.temperature() == F::zero() {
+            return Err(Error::ZeroTemperature { table: Table::BackwardMessages });
+        }
+        let rows = self.task.num_rows();
+        let len = rows * self.task.num_actions();
+        super::serial::check_len(Table::Visits, &self.visits, len)?;
+        super::serial::check_len(Table::Visits, &self.state_visits, rows)?;
+        super::serial::check_table(Table::BackwardMessages, &self.log_backward, rows, true)?;
+        super::serial::check_table(Table::ActionValues, &self.action_values, len, true)?;
+        self.task.check_forbidden(Table::ActionValues, &self.action_values)
+    }
+}
+
+impl<F: Real, H: Horizon> Learner for ZLearning<F, H> {
+    type Scalar = F;
+    type Horizon = H;
+
+    fn task(&self) -> &Task<F, H> {
+        &self.task
+    }
+
+    /// The posterior policy, ρ β(s,a) over its sum.
+    fn policy(&self) -> Result<H::Policy<F>, Error> {
+        let row = |row, out: &mut [F]| out.copy_from_slice(&self.action_values[self.task.pairs(row)]);
+        self.task.soft_policy(row, self.task.temperature())
+    }
+
+    /// τ log β(s).
+    fn state_values(&self) -> Result<Array<F, H::States>, Error> {
+        self.task.state_values(|row| offset(F::zero(), self.task.temperature(), self.log_backward[row]))
+    }
+
+    fn update(&mut self, step: &Step<F>) -> Result<(), Error> {
+        let place = self.task.place(step)?;
+        let (prior, pairs) = (self.task.prior_row(place.row), self.task.pairs(place.row));
+        let row = self.behaviour.row(prior, &self.action_values[pairs], self.task.temperature());
+        let log_probability = row.log_probability(step.action);
+        if !log_probability.is_finite() {
+            let (state, action) = (step.state, step.action);
+            return Err(Error::InvalidBehaviour { state, action, value: 0.0 });
+        }
+        self.learn_from(step, place, log_probability)
+    }
+
+    #[cfg(feature = "rand")]
+    fn act_at<R: rand::Rng + ?Sized>(&self, stage: usize, state: usize, rng: &mut R) -> Result<usize, Error> {
+        let row = self.task.acting_row(stage, state)?;
+        let (prior, values) = (self.task.prior_row(row), &self.action_values[self.task.pairs(row)]);
+        let choice = self.behaviour.row(prior, values, self.task.temperature()).draw(rng);
+        choice.ok_or(Error::DeadEnd { stage, state })
+    }
+}
+
+#[cfg(feature = "serde")]
+super::serial::checked!(ZLearning<F, H>);
+
+/// [`Error::InvalidSetting`] for a behaviour that leaves actions out.
+fn check_covers<F: Real>(behaviour: Behaviour<F>) -> Result<(), Error> {
+    let setting = match behaviour {
+        Behaviour::EpsilonGreedy(epsilon) | Behaviour::EpsilonSoft(epsilon) if epsilon == F::zero() => {
+            "chance of a random action"
+        }
+        Behaviour::Boltzmann(temperature) if temperature == F::zero() => "temperature of the behaviour",
+        _ => return Ok(()),
+    };
+    let expected = "a number > 0, so that every action is tried";
+    Err(Error::InvalidSetting { setting, value: 0.0, expected })
+}
+
+/// log( (1−η) exp(old) + η exp(target) ); `None` for what is no logarithm.
+fn log_mix<F: Real>(log_old: F, log_target: F, step_size: F) -> Option<F> {
+    if step_size == F::one() {
+        return (!log_target.is_nan()).then_some(log_target);
+    }
+    let mixed = log_add_exp((-step_size).ln_1p() + log_old, step_size.ln() + log_target);
+    (!mixed.is_nan()).then_some(mixed)
+}
