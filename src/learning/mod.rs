@@ -8,6 +8,7 @@
 //! |---|---|---|---|
 //! | [`SoftQLearning`] | Q (Q1) | variational inference | any behaviour that tries everything |
 //! | [`ZLearning`] | β (Q2) | direct inference | the same, with its probabilities |
+//! | [`SoftPolicyGradient`] | θ of a softmax policy (G1, G2) | variational inference | whole episodes of its own; or a model, exactly |
 //!
 //! Each has tables for all time ([`Stationary`]), or for each stage of a horizon ([`FiniteHorizon`], by [`Task::within`]).
 //!
@@ -52,6 +53,7 @@ mod behaviour;
 mod environment;
 mod horizon;
 mod learner;
+mod policy_gradient;
 mod schedule;
 #[cfg(feature = "serde")]
 mod serial;
@@ -69,6 +71,7 @@ pub use horizon::{FiniteHorizon, Horizon, Stationary};
 pub use learner::Learner;
 #[cfg(feature = "rand")]
 pub use learner::Progress;
+pub use policy_gradient::SoftPolicyGradient;
 pub use schedule::StepSize;
 #[cfg(feature = "rand")]
 pub use simulator::Simulator;

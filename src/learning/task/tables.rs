@@ -18,6 +18,11 @@ impl<F: Real, H: Horizon> Task<F, H> {
         &self.prior[row * self.num_actions..(row + 1) * self.num_actions]
     }
 
+    /// Whether there is no action in a row.
+    pub(crate) fn is_dead_end(&self, row: usize) -> bool {
+        self.prior_row(row).iter().all(|&weight| weight == F::zero())
+    }
+
     /// The entries of a row t·S + s in a table of pairs.
     pub(crate) fn pairs(&self, row: usize) -> Range<usize> {
         row * self.num_actions..(row + 1) * self.num_actions

@@ -1,0 +1,270 @@
+//! Soft policy gradients: exact, natural, and from samples.
+//!
+//! A policy is the softmax of preferences θ over the actions of positive prior weight, and climbs J = Σ p₀ V^π (V1).
+//!
+//! ```text
+//! ∂J/∂θ(s,a) = 1/(1−γ) · d^π(s) π(a|s) ( Q^π(s,a) − τ log(π(a|s)/ρ(a|s)) − V^π(s) )                           (G1)
+//! natural:     π ∝ π_k^{1−ητ/(1−γ)} · (ρ^τ exp Q^{π_k})^{η/(1−γ)},   0 < η ≤ (1−γ)/τ                       (G2)
+//! sampled:     Σ_t γ^t ( G_t − b(s_t) ) ∂ log π(a_t|s_t)/∂θ,   G_t = Σ_{k≥t} γ^{k−t} ( r_k − τ log(π/ρ)(a_k|s_k) ) + γ^{N−t} V_T(s_N)
+//! ```
+//!
+//! where d^π/(1−γ) is the discounted number of visits, and the baseline b may be anything that does not depend on the
+//! action: it takes variance away and adds no bias. With a finite horizon there is a θ for each stage, its visits γ^t d_t, and
+//! 1−γ in (G2) becomes 1; so it does where γ = 1.
+//!
+//! # References
+//!
+//! Mei, Xiao, Szepesvári and Schuurmans, *On the Global Convergence Rates of Softmax Policy Gradient Methods*, ICML 2020 (G1);
+//! Cen, Cheng, Chen, Wei and Chi, *Fast Global Convergence of Natural Policy Gradient Methods with Entropy Regularization*,
+//! Oper. Res. 2022 (G2); Williams, *Simple Statistical Gradient-Following Algorithms*, Machine Learning 8, 1992 (sampled).
+
+mod exact;
+mod sampled;
+
+use ndarray::{Array, ArrayRef, ArrayView};
+
+use super::horizon::{Horizon, Stationary};
+use super::schedule::StepSize;
+use super::step::Step;
+use super::task::Task;
+use crate::kernels::{SoftRow, normalized_prior};
+use crate::{Error, Real, Table};
+
+/// A softmax policy that climbs the gradient of its soft value, exactly from a model, or from steps.
+///
+/// *Exactly*: [`gradient`](Self::gradient) (G1), [`ascend`](Self::ascend), and [`natural_step`](Self::natural_step) (G2), which
+/// at η = (1−γ)/τ is soft policy iteration. *From steps*: [`update`](super::Learner::update) collects an episode, and climbs the
+/// score-function estimate when it ends; [`estimate`](Self::estimate) returns it. Steps have to be of whole episodes from
+/// stage 0 on, in their order, with actions by [`act`](super::Learner::act): it is on-policy.
+///
+/// What is forbidden by a reward of −∞ has to be unavailable instead: a softmax never stops trying it.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::learning::{Learner, SoftPolicyGradient, Task};
+/// use softmdp::{Mdp, ndarray::array, solve_stationary};
+///
+/// let transitions = array![[[0.9, 0.1], [1.0, 0.0]], [[0.0, 1.0], [0.8, 0.2]]];
+/// let mdp = Mdp::new(transitions, array![[1.0, -1.0], [0.0, -1.0]])?.with_discount(0.9)?;
+/// let mut learner = SoftPolicyGradient::new(Task::of(&mdp)?)?;
+/// let largest = (1.0 - 0.9) / mdp.temperature();
+/// for _ in 0..6 {
+///     learner.natural_step(&mdp, largest)?; // Newton's method: the error is squared each time
+/// }
+/// let best = solve_stationary(&mdp, 1e-10)?;
+/// let difference = &learner.policy()?.probabilities() - &best.probabilities();
+/// assert!(difference.iter().all(|d: &f64| d.abs() < 1e-9));
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[doc(alias = "REINFORCE")]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(remote = "Self", deny_unknown_fields))]
+pub struct SoftPolicyGradient<F = f64, H = Stationary> {
+    #[cfg_attr(
+        feature = "serde",
+        serde(bound(
+            serialize = "F: serde::Serialize, H: serde::Serialize",
+            deserialize = "F: Real + serde::Deserialize<'de>, H: Horizon + serde::Deserialize<'de>"
+        ))
+    )]
+    task: Task<F, H>,
+    rate: F,
+    schedule: StepSize<F>,
+    baseline_size: Option<StepSize<F>>,
+    preferences: Vec<F>,   // θ, [t, s, a]; −∞ where an action cannot be taken
+    probabilities: Vec<F>, // π, [t, s, a]
+    logs: Vec<F>,          // log π, [t, s, a]
+    baseline: Vec<F>,      // b, [t, s]
+    baseline_visits: Vec<u32>,
+    num_episodes: u32,
+    episode: Vec<Step<F>>,
+}
+
+impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
+    /// A policy that takes all available actions alike: all preferences are 0. Steps are learned from with rate 0.1, and a
+    /// baseline that is the mean of what came of each state.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`].
+    pub fn new(task: Task<F, H>) -> Result<Self, Error> {
+        let mut learner = Self {
+            preferences: task.action_values(Table::Preferences, F::zero())?,
+            probabilities: task.filled(Table::Policy, F::zero())?,
+            logs: task.filled(Table::Policy, F::zero())?,
+            baseline: vec![F::zero(); task.num_rows()],
+            baseline_visits: vec![0; task.num_rows()],
+            rate: F::from_f64(0.1),
+            schedule: StepSize::Constant(F::one()),
+            baseline_size: Some(StepSize::Polynomial { exponent: F::one() }),
+            num_episodes: 0,
+            episode: Vec::new(),
+            task,
+        };
+        (0..learner.task.num_rows()).for_each(|row| learner.refresh(row));
+        Ok(learner)
+    }
+
+    /// Sets the step size of learning from episodes: `rate` times that of a schedule, after so many episodes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`] unless the rate is finite and above 0.
+    pub fn with_rate(self, rate: F, schedule: StepSize<F>) -> Result<Self, Error> {
+        check_rate(rate, "rate of the policy gradient")?;
+        schedule.check()?;
+        Ok(Self { rate, schedule, ..self })
+    }
+
+    /// Sets how the baseline learns from what came of each state; `None` for no baseline, which costs variance and is where a truncated
+    /// episode is worth nothing more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`].
+    pub fn with_baseline(self, step_size: Option<StepSize<F>>) -> Result<Self, Error> {
+        if let Some(step_size) = &step_size {
+            step_size.check()?;
+        }
+        Ok(Self { baseline_size: step_size, ..self })
+    }
+
+    /// Sets the preferences θ; −∞ stands where an action cannot be taken, whatever the table says there, and may stand for an
+    /// action that is not to be taken. An unfinished episode is dropped.
+    ///
+    /// # Shapes
+    ///
+    /// `preferences` `[s, a]`, or `[t, s, a]` with a finite horizon.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`]; [`Error::InvalidEntry`] for NaN and +∞; [`Error::NoPreference`] for a state that has actions,
+    /// and −∞ for each.
+    pub fn with_preferences(mut self, preferences: &ArrayRef<F, H::Pairs>) -> Result<Self, Error> {
+        let preferences = self.task.take_table(Table::Preferences, preferences)?;
+        self.check_preferences(&preferences)?;
+        self.preferences = preferences;
+        (0..self.task.num_rows()).for_each(|row| self.refresh(row));
+        self.episode.clear();
+        Ok(self)
+    }
+
+    /// θ(s,a), `[s, a]`, or `[t, s, a]` with a finite horizon; −∞ where an action cannot be taken.
+    #[must_use]
+    pub fn preferences(&self) -> ArrayView<'_, F, H::Pairs> {
+        self.task.view(&self.preferences)
+    }
+
+    /// What action values would be if the policy were the best one, b(s) + τ log(π(a∣s)/ρ(a∣s)) (V3), `[s, a]`, or
+    /// `[t, s, a]` with a finite horizon: it learns no action values, but at the end of learning these are they.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`].
+    pub fn action_values(&self) -> Result<Array<F, H::Pairs>, Error> {
+        let mut values = self.task.action_values(Table::ActionValues, F::zero())?;
+        for (row, values) in values.chunks_exact_mut(self.task.num_actions()).enumerate() {
+            let logs = &self.logs[self.task.pairs(row)];
+            for ((value, &log), &weight) in values.iter_mut().zip(logs).zip(self.task.prior_row(row)) {
+                if *value > F::neg_infinity() {
+                    *value = self.baseline[row] + self.task.temperature() * (log - weight.ln());
+                }
+            }
+        }
+        Ok(self.task.view(&values).to_owned())
+    }
+
+    /// [`Error::NoPreference`] for a row in which something could be taken, and nothing is.
+    fn check_preferences(&self, preferences: &[F]) -> Result<(), Error> {
+        let num_states = self.task.num_states();
+        for row in (0..self.task.num_rows()).filter(|row| !self.task.is_terminal(row % num_states)) {
+            let is_none = |preference: &F| *preference == F::neg_infinity();
+            if !self.task.is_dead_end(row) && preferences[self.task.pairs(row)].iter().all(is_none) {
+                return Err(Error::NoPreference { stage: row / num_states, state: row % num_states });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes π and log π of a row.
+    fn refresh(&mut self, row: usize) {
+        let pairs = self.task.pairs(row);
+        let (probabilities, logs) = (&mut self.probabilities[pairs.clone()], &mut self.logs[pairs.clone()]);
+        let out = SoftRow { probabilities, logs };
+        let preferences = &self.preferences[pairs];
+        softmax(|action| preferences[action], self.task.prior_row(row), out);
+    }
+
+    #[cfg(feature = "serde")]
+    fn check(&self) -> Result<(), Error> {
+        use super::serial::{check_len, check_table};
+        check_rate(self.rate, "rate of the policy gradient")?;
+        self.schedule.check()?;
+        if let Some(step_size) = &self.baseline_size {
+            step_size.check()?;
+        }
+        let rows = self.task.num_rows();
+        let len = rows * self.task.num_actions();
+        check_table(Table::Preferences, &self.preferences, len, true)?;
+        self.task.check_forbidden(Table::Preferences, &self.preferences)?;
+        self.check_preferences(&self.preferences)?;
+        check_table(Table::StateValues, &self.baseline, rows, false)?;
+        check_len(Table::Visits, &self.baseline_visits, rows)?;
+        check_len(Table::Policy, &self.probabilities, len)?;
+        check_len(Table::LogPolicy, &self.logs, len)?;
+        // The policy follows from the preferences, to the bit.
+        let mut fresh = Self { episode: Vec::new(), ..self.clone() };
+        (0..rows).for_each(|row| fresh.refresh(row));
+        let same = |found: &[F], expected: &[F]| found.iter().zip(expected).position(|(a, b)| a != b);
+        for (table, found, expected) in [
+            (Table::Policy, &self.probabilities, &fresh.probabilities),
+            (Table::LogPolicy, &self.logs, &fresh.logs),
+        ] {
+            if let Some(at) = same(found, expected) {
+                return Err(Error::InvalidEntry { table, index: vec![at], value: found[at].into_f64() });
+            }
+        }
+        for step in &self.episode {
+            let follows = fresh.follow(step)?;
+            if follows.is_last {
+                return Err(Error::StepOutOfOrder { stage: step.stage, state: step.state });
+            }
+            fresh.episode.push(*step);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(feature = "serde")]
+super::serial::checked!(SoftPolicyGradient<F, H>);
+
+/// exp θ over its sum, and its logarithm, for preferences by action; the normalised prior where no action can be taken.
+pub(super) fn softmax<F: Real>(preference: impl Fn(usize) -> F, prior: &[F], out: SoftRow<'_, F>) {
+    let max = (0..prior.len()).fold(F::neg_infinity(), |max, action| max.max(preference(action)));
+    if max == F::neg_infinity() {
+        normalized_prior(prior, out, |_| true);
+        return;
+    }
+    let SoftRow { probabilities, logs } = out;
+    let mut sum = F::zero();
+    for (action, (p, log)) in probabilities.iter_mut().zip(logs.iter_mut()).enumerate() {
+        *log = preference(action) - max;
+        *p = log.exp();
+        sum += *p;
+    }
+    let log_sum = sum.ln();
+    for (p, log) in probabilities.iter_mut().zip(logs.iter_mut()) {
+        *p /= sum;
+        *log -= log_sum;
+    }
+}
+
+/// [`Error::InvalidSetting`] unless a rate is finite and above 0.
+pub(super) fn check_rate<F: Real>(rate: F, setting: &'static str) -> Result<(), Error> {
+    if rate > F::zero() && rate < F::infinity() {
+        return Ok(());
+    }
+    Err(Error::InvalidSetting { setting, value: rate.into_f64(), expected: "a finite number > 0" })
+}
