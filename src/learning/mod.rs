@@ -9,6 +9,7 @@
 //! | [`SoftQLearning`] | Q (Q1) | variational inference | any behaviour that tries everything |
 //! | [`ZLearning`] | β (Q2) | direct inference | the same, with its probabilities |
 //! | [`SoftPolicyGradient`] | θ of a softmax policy (G1, G2) | variational inference | whole episodes of its own; or a model, exactly |
+//! | [`SoftActorCritic`] | Q, a policy, a temperature (A1) | variational inference | any steps, again and again from a memory |
 //!
 //! Each has tables for all time ([`Stationary`]), or for each stage of a horizon ([`FiniteHorizon`], by [`Task::within`]).
 //!
@@ -48,12 +49,14 @@
 // Without the feature `rand` nobody acts or trains, and there is nothing to link to.
 #![cfg_attr(not(feature = "rand"), allow(rustdoc::broken_intra_doc_links))]
 
+mod actor_critic;
 mod behaviour;
 #[cfg(feature = "rand")]
 mod environment;
 mod horizon;
 mod learner;
 mod policy_gradient;
+mod replay;
 mod schedule;
 #[cfg(feature = "serde")]
 mod serial;
@@ -64,6 +67,7 @@ mod step;
 mod task;
 mod z_learning;
 
+pub use actor_critic::{Actor, SoftActorCritic};
 pub use behaviour::Behaviour;
 #[cfg(feature = "rand")]
 pub use environment::Environment;
@@ -72,6 +76,7 @@ pub use learner::Learner;
 #[cfg(feature = "rand")]
 pub use learner::Progress;
 pub use policy_gradient::SoftPolicyGradient;
+pub use replay::ReplayBuffer;
 pub use schedule::StepSize;
 #[cfg(feature = "rand")]
 pub use simulator::Simulator;

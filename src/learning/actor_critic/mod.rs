@@ -1,0 +1,337 @@
+//! Soft actor-critic, tabular.
+//!
+//! ```text
+//! critic:       Q(s,a) += η ( r + γ Σ_a' π(a'|s') ( Q(s',a') − τ log(π(a'|s')/ρ(a'|s')) ) − Q(s,a) )              (A1)
+//! actor:        π ∝ ρ exp(Q/τ), at once, or by steps of  θ(s,a) += κ π(a|s) ( Q(s,a) − τ log(π/ρ)(a|s) − Σ_b π(b|s) (…) )
+//! temperature:  log τ −= κ_τ ( H_π(s) − target ),   H_π = −Σ π log(π/ρ)
+//! ```
+//!
+//! With two critics, the smaller of their values is what the actor and the targets go by, which takes away the optimism of a maximum
+//! over noise. Each step teaches one of them, in turn by the visits of its pair: taught by the same steps, they would be
+//! the same. With one critic, the exact actor and a fixed temperature this is soft Q-learning (Q1).
+//!
+//! # References
+//!
+//! Haarnoja et al., *Soft Actor-Critic Algorithms and Applications*, arXiv:1812.05905, 2018: §4 (critics and actor), §5
+//! (temperature).
+
+mod actor;
+mod learn;
+mod scratch;
+mod temperature;
+
+use ndarray::{Array, ArrayRef, ArrayView};
+
+pub use actor::Actor;
+
+use super::behaviour::check_chance;
+use super::horizon::{Horizon, Stationary};
+use super::policy_gradient::check_rate;
+use super::replay::ReplayBuffer;
+use super::schedule::{StepSize, default_step_size};
+use super::task::Task;
+use crate::{Error, Real, Table};
+use actor::ActorRow;
+use scratch::Scratch;
+use temperature::TargetEntropy;
+
+/// Learns action values, a policy and, if asked, a temperature from steps, off-policy (A1).
+///
+/// [`update`](super::Learner::update) learns from one step. [`learn`](super::Learner::learn), and with it
+/// [`train`](super::Learner::train), keeps the step in a memory and updates from steps drawn from it, whoever took them;
+/// without a memory ([`with_replay`](Self::with_replay)) it is one update.
+///
+/// # Example
+///
+/// ```
+/// # #[cfg(feature = "rand")] {
+/// use std::ops::ControlFlow;
+///
+/// use rand::{SeedableRng, rngs::StdRng};
+/// use softmdp::learning::{Learner, Simulator, SoftActorCritic, Task};
+/// use softmdp::{Mdp, ndarray::array};
+///
+/// // Find the temperature at which a choice between 0 and 2 has half a nat of entropy.
+/// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 2.0]])?.with_discount(0.0)?;
+/// let mut learner = SoftActorCritic::new(Task::of(&mdp)?)?.with_target_entropy(0.5, 0.01)?.with_replay(100, 4)?;
+/// let mut world = Simulator::new(&mdp, &array![1.0])?;
+/// learner.train(&mut world, 5_000, &mut StdRng::seed_from_u64(1), |_, _| ControlFlow::Continue(()))?;
+/// assert!((learner.policy()?.entropy()[0] - 0.5_f64).abs() < 1e-6);
+/// # }
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[doc(alias = "SAC")]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(remote = "Self", deny_unknown_fields))]
+pub struct SoftActorCritic<F = f64, H = Stationary> {
+    #[cfg_attr(
+        feature = "serde",
+        serde(bound(
+            serialize = "F: serde::Serialize, H: serde::Serialize",
+            deserialize = "F: Real + serde::Deserialize<'de>, H: Horizon + serde::Deserialize<'de>"
+        ))
+    )]
+    task: Task<F, H>,
+    step_size: StepSize<F>,
+    critics: Vec<Critic<F>>, // one or two
+    actor: Actor<F>,
+    preferences: Vec<F>, // θ of a gradient actor, [t, s, a]; of an exact one there are none
+    temperature: F,
+    target_entropy: Option<TargetEntropy<F>>,
+    exploration: F,
+    replay: Option<Replay<F>>,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    scratch: Scratch<F>,
+}
+
+/// One table of action values.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+struct Critic<F> {
+    action_values: Vec<F>, // [t, s, a]
+    visits: Vec<u32>,      // [t, s, a]
+}
+
+/// A memory, and how many steps of it are learned from for each that is taken.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+struct Replay<F> {
+    #[cfg_attr(
+        feature = "serde",
+        serde(bound(serialize = "F: serde::Serialize", deserialize = "F: Real + serde::Deserialize<'de>"))
+    )]
+    buffer: ReplayBuffer<F>,
+    batch: usize,
+}
+
+impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
+    /// A learner that knows nothing: action values are 0, the temperature is that of the task and stays. One critic, the exact
+    /// actor, one action in ten taken at random, no memory; step sizes as in [`SoftQLearning`](super::SoftQLearning).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`] at temperature 0, at which there is no actor but the greedy one: use
+    /// [`SoftQLearning`](super::SoftQLearning); [`Error::TooLarge`].
+    pub fn new(task: Task<F, H>) -> Result<Self, Error> {
+        check_rate(task.temperature(), "temperature of an actor")?;
+        let mut scratch = Scratch::default();
+        scratch.fit(task.num_actions());
+        Ok(Self {
+            step_size: default_step_size(task.discount()),
+            critics: vec![Critic::new(&task)?],
+            actor: Actor::Exact,
+            preferences: Vec::new(),
+            temperature: task.temperature(),
+            target_entropy: None,
+            exploration: F::from_f64(0.1),
+            replay: None,
+            scratch,
+            task,
+        })
+    }
+
+    /// Takes two critics, and goes by the smaller of their values.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`].
+    pub fn with_two_critics(mut self) -> Result<Self, Error> {
+        self.critics.resize(2, self.critics[0].clone());
+        Ok(self)
+    }
+
+    /// Sets the step sizes of the critics, by the number of visits of a pair.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`].
+    pub fn with_step_size(self, step_size: StepSize<F>) -> Result<Self, Error> {
+        step_size.check()?;
+        Ok(Self { step_size, ..self })
+    }
+
+    /// Sets how the policy follows the critics. A gradient actor starts with all available actions alike.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`]; [`Error::TooLarge`].
+    pub fn with_actor(self, actor: Actor<F>) -> Result<Self, Error> {
+        actor.check()?;
+        let preferences = match actor {
+            Actor::Exact => Vec::new(),
+            Actor::Gradient(_) => self.task.action_values(Table::Preferences, F::zero())?,
+        };
+        Ok(Self { actor, preferences, ..self })
+    }
+
+    /// Lets the temperature find the entropy `target` of the policy, in nats and relative to the prior, by steps of `rate` in
+    /// log τ at each update: it rises where the entropy −Σ π log(π/ρ) of the state of the step is below the target. For a counting prior that
+    /// is plain entropy, at most log A; relative to a uniform one it is at most 0.
+    ///
+    /// The target is met on average over the steps that are learned from. One out of reach drives the temperature to an end of its range.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`] unless the target is finite, and the rate finite and above 0.
+    pub fn with_target_entropy(self, target: F, rate: F) -> Result<Self, Error> {
+        Ok(Self { target_entropy: Some(TargetEntropy::new(target, rate)?), ..self })
+    }
+
+    /// Sets the chance, in [0, 1], that [`act`](super::Learner::act) takes any action instead of the actor's; 0.1 by default. Learning is
+    /// off-policy, so that it changes no answer; it finds what an actor that is all but certain gives up too early. At 0 the actor acts
+    /// alone, as in the literature.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`].
+    pub fn with_exploration(self, chance: F) -> Result<Self, Error> {
+        check_chance(chance)?;
+        Ok(Self { exploration: chance, ..self })
+    }
+
+    /// Keeps a memory of `capacity` steps, and learns from `batch` of it for each step that is taken.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`] for none; [`Error::TooLarge`].
+    pub fn with_replay(self, capacity: usize, batch: usize) -> Result<Self, Error> {
+        check_batch(batch)?;
+        Ok(Self { replay: Some(Replay { buffer: ReplayBuffer::new(capacity)?, batch }), ..self })
+    }
+
+    /// Sets the action values that all critics start from; visits are counted anew. −∞ stands where an action cannot be taken,
+    /// whatever the table says there.
+    ///
+    /// # Shapes
+    ///
+    /// `action_values` `[s, a]`, or `[t, s, a]` with a finite horizon.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`]; [`Error::InvalidEntry`] for NaN and +∞.
+    pub fn with_action_values(mut self, action_values: &ArrayRef<F, H::Pairs>) -> Result<Self, Error> {
+        let values = self.task.take_table(Table::ActionValues, action_values)?;
+        for critic in &mut self.critics {
+            critic.action_values.copy_from_slice(&values);
+            critic.visits.fill(0);
+        }
+        Ok(self)
+    }
+
+    /// τ, in reward units per nat: that of the task, or what it has become.
+    #[must_use]
+    pub fn temperature(&self) -> F {
+        self.temperature
+    }
+
+    /// The memory, if there is one.
+    #[must_use]
+    pub fn replay(&self) -> Option<&ReplayBuffer<F>> {
+        self.replay.as_ref().map(|replay| &replay.buffer)
+    }
+
+    /// Q(s,a) of each critic, `[s, a]`, or `[t, s, a]` with a finite horizon, in reward units; −∞ where an action cannot be taken,
+    /// and in terminal states.
+    pub fn critics(&self) -> impl Iterator<Item = ArrayView<'_, F, H::Pairs>> + '_ {
+        self.critics.iter().map(|critic| self.task.view(&critic.action_values))
+    }
+
+    /// Q(s,a), the smaller of what the critics say, `[s, a]`, or `[t, s, a]` with a finite horizon, in reward units.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`].
+    pub fn action_values(&self) -> Result<Array<F, H::Pairs>, Error> {
+        let mut values = self.task.filled(Table::ActionValues, F::zero())?;
+        for (row, values) in values.chunks_exact_mut(self.task.num_actions()).enumerate() {
+            self.copy_row(row, values);
+        }
+        Ok(self.task.view(&values).to_owned())
+    }
+
+    /// How often each pair was learned from, by any critic, `[s, a]`, or `[t, s, a]` with a finite horizon.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`].
+    pub fn visits(&self) -> Result<Array<u32, H::Pairs>, Error> {
+        let mut visits = self.task.filled(Table::Visits, 0_u32)?;
+        for critic in &self.critics {
+            visits.iter_mut().zip(&critic.visits).for_each(|(sum, &n)| *sum = sum.saturating_add(n));
+        }
+        Ok(self.task.view(&visits).to_owned())
+    }
+
+    /// The smaller of what the critics say of a pair.
+    fn value(&self, pair: usize) -> F {
+        self.critics.iter().fold(F::infinity(), |least, critic| least.min(critic.action_values[pair]))
+    }
+
+    fn copy_row(&self, row: usize, out: &mut [F]) {
+        self.task.pairs(row).zip(out).for_each(|(pair, value)| *value = self.value(pair));
+    }
+
+    /// The actor in the state of a row.
+    fn actor_row(&self, row: usize) -> ActorRow<'_, F> {
+        let preferences = match self.actor {
+            Actor::Exact => None,
+            Actor::Gradient(_) => Some(&self.preferences[self.task.pairs(row)]),
+        };
+        ActorRow { prior: self.task.prior_row(row), preferences, temperature: self.temperature }
+    }
+
+    #[cfg(feature = "serde")]
+    fn check(&self) -> Result<(), Error> {
+        use super::serial::{check_len, check_table};
+        self.step_size.check()?;
+        check_chance(self.exploration)?;
+        check_rate(self.temperature, "temperature of an actor")?;
+        let len = self.task.num_rows() * self.task.num_actions();
+        if !(1..=2).contains(&self.critics.len()) {
+            let found = vec![self.critics.len()];
+            return Err(Error::ShapeMismatch { table: Table::ActionValues, found, expected: vec![2] });
+        }
+        for critic in &self.critics {
+            check_len(Table::Visits, &critic.visits, len)?;
+            check_table(Table::ActionValues, &critic.action_values, len, true)?;
+            self.task.check_forbidden(Table::ActionValues, &critic.action_values)?;
+        }
+        self.actor.check()?;
+        match self.actor {
+            Actor::Exact => check_len(Table::Preferences, &self.preferences, 0)?,
+            Actor::Gradient(_) => {
+                check_table(Table::Preferences, &self.preferences, len, true)?;
+                self.task.check_forbidden(Table::Preferences, &self.preferences)?;
+            }
+        }
+        if let Some(target_entropy) = &self.target_entropy {
+            target_entropy.check()?;
+        }
+        if let Some(replay) = &self.replay {
+            check_batch(replay.batch)?;
+            replay.buffer.iter().try_for_each(|step| self.task.place(step).map(drop))?;
+        }
+        Ok(())
+    }
+}
+
+impl<F: Real> Critic<F> {
+    fn new<H: Horizon>(task: &Task<F, H>) -> Result<Self, Error> {
+        let action_values = task.action_values(Table::ActionValues, F::zero())?;
+        Ok(Self { action_values, visits: task.filled(Table::Visits, 0)? })
+    }
+}
+
+fn check_batch(batch: usize) -> Result<(), Error> {
+    if batch > 0 {
+        return Ok(());
+    }
+    let (setting, expected) = ("batch", "at least one step");
+    Err(Error::InvalidSetting { setting, value: 0.0, expected })
+}
+
+#[cfg(feature = "serde")]
+super::serial::checked!(SoftActorCritic<F, H>);

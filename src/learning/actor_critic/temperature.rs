@@ -1,0 +1,52 @@
+//! A temperature that finds the entropy asked for: dual descent on τ (A1).
+
+use crate::learning::policy_gradient::check_rate;
+use crate::{Error, Real};
+
+/// What the temperature is to bring about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+pub(super) struct TargetEntropy<F> {
+    target: F, // nats, relative to ρ
+    rate: F,
+}
+
+impl<F: Real> TargetEntropy<F> {
+    pub(super) fn new(target: F, rate: F) -> Result<Self, Error> {
+        let target_entropy = Self { target, rate };
+        target_entropy.check()?;
+        Ok(target_entropy)
+    }
+
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if !self.target.is_finite() {
+            let (setting, value) = ("target entropy", self.target.into_f64());
+            return Err(Error::InvalidSetting { setting, value, expected: "a finite number" });
+        }
+        check_rate(self.rate, "step size of the temperature")
+    }
+
+    /// The temperature after a step, within what can be divided by: log τ += κ ( target − H ).
+    pub(super) fn next_temperature(&self, temperature: F, entropy: F) -> F {
+        let largest = F::max_value().sqrt();
+        let next = temperature * (self.rate * (self.target - entropy)).exp();
+        next.max(largest.recip()).min(largest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn temperature_rises_below_the_target_and_stays_in_range() {
+        let rule = TargetEntropy::new(0.5, 0.1).unwrap();
+        assert!((rule.next_temperature(2.0, 0.3) - 2.0 * 0.02_f64.exp()).abs() < 1e-15);
+        assert!(rule.next_temperature(2.0, 0.7) < 2.0);
+        let fast = TargetEntropy::new(1e300, 1e300).unwrap();
+        assert_eq!(fast.next_temperature(1.0, 0.0), f64::MAX.sqrt());
+        let fast = TargetEntropy::new(-1e300, 1e300).unwrap();
+        assert_eq!(fast.next_temperature(1.0, 0.0), f64::MAX.sqrt().recip());
+    }
+}

@@ -1,0 +1,109 @@
+//! A memory of steps.
+
+use super::step::Step;
+use crate::{Error, Real, Table};
+
+/// Keeps the last steps, to learn from them more than once.
+///
+/// All memory is taken when it is made; one that was cloned or read takes what is missing as it fills. When it is full, the
+/// oldest step makes room for the newest.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::learning::{ReplayBuffer, Step};
+///
+/// let mut buffer = ReplayBuffer::new(2)?;
+/// for state in 0..3 {
+///     buffer.push(Step::new(state, 0, 0.0, state + 1));
+/// }
+/// let mut states: Vec<usize> = buffer.iter().map(|step| step.state).collect();
+/// states.sort();
+/// assert_eq!(states, [1, 2]);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(remote = "Self", deny_unknown_fields))]
+pub struct ReplayBuffer<F = f64> {
+    capacity: usize,
+    oldest: usize, // where the next step goes, once it is full
+    steps: Vec<Step<F>>,
+}
+
+impl<F: Real> ReplayBuffer<F> {
+    /// Room for so many steps.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`] for none; [`Error::TooLarge`].
+    pub fn new(capacity: usize) -> Result<Self, Error> {
+        if capacity == 0 {
+            let (setting, expected) = ("capacity of the replay buffer", "room for at least one step");
+            return Err(Error::InvalidSetting { setting, value: 0.0, expected });
+        }
+        let mut steps = Vec::new();
+        let too_large = |_| Error::TooLarge { table: Table::ReplayBuffer, shape: vec![capacity] };
+        steps.try_reserve_exact(capacity).map_err(too_large)?;
+        Ok(Self { capacity, oldest: 0, steps })
+    }
+
+    /// Keeps a step, in the place of the oldest if it is full.
+    pub fn push(&mut self, step: Step<F>) {
+        if self.steps.len() < self.capacity {
+            self.steps.push(step);
+        } else {
+            self.steps[self.oldest] = step;
+            self.oldest = (self.oldest + 1) % self.capacity;
+        }
+    }
+
+    /// Draws one of the steps, each as probable as any other; `None` if there is none.
+    #[cfg(feature = "rand")]
+    pub fn sample<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> Option<&Step<F>> {
+        use rand::RngExt;
+        if self.steps.is_empty() {
+            return None;
+        }
+        self.steps.get(rng.random_range(0..self.steps.len()))
+    }
+
+    /// Number of steps that are kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Number of steps that there is room for.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The steps, in no order that means anything.
+    pub fn iter(&self) -> impl Iterator<Item = &Step<F>> + '_ {
+        self.steps.iter()
+    }
+
+    #[cfg(feature = "serde")]
+    fn check(&self) -> Result<(), Error> {
+        let is_full = self.steps.len() == self.capacity;
+        let is_right = self.capacity > 0
+            && self.steps.len() <= self.capacity
+            && (self.oldest == 0 || (is_full && self.oldest < self.capacity));
+        if is_right {
+            return Ok(());
+        }
+        let (found, expected) = (vec![self.steps.len(), self.oldest], vec![self.capacity, 0]);
+        Err(Error::ShapeMismatch { table: Table::ReplayBuffer, found, expected })
+    }
+}
+
+#[cfg(feature = "serde")]
+super::serial::checked!(ReplayBuffer<F>);
