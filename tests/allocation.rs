@@ -143,3 +143,45 @@ fn stages_that_differ_in_rewards_share_what_is_folded() {
     // The rewards on the pair, and with what is folded for either inference.
     assert!(kept < 3 * 8 * 3000 + 1024, "{kept}");
 }
+
+/// Acts and learns for a thousand steps, and then for a thousand more that are watched.
+#[cfg(feature = "rand")]
+#[track_caller]
+fn learns_without_allocating<H: softmdp::learning::Horizon>(
+    mut learner: impl softmdp::learning::Learner<Scalar = f64, Horizon = H>,
+) {
+    use rand::{SeedableRng, rngs::StdRng};
+    use softmdp::learning::{Environment, Simulator};
+    let mdp = ring(20);
+    let initial = ndarray_ones(20);
+    let mut world = Simulator::new(&mdp, &initial).unwrap().with_time_limit(4).unwrap();
+    let mut rng = StdRng::seed_from_u64(1);
+    let mut run = || {
+        for _ in 0..250 {
+            let mut state = world.reset(&mut rng).unwrap();
+            for stage in 0..4 {
+                let action = learner.act_at(stage, state, &mut rng).unwrap();
+                let step = world.step(action, &mut rng).unwrap();
+                learner.learn(&step, &mut rng).unwrap();
+                state = step.next_state;
+            }
+        }
+    };
+    run();
+    let used = measure(run);
+    assert_eq!(used.count_total, 0, "{used:?}");
+}
+
+#[cfg(feature = "rand")]
+#[test]
+fn learning_from_a_step_allocates_nothing() {
+    use softmdp::learning::{Actor, SoftActorCritic, SoftPolicyGradient, SoftQLearning, Task, ZLearning};
+    let task = || Task::of(&ring(20)).unwrap();
+    learns_without_allocating(SoftQLearning::new(task()).unwrap());
+    learns_without_allocating(ZLearning::new(task().within(4)).unwrap());
+    // From its second episode on: memory is taken for the longest one.
+    learns_without_allocating(SoftPolicyGradient::new(task()).unwrap());
+    let critic = SoftActorCritic::new(task()).unwrap().with_two_critics().unwrap();
+    let critic = critic.with_actor(Actor::Gradient(0.1)).unwrap().with_replay(2000, 3).unwrap();
+    learns_without_allocating(critic.with_target_entropy(0.1, 0.01).unwrap());
+}

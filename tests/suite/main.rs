@@ -14,6 +14,7 @@ mod files;
 mod gridworld;
 mod growth;
 mod identities;
+mod learning;
 mod precision;
 mod sampling;
 mod serde;
