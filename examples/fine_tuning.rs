@@ -1,0 +1,125 @@
+//! Does a soft policy adapt faster to a world that has changed?
+//!
+//! Two ways lead to the goal, and the shorter one is learned. Then a trap opens on it. A hard learner (Q-learning, ε-greedy) has
+//! put everything on one way, and knows next to nothing of the other; a soft one went there now and then all along, in
+//! proportion to how good it looked, and has its values ready. Both are tuned on the changed world from what they know, and the steps
+//! are counted until acting by what is learned earns nine tenths of what is best there. After Haarnoja et al., *Reinforcement Learning with
+//! Deep Energy-Based Policies* (ICML 2017), section 5.2.
+
+use std::ops::ControlFlow;
+
+use rand::{SeedableRng, rngs::StdRng};
+use softmdp::learning::{Behaviour, Learner, Simulator, SoftQLearning, StepSize, Task};
+use softmdp::{ActionPrior, Error, Gridworld, Mdp, SparseDynamics, StationaryPolicy, solve_stationary};
+
+const BEFORE: &str = "
+    .........
+    .#######.
+    .#######.
+    S.......G
+    .#######.
+    .........
+";
+const AFTER: &str = "
+    .........
+    .#######.
+    .#######.
+    S...X...G
+    .#######.
+    .........
+";
+const SEEDS: u64 = 10;
+const LEARNING: usize = 200_000;
+const LIMIT: usize = 400_000;
+const CHECK: usize = 200;
+
+type World = Mdp<f64, SparseDynamics<f64>>;
+
+fn main() -> Result<(), Error> {
+    let (grid, changed) = (world(BEFORE)?, world(AFTER)?);
+    println!("A trap opens on the way that was learned:\n{AFTER}");
+    let initial = grid.0.initial();
+    let best = solve_stationary(&changed.1.with_temperature(0.0)?, 1e-9)?;
+    let best =
+        StationaryPolicy::new(best.probabilities().to_owned())?.expected_return(&changed.1, &initial)?;
+    println!(
+        "Return of the best policy there: {best:.3}. Steps until the learned one earns nine tenths of that:\n"
+    );
+
+    let kinds = [
+        ("soft Q-learning, τ = 0.03", 0.03, Behaviour::Soft),
+        ("Q-learning, ε = 0.1", 0.0, Behaviour::EpsilonGreedy(0.1)),
+        ("Q-learning, ε = 0.3", 0.0, Behaviour::EpsilonGreedy(0.3)),
+    ];
+    println!("{:<28}{:>12}{:>12}{:>16}", "", "mean", "worst", "from nothing");
+    let mut means = Vec::new();
+    for (name, temperature, behaviour) in kinds {
+        let (mut tuned, mut fresh) = (Vec::new(), Vec::new());
+        for seed in 0..SEEDS {
+            let mut rng = StdRng::seed_from_u64(seed);
+            let mut learner = learner(&grid.1, temperature, behaviour)?;
+            let mut simulator = Simulator::new(&grid.1, &initial)?.with_time_limit(100)?;
+            learner.train(&mut simulator, LEARNING, &mut rng, |_, _| ControlFlow::Continue(()))?;
+            // What is known goes along into the changed world, whose ends are others.
+            let known = learner.action_values().mapv(|value| if value.is_finite() { value } else { 0.0 });
+            let start = self::learner(&changed.1, temperature, behaviour)?;
+            tuned.push(steps_to(0.9 * best, start.clone().with_action_values(&known)?, &changed, &mut rng)?);
+            fresh.push(steps_to(0.9 * best, start, &changed, &mut rng)?);
+        }
+        let mean = |steps: &[usize]| steps.iter().sum::<usize>() / steps.len();
+        let worst = tuned.iter().max().copied().unwrap_or_default();
+        println!("{name:<28}{:>12}{worst:>12}{:>16}", mean(&tuned), mean(&fresh));
+        means.push(mean(&tuned));
+    }
+    let factor = means[1].min(means[2]) as f64 / means[0] as f64;
+    println!("\nThe soft policy adapts {factor:.1} times as fast as the faster of the hard ones.");
+    assert!(factor > 2.0, "what was tried now and then is known when it is needed");
+    Ok(())
+}
+
+fn world(map: &str) -> Result<(Gridworld, World), Error> {
+    let grid = Gridworld::parse(map)?.step_reward(-0.01).goal_reward(1.0).trap_reward(-1.0).slip(0.05);
+    let mdp = grid.builder().discount(0.98).action_prior(ActionPrior::Uniform).build()?;
+    Ok((grid, mdp))
+}
+
+fn learner(mdp: &World, temperature: f64, behaviour: Behaviour) -> Result<SoftQLearning, Error> {
+    SoftQLearning::new(Task::of(&mdp.with_temperature(temperature)?)?)?
+        .with_behaviour(behaviour)?
+        .with_step_size(StepSize::Constant(0.2))
+}
+
+/// Steps until acting by the best of what is learned earns so much; the limit, if it never does.
+fn steps_to(
+    goal: f64,
+    mut learner: SoftQLearning,
+    (grid, mdp): &(Gridworld, World),
+    rng: &mut StdRng,
+) -> Result<usize, Error> {
+    let mut simulator = Simulator::new(mdp, &grid.initial())?.with_time_limit(100)?;
+    let mut result = Ok(());
+    let progress = learner.train(&mut simulator, LIMIT, rng, |learner, progress| {
+        if progress.steps % CHECK != 0 {
+            return ControlFlow::Continue(());
+        }
+        match greedy_return(learner, grid, mdp) {
+            Ok(reached) if reached < goal => ControlFlow::Continue(()),
+            Ok(_) => ControlFlow::Break(()),
+            Err(error) => {
+                result = Err(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    result?;
+    Ok(progress.steps)
+}
+
+/// What acting by the most valuable action in each state earns.
+fn greedy_return(learner: &SoftQLearning, grid: &Gridworld, mdp: &World) -> Result<f64, Error> {
+    let mut policy = learner.action_values().mapv(|_| 0.0);
+    for (state, action) in learner.policy()?.greedy().iter().enumerate() {
+        policy[[state, *action]] = 1.0;
+    }
+    StationaryPolicy::new(policy)?.expected_return(mdp, &grid.initial())
+}
