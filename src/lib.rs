@@ -53,6 +53,8 @@
 //! - [`SoftValueIteration::solve_batch`]: several models in one pass over the dynamics that they share.
 //! - [`SoftValueIteration::stream`] and [`stream_posterior`]: horizons that do not fit in memory; [`Watched`]: progress of
 //!   whatever takes long, and a way to stop it.
+//! - [`learning`]: the same answers from samples, without the model: soft Q-learning, Z-learning, policy gradients, soft
+//!   actor-critic.
 //! - [`Gridworld`]: small worlds from text maps, to see it all on.
 //! - [`io`]: models from files of numpy, PRISM and Storm; results to files of numpy.
 //!
@@ -102,7 +104,7 @@
 //! | feature | default | adds | costs |
 //! |---|---|---|---|
 //! | `npz` | no | models and results as `.npz` archives of numpy, in [`io`] | the crate `flate2`, in pure Rust |
-//! | `rand` | yes | samples of trajectories, with any generator of the crate `rand` | the crate `rand`, without its generators |
+//! | `rand` | yes | samples of trajectories, and environments to learn from, with any generator of the crate `rand` | the crate `rand`, without its generators |
 //! | `rayon` | yes | passes over large models on all cores, with the same results | the crate `rayon` |
 //! | `serde` | no | `Serialize` and `Deserialize` for models, options and results | the crate `serde`, with its derive macros |
 //! | `simd` | yes | exponentials, logarithms and dense products in the widest vectors of the processor at hand | the crate `pulp` |
