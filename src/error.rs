@@ -79,6 +79,12 @@ pub enum Table {
     StationaryDistribution,
     /// How fast the evidence grows in the long run.
     GrowthRates,
+    /// Where states are drawn, `[s, 2]`.
+    Coordinates,
+    /// Where actions point when they are drawn, `[a, 2]`.
+    Directions,
+    /// The points of a curve.
+    Series,
 }
 
 impl fmt::Display for Table {
@@ -118,6 +124,9 @@ impl fmt::Display for Table {
             Table::ExpectedVisits => "expected visits",
             Table::StationaryDistribution => "stationary distribution",
             Table::GrowthRates => "growth rates",
+            Table::Coordinates => "coordinates",
+            Table::Directions => "directions of actions",
+            Table::Series => "series",
         })
     }
 }
@@ -636,6 +645,27 @@ pub enum Error {
         stage: usize,
         /// A state that is visited.
         state: usize,
+    },
+
+    // --- pictures ---------------------------------------------------------------------------------
+    /// `coordinates[state, axis]` is not finite.
+    #[error("coordinate {axis} of state {state} is {value}, expected a finite number")]
+    InvalidCoordinate {
+        /// The state.
+        state: usize,
+        /// 0 for x, 1 for y.
+        axis: usize,
+        /// What stands there.
+        value: f64,
+    },
+    /// Arrows were asked for, and it is not known where actions point.
+    #[error("a policy is drawn as arrows: say where actions point, by directions or by the dynamics")]
+    NoDirections,
+    /// There is nothing to be drawn.
+    #[error("{table} hold nothing that can be drawn")]
+    NothingToDraw {
+        /// The table.
+        table: Table,
     },
 
     // --- results that were stored -----------------------------------------------------------------

@@ -124,6 +124,9 @@
 
 pub mod io;
 pub mod learning;
+#[cfg(feature = "plot")]
+#[cfg_attr(docsrs, doc(cfg(feature = "plot")))]
+pub mod plot;
 
 pub use ndarray;
 #[cfg(feature = "sprs")]
@@ -153,6 +156,7 @@ pub use trajectory::Trajectory;
 mod backward;
 mod bellman;
 mod chain;
+mod color;
 #[cfg(feature = "rand")]
 mod draw;
 mod dynamics;

@@ -1,0 +1,272 @@
+//! Distributions over time, side by side.
+
+use std::ops::Range;
+use std::path::Path;
+
+use ndarray::{Array3, ArrayRef1, ArrayRef2, Axis};
+
+use super::board::{BELOW, Board, Colored, draw_keys, keys};
+use super::figure::{self, Anchor, Figure, Mark};
+use super::layout::StateLayout;
+use super::scale::{ColorScale, INK, Scale, Spread};
+use super::state_map::{checked, draw_titles, first_board, join, title_width};
+use super::{bitmap, text};
+use crate::{Error, Inference, Model, Policy, Posterior, Real, Table, forward_messages, io, tables};
+
+const LONGEST: f64 = 250.0;
+const PANEL_TITLE: f64 = 13.0;
+const BETWEEN: f64 = 38.0;
+/// As in maps of marginals.
+const LEAST: f64 = 1e-4;
+const HUNDREDTHS: u16 = 40;
+
+/// Distributions of states over time, one panel beside the other, on one scale: as an animation, or stage by stage.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::plot::Animation;
+/// use softmdp::{ActionPrior, Gridworld, posterior};
+///
+/// let grid = Gridworld::parse("S..\n.#.\n..G")?;
+/// let mdp = grid.mdp()?.with_action_prior(ActionPrior::Uniform)?;
+/// let posterior = posterior(&mdp, &grid.initial(), 6)?;
+///
+/// let animation = Animation::of_posterior(&grid, &mdp, &posterior)?; // prior, filtered, posterior
+/// assert_eq!(animation.num_stages(), 7);
+/// assert!(animation.frame(3)?.to_svg().contains("stage 3"));
+/// # let folder = std::env::temp_dir().join(format!("softmdp-animation-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// animation.save(folder.join("marginals.gif"))?;
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Animation {
+    layout: StateLayout,
+    title: String,
+    panels: Vec<(String, Vec<Vec<f64>>)>, // a name, and [t][s]
+    hundredths: u16,
+}
+
+impl Animation {
+    /// An animation without any panel yet.
+    pub fn new(layout: impl Into<StateLayout>, title: impl Into<String>) -> Self {
+        Self { layout: layout.into(), title: title.into(), panels: Vec::new(), hundredths: HUNDREDTHS }
+    }
+
+    /// What is known of the state at each stage from nothing, from the past and from everything:
+    ///
+    /// - *prior*: where the action prior leads under the true dynamics, nothing being known (its weights as probabilities);
+    /// - *filtered*: p(s_t ∣ e before t), the forward message (D5), less what has left for † at γ < 1;
+    /// - *posterior*: p(s_t ∣ e), the marginal given that everything goes well (D7).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] for a model or a layout of another size than the posterior, and those of
+    /// [`forward_messages`].
+    ///
+    /// # Complexity
+    ///
+    /// Two forward passes over the dynamics.
+    pub fn of_posterior<M>(
+        layout: impl Into<StateLayout>,
+        mdp: &M,
+        posterior: &Posterior<M::Scalar>,
+    ) -> Result<Self, Error>
+    where
+        M: Model + ?Sized,
+    {
+        let horizon = posterior.horizon();
+        let initial = posterior.initial();
+        let prior = prior_policy(mdp, horizon)?.state_occupancy(mdp, &initial)?;
+        let filtered =
+            forward_messages(mdp, &initial, horizon)?.log_forward().mapv(|log| log.into_f64().exp());
+        Self::new(layout, "Where is the agent, given that it acts well? Direct inference")
+            .panel("prior: no evidence", &prior)?
+            .panel("filtered: evidence so far", &filtered)?
+            .panel("posterior: all evidence", &posterior.state_marginals())
+    }
+
+    /// Adds a distribution of each stage, on the right.
+    ///
+    /// # Shapes
+    ///
+    /// `marginals` `[t, s]`, each ≥ 0; as many stages as the panels that are there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`], [`Error::InvalidEntry`] for what is negative or not finite, and
+    /// [`Error::NothingToDraw`] without a stage.
+    pub fn panel<F: Real>(
+        mut self,
+        name: impl Into<String>,
+        marginals: &ArrayRef2<F>,
+    ) -> Result<Self, Error> {
+        let num_stages = self.panels.first().map_or(marginals.nrows(), |(_, stages)| stages.len());
+        let expected = [num_stages, self.layout.num_states()];
+        tables::check_shape(Table::StateMarginals, marginals.shape(), &expected)?;
+        if num_stages == 0 {
+            return Err(Error::NothingToDraw { table: Table::StateMarginals });
+        }
+        let stages = marginals.rows().into_iter().enumerate().map(|(t, row)| {
+            let row: &ArrayRef1<F> = &row;
+            checked(self.layout.num_states(), row, Table::StateMarginals, true).map_err(|error| match error {
+                Error::InvalidEntry { table, index, value } => {
+                    Error::InvalidEntry { table, index: vec![t, index[0]], value }
+                }
+                error => error,
+            })
+        });
+        self.panels.push((name.into(), stages.collect::<Result<_, _>>()?));
+        Ok(self)
+    }
+
+    /// Sets how long a stage is shown, in hundredths of a second; 40 by default.
+    #[must_use]
+    pub fn delay(mut self, hundredths: u16) -> Self {
+        self.hundredths = hundredths;
+        self
+    }
+
+    /// Number of stages, that of the end included.
+    #[must_use]
+    pub fn num_stages(&self) -> usize {
+        self.panels.first().map_or(0, |(_, stages)| stages.len())
+    }
+
+    /// The picture of one stage.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StageOutOfRange`].
+    pub fn frame(&self, stage: usize) -> Result<Figure, Error> {
+        let horizon = self.num_stages();
+        if stage >= horizon {
+            return Err(Error::StageOutOfRange { stage, horizon });
+        }
+        Ok(self.picture(stage))
+    }
+
+    /// [`frame`](Self::frame) of a stage that there is.
+    fn picture(&self, stage: usize) -> Figure {
+        self.rows(&[stage], &format!("stage {stage} of {}", self.num_stages() - 1))
+    }
+
+    /// Several stages in one picture, one below the other: an animation on paper.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StageOutOfRange`], and [`Error::NothingToDraw`] without a stage.
+    pub fn stages(&self, stages: &[usize]) -> Result<Figure, Error> {
+        let horizon = self.num_stages();
+        if let Some(&stage) = stages.iter().find(|&&stage| stage >= horizon) {
+            return Err(Error::StageOutOfRange { stage, horizon });
+        }
+        if stages.is_empty() {
+            return Err(Error::NothingToDraw { table: Table::StateMarginals });
+        }
+        let names: Vec<String> = stages.iter().map(|stage| stage.to_string()).collect();
+        Ok(self.rows(stages, &format!("stages {} of {}", names.join(", "), horizon - 1)))
+    }
+
+    /// A row of panels for each stage.
+    fn rows(&self, stages: &[usize], subtitle: &str) -> Figure {
+        let mut marks = Vec::new();
+        let top = draw_titles(&self.title, subtitle, &mut marks);
+        let (left, top) = first_board(&self.layout, LONGEST, top + 22.0);
+        let colors = ColorScale {
+            scale: Scale::new(LEAST, 1.0, Spread::Logarithmic),
+            is_ink: true,
+            unit: "probability".to_string(),
+        };
+        let (width, height) = Board::new(&self.layout, (left, top), LONGEST).size();
+        let widest = self.panels.iter().map(|(name, _)| text::width(name, PANEL_TITLE)).fold(width, f64::max);
+        let (step, line) = (widest + BETWEEN, height + 48.0);
+        for (row, &stage) in stages.iter().enumerate() {
+            let top = top + row as f64 * line;
+            for (index, (name, numbers)) in self.panels.iter().enumerate() {
+                let left = left + index as f64 * step;
+                let board = Board::new(&self.layout, (left, top), LONGEST);
+                let colored = Colored { numbers: &numbers[stage], colors: &colors };
+                board.draw(Some(colored), false, &mut marks);
+                board.draw_axes((row + 1 == stages.len(), index == 0), &mut marks);
+                let name = if stages.len() == 1 { name.clone() } else { format!("{name}, stage {stage}") };
+                marks.push(Mark::Text {
+                    at: (left, top - 13.0),
+                    text: name,
+                    size: PANEL_TITLE,
+                    anchor: Anchor::Start,
+                    color: INK,
+                    upwards: false,
+                });
+            }
+        }
+        let bottom = top + line * (stages.len() - 1) as f64 + height;
+        let bar_left = left + step * self.panels.len() as f64 - BETWEEN + 16.0;
+        colors.bar((bar_left, top), height.max(110.0), &mut marks);
+        let right = (bar_left + colors.bar_width() + 14.0).max(title_width(&self.title, subtitle));
+        let keys = keys(
+            &self.layout,
+            self.panels.iter().flat_map(|(_, stages)| stages.iter().flatten()),
+            Some(&colors),
+        );
+        let bottom = bottom.max(top + 110.0) + BELOW + 10.0;
+        let bottom = draw_keys(&keys, (left, bottom), right - left, &mut marks);
+        Figure::new((right, bottom + 7.0), join(&self.title, subtitle), marks)
+    }
+
+    /// Writes the animation to a file with the extension `.gif`. Single stages can be saved in other formats; see
+    /// [`frame`](Self::frame).
+    ///
+    /// # Errors
+    ///
+    /// [`io::Error`] names the file: [`Reason::UnknownExtension`](io::Reason::UnknownExtension),
+    /// [`Reason::Model`](io::Reason::Model) without a panel, or [`Reason::Io`](io::Reason::Io) if it cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), io::Error> {
+        self.save_stages(path, 0..self.num_stages())
+    }
+
+    /// Writes some of the stages to a file with the extension `.gif`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`save`](Self::save).
+    pub fn save_stages(&self, path: impl AsRef<Path>, stages: Range<usize>) -> Result<(), io::Error> {
+        let path = path.as_ref();
+        if figure::extension(path) != "gif" {
+            return Err(figure::unknown_extension(path, "gif, or a single stage as svg or png"));
+        }
+        let model_error = |error: Error| io::Error::new(io::Place::File, error).in_file(path);
+        let horizon = self.num_stages();
+        if stages.is_empty() {
+            return Err(model_error(Error::NothingToDraw { table: Table::StateMarginals }));
+        }
+        if stages.end > horizon {
+            return Err(model_error(Error::StageOutOfRange { stage: stages.end - 1, horizon }));
+        }
+        // The title is as wide at the last stage as at any.
+        let size = self.picture(horizon - 1).size();
+        let bytes =
+            bitmap::gif(size, self.hundredths, stages.map(|stage| self.picture(stage).with_size(size)));
+        figure::write(path, &bytes)
+    }
+}
+
+/// The action prior of each stage as a policy: its weights as probabilities.
+fn prior_policy<M: Model + ?Sized>(mdp: &M, horizon: usize) -> Result<Policy<M::Scalar>, Error> {
+    let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
+    let shape = (horizon, num_states, num_actions);
+    let mut table: Array3<M::Scalar> = tables::filled(Table::Policy, shape, num_traits::zero())?;
+    for t in 0..horizon {
+        let stage = mdp.stage(t, Inference::Direct)?;
+        for (state, weights) in stage.action_prior.rows().into_iter().enumerate() {
+            let total = weights.sum();
+            if total > num_traits::zero() {
+                let mut rows = table.index_axis_mut(Axis(0), t);
+                rows.row_mut(state).assign(&weights.mapv(|weight| weight / total));
+            }
+        }
+    }
+    Policy::new(table)
+}

@@ -1,0 +1,145 @@
+//! Pictures as PNG and GIF.
+
+use std::borrow::Cow;
+
+use plotters_bitmap::BitMapBackend;
+
+use super::draw::{Joins, draw, to_grid};
+use super::figure::{Figure, Mark, UNITS};
+use crate::color::{Color, viridis};
+
+const PNG_PIXELS: usize = 2;
+const GIF_PIXELS: usize = 1;
+/// Shades of the colour map, shades of grey, and steps of red, green and blue for the rest: 256 colours in all.
+const SHADES: usize = 96;
+const GREYS: usize = 35;
+const STEPS: usize = 5;
+
+/// The bytes of a PNG.
+pub(super) fn png(figure: &Figure) -> Vec<u8> {
+    let (width, _) = figure.size();
+    let pixels = pixels(figure, PNG_PIXELS);
+    let width = width as usize * PNG_PIXELS;
+    encode_png((width, pixels.len() / width.max(1)), pixels.as_flattened())
+}
+
+/// The bytes of a PNG of that many columns and rows.
+pub(super) fn encode_png((width, height): (usize, usize), bytes: &[u8]) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width as u32, height as u32);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::High);
+    let mut writer =
+        encoder.write_header().expect("a picture has a size, and a vector takes all that is written");
+    writer.write_image_data(bytes).expect("as many bytes as the header says");
+    writer.finish().expect("a vector takes all that is written");
+    file
+}
+
+/// The bytes of a GIF that shows pictures of one size one after the other, each for so many hundredths of a second, again and
+/// again. Pictures are asked for one at a time.
+pub(super) fn gif(
+    (width, height): (u32, u32),
+    hundredths: u16,
+    figures: impl IntoIterator<Item = Figure>,
+) -> Vec<u8> {
+    // The format counts to 65535; figures are a few thousand pixels wide at most.
+    let (width, height) = (width.min(u16::MAX.into()) as u16, height.min(u16::MAX.into()) as u16);
+    let palette = Palette::new();
+    let mut file = Vec::new();
+    let mut encoder = gif::Encoder::new(&mut file, width, height, palette.colors.as_flattened())
+        .expect("a vector takes all that is written");
+    encoder.set_repeat(gif::Repeat::Infinite).expect("a vector takes all that is written");
+    for figure in figures {
+        let indices: Vec<u8> =
+            pixels(&figure, GIF_PIXELS).iter().map(|&color| palette.nearest(color)).collect();
+        let buffer = Cow::Owned(indices);
+        let frame = gif::Frame { width, height, buffer, delay: hundredths, ..gif::Frame::default() };
+        encoder.write_frame(&frame).expect("a vector takes all that is written");
+    }
+    drop(encoder);
+    file
+}
+
+/// The picture at so many pixels a unit of its size: drawn on the fine grid, then averaged.
+fn pixels(figure: &Figure, per_unit: usize) -> Vec<Color> {
+    let (width, height) = figure.size();
+    let (grid_width, grid_height) = (width as usize * UNITS as usize, height as usize * UNITS as usize);
+    let mut grid = vec![u8::MAX; grid_width * grid_height * 3];
+    lay_images(figure, &mut grid, grid_width);
+    {
+        let mut backend = BitMapBackend::with_buffer(&mut grid, (grid_width as u32, grid_height as u32));
+        draw(figure.marks(), Joins::Drawn, &mut backend).expect("the buffer has the size of the grid");
+    }
+    let block = UNITS as usize / per_unit;
+    let (columns, rows) = (grid_width / block, grid_height / block);
+    let mut pixels = Vec::with_capacity(columns * rows);
+    for row in 0..rows {
+        for column in 0..columns {
+            let mut sums = [0_usize; 3];
+            for line in row * block..(row + 1) * block {
+                let start = 3 * (line * grid_width + column * block);
+                for color in grid[start..start + 3 * block].chunks_exact(3) {
+                    for (sum, &channel) in sums.iter_mut().zip(color) {
+                        *sum += usize::from(channel);
+                    }
+                }
+            }
+            pixels.push(sums.map(|sum| (sum / (block * block)) as u8));
+        }
+    }
+    pixels
+}
+
+/// Paints images, each point with the pixel that covers it.
+fn lay_images(figure: &Figure, grid: &mut [u8], grid_width: usize) {
+    for mark in figure.marks() {
+        let Mark::Image { from, to, image } = mark else { continue };
+        let ((left, top), (right, bottom)) = (to_grid(*from), to_grid(*to));
+        for y in top.max(0)..bottom {
+            for x in left.max(0)..right.min(grid_width as i32) {
+                let column = (x - left) as usize * image.width / (right - left) as usize;
+                let row = (y - top) as usize * image.height() / (bottom - top) as usize;
+                let start = 3 * (y as usize * grid_width + x as usize);
+                if let Some(point) = grid.get_mut(start..start + 3) {
+                    point.copy_from_slice(&image.pixels[row * image.width + column]);
+                }
+            }
+        }
+    }
+}
+
+/// The colours of all frames of a GIF: one palette, so that nothing flickers.
+struct Palette {
+    colors: Vec<Color>,
+    nearest: Vec<u8>, // for the five upper bits of red, green and blue
+}
+
+impl Palette {
+    fn new() -> Self {
+        let level = |step: usize, steps: usize| (255 * step / (steps - 1)) as u8;
+        let mut colors: Vec<Color> =
+            (0..SHADES).map(|shade| viridis(shade as f64 / (SHADES - 1) as f64)).collect();
+        colors.extend((0..GREYS).map(|grey| [level(grey, GREYS); 3]));
+        colors.extend((0..STEPS.pow(3)).map(|index| {
+            [index / (STEPS * STEPS), index / STEPS % STEPS, index % STEPS].map(|step| level(step, STEPS))
+        }));
+        let nearest = (0..1_usize << 15)
+            .map(|key| {
+                // The middle of what shares the key, but white is white.
+                let color = [key >> 10, key >> 5 & 31, key & 31].map(|bits| (bits * 255 / 31) as i32);
+                let distance = |entry: &Color| -> i32 {
+                    entry.iter().zip(color).map(|(&entry, channel)| (i32::from(entry) - channel).pow(2)).sum()
+                };
+                let best = (0..colors.len()).min_by_key(|&index| distance(&colors[index])).unwrap_or(0);
+                best as u8
+            })
+            .collect();
+        Self { colors, nearest }
+    }
+
+    fn nearest(&self, color: Color) -> u8 {
+        let [red, green, blue] = color.map(|channel| usize::from(channel >> 3));
+        self.nearest[red << 10 | green << 5 | blue]
+    }
+}

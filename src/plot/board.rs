@@ -1,0 +1,569 @@
+//! The states of a layout on the page: cells of a map, discs at points, or an image where there are too many.
+
+use super::figure::{Anchor, Image, Mark, Point};
+use super::layout::{Grid, StateLayout};
+use super::scale::{ColorScale, INK, PALE, Scale, Spread, TICK_SIZE, label_at, power_of_ten, short};
+use super::text;
+use crate::Cell;
+use crate::color::{Color, contrast};
+
+/// More states than that are drawn as one image.
+const MAX_SHAPES: usize = 4096;
+/// Pixels on a side of such an image at most.
+const MAX_PIXELS: usize = 1000;
+const MAX_CELL: f64 = 46.0;
+/// Room for ticks and names below a board.
+pub(super) const BELOW: f64 = 40.0;
+
+pub(super) const PAPER: Color = [255, 255, 255];
+/// Less than the scale shows, but not nothing.
+const TRACE: Color = [255, 248, 205];
+const NEUTRAL: Color = [226, 232, 238];
+const WALL: Color = [150, 150, 150];
+const MORTAR: Color = [205, 205, 205];
+const HATCHED: Color = [253, 238, 232];
+const HATCH: Color = [178, 96, 72];
+
+/// What is drawn in the place of a state.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Fill {
+    Plain(Color),
+    /// −∞: hatched.
+    Impossible,
+}
+
+/// Numbers of the states, and what they look like.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Colored<'a> {
+    pub(super) numbers: &'a [f64], // [s]
+    pub(super) colors: &'a ColorScale,
+}
+
+impl Colored<'_> {
+    fn fill(&self, number: f64) -> Fill {
+        match number {
+            f64::NEG_INFINITY => Fill::Impossible,
+            number if self.colors.is_ink && number <= 0.0 => Fill::Plain(PAPER),
+            number if self.colors.is_below(number) => Fill::Plain(TRACE),
+            number => Fill::Plain(self.colors.color(number)),
+        }
+    }
+}
+
+/// A layout in a rectangle of the page.
+#[derive(Debug)]
+pub(super) struct Board<'l> {
+    layout: &'l StateLayout,
+    origin: Point,
+    size: (f64, f64),
+    scales: (Scale, Scale), // of columns and rows, or of x and y
+    extent: f64,            // of a cell, or across a disc
+    padding: f64,           // around points, for their discs and arrows
+}
+
+impl<'l> Board<'l> {
+    /// As large as it can be, with no side longer than `longest`.
+    pub(super) fn new(layout: &'l StateLayout, origin: Point, longest: f64) -> Self {
+        match layout.grid() {
+            Some(grid) => Self::of_grid(layout, grid, origin, longest),
+            None => Self::of_points(layout, origin, longest),
+        }
+    }
+
+    fn of_grid(layout: &'l StateLayout, grid: &Grid, origin: Point, longest: f64) -> Self {
+        let (columns, rows) = (grid.width as f64, (grid.cells.len() / grid.width) as f64);
+        let extent = (longest / columns.max(rows)).min(MAX_CELL);
+        let scale = |number| Scale::new(-0.5, number - 0.5, Spread::Even);
+        Self {
+            layout,
+            origin,
+            size: (extent * columns, extent * rows),
+            scales: (scale(columns), scale(rows)),
+            extent,
+            padding: 0.0,
+        }
+    }
+
+    fn of_points(layout: &'l StateLayout, origin: Point, longest: f64) -> Self {
+        let positions = layout.positions();
+        let scale_of = |numbers: &mut dyn Iterator<Item = f64>| {
+            Scale::even(numbers).unwrap_or(Scale::new(0.0, 1.0, Spread::Even))
+        };
+        let scales =
+            (scale_of(&mut positions.iter().map(|p| p.0)), scale_of(&mut positions.iter().map(|p| p.1)));
+        let ratio = (scales.1.span() / scales.0.span()).clamp(0.25, 4.0);
+        let size = if ratio > 1.0 { (longest / ratio, longest) } else { (longest, longest * ratio) };
+        let extent = (0.5 * (size.0 * size.1 / positions.len() as f64).sqrt()).clamp(3.0, 40.0);
+        let padding = if positions.len() > MAX_SHAPES { 4.0 } else { 0.5 * extent + reach_of(extent) + 3.0 };
+        let size = (size.0 + 2.0 * padding, size.1 + 2.0 * padding);
+        Self { layout, origin, size, scales, extent, padding }
+    }
+
+    pub(super) fn size(&self) -> (f64, f64) {
+        self.size
+    }
+
+    /// Width of a cell, or of the disc at a point.
+    pub(super) fn extent(&self) -> f64 {
+        self.extent
+    }
+
+    /// How far an arrow of probability 1 reaches from the middle.
+    pub(super) fn reach(&self) -> f64 {
+        if self.layout.grid().is_some() { 0.47 * self.extent } else { reach_of(self.extent) }
+    }
+
+    /// Whether each state has a shape of its own.
+    pub(super) fn has_shapes(&self) -> bool {
+        let number = self.layout.grid().map_or(self.layout.num_states(), |grid| grid.cells.len());
+        number <= MAX_SHAPES
+    }
+
+    /// Where a state is on the page.
+    pub(super) fn center(&self, state: usize) -> Point {
+        let (x, y) = self.layout.positions()[state];
+        (self.across(x), self.down(y))
+    }
+
+    /// Where a column or an x is on the page.
+    fn across(&self, x: f64) -> f64 {
+        self.origin.0 + self.padding + (self.size.0 - 2.0 * self.padding) * self.scales.0.fraction(x)
+    }
+
+    /// Where a row or a y is on the page: rows are counted downwards, y upwards.
+    fn down(&self, y: f64) -> f64 {
+        let fraction = self.scales.1.fraction(y);
+        let fraction = if self.layout.grid().is_some() { fraction } else { 1.0 - fraction };
+        self.origin.1 + self.padding + (self.size.1 - 2.0 * self.padding) * fraction
+    }
+
+    /// The colour behind what is written on a state.
+    pub(super) fn background(&self, state: usize, colored: Option<Colored<'_>>) -> Color {
+        match colored.map(|colored| colored.fill(colored.numbers[state])) {
+            None => NEUTRAL,
+            Some(Fill::Plain(color)) => color,
+            Some(Fill::Impossible) => HATCHED,
+        }
+    }
+
+    /// All states, with numbers in them where there is room and they are asked for.
+    pub(super) fn draw(&self, colored: Option<Colored<'_>>, is_written: bool, marks: &mut Vec<Mark>) {
+        match self.layout.grid() {
+            Some(grid) if self.has_shapes() => self.draw_cells(grid, colored, is_written, marks),
+            Some(grid) => self.draw_cell_image(grid, colored, marks),
+            None if self.has_shapes() => self.draw_discs(colored, is_written, marks),
+            None => self.draw_point_image(colored, marks),
+        }
+        let (left, top) = self.origin;
+        let (right, bottom) = (left + self.size.0, top + self.size.1);
+        let around = vec![(left, top), (right, top), (right, bottom), (left, bottom), (left, top)];
+        marks.push(Mark::Line { points: around, width: 1.0, color: PALE });
+    }
+
+    fn draw_cells(&self, grid: &Grid, colored: Option<Colored<'_>>, is_written: bool, marks: &mut Vec<Mark>) {
+        let mut state = 0;
+        // A hairline of paper between cells, as long as they are much larger than that.
+        let gap = if self.extent >= 10.0 { 0.5 } else { 0.0 };
+        for (index, &cell) in grid.cells.iter().enumerate() {
+            let left = self.origin.0 + (index % grid.width) as f64 * self.extent;
+            let top = self.origin.1 + (index / grid.width) as f64 * self.extent;
+            let from = (left + gap, top + gap);
+            let to = (left + self.extent - gap, top + self.extent - gap);
+            if cell == Cell::Wall {
+                wall(from, to, marks);
+                continue;
+            }
+            let fill = colored.map_or(Fill::Plain(NEUTRAL), |colored| colored.fill(colored.numbers[state]));
+            area(fill, from, to, marks);
+            let background = self.background(state, colored);
+            if self.layout.is_terminal(state) {
+                frame(from, to, contrast(background), marks);
+            }
+            let number = colored.map(|colored| colored.numbers[state]).filter(|_| is_written);
+            let label = match number {
+                Some(f64::NEG_INFINITY) => "−∞".to_string(),
+                Some(number) => short(number),
+                None if cell.is_terminal() => cell.symbol().to_string(),
+                None => String::new(),
+            };
+            self.write_in_cell(label, self.center(state), contrast(background), marks);
+            state += 1;
+        }
+    }
+
+    /// A label in the middle of a cell, if it fits.
+    fn write_in_cell(&self, text: String, at: Point, color: Color, marks: &mut Vec<Mark>) {
+        let size = (0.26 * self.extent).clamp(8.0, 12.0);
+        if !text.is_empty() && text::width(&text, size) <= 0.84 * self.extent && size < 0.6 * self.extent {
+            marks.push(Mark::Text { at, text, size, anchor: Anchor::Middle, color, upwards: false });
+        }
+    }
+
+    fn draw_discs(&self, colored: Option<Colored<'_>>, is_written: bool, marks: &mut Vec<Mark>) {
+        let radius = self.extent / 2.0;
+        for state in 0..self.layout.num_states() {
+            let center = self.center(state);
+            if self.layout.is_terminal(state) {
+                ring(center, radius, marks);
+            }
+            if colored.is_some_and(|colored| colored.numbers[state] == f64::NEG_INFINITY) {
+                crossed_disc(center, radius, marks);
+            } else {
+                let background = self.background(state, colored);
+                disc(center, radius, background, marks);
+                let number = colored.map(|colored| colored.numbers[state]).filter(|_| is_written);
+                let label = number.map_or(String::new(), short);
+                self.write_in_cell(label, center, contrast(background), marks);
+            }
+        }
+    }
+
+    /// A pixel for a block of cells, with the mean of what is in it.
+    fn draw_cell_image(&self, grid: &Grid, colored: Option<Colored<'_>>, marks: &mut Vec<Mark>) {
+        let height = grid.cells.len() / grid.width;
+        let block = grid.width.max(height).div_ceil(MAX_PIXELS);
+        let mut bins = Bins::new((grid.width.div_ceil(block), height.div_ceil(block)), WALL);
+        let mut state = 0;
+        for (index, &cell) in grid.cells.iter().enumerate() {
+            if cell != Cell::Wall {
+                bins.add((index % grid.width / block, index / grid.width / block), colored, state);
+                state += 1;
+            }
+        }
+        // The last pixels may reach over the edge of the map.
+        let pixel = block as f64 * self.extent;
+        let to = (self.origin.0 + bins.columns as f64 * pixel, self.origin.1 + bins.rows() as f64 * pixel);
+        marks.push(Mark::Image { from: self.origin, to, image: bins.image(colored) });
+        self.mark_terminal_states(marks);
+    }
+
+    /// A pixel for the points that fall into it, with the mean of what they have.
+    fn draw_point_image(&self, colored: Option<Colored<'_>>, marks: &mut Vec<Mark>) {
+        let positions = self.layout.positions();
+        let (columns, rows) = self.num_bins();
+        let (mut low, mut high) = (self.center(0), self.center(0));
+        for state in 1..positions.len() {
+            let (x, y) = self.center(state);
+            (low, high) = ((low.0.min(x), low.1.min(y)), (high.0.max(x), high.1.max(y)));
+        }
+        let step = |low: f64, high: f64, number: usize| (high - low) / (number.max(2) - 1) as f64;
+        let (wide, tall) = (step(low.0, high.0, columns).max(0.5), step(low.1, high.1, rows).max(0.5));
+        let mut bins = Bins::new((columns, rows), PAPER);
+        for state in 0..positions.len() {
+            let (x, y) = self.center(state);
+            let place = |offset: f64, number: usize| (offset.round() as usize).min(number - 1);
+            bins.add((place((x - low.0) / wide, columns), place((y - low.1) / tall, rows)), colored, state);
+        }
+        let from = (low.0 - wide / 2.0, low.1 - tall / 2.0);
+        let to = (from.0 + wide * columns as f64, from.1 + tall * rows as f64);
+        marks.push(Mark::Image { from, to, image: bins.image(colored) });
+        self.mark_terminal_states(marks);
+    }
+
+    /// One bin for each coordinate of a lattice, and otherwise about as many bins as points.
+    fn num_bins(&self) -> (usize, usize) {
+        let distinct = |coordinate: fn(&(f64, f64)) -> f64| {
+            let mut numbers: Vec<f64> = self.layout.positions().iter().map(coordinate).collect();
+            numbers.sort_unstable_by(f64::total_cmp);
+            numbers.dedup();
+            numbers.len()
+        };
+        let number = self.layout.num_states();
+        let (columns, rows) = (distinct(|point| point.0), distinct(|point| point.1));
+        let is_lattice = columns.saturating_mul(rows) <= number.saturating_mul(2);
+        let most =
+            if is_lattice { MAX_PIXELS } else { MAX_PIXELS.min((0.6 * (number as f64).sqrt()) as usize) };
+        (columns.clamp(1, most), rows.clamp(1, most))
+    }
+
+    /// In an image, a few terminal states are framed; of many, each would hide the others.
+    fn mark_terminal_states(&self, marks: &mut Vec<Mark>) {
+        let states: Vec<usize> =
+            (0..self.layout.num_states()).filter(|&state| self.layout.is_terminal(state)).take(101).collect();
+        for &state in states.iter().filter(|_| states.len() <= 100) {
+            let ((x, y), half) = (self.center(state), (self.extent / 2.0).max(3.0));
+            frame((x - half, y - half), (x + half, y + half), INK, marks);
+        }
+    }
+
+    /// What ticks and their name take on the left.
+    pub(super) fn room_left(&self) -> f64 {
+        let ticks = self.scales.1.ticks(about(self.size.1));
+        let labels =
+            ticks.into_iter().map(|(_, label)| without_fraction(label, self.layout.grid().is_some()));
+        let widest = labels.map(|label| text::width(&label, TICK_SIZE)).fold(0.0, f64::max);
+        widest + 30.0
+    }
+
+    /// Ticks along the left and the lower edge, and what they count, below and on the left.
+    pub(super) fn draw_axes(&self, named: (bool, bool), marks: &mut Vec<Mark>) {
+        let (left, top) = self.origin;
+        let (right, bottom) = (left + self.size.0, top + self.size.1);
+        let is_grid = self.layout.grid().is_some();
+        let is_whole = |number: f64| !is_grid || number.fract().abs() < 1e-9;
+        for (number, label) in self.scales.0.ticks(about(self.size.0)) {
+            let x = self.across(number);
+            if is_whole(number) {
+                marks.push(Mark::Line {
+                    points: vec![(x, bottom), (x, bottom + 3.0)],
+                    width: 1.0,
+                    color: PALE,
+                });
+                marks.push(label_at((x, bottom + 12.0), without_fraction(label, is_grid), Anchor::Middle));
+            }
+        }
+        for (number, label) in self.scales.1.ticks(about(self.size.1)) {
+            let y = self.down(number);
+            if is_whole(number) {
+                marks.push(Mark::Line { points: vec![(left - 3.0, y), (left, y)], width: 1.0, color: PALE });
+                marks.push(label_at((left - 6.0, y), without_fraction(label, is_grid), Anchor::End));
+            }
+        }
+        let (x, y) = self.layout.axis_names();
+        let name = |at, text: &str, upwards| Mark::Text {
+            at,
+            text: text.to_string(),
+            size: TICK_SIZE,
+            anchor: Anchor::Middle,
+            color: PALE,
+            upwards,
+        };
+        if named.0 {
+            marks.push(name(((left + right) / 2.0, bottom + 29.0), x, false));
+        }
+        if named.1 {
+            marks.push(name((left - self.room_left() + 9.0, (top + bottom) / 2.0), y, true));
+        }
+    }
+}
+
+/// How many ticks a length has room for.
+fn about(length: f64) -> usize {
+    (length / 60.0).clamp(2.0, 10.0) as usize
+}
+
+/// Cells are counted in whole numbers.
+fn without_fraction(label: String, is_grid: bool) -> String {
+    match label.split_once('.') {
+        Some((whole, _)) if is_grid => whole.to_string(),
+        _ => label,
+    }
+}
+
+fn area(fill: Fill, from: Point, to: Point, marks: &mut Vec<Mark>) {
+    match fill {
+        Fill::Plain(color) => marks.push(Mark::Area { from, to, color }),
+        Fill::Impossible => {
+            marks.push(Mark::Area { from, to, color: HATCHED });
+            let size = to.0 - from.0;
+            // The middle is left free, for what is written there.
+            for offset in [0.35, 0.7, 1.3, 1.65] {
+                // From the left or lower edge to the upper or right one.
+                let (start, end) = ((offset - 1.0_f64).max(0.0), offset.min(1.0));
+                let points = vec![
+                    (from.0 + size * start, from.1 + size * end),
+                    (from.0 + size * end, from.1 + size * start),
+                ];
+                marks.push(Mark::Line { points, width: 0.75, color: HATCH });
+            }
+        }
+    }
+}
+
+/// A disc with a rim, for pale ones on white paper.
+fn disc(center: Point, radius: f64, color: Color, marks: &mut Vec<Mark>) {
+    marks.push(Mark::Disc { center, radius: radius + 0.5, color: INK });
+    marks.push(Mark::Disc { center, radius: radius - 0.5, color });
+}
+
+/// −∞ at a point.
+fn crossed_disc(center: Point, radius: f64, marks: &mut Vec<Mark>) {
+    disc(center, radius, HATCHED, marks);
+    let reach = 0.6 * radius;
+    for (x, y) in [(reach, reach), (reach, -reach)] {
+        let points = vec![(center.0 - x, center.1 - y), (center.0 + x, center.1 + y)];
+        marks.push(Mark::Line { points, width: 1.0, color: HATCH });
+    }
+}
+
+/// What surrounds the disc of a terminal state.
+fn ring(center: Point, radius: f64, marks: &mut Vec<Mark>) {
+    marks.push(Mark::Disc { center, radius: radius + 3.5, color: INK });
+    marks.push(Mark::Disc { center, radius: radius + 2.2, color: PAPER });
+}
+
+/// How far an arrow of probability 1 reaches beyond the rim of a disc.
+fn reach_of(extent: f64) -> f64 {
+    (0.8 * extent).max(9.0)
+}
+
+/// Two courses of bricks.
+fn wall(from: Point, to: Point, marks: &mut Vec<Mark>) {
+    marks.push(Mark::Area { from, to, color: WALL });
+    let (width, height) = (to.0 - from.0, to.1 - from.1);
+    if width >= 10.0 {
+        let mut line = |a: Point, b: Point| {
+            let at = |(x, y): Point| (from.0 + width * x, from.1 + height * y);
+            marks.push(Mark::Line { points: vec![at(a), at(b)], width: 1.0, color: MORTAR });
+        };
+        line((0.0, 0.5), (1.0, 0.5));
+        line((0.5, 0.0), (0.5, 0.5));
+        line((0.25, 0.5), (0.25, 1.0));
+        line((0.75, 0.5), (0.75, 1.0));
+    }
+}
+
+/// The mark of a terminal cell.
+fn frame(from: Point, to: Point, color: Color, marks: &mut Vec<Mark>) {
+    let inset = (0.035 * (to.0 - from.0)).clamp(0.0, 2.0);
+    let ((left, top), (right, bottom)) = ((from.0 + inset, from.1 + inset), (to.0 - inset, to.1 - inset));
+    let width = (0.05 * (to.0 - from.0)).clamp(0.75, 1.5);
+    // One edge after the other: strokes of a closed line would have a notch where they meet.
+    for (a, b) in [
+        ((left, top), (right, top)),
+        ((left, bottom), (right, bottom)),
+        ((left, top), (left, bottom)),
+        ((right, top), (right, bottom)),
+    ] {
+        let half = width / 2.0;
+        marks.push(Mark::Area { from: (a.0 - half, a.1 - half), to: (b.0 + half, b.1 + half), color });
+    }
+}
+
+/// Sums of the numbers in each pixel of an image.
+struct Bins {
+    columns: usize,
+    empty: Color,
+    sums: Vec<(f64, u32, u32)>, // of finite numbers, how many they are, and how many states there are
+}
+
+impl Bins {
+    fn new((columns, rows): (usize, usize), empty: Color) -> Self {
+        Self { columns, empty, sums: vec![(0.0, 0, 0); columns * rows] }
+    }
+
+    fn rows(&self) -> usize {
+        self.sums.len() / self.columns
+    }
+
+    fn add(&mut self, (column, row): (usize, usize), colored: Option<Colored<'_>>, state: usize) {
+        let (sum, finite, all) = &mut self.sums[row * self.columns + column];
+        *all += 1;
+        if let Some(number) =
+            colored.map(|colored| colored.numbers[state]).filter(|number| number.is_finite())
+        {
+            // The mean so far: a sum might leave the number type.
+            *finite += 1;
+            *sum += (number - *sum) / f64::from(*finite);
+        }
+    }
+
+    fn image(&self, colored: Option<Colored<'_>>) -> Image {
+        let color = |&(mean, finite, all): &(f64, u32, u32)| match colored {
+            _ if all == 0 => self.empty,
+            None => NEUTRAL,
+            Some(_) if finite == 0 => HATCHED,
+            Some(colored) => match colored.fill(mean) {
+                Fill::Plain(color) => color,
+                Fill::Impossible => HATCHED,
+            },
+        };
+        Image { width: self.columns, pixels: self.sums.iter().map(color).collect() }
+    }
+}
+
+/// One explanation below a picture; states are cells or discs.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Key {
+    Wall,
+    Terminal { is_cell: bool },
+    Impossible { is_cell: bool },
+    Nothing,
+    Trace(String),
+    Text(String),
+}
+
+impl Key {
+    fn text(&self) -> &str {
+        match self {
+            Key::Wall => "wall",
+            Key::Terminal { .. } => "terminal",
+            Key::Impossible { .. } => "−∞: cannot succeed",
+            Key::Nothing => "0: never there",
+            Key::Trace(text) | Key::Text(text) => text,
+        }
+    }
+
+    fn width(&self) -> f64 {
+        let sample = if matches!(self, Key::Text(_)) { 0.0 } else { 19.0 };
+        sample + text::width(self.text(), TICK_SIZE) + 16.0
+    }
+
+    /// The sample in front of the text.
+    fn draw(&self, (left, middle): Point, marks: &mut Vec<Mark>) {
+        let (from, to) = ((left, middle - 6.5), (left + 13.0, middle + 6.5));
+        let center = (left + 6.5, middle);
+        let mut outlined = |color| {
+            marks.push(Mark::Area { from, to, color: PALE });
+            let inner = ((from.0 + 0.75, from.1 + 0.75), (to.0 - 0.75, to.1 - 0.75));
+            marks.push(Mark::Area { from: inner.0, to: inner.1, color });
+        };
+        match self {
+            Key::Wall => wall(from, to, marks),
+            Key::Impossible { is_cell: true } => area(Fill::Impossible, from, to, marks),
+            Key::Impossible { is_cell: false } => crossed_disc(center, 5.5, marks),
+            Key::Terminal { is_cell: true } => frame(from, to, INK, marks),
+            Key::Terminal { is_cell: false } => {
+                ring(center, 3.5, marks);
+                disc(center, 3.5, PAPER, marks);
+            }
+            Key::Nothing => outlined(PAPER),
+            Key::Trace(_) => outlined(TRACE),
+            Key::Text(_) => {}
+        }
+    }
+}
+
+/// Explains what is there and does not explain itself, in as many lines as it takes; returns where they end.
+pub(super) fn draw_keys(keys: &[Key], (left, top): Point, width: f64, marks: &mut Vec<Mark>) -> f64 {
+    let (mut x, mut y) = (left, top);
+    for key in keys {
+        if x > left && x + key.width() - 16.0 > left + width {
+            (x, y) = (left, y + 20.0);
+        }
+        key.draw((x, y), marks);
+        let text_left = if matches!(key, Key::Text(_)) { x } else { x + 19.0 };
+        marks.push(label_at((text_left, y), key.text().to_string(), Anchor::Start));
+        x += key.width();
+    }
+    if keys.is_empty() { top - 10.0 } else { y + 12.0 }
+}
+
+/// What needs a word: walls and terminal states of the layout, and numbers that have no colour of their own.
+pub(super) fn keys<'n>(
+    layout: &StateLayout,
+    numbers: impl IntoIterator<Item = &'n f64>,
+    colors: Option<&ColorScale>,
+) -> Vec<Key> {
+    let is_ink = colors.is_some_and(|colors| colors.is_ink);
+    let (mut is_impossible, mut is_nothing, mut is_trace) = (false, false, false);
+    for &number in numbers {
+        is_impossible |= number == f64::NEG_INFINITY;
+        is_nothing |= is_ink && number <= 0.0;
+        is_trace |= number > 0.0 && colors.is_some_and(|colors| colors.is_below(number));
+    }
+    let is_cell = layout.grid().is_some();
+    let has_walls = layout.grid().is_some_and(|grid| grid.cells.contains(&Cell::Wall));
+    let has_terminal = (0..layout.num_states()).any(|state| layout.is_terminal(state));
+    let least = colors.map_or(0.0, |colors| colors.scale.low());
+    [
+        (has_terminal, Key::Terminal { is_cell }),
+        (has_walls, Key::Wall),
+        (is_impossible, Key::Impossible { is_cell }),
+        (is_nothing, Key::Nothing),
+        (is_trace, Key::Trace(format!("below {}", power_of_ten(least)))),
+    ]
+    .into_iter()
+    .filter_map(|(is_there, key)| is_there.then_some(key))
+    .collect()
+}

@@ -1,0 +1,229 @@
+//! Curves: how a search converges, how an agent learns.
+
+use std::path::Path;
+
+use super::arrows::line_color;
+use super::figure::{Anchor, Figure, Mark, Point};
+use super::scale::{INK, PALE, Scale, TICK_SIZE, label_at};
+use super::state_map::{draw_titles, title_width};
+use super::text;
+use crate::{Error, Table, io};
+
+const WIDTH: f64 = 520.0;
+const HEIGHT: f64 = 300.0;
+/// Of a longer curve only the extremes of that many pieces are drawn.
+const MAX_POINTS: usize = 1000;
+const FAINT: [u8; 3] = [226, 226, 226];
+
+/// Series of numbers as lines over one axis.
+///
+/// # Example
+///
+/// How the bound of a stationary solve falls with the number of passes that it may take:
+///
+/// ```
+/// use softmdp::plot::Curves;
+/// use softmdp::{Mdp, Method, StationarySolver, ndarray::array};
+///
+/// let mdp = Mdp::new(array![[[0.9, 0.1]], [[0.2, 0.8]]], array![[0.0], [1.0]])?.with_discount(0.95)?;
+/// let bound_after = |passes: usize| {
+///     let solver = StationarySolver::new(1e-12).method(Method::ValueIteration).max_iterations(passes);
+///     Ok::<_, softmdp::Error>((passes as f64, solver.solve(&mdp)?.convergence().error_bound))
+/// };
+/// let bounds = (1..20).map(bound_after).collect::<Result<Vec<_>, _>>()?;
+/// let figure = Curves::convergence().series("value iteration", bounds).figure()?;
+/// assert!(figure.to_svg().contains("error bound, reward units"));
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Curves {
+    title: String,
+    subtitle: String,
+    x: String,
+    y: String,
+    is_logarithmic: bool,
+    series: Vec<(String, Vec<Point>)>,
+}
+
+impl Curves {
+    /// Curves yet to come, with what they show and what their axes count.
+    pub fn new(title: impl Into<String>, x: impl Into<String>, y: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            subtitle: String::new(),
+            x: x.into(),
+            y: y.into(),
+            is_logarithmic: false,
+            series: Vec::new(),
+        }
+    }
+
+    /// Error bounds against passes over the dynamics, on a logarithmic scale.
+    #[must_use]
+    pub fn convergence() -> Self {
+        Self::new("Convergence", "passes over the dynamics", "error bound, reward units").log_scale()
+    }
+
+    /// Returns against the number of steps taken in an environment.
+    #[must_use]
+    pub fn learning() -> Self {
+        Self::new("Learning", "steps", "return, reward units")
+    }
+
+    /// Replaces the title.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
+    /// Adds a line below the title, such as which inference of what.
+    #[must_use]
+    pub fn subtitle(mut self, subtitle: impl Into<String>) -> Self {
+        self.subtitle = subtitle.into();
+        self
+    }
+
+    /// Makes the scale upwards logarithmic. What is not positive is a gap then.
+    #[must_use]
+    pub fn log_scale(mut self) -> Self {
+        self.is_logarithmic = true;
+        self
+    }
+
+    /// Adds a curve through points (x, y). A point that is not finite is a gap.
+    #[must_use]
+    pub fn series(mut self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        self.series.push((name.into(), points.into_iter().collect()));
+        self
+    }
+
+    /// The picture.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NothingToDraw`] if no curve has a point that can be drawn.
+    pub fn figure(&self) -> Result<Figure, Error> {
+        let nothing = Error::NothingToDraw { table: Table::Series };
+        let points =
+            || self.series.iter().flat_map(|(_, points)| points).filter(|point| self.is_drawn(**point));
+        let xs = Scale::even(points().map(|point| point.0)).ok_or(nothing.clone())?;
+        let scale = if self.is_logarithmic { Scale::logarithmic } else { Scale::even };
+        let ys = scale(&mut points().map(|point| point.1)).ok_or(nothing)?.with_margin();
+
+        let mut marks = Vec::new();
+        let top = draw_titles(&self.title, &self.subtitle, &mut marks);
+        let labels = ys.ticks(6).into_iter().map(|(_, label)| text::width(&label, TICK_SIZE));
+        let left = 44.0 + labels.fold(20.0, f64::max);
+        let (right, bottom) = (left + WIDTH, top + HEIGHT);
+        let place = |(x, y): Point| (left + WIDTH * xs.fraction(x), bottom - HEIGHT * ys.fraction(y));
+        self.draw_axes((left, top), &xs, &ys, &mut marks);
+        for (index, (_, points)) in self.series.iter().enumerate() {
+            for run in points.split(|&point| !self.is_drawn(point)).filter(|run| !run.is_empty()) {
+                draw_line(&run.iter().map(|&point| place(point)).collect::<Vec<_>>(), index, &mut marks);
+            }
+        }
+        let mut widest = 0.0_f64;
+        for (index, (name, _)) in self.series.iter().enumerate() {
+            let (x, y) = (right + 16.0, top + 10.0 + 20.0 * index as f64);
+            let points = vec![(x, y), (x + 22.0, y)];
+            marks.push(Mark::Line { points, width: 1.8, color: line_color(index) });
+            draw_symbol((x + 11.0, y), index, &mut marks);
+            marks.push(label_at((x + 28.0, y), name.clone(), Anchor::Start));
+            widest = widest.max(28.0 + text::width(name, TICK_SIZE));
+        }
+        let width = (right + 16.0 + widest + 14.0).max(title_width(&self.title, &self.subtitle));
+        let height = (bottom + 54.0).max(top + 20.0 * self.series.len() as f64 + 10.0);
+        let title = super::state_map::join(&self.title, &self.subtitle);
+        Ok(Figure::new((width, height), title, marks))
+    }
+
+    fn is_drawn(&self, (x, y): Point) -> bool {
+        x.is_finite() && y.is_finite() && (y > 0.0 || !self.is_logarithmic)
+    }
+
+    fn draw_axes(&self, (left, top): Point, xs: &Scale, ys: &Scale, marks: &mut Vec<Mark>) {
+        let (right, bottom) = (left + WIDTH, top + HEIGHT);
+        for (number, label) in xs.ticks(6) {
+            let x = left + WIDTH * xs.fraction(number);
+            marks.push(Mark::Line { points: vec![(x, bottom), (x, bottom + 4.0)], width: 1.0, color: PALE });
+            marks.push(label_at((x, bottom + 14.0), label, Anchor::Middle));
+        }
+        for (number, label) in ys.ticks(6) {
+            let y = bottom - HEIGHT * ys.fraction(number);
+            marks.push(Mark::Line { points: vec![(left, y), (right, y)], width: 1.0, color: FAINT });
+            marks.push(label_at((left - 7.0, y), label, Anchor::End));
+        }
+        marks.push(Mark::Line { points: vec![(left, top), (left, bottom)], width: 1.0, color: PALE });
+        marks.push(Mark::Line { points: vec![(left, bottom), (right, bottom)], width: 1.0, color: PALE });
+        let name = |at, text: &str, upwards| Mark::Text {
+            at,
+            text: text.to_string(),
+            size: 13.0,
+            anchor: Anchor::Middle,
+            color: INK,
+            upwards,
+        };
+        marks.push(name(((left + right) / 2.0, bottom + 37.0), &self.x, false));
+        let how = if self.is_logarithmic { format!("{} (log scale)", self.y) } else { self.y.clone() };
+        marks.push(name((20.0, (top + bottom) / 2.0), &how, true));
+    }
+
+    /// Writes the picture to a file; see [`Figure::save`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Figure::save`], and [`Reason::Model`](io::Reason::Model) if there is nothing to draw.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), io::Error> {
+        let path = path.as_ref();
+        let figure = self.figure().map_err(|error| io::Error::new(io::Place::File, error).in_file(path))?;
+        figure.save(path)
+    }
+}
+
+/// A curve, with symbols on it that tell it from others without colour.
+fn draw_line(points: &[Point], index: usize, marks: &mut Vec<Mark>) {
+    let line = thinned(points);
+    if line.len() > 1 {
+        marks.push(Mark::Line { points: line.clone(), width: 1.8, color: line_color(index) });
+    }
+    let step = points.len().div_ceil(12).max(1);
+    // Not all at the same places, lest they hide each other.
+    let first = (index * step / 3).min(points.len() - 1);
+    for &point in points.iter().skip(first).step_by(step) {
+        draw_symbol(point, index, marks);
+    }
+}
+
+/// The highest and the lowest point of each of so many pieces, in the order of the curve.
+fn thinned(points: &[Point]) -> Vec<Point> {
+    if points.len() <= 2 * MAX_POINTS {
+        return points.to_vec();
+    }
+    let mut kept = Vec::with_capacity(2 * MAX_POINTS);
+    for piece in points.chunks(points.len().div_ceil(MAX_POINTS)) {
+        let by_height = |a: &usize, b: &usize| piece[*a].1.total_cmp(&piece[*b].1);
+        let low = (0..piece.len()).min_by(by_height).unwrap_or(0);
+        let high = (0..piece.len()).max_by(by_height).unwrap_or(0);
+        kept.push(piece[low.min(high)]);
+        if low != high {
+            kept.push(piece[low.max(high)]);
+        }
+    }
+    kept
+}
+
+/// A disc, a square, a triangle or a lozenge.
+fn draw_symbol((x, y): Point, index: usize, marks: &mut Vec<Mark>) {
+    let color = line_color(index);
+    let polygon = |corners: &[Point]| Mark::Polygon {
+        corners: corners.iter().map(|(right, down)| (x + right, y + down)).collect(),
+        color,
+    };
+    marks.push(match index % 4 {
+        0 => Mark::Disc { center: (x, y), radius: 3.2, color },
+        1 => Mark::Area { from: (x - 3.0, y - 3.0), to: (x + 3.0, y + 3.0), color },
+        2 => polygon(&[(0.0, -4.2), (3.8, 2.8), (-3.8, 2.8)]),
+        _ => polygon(&[(0.0, -4.2), (4.2, 0.0), (0.0, 4.2), (-4.2, 0.0)]),
+    });
+}

@@ -1,0 +1,235 @@
+//! Where states lie, and where actions point.
+
+use ndarray::ArrayRef2;
+
+use crate::{Cell, Dynamics, Error, Gridworld, Real, Table, tables};
+
+/// Where each state of a model is drawn, and in which direction its actions point.
+///
+/// A [`Gridworld`] gives one as it is: cells, row 0 at the top, terminal cells and moves. Any other model is laid out by
+/// [`StateLayout::points`], with a point for each state; y points upwards there, as in a diagram.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::ndarray::array;
+/// use softmdp::plot::{StateLayout, StateMap};
+/// use softmdp::{Inference, Mdp, soft_value_iteration};
+///
+/// // Three stops on a ring road, one way or the other.
+/// let around = array![[[0., 1., 0.], [0., 0., 1.]], [[0., 0., 1.], [1., 0., 0.]], [[1., 0., 0.], [0., 1., 0.]]];
+/// let mdp = Mdp::new(around, array![[0., 0.], [0., 0.], [1., 1.]])?;
+/// let stops = StateLayout::points(&array![[0.0, 0.0], [1.0, 0.0], [0.5, 0.8]])?.moves_of(mdp.dynamics())?;
+///
+/// let solution = soft_value_iteration(&mdp, 5)?;
+/// let figure = StateMap::values(stops, &solution.state_values().row(0), Inference::Direct)?
+///     .policy(&solution.policy_at(&mdp, 0)?)?
+///     .figure();
+/// assert!(figure.to_svg().contains("<circle"));
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateLayout {
+    points: Vec<(f64, f64)>, // [s]; of a grid: column and row
+    grid: Option<Grid>,
+    terminal: Vec<bool>, // [s]
+    moves: Moves,
+    axes: (String, String),
+}
+
+/// The cells of a map, walls included, row by row.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Grid {
+    pub(super) width: usize,
+    pub(super) cells: Vec<Cell>,
+}
+
+/// Directions on the page: to the right and down.
+#[derive(Debug, Clone, PartialEq)]
+enum Moves {
+    Unknown,
+    Actions(Vec<(f64, f64)>),      // [a]
+    Pairs(usize, Vec<(f64, f64)>), // A, and [s, a]
+}
+
+impl From<&Gridworld> for StateLayout {
+    fn from(grid: &Gridworld) -> Self {
+        let positions = (0..grid.num_states()).filter_map(|state| grid.position(state));
+        let points: Vec<(f64, f64)> = positions.map(|(row, column)| (column as f64, row as f64)).collect();
+        let cells: Vec<Cell> = (0..grid.height() * grid.width())
+            .filter_map(|index| grid.cell(index / grid.width(), index % grid.width()))
+            .collect();
+        let states = cells.iter().filter(|&&cell| cell != Cell::Wall);
+        let terminal = states.map(|cell| cell.is_terminal()).collect();
+        let moves = grid.directions().iter().map(|direction| {
+            let (down, right) = direction.offset();
+            unit((right as f64, down as f64))
+        });
+        Self {
+            points,
+            terminal,
+            moves: Moves::Actions(moves.collect()),
+            axes: ("column".to_string(), "row".to_string()),
+            grid: Some(Grid { width: grid.width(), cells }),
+        }
+    }
+}
+
+impl StateLayout {
+    /// Puts state s at the point (`coordinates[[s, 0]]`, `coordinates[[s, 1]]`), y pointing upwards.
+    ///
+    /// Both axes have the same scale, unless the picture would be more than four times as long as wide: then it is stretched.
+    ///
+    /// # Shapes
+    ///
+    /// `coordinates` `[s, 2]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyModel`] without a state, [`Error::ShapeMismatch`] if there are not two columns,
+    /// [`Error::InvalidCoordinate`] for NaN and ±∞.
+    pub fn points<F: Real>(coordinates: &ArrayRef2<F>) -> Result<Self, Error> {
+        let (num_states, columns) = coordinates.dim();
+        let table = Table::Coordinates;
+        if num_states == 0 {
+            return Err(Error::EmptyModel { table, shape: vec![num_states, columns] });
+        }
+        tables::check_shape(table, coordinates.shape(), &[num_states, 2])?;
+        if let Some(((state, axis), value)) = coordinates.indexed_iter().find(|(_, value)| !value.is_finite())
+        {
+            return Err(Error::InvalidCoordinate { state, axis, value: value.into_f64() });
+        }
+        let points = coordinates.rows().into_iter().map(|row| (row[0].into_f64(), row[1].into_f64()));
+        Ok(Self {
+            points: points.collect(),
+            terminal: vec![false; num_states],
+            moves: Moves::Unknown,
+            axes: ("x".to_string(), "y".to_string()),
+            grid: None,
+        })
+    }
+
+    /// Names the axes; `column` and `row` for a gridworld and `x` and `y` otherwise.
+    #[must_use]
+    pub fn axes(mut self, x: impl Into<String>, y: impl Into<String>) -> Self {
+        self.axes = (x.into(), y.into());
+        self
+    }
+
+    /// Says which states end the episode, to be drawn as such. Those of a gridworld are known.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StateOutOfRange`].
+    pub fn terminal_states(mut self, states: impl IntoIterator<Item = usize>) -> Result<Self, Error> {
+        let num_states = self.num_states();
+        for state in states {
+            let table = Table::TerminalStates;
+            *self.terminal.get_mut(state).ok_or(Error::StateOutOfRange { table, state, num_states })? = true;
+        }
+        Ok(self)
+    }
+
+    /// Says in which direction each action points, in every state; (0, 0) is to stay.
+    ///
+    /// # Shapes
+    ///
+    /// `directions` `[a, 2]`, x and y; lengths do not matter.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] if there are not two columns, [`Error::InvalidEntry`] for NaN and ±∞.
+    pub fn moves<F: Real>(mut self, directions: &ArrayRef2<F>) -> Result<Self, Error> {
+        let table = Table::Directions;
+        tables::check_shape(table, directions.shape(), &[directions.nrows(), 2])?;
+        if let Some(((action, axis), value)) = directions.indexed_iter().find(|(_, value)| !value.is_finite())
+        {
+            return Err(Error::InvalidEntry { table, index: vec![action, axis], value: value.into_f64() });
+        }
+        let towards = |x: F, y: F| unit((x.into_f64(), self.downwards(y.into_f64())));
+        self.moves =
+            Moves::Actions(directions.rows().into_iter().map(|row| towards(row[0], row[1])).collect());
+        Ok(self)
+    }
+
+    /// Lets each action of each state point to where it leads, on average over its successors.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] for dynamics over another number of states.
+    ///
+    /// # Complexity
+    ///
+    /// One pass over the dynamics, memory O(S·A).
+    pub fn moves_of<D: Dynamics + ?Sized>(mut self, dynamics: &D) -> Result<Self, Error> {
+        let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
+        tables::check_shape(Table::Coordinates, &[self.num_states(), 2], &[num_states, 2])?;
+        let mut moves = Vec::with_capacity(num_states * num_actions);
+        for (state, &(x, y)) in self.points.iter().enumerate() {
+            for action in 0..num_actions {
+                let mut mean = (0.0, 0.0);
+                dynamics.for_each_successor(state, action, &mut |next_state, p| {
+                    let (next_x, next_y) = self.points[next_state];
+                    mean.0 += p.into_f64() * (next_x - x);
+                    mean.1 += p.into_f64() * (next_y - y);
+                });
+                moves.push(unit((mean.0, self.downwards(mean.1))));
+            }
+        }
+        self.moves = Moves::Pairs(num_actions, moves);
+        Ok(self)
+    }
+
+    /// Number of states.
+    #[must_use]
+    pub fn num_states(&self) -> usize {
+        self.points.len()
+    }
+
+    /// Rows are counted downwards as the page is; coordinates point up.
+    fn downwards(&self, y: f64) -> f64 {
+        if self.grid.is_some() { y } else { -y }
+    }
+
+    pub(super) fn positions(&self) -> &[(f64, f64)] {
+        &self.points
+    }
+
+    pub(super) fn grid(&self) -> Option<&Grid> {
+        self.grid.as_ref()
+    }
+
+    pub(super) fn is_terminal(&self, state: usize) -> bool {
+        self.terminal[state]
+    }
+
+    pub(super) fn axis_names(&self) -> (&str, &str) {
+        (&self.axes.0, &self.axes.1)
+    }
+
+    /// Where an action points from a state, on the page: right and down, of length 1, or 0 to stay.
+    pub(super) fn direction(&self, state: usize, action: usize) -> (f64, f64) {
+        match &self.moves {
+            Moves::Unknown => (0.0, 0.0),
+            Moves::Actions(moves) => moves[action],
+            Moves::Pairs(num_actions, moves) => moves[state * num_actions + action],
+        }
+    }
+
+    /// [`Error::ShapeMismatch`] unless a policy has a row for each state and a column for each direction, and
+    /// [`Error::NoDirections`] where none are known.
+    pub(super) fn check_policy(&self, shape: &[usize]) -> Result<(), Error> {
+        let num_actions = match &self.moves {
+            Moves::Unknown => return Err(Error::NoDirections),
+            Moves::Actions(moves) => moves.len(),
+            Moves::Pairs(num_actions, _) => *num_actions,
+        };
+        tables::check_shape(Table::Policy, shape, &[self.num_states(), num_actions])
+    }
+}
+
+/// A direction of length 1, or none.
+fn unit((x, y): (f64, f64)) -> (f64, f64) {
+    let length = x.hypot(y);
+    if length > 1e-12 && length.is_finite() { (x / length, y / length) } else { (0.0, 0.0) }
+}

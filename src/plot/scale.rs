@@ -1,0 +1,281 @@
+//! From numbers to places and colours: scales, their ticks, and the colour bar.
+
+use super::figure::{Anchor, Mark, Point};
+use super::text;
+use crate::color::{Color, viridis};
+
+pub(super) const INK: Color = [38, 38, 38];
+pub(super) const PALE: Color = [120, 120, 120];
+pub(super) const TICK_SIZE: f64 = 12.0;
+const BAR_WIDTH: f64 = 14.0;
+const BAR_STEPS: usize = 128;
+
+/// How numbers between two ends are spread.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Spread {
+    Even,
+    Logarithmic,
+}
+
+/// An interval of numbers, and what lies where in it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Scale {
+    low: f64,
+    high: f64,
+    spread: Spread,
+}
+
+impl Scale {
+    /// The least even scale for all finite numbers; `None` if there are none.
+    pub(super) fn even(numbers: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let (low, high) = ends(numbers.into_iter().filter(|number| number.is_finite()))?;
+        Some(Self::new(low, high, Spread::Even))
+    }
+
+    /// The least logarithmic scale for all positive finite numbers; `None` if there are none.
+    pub(super) fn logarithmic(numbers: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let (low, high) = ends(numbers.into_iter().filter(|&number| number > 0.0 && number.is_finite()))?;
+        Some(Self::new(low, high, Spread::Logarithmic))
+    }
+
+    /// A scale between two ends; equal ones are moved apart, so that everything lies in the middle.
+    pub(super) fn new(low: f64, high: f64, spread: Spread) -> Self {
+        let apart = high / 2.0 - low / 2.0 > 4.0 * f64::EPSILON * low.abs().max(high.abs());
+        let (low, high) = match spread {
+            _ if apart => (low, high),
+            Spread::Even => (low - 0.5 * low.abs().max(1.0), high + 0.5 * high.abs().max(1.0)),
+            Spread::Logarithmic => (low / 3.0, high * 3.0),
+        };
+        Self { low: low.max(-f64::MAX), high: high.min(f64::MAX), spread }
+    }
+
+    /// The same scale with a little room at both ends.
+    pub(super) fn with_margin(self) -> Self {
+        let Self { low, high, spread } = self;
+        match spread {
+            Spread::Even => {
+                let room = 0.04 * (high / 2.0 - low / 2.0);
+                Self { low: (low - room).max(-f64::MAX), high: (high + room).min(f64::MAX), spread }
+            }
+            Spread::Logarithmic => Self { low: low / 1.5, high: (high * 1.5).min(f64::MAX), spread },
+        }
+    }
+
+    pub(super) fn low(&self) -> f64 {
+        self.low
+    }
+
+    /// From end to end, at most half of the largest number.
+    pub(super) fn span(&self) -> f64 {
+        self.high / 2.0 - self.low / 2.0
+    }
+
+    /// Where a number lies: 0 at the lower end, 1 at the upper one.
+    pub(super) fn fraction(&self, number: f64) -> f64 {
+        match self.spread {
+            // Halves, since the difference of two numbers may leave the number type.
+            Spread::Even => (number / 2.0 - self.low / 2.0) / (self.high / 2.0 - self.low / 2.0),
+            Spread::Logarithmic => (number.ln() - self.low.ln()) / (self.high.ln() - self.low.ln()),
+        }
+    }
+
+    /// Round numbers within the scale and how they are written, about as many as asked for.
+    pub(super) fn ticks(&self, about: usize) -> Vec<(f64, String)> {
+        match self.spread {
+            Spread::Even => self.even_ticks(about.max(1) as f64),
+            Spread::Logarithmic => self.decades(about.max(1)),
+        }
+    }
+
+    /// Multiples of 1, 2 or 5 times a power of ten.
+    fn even_ticks(&self, about: f64) -> Vec<(f64, String)> {
+        let rough = (self.high / about - self.low / about).max(f64::MIN_POSITIVE);
+        let power = 10.0_f64.powf(rough.log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0].into_iter().find(|&factor| factor * power >= 0.999 * rough);
+        let step = step.unwrap_or(10.0) * power;
+        let (first, last) = ((self.low / step - 1e-9).ceil(), (self.high / step + 1e-9).floor());
+        // Steps below the last digit of the numbers cannot be told apart.
+        if !(step > 0.0 && last - first <= 4.0 * about) {
+            return [self.low, self.high].map(|number| (number, format!("{number:.3e}"))).to_vec();
+        }
+        (0..=(last - first).max(0.0) as usize)
+            .map(|index| {
+                let number = (first + index as f64) * step;
+                (number, written(number, step, self.low.abs().max(self.high.abs())))
+            })
+            .collect()
+    }
+
+    /// Powers of ten, not all of them where there are many; the ends, where there are none.
+    fn decades(&self, about: usize) -> Vec<(f64, String)> {
+        let (first, last) =
+            ((self.low.log10() - 1e-9).ceil() as i32, (self.high.log10() + 1e-9).floor() as i32);
+        if last < first + 1 {
+            return [self.low, self.high].map(|number| (number, short(number))).to_vec();
+        }
+        let step = ((last - first) as usize).div_ceil(about).max(1);
+        (first..=last)
+            .step_by(step)
+            .map(|power| {
+                let number = 10.0_f64.powi(power);
+                (number, power_of_ten(number))
+            })
+            .collect()
+    }
+}
+
+fn ends(numbers: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    numbers.fold(None, |ends, number| match ends {
+        None => Some((number, number)),
+        Some((low, high)) => Some((low.min(number), high.max(number))),
+    })
+}
+
+/// A multiple of a step, with as many decimals as the step has.
+fn written(number: f64, step: f64, largest: f64) -> String {
+    if largest >= 1e6 || step < 1e-4 {
+        return if number == 0.0 { "0".to_string() } else { format!("{number:.1e}").replace('-', "−") };
+    }
+    let decimals = (-step.log10() - 1e-9).ceil().max(0.0) as usize;
+    let text = format!("{number:.decimals$}");
+    if text.trim_start_matches('-').bytes().all(|byte| matches!(byte, b'0' | b'.')) {
+        return text.trim_start_matches('-').to_string();
+    }
+    text.replace('-', "−")
+}
+
+/// A number in a few letters, to stand in a cell.
+pub(super) fn short(number: f64) -> String {
+    let size = number.abs();
+    let text = match size {
+        _ if size >= 1e5 || (size < 1e-3 && size > 0.0) => format!("{number:.0e}"),
+        _ if size >= 100.0 => format!("{number:.0}"),
+        _ if size >= 0.0995 || size == 0.0 => format!("{number:.1}"),
+        _ => format!("{number:.2}"),
+    };
+    if text == "-0.0" { "0.0".to_string() } else { text.replace('-', "−") }
+}
+
+/// A power of ten, written out where it is short.
+pub(super) fn power_of_ten(number: f64) -> String {
+    match number.log10().round() as i32 {
+        _ if !(number > 0.0) => "0".to_string(),
+        -3..=3 => number.to_string(),
+        power => format!("10{}", superscript(power)),
+    }
+}
+
+fn superscript(power: i32) -> String {
+    let digit = |letter: char| match letter {
+        '-' => '⁻',
+        '1' => '¹',
+        '2' => '²',
+        '3' => '³',
+        _ => char::from_u32('⁰' as u32 + letter.to_digit(10).unwrap_or(0)).unwrap_or(letter),
+    };
+    power.to_string().chars().map(digit).collect()
+}
+
+/// What colours mean: a scale, and whether dark or bright is much.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ColorScale {
+    pub(super) scale: Scale,
+    /// Probabilities are drawn as ink on paper: nothing is white, much is dark.
+    pub(super) is_ink: bool,
+    pub(super) unit: String,
+}
+
+impl ColorScale {
+    /// Whether a frequency is too small for the scale.
+    pub(super) fn is_below(&self, number: f64) -> bool {
+        self.is_ink && self.scale.fraction(number) < -1e-9
+    }
+
+    pub(super) fn color(&self, number: f64) -> Color {
+        self.color_at(self.scale.fraction(number))
+    }
+
+    fn color_at(&self, fraction: f64) -> Color {
+        viridis(if self.is_ink { 1.0 - fraction.clamp(0.0, 1.0) } else { fraction })
+    }
+
+    /// Width that the bar takes, with its labels.
+    pub(super) fn bar_width(&self) -> f64 {
+        let ticks = self.scale.ticks(6);
+        let labels = ticks.iter().map(|(_, label)| text::width(label, TICK_SIZE)).fold(0.0, f64::max);
+        BAR_WIDTH + 8.0 + labels + 22.0
+    }
+
+    /// The bar, its ticks and its unit.
+    pub(super) fn bar(&self, (left, top): Point, height: f64, marks: &mut Vec<Mark>) {
+        let right = left + BAR_WIDTH;
+        let bottom = top + height;
+        let step = height / BAR_STEPS as f64;
+        for index in 0..BAR_STEPS {
+            let color = self.color_at((index as f64 + 0.5) / BAR_STEPS as f64);
+            // Up to the top, each covering the last: steps side by side would let the paper shine through.
+            let low = bottom - index as f64 * step;
+            marks.push(Mark::Area { from: (left, top), to: (right, low), color });
+        }
+        let mut widest = 0.0_f64;
+        for (number, label) in self.scale.ticks(6) {
+            let y = bottom - height * self.scale.fraction(number);
+            marks.push(Mark::Line { points: vec![(right, y), (right + 4.0, y)], width: 1.0, color: INK });
+            widest = widest.max(text::width(&label, TICK_SIZE));
+            marks.push(label_at((right + 7.0, y), label, Anchor::Start));
+        }
+        marks.push(Mark::Text {
+            at: (right + 7.0 + widest + 13.0, top + height / 2.0),
+            text: self.unit.clone(),
+            size: TICK_SIZE,
+            anchor: Anchor::Middle,
+            color: INK,
+            upwards: true,
+        });
+    }
+}
+
+/// A small label.
+pub(super) fn label_at(at: Point, text: String, anchor: Anchor) -> Mark {
+    Mark::Text { at, text, size: TICK_SIZE, anchor, color: INK, upwards: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(low: f64, high: f64, spread: Spread) -> Vec<String> {
+        Scale::new(low, high, spread).ticks(5).into_iter().map(|(_, label)| label).collect()
+    }
+
+    #[test]
+    fn ticks_are_round_numbers() {
+        assert_eq!(labels(0.0, 10.0, Spread::Even), ["0", "2", "4", "6", "8", "10"]);
+        assert_eq!(labels(-1.3, 0.2, Spread::Even), ["−1.0", "−0.5", "0.0"]);
+        assert_eq!(labels(1e-4, 1.0, Spread::Logarithmic), ["10⁻⁴", "0.001", "0.01", "0.1", "1"]);
+        assert_eq!(
+            labels(1e-40, 1e-20, Spread::Logarithmic),
+            ["10⁻⁴⁰", "10⁻³⁶", "10⁻³²", "10⁻²⁸", "10⁻²⁴", "10⁻²⁰"]
+        );
+    }
+
+    #[test]
+    fn any_two_numbers_make_a_scale() {
+        let ends =
+            [0.0, 1.0, -1.0, 1.0 + f64::EPSILON, f64::MIN_POSITIVE, 5e-324, 1e300, f64::MAX, -f64::MAX];
+        for low in ends {
+            for high in ends.into_iter().filter(|&high| high >= low) {
+                let scale = Scale::new(low, high, Spread::Even).with_margin();
+                for number in [low, high] {
+                    let fraction = scale.fraction(number);
+                    assert!((-1e-9..=1.0 + 1e-9).contains(&fraction), "{low:e}, {high:e}: {fraction}");
+                }
+                assert!((1..=40).contains(&scale.ticks(6).len()), "{low:e}, {high:e}");
+                if low > 0.0 {
+                    let scale = Scale::new(low, high, Spread::Logarithmic).with_margin();
+                    assert!((1..=40).contains(&scale.ticks(6).len()), "{low:e}, {high:e}");
+                }
+            }
+        }
+    }
+}

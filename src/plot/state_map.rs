@@ -1,0 +1,377 @@
+//! Maps of states: values, probabilities, policies and trajectories.
+
+use std::path::Path;
+
+use ndarray::{ArrayRef1, ArrayRef2};
+
+use super::arrows::{draw_policy, draw_trajectory};
+use super::board::{BELOW, Board, Colored, Key, draw_keys, keys};
+use super::figure::{Anchor, Figure, Mark, Point};
+use super::layout::StateLayout;
+use super::scale::{ColorScale, INK, PALE, Scale, Spread};
+use super::text;
+use crate::{Error, Inference, Real, Table, Trajectory, io, tables};
+
+const LONGEST: f64 = 560.0;
+const TITLE_SIZE: f64 = 17.0;
+const SUBTITLE_SIZE: f64 = 13.0;
+const MARGIN: f64 = 14.0;
+/// Probabilities below that are as good as nothing to the eye, and get the colour of this.
+const LEAST_PROBABILITY: f64 = 1e-4;
+
+/// A map of the states of a model: what is known of each state as its colour, a policy as arrows, trajectories as lines.
+///
+/// Begun by one of [`values`](Self::values), [`marginals`](Self::marginals), [`occupancy`](Self::occupancy),
+/// [`policy_of`](Self::policy_of) and [`numbers`](Self::numbers), over a [`Gridworld`](crate::Gridworld) or any [`StateLayout`].
+///
+/// Terminal states are framed, walls are bricks, −∞ is hatched, and a probability of exactly 0 is blank paper. More than some
+/// four thousand states are drawn as an image, a pixel showing the mean of the finite numbers under it.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::plot::StateMap;
+/// use softmdp::{Gridworld, Inference, SoftValueIteration};
+///
+/// let grid = Gridworld::parse("S..G\n..#X")?.slip(0.1);
+/// let solution = SoftValueIteration::new(12).inference(Inference::Variational).solve(&grid.mdp()?)?;
+/// let map = StateMap::values(&grid, &solution.state_values().row(0), solution.inference())?
+///     .policy(&solution.policy().at(0)?)?;
+/// # let folder = std::env::temp_dir().join(format!("softmdp-map-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// map.save(folder.join("values.svg"))?;
+/// map.save(folder.join("values.png"))?;
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateMap {
+    layout: StateLayout,
+    title: String,
+    subtitle: String,
+    colored: Option<(Vec<f64>, ColorScale)>,
+    policy: Option<Vec<f64>>,
+    trajectories: Vec<Trajectory>,
+}
+
+impl StateMap {
+    /// Colours states by their soft values, such as a row of [`Solution::state_values`](crate::Solution::state_values).
+    ///
+    /// # Shapes
+    ///
+    /// `values` `[s]`, reward units; −∞ is drawn as such.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`], and [`Error::InvalidEntry`] for NaN and +∞.
+    pub fn values<F: Real>(
+        layout: impl Into<StateLayout>,
+        values: &ArrayRef1<F>,
+        inference: Inference,
+    ) -> Result<Self, Error> {
+        let title = "State values V";
+        Self::new(layout.into(), values, Table::StateValues, title, "V, reward units", None)
+            .map(|map| map.subtitle(how(inference)))
+    }
+
+    /// Colours states by the probability of being there at a stage, given success, such as a row of
+    /// [`Posterior::state_marginals`](crate::Posterior::state_marginals). The scale is logarithmic, down to 10⁻⁴.
+    ///
+    /// # Shapes
+    ///
+    /// `marginals` `[s]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`], and [`Error::InvalidEntry`] for what is no probability.
+    pub fn marginals<F: Real>(
+        layout: impl Into<StateLayout>,
+        marginals: &ArrayRef1<F>,
+        stage: usize,
+    ) -> Result<Self, Error> {
+        let title = format!("State marginals p(s | e), stage {stage}");
+        let scale = Some(probabilities(marginals, LEAST_PROBABILITY, Some(1.0)));
+        Self::new(layout.into(), marginals, Table::StateMarginals, &title, "probability", scale)
+            .map(|map| map.subtitle("direct inference: where it was, given that it went well"))
+    }
+
+    /// Colours states by how often a policy is there under the true dynamics, such as a row of
+    /// [`Policy::state_occupancy`](crate::Policy::state_occupancy), its sum over stages or
+    /// [`StationaryPolicy::expected_visits`](crate::StationaryPolicy::expected_visits). The scale is logarithmic, over four
+    /// powers of ten below the largest.
+    ///
+    /// # Shapes
+    ///
+    /// `occupancy` `[s]`, each ≥ 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`], and [`Error::InvalidEntry`] for what is negative or not finite.
+    pub fn occupancy<F: Real>(
+        layout: impl Into<StateLayout>,
+        occupancy: &ArrayRef1<F>,
+        inference: Inference,
+    ) -> Result<Self, Error> {
+        let largest = occupancy.iter().map(|&number| number.into_f64()).fold(0.0, f64::max);
+        // A power of ten, so that the scale ends where it has a tick.
+        let least = LEAST_PROBABILITY * 10.0_f64.powf(largest.log10().ceil());
+        let scale = Some(probabilities(occupancy, least, None));
+        Self::new(
+            layout.into(),
+            occupancy,
+            Table::StateOccupancy,
+            "Occupancy of the policy",
+            "occupancy",
+            scale,
+        )
+        .map(|map| map.subtitle(format!("acting by the {inference} policy under the true dynamics")))
+    }
+
+    /// Draws a policy on blank states, such as [`Policy::at`](crate::Policy::at) a stage; see [`policy`](Self::policy).
+    ///
+    /// # Shapes
+    ///
+    /// `policy` `[s, a]`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`policy`](Self::policy).
+    pub fn policy_of<F: Real>(
+        layout: impl Into<StateLayout>,
+        policy: &ArrayRef2<F>,
+        inference: Inference,
+    ) -> Result<Self, Error> {
+        let blank = Self {
+            layout: layout.into(),
+            title: "Policy π(a | s)".to_string(),
+            subtitle: how(inference).to_string(),
+            colored: None,
+            policy: None,
+            trajectories: Vec::new(),
+        };
+        blank.policy(policy)
+    }
+
+    /// Colours states by numbers of any kind, on an even scale.
+    ///
+    /// # Shapes
+    ///
+    /// `numbers` `[s]`; −∞ is drawn as such.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`], and [`Error::InvalidEntry`] for NaN and +∞.
+    pub fn numbers<F: Real>(
+        layout: impl Into<StateLayout>,
+        numbers: &ArrayRef1<F>,
+        title: &str,
+        unit: &str,
+    ) -> Result<Self, Error> {
+        Self::new(layout.into(), numbers, Table::Series, title, unit, None)
+    }
+
+    /// A map of numbers on an even scale, or of frequencies on one that is given.
+    fn new<F: Real>(
+        layout: StateLayout,
+        numbers: &ArrayRef1<F>,
+        table: Table,
+        title: &str,
+        unit: &str,
+        frequencies: Option<Scale>,
+    ) -> Result<Self, Error> {
+        let numbers = checked(layout.num_states(), numbers, table, frequencies.is_some())?;
+        let scale = frequencies.or_else(|| Scale::even(numbers.iter().copied()));
+        // Where all is −∞ any scale will do: nothing is on it.
+        let scale = scale.unwrap_or(Scale::new(0.0, 1.0, Spread::Even));
+        let colors = ColorScale { scale, is_ink: frequencies.is_some(), unit: unit.to_string() };
+        Ok(Self {
+            layout,
+            title: title.to_string(),
+            subtitle: String::new(),
+            colored: Some((numbers, colors)),
+            policy: None,
+            trajectories: Vec::new(),
+        })
+    }
+
+    /// Adds a policy: for each action an arrow as long as its probability, half a cell for 1. Terminal states have none. Where
+    /// cells are too small for that, an arrow shows the mean direction of a neighbourhood.
+    ///
+    /// # Shapes
+    ///
+    /// `policy` `[s, a]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoDirections`] if the layout does not know where actions point, [`Error::ShapeMismatch`], and
+    /// [`Error::InvalidEntry`] for what is no probability.
+    pub fn policy<F: Real>(mut self, policy: &ArrayRef2<F>) -> Result<Self, Error> {
+        self.layout.check_policy(policy.shape())?;
+        let is_valid = |value: f64| (0.0..=1.0 + 1e-3).contains(&value);
+        if let Some(((state, action), value)) = policy.indexed_iter().find(|(_, p)| !is_valid(p.into_f64())) {
+            let index = vec![state, action];
+            return Err(Error::InvalidEntry { table: Table::Policy, index, value: value.into_f64() });
+        }
+        if self.colored.is_some() && self.policy.is_none() {
+            self.title.push_str(", and policy π(a | s)");
+        }
+        self.policy = Some(policy.iter().map(|&p| p.into_f64()).collect());
+        Ok(self)
+    }
+
+    /// Adds a trajectory, as a line from a disc to a square. It may be called again, for another one in another colour.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StateOutOfRange`].
+    pub fn trajectory(mut self, trajectory: &Trajectory) -> Result<Self, Error> {
+        let num_states = self.layout.num_states();
+        if let Some(&state) = trajectory.states().iter().find(|&&state| state >= num_states) {
+            return Err(Error::StateOutOfRange { table: Table::Trajectory, state, num_states });
+        }
+        self.trajectories.push(trajectory.clone());
+        Ok(self)
+    }
+
+    /// Replaces the title.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
+    /// Replaces the line below the title, which says which inference, of what.
+    #[must_use]
+    pub fn subtitle(mut self, subtitle: impl Into<String>) -> Self {
+        self.subtitle = subtitle.into();
+        self
+    }
+
+    /// The picture.
+    #[must_use]
+    pub fn figure(&self) -> Figure {
+        let mut marks = Vec::new();
+        let top = draw_titles(&self.title, &self.subtitle, &mut marks);
+        let origin = first_board(&self.layout, LONGEST, top);
+        let board = Board::new(&self.layout, origin, LONGEST);
+        let (width, height) = board.size();
+        let colored = self.colored.as_ref().map(|(numbers, colors)| Colored { numbers, colors });
+        let is_written = self.policy.is_none() && self.trajectories.is_empty();
+        let is_even = colored.is_some_and(|colored| !colored.colors.is_ink);
+        board.draw(colored, is_written && is_even, &mut marks);
+        board.draw_axes((true, true), &mut marks);
+        if let Some(policy) = &self.policy {
+            draw_policy(&board, &self.layout, policy, colored, &mut marks);
+        }
+        for (index, trajectory) in self.trajectories.iter().enumerate() {
+            draw_trajectory(&board, trajectory, index, &mut marks);
+        }
+        let mut right = origin.0 + width;
+        if let Some(colored) = colored {
+            let bar_height = height.max(110.0);
+            colored.colors.bar((right + 16.0, top), bar_height, &mut marks);
+            right += 16.0 + colored.colors.bar_width();
+        }
+        let bar_bottom = if colored.is_some() { top + height.max(110.0) } else { top + height };
+        let text_right =
+            MARGIN + text::width(&self.title, TITLE_SIZE).max(text::width(&self.subtitle, SUBTITLE_SIZE));
+        let right = right.max(text_right);
+        let bottom = draw_keys(
+            &self.keys(),
+            (origin.0, bar_bottom.max(top + height + BELOW) + 10.0),
+            (right - origin.0).max(200.0),
+            &mut marks,
+        );
+        let right = right.max(origin.0 + 200.0);
+        let size = (right + MARGIN, bottom + MARGIN / 2.0);
+        Figure::new(size, join(&self.title, &self.subtitle), marks)
+    }
+
+    fn keys(&self) -> Vec<Key> {
+        let (numbers, colors): (&[f64], _) = match &self.colored {
+            Some((numbers, colors)) => (numbers, Some(colors)),
+            None => (&[], None),
+        };
+        let mut keys = keys(&self.layout, numbers, colors);
+        if self.policy.is_some() {
+            keys.push(Key::Text("arrows: as long as probable".to_string()));
+        }
+        if !self.trajectories.is_empty() {
+            keys.push(Key::Text("trajectory: from disc to square".to_string()));
+        }
+        keys
+    }
+
+    /// Writes the picture to a file; see [`Figure::save`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Figure::save`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), io::Error> {
+        self.figure().save(path)
+    }
+}
+
+/// Which problem the numbers solve.
+fn how(inference: Inference) -> &'static str {
+    match inference {
+        Inference::Direct => "direct inference: given that it goes well",
+        Inference::Variational => "variational inference: how to act",
+    }
+}
+
+/// A logarithmic scale from a least number up to the largest, or up to a given one.
+fn probabilities<F: Real>(numbers: &ArrayRef1<F>, least: f64, most: Option<f64>) -> Scale {
+    let largest = numbers.iter().map(|&number| number.into_f64()).fold(0.0, f64::max);
+    let least = least.max(f64::MIN_POSITIVE);
+    Scale::new(least, most.unwrap_or(largest).max(least), Spread::Logarithmic)
+}
+
+/// Numbers in double precision, checked: [s], below +∞, and at least 0 if they are frequencies.
+pub(super) fn checked<F: Real>(
+    num_states: usize,
+    numbers: &ArrayRef1<F>,
+    table: Table,
+    are_frequencies: bool,
+) -> Result<Vec<f64>, Error> {
+    tables::check_shape(table, numbers.shape(), &[num_states])?;
+    let is_valid = |number: f64| number < f64::INFINITY && !(are_frequencies && number < 0.0);
+    let numbers: Vec<f64> = numbers.iter().map(|&number| number.into_f64()).collect();
+    match numbers.iter().position(|&number| !is_valid(number)) {
+        Some(state) => Err(Error::InvalidEntry { table, index: vec![state], value: numbers[state] }),
+        None => Ok(numbers),
+    }
+}
+
+/// Title and subtitle; returns where the rest begins.
+pub(super) fn draw_titles(title: &str, subtitle: &str, marks: &mut Vec<Mark>) -> f64 {
+    let text = |y, text: &str, size, color| Mark::Text {
+        at: (MARGIN, y),
+        text: text.to_string(),
+        size,
+        anchor: Anchor::Start,
+        color,
+        upwards: false,
+    };
+    marks.push(text(20.0, title, TITLE_SIZE, INK));
+    if subtitle.is_empty() {
+        return 42.0;
+    }
+    marks.push(text(42.0, subtitle, SUBTITLE_SIZE, PALE));
+    62.0
+}
+
+/// How wide title and subtitle are, with the margins beside them.
+pub(super) fn title_width(title: &str, subtitle: &str) -> f64 {
+    2.0 * MARGIN + text::width(title, TITLE_SIZE).max(text::width(subtitle, SUBTITLE_SIZE))
+}
+
+/// Both in one line, for those who cannot see the picture.
+pub(super) fn join(title: &str, subtitle: &str) -> String {
+    if subtitle.is_empty() { title.to_string() } else { format!("{title}: {subtitle}") }
+}
+
+/// Where the first board of a picture begins, below its titles.
+pub(super) fn first_board(layout: &StateLayout, longest: f64, top: f64) -> Point {
+    (MARGIN + Board::new(layout, (0.0, 0.0), longest).room_left(), top)
+}
