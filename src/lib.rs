@@ -138,7 +138,7 @@ pub use dynamics::{
 };
 pub use error::{Error, Table};
 pub use forward::{ForwardMessages, forward_messages};
-pub use gridworld::{Cell, Direction, Gridworld, Moves};
+pub use gridworld::{Cell, ColorChoice, ColoredGridworld, Direction, Gridworld, Moves};
 pub use inference::Inference;
 pub use kernels::{LogBlock, log_sum_exp};
 pub use mdp::{

@@ -1,5 +1,6 @@
 //! Gridworlds: small worlds to see it all on, from a text map.
 
+mod colored;
 mod map;
 mod moves;
 mod render;
@@ -8,6 +9,7 @@ mod serial;
 
 use ndarray::{Array1, Array2};
 
+pub use colored::{ColorChoice, ColoredGridworld};
 pub use map::Cell;
 pub use moves::{Direction, Moves};
 

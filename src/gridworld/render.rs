@@ -9,7 +9,11 @@ impl Gridworld {
     /// Draws the map, in the symbols that [`parse`](Self::parse) reads.
     #[must_use]
     pub fn render_map(&self) -> String {
-        self.render(|_, cell| cell.symbol().to_string())
+        self.draw_map(|_, _, text| text)
+    }
+
+    pub(super) fn draw_map(&self, paint: impl Paint) -> String {
+        self.render("", |state, cell| paint(state, cell, cell.symbol().to_string()))
     }
 
     /// Draws a value for each state, with one decimal, such as a row of
@@ -33,6 +37,10 @@ impl Gridworld {
     /// # Ok::<(), softmdp::Error>(())
     /// ```
     pub fn render_values(&self, values: &ArrayRef1<f64>) -> Result<String, Error> {
+        self.draw_values(values, |_, _, text| text)
+    }
+
+    pub(super) fn draw_values(&self, values: &ArrayRef1<f64>, paint: impl Paint) -> Result<String, Error> {
         tables::check_shape(Table::StateValues, values.shape(), &[self.num_states()])?;
         let texts: Vec<String> = values
             .iter()
@@ -44,9 +52,9 @@ impl Gridworld {
             })
             .collect();
         let width = texts.iter().map(|text| text.chars().count()).max().unwrap_or(0);
-        Ok(self.render_columns(" ", |state, _| match state {
-            Some(state) => format!("{:>width$}", texts[state]),
-            None => "#".repeat(width),
+        Ok(self.render(" ", |state, cell| {
+            let text = state.map_or("#".repeat(width), |state| format!("{:>width$}", texts[state]));
+            paint(state, cell, text)
         }))
     }
 
@@ -72,6 +80,10 @@ impl Gridworld {
     /// # Ok::<(), softmdp::Error>(())
     /// ```
     pub fn render_policy(&self, policy: &ArrayRef2<f64>) -> Result<String, Error> {
+        self.draw_policy(policy, |_, _, text| text)
+    }
+
+    pub(super) fn draw_policy(&self, policy: &ArrayRef2<f64>, paint: impl Paint) -> Result<String, Error> {
         let expected = [self.num_states(), self.directions().len()];
         tables::check_shape(Table::Policy, policy.shape(), &expected)?;
         let texts: Vec<String> = (policy.rows().into_iter().enumerate())
@@ -93,9 +105,9 @@ impl Gridworld {
             })
             .collect();
         let width = texts.iter().map(|text| text.chars().count()).max().unwrap_or(0);
-        Ok(self.render_columns(" ", |state, _| match state {
-            Some(state) => format!("{:<width$}", texts[state]),
-            None => "#".repeat(width),
+        Ok(self.render(" ", |state, cell| {
+            let text = state.map_or("#".repeat(width), |state| format!("{:<width$}", texts[state]));
+            paint(state, cell, text)
         }))
     }
 
@@ -131,25 +143,30 @@ impl Gridworld {
     /// # Ok::<(), softmdp::Error>(())
     /// ```
     pub fn render_marginals(&self, marginals: &ArrayRef1<f64>) -> Result<String, Error> {
+        self.draw_marginals(marginals, |_, _, text| text)
+    }
+
+    pub(super) fn draw_marginals(
+        &self,
+        marginals: &ArrayRef1<f64>,
+        paint: impl Paint,
+    ) -> Result<String, Error> {
         tables::check_shape(Table::StateMarginals, marginals.shape(), &[self.num_states()])?;
         let shades = [(0.5, "██"), (0.25, "▓▓"), (0.1, "▒▒"), (0.01, "░░"), (0.001, " ·")];
-        Ok(self.render(|state, cell| {
-            let Some(state) = state else { return "##".to_string() };
-            match shades.iter().find(|(least, _)| marginals[state] >= *least) {
-                Some((_, shade)) => shade.to_string(),
-                None if cell.is_terminal() => format!(" {}", cell.symbol()),
-                None => "  ".to_string(),
-            }
+        Ok(self.render("", |state, cell| {
+            let shade = state.and_then(|state| shades.iter().find(|(least, _)| marginals[state] >= *least));
+            let text = match (state, shade) {
+                (None, _) => "##".to_string(),
+                (_, Some((_, shade))) => shade.to_string(),
+                (_, None) if cell.is_terminal() => format!(" {}", cell.symbol()),
+                (_, None) => "  ".to_string(),
+            };
+            paint(state, cell, text)
         }))
     }
 
-    /// Puts the text of each cell side by side, one line a row.
-    fn render(&self, text: impl Fn(Option<usize>, Cell) -> String) -> String {
-        self.render_columns("", text)
-    }
-
-    /// [`render`](Self::render) with something between the columns.
-    fn render_columns(&self, between: &str, text: impl Fn(Option<usize>, Cell) -> String) -> String {
+    /// Puts the text of each cell side by side, with something between them, one line a row.
+    fn render(&self, between: &str, text: impl Fn(Option<usize>, Cell) -> String) -> String {
         let mut lines = String::new();
         for (states, cells) in self.states.chunks(self.width).zip(self.cells.chunks(self.width)) {
             let row: Vec<String> =
@@ -160,3 +177,8 @@ impl Gridworld {
         lines
     }
 }
+
+/// What becomes of the text of a cell, given its state, before it is printed.
+pub(super) trait Paint: Fn(Option<usize>, Cell, String) -> String {}
+
+impl<T: Fn(Option<usize>, Cell, String) -> String> Paint for T {}

@@ -2,9 +2,10 @@
 
 #![allow(clippy::float_cmp, reason = "probabilities such as 0.25 are exact")]
 
-use softmdp::ndarray::{Array1, Array3, array};
+use softmdp::ndarray::{Array1, Array2, Array3, array};
 use softmdp::{
-    Cell, Direction, Dynamics, Error, Gridworld, Inference, Moves, SoftValueIteration, soft_value_iteration,
+    Cell, ColorChoice, Direction, Dynamics, Error, Gridworld, Inference, Moves, SoftValueIteration,
+    soft_value_iteration,
 };
 
 const UP: usize = 0;
@@ -210,4 +211,54 @@ fn a_world_without_chance_is_deterministic_and_says_so_where_it_is_not() {
     // Up from the start stays there, but for a slip to the right.
     let error = grid.slip(0.1).deterministic_mdp().unwrap_err();
     assert_eq!(error, Error::NotDeterministic { state: 0, action: 0 });
+}
+
+/// Text without what sets colours.
+fn without_colors(text: &str) -> String {
+    let mut plain = String::new();
+    for (index, piece) in text.split("\u{1b}[").enumerate() {
+        plain.push_str(if index == 0 { piece } else { piece.split_once('m').unwrap().1 });
+    }
+    plain
+}
+
+#[test]
+fn colour_changes_no_letter() {
+    let grid = Gridworld::parse("S.#G\n.X7.").unwrap();
+    let values = array![1.0, -2.0, f64::NEG_INFINITY, 0.5, 3.0, 7.0, 1e300];
+    let marginals = array![0.6, 0.2, 0.1, 0.0, 0.005, 0.0, 0.0];
+    let policy = Array2::from_shape_fn((7, 4), |(state, action)| if action == state % 4 { 0.7 } else { 0.1 });
+    let (always, never) = (grid.colored(ColorChoice::Always), grid.colored(ColorChoice::Never));
+    let pairs = [
+        (always.render_map(), never.render_map(), grid.render_map()),
+        (
+            always.render_values(&values).unwrap(),
+            never.render_values(&values).unwrap(),
+            grid.render_values(&values).unwrap(),
+        ),
+        (
+            always.render_policy(&policy).unwrap(),
+            never.render_policy(&policy).unwrap(),
+            grid.render_policy(&policy).unwrap(),
+        ),
+        (
+            always.render_marginals(&marginals).unwrap(),
+            never.render_marginals(&marginals).unwrap(),
+            grid.render_marginals(&marginals).unwrap(),
+        ),
+    ];
+    for (colored, uncolored, plain) in pairs {
+        assert!(colored.contains("\u{1b}["));
+        assert_eq!(uncolored, plain);
+        let lines: Vec<String> =
+            without_colors(&colored).lines().map(|line| line.trim_end().to_string()).collect();
+        assert_eq!(lines, plain.lines().collect::<Vec<_>>());
+    }
+    // Tests run in a pipe.
+    assert_eq!(
+        grid.colored(ColorChoice::default()).render_map().contains('\u{1b}'),
+        ColorChoice::Auto.is_colored()
+    );
+    let short = array![1.0];
+    assert!(matches!(always.render_values(&short), Err(Error::ShapeMismatch { .. })));
 }
