@@ -12,10 +12,17 @@
 //!
 //! ```text
 //! cargo run --release --example engine_replacement
+//! cargo run --release --features plot --example engine_replacement -- --out target/pictures
 //! ```
 
-use std::error::Error;
+mod support;
 
+use std::error::Error;
+#[cfg(feature = "plot")]
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser as _;
 use softmdp::ndarray::Array2;
 use softmdp::{Mdp, SparseDynamics, StationarySolution, solve_stationary};
 
@@ -63,7 +70,12 @@ fn replacements_a_year(
     Ok(12.0 * bins.dot(&solution.probabilities().column(REPLACE)))
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    support::exit(run(&support::OutOnly::parse()))
+}
+
+fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
+    options.out.prepare()?;
     let (mdp, solution) = GROUP_4.solve()?;
     let (values, convergence) = (solution.state_values(), solution.convergence());
     let hazard = solution.probabilities().column(REPLACE).to_owned();
@@ -119,5 +131,46 @@ fn main() -> Result<(), Box<dyn Error>> {
         // Its estimates have more digits than table IX.
         assert!((a_year - expected).abs() < 1e-4 * expected, "the demand is that of ruspy");
     }
+    #[cfg(feature = "plot")]
+    if let Some(folder) = options.out.folder() {
+        pictures(folder, &mdp, &hazard)?;
+    }
+    Ok(())
+}
+
+/// When engines are replaced, and how fast three methods find out.
+#[cfg(feature = "plot")]
+fn pictures(
+    folder: &Path,
+    mdp: &Mdp<f64, SparseDynamics>,
+    hazard: &softmdp::ndarray::Array1<f64>,
+) -> Result<(), Box<dyn Error>> {
+    use softmdp::plot::Curves;
+    use softmdp::{Method, StationarySolver};
+
+    let by_mileage = hazard.iter().enumerate().map(|(bin, &p)| ((bin * BIN_MILES / 1000) as f64, 100.0 * p));
+    Curves::new("Rust's buses: the chance of a new engine this month", "thousand miles", "per cent")
+        .subtitle(format!("variational inference, γ = {DISCOUNT}"))
+        .series("group 4", by_mileage)
+        .save(folder.join("engine_replacement.svg"))?;
+
+    // The bound after so many passes is that of a search which may take no more.
+    let mut curves =
+        Curves::convergence().subtitle(format!("Rust's buses, variational inference, γ = {DISCOUNT}"));
+    let methods = [
+        ("Newton", Method::Newton),
+        ("modified policy iteration", Method::ModifiedPolicyIteration),
+        ("value iteration", Method::ValueIteration),
+    ];
+    for (name, method) in methods {
+        let mut bounds = Vec::new();
+        for passes in (1..=20).map(|power| 1.6_f64.powi(power) as usize) {
+            let solver = StationarySolver::new(1e-6).method(method).max_iterations(passes);
+            bounds.push((passes as f64, solver.solve(mdp)?.convergence().error_bound));
+        }
+        curves = curves.series(name, bounds);
+    }
+    curves.save(folder.join("engine_replacement_convergence.svg"))?;
+    println!("pictures in {}", folder.display());
     Ok(())
 }

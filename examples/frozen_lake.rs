@@ -9,12 +9,17 @@
 //!
 //! ```text
 //! cargo run --release --features npz --example frozen_lake
+//! cargo run --release --features npz,plot --example frozen_lake -- --out target/pictures
 //! ```
 
 mod support;
 
 use std::error::Error;
+#[cfg(feature = "plot")]
+use std::path::Path;
+use std::process::ExitCode;
 
+use clap::Parser as _;
 use softmdp::io::{ModelFile, Npz};
 use softmdp::ndarray::ArrayView2;
 use softmdp::{ActionPrior, Inference, Model, SoftValueIteration};
@@ -29,7 +34,12 @@ const LAKES: [(&str, usize, usize, f64); 2] = [
     ("frozen_lake_8x8", 8, 200, 0.913_220_150_201_628_8),
 ];
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    support::exit(run(&support::OutOnly::parse()))
+}
+
+fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
+    options.out.prepare()?;
     for (name, side, horizon, best) in LAKES {
         let path = format!("{}/examples/models/{name}.npz", env!("CARGO_MANIFEST_DIR"));
         let lake = ModelFile::<f64>::read_npz(path)?.with_action_prior(&ActionPrior::Uniform)?;
@@ -65,6 +75,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
         assert!(direct.value > variational.value, "direct inference is optimistic");
         assert!(direct.success < variational.success, "and acting by it arrives less often");
+        #[cfg(feature = "plot")]
+        if let Some(folder) = options.out.folder() {
+            picture(folder, name, side, lake.model(), &variational)?;
+        }
     }
     Ok(())
 }
@@ -73,6 +87,8 @@ struct Crossing {
     value: f64,
     success: f64,
     policy: softmdp::ndarray::Array2<f64>, // of stage 0, [s, a]
+    #[cfg(feature = "plot")]
+    values: softmdp::ndarray::Array1<f64>, // of stage 0, [s]
 }
 
 fn cross(
@@ -88,6 +104,8 @@ fn cross(
         value: initial.dot(&solution.state_values().row(0)),
         success: solution.policy().expected_return(lake.model(), &initial)?,
         policy: solution.policy_at(lake.model(), 0)?,
+        #[cfg(feature = "plot")]
+        values: solution.state_values().row(0).to_owned(),
     })
 }
 
@@ -102,4 +120,31 @@ fn draw(policy: &ArrayView2<'_, f64>, lake: &impl Model<Scalar = f64>, side: usi
     };
     let rows = (0..side).map(|row| (0..side).map(|column| symbol(row * side + column)).collect::<String>());
     rows.collect::<Vec<_>>().join("\n")
+}
+
+/// A model from a file has no map: its states are put where they belong, and told where the moves point.
+#[cfg(feature = "plot")]
+fn picture(
+    folder: &Path,
+    name: &str,
+    side: usize,
+    lake: &impl Model<Scalar = f64>,
+    crossing: &Crossing,
+) -> Result<(), Box<dyn Error>> {
+    use softmdp::ndarray::{Array2, array};
+    use softmdp::plot::{StateLayout, StateMap};
+
+    let cells = Array2::from_shape_fn((lake.num_states(), 2), |(state, axis)| {
+        let (row, column) = (state / side, state % side);
+        [column as f64, -(row as f64)][axis]
+    });
+    let layout = StateLayout::points(&cells)?
+        .axes("column", "row, upwards")
+        .moves(&array![[-1.0, 0.0], [0.0, -1.0], [1.0, 0.0], [0.0, 1.0]])?
+        .terminal_states((0..lake.num_states()).filter(|&state| lake.is_terminal(state)))?;
+    StateMap::values(layout, &crossing.values, Inference::Variational)?
+        .policy(&crossing.policy)?
+        .save(folder.join(format!("{name}.svg")))?;
+    println!("a picture in {}", folder.display());
+    Ok(())
 }

@@ -7,19 +7,23 @@
 //! ```text
 //! cargo run --release --example gridworld
 //! cargo run --release --example gridworld -- my_map.txt --inference variational --slip 0.3
+//! cargo run --release --features plot --example gridworld -- --out target/pictures
 //! ```
 
 mod support;
 
 use std::error::Error;
 use std::fs;
+#[cfg(feature = "plot")]
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use softmdp::ndarray::{Array1, Array2, Axis};
 use softmdp::{
-    ActionPrior, Gridworld, Inference, Moves, SoftValueIteration, Solution, SparseDynamics, posterior,
+    ActionPrior, ColorChoice, Gridworld, Inference, Moves, SoftValueIteration, Solution, SparseDynamics,
+    posterior,
 };
 use support::side_by_side;
 
@@ -57,6 +61,8 @@ struct Options {
     /// Also move diagonally
     #[arg(long)]
     diagonal: bool,
+    #[command(flatten)]
+    out: support::Out,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -70,6 +76,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    options.out.prepare()?;
     let (name, map) = match &options.map {
         Some(path) => {
             let map = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -109,17 +116,22 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Inference::Variational => acting(&mdp, &initial, &solution)?,
     };
     print_marginals(&grid, &marginals)?;
+    #[cfg(feature = "plot")]
+    if let Some(folder) = options.out.folder() {
+        draw(folder, &grid, &mdp, &solution)?;
+    }
     Ok(())
 }
 
 /// Values and policy of the first stage.
 fn print_start(grid: &Gridworld, solution: &Solution) -> Result<(), Box<dyn Error>> {
-    let values = grid.render_values(&solution.state_values().index_axis(Axis(0), 0))?;
+    let screen = grid.colored(ColorChoice::Auto);
+    let values = screen.render_values(&solution.state_values().index_axis(Axis(0), 0))?;
     println!("value of each cell, at the start\n{values}");
     if let Ok(policy) = solution.policy().at(0) {
         println!(
             "first move: all that are at least half as probable as the best\n{}",
-            grid.render_policy(&policy)?
+            screen.render_policy(&policy)?
         );
     }
     Ok(())
@@ -174,12 +186,51 @@ fn print_marginals(grid: &Gridworld, marginals: &Array2<f64>) -> Result<(), Box<
     stages.dedup();
     let mut blocks = Vec::new();
     for t in stages {
-        blocks.push((format!("step {t}"), grid.render_marginals(&marginals.index_axis(Axis(0), t))?));
+        blocks.push((
+            format!("step {t}"),
+            grid.colored(ColorChoice::Auto).render_marginals(&marginals.index_axis(Axis(0), t))?,
+        ));
     }
     let per_line = (100 / (2 * grid.width() + 4)).max(1);
     for line in blocks.chunks(per_line) {
         println!("{}", side_by_side(2 * grid.width(), line));
     }
     println!("██ 1/2   ▓▓ 1/4   ▒▒ 1/10   ░░ 1/100   · 1/1000   ## wall");
+    Ok(())
+}
+
+/// Values, policy and what comes of them, as pictures.
+#[cfg(feature = "plot")]
+fn draw(folder: &Path, grid: &Gridworld, mdp: &Mdp, solution: &Solution) -> Result<(), Box<dyn Error>> {
+    use softmdp::plot::{Animation, StateMap};
+
+    let (inference, horizon) = (solution.inference(), solution.horizon());
+    let values = solution.state_values().row(0).to_owned();
+    StateMap::values(grid, &values, inference)?.save(folder.join("gridworld_values.svg"))?;
+    if horizon > 0 {
+        let first = solution.policy().at(0)?;
+        StateMap::policy_of(grid, &first, inference)?.save(folder.join("gridworld_policy.svg"))?;
+        let map = StateMap::values(grid, &values, inference)?.policy(&first)?;
+        map.save(folder.join("gridworld.svg"))?;
+        map.save(folder.join("gridworld.png"))?;
+    }
+    let occupancy = solution.policy().state_occupancy(mdp, &grid.initial())?;
+    let map = StateMap::occupancy(grid, &occupancy.sum_axis(Axis(0)), inference)?;
+    map.title(format!("Expected number of the {} stages spent in each cell", horizon + 1))
+        .save(folder.join("gridworld_occupancy.svg"))?;
+    if inference == Inference::Direct {
+        let posterior = solution.posterior(mdp, &grid.initial())?;
+        let likely = posterior.most_likely(mdp)?;
+        let map = StateMap::values(grid, &values, inference)?.trajectory(&likely)?;
+        map.title("The most likely way, over state values V")
+            .save(folder.join("gridworld_trajectory.svg"))?;
+        let middle = horizon / 4;
+        StateMap::marginals(grid, &posterior.state_marginals().row(middle), middle)?
+            .save(folder.join("gridworld_marginals.svg"))?;
+        let animation = Animation::of_posterior(grid, mdp, &posterior)?;
+        animation.frame(middle)?.save(folder.join("gridworld_inference.svg"))?;
+        animation.save(folder.join("gridworld_inference.gif"))?;
+    }
+    println!("pictures in {}", folder.display());
     Ok(())
 }

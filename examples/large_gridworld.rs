@@ -6,6 +6,7 @@
 //!
 //! ```sh
 //! cargo run --release --example large_gridworld -- --size 1000 --horizon 100
+//! cargo run --release --features plot --example large_gridworld -- --out target/pictures
 //! ```
 
 mod support;
@@ -30,6 +31,8 @@ struct Options {
     /// Which inference.
     #[arg(long, default_value = "variational")]
     inference: Which,
+    #[command(flatten)]
+    out: support::Out,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    options.out.prepare()?;
     let (size, horizon) = (options.size as usize, options.horizon as usize);
     let mut map = format!("{}\n", ".".repeat(size)).repeat(size);
     map.replace_range(0..1, "G");
@@ -80,5 +84,13 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     // The nearer the better.
     assert!(marks.windows(2).all(|pair| pair[0] == pair[1] || value(pair[0]) > value(pair[1])));
+    #[cfg(feature = "plot")]
+    if let Some(folder) = options.out.folder() {
+        let map = softmdp::plot::StateMap::values(&grid, &values.state_values().row(0), inference)?;
+        let map = map.policy(&values.policy_at(&mdp, 0)?)?;
+        map.save(folder.join("large_gridworld.svg"))?;
+        map.save(folder.join("large_gridworld.png"))?;
+        println!("pictures in {}", folder.display());
+    }
     Ok(())
 }

@@ -6,6 +6,7 @@
 //!
 //! ```sh
 //! cargo run --release --example long_horizon -- --horizon 1000000
+//! cargo run --release --features plot --example long_horizon -- --out target/pictures
 //! ```
 
 mod support;
@@ -24,6 +25,8 @@ struct Options {
     /// Number of decision stages.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
     horizon: u32,
+    #[command(flatten)]
+    out: support::Out,
 }
 
 const STATES: [&str; 3] = ["as new", "worn", "broken"];
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    options.out.prepare()?;
     let horizon = options.horizon as usize;
     let transitions = array![
         [[0.95, 0.05, 0.0], [0.99, 0.01, 0.0], [1.0, 0.0, 0.0]], // as new: run, maintain, repair
@@ -54,8 +58,12 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         ControlFlow::Continue(())
     });
     let mut hours: Array1<f64> = Array1::zeros(STATES.len());
+    let mut first_hours: Vec<Array1<f64>> = Vec::new();
     let end = stream_posterior(&watched, &initial, horizon, |stage| {
         hours += &stage.state_marginals();
+        if stage.stage() <= 60 {
+            first_hours.push(stage.state_marginals().to_owned());
+        }
         ControlFlow::<()>::Continue(())
     })?;
     bar.finish_and_clear();
@@ -77,6 +85,20 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     assert!((hours.sum() - (horizon + 1) as f64).abs() < 1e-6 * horizon as f64);
     if horizon > 10_000 {
         assert!(hours[2] / (horizon as f64) < occupancy[[1_000, 2]], "those who did well were lucky too");
+    }
+    assert_eq!(first_hours.len(), (horizon + 1).min(61));
+    #[cfg(feature = "plot")]
+    if let Some(folder) = options.out.folder() {
+        let mut curves =
+            softmdp::plot::Curves::new("The machine, given that all went well", "hour", "probability")
+                .subtitle(format!("direct inference: the first hours of {horizon}"))
+                .log_scale();
+        for (state, name) in STATES.iter().enumerate() {
+            curves =
+                curves.series(*name, first_hours.iter().enumerate().map(|(hour, p)| (hour as f64, p[state])));
+        }
+        curves.save(folder.join("long_horizon.svg"))?;
+        println!("pictures in {}", folder.display());
     }
     Ok(())
 }

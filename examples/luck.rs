@@ -8,11 +8,23 @@
 //! *Reinforcement Learning and Control as Probabilistic Inference* (arXiv:1805.00909), section 2.4, and the cliff of
 //! Sutton and Barto, *Reinforcement Learning*, example 6.6.
 
+//!
+//! ```text
+//! cargo run --release --example luck
+//! cargo run --release --features plot --example luck -- --out target/pictures
+//! ```
+
 mod support;
 
+#[cfg(feature = "plot")]
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser as _;
 use softmdp::ndarray::{Array1, Axis};
 use softmdp::{
-    ActionPrior, Error, Gridworld, Inference, Mdp, Policy, Posterior, SoftValueIteration, posterior,
+    ActionPrior, ColorChoice, Error, Gridworld, Inference, Mdp, Policy, Posterior, SoftValueIteration,
+    posterior,
 };
 use support::side_by_side;
 
@@ -24,7 +36,12 @@ const MAP: &str = "
 ";
 const HORIZON: usize = 20;
 
-fn main() -> Result<(), Error> {
+fn main() -> ExitCode {
+    support::exit(run(&support::OutOnly::parse()))
+}
+
+fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
+    options.out.prepare()?;
     let grid = Gridworld::parse(MAP)?.slip(0.1).trap_reward(-40.0).goal_reward(30.0);
     let mdp = grid.dense_mdp()?.with_action_prior(ActionPrior::Uniform)?;
     let initial = grid.initial();
@@ -34,7 +51,8 @@ fn main() -> Result<(), Error> {
         SoftValueIteration::new(HORIZON).inference(Inference::Variational).solve(&mdp)?.policy().clone();
 
     println!("A cliff, and steps that go astray one time in ten. First move under each inference:\n");
-    let draw = |policy: &Policy| grid.render_policy(&policy.probabilities().index_axis(Axis(0), 0));
+    let screen = grid.colored(ColorChoice::Auto);
+    let draw = |policy: &Policy| screen.render_policy(&policy.probabilities().index_axis(Axis(0), 0));
     println!(
         "{}",
         side_by_side(
@@ -61,7 +79,7 @@ fn main() -> Result<(), Error> {
     let row = |what: &str, of: &dyn Fn(&Policy) -> Result<f64, Error>| {
         let (first, second) = (of(direct.policy())?, of(&variational)?);
         println!("{what:<36}{first:>12.4}{second:>12.4}");
-        Ok((first, second))
+        Ok::<_, Error>((first, second))
     };
     let falls = row("falls off the cliff", &|policy| probability_of_falling(&grid, &mdp, &initial, policy))?;
     row("expected return", &|policy| policy.expected_return(&mdp, &initial))?;
@@ -78,6 +96,34 @@ fn main() -> Result<(), Error> {
     for (gap, kl) in [(gap.0, kl.0), (gap.1, kl.1)] {
         assert!((gap - kl).abs() < 1e-9 * gap, "the gap is the divergence (V7)");
     }
+    #[cfg(feature = "plot")]
+    if let Some(folder) = options.out.folder() {
+        pictures(folder, &grid, &mdp, direct.policy(), &variational)?;
+    }
+    Ok(())
+}
+
+/// Both policies, and where they lead in the true world.
+#[cfg(feature = "plot")]
+fn pictures(
+    folder: &Path,
+    grid: &Gridworld,
+    mdp: &Mdp,
+    direct: &Policy,
+    variational: &Policy,
+) -> Result<(), Box<dyn std::error::Error>> {
+    use softmdp::plot::{Animation, StateMap};
+
+    for (policy, inference) in [(direct, Inference::Direct), (variational, Inference::Variational)] {
+        let map = StateMap::policy_of(grid, &policy.at(0)?, inference)?;
+        map.save(folder.join(format!("luck_{inference}.svg")))?;
+    }
+    let animation = Animation::new(grid, "A cliff: where two policies lead under the true dynamics")
+        .panel("direct: those who did well", &direct.state_occupancy(mdp, &grid.initial())?)?
+        .panel("variational: how to act", &variational.state_occupancy(mdp, &grid.initial())?)?;
+    animation.frame(8)?.save(folder.join("luck.svg"))?;
+    animation.save(folder.join("luck.gif"))?;
+    println!("pictures in {}", folder.display());
     Ok(())
 }
 

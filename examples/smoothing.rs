@@ -7,10 +7,21 @@
 //! The world has two doors between two rooms. The agent drifts at random; all that is known is that it was in the
 //! right room's far corner at the end. Forward messages alone say that it hardly left the first room.
 
+//!
+//! ```text
+//! cargo run --release --example smoothing
+//! cargo run --release --features plot --example smoothing -- --out target/pictures
+//! ```
+
 mod support;
 
+#[cfg(feature = "plot")]
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser as _;
 use softmdp::ndarray::{Array1, ArrayView1};
-use softmdp::{ActionPrior, Error, Gridworld, forward_messages, log_sum_exp, posterior};
+use softmdp::{ActionPrior, ColorChoice, Gridworld, forward_messages, log_sum_exp, posterior};
 use support::side_by_side;
 
 const MAP: &str = "
@@ -23,7 +34,12 @@ const MAP: &str = "
 ";
 const HORIZON: usize = 24;
 
-fn main() -> Result<(), Error> {
+fn main() -> ExitCode {
+    support::exit(run(&support::OutOnly::parse()))
+}
+
+fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
+    options.out.prepare()?;
     let grid = Gridworld::parse(MAP)?.step_reward(0.0);
     let corner = grid.state_at(0, 9).unwrap_or_default();
     // Nothing is earned on the way; ending anywhere but in the corner is ruled out.
@@ -36,9 +52,10 @@ fn main() -> Result<(), Error> {
     let posterior = posterior(&mdp, &initial, HORIZON)?;
     let backward = posterior.solution().state_values();
 
+    let screen = grid.colored(ColorChoice::Auto);
     println!(
         "A random walk of {HORIZON} steps from S, known to end in the upper right corner:\n{}",
-        grid.render_map()
+        screen.render_map()
     );
     for t in [0, 6, 12, 18, HORIZON] {
         let marginals = posterior.state_marginals();
@@ -50,7 +67,7 @@ fn main() -> Result<(), Error> {
         ];
         let mut blocks = Vec::new();
         for (title, column) in columns {
-            blocks.push((title, grid.render_marginals(&column)?));
+            blocks.push((title, screen.render_marginals(&column)?));
         }
         println!("{}", side_by_side(2 * grid.width(), &blocks));
     }
@@ -85,6 +102,25 @@ fn main() -> Result<(), Error> {
     assert!(posterior.state_marginals()[[HORIZON, corner]] > 1.0 - 1e-12);
     let last = probabilities(forward.log_forward().row(HORIZON));
     assert!(last[corner] < 0.02, "the past alone did not expect the corner");
+    #[cfg(feature = "plot")]
+    if let Some(folder) = options.out.folder() {
+        pictures(folder, &grid, &mdp, &posterior)?;
+    }
+    Ok(())
+}
+
+/// What is known from nothing, from the past and from everything.
+#[cfg(feature = "plot")]
+fn pictures(
+    folder: &Path,
+    grid: &Gridworld,
+    mdp: &impl softmdp::Model<Scalar = f64>,
+    posterior: &softmdp::Posterior,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let animation = softmdp::plot::Animation::of_posterior(grid, mdp, posterior)?;
+    animation.stages(&[6, 12, 18])?.save(folder.join("smoothing.svg"))?;
+    animation.save(folder.join("smoothing.gif"))?;
+    println!("pictures in {}", folder.display());
     Ok(())
 }
 

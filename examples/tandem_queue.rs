@@ -10,12 +10,15 @@
 //!
 //! ```sh
 //! cargo run --release --example tandem_queue -- --capacity 500 --horizon 300
+//! cargo run --release --features plot --example tandem_queue -- --out target/pictures
 //! ```
 
 mod support;
 
 use std::error::Error;
 use std::ops::{ControlFlow, Range};
+#[cfg(feature = "plot")]
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -36,6 +39,8 @@ struct Options {
     /// Temperature: how much better an action has to be to be chosen for sure, in units of cost.
     #[arg(long, default_value_t = 0.01, allow_hyphen_values = true)]
     temperature: f64,
+    #[command(flatten)]
+    out: support::Out,
 }
 
 const ACTIONS: [&str; 3] = ["rest", "work", "hurry"];
@@ -129,6 +134,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    options.out.prepare()?;
     let (capacity, horizon) = (options.capacity as usize, options.horizon as usize);
     let temperature = options.temperature;
     let queue = TandemQueue { capacity };
@@ -159,6 +165,11 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         assert!((1..capacity).all(|second| greedy(first, second) >= greedy(first, second + 1)));
     }
 
+    #[cfg(feature = "plot")]
+    if let Some(folder) = options.out.folder() {
+        pictures(folder, queue, &values, &policy)?;
+    }
+
     // The same model with stored transitions gives the same numbers.
     let small = TandemQueue { capacity: 20 };
     let rewards = self::rewards(&small);
@@ -171,5 +182,35 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         "\nCheck with queues of 20 and 50 stages: stored or computed, values differ by {largest:.1e} at most."
     );
     assert!(largest < 1e-11);
+    Ok(())
+}
+
+/// How hard to work, over the plane of queue lengths.
+#[cfg(feature = "plot")]
+fn pictures(
+    folder: &Path,
+    queue: &TandemQueue,
+    values: &StateValues,
+    policy: &Array2<f64>,
+) -> Result<(), Box<dyn Error>> {
+    use softmdp::plot::{StateLayout, StateMap};
+
+    let lengths = Array2::from_shape_fn((queue.num_states(), 2), |(state, axis)| {
+        let (first, second) = queue.queues(state);
+        [first as f64, second as f64][axis]
+    });
+    let plane = StateLayout::points(&lengths)?.axes("jobs in the first queue", "jobs in the second queue");
+    let effort = policy.dot(&softmdp::ndarray::aview1(&FIRST_SERVICE));
+    StateMap::numbers(
+        plane.clone(),
+        &effort,
+        "How hard should the first server work?",
+        "expected rate of service",
+    )?
+    .subtitle("variational inference, stage 0")
+    .save(folder.join("tandem_queue.png"))?;
+    StateMap::values(plane, &values.state_values().row(0), Inference::Variational)?
+        .save(folder.join("tandem_queue_values.png"))?;
+    println!("pictures in {}", folder.display());
     Ok(())
 }

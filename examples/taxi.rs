@@ -10,19 +10,30 @@
 //!
 //! ```text
 //! cargo run --release --features npz --example taxi
+//! cargo run --release --features npz,plot --example taxi -- --out target/pictures
 //! ```
 
-use std::error::Error;
+mod support;
 
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::Parser as _;
 use softmdp::io::{ModelFile, Npz};
 use softmdp::{ActionPrior, Inference, Model, Policy, SoftValueIteration};
 
 const HORIZON: usize = 40;
+const TEMPERATURES: [f64; 6] = [0.0, 0.1, 0.5, 1.0, 2.0, 5.0];
 /// The best return over 30 steps, on average over where episodes begin, from a value iteration in numpy. No ride takes
 /// longer.
 const BEST: f64 = 7.93;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    support::exit(run(&support::OutOnly::parse()))
+}
+
+fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
+    options.out.prepare()?;
     let path = format!("{}/examples/models/taxi.npz", env!("CARGO_MANIFEST_DIR"));
     let taxi = ModelFile::<f64>::read_npz(path)?.with_action_prior(&ActionPrior::Uniform)?;
     let initial = taxi.initial().ok_or("the taxi has starts")?.to_owned();
@@ -31,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{:>6}{:>10}{:>10}{:>12}{:>18}", "τ", "V(start)", "return", "delivered", "entropy (nats)");
 
     let mut returns = Vec::new();
-    for temperature in [0.0, 0.1, 0.5, 1.0, 2.0, 5.0] {
+    for temperature in TEMPERATURES {
         let taxi = taxi.clone().with_temperature(temperature)?;
         let model = taxi.model();
         let solver = |inference| SoftValueIteration::new(HORIZON).inference(inference);
@@ -53,6 +64,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     assert!((returns[0] - BEST).abs() < 1e-12, "at τ = 0 this is the classical optimum");
     assert!(returns.windows(2).all(|pair| pair[0] > pair[1] - 1e-12), "randomness costs");
+    #[cfg(feature = "plot")]
+    if let Some(folder) = options.out.folder() {
+        softmdp::plot::Curves::new("A taxi that is random", "temperature τ", "expected return")
+            .subtitle("variational inference, uniform prior")
+            .series("40 steps", TEMPERATURES.into_iter().zip(returns))
+            .save(folder.join("taxi.svg"))?;
+        println!("a picture in {}", folder.display());
+    }
     Ok(())
 }
 

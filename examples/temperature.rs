@@ -10,14 +10,19 @@
 //!
 //! ```text
 //! cargo run --release --example temperature
+//! cargo run --release --features plot --example temperature -- --out target/pictures
 //! ```
 
 mod support;
 
 use std::error::Error;
+#[cfg(feature = "plot")]
+use std::path::Path;
+use std::process::ExitCode;
 
+use clap::Parser as _;
 use softmdp::ndarray::{Array1, Array2};
-use softmdp::{ActionPrior, Gridworld, Mdp, SparseDynamics, StationaryPolicy, solve_stationary};
+use softmdp::{ActionPrior, ColorChoice, Gridworld, Mdp, SparseDynamics, StationaryPolicy, solve_stationary};
 use support::side_by_side;
 
 const LAKE: &str = "
@@ -43,7 +48,12 @@ struct Line {
     policy: Array2<f64>,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    support::exit(run(&support::OutOnly::parse()))
+}
+
+fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
+    options.out.prepare()?;
     let grid =
         Gridworld::parse(LAKE)?.slip(2.0 / 3.0).step_reward(0.0).goal_reward(1.0 / DISCOUNT).trap_reward(0.0);
     let mdp = grid.builder().discount(DISCOUNT).action_prior(ActionPrior::Uniform).build()?;
@@ -52,7 +62,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     initial[start] = 1.0;
     let prior = StationaryPolicy::new(mdp.prior_weights().to_owned())?;
     println!("A frozen lake, γ = {DISCOUNT}, and an agent that would rather act at random:\n");
-    println!("{}", grid.render_map());
+    let screen = grid.colored(ColorChoice::Auto);
+    println!("{}", screen.render_map());
     println!("{:>8}  {:>8}  {:>8}  {:>10}  {:>9}  passes", "τ", "V", "return", "KL, nats", "entropy");
     let mut lines = Vec::new();
     for temperature in TEMPERATURES {
@@ -68,7 +79,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut drawings = Vec::new();
     for index in [0, 4, 6, 10] {
         let Line { temperature, policy, .. } = &lines[index];
-        drawings.push((format!("τ = {temperature}"), grid.render_policy(policy)?));
+        drawings.push((format!("τ = {temperature}"), screen.render_policy(policy)?));
     }
     println!("{}", side_by_side(16, &drawings));
 
@@ -89,6 +100,33 @@ fn main() -> Result<(), Box<dyn Error>> {
         let slack = (4.0 + 2.0 * line.temperature) * TOLERANCE;
         assert!((line.value - parts).abs() <= slack, "V is return less τ times divergence (V1)");
     }
+    #[cfg(feature = "plot")]
+    if let Some(folder) = options.out.folder() {
+        pictures(folder, &grid, &lines)?;
+    }
+    Ok(())
+}
+
+/// Values and returns by temperature, and the policies at some.
+#[cfg(feature = "plot")]
+fn pictures(folder: &Path, grid: &Gridworld, lines: &[Line]) -> Result<(), Box<dyn Error>> {
+    use softmdp::plot::{Curves, StateMap};
+
+    let of = |number: fn(&Line) -> f64| {
+        let positive = lines.iter().filter(|line| line.temperature > 0.0);
+        positive.map(move |line| (line.temperature.log10(), number(line)))
+    };
+    Curves::new("A frozen lake: the start, by temperature", "log₁₀ τ", "reward units")
+        .subtitle(format!("variational inference, γ = {DISCOUNT}, uniform prior"))
+        .series("value V", of(|line| line.value))
+        .series("expected return", of(|line| line.expected_return))
+        .save(folder.join("temperature.svg"))?;
+    for line in [&lines[0], &lines[4], &lines[6]] {
+        let map = StateMap::policy_of(grid, &line.policy, softmdp::Inference::Variational)?;
+        map.title(format!("Policy π(a | s) at τ = {}", line.temperature))
+            .save(folder.join(format!("temperature_{}.svg", line.temperature)))?;
+    }
+    println!("pictures in {}", folder.display());
     Ok(())
 }
 

@@ -1,8 +1,11 @@
-//! What the examples share: errors as messages, a progress bar, blocks of text side by side.
+//! What the examples share: errors as messages, a progress bar, blocks of text side by side, a folder for pictures.
 
 #![allow(dead_code, reason = "each example uses a part of this")]
 
 use std::error::Error;
+#[cfg(feature = "plot")]
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,6 +18,41 @@ pub(crate) fn exit(result: Result<(), Box<dyn Error>>) -> ExitCode {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Where pictures go.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Out {
+    /// Folder to write pictures to, made if it is not there (needs `--features plot`)
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// The options of an example that has no others.
+#[derive(Debug, clap::Parser)]
+pub(crate) struct OutOnly {
+    #[command(flatten)]
+    pub(crate) out: Out,
+}
+
+impl Out {
+    /// Makes the folder, before anything is computed.
+    pub(crate) fn prepare(&self) -> Result<(), Box<dyn Error>> {
+        match &self.out {
+            Some(_) if cfg!(not(feature = "plot")) => {
+                Err("this was built without pictures: run it with --features plot".into())
+            }
+            Some(folder) => std::fs::create_dir_all(folder)
+                .map_err(|error| format!("{}: {error}", folder.display()).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// The folder, if pictures are wanted.
+    #[cfg(feature = "plot")]
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.out.as_deref()
     }
 }
 
@@ -32,7 +70,7 @@ pub(crate) fn side_by_side(least_width: usize, blocks: &[(String, String)]) -> S
         .iter()
         .map(|(title, block)| {
             let lines: Vec<&str> = std::iter::once(title.as_str()).chain(block.lines()).collect();
-            (lines.iter().map(|line| line.chars().count()).fold(least_width, usize::max), lines)
+            (lines.iter().map(|line| printed_width(line)).fold(least_width, usize::max), lines)
         })
         .collect();
     let height = columns.iter().map(|(_, lines)| lines.len()).max().unwrap_or(0);
@@ -40,10 +78,25 @@ pub(crate) fn side_by_side(least_width: usize, blocks: &[(String, String)]) -> S
     for row in 0..height {
         let line: Vec<String> = columns
             .iter()
-            .map(|(width, lines)| format!("{:<width$}", lines.get(row).unwrap_or(&"")))
+            .map(|(width, lines)| {
+                let line = lines.get(row).unwrap_or(&"");
+                format!("{line}{}", " ".repeat(width - printed_width(line)))
+            })
             .collect();
         text.push_str(line.join("    ").trim_end());
         text.push('\n');
     }
     text
+}
+
+/// How many letters of a line are seen: what sets colours, from an escape to an `m`, is not.
+fn printed_width(line: &str) -> usize {
+    let mut is_code = false;
+    line.chars()
+        .filter(|&letter| {
+            let is_seen = !is_code && letter != '\u{1b}';
+            is_code = (is_code || letter == '\u{1b}') && letter != 'm';
+            is_seen
+        })
+        .count()
 }
