@@ -193,14 +193,19 @@ fn pictures(
     values: &StateValues,
     policy: &Array2<f64>,
 ) -> Result<(), Box<dyn Error>> {
+    use softmdp::ndarray::{Axis, aview1};
     use softmdp::plot::{StateLayout, StateMap};
 
-    let lengths = Array2::from_shape_fn((queue.num_states(), 2), |(state, axis)| {
-        let (first, second) = queue.queues(state);
+    // The corner in which it matters.
+    let shown = |longest: usize| 0..=queue.capacity.min(longest);
+    let states: Vec<usize> =
+        shown(30).flat_map(|second| shown(120).map(move |first| queue.state(first, second))).collect();
+    let lengths = Array2::from_shape_fn((states.len(), 2), |(index, axis)| {
+        let (first, second) = queue.queues(states[index]);
         [first as f64, second as f64][axis]
     });
     let plane = StateLayout::points(&lengths)?.axes("jobs in the first queue", "jobs in the second queue");
-    let effort = policy.dot(&softmdp::ndarray::aview1(&FIRST_SERVICE));
+    let effort = policy.select(Axis(0), &states).dot(&aview1(&FIRST_SERVICE));
     StateMap::numbers(
         plane.clone(),
         &effort,
@@ -208,9 +213,9 @@ fn pictures(
         "expected rate of service",
     )?
     .subtitle("variational inference, stage 0")
-    .save(folder.join("tandem_queue.png"))?;
-    StateMap::values(plane, &values.state_values().row(0), Inference::Variational)?
-        .save(folder.join("tandem_queue_values.png"))?;
+    .save(folder.join("tandem_queue.svg"))?;
+    let first = values.state_values().row(0).select(Axis(0), &states);
+    StateMap::values(plane, &first, Inference::Variational)?.save(folder.join("tandem_queue_values.svg"))?;
     println!("pictures in {}", folder.display());
     Ok(())
 }

@@ -15,6 +15,7 @@ mod gridworld;
 mod growth;
 mod identities;
 mod learning;
+mod plot;
 mod precision;
 mod sampling;
 mod serde;

@@ -1,0 +1,10 @@
+//! Pictures: their structure, not their pixels. What is where, what it says, and whether files decode.
+
+#![cfg(feature = "plot")]
+#![allow(clippy::float_cmp, reason = "places on the grid are whole numbers, and zeros are exact")]
+
+mod errors;
+mod files;
+mod large;
+mod structure;
+mod svg;

@@ -1,0 +1,323 @@
+//! What is on the sheet, where, and in which colour.
+
+use softmdp::ndarray::{Array1, Array2, Axis, array};
+use softmdp::plot::{Animation, Curves, StateLayout, StateMap};
+use softmdp::{ActionPrior, Gridworld, Inference, Mdp, Trajectory, posterior, soft_value_iteration};
+
+use crate::plot::svg::{Element, assert_inside, elements, texts};
+
+/// Both ends of the map of values, for what is least and for what is most.
+const DARK: &str = "#440154";
+const BRIGHT: &str = "#FDE725";
+
+fn grid() -> Gridworld {
+    Gridworld::parse("S.#G\n..X.").unwrap()
+}
+
+fn fills<'e>(elements: &'e [Element], color: &str) -> Vec<&'e Element> {
+    elements
+        .iter()
+        .filter(|element| {
+            element.name == "rect" && element.attributes.contains_key("x") && element.fill() == color
+        })
+        .collect()
+}
+
+#[test]
+fn cells_are_where_they_are_on_the_map() {
+    // States 0 1 # 2 / 3 4 5 6.
+    let values = array![-3.0, 0.0, 10.0, 0.0, 0.0, -7.0, 0.0];
+    let svg = StateMap::values(&grid(), &values, Inference::Direct).unwrap().figure().to_svg();
+    assert_inside(&svg);
+    let all = elements(&svg);
+    // On a grid of a quarter pixel: cells of 46 pixels, with half a pixel of paper on each side.
+    let cell = |color: &str| {
+        let mut cells = fills(&all, color).into_iter().filter(|element| element.area()[2] == 180.0);
+        (cells.next().unwrap().area(), cells.next())
+    };
+    let ((goal, None), (trap, None)) = (cell(BRIGHT), cell(DARK)) else { panic!("one of each") };
+    assert_eq!([goal[2], goal[3]], [180.0, 180.0]);
+    // The goal is one column to the right of the trap and one row above.
+    assert_eq!([goal[0] - trap[0], trap[1] - goal[1]], [184.0, 184.0]);
+    // The upper left cell, in which the map begins, is three columns to the left of the goal.
+    let frame =
+        all.iter().find(|element| element.name == "polyline" && element.attributes["stroke"] == "#787878");
+    let corner = frame.unwrap().attributes["points"].split(' ').next().unwrap().to_string();
+    assert_eq!(corner, format!("{},{}", goal[0] - 2.0 - 3.0 * 184.0, goal[1] - 2.0));
+    // One wall: bricks, and their sample in the key.
+    assert_eq!(fills(&all, "#969696").len(), 2);
+}
+
+#[test]
+fn titles_say_what_and_which_inference_and_bars_have_units() {
+    let values = array![-3.0, 0.0, 10.0, 0.0, 0.0, -7.0, 0.0];
+    for (inference, how) in [
+        (Inference::Direct, "direct inference: given that it goes well"),
+        (Inference::Variational, "variational inference: how to act"),
+    ] {
+        let figure = StateMap::values(&grid(), &values, inference).unwrap().figure();
+        let svg = figure.to_svg();
+        let found = texts(&svg);
+        assert_eq!(found[..2], ["State values V".to_string(), how.to_string()]);
+        for expected in ["V, reward units", "column", "row", "terminal", "wall", "−7.0", "10.0", "−5"] {
+            assert!(found.iter().any(|text| text == expected), "{expected} in {found:?}");
+        }
+        assert_eq!(figure.title(), format!("State values V: {how}"));
+        assert!(svg.contains(&format!("<title>State values V: {how}</title>")));
+    }
+    // Rows are counted from the top: label 0 is above label 1.
+    let svg = StateMap::values(&grid(), &values, Inference::Direct).unwrap().figure().to_svg();
+    let rows: Vec<Element> = elements(&svg)
+        .into_iter()
+        .filter(|element| element.name == "text" && element.attributes["text-anchor"] == "end")
+        .collect();
+    assert_eq!([rows[0].text.as_str(), rows[1].text.as_str()], ["0", "1"]);
+    assert!(rows[0].number("y") < rows[1].number("y"));
+}
+
+#[test]
+fn minus_infinity_is_hatched_and_explained() {
+    let values = array![-3.0, f64::NEG_INFINITY, 10.0, 0.0, 0.0, f64::NEG_INFINITY, 0.0];
+    let svg = StateMap::values(&grid(), &values, Inference::Direct).unwrap().figure().to_svg();
+    assert_inside(&svg);
+    // Two cells and the key.
+    assert_eq!(fills(&elements(&svg), "#FDEEE8").len(), 3);
+    let found = texts(&svg);
+    assert_eq!(found.iter().filter(|text| *text == "−∞").count(), 2);
+    assert!(found.iter().any(|text| text == "−∞: cannot succeed"));
+    // Nothing but −∞ has no scale to speak of, and is still a picture.
+    let nothing = Array1::from_elem(7, f64::NEG_INFINITY);
+    assert_inside(&StateMap::values(&grid(), &nothing, Inference::Direct).unwrap().figure().to_svg());
+}
+
+/// The corners of all polygons, relative to a cell's middle.
+fn arrows(svg: &str) -> Vec<Vec<(f64, f64)>> {
+    let polygons = elements(svg).into_iter().filter(|element| element.name == "polygon");
+    polygons
+        .map(|element| {
+            let points = element.attributes["points"].split_whitespace();
+            points
+                .map(|point| point.split_once(',').unwrap())
+                .map(|(x, y)| (x.parse().unwrap(), y.parse().unwrap()))
+                .collect()
+        })
+        .collect()
+}
+
+#[test]
+fn arrows_are_as_long_as_probable_and_point_where_moves_lead() {
+    let grid = Gridworld::parse("S.G").unwrap();
+    let policy = array![[0.0, 1.0, 0.0, 0.0], [0.5, 0.0, 0.25, 0.25], [0.25, 0.25, 0.25, 0.25]];
+    let map = StateMap::policy_of(&grid, &policy, Inference::Variational).unwrap();
+    let svg = map.figure().to_svg();
+    assert_inside(&svg);
+    let arrows = arrows(&svg);
+    assert_eq!(arrows.len(), 4, "one, three, and none where the episode is over");
+    // From the middle of the shaft's end to the tip.
+    let lengths: Vec<(f64, f64)> = arrows
+        .iter()
+        .map(|corners| {
+            let (tip, tail) =
+                (corners[3], ((corners[0].0 + corners[6].0) / 2.0, (corners[0].1 + corners[6].1) / 2.0));
+            (tip.0 - tail.0, tip.1 - tail.1)
+        })
+        .collect();
+    let reach = lengths[0].0;
+    assert!(reach > 80.0 && lengths[0].1 == 0.0, "to the right");
+    for (length, expected) in lengths[1..].iter().zip([(0.0, -0.5), (0.0, 0.25), (-0.25, 0.0)]) {
+        assert!((length.0 - expected.0 * reach).abs() <= 1.0 && (length.1 - expected.1 * reach).abs() <= 1.0);
+    }
+}
+
+#[test]
+fn exact_zeros_are_paper_and_what_is_below_the_scale_is_not() {
+    let marginals = array![0.9, 0.1, 0.0, 1e-9, 0.0, 0.0, 0.0];
+    let svg = StateMap::marginals(&grid(), &marginals, 3).unwrap().figure().to_svg();
+    assert_inside(&svg);
+    let all = elements(&svg);
+    let cells = |color| fills(&all, color).iter().filter(|element| element.area()[2] == 180.0).count();
+    assert_eq!((cells("#FFFFFF"), cells("#FFF8CD")), (4, 1));
+    let found = texts(&svg);
+    for expected in
+        ["State marginals p(s | e), stage 3", "0: never there", "below 10⁻⁴", "probability", "0.01"]
+    {
+        assert!(found.iter().any(|text| text == expected), "{expected} in {found:?}");
+    }
+}
+
+#[test]
+fn points_are_drawn_with_y_upwards() {
+    let corners = array![[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]];
+    let layout = StateLayout::points(&corners).unwrap().axes("east", "north").terminal_states([2]).unwrap();
+    let values = array![0.0_f32, 1.0, f32::NEG_INFINITY];
+    let svg = StateMap::values(layout, &values, Inference::Direct).unwrap().figure().to_svg();
+    assert_inside(&svg);
+    let all = elements(&svg);
+    let disc = |color: &str| {
+        let disc = all.iter().find(|element| element.name == "circle" && element.fill() == color).unwrap();
+        (disc.number("cx"), disc.number("cy"))
+    };
+    let (origin, east, north) = (disc(DARK), disc(BRIGHT), disc("#FDEEE8"));
+    assert!(east.0 > origin.0 && east.1 == origin.1);
+    assert!(north.1 < origin.1 && north.0 == origin.0);
+    assert_eq!(east.0 - origin.0, origin.1 - north.1, "one scale for both axes");
+    assert!(texts(&svg).iter().any(|text| text == "north"));
+}
+
+#[test]
+fn actions_point_to_where_they_lead_on_average() {
+    // One to the right for sure, half a chance of two up.
+    let transitions = array![
+        [[0.0, 1.0, 0.0], [0.5, 0.0, 0.5]],
+        [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]],
+        [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]],
+    ];
+    let mdp = Mdp::new(transitions, Array2::zeros((3, 2))).unwrap();
+    let layout = StateLayout::points(&array![[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]]).unwrap();
+    let layout = layout.moves_of(mdp.dynamics()).unwrap();
+    let policy = array![[0.5, 0.5], [1.0, 0.0], [1.0, 0.0]];
+    let svg = StateMap::policy_of(layout, &policy, Inference::Variational).unwrap().figure().to_svg();
+    assert_inside(&svg);
+    let arrows = arrows(&svg);
+    assert_eq!(arrows.len(), 2, "those who stay have a dot");
+    let tip = |corners: &[(f64, f64)]| (corners[3].0 - corners[0].0, corners[3].1 - corners[0].1);
+    assert!(tip(&arrows[0]).0 > 20.0 && tip(&arrows[1]).1 < -20.0, "to the right, and up");
+}
+
+#[test]
+fn a_trajectory_goes_from_its_first_state_to_its_last() {
+    let grid = Gridworld::parse("S..G").unwrap();
+    let there_and_back = Trajectory::new(vec![0, 1, 1, 0, 1, 2, 3], vec![1, 0, 3, 1, 1, 1]).unwrap();
+    let values = array![0.0, 1.0, 2.0, 3.0];
+    let map = StateMap::values(&grid, &values, Inference::Direct).unwrap();
+    let svg = map.trajectory(&there_and_back).unwrap().figure().to_svg();
+    assert_inside(&svg);
+    let all = elements(&svg);
+    let line =
+        all.iter().rfind(|element| element.name == "polyline" && element.attributes["stroke"] == "#D55E00");
+    let points = line.unwrap().attributes["points"].split_whitespace().count();
+    assert_eq!(points, 8, "two ends, two for each of the two turns, and two where it goes on straight");
+    let (start, end) = (
+        all.iter().rfind(|element| element.name == "circle" && element.fill() == "#D55E00").unwrap(),
+        all.iter().rfind(|element| element.name == "rect" && element.fill() == "#D55E00").unwrap(),
+    );
+    assert_eq!(end.number("x") + end.number("width") / 2.0 - start.number("cx"), 3.0 * 184.0);
+}
+
+#[test]
+fn panels_are_named_and_share_a_scale() {
+    let grid = grid();
+    let mdp = grid.mdp().unwrap().with_action_prior(ActionPrior::Uniform).unwrap();
+    let posterior = posterior(&mdp, &grid.initial(), 5).unwrap();
+    let animation = Animation::of_posterior(&grid, &mdp, &posterior).unwrap();
+    assert_eq!(animation.num_stages(), 6);
+    let svg = animation.frame(2).unwrap().to_svg();
+    assert_inside(&svg);
+    let found = texts(&svg);
+    let names =
+        ["prior: no evidence", "filtered: evidence so far", "posterior: all evidence", "stage 2 of 5"];
+    for expected in names {
+        assert!(found.iter().any(|text| text == expected), "{expected} in {found:?}");
+    }
+    assert!(found[0].contains("Direct inference"));
+    assert_eq!(found.iter().filter(|text| *text == "probability").count(), 1);
+    let strip = animation.stages(&[0, 5]).unwrap().to_svg();
+    assert_inside(&strip);
+    assert!(texts(&strip).iter().any(|text| text == "posterior: all evidence, stage 5"));
+}
+
+#[test]
+fn the_first_panel_of_a_posterior_is_the_prior_walk() {
+    // A walk of one step to either side, nothing of which is certain at stage 1 but its halves.
+    let grid = Gridworld::parse(".S.").unwrap();
+    let mdp = grid.mdp().unwrap();
+    let posterior = posterior(&mdp, &grid.initial(), 1).unwrap();
+    let svg = Animation::of_posterior(&grid, &mdp, &posterior).unwrap().frame(1).unwrap().to_svg();
+    let all = elements(&svg);
+    // Up and down are walls: half stays, a quarter goes to each side, in all three panels.
+    let cells: Vec<&str> = all
+        .iter()
+        .filter(|e| e.name == "rect" && e.attributes.get("width").is_some_and(|w| w == "180"))
+        .map(Element::fill)
+        .collect();
+    assert_eq!(cells.len(), 9);
+    assert_eq!((cells[0], cells[1]), (cells[2], cells[4]));
+    assert!(cells[0] != cells[1]);
+}
+
+#[test]
+fn curves_have_axes_symbols_and_names() {
+    let bounds = (0..50).map(|pass| (f64::from(pass), 0.5_f64.powi(pass)));
+    let figure = Curves::convergence()
+        .subtitle("variational inference")
+        .series("value iteration", bounds)
+        .series("a point", [(3.0, 1.0)])
+        .figure()
+        .unwrap();
+    let svg = figure.to_svg();
+    assert_inside(&svg);
+    let found = texts(&svg);
+    for expected in [
+        "Convergence",
+        "variational inference",
+        "passes over the dynamics",
+        "error bound, reward units (log scale)",
+        "value iteration",
+        "a point",
+        "40",
+    ] {
+        assert!(found.iter().any(|text| text == expected), "{expected} in {found:?}");
+    }
+    // On a logarithmic scale a geometric decline is a straight line downwards.
+    let all = elements(&svg);
+    let line =
+        all.iter().filter(|e| e.name == "polyline").max_by_key(|e| e.attributes["points"].len()).unwrap();
+    let points: Vec<(f64, f64)> = line.attributes["points"]
+        .split_whitespace()
+        .map(|point| point.split_once(',').unwrap())
+        .map(|(x, y)| (x.parse().unwrap(), y.parse().unwrap()))
+        .collect();
+    assert_eq!(points.len(), 50);
+    let slope = (points[49].1 - points[0].1) / (points[49].0 - points[0].0);
+    assert!(slope > 0.0, "downwards on the page");
+    assert!(points.iter().all(|(x, y)| (y - points[0].1 - slope * (x - points[0].0)).abs() <= 1.5));
+}
+
+#[test]
+fn gaps_are_left_where_there_is_no_number() {
+    let line = |y: f64| [(0.0, 1.0), (1.0, y), (2.0, 3.0), (3.0, 4.0)];
+    let lines = |curves: Curves| {
+        let svg = curves.figure().unwrap().to_svg();
+        elements(&svg).iter().filter(|e| e.name == "polyline" && e.attributes["stroke"] == "#D55E00").count()
+    };
+    // The sample in the key, and what is connected.
+    assert_eq!(lines(Curves::learning().series("whole", line(2.0))), 2);
+    assert_eq!(lines(Curves::learning().series("a point and a line", line(f64::NAN))), 2);
+    let (split, nothing) = ([(0.0, 1.0), (1.0, 1.0), (2.0, -1.0), (3.0, 1.0), (4.0, 2.0)], f64::NEG_INFINITY);
+    assert_eq!(lines(Curves::learning().log_scale().series("two lines", split)), 3);
+    assert_eq!(lines(Curves::learning().series("ends early", line(nothing))), 2);
+}
+
+#[test]
+fn both_number_types_draw_the_same() {
+    let grid = Gridworld::parse("S.G\n..X").unwrap();
+    let values = soft_value_iteration(&grid.mdp().unwrap(), 4)
+        .unwrap()
+        .state_values()
+        .index_axis(Axis(0), 0)
+        .to_owned();
+    let rounded = values.mapv(|value| value as f32);
+    let picture = |svg: String| elements(&svg).len();
+    let double = StateMap::values(&grid, &values, Inference::Direct).unwrap().figure().to_svg();
+    let single = StateMap::values(&grid, &rounded, Inference::Direct).unwrap().figure().to_svg();
+    assert_eq!(picture(double), picture(single));
+}
+
+#[test]
+fn what_a_title_says_is_text() {
+    let values = Array1::<f64>::zeros(7);
+    let map = StateMap::values(&grid(), &values, Inference::Direct).unwrap().title("a < b & \"c\"");
+    let svg = map.figure().to_svg();
+    assert!(svg.contains("<title>a &lt; b &amp; \"c\""));
+    assert!(svg.contains("a &lt; b &amp; &quot;c&quot;\n"));
+}
