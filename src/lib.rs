@@ -56,9 +56,11 @@
 //! - [`learning`]: the same answers from samples, without the model: soft Q-learning, Z-learning, policy gradients, soft
 //!   actor-critic.
 //! - [`Gridworld`]: small worlds from text maps, to see it all on.
+//! - `plot`: values, policies, marginals over time, trajectories and curves as SVG, PNG and GIF, with the feature `plot`.
 //! - [`io`]: models from files of numpy, PRISM and Storm; results to files of numpy.
 //!
-//! Every equation is in [`formulas`], under the numbers that the documentation cites.
+//! New to this? The [`guide`] goes from the idea to a model of your own. Every equation is in [`formulas`], under the numbers that
+//! the documentation cites.
 //!
 //! # Notation
 //!
@@ -104,6 +106,7 @@
 //! | feature | default | adds | costs |
 //! |---|---|---|---|
 //! | `npz` | no | models and results as `.npz` archives of numpy, in [`io`] | the crate `flate2`, in pure Rust |
+//! | `plot` | no | pictures as SVG, PNG and GIF | three crates of plotters, `ab_glyph`, `png`, `gif`, a font of 34 kB; all in Rust |
 //! | `rand` | yes | samples of trajectories, and environments to learn from, with any generator of the crate `rand` | the crate `rand`, without its generators |
 //! | `rayon` | yes | passes over large models on all cores, with the same results | the crate `rayon` |
 //! | `serde` | no | `Serialize` and `Deserialize` for models, options and results | the crate `serde`, with its derive macros |
@@ -122,6 +125,7 @@
 // Tests compare with values that are exact: ±∞, small integers, results that must agree to the bit.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+pub mod guide;
 pub mod io;
 pub mod learning;
 #[cfg(feature = "plot")]
