@@ -7,8 +7,9 @@ use super::text;
 use crate::Cell;
 use crate::color::{Color, contrast};
 
-/// More states than that are drawn as one image.
-const MAX_SHAPES: usize = 4096;
+/// More cells of a map, or points, are drawn as one image.
+const MAX_CELLS: usize = 4096;
+const MAX_POINTS: usize = 1024;
 /// Pixels on a side of such an image at most.
 const MAX_PIXELS: usize = 1000;
 const MAX_CELL: f64 = 46.0;
@@ -94,7 +95,7 @@ impl<'l> Board<'l> {
         let ratio = (scales.1.span() / scales.0.span()).clamp(0.25, 4.0);
         let size = if ratio > 1.0 { (longest / ratio, longest) } else { (longest, longest * ratio) };
         let extent = (0.5 * (size.0 * size.1 / positions.len() as f64).sqrt()).clamp(3.0, 40.0);
-        let padding = if positions.len() > MAX_SHAPES { 4.0 } else { 0.5 * extent + reach_of(extent) + 3.0 };
+        let padding = if positions.len() > MAX_POINTS { 4.0 } else { 0.5 * extent + reach_of(extent) + 3.0 };
         let size = (size.0 + 2.0 * padding, size.1 + 2.0 * padding);
         Self { layout, origin, size, scales, extent, padding }
     }
@@ -115,8 +116,10 @@ impl<'l> Board<'l> {
 
     /// Whether each state has a shape of its own.
     pub(super) fn has_shapes(&self) -> bool {
-        let number = self.layout.grid().map_or(self.layout.num_states(), |grid| grid.cells.len());
-        number <= MAX_SHAPES
+        match self.layout.grid() {
+            Some(grid) => grid.cells.len() <= MAX_CELLS,
+            None => self.layout.num_states() <= MAX_POINTS,
+        }
     }
 
     /// Where a state is on the page.
@@ -372,8 +375,9 @@ fn area(fill: Fill, from: Point, to: Point, marks: &mut Vec<Mark>) {
 
 /// A disc with a rim, for pale ones on white paper.
 fn disc(center: Point, radius: f64, color: Color, marks: &mut Vec<Mark>) {
-    marks.push(Mark::Disc { center, radius: radius + 0.5, color: INK });
-    marks.push(Mark::Disc { center, radius: radius - 0.5, color });
+    let rim = (0.08 * radius).min(0.5);
+    marks.push(Mark::Disc { center, radius: radius + rim, color: INK });
+    marks.push(Mark::Disc { center, radius: radius - rim, color });
 }
 
 /// −∞ at a point.

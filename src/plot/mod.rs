@@ -24,7 +24,7 @@
 //!
 //! # Sizes
 //!
-//! Up to 4096 states each have a shape of their own. More are an image, also within an SVG, of at most 1000 pixels on a
+//! Up to 4096 cells of a map, or 1024 points, each have a shape of their own. More are an image, also within an SVG, of at most 1000 pixels on a
 //! side; a pixel shows the mean of the finite numbers under it. A million states take about a second.
 //!
 //! # Form computed

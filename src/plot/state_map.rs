@@ -24,8 +24,8 @@ const LEAST_PROBABILITY: f64 = 1e-4;
 /// Begun by one of [`values`](Self::values), [`marginals`](Self::marginals), [`occupancy`](Self::occupancy),
 /// [`policy_of`](Self::policy_of) and [`numbers`](Self::numbers), over a [`Gridworld`](crate::Gridworld) or any [`StateLayout`].
 ///
-/// Terminal states are framed, walls are bricks, −∞ is hatched, and a probability of exactly 0 is blank paper. More than some
-/// four thousand states are drawn as an image, a pixel showing the mean of the finite numbers under it.
+/// Terminal states are framed, walls are bricks, −∞ is hatched, and a probability of exactly 0 is blank paper. Where there
+/// are thousands of states they are drawn as an image, a pixel showing the mean of the finite numbers under it.
 ///
 /// # Example
 ///
@@ -194,8 +194,9 @@ impl StateMap {
         })
     }
 
-    /// Adds a policy: for each action an arrow as long as its probability, half a cell for 1. Terminal states have none. Where
-    /// cells are too small for that, an arrow shows the mean direction of a neighbourhood.
+    /// Adds a policy: for each action an arrow as long as its probability, half a cell for 1; below 4 % there is none. Actions
+    /// that stay are dots, and terminal states have no arrows. Where cells are too small for that, an arrow shows the mean
+    /// direction of a neighbourhood.
     ///
     /// # Shapes
     ///

@@ -186,6 +186,12 @@ fn public_types_have_the_common_traits() {
     for_each_number::<f64>();
     for_each_number::<f32>();
     value::<(Error, Table, Inference, SoftValueIteration, Method, Status)>();
+    value::<(softmdp::Gridworld, softmdp::ColorChoice, softmdp::ColoredGridworld<'_>)>();
+    #[cfg(feature = "plot")]
+    {
+        use softmdp::plot::{Animation, Curves, Figure, StateLayout, StateMap};
+        value::<(Animation, Curves, Figure, StateLayout, StateMap)>();
+    }
     fn error<E: std::error::Error + 'static>() {}
     error::<Error>();
     // A clone of a model over dynamics that cannot be cloned.
