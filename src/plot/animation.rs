@@ -5,10 +5,12 @@ use std::path::Path;
 
 use ndarray::{Array3, ArrayRef1, ArrayRef2, Axis};
 
-use super::board::{BELOW, Board, Colored, draw_keys, keys};
+use super::board::{BELOW, Board};
 use super::figure::{self, Anchor, Figure, Mark};
+use super::keys::{draw_keys, keys};
 use super::layout::StateLayout;
 use super::scale::{ColorScale, INK, Scale, Spread};
+use super::shapes::Colored;
 use super::state_map::{checked, draw_titles, first_board, join, title_width};
 use super::{bitmap, text};
 use crate::{Error, Inference, Model, Policy, Posterior, Real, Table, forward_messages, io, tables};

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::board::{Board, Colored};
+use super::board::Board;
 use super::figure::{Mark, Point};
 use super::layout::StateLayout;
 use super::scale::INK;
+use super::shapes::Colored;
 use crate::Trajectory;
 use crate::color::{Color, contrast};
 

@@ -1,8 +1,12 @@
 //! The states of a layout on the page: cells of a map, discs at points, or an image where there are too many.
 
-use super::figure::{Anchor, Image, Mark, Point};
+use super::bins::Bins;
+use super::figure::{Anchor, Mark, Point};
 use super::layout::{Grid, StateLayout};
-use super::scale::{ColorScale, INK, PALE, Scale, Spread, TICK_SIZE, label_at, power_of_ten, short};
+use super::scale::{INK, PALE, Scale, Spread, TICK_SIZE, label_at, short};
+use super::shapes::{
+    Colored, Fill, HATCHED, NEUTRAL, PAPER, WALL, area, crossed_disc, disc, frame, ring, wall,
+};
 use super::text;
 use crate::Cell;
 use crate::color::{Color, contrast};
@@ -15,41 +19,6 @@ const MAX_PIXELS: usize = 1000;
 const MAX_CELL: f64 = 46.0;
 /// Room for ticks and names below a board.
 pub(super) const BELOW: f64 = 40.0;
-
-pub(super) const PAPER: Color = [255, 255, 255];
-/// Less than the scale shows, but not nothing.
-const TRACE: Color = [255, 248, 205];
-const NEUTRAL: Color = [226, 232, 238];
-const WALL: Color = [150, 150, 150];
-const MORTAR: Color = [205, 205, 205];
-const HATCHED: Color = [253, 238, 232];
-const HATCH: Color = [178, 96, 72];
-
-/// What is drawn in the place of a state.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Fill {
-    Plain(Color),
-    /// −∞: hatched.
-    Impossible,
-}
-
-/// Numbers of the states, and what they look like.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Colored<'a> {
-    pub(super) numbers: &'a [f64], // [s]
-    pub(super) colors: &'a ColorScale,
-}
-
-impl Colored<'_> {
-    fn fill(&self, number: f64) -> Fill {
-        match number {
-            f64::NEG_INFINITY => Fill::Impossible,
-            number if self.colors.is_ink && number <= 0.0 => Fill::Plain(PAPER),
-            number if self.colors.is_below(number) => Fill::Plain(TRACE),
-            number => Fill::Plain(self.colors.color(number)),
-        }
-    }
-}
 
 /// A layout in a rectangle of the page.
 #[derive(Debug)]
@@ -353,221 +322,7 @@ fn without_fraction(label: String, is_grid: bool) -> String {
     }
 }
 
-fn area(fill: Fill, from: Point, to: Point, marks: &mut Vec<Mark>) {
-    match fill {
-        Fill::Plain(color) => marks.push(Mark::Area { from, to, color }),
-        Fill::Impossible => {
-            marks.push(Mark::Area { from, to, color: HATCHED });
-            let size = to.0 - from.0;
-            // The middle is left free, for what is written there.
-            for offset in [0.35, 0.7, 1.3, 1.65] {
-                // From the left or lower edge to the upper or right one.
-                let (start, end) = ((offset - 1.0_f64).max(0.0), offset.min(1.0));
-                let points = vec![
-                    (from.0 + size * start, from.1 + size * end),
-                    (from.0 + size * end, from.1 + size * start),
-                ];
-                marks.push(Mark::Line { points, width: 0.75, color: HATCH });
-            }
-        }
-    }
-}
-
-/// A disc with a rim, for pale ones on white paper.
-fn disc(center: Point, radius: f64, color: Color, marks: &mut Vec<Mark>) {
-    let rim = (0.08 * radius).min(0.5);
-    marks.push(Mark::Disc { center, radius: radius + rim, color: INK });
-    marks.push(Mark::Disc { center, radius: radius - rim, color });
-}
-
-/// −∞ at a point.
-fn crossed_disc(center: Point, radius: f64, marks: &mut Vec<Mark>) {
-    disc(center, radius, HATCHED, marks);
-    let reach = 0.6 * radius;
-    for (x, y) in [(reach, reach), (reach, -reach)] {
-        let points = vec![(center.0 - x, center.1 - y), (center.0 + x, center.1 + y)];
-        marks.push(Mark::Line { points, width: 1.0, color: HATCH });
-    }
-}
-
-/// What surrounds the disc of a terminal state.
-fn ring(center: Point, radius: f64, marks: &mut Vec<Mark>) {
-    marks.push(Mark::Disc { center, radius: radius + 3.5, color: INK });
-    marks.push(Mark::Disc { center, radius: radius + 2.2, color: PAPER });
-}
-
 /// How far an arrow of probability 1 reaches beyond the rim of a disc.
 fn reach_of(extent: f64) -> f64 {
     (0.8 * extent).max(9.0)
-}
-
-/// Two courses of bricks.
-fn wall(from: Point, to: Point, marks: &mut Vec<Mark>) {
-    marks.push(Mark::Area { from, to, color: WALL });
-    let (width, height) = (to.0 - from.0, to.1 - from.1);
-    if width >= 10.0 {
-        let mut line = |a: Point, b: Point| {
-            let at = |(x, y): Point| (from.0 + width * x, from.1 + height * y);
-            marks.push(Mark::Line { points: vec![at(a), at(b)], width: 1.0, color: MORTAR });
-        };
-        line((0.0, 0.5), (1.0, 0.5));
-        line((0.5, 0.0), (0.5, 0.5));
-        line((0.25, 0.5), (0.25, 1.0));
-        line((0.75, 0.5), (0.75, 1.0));
-    }
-}
-
-/// The mark of a terminal cell.
-fn frame(from: Point, to: Point, color: Color, marks: &mut Vec<Mark>) {
-    let inset = (0.035 * (to.0 - from.0)).clamp(0.0, 2.0);
-    let ((left, top), (right, bottom)) = ((from.0 + inset, from.1 + inset), (to.0 - inset, to.1 - inset));
-    let width = (0.05 * (to.0 - from.0)).clamp(0.75, 1.5);
-    // One edge after the other: strokes of a closed line would have a notch where they meet.
-    for (a, b) in [
-        ((left, top), (right, top)),
-        ((left, bottom), (right, bottom)),
-        ((left, top), (left, bottom)),
-        ((right, top), (right, bottom)),
-    ] {
-        let half = width / 2.0;
-        marks.push(Mark::Area { from: (a.0 - half, a.1 - half), to: (b.0 + half, b.1 + half), color });
-    }
-}
-
-/// Sums of the numbers in each pixel of an image.
-struct Bins {
-    columns: usize,
-    empty: Color,
-    sums: Vec<(f64, u32, u32)>, // of finite numbers, how many they are, and how many states there are
-}
-
-impl Bins {
-    fn new((columns, rows): (usize, usize), empty: Color) -> Self {
-        Self { columns, empty, sums: vec![(0.0, 0, 0); columns * rows] }
-    }
-
-    fn rows(&self) -> usize {
-        self.sums.len() / self.columns
-    }
-
-    fn add(&mut self, (column, row): (usize, usize), colored: Option<Colored<'_>>, state: usize) {
-        let (sum, finite, all) = &mut self.sums[row * self.columns + column];
-        *all += 1;
-        if let Some(number) =
-            colored.map(|colored| colored.numbers[state]).filter(|number| number.is_finite())
-        {
-            // The mean so far: a sum might leave the number type.
-            *finite += 1;
-            *sum += (number - *sum) / f64::from(*finite);
-        }
-    }
-
-    fn image(&self, colored: Option<Colored<'_>>) -> Image {
-        let color = |&(mean, finite, all): &(f64, u32, u32)| match colored {
-            _ if all == 0 => self.empty,
-            None => NEUTRAL,
-            Some(_) if finite == 0 => HATCHED,
-            Some(colored) => match colored.fill(mean) {
-                Fill::Plain(color) => color,
-                Fill::Impossible => HATCHED,
-            },
-        };
-        Image { width: self.columns, pixels: self.sums.iter().map(color).collect() }
-    }
-}
-
-/// One explanation below a picture; states are cells or discs.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Key {
-    Wall,
-    Terminal { is_cell: bool },
-    Impossible { is_cell: bool },
-    Nothing,
-    Trace(String),
-    Text(String),
-}
-
-impl Key {
-    fn text(&self) -> &str {
-        match self {
-            Key::Wall => "wall",
-            Key::Terminal { .. } => "terminal",
-            Key::Impossible { .. } => "−∞: cannot succeed",
-            Key::Nothing => "0: never there",
-            Key::Trace(text) | Key::Text(text) => text,
-        }
-    }
-
-    fn width(&self) -> f64 {
-        let sample = if matches!(self, Key::Text(_)) { 0.0 } else { 19.0 };
-        sample + text::width(self.text(), TICK_SIZE) + 16.0
-    }
-
-    /// The sample in front of the text.
-    fn draw(&self, (left, middle): Point, marks: &mut Vec<Mark>) {
-        let (from, to) = ((left, middle - 6.5), (left + 13.0, middle + 6.5));
-        let center = (left + 6.5, middle);
-        let mut outlined = |color| {
-            marks.push(Mark::Area { from, to, color: PALE });
-            let inner = ((from.0 + 0.75, from.1 + 0.75), (to.0 - 0.75, to.1 - 0.75));
-            marks.push(Mark::Area { from: inner.0, to: inner.1, color });
-        };
-        match self {
-            Key::Wall => wall(from, to, marks),
-            Key::Impossible { is_cell: true } => area(Fill::Impossible, from, to, marks),
-            Key::Impossible { is_cell: false } => crossed_disc(center, 5.5, marks),
-            Key::Terminal { is_cell: true } => frame(from, to, INK, marks),
-            Key::Terminal { is_cell: false } => {
-                ring(center, 3.5, marks);
-                disc(center, 3.5, PAPER, marks);
-            }
-            Key::Nothing => outlined(PAPER),
-            Key::Trace(_) => outlined(TRACE),
-            Key::Text(_) => {}
-        }
-    }
-}
-
-/// Explains what is there and does not explain itself, in as many lines as it takes; returns where they end.
-pub(super) fn draw_keys(keys: &[Key], (left, top): Point, width: f64, marks: &mut Vec<Mark>) -> f64 {
-    let (mut x, mut y) = (left, top);
-    for key in keys {
-        if x > left && x + key.width() - 16.0 > left + width {
-            (x, y) = (left, y + 20.0);
-        }
-        key.draw((x, y), marks);
-        let text_left = if matches!(key, Key::Text(_)) { x } else { x + 19.0 };
-        marks.push(label_at((text_left, y), key.text().to_string(), Anchor::Start));
-        x += key.width();
-    }
-    if keys.is_empty() { top - 10.0 } else { y + 12.0 }
-}
-
-/// What needs a word: walls and terminal states of the layout, and numbers that have no colour of their own.
-pub(super) fn keys<'n>(
-    layout: &StateLayout,
-    numbers: impl IntoIterator<Item = &'n f64>,
-    colors: Option<&ColorScale>,
-) -> Vec<Key> {
-    let is_ink = colors.is_some_and(|colors| colors.is_ink);
-    let (mut is_impossible, mut is_nothing, mut is_trace) = (false, false, false);
-    for &number in numbers {
-        is_impossible |= number == f64::NEG_INFINITY;
-        is_nothing |= is_ink && number <= 0.0;
-        is_trace |= number > 0.0 && colors.is_some_and(|colors| colors.is_below(number));
-    }
-    let is_cell = layout.grid().is_some();
-    let has_walls = layout.grid().is_some_and(|grid| grid.cells.contains(&Cell::Wall));
-    let has_terminal = (0..layout.num_states()).any(|state| layout.is_terminal(state));
-    let least = colors.map_or(0.0, |colors| colors.scale.low());
-    [
-        (has_terminal, Key::Terminal { is_cell }),
-        (has_walls, Key::Wall),
-        (is_impossible, Key::Impossible { is_cell }),
-        (is_nothing, Key::Nothing),
-        (is_trace, Key::Trace(format!("below {}", power_of_ten(least)))),
-    ]
-    .into_iter()
-    .filter_map(|(is_there, key)| is_there.then_some(key))
-    .collect()
 }

@@ -34,13 +34,16 @@
 
 mod animation;
 mod arrows;
+mod bins;
 mod bitmap;
 mod board;
 mod curves;
 mod draw;
 mod figure;
+mod keys;
 mod layout;
 mod scale;
+mod shapes;
 mod state_map;
 mod svg;
 mod text;

@@ -5,10 +5,12 @@ use std::path::Path;
 use ndarray::{ArrayRef1, ArrayRef2};
 
 use super::arrows::{draw_policy, draw_trajectory};
-use super::board::{BELOW, Board, Colored, Key, draw_keys, keys};
+use super::board::{BELOW, Board};
 use super::figure::{Anchor, Figure, Mark, Point};
+use super::keys::{Key, draw_keys, keys};
 use super::layout::StateLayout;
 use super::scale::{ColorScale, INK, PALE, Scale, Spread};
+use super::shapes::Colored;
 use super::text;
 use crate::{Error, Inference, Real, Table, Trajectory, io, tables};
 
