@@ -76,7 +76,7 @@ pub trait Learner {
     /// from whole episodes; [`train`](Self::train) says it at each reset.
     fn begin_episode(&mut self) {}
 
-    /// Learns from one step. It allocates nothing.
+    /// Learns from one step. It allocates nothing, but where a learner from whole episodes meets one longer than any before.
     ///
     /// # Errors
     ///
@@ -128,7 +128,8 @@ pub trait Learner {
     ///
     /// # Errors
     ///
-    /// Those of the environment, of [`act_at`](Self::act_at) and of [`learn`](Self::learn). What was learned before stays.
+    /// Those of the environment, of [`act_at`](Self::act_at) and of [`learn`](Self::learn); [`Error::StepOutOfOrder`] if the environment
+    /// returns a step of another state or action than was asked for. What was learned before stays.
     ///
     /// # Example
     ///
@@ -182,7 +183,11 @@ pub trait Learner {
                 }
             };
             let action = self.act_at(stage, state, rng)?;
-            let step = environment.step(action, rng)?;
+            // The stage is known here; an environment need not count.
+            let step = Step { stage, ..environment.step(action, rng)? };
+            if (step.state, step.action) != (state, action) {
+                return Err(Error::StepOutOfOrder { stage, state: step.state });
+            }
             self.learn(&step, rng)?;
             progress.steps += 1;
             total += step.reward;

@@ -5,8 +5,13 @@
 use crate::{Error, Real, Table, tables};
 
 /// The traits for a type over a number type, and a horizon if there is one, with a method `check` for what was read.
+///
+/// What follows from other fields need not be stored: then `restore` checks, and makes it again.
 macro_rules! checked {
     ($type:ident<F $(, $horizon:ident)?>) => {
+        crate::learning::serial::checked!($type<F $(, $horizon)?>, |read: Self| read.check().map(|()| read));
+    };
+    ($type:ident<F $(, $horizon:ident)?>, $restore:expr) => {
         impl<F $(, $horizon)?> serde::Serialize for $type<F $(, $horizon)?>
         where
             F: serde::Serialize,
@@ -24,9 +29,8 @@ macro_rules! checked {
             $($horizon: crate::learning::Horizon + serde::Deserialize<'de>,)?
         {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let read = Self::deserialize(deserializer)?;
-                read.check().map_err(serde::de::Error::custom)?;
-                Ok(read)
+                let restore: fn(Self) -> Result<Self, crate::Error> = $restore;
+                restore(Self::deserialize(deserializer)?).map_err(serde::de::Error::custom)
             }
         }
     };

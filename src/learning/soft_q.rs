@@ -185,9 +185,12 @@ impl<F: Real, H: Horizon> Learner for SoftQLearning<F, H> {
         let Place { row, pair, next } = self.task.place(step)?;
         let next_value = match next {
             Next::End(value) => value,
+            Next::Row(_) if self.task.discount() == F::zero() => F::zero(),
             Next::Row(next) => {
                 let (prior, values) = (self.task.prior_row(next), &self.action_values[self.task.pairs(next)]);
-                soft_maximum(prior, values, self.task.temperature(), &mut LogMemo::new(), None)
+                let value = soft_maximum(prior, values, self.task.temperature(), &mut LogMemo::new(), None);
+                let value = self.task.unless_lost(next, values, value);
+                value.ok_or_else(|| self.task.overflow(Table::StateValues, next))?
             }
         };
         let target = self.task.target(step.reward, next_value);

@@ -33,8 +33,9 @@ use crate::{Error, Real, Table};
 ///
 /// It answers how good each state is, given that it goes well ([`Inference::Direct`](crate::Inference::Direct)), from steps under
 /// the true dynamics. Each sample counts with weight ρ/b, which is 1 only if actions are drawn from the prior. The
-/// better the behaviour, the less do samples scatter: exp(r/τ) ρ/b is nearly the same for all actions then. With γ = 1 and without
-/// a horizon, β exists only where the sum over all ways to an end does (first exit).
+/// better the behaviour, the less do samples scatter: exp(r/τ) ρ/b is nearly the same for all actions then. Without a horizon, β exists
+/// only where the sum over all ways to an end does, or to † where γ < 1 (first exit); where it does not, what is learned
+/// grows without end.
 ///
 /// [`update`](Learner::update) takes it that the action was chosen by [`act`](Learner::act), just before;
 /// [`update_from`](Self::update_from) says with which probability it was, whoever chose it.
@@ -147,24 +148,24 @@ impl<F: Real, H: Horizon> ZLearning<F, H> {
     }
 
     fn learn_from(&mut self, step: &Step<F>, place: Place<F>, log_probability: F) -> Result<(), Error> {
-        let (row, pair, temperature) = (place.row, place.pair, self.task.temperature());
+        let (row, pair) = (place.row, place.pair);
         let overflow = || self.task.overflow(Table::BackwardMessages, row);
         let log_next = match place.next {
+            Next::End(_) if self.task.discount() == F::zero() => Some(F::zero()),
             Next::End(value) => self.in_nats(value),
             Next::Row(next) => Some(self.log_backward[next]),
         };
         let (log_reward, log_next) = self.in_nats(step.reward).zip(log_next).ok_or_else(overflow)?;
         // log( exp(r/τ) (γ β(s') + 1−γ) )
-        let log_target = log_reward + self.log_or_leave(log_next);
+        let log_target = sum_of_logs(log_reward, self.log_or_leave(log_next)).ok_or_else(overflow)?;
         let log_weight = self.task.prior_row(row)[step.action].ln() - log_probability;
         let state_size = self.step_size.after(self.state_visits[row]);
         let size = self.step_size.after(self.visits[pair]);
-        let log_backward = log_mix(self.log_backward[row], log_weight + log_target, state_size);
-        let log_action = log_mix(self.action_values[pair] / temperature, log_target, size);
-        let action_value = log_action.map(|log| offset(F::zero(), temperature, log));
-        let is_right = |log: &F| *log < F::infinity();
-        let log_backward = log_backward.filter(is_right).ok_or_else(overflow)?;
-        let action_value = action_value.filter(is_right).ok_or_else(overflow)?;
+        let log_sample = sum_of_logs(log_weight, log_target).ok_or_else(overflow)?;
+        let log_backward = log_mix(self.log_backward[row], log_sample, state_size).ok_or_else(overflow)?;
+        let log_old = self.in_nats(self.action_values[pair]).ok_or_else(overflow)?;
+        let log_action = log_mix(log_old, log_target, size).ok_or_else(overflow)?;
+        let action_value = self.in_rewards(log_action).ok_or_else(overflow)?;
         (self.log_backward[row], self.action_values[pair]) = (log_backward, action_value);
         count(&mut self.state_visits[row]);
         count(&mut self.visits[pair]);
@@ -175,6 +176,12 @@ impl<F: Real, H: Horizon> ZLearning<F, H> {
     fn in_nats(&self, value: F) -> Option<F> {
         let nats = value / self.task.temperature();
         (nats.is_finite() || value == F::neg_infinity()).then_some(nats)
+    }
+
+    /// τ log β, below +∞; `None` if a finite number leaves the number type.
+    fn in_rewards(&self, log: F) -> Option<F> {
+        let value = offset(F::zero(), self.task.temperature(), log);
+        (value.is_finite() || log == F::neg_infinity()).then_some(value)
     }
 
     /// log(γ β + 1 − γ).
@@ -236,7 +243,7 @@ impl<F: Real, H: Horizon> Learner for ZLearning<F, H> {
 
     /// τ log β(s).
     fn state_values(&self) -> Result<Array<F, H::States>, Error> {
-        self.task.state_values(|row| offset(F::zero(), self.task.temperature(), self.log_backward[row]))
+        self.task.state_values(|row| self.in_rewards(self.log_backward[row]))
     }
 
     fn update(&mut self, step: &Step<F>) -> Result<(), Error> {
@@ -276,11 +283,17 @@ fn check_covers<F: Real>(behaviour: Behaviour<F>) -> Result<(), Error> {
     Err(Error::InvalidSetting { setting, value: 0.0, expected })
 }
 
-/// log( (1−η) exp(old) + η exp(target) ); `None` for what is no logarithm.
+/// The sum of two logarithms; `None` if finite ones leave the number type.
+fn sum_of_logs<F: Real>(a: F, b: F) -> Option<F> {
+    let sum = a + b;
+    (sum.is_finite() || a == F::neg_infinity() || b == F::neg_infinity()).then_some(sum)
+}
+
+/// log( (1−η) exp(old) + η exp(target) ); `None` if finite logarithms leave the number type.
 fn log_mix<F: Real>(log_old: F, log_target: F, step_size: F) -> Option<F> {
     if step_size == F::one() {
-        return (!log_target.is_nan()).then_some(log_target);
+        return Some(log_target);
     }
     let mixed = log_add_exp((-step_size).ln_1p() + log_old, step_size.ln() + log_target);
-    (!mixed.is_nan()).then_some(mixed)
+    (mixed.is_finite() || log_old.max(log_target) == F::neg_infinity()).then_some(mixed)
 }

@@ -7,6 +7,7 @@ mod convergence;
 mod episodes;
 mod extremes;
 mod gradients;
+mod range;
 mod refused;
 #[cfg(feature = "serde")]
 mod saved;

@@ -38,7 +38,12 @@ impl<F: Real, H: Horizon> Learner for SoftActorCritic<F, H> {
         self.scratch.fit(self.task.num_actions());
         let next_value = match place.next {
             Next::End(value) => value,
-            Next::Row(next) => self.soften(next),
+            Next::Row(_) if self.task.discount() == F::zero() => F::zero(),
+            Next::Row(next) => {
+                let value = self.soften(next);
+                let value = self.task.unless_lost(next, &self.scratch.values, value);
+                value.ok_or_else(|| self.task.overflow(Table::StateValues, next))?
+            }
         };
         let taught = self.least_taught(pair);
         let critic = &self.critics[taught];
@@ -71,7 +76,7 @@ impl<F: Real, H: Horizon> Learner for SoftActorCritic<F, H> {
     }
 
     /// Keeps the step, and learns from a batch of those that are kept. A bad step is refused, and not kept; if a number leaves
-    /// the number type in the middle of a batch, what was learned before stays.
+    /// the number type in the middle of a batch, what was learned before stays, and so does the step in the memory.
     #[cfg(feature = "rand")]
     fn learn<R: rand::Rng + ?Sized>(&mut self, step: &Step<F>, rng: &mut R) -> Result<(), Error> {
         self.task.place(step)?;

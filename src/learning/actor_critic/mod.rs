@@ -171,7 +171,8 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     /// log τ at each update: it rises where the entropy −Σ π log(π/ρ) of the state of the step is below the target. For a counting prior that
     /// is plain entropy, at most log A; relative to a uniform one it is at most 0.
     ///
-    /// The target is met on average over the steps that are learned from. One out of reach drives the temperature to an end of its range.
+    /// The target is met on average over the steps that are learned from. One out of reach drives the temperature to an end
+    /// of its range, which is from 1/√m to √m for the largest number m, about 10⁻¹⁵⁴ to 10¹⁵⁴ in double precision.
     ///
     /// # Errors
     ///
@@ -305,6 +306,13 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
             Actor::Gradient(_) => {
                 check_table(Table::Preferences, &self.preferences, len, true)?;
                 self.task.check_forbidden(Table::Preferences, &self.preferences)?;
+                let allowed = self.task.action_values(Table::Preferences, F::zero())?;
+                let mut pairs = self.preferences.iter().zip(&allowed);
+                if let Some(at) = pairs.position(|(found, allowed)| allowed.is_finite() && !found.is_finite())
+                {
+                    let value = self.preferences[at].into_f64();
+                    return Err(Error::InvalidEntry { table: Table::Preferences, index: vec![at], value });
+                }
             }
         }
         if let Some(target_entropy) = &self.target_entropy {

@@ -48,7 +48,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     /// # Errors
     ///
     /// [`Error::NoGradient`] if the policy may meet a value of −∞; those of evaluating it and of its
-    /// [visits](crate::StationaryPolicy::expected_visits).
+    /// [visits](crate::StationaryPolicy::expected_visits); [`Error::Overflow`].
     ///
     /// # Complexity
     ///
@@ -92,13 +92,14 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
 
     /// Takes a step of the natural gradient (G2), with 0 < η ≤ (1−γ)/τ. It drops an unfinished episode.
     ///
-    /// At the largest η it is one step of soft policy iteration, π ∝ ρ exp(Q^π/τ); at smaller ones it goes part of the way
-    /// there. It needs no initial distribution: states that are never visited learn, too. With a finite horizon, and at γ = 1, 1−γ
+    /// At the largest η it is one step of soft policy iteration, π ∝ ρ exp(Q^π/τ) over the actions that are taken; at smaller ones it
+    /// goes part of the way there. A preference of −∞ stays. It needs no initial distribution: states that are never visited learn, too. With a finite horizon, and at γ = 1, 1−γ
     /// stands for 1. Preferences become logarithms of weights, in nats.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`] for η; [`Error::NoGradient`] if the policy may meet a value of −∞; those of evaluating it. The policy is left as it was.
+    /// [`Error::InvalidSetting`] for η; [`Error::NoGradient`] if the policy may meet a value of −∞; those of evaluating it;
+    /// [`Error::Overflow`]. The policy is left as it was.
     ///
     /// # Example
     ///
@@ -154,10 +155,12 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         self.replace(preferences)
     }
 
-    /// Takes new preferences, if they are numbers.
+    /// Takes new preferences, if those that were numbers still are.
     fn replace(&mut self, preferences: Vec<F>) -> Result<(), Error> {
-        let is_right = |preference: &F| *preference < F::infinity();
-        if let Some(pair) = preferences.iter().position(|preference| !is_right(preference)) {
+        let mut pairs = preferences.iter().zip(&self.preferences);
+        // −∞ stays: an overflow that came to it would give an action up for good.
+        let is_wrong = |(new, old): (&F, &F)| !(new.is_finite() || *old == F::neg_infinity());
+        if let Some(pair) = pairs.position(is_wrong) {
             return Err(self.task.overflow(Table::Preferences, pair / self.task.num_actions()));
         }
         self.preferences = preferences;
@@ -192,6 +195,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
                 }
             }
         }
+        self.task.check_finite(Table::Preferences, &gradient)?;
         Ok(gradient)
     }
 

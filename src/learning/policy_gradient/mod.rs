@@ -35,7 +35,8 @@ use crate::{Error, Real, Table};
 /// *Exactly*: [`gradient`](Self::gradient) (G1), [`ascend`](Self::ascend), and [`natural_step`](Self::natural_step) (G2), which
 /// at η = (1−γ)/τ is soft policy iteration. *From steps*: [`update`](super::Learner::update) collects an episode, and climbs the
 /// score-function estimate when it ends; [`estimate`](Self::estimate) returns it. Steps have to be of whole episodes from
-/// stage 0 on, in their order, with actions by [`act`](super::Learner::act): it is on-policy.
+/// stage 0 on, in their order, with actions by [`act`](super::Learner::act): it is on-policy. Nothing is learned before an episode ends,
+/// so a world without end needs a time limit.
 ///
 /// What is forbidden by a reward of −∞ has to be unavailable instead: a softmax never stops trying it.
 ///
@@ -73,10 +74,12 @@ pub struct SoftPolicyGradient<F = f64, H = Stationary> {
     rate: F,
     schedule: StepSize<F>,
     baseline_size: Option<StepSize<F>>,
-    preferences: Vec<F>,   // θ, [t, s, a]; −∞ where an action cannot be taken
+    preferences: Vec<F>, // θ, [t, s, a]; −∞ where an action cannot be taken
+    #[cfg_attr(feature = "serde", serde(skip))]
     probabilities: Vec<F>, // π, [t, s, a]
-    logs: Vec<F>,          // log π, [t, s, a]
-    baseline: Vec<F>,      // b, [t, s]
+    #[cfg_attr(feature = "serde", serde(skip))]
+    logs: Vec<F>, // log π, [t, s, a]
+    baseline: Vec<F>,    // b, [t, s]
     baseline_visits: Vec<u32>,
     num_episodes: u32,
     episode: Vec<Step<F>>,
@@ -158,18 +161,24 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     }
 
     /// What action values would be if the policy were the best one, b(s) + τ log(π(a∣s)/ρ(a∣s)) (V3), `[s, a]`, or
-    /// `[t, s, a]` with a finite horizon: it learns no action values, but at the end of learning these are they.
+    /// `[t, s, a]` with a finite horizon: it learns no action values, but at the end of learning these are they. −∞ where an action
+    /// cannot be taken, or has a preference of −∞.
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`].
+    /// [`Error::TooLarge`]; [`Error::Overflow`].
     pub fn action_values(&self) -> Result<Array<F, H::Pairs>, Error> {
         let mut values = self.task.action_values(Table::ActionValues, F::zero())?;
         for (row, values) in values.chunks_exact_mut(self.task.num_actions()).enumerate() {
             let logs = &self.logs[self.task.pairs(row)];
             for ((value, &log), &weight) in values.iter_mut().zip(logs).zip(self.task.prior_row(row)) {
-                if *value > F::neg_infinity() {
-                    *value = self.baseline[row] + self.task.temperature() * (log - weight.ln());
+                if *value == F::neg_infinity() || log == F::neg_infinity() {
+                    *value = F::neg_infinity();
+                    continue;
+                }
+                *value = self.baseline[row] + self.task.temperature() * (log - weight.ln());
+                if !value.is_finite() {
+                    return Err(self.task.overflow(Table::ActionValues, row));
                 }
             }
         }
@@ -197,8 +206,10 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         softmax(|action| preferences[action], self.task.prior_row(row), out);
     }
 
+    /// Checks what was read, and makes the policy again: it follows from the preferences, by exponentials that need not be the
+    /// same to the bit on another machine.
     #[cfg(feature = "serde")]
-    fn check(&self) -> Result<(), Error> {
+    fn restored(mut self) -> Result<Self, Error> {
         use super::serial::{check_len, check_table};
         check_rate(self.rate, "rate of the policy gradient")?;
         self.schedule.check()?;
@@ -212,33 +223,21 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         self.check_preferences(&self.preferences)?;
         check_table(Table::StateValues, &self.baseline, rows, false)?;
         check_len(Table::Visits, &self.baseline_visits, rows)?;
-        check_len(Table::Policy, &self.probabilities, len)?;
-        check_len(Table::LogPolicy, &self.logs, len)?;
-        // The policy follows from the preferences, to the bit.
-        let mut fresh = Self { episode: Vec::new(), ..self.clone() };
-        (0..rows).for_each(|row| fresh.refresh(row));
-        let same = |found: &[F], expected: &[F]| found.iter().zip(expected).position(|(a, b)| a != b);
-        for (table, found, expected) in [
-            (Table::Policy, &self.probabilities, &fresh.probabilities),
-            (Table::LogPolicy, &self.logs, &fresh.logs),
-        ] {
-            if let Some(at) = same(found, expected) {
-                return Err(Error::InvalidEntry { table, index: vec![at], value: found[at].into_f64() });
-            }
-        }
-        for step in &self.episode {
-            let follows = fresh.follow(step)?;
-            if follows.is_last {
+        self.probabilities = self.task.filled(Table::Policy, F::zero())?;
+        self.logs = self.task.filled(Table::LogPolicy, F::zero())?;
+        (0..rows).for_each(|row| self.refresh(row));
+        for step in std::mem::take(&mut self.episode) {
+            if self.follow(&step)?.is_last {
                 return Err(Error::StepOutOfOrder { stage: step.stage, state: step.state });
             }
-            fresh.episode.push(*step);
+            self.episode.push(step);
         }
-        Ok(())
+        Ok(self)
     }
 }
 
 #[cfg(feature = "serde")]
-super::serial::checked!(SoftPolicyGradient<F, H>);
+super::serial::checked!(SoftPolicyGradient<F, H>, Self::restored);
 
 /// exp θ over its sum, and its logarithm, for preferences by action; the normalised prior where no action can be taken.
 pub(super) fn softmax<F: Real>(preference: impl Fn(usize) -> F, prior: &[F], out: SoftRow<'_, F>) {

@@ -72,6 +72,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         for_each_return((&self.task, &self.logs), (episode, end_value), |row, pair, weight, value| {
             self.add_score((row, pair), weight * (value - self.baseline_of(row)), &mut gradient);
         })?;
+        self.task.check_finite(Table::Preferences, &gradient)?;
         Ok(self.task.view(&gradient).to_owned())
     }
 
@@ -125,6 +126,8 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
             Next::Row(next) if self.task.is_dead_end(next) => (true, F::neg_infinity()),
             Next::Row(next) => (step.truncated, self.baseline_of(next)),
         };
+        // At γ = 0 what comes next does not matter.
+        let end_value = if self.task.discount() == F::zero() { F::zero() } else { end_value };
         if step.reward == F::neg_infinity() || end_value == F::neg_infinity() {
             return Err(Error::NoGradient { stage, state });
         }
@@ -198,7 +201,7 @@ impl<F: Real, H: Horizon> Learner for SoftPolicyGradient<F, H> {
 
     /// The baseline b(s), an estimate of V^π from the returns of those who were there.
     fn state_values(&self) -> Result<Array<F, H::States>, Error> {
-        self.task.state_values(|row| self.baseline[row])
+        self.task.state_values(|row| Some(self.baseline[row]))
     }
 
     fn begin_episode(&mut self) {

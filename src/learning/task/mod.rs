@@ -117,7 +117,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
         let shape = (num_priors, num_states, num_actions);
         let mut prior = filled(Table::ActionPrior, shape, F::zero())?;
-        for (t, mut stage) in prior.outer_iter_mut().enumerate().take(horizon.num_stages()) {
+        for (t, mut stage) in prior.outer_iter_mut().enumerate() {
             let weights = mdp.stage(t, Inference::Variational)?.action_prior;
             check_shape(Table::ActionPrior, weights.shape(), &[num_states, num_actions])?;
             stage.assign(&weights);

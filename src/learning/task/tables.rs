@@ -69,6 +69,14 @@ impl<F: Real, H: Horizon> Task<F, H> {
         }
     }
 
+    /// [`Error::Overflow`] if an entry of a table of pairs is not finite.
+    pub(crate) fn check_finite(&self, table: Table, values: &[F]) -> Result<(), Error> {
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(pair) => Err(self.overflow(table, pair / self.num_actions)),
+            None => Ok(()),
+        }
+    }
+
     /// A table of pairs, to be looked at.
     pub(crate) fn view<'a, T>(&self, table: &'a [T]) -> ArrayView<'a, T, H::Pairs> {
         self.horizon.view((self.num_states(), self.num_actions), table)
@@ -84,20 +92,20 @@ impl<F: Real, H: Horizon> Task<F, H> {
         Ok(values)
     }
 
-    /// State values, with V_T where there is a last row, and in terminal states; others are asked for by row.
+    /// State values, with V_T where there is a last row, and in terminal states; others are asked for by row, and `None` where
+    /// finite numbers leave the number type.
     pub(crate) fn state_values(
         &self,
-        mut value_of: impl FnMut(usize) -> F,
+        mut value_of: impl FnMut(usize) -> Option<F>,
     ) -> Result<Array<F, H::States>, Error> {
         let num_states = self.num_states();
         let shape = (self.horizon.num_value_rows(), num_states);
         let mut values = tables::filled(Table::StateValues, shape, F::zero())?.into_raw_vec_and_offset().0;
         for (row, value) in values.iter_mut().enumerate() {
             let is_over = row >= self.num_rows() || self.is_terminal[row % num_states];
-            *value = if is_over { self.terminal_values[row % num_states] } else { value_of(row) };
-            if !(*value < F::infinity()) {
-                return Err(self.overflow(Table::StateValues, row));
-            }
+            let found = if is_over { Some(self.terminal_values[row % num_states]) } else { value_of(row) };
+            let found = found.filter(|value| *value < F::infinity());
+            *value = found.ok_or_else(|| self.overflow(Table::StateValues, row))?;
         }
         Ok(self.horizon.states(num_states, values))
     }
@@ -111,8 +119,18 @@ impl<F: Real, H: Horizon> Task<F, H> {
         let (mut scratch, mut log_prior) = (vec![F::zero(); self.num_actions], LogMemo::new());
         self.state_values(|row| {
             action_values(row, &mut scratch);
-            soft_maximum(self.prior_row(row), &scratch, temperature, &mut log_prior, None)
+            let value = soft_maximum(self.prior_row(row), &scratch, temperature, &mut log_prior, None);
+            self.unless_lost(row, &scratch, value)
         })
+    }
+
+    /// The soft value of a row; `None` if it left the number type below, where it would pass for a dead end.
+    #[inline]
+    pub(crate) fn unless_lost(&self, row: usize, action_values: &[F], value: F) -> Option<F> {
+        let is_alive = |(&weight, &q): (&F, &F)| weight > F::zero() && q > F::neg_infinity();
+        let is_lost =
+            value == F::neg_infinity() && self.prior_row(row).iter().zip(action_values).any(is_alive);
+        (!is_lost).then_some(value)
     }
 
     /// The policy ρ exp(Q/τ) over its sum, from the action values of all rows.

@@ -104,8 +104,10 @@ fn what_breaks_a_promise_is_refused() {
     is_refused(&z, "log_backward:[0.0,0.0]", "log_backward:[0.0,inf]", "backward messages");
     is_refused(&z, "temperature:1.0", "temperature:0.0", "temperature 0");
     let gradient = SoftPolicyGradient::new(task.clone()).unwrap();
-    is_refused(&gradient, "probabilities:[1.0,1.0]", "probabilities:[1.0,0.5]", "policy");
+    is_refused(&gradient, "preferences:[0.0,0.0]", "preferences:[0.0,-inf]", "all preferences of state 1");
     is_refused(&gradient, "rate:0.1", "rate:0.0", "rate of the policy gradient");
+    let climber = SoftActorCritic::new(task.clone()).unwrap().with_actor(Actor::Gradient(0.1)).unwrap();
+    is_refused(&climber, "preferences:[0.0,0.0]", "preferences:[-inf,0.0]", "preferences");
     let critic = SoftActorCritic::new(task).unwrap().with_replay(2, 1).unwrap();
     is_refused(&critic, "batch:1", "batch:0", "batch");
     is_refused(&critic, "capacity:2", "capacity:0", "shape of replay buffer");
