@@ -5,9 +5,20 @@
 //! proportion to how good it looked, and has its values ready. Both are tuned on the changed world from what they know, and the steps
 //! are counted until acting by what is learned earns nine tenths of what is best there. After Haarnoja et al., *Reinforcement Learning with
 //! Deep Energy-Based Policies* (ICML 2017), section 5.2.
+//!
+//! ```text
+//! cargo run --release --example fine_tuning
+//! cargo run --release --features plot --example fine_tuning -- --out target/pictures
+//! ```
+
+mod support;
 
 use std::ops::ControlFlow;
+#[cfg(feature = "plot")]
+use std::path::Path;
+use std::process::ExitCode;
 
+use clap::Parser as _;
 use rand::{SeedableRng, rngs::StdRng};
 use softmdp::learning::{Behaviour, Learner, Simulator, SoftQLearning, StepSize, Task};
 use softmdp::{ActionPrior, Error, Gridworld, Mdp, SparseDynamics, StationaryPolicy, solve_stationary};
@@ -32,10 +43,18 @@ const SEEDS: u64 = 10;
 const LEARNING: usize = 200_000;
 const LIMIT: usize = 400_000;
 const CHECK: usize = 200;
+/// Steps in the changed world that a picture shows.
+#[cfg(feature = "plot")]
+const SHOWN: usize = 20_000;
 
 type World = Mdp<f64, SparseDynamics<f64>>;
 
-fn main() -> Result<(), Error> {
+fn main() -> ExitCode {
+    support::exit(run(&support::OutOnly::parse()))
+}
+
+fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
+    options.out.prepare()?;
     let (grid, changed) = (world(BEFORE)?, world(AFTER)?);
     println!("A trap opens on the way that was learned:\n{AFTER}");
     let initial = grid.0.initial();
@@ -53,7 +72,12 @@ fn main() -> Result<(), Error> {
     ];
     println!("{:<28}{:>12}{:>12}{:>16}", "", "mean", "worst", "from nothing");
     let mut means = Vec::new();
+    #[cfg(feature = "plot")]
+    let mut curves = Vec::new();
     for (name, temperature, behaviour) in kinds {
+        let bar = support::progress_bar(SEEDS as usize, "runs", name);
+        #[cfg(feature = "plot")]
+        let mut returns = vec![0.0; SHOWN / CHECK + 1];
         let (mut tuned, mut fresh) = (Vec::new(), Vec::new());
         for seed in 0..SEEDS {
             let mut rng = StdRng::seed_from_u64(seed);
@@ -63,9 +87,19 @@ fn main() -> Result<(), Error> {
             // What is known goes along into the changed world, whose ends are others.
             let known = learner.action_values().mapv(|value| if value.is_finite() { value } else { 0.0 });
             let start = self::learner(&changed.1, temperature, behaviour)?;
-            tuned.push(steps_to(0.9 * best, start.clone().with_action_values(&known)?, &changed, &mut rng)?);
+            let tuning = start.clone().with_action_values(&known)?;
+            #[cfg(feature = "plot")]
+            if options.out.folder().is_some() {
+                let of_run = returns_of(tuning.clone(), &changed, seed)?;
+                returns.iter_mut().zip(of_run).for_each(|(sum, reached)| *sum += reached / SEEDS as f64);
+            }
+            tuned.push(steps_to(0.9 * best, tuning, &changed, &mut rng)?);
             fresh.push(steps_to(0.9 * best, start, &changed, &mut rng)?);
+            bar.inc(1);
         }
+        bar.finish_and_clear();
+        #[cfg(feature = "plot")]
+        curves.push((name, returns));
         let mean = |steps: &[usize]| steps.iter().sum::<usize>() / steps.len();
         let worst = tuned.iter().max().copied().unwrap_or_default();
         println!("{name:<28}{:>12}{worst:>12}{:>16}", mean(&tuned), mean(&fresh));
@@ -74,6 +108,71 @@ fn main() -> Result<(), Error> {
     let factor = means[1].min(means[2]) as f64 / means[0] as f64;
     println!("\nThe soft policy adapts {factor:.1} times as fast as the faster of the hard ones.");
     assert!(factor > 2.0, "what was tried now and then is known when it is needed");
+    #[cfg(feature = "plot")]
+    if let Some(folder) = options.out.folder() {
+        pictures(folder, &grid, &changed, &curves, best)?;
+    }
+    Ok(())
+}
+
+/// What the learned policy earns in the changed world, from one look to the next.
+#[cfg(feature = "plot")]
+fn returns_of(
+    mut learner: SoftQLearning,
+    (grid, mdp): &(Gridworld, World),
+    seed: u64,
+) -> Result<Vec<f64>, Error> {
+    let mut simulator = Simulator::new(mdp, &grid.initial())?.with_time_limit(100)?;
+    let mut returns = vec![greedy_return(&learner, grid, mdp)];
+    learner.train(&mut simulator, SHOWN, &mut StdRng::seed_from_u64(seed), |learner, progress| {
+        if progress.steps.is_multiple_of(CHECK) {
+            returns.push(greedy_return(learner, grid, mdp));
+        }
+        ControlFlow::Continue(())
+    })?;
+    returns.into_iter().collect()
+}
+
+/// What is earned in the changed world by how long it has been there, and where the soft policy leads in either.
+#[cfg(feature = "plot")]
+fn pictures(
+    folder: &Path,
+    before: &(Gridworld, World),
+    after: &(Gridworld, World),
+    curves: &[(&str, Vec<f64>)],
+    best: f64,
+) -> Result<(), Box<dyn std::error::Error>> {
+    use softmdp::Inference;
+    use softmdp::plot::{Curves, StateMap};
+
+    let mut figure = Curves::learning()
+        .title("Learning on, after a trap has opened")
+        .subtitle(format!("what the best of the learned actions earn, mean of {SEEDS} runs"));
+    for (name, returns) in curves {
+        figure = figure
+            .series(*name, returns.iter().enumerate().map(|(at, &earned)| ((at * CHECK) as f64, earned)));
+    }
+    figure.series("best policy", [(0.0, best), (SHOWN as f64, best)]).save(folder.join("fine_tuning.svg"))?;
+
+    let mut rng = StdRng::seed_from_u64(0);
+    let mut soft = learner(&before.1, 0.03, Behaviour::Soft)?;
+    let mut simulator = Simulator::new(&before.1, &before.0.initial())?.with_time_limit(100)?;
+    soft.train(&mut simulator, LEARNING, &mut rng, |_, _| ControlFlow::Continue(()))?;
+    let known = soft.action_values().mapv(|value| if value.is_finite() { value } else { 0.0 });
+    let mut tuned = learner(&after.1, 0.03, Behaviour::Soft)?.with_action_values(&known)?;
+    let mut simulator = Simulator::new(&after.1, &after.0.initial())?.with_time_limit(100)?;
+    tuned.train(&mut simulator, SHOWN, &mut rng, |_, _| ControlFlow::Continue(()))?;
+    for (learner, (grid, _), file, when) in [
+        (&soft, before, "before", format!("before the change, after {LEARNING} steps")),
+        (&tuned, after, "after", format!("{SHOWN} steps after the change")),
+    ] {
+        StateMap::values(grid, &learner.state_values()?, Inference::Variational)?
+            .policy(&learner.policy()?.probabilities().to_owned())?
+            .title("Learned: state values V, and policy π(a | s)")
+            .subtitle(format!("soft Q-learning, τ = 0.03, {when}"))
+            .save(folder.join(format!("fine_tuning_{file}.svg")))?;
+    }
+    println!("pictures in {}", folder.display());
     Ok(())
 }
 

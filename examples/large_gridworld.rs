@@ -12,7 +12,6 @@
 mod support;
 
 use std::error::Error;
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -62,11 +61,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Which::Direct => Inference::Direct,
         Which::Variational => Inference::Variational,
     };
-    let bar = support::progress_bar(horizon, "backward pass");
-    let watched = Watched::new(&mdp, |_stage| {
-        bar.inc(1);
-        ControlFlow::Continue(())
-    });
+    let bar = support::progress_bar(horizon, "stages", "backward pass");
+    let watched = Watched::new(&mdp, support::count_stages(&bar));
     let start = Instant::now();
     let values = SoftValueIteration::new(horizon).inference(inference).solve_values(&watched)?;
     let seconds = start.elapsed().as_secs_f64();

@@ -48,15 +48,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let initial = array![1.0, 0.0, 0.0];
 
     // Two backward passes and a forward pass.
-    let bar = support::progress_bar(3 * horizon, "three passes");
-    let mut calls = 0_u64;
-    let watched = Watched::new(&mdp, |_stage| {
-        calls += 1;
-        if calls.is_multiple_of(10_000) {
-            bar.set_position(calls);
-        }
-        ControlFlow::Continue(())
-    });
+    let bar = support::progress_bar(3 * horizon, "stages", "three passes");
+    let watched = Watched::new(&mdp, support::count_stages(&bar));
     let mut hours: Array1<f64> = Array1::zeros(STATES.len());
     let mut first_hours: Vec<Array1<f64>> = Vec::new();
     let end = stream_posterior(&watched, &initial, horizon, |stage| {

@@ -4,7 +4,17 @@
 //! takes all actions alike: by the exact gradient (G1), whose steps shrink with the probabilities that they multiply; by the
 //! natural gradient (G2), which at its largest step is soft policy iteration; and by the score-function estimate from episodes, which
 //! needs no model. After Mei et al. (ICML 2020) and Cen et al. (Oper. Res. 2022).
+//!
+//! ```text
+//! cargo run --release --example policy_gradient
+//! cargo run --release --features plot --example policy_gradient -- --out target/pictures
+//! ```
 
+mod support;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
 use rand::{SeedableRng, rngs::StdRng};
 use softmdp::learning::{Environment, Learner, Simulator, SoftPolicyGradient, StepSize, Task};
 use softmdp::ndarray::{Array2, Array3, array};
@@ -14,7 +24,12 @@ const WEAR: usize = 5;
 const ITERATIONS: [usize; 7] = [0, 1, 2, 5, 20, 100, 1000];
 const EPISODES_AN_ITERATION: usize = 20;
 
-fn main() -> Result<(), Error> {
+fn main() -> ExitCode {
+    support::exit(run(&support::OutOnly::parse()))
+}
+
+fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
+    options.out.prepare()?;
     let mdp = machine()?;
     let mut initial = softmdp::ndarray::Array1::zeros(WEAR);
     initial[0] = 1.0;
@@ -34,16 +49,16 @@ fn main() -> Result<(), Error> {
     let mut rng = StdRng::seed_from_u64(1);
     let mut rows = Vec::new();
     for iteration in 0..=ITERATIONS[ITERATIONS.len() - 1] {
+        let gap = |learner: &SoftPolicyGradient| Ok::<_, Error>(top - learner.objective(&mdp, &initial)?);
+        let row = [gap(&exact)?, gap(&natural)?, gap(&sampled)?];
+        rows.push(row);
         if ITERATIONS.contains(&iteration) {
-            let gap = |learner: &SoftPolicyGradient| Ok::<_, Error>(top - learner.objective(&mdp, &initial)?);
-            let row = [gap(&exact)?, gap(&natural)?, gap(&sampled)?];
             println!(
                 "{iteration:>10}  {:>12.2e}  {:>12.2e}  {:>12.2e}",
                 row[0].max(0.0),
                 row[1].max(0.0),
                 row[2].max(0.0)
             );
-            rows.push(row);
         }
         exact.ascend(&mdp, &initial, 0.5)?;
         natural.natural_step(&mdp, largest)?;
@@ -67,9 +82,28 @@ fn main() -> Result<(), Error> {
         );
     }
     let [start, last] = [rows[0], rows[rows.len() - 1]];
-    assert!(rows[3][1] < 1e-9, "five steps of soft policy iteration are enough");
+    assert!(rows[5][1] < 1e-9, "five steps of soft policy iteration are enough");
     assert!(last[0] < 1e-3 * start[0], "the exact gradient gets there, slowly");
     assert!(last[2] < 0.05 * start[2], "and samples lead the same way");
+    #[cfg(feature = "plot")]
+    if let Some(folder) = options.out.folder() {
+        let mut curves = softmdp::plot::Curves::new(
+            "Three ways up the same hill",
+            "log₁₀ of iterations",
+            "missing to the best value",
+        )
+        .subtitle(format!(
+            "soft policy gradients; an iteration of samples is {EPISODES_AN_ITERATION} episodes"
+        ))
+        .log_scale();
+        for (index, name) in ["exact gradient", "natural gradient", "from samples"].into_iter().enumerate() {
+            // What is below is rounding.
+            let points = rows.iter().enumerate().skip(1).filter(|(_, row)| row[index] > 1e-13 * top);
+            curves = curves.series(name, points.map(|(at, row)| ((at as f64).log10(), row[index])));
+        }
+        curves.save(folder.join("policy_gradient.svg"))?;
+        println!("\na picture in {}", folder.display());
+    }
     Ok(())
 }
 

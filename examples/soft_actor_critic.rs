@@ -5,13 +5,25 @@
 //! (A1). Here the same grid pays once in coins of 1 and once in coins of 100: from the same start, the temperatures
 //! end a hundred times apart, and the policies are the same. After Haarnoja et al., *Soft Actor-Critic Algorithms and
 //! Applications* (arXiv:1812.05905), section 5.
+//!
+//! ```text
+//! cargo run --release --example soft_actor_critic
+//! cargo run --release --features plot --example soft_actor_critic -- --out target/pictures
+//! ```
 
 mod support;
 
 use std::ops::ControlFlow;
+#[cfg(feature = "plot")]
+use std::path::Path;
+use std::process::ExitCode;
 
+use clap::Parser as _;
 use rand::{SeedableRng, rngs::StdRng};
 use softmdp::learning::{Learner, Simulator, SoftActorCritic, StepSize, Task};
+#[cfg(feature = "plot")]
+use softmdp::ndarray::Array1;
+use softmdp::ndarray::Array2;
 use softmdp::{Error, Gridworld, Mdp, SparseDynamics, StationaryPolicy, solve_stationary};
 use support::side_by_side;
 
@@ -24,8 +36,15 @@ const MAP: &str = "
 const TARGET: f64 = 0.5;
 const STEPS: usize = 400_000;
 const CHECKPOINTS: [usize; 7] = [1, 3_000, 10_000, 30_000, 100_000, 200_000, STEPS];
+/// Steps from one look at the policy to the next, besides those.
+const EVERY: usize = 4_000;
 
-fn main() -> Result<(), Error> {
+fn main() -> ExitCode {
+    support::exit(run(&support::OutOnly::parse()))
+}
+
+fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
+    options.out.prepare()?;
     println!(
         "Target: {TARGET} nats of entropy in the states that are visited; four actions have at most {:.3}.\n",
         4.0_f64.ln()
@@ -35,16 +54,24 @@ fn main() -> Result<(), Error> {
         "{:>9}  {:>12} {:>10}    {:>12} {:>10}",
         "steps", "temperature", "entropy", "temperature", "entropy"
     );
-    let (small, large) = (run(1.0)?, run(100.0)?);
-    for (at, steps) in CHECKPOINTS.iter().enumerate() {
-        let (a, b) = (small.curve[at], large.curve[at]);
-        println!("{steps:>9}  {:>12.4} {:>10.4}    {:>12.4} {:>10.4}", a.0, a.1, b.0, b.1);
+    let (small, large) = (learn(1.0)?, learn(100.0)?);
+    let table = |run: &Run| {
+        run.curve.iter().filter(|look| CHECKPOINTS.contains(&look.steps)).copied().collect::<Vec<_>>()
+    };
+    for (a, b) in table(&small).iter().zip(table(&large)) {
+        println!(
+            "{:>9}  {:>12.4} {:>10.4}    {:>12.4} {:>10.4}",
+            a.steps, a.temperature, a.entropy, b.temperature, b.entropy
+        );
     }
     println!(
         "\n{}",
         side_by_side(
             24,
-            &[("coins of 1".to_string(), small.drawing), ("coins of 100".to_string(), large.drawing)]
+            &[
+                ("coins of 1".to_string(), small.grid.render_policy(&small.policy)?),
+                ("coins of 100".to_string(), large.grid.render_policy(&large.policy)?)
+            ]
         )
     );
     println!(
@@ -55,23 +82,68 @@ fn main() -> Result<(), Error> {
     let ratio = large.temperature / small.temperature;
     println!("Temperatures are {ratio:.1} times apart.");
     assert!((ratio / 100.0 - 1.0).abs() < 0.1, "the temperature takes the unit of the rewards");
-    for run in [&small.curve, &large.curve] {
-        let entropy = run[CHECKPOINTS.len() - 1].1;
+    for run in [&small, &large] {
+        let entropy = run.curve.last().map_or(f64::NAN, |look| look.entropy);
         assert!((entropy - TARGET).abs() < 0.05, "{entropy}: the target is met");
     }
     assert!(small.error < 0.1 && large.error < 10.0, "and the values are right for it");
+    #[cfg(feature = "plot")]
+    if let Some(folder) = options.out.folder() {
+        pictures(folder, [("coins of 1", &small), ("coins of 100", &large)])?;
+    }
     Ok(())
 }
 
 struct Run {
-    curve: Vec<(f64, f64)>, // temperature, and entropy where the policy goes
+    grid: Gridworld,
+    curve: Vec<Look>,
     temperature: f64,
     error: f64,
-    drawing: String,
+    policy: Array2<f64>, // [s, a]
+    #[cfg(feature = "plot")]
+    values: Array1<f64>, // [s]
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    steps: usize,
+    temperature: f64,
+    entropy: f64, // where the policy goes
+}
+
+/// Temperature and entropy over time, and what is learned in the end.
+#[cfg(feature = "plot")]
+fn pictures(folder: &Path, runs: [(&str, &Run); 2]) -> Result<(), Box<dyn std::error::Error>> {
+    use softmdp::Inference;
+    use softmdp::plot::{Curves, StateMap};
+
+    let mut temperatures =
+        Curves::new("A temperature that finds out", "steps", "temperature, reward units per nat")
+            .subtitle(format!("soft actor-critic, target {TARGET} nats"))
+            .log_scale();
+    let mut entropies = Curves::new("Entropy where the policy goes", "steps", "entropy, nats")
+        .subtitle(format!("soft actor-critic, target {TARGET} nats"));
+    for (name, run) in runs {
+        let points =
+            |number: fn(&Look) -> f64| run.curve.iter().map(move |look| (look.steps as f64, number(look)));
+        temperatures = temperatures.series(name, points(|look| look.temperature));
+        entropies = entropies.series(name, points(|look| look.entropy));
+        StateMap::values(&run.grid, &run.values, Inference::Variational)?
+            .policy(&run.policy)?
+            .title("Learned: state values V, and policy π(a | s)")
+            .subtitle(format!("soft actor-critic, {name}, τ = {:.3} in the end", run.temperature))
+            .save(folder.join(format!("soft_actor_critic_{}.svg", name.replace(' ', "_"))))?;
+    }
+    temperatures.save(folder.join("soft_actor_critic_temperature.svg"))?;
+    entropies
+        .series("target", [(1.0, TARGET), (STEPS as f64, TARGET)])
+        .save(folder.join("soft_actor_critic_entropy.svg"))?;
+    println!("pictures in {}", folder.display());
+    Ok(())
 }
 
 /// Learns from a world that pays in such coins, starting at temperature 1.
-fn run(coin: f64) -> Result<Run, Error> {
+fn learn(coin: f64) -> Result<Run, Error> {
     let grid = Gridworld::parse(MAP)?
         .slip(0.1)
         .step_reward(-0.1 * coin)
@@ -84,25 +156,36 @@ fn run(coin: f64) -> Result<Run, Error> {
         .with_step_size(StepSize::Hyperbolic { half: 100.0 })?
         .with_replay(10_000, 4)?
         .with_target_entropy(TARGET, 2e-4)?;
+    let bar = support::progress_bar(STEPS, "steps", format!("coins of {coin}"));
+    let mut count = support::count_steps(&bar);
     let mut curve = Vec::new();
     let mut result = Ok(());
     learner.train(&mut world, STEPS, &mut StdRng::seed_from_u64(3), |learner, progress| {
-        if CHECKPOINTS.contains(&progress.steps) {
+        let steps = progress.steps;
+        if steps.is_multiple_of(EVERY) || CHECKPOINTS.contains(&steps) {
             match learner.policy().and_then(|policy| visited_entropy(&grid, &mdp, &policy)) {
-                Ok(entropy) => curve.push((learner.temperature(), entropy)),
-                Err(error) => result = Err(error),
+                Ok(entropy) => curve.push(Look { steps, temperature: learner.temperature(), entropy }),
+                Err(error) => {
+                    result = Err(error);
+                    return ControlFlow::Break(());
+                }
             }
         }
-        if result.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        count(learner, progress)
     })?;
+    bar.finish_and_clear();
     result?;
     let exact = solve_stationary(&mdp.with_temperature(learner.temperature())?, 1e-6)?;
     let start = grid.state_at(0, 0).unwrap_or_default();
+    let values = learner.state_values()?;
     Ok(Run {
         curve,
         temperature: learner.temperature(),
-        error: (learner.state_values()?[start] - exact.state_values()[start]).abs(),
-        drawing: grid.render_policy(&learner.policy()?.probabilities().to_owned())?,
+        error: (values[start] - exact.state_values()[start]).abs(),
+        policy: learner.policy()?.probabilities().to_owned(),
+        grid,
+        #[cfg(feature = "plot")]
+        values,
     })
 }
 

@@ -16,7 +16,7 @@
 mod support;
 
 use std::error::Error;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 #[cfg(feature = "plot")]
 use std::path::Path;
 use std::process::ExitCode;
@@ -110,11 +110,8 @@ fn rewards(queue: &TandemQueue) -> Array2<f64> {
 }
 
 fn solve(mdp: &Mdp<f64, impl Dynamics<Scalar = f64>>, horizon: usize) -> Result<StateValues, softmdp::Error> {
-    let bar = support::progress_bar(horizon, "backward pass");
-    let watched = Watched::new(mdp, |_stage| {
-        bar.inc(1);
-        ControlFlow::Continue(())
-    });
+    let bar = support::progress_bar(horizon, "stages", "backward pass");
+    let watched = Watched::new(mdp, support::count_stages(&bar));
     let solver = SoftValueIteration::new(horizon).inference(Inference::Variational);
     let values = solver.solve_values(&watched);
     bar.finish_and_clear();

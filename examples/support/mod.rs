@@ -1,12 +1,16 @@
-//! What the examples share: errors as messages, a progress bar, blocks of text side by side, a folder for pictures.
+//! What the examples share: errors as messages, progress bars and how they are hooked to a solver or a learner, blocks of text
+//! side by side, a folder for pictures.
 
 #![allow(dead_code, reason = "each example uses a part of this")]
 
 use std::error::Error;
+use std::ops::ControlFlow;
 #[cfg(feature = "plot")]
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
+#[cfg(feature = "plot")]
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -56,12 +60,52 @@ impl Out {
     }
 }
 
-/// A bar for so many stages, with the time that is left. It draws nothing where there is no terminal.
-pub(crate) fn progress_bar(num_stages: usize, what: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} stages, {eta} left")
+/// A bar for so much of something, such as stages, with the time that is left. It draws nothing where there is no terminal.
+///
+/// Clear it (`finish_and_clear`) before something else is printed.
+pub(crate) fn progress_bar(len: usize, unit: &str, what: impl Into<String>) -> ProgressBar {
+    let template = format!("{{msg}} [{{bar:40}}] {{human_pos}}/{{human_len}} {unit}, {{eta}} left");
+    let style = ProgressStyle::with_template(&template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ");
-    ProgressBar::new(num_stages as u64).with_style(style).with_message(what)
+    ProgressBar::new(len as u64).with_style(style).with_message(what.into())
+}
+
+/// A hook for [`softmdp::Watched`]: the bar counts each stage that a pass over the model works on.
+///
+/// `Watched::new(&mdp, count_stages(&bar))`, in the place of `&mdp`, is all there is to it.
+pub(crate) fn count_stages(bar: &ProgressBar) -> impl FnMut(usize) -> ControlFlow<()> + Send {
+    |_stage| {
+        bar.inc(1);
+        ControlFlow::Continue(())
+    }
+}
+
+/// A hook for [`softmdp::learning::Learner::train`], or a part of one that does more: the bar counts the steps that are taken.
+///
+/// `learner.train(&mut world, num_steps, &mut rng, count_steps(&bar))`. One bar may count several trainings, one after the other.
+#[cfg(feature = "rand")]
+pub(crate) fn count_steps<L>(
+    bar: &ProgressBar,
+) -> impl FnMut(&L, &softmdp::learning::Progress) -> ControlFlow<()> {
+    // A step takes less time than a look at the clock.
+    const AT_ONCE: usize = 1_000;
+    |_learner, progress| {
+        if progress.steps.is_multiple_of(AT_ONCE) {
+            bar.inc(AT_ONCE as u64);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// What goes on for a while and cannot be counted, such as writing an animation: its name, and how long it has taken.
+#[cfg(feature = "plot")]
+pub(crate) fn spinner(what: impl Into<String>) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {msg}, {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let spinner = ProgressBar::new_spinner().with_style(style).with_message(what.into());
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
 }
 
 /// Puts titled blocks of text beside each other, lines aligned at the top, each at least `least_width` wide.
