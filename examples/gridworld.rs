@@ -229,7 +229,9 @@ fn draw(folder: &Path, grid: &Gridworld, mdp: &Mdp, solution: &Solution) -> Resu
             .save(folder.join("gridworld_marginals.svg"))?;
         let animation = Animation::of_posterior(grid, mdp, &posterior)?;
         animation.frame(middle)?.save(folder.join("gridworld_inference.svg"))?;
+        let spinner = support::spinner("writing gridworld_inference.gif");
         animation.save(folder.join("gridworld_inference.gif"))?;
+        spinner.finish_and_clear();
     }
     println!("pictures in {}", folder.display());
     Ok(())

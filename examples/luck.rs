@@ -122,7 +122,9 @@ fn pictures(
         .panel("direct: those who did well", &direct.state_occupancy(mdp, &grid.initial())?)?
         .panel("variational: how to act", &variational.state_occupancy(mdp, &grid.initial())?)?;
     animation.frame(8)?.save(folder.join("luck.svg"))?;
+    let spinner = support::spinner("writing luck.gif");
     animation.save(folder.join("luck.gif"))?;
+    spinner.finish_and_clear();
     println!("pictures in {}", folder.display());
     Ok(())
 }

@@ -119,7 +119,9 @@ fn pictures(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let animation = softmdp::plot::Animation::of_posterior(grid, mdp, posterior)?;
     animation.stages(&[6, 12, 18])?.save(folder.join("smoothing.svg"))?;
+    let spinner = support::spinner("writing smoothing.gif");
     animation.save(folder.join("smoothing.gif"))?;
+    spinner.finish_and_clear();
     println!("pictures in {}", folder.display());
     Ok(())
 }

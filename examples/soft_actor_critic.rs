@@ -117,10 +117,9 @@ fn pictures(folder: &Path, runs: [(&str, &Run); 2]) -> Result<(), Box<dyn std::e
     use softmdp::Inference;
     use softmdp::plot::{Curves, StateMap};
 
-    let mut temperatures =
-        Curves::new("A temperature that finds out", "steps", "temperature, reward units per nat")
-            .subtitle(format!("soft actor-critic, target {TARGET} nats"))
-            .log_scale();
+    let mut temperatures = Curves::new("A temperature that finds out", "steps", "temperature τ")
+        .subtitle(format!("soft actor-critic, target {TARGET} nats"))
+        .log_scale();
     let mut entropies = Curves::new("Entropy where the policy goes", "steps", "entropy, nats")
         .subtitle(format!("soft actor-critic, target {TARGET} nats"));
     for (name, run) in runs {

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use softmdp::io::{ExplicitMdp, ModelFile, Npz, NpzWriter};
 use softmdp::ndarray::{Array1, ArrayRef1, arr0};
-use softmdp::{ActionPrior, Inference, Model, SoftValueIteration, Solution};
+use softmdp::{ActionPrior, Inference, Model, SoftValueIteration, Solution, Watched};
 
 /// Solves the model of a file for a finite horizon.
 #[derive(Debug, Parser)]
@@ -103,7 +103,10 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         model.temperature()
     );
 
-    let solution = SoftValueIteration::new(horizon).inference(inference).solve(model)?;
+    let bar = support::progress_bar(horizon, "stages", "backward pass");
+    let watched = Watched::new(model, support::count_stages(&bar));
+    let solution = SoftValueIteration::new(horizon).inference(inference).solve(&watched)?;
+    bar.finish_and_clear();
     let first = solution.state_values().row(0).to_owned();
     let (least, most) = first.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), &value| {
         (least.min(value), most.max(value))
