@@ -71,7 +71,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
         ("Q-learning, ε = 0.3", 0.0, Behaviour::EpsilonGreedy(0.3)),
     ];
     println!("{:<28}{:>12}{:>12}{:>16}", "", "mean", "worst", "from nothing");
-    let mut means = Vec::new();
+    let (mut means, mut means_from_nothing) = (Vec::new(), Vec::new());
     #[cfg(feature = "plot")]
     let mut curves = Vec::new();
     for (name, temperature, behaviour) in kinds {
@@ -104,9 +104,15 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
         let worst = tuned.iter().max().copied().unwrap_or_default();
         println!("{name:<28}{:>12}{worst:>12}{:>16}", mean(&tuned), mean(&fresh));
         means.push(mean(&tuned));
+        means_from_nothing.push(mean(&fresh));
     }
     let factor = means[1].min(means[2]) as f64 / means[0] as f64;
     println!("\nThe soft policy adapts {factor:.1} times as fast as the faster of the hard ones.");
+    println!("What those know stands in their way: they are faster from nothing.");
+    assert!(
+        (1..3).all(|hard| means_from_nothing[hard] < means[hard]),
+        "old values mislead those who trust the best"
+    );
     assert!(factor > 2.0, "what was tried now and then is known when it is needed");
     #[cfg(feature = "plot")]
     if let Some(folder) = options.out.folder() {

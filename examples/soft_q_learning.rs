@@ -2,7 +2,7 @@
 //!
 //! A ridge with a drop on either side, and a prize at its far end. Soft Q-learning (Q1) sees neither map nor rewards; it learns from its
 //! own steps, chosen by three behaviours: any action, mostly the best so far (ε-greedy), or the soft policy learned so far. All
-//! three arrive in the end, since the rule is off-policy. How soon is told by the error of their values against the exact ones, where the
+//! three would arrive, given long enough, since the rule is off-policy. How soon is told by the error of their values against the exact ones, where the
 //! best policy goes: who takes any action falls off before getting
 //! anywhere, and who takes the best one settles for what it found first; the soft one avoids what it knows to be bad and goes on
 //! trying what may be as good. After Haarnoja et al., *Reinforcement
