@@ -1,10 +1,12 @@
 //! Each learner beside a plain transcription of its rule: the same numbers after any sequence of steps.
 
-use ndarray::{Array1, Array2, Array3};
+mod actor_critic;
+mod policy_gradient;
+
+use ndarray::{Array2, Array3};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use softmdp::learning::{
-    Actor, Behaviour, FiniteHorizon, Learner, SoftActorCritic, SoftPolicyGradient, SoftQLearning, Stationary,
-    Step, StepSize, Task, ZLearning,
+    Behaviour, FiniteHorizon, Horizon, Learner, SoftQLearning, Stationary, Step, StepSize, Task, ZLearning,
 };
 use softmdp::ndarray;
 
@@ -54,9 +56,14 @@ impl Told {
         self.prior.dim()
     }
 
+    /// The stage of the tables that a step belongs to.
+    fn stage(&self, step: &Step) -> usize {
+        if self.is_finite { step.stage } else { 0 }
+    }
+
     /// Where a step belongs, and what comes next: a stage of the table, or nothing but V_T.
     fn place(&self, step: &Step) -> (usize, Option<usize>) {
-        let stage = if self.is_finite { step.stage } else { 0 };
+        let stage = self.stage(step);
         let next = if self.is_finite { stage + 1 } else { 0 };
         let is_over = step.terminated || self.is_terminal[step.next_state] || next >= self.shape().0;
         (stage, (!is_over).then_some(next))
@@ -159,7 +166,7 @@ fn z_learning(told: &Told, steps: &[(Step, f64)], size: f64) -> (Array2<f64>, Ar
     (beta, pairs)
 }
 
-fn z_learning_is_its_rule_on<H: softmdp::learning::Horizon>(told: &Told, task: Task<f64, H>, seed: u64) {
+fn z_learning_is_its_rule_on<H: Horizon>(told: &Told, task: Task<f64, H>, seed: u64) {
     let mut rng = StdRng::seed_from_u64(seed);
     let steps: Vec<(Step, f64)> =
         told.steps(300, &mut rng).into_iter().map(|step| (step, rng.random_range(0.1..1.0))).collect();
@@ -238,256 +245,4 @@ fn softmax(told: &Told, (t, s): (usize, usize), theta: &Array3<f64>) -> Vec<f64>
     let weight = |a: usize| if told.prior[[t, s, a]] > 0.0 { theta[[t, s, a]].exp() } else { 0.0 };
     let sum: f64 = (0..told.shape().2).map(weight).sum();
     (0..told.shape().2).map(|a| weight(a) / sum).collect()
-}
-
-/// (A1) with an exact actor (no step size) or a gradient one, one or two critics, and a temperature that moves.
-fn actor_critic(
-    told: &Told,
-    steps: &[Step],
-    (num_critics, size): (usize, f64),
-    (actor, target, rate): (Option<f64>, f64, f64),
-) -> (Vec<Array3<f64>>, Array3<f64>, f64) {
-    let mut critics = vec![told.zeros(); num_critics];
-    let mut visits = vec![Array3::<u32>::zeros(told.shape()); num_critics];
-    let (mut theta, mut temperature) = (told.zeros(), told.temperature);
-    let least =
-        |critics: &[Array3<f64>], at: [usize; 3]| critics.iter().map(|q| q[at]).fold(f64::INFINITY, f64::min);
-    // The preferences of an exact actor are τ log ρ + Q, over τ.
-    let exact = |critics: &[Array3<f64>], (t, s): (usize, usize), temperature: f64| {
-        let mut theta = told.zeros();
-        for a in (0..told.shape().2).filter(|&a| told.prior[[t, s, a]] > 0.0) {
-            theta[[t, s, a]] = told.prior[[t, s, a]].ln() + least(critics, [t, s, a]) / temperature;
-        }
-        theta
-    };
-    for step in steps {
-        let (t, next) = told.place(step);
-        let value = match next {
-            Some(next) => {
-                let s = step.next_state;
-                if actor.is_none() {
-                    theta = exact(&critics, (next, s), temperature);
-                }
-                let pi = softmax(told, (next, s), &theta);
-                let term = |a: usize| {
-                    let cost = temperature * (pi[a] / told.prior[[next, s, a]]).ln();
-                    pi[a] * (least(&critics, [next, s, a]) - cost)
-                };
-                (0..pi.len()).filter(|&a| pi[a] > 0.0).map(term).sum()
-            }
-            None => told.terminal_values[step.next_state],
-        };
-        let at = [t, step.state, step.action];
-        let turn = (0..num_critics).min_by_key(|&k| visits[k][at]).unwrap();
-        critics[turn][at] += size * (step.reward + told.discount * value - critics[turn][at]);
-        visits[turn][at] += 1;
-
-        let s = step.state;
-        if actor.is_none() {
-            theta = exact(&critics, (t, s), temperature);
-        }
-        let pi = softmax(told, (t, s), &theta);
-        let soft = |a: usize| least(&critics, [t, s, a]) - temperature * (pi[a] / told.prior[[t, s, a]]).ln();
-        let possible: Vec<usize> = (0..pi.len()).filter(|&a| pi[a] > 0.0).collect();
-        let mean: f64 = possible.iter().map(|&a| pi[a] * soft(a)).sum();
-        for &a in &possible {
-            theta[[t, s, a]] += actor.unwrap_or(0.0) * pi[a] * (soft(a) - mean);
-        }
-        let pi = softmax(told, (t, s), &theta);
-        let entropy: f64 = possible.iter().map(|&a| -pi[a] * (pi[a] / told.prior[[t, s, a]]).ln()).sum();
-        temperature = (temperature.ln() - rate * (entropy - target)).exp();
-    }
-    if actor.is_none() {
-        theta = told.zeros();
-        for (t, s) in ndarray::indices((told.shape().0, told.shape().1)) {
-            theta += &exact(&critics, (t, s), temperature);
-        }
-    }
-    (critics, theta, temperature)
-}
-
-#[test]
-fn actor_critic_is_its_rule() {
-    for seed in SEEDS {
-        let mut rng = StdRng::seed_from_u64(seed);
-        for (num_critics, actor) in [(1, Some(0.4)), (2, Some(0.4)), (1, None), (2, None)] {
-            let (told, task) = Told::of_first_exit();
-            check_actor_critic(&told, task, (num_critics, actor), &mut rng);
-            let (told, task) = Told::of_stages();
-            check_actor_critic(&told, task, (num_critics, actor), &mut rng);
-        }
-    }
-}
-
-fn check_actor_critic<H: softmdp::learning::Horizon>(
-    told: &Told,
-    task: Task<f64, H>,
-    (num_critics, actor): (usize, Option<f64>),
-    rng: &mut StdRng,
-) {
-    let steps = told.steps(400, rng);
-    let mut learner = SoftActorCritic::new(task)
-        .unwrap()
-        .with_step_size(StepSize::Constant(0.3))
-        .unwrap()
-        .with_actor(actor.map_or(Actor::Exact, Actor::Gradient))
-        .unwrap()
-        .with_target_entropy(0.3, 0.01)
-        .unwrap()
-        .with_exploration(0.0)
-        .unwrap();
-    if num_critics == 2 {
-        learner = learner.with_two_critics().unwrap();
-    }
-    steps.iter().for_each(|step| learner.update(step).unwrap());
-    let (critics, theta, temperature) = actor_critic(told, &steps, (num_critics, 0.3), (actor, 0.3, 0.01));
-    for (found, expected) in learner.critics().zip(&critics) {
-        told.assert_close(found.iter(), expected);
-    }
-    assert!((learner.temperature() - temperature).abs() < 1e-12);
-    // The policy belongs to the preferences.
-    let mut expected = told.zeros();
-    for ((t, s, a), p) in expected.indexed_iter_mut() {
-        *p = softmax(told, (t, s), &theta)[a];
-    }
-    let values = learner.action_values().unwrap();
-    let least = critics.iter().skip(1).fold(critics[0].clone(), |mut least, q| {
-        least.zip_mut_with(q, |least, &q| *least = least.min(q));
-        least
-    });
-    told.assert_close(values.iter(), &least);
-    check_policy(told, &learner, &expected);
-}
-
-/// The policy of a learner, by what it does in 20 000 draws from each state: within five standard errors.
-fn check_policy<H: softmdp::learning::Horizon>(
-    told: &Told,
-    learner: &SoftActorCritic<f64, H>,
-    expected: &Array3<f64>,
-) {
-    let mut rng = StdRng::seed_from_u64(77);
-    let (stages, states, actions) = told.shape();
-    for (t, s) in ndarray::indices((stages, states)) {
-        if told.is_terminal[s] {
-            assert!(learner.act_at(t, s, &mut rng).is_err());
-            continue;
-        }
-        let mut counts = vec![0_u32; actions];
-        (0..20_000).for_each(|_| counts[learner.act_at(t, s, &mut rng).unwrap()] += 1);
-        for (a, &count) in counts.iter().enumerate() {
-            let p = expected[[t, s, a]];
-            let error = (20_000.0 * p * (1.0 - p)).sqrt();
-            assert!((f64::from(count) - 20_000.0 * p).abs() <= 5.0 * error + 1e-9, "{count} {p}");
-        }
-    }
-}
-
-/// With one critic, the exact actor and a fixed temperature, (A1) is (Q1).
-#[test]
-fn an_exact_actor_makes_the_critic_soft_q_learning() {
-    let (told, task) = Told::of_first_exit();
-    let steps = told.steps(500, &mut StdRng::seed_from_u64(9));
-    let mut critic = SoftActorCritic::new(task.clone()).unwrap();
-    let mut learner = SoftQLearning::new(task).unwrap();
-    for step in &steps {
-        critic.update(step).unwrap();
-        learner.update(step).unwrap();
-    }
-    told.assert_close(
-        &critic.action_values().unwrap(),
-        &learner.action_values().to_owned().insert_axis(ndarray::Axis(0)),
-    );
-    let (found, expected) = (critic.policy().unwrap(), learner.policy().unwrap());
-    assert!((&found.probabilities() - &expected.probabilities()).iter().all(|d| d.abs() < 1e-12));
-}
-
-/// The score-function estimate by the definition: Σ_t γ^t (G_t − b) ∂ log π, each return summed from its own step on.
-fn estimate(
-    told: &Told,
-    episode: &[Step],
-    theta: &Array3<f64>,
-    (baseline, end): (&Array2<f64>, f64),
-) -> Array3<f64> {
-    let mut gradient = told.zeros();
-    let stage = |t: usize| if told.is_finite { t } else { 0 };
-    for (t, step) in episode.iter().enumerate() {
-        let mut total = 0.0;
-        for (k, later) in episode.iter().enumerate().skip(t) {
-            let pi = softmax(told, (stage(k), later.state), theta);
-            let ratio = pi[later.action] / told.prior[[stage(k), later.state, later.action]];
-            let weight = told.discount.powi(i32::try_from(k - t).unwrap());
-            total += weight * (later.reward - told.temperature * ratio.ln());
-        }
-        total += told.discount.powi(i32::try_from(episode.len() - t).unwrap()) * end;
-        let weight =
-            told.discount.powi(i32::try_from(t).unwrap()) * (total - baseline[[stage(t), step.state]]);
-        for (a, p) in softmax(told, (stage(t), step.state), theta).into_iter().enumerate() {
-            let score = if a == step.action { 1.0 - p } else { -p };
-            gradient[[stage(t), step.state, a]] += weight * score;
-        }
-    }
-    gradient
-}
-
-#[test]
-fn policy_gradient_is_its_rule() {
-    let (told, task) = Told::of_first_exit();
-    let (_, states, actions) = told.shape();
-    for seed in SEEDS {
-        let mut rng = StdRng::seed_from_u64(seed);
-        let schedule = StepSize::Hyperbolic { half: 30.0 };
-        let mut learner = SoftPolicyGradient::new(task.clone()).unwrap().with_rate(0.05, schedule).unwrap();
-        let mut theta = told.zeros();
-        let (mut baseline, mut visits) = (Array2::<f64>::zeros((1, states)), Array1::<f64>::zeros(states));
-        for number in 0..60 {
-            // An episode of any states that ends in the terminal one, or is cut off.
-            let is_cut = number % 3 == 0;
-            let len = rng.random_range(1..6);
-            let mut episode = Vec::new();
-            let mut state = rng.random_range(0..3);
-            for stage in 0..len {
-                let action = loop {
-                    let action = rng.random_range(0..actions);
-                    if told.prior[[0, state, action]] > 0.0 {
-                        break action;
-                    }
-                };
-                let is_last = stage + 1 == len;
-                let next_state = if is_last && !is_cut { 3 } else { rng.random_range(0..3) };
-                let truncated = is_last && is_cut;
-                let reward = rng.random_range(-1.0..1.0);
-                episode.push(Step { stage, truncated, ..Step::new(state, action, reward, next_state) });
-                state = next_state;
-            }
-            let end = if is_cut { baseline[[0, state]] } else { told.terminal_values[3] };
-            let expected = estimate(&told, &episode, &theta, (&baseline, end));
-            let found = learner.estimate(&episode).unwrap();
-            for (found, expected) in found.iter().zip(&expected) {
-                assert!((found - expected).abs() < 1e-12, "{found} {expected}");
-            }
-            let before = theta.clone();
-            theta.scaled_add(0.05 * 30.0 / (30.0 + f64::from(number)), &expected);
-            // The baseline is the mean of all returns, in the order from the last step to the first.
-            for t in (0..episode.len()).rev() {
-                let total = estimate_return(&told, &episode[t..], &before, end);
-                let s = episode[t].state;
-                visits[s] += 1.0;
-                baseline[[0, s]] += (total - baseline[[0, s]]) / visits[s];
-            }
-            episode.iter().for_each(|step| learner.update(step).unwrap());
-            told.assert_close(learner.preferences(), &theta);
-            for (found, expected) in learner.state_values().unwrap().iter().zip(&baseline).take(3) {
-                assert!((found - expected).abs() < 1e-12);
-            }
-        }
-    }
-}
-
-/// G of the first step of what is left of an episode.
-fn estimate_return(told: &Told, episode: &[Step], theta: &Array3<f64>, end: f64) -> f64 {
-    episode.iter().rev().fold(end, |value, step| {
-        let pi = softmax(told, (0, step.state), theta);
-        let ratio = pi[step.action] / told.prior[[0, step.state, step.action]];
-        step.reward - told.temperature * ratio.ln() + told.discount * value
-    })
 }
