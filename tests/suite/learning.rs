@@ -11,5 +11,6 @@ mod range;
 mod refused;
 #[cfg(feature = "serde")]
 mod saved;
+mod training;
 mod transcriptions;
 mod worlds;

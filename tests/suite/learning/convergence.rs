@@ -13,8 +13,6 @@
 //!
 //! Each error is held to 5 u, and the root mean square of all e/u to 1. (Even-Dar and Mansour 2003; Wainwright 2019.)
 
-use std::ops::ControlFlow;
-
 use ndarray::{Array1, Array2};
 use rand::{SeedableRng, rngs::StdRng};
 use softmdp::learning::{
@@ -26,15 +24,11 @@ use softmdp::{
     ndarray, solve_stationary,
 };
 
-use super::worlds::{DEAD, Noisy, dear_exit, endless, first_exit, stages};
+use super::worlds::{DEAD, Noisy, dear_exit, endless, first_exit, go_on, stages};
 
 const SEEDS: [u64; 3] = [11, 12, 13];
 const STEPS: usize = 1_000_000;
 const WIDTH: f64 = 0.5;
-
-fn go_on<L, P>(_: &L, _: &P) -> ControlFlow<()> {
-    ControlFlow::Continue(())
-}
 
 /// σ of a target: noise of the reward, and that of the value of the successor.
 fn deviation(mdp: &Mdp, values: &Array1<f64>) -> f64 {
@@ -427,77 +421,6 @@ fn sampled_policy_gradient_climbs_in_a_world_without_end() {
     learner.train(&mut world, 400_000, &mut StdRng::seed_from_u64(3), go_on).unwrap();
     let reached = learner.objective(&mdp, &initial).unwrap();
     assert!(best - reached < 0.1 * (best - start), "{start} {reached} {best}");
-}
-
-/// Training reports what happened, and stops where it is told to.
-#[test]
-fn training_counts_and_stops() {
-    let (mdp, initial) = first_exit();
-    let mut world = Simulator::new(&mdp, &initial).unwrap();
-    let mut learner = SoftQLearning::new(Task::of(&mdp).unwrap()).unwrap();
-    let mut rng = StdRng::seed_from_u64(1);
-    let mut seen = Vec::new();
-    let progress = learner
-        .train(&mut world, 1000, &mut rng, |learner, progress| {
-            seen.push(progress.steps);
-            assert_eq!(learner.visits().sum() as usize, progress.steps);
-            if progress.episodes == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })
-        .unwrap();
-    assert_eq!(seen, (1..=progress.steps).collect::<Vec<_>>());
-    assert!(progress.episodes == 5 && progress.last_return.is_some() && world.state().is_none());
-    // A learner with a horizon starts over at its end, though the world has none.
-    let mut staged = SoftQLearning::new(Task::of(&mdp).unwrap().within(2)).unwrap();
-    let mut world = Simulator::new(&mdp, &initial).unwrap();
-    let progress = staged.train(&mut world, 1000, &mut rng, go_on).unwrap();
-    assert!(progress.episodes >= 500);
-    let _ = world.reset(&mut rng).unwrap();
-}
-
-/// Training goes on where it was called off, also in the middle of an episode.
-#[test]
-fn training_can_be_called_again() {
-    let (mdp, initial) = first_exit();
-    let mut world = Simulator::new(&mdp, &initial).unwrap().with_time_limit(10).unwrap();
-    let mut learner = SoftPolicyGradient::new(Task::of(&mdp).unwrap()).unwrap();
-    let mut rng = StdRng::seed_from_u64(1);
-    let mut unfinished = 0;
-    for _ in 0..20 {
-        learner.train(&mut world, 7, &mut rng, go_on).unwrap();
-        unfinished += usize::from(world.state().is_some());
-    }
-    assert!(unfinished > 5);
-}
-
-/// What is remembered is drawn evenly, and what is oldest is forgotten.
-#[test]
-fn a_memory_is_drawn_from_evenly() {
-    let mut buffer = softmdp::learning::ReplayBuffer::new(4).unwrap();
-    let mut rng = StdRng::seed_from_u64(1);
-    assert!(buffer.is_empty() && buffer.sample(&mut rng).is_none());
-    (0..10).for_each(|state| buffer.push(Step::new(state, 0, 0.0, 0)));
-    let mut counts = [0.0_f64; 10];
-    (0..40_000).for_each(|_| counts[buffer.sample(&mut rng).unwrap().state] += 1.0);
-    assert!(counts[..6].iter().all(|&count| count == 0.0));
-    // Five standard errors.
-    assert!(counts[6..].iter().all(|count| (count - 10_000.0).abs() < 5.0 * 7_500.0_f64.sqrt()));
-}
-
-/// The generator is all the chance there is.
-#[test]
-fn a_seed_determines_what_is_learned() {
-    let (mdp, initial) = first_exit();
-    let run = |seed| {
-        let mut world = Simulator::new(&mdp, &initial).unwrap();
-        let mut learner = SoftActorCritic::new(Task::of(&mdp).unwrap()).unwrap().with_replay(50, 3).unwrap();
-        learner.train(&mut world, 2000, &mut StdRng::seed_from_u64(seed), go_on).unwrap();
-        learner
-    };
-    assert_eq!(run(1), run(1));
-    assert_ne!(run(1).action_values(), run(2).action_values());
-    assert_eq!(run(1).replay().map(|replay| (replay.len(), replay.capacity())), Some((50, 50)));
-    // Each step that is taken is followed by three that are remembered.
-    assert_eq!(run(1).visits().unwrap().sum(), 3 * 2000);
 }
 
 /// Every learner works in single precision.

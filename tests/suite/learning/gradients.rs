@@ -116,18 +116,29 @@ fn action_values(mdp: &Mdp, policy: &StationaryPolicy) -> Array2<f64> {
     })
 }
 
+/// Where γ = 1, 1 stands for 1−γ; at τ = 0 no step is the largest.
 #[test]
 fn natural_steps_are_their_rule_and_the_largest_is_soft_policy_iteration() {
-    for (mdp, _) in [first_exit(), endless()] {
+    let (ends, goes_on) = (first_exit().0, endless().0);
+    let undiscounted = ends.with_discount(1.0).unwrap();
+    let cold = |mdp: &Mdp| mdp.with_temperature(0.0).unwrap();
+    for (mdp, scale) in [
+        (cold(&ends), 0.2),
+        (cold(&goes_on), 0.25),
+        (cold(&undiscounted), 1.0),
+        (ends, 0.2),
+        (goes_on, 0.25),
+        (undiscounted, 1.0),
+    ] {
         for seed in [1, 2, 3] {
             let learner = lopsided(Task::of(&mdp).unwrap(), seed);
             let policy = learner.policy().unwrap();
             let (q, prior) = (action_values(&mdp, &policy), mdp.prior_weights().to_owned());
-            let largest = (1.0 - mdp.discount()) / mdp.temperature();
+            let largest = if mdp.temperature() > 0.0 { scale / mdp.temperature() } else { scale };
             for part in [0.1, 0.5, 1.0] {
                 let mut learner = learner.clone();
                 learner.natural_step(&mdp, part * largest).unwrap();
-                let power = part * largest / (1.0 - mdp.discount());
+                let power = part * largest / scale;
                 let pi = policy.probabilities().to_owned();
                 let expected = natural((&pi, &prior, &q), (power, mdp.temperature()));
                 let found = learner.policy().unwrap();
@@ -138,6 +149,9 @@ fn natural_steps_are_their_rule_and_the_largest_is_soft_policy_iteration() {
                     }
                 }
             }
+            // Anything beyond the largest step is refused, and nothing is too large where there is none.
+            let too_large = learner.clone().natural_step(&mdp, 1.001 * largest);
+            assert_eq!(too_large.is_err(), mdp.temperature() > 0.0);
         }
     }
 }

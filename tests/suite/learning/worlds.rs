@@ -1,5 +1,7 @@
 //! Small models that hide nothing: lopsided priors, actions that are missing, ends that are worth something, stages that differ.
 
+use std::ops::ControlFlow;
+
 use ndarray::{Array1, Array2, Array3, array};
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use softmdp::learning::{Environment, Step};
@@ -86,6 +88,11 @@ pub(crate) fn stages() -> (TimeVaryingMdp, Array1<f64>) {
         ])
         .unwrap();
     (TimeVaryingMdp::new([base, second, third]).unwrap(), array![0.6, 0.4, 0.0])
+}
+
+/// A hook that does not stop the training.
+pub(crate) fn go_on<L, P>(_: &L, _: &P) -> ControlFlow<()> {
+    ControlFlow::Continue(())
 }
 
 /// An environment whose rewards scatter evenly by up to `width` to either side.
