@@ -3,7 +3,9 @@
 #![cfg(feature = "rand")]
 #![allow(clippy::float_cmp, reason = "what must be the same to the bit is compared so")]
 
+mod actors;
 mod convergence;
+mod direct;
 mod episodes;
 mod extremes;
 mod gradients;

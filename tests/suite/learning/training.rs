@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use softmdp::Error;
 use softmdp::learning::{
     Environment, Learner, Simulator, SoftActorCritic, SoftPolicyGradient, SoftQLearning, Step, Task,
 };
-use softmdp::Error;
 
 use super::worlds::{endless, first_exit, go_on};
 
