@@ -190,7 +190,7 @@ fn with_a_horizon_z_learning_lands_on_every_stage() {
 fn rewards_on_the_successor_are_paid_as_they_come() {
     let (mdp, initial) = dear_exit();
     let paid = |s: usize, a: usize, n: usize| 1.2 * ((s + 2 * a + n) % 3) as f64 - 1.2;
-    let model = mdp.with_successor_rewards(|s, a, n| paid(s, a, n)).unwrap();
+    let model = mdp.with_successor_rewards(paid).unwrap();
     let exact = StationarySolver::new(1e-10).inference(Inference::Direct).solve(&model).unwrap();
     let expected = StationarySolver::new(1e-10)
         .inference(Inference::Direct)
