@@ -261,10 +261,14 @@ impl<'l> Board<'l> {
     /// What ticks and their name take on the left.
     pub(super) fn room_left(&self) -> f64 {
         let ticks = self.scales.1.ticks(about(self.size.1));
-        let labels =
-            ticks.into_iter().map(|(_, label)| without_fraction(label, self.layout.grid().is_some()));
+        let labels = ticks.into_iter().map(|(number, label)| self.counted(number, label));
         let widest = labels.map(|label| text::width(&label, TICK_SIZE)).fold(0.0, f64::max);
         widest + 30.0
+    }
+
+    /// What stands at a tick: cells are counted in whole numbers.
+    fn counted(&self, number: f64, label: String) -> String {
+        if self.layout.grid().is_some() { (number.round() as i64).to_string() } else { label }
     }
 
     /// Ticks along the left and the lower edge, and what they count, below and on the left.
@@ -281,14 +285,14 @@ impl<'l> Board<'l> {
                     width: 1.0,
                     color: PALE,
                 });
-                marks.push(label_at((x, bottom + 12.0), without_fraction(label, is_grid), Anchor::Middle));
+                marks.push(label_at((x, bottom + 12.0), self.counted(number, label), Anchor::Middle));
             }
         }
         for (number, label) in self.scales.1.ticks(about(self.size.1)) {
             let y = self.down(number);
             if is_whole(number) {
                 marks.push(Mark::Line { points: vec![(left - 3.0, y), (left, y)], width: 1.0, color: PALE });
-                marks.push(label_at((left - 6.0, y), without_fraction(label, is_grid), Anchor::End));
+                marks.push(label_at((left - 6.0, y), self.counted(number, label), Anchor::End));
             }
         }
         let (x, y) = self.layout.axis_names();
@@ -312,14 +316,6 @@ impl<'l> Board<'l> {
 /// How many ticks a length has room for.
 fn about(length: f64) -> usize {
     (length / 60.0).clamp(2.0, 10.0) as usize
-}
-
-/// Cells are counted in whole numbers.
-fn without_fraction(label: String, is_grid: bool) -> String {
-    match label.split_once('.') {
-        Some((whole, _)) if is_grid => whole.to_string(),
-        _ => label,
-    }
 }
 
 /// How far an arrow of probability 1 reaches beyond the rim of a disc.

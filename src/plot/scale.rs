@@ -9,6 +9,7 @@ pub(super) const PALE: Color = [120, 120, 120];
 pub(super) const TICK_SIZE: f64 = 12.0;
 const BAR_WIDTH: f64 = 14.0;
 const BAR_STEPS: usize = 128;
+const LONGEST_UNIT: f64 = 300.0;
 
 /// How numbers between two ends are spread.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,7 +45,7 @@ impl Scale {
         let (low, high) = match spread {
             _ if apart => (low, high),
             Spread::Even => (low - 0.5 * low.abs().max(1.0), high + 0.5 * high.abs().max(1.0)),
-            Spread::Logarithmic => (low / 3.0, high * 3.0),
+            Spread::Logarithmic => ((low / 3.0).max(f64::from_bits(1)), high * 3.0),
         };
         Self { low: low.max(-f64::MAX), high: high.min(f64::MAX), spread }
     }
@@ -57,7 +58,9 @@ impl Scale {
                 let room = 0.04 * (high / 2.0 - low / 2.0);
                 Self { low: (low - room).max(-f64::MAX), high: (high + room).min(f64::MAX), spread }
             }
-            Spread::Logarithmic => Self { low: low / 1.5, high: (high * 1.5).min(f64::MAX), spread },
+            Spread::Logarithmic => {
+                Self { low: (low / 1.5).max(f64::from_bits(1)), high: (high * 1.5).min(f64::MAX), spread }
+            }
         }
     }
 
@@ -94,33 +97,48 @@ impl Scale {
         let step = [1.0, 2.0, 5.0, 10.0].into_iter().find(|&factor| factor * power >= 0.999 * rough);
         let step = step.unwrap_or(10.0) * power;
         let (first, last) = ((self.low / step - 1e-9).ceil(), (self.high / step + 1e-9).floor());
+        let largest = self.low.abs().max(self.high.abs());
+        let ticks: Vec<(f64, String)> =
+            if step > 0.0 && step.is_finite() && (0.0..=4.0 * about).contains(&(last - first)) {
+                let numbers = (0..=(last - first) as usize).map(|index| (first + index as f64) * step);
+                numbers.map(|number| (number, written(number, step, largest))).collect()
+            } else {
+                Vec::new()
+            };
         // Steps below the last digit of the numbers cannot be told apart.
-        if !(step > 0.0 && last - first <= 4.0 * about) {
-            return [self.low, self.high].map(|number| (number, format!("{number:.3e}"))).to_vec();
+        if ticks.is_empty() || ticks.windows(2).any(|pair| pair[0].1 == pair[1].1) {
+            return self.both_ends();
         }
-        (0..=(last - first).max(0.0) as usize)
-            .map(|index| {
-                let number = (first + index as f64) * step;
-                (number, written(number, step, self.low.abs().max(self.high.abs())))
-            })
-            .collect()
+        ticks
     }
 
-    /// Powers of ten, not all of them where there are many; the ends, where there are none.
+    /// The ends alone, with all their digits.
+    fn both_ends(&self) -> Vec<(f64, String)> {
+        [self.low, self.high].map(|number| (number, with_minus(format!("{number:e}")))).to_vec()
+    }
+
+    /// Powers of ten, not all of them where there are many; where there is at most one, their multiples by 2 and 5 too, and
+    /// within less than that multiples of a step.
     fn decades(&self, about: usize) -> Vec<(f64, String)> {
-        let (first, last) =
-            ((self.low.log10() - 1e-9).ceil() as i32, (self.high.log10() + 1e-9).floor() as i32);
-        if last < first + 1 {
-            return [self.low, self.high].map(|number| (number, short(number))).to_vec();
+        let (low, high) = (self.low.log10() - 1e-9, self.high.log10() + 1e-9);
+        let (first, last) = (low.ceil() as i32, high.floor() as i32);
+        if last > first {
+            let step = ((last - first) as usize).div_ceil(about).max(1);
+            let powers = (first..=last).step_by(step);
+            return powers.map(|power| (10.0_f64.powf(power.into()), labelled_power(power))).collect();
         }
-        let step = ((last - first) as usize).div_ceil(about).max(1);
-        (first..=last)
-            .step_by(step)
-            .map(|power| {
-                let number = 10.0_f64.powi(power);
-                (number, power_of_ten(number))
-            })
-            .collect()
+        let digits = (low.floor() as i32..=last).flat_map(|power| [1, 2, 5].map(|digit| (digit, power)));
+        let ticks: Vec<(f64, String)> = digits
+            .map(|(digit, power)| (f64::from(digit) * 10.0_f64.powf(power.into()), digit, power))
+            .filter(|(number, ..)| (low..=high).contains(&number.log10()))
+            .map(|(number, digit, power)| (number, labelled_digit(digit, power)))
+            .collect();
+        if ticks.len() >= 2 {
+            return ticks;
+        }
+        let ticks = self.even_ticks(about as f64);
+        // A multiple of a step is 0 where the numbers are the smallest that there are.
+        if ticks.iter().all(|&(number, _)| number > 0.0) { ticks } else { self.both_ends() }
     }
 }
 
@@ -131,17 +149,38 @@ fn ends(numbers: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
-/// A multiple of a step, with as many decimals as the step has.
+/// A multiple of a step, with as many digits as tell it from its neighbours; powers of ten where zeros would only be counted.
 fn written(number: f64, step: f64, largest: f64) -> String {
-    if largest >= 1e6 || step < 1e-4 {
-        return if number == 0.0 { "0".to_string() } else { format!("{number:.1e}").replace('-', "−") };
+    let place = |number: f64| (number.abs().log10() + 1e-9).floor() as i32;
+    let digits = (place(largest) - place(step)).max(0);
+    let is_plain = match largest {
+        _ if !(1e-3..1e9).contains(&largest) => false,
+        _ if largest >= 1e6 || step < 1e-4 => digits > 2,
+        _ => true,
+    };
+    if !is_plain {
+        let decimals = if number == 0.0 { 0 } else { (place(number) - place(step)).max(0) as usize };
+        return if number == 0.0 { "0".to_string() } else { with_minus(format!("{number:.decimals$e}")) };
     }
-    let decimals = (-step.log10() - 1e-9).ceil().max(0.0) as usize;
+    let decimals = (-place(step)).max(0) as usize;
     let text = format!("{number:.decimals$}");
     if text.trim_start_matches('-').bytes().all(|byte| matches!(byte, b'0' | b'.')) {
         return text.trim_start_matches('-').to_string();
     }
+    with_minus(text)
+}
+
+/// A number with the sign of mathematics.
+fn with_minus(text: String) -> String {
     text.replace('-', "−")
+}
+
+/// 1, 2 or 5 times a power of ten.
+fn labelled_digit(digit: u8, power: i32) -> String {
+    match power {
+        -3..=3 => written(f64::from(digit) * 10.0_f64.powi(power), 10.0_f64.powi(power), 1.0),
+        power => format!("{digit}·10{}", superscript(power)),
+    }
 }
 
 /// A number in a few letters, to stand in a cell.
@@ -153,14 +192,17 @@ pub(super) fn short(number: f64) -> String {
         _ if size >= 0.0995 || size == 0.0 => format!("{number:.1}"),
         _ => format!("{number:.2}"),
     };
-    if text == "-0.0" { "0.0".to_string() } else { text.replace('-', "−") }
+    if text == "-0.0" { "0.0".to_string() } else { with_minus(text) }
 }
 
 /// A power of ten, written out where it is short.
 pub(super) fn power_of_ten(number: f64) -> String {
-    match number.log10().round() as i32 {
-        _ if !(number > 0.0) => "0".to_string(),
-        -3..=3 => number.to_string(),
+    if number > 0.0 { labelled_power(number.log10().round() as i32) } else { "0".to_string() }
+}
+
+fn labelled_power(power: i32) -> String {
+    match power {
+        -3..=3 => 10.0_f64.powi(power).to_string(),
         power => format!("10{}", superscript(power)),
     }
 }
@@ -206,6 +248,11 @@ impl ColorScale {
         BAR_WIDTH + 8.0 + labels + 22.0
     }
 
+    /// How tall the bar is beside a board: so that its unit is not cut, unless that is very long.
+    pub(super) fn bar_height(&self, board: f64) -> f64 {
+        board.max(110.0).max(text::width(&self.unit, TICK_SIZE).min(LONGEST_UNIT))
+    }
+
     /// The bar, its ticks and its unit.
     pub(super) fn bar(&self, (left, top): Point, height: f64, marks: &mut Vec<Mark>) {
         let right = left + BAR_WIDTH;
@@ -226,7 +273,7 @@ impl ColorScale {
         }
         marks.push(Mark::Text {
             at: (right + 7.0 + widest + 13.0, top + height / 2.0),
-            text: self.unit.clone(),
+            text: text::cut(&self.unit, TICK_SIZE, height),
             size: TICK_SIZE,
             anchor: Anchor::Middle,
             color: INK,
@@ -242,6 +289,8 @@ pub(super) fn label_at(at: Point, text: String, anchor: Anchor) -> Mark {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     fn labels(low: f64, high: f64, spread: Spread) -> Vec<String> {
@@ -260,9 +309,39 @@ mod tests {
     }
 
     #[test]
+    fn ticks_have_the_digits_that_tell_them_apart() {
+        assert_eq!(labels(0.5, 0.5001, Spread::Even)[..3], ["0.50000", "0.50002", "0.50004"]);
+        assert_eq!(labels(1e6, 1.049e6, Spread::Even)[..2], ["1.00e6", "1.01e6"]);
+        assert_eq!(labels(1e6, 1_000_049.0, Spread::Even)[..2], ["1000000", "1000010"]);
+        assert_eq!(labels(-2e-5, 2e-5, Spread::Even), ["−2e−5", "−1e−5", "0", "1e−5", "2e−5"]);
+        assert_eq!(labels(-1e12, 4e12, Spread::Even)[..3], ["−1e12", "0", "1e12"]);
+        assert_eq!(labels(0.03, 0.6, Spread::Logarithmic), ["0.05", "0.1", "0.2", "0.5"]);
+        assert_eq!(labels(3e-8, 6e-8, Spread::Logarithmic)[..2], ["3e−8", "4e−8"]);
+    }
+
+    #[test]
     fn any_two_numbers_make_a_scale() {
-        let ends =
-            [0.0, 1.0, -1.0, 1.0 + f64::EPSILON, f64::MIN_POSITIVE, 5e-324, 1e300, f64::MAX, -f64::MAX];
+        let ends = [
+            0.0,
+            1.0,
+            0.5,
+            0.50012,
+            1e6,
+            1.049e6,
+            1e6 + 1e-6,
+            2e9,
+            2e9 + 7.0,
+            -1.0,
+            -0.999_999_9,
+            1.0 + f64::EPSILON,
+            1.0 + 20.0 * f64::EPSILON,
+            f64::MIN_POSITIVE,
+            5e-324,
+            1e-310,
+            1e300,
+            f64::MAX,
+            -f64::MAX,
+        ];
         for low in ends {
             for high in ends.into_iter().filter(|&high| high >= low) {
                 let scale = Scale::new(low, high, Spread::Even).with_margin();
@@ -270,10 +349,24 @@ mod tests {
                     let fraction = scale.fraction(number);
                     assert!((-1e-9..=1.0 + 1e-9).contains(&fraction), "{low:e}, {high:e}: {fraction}");
                 }
-                assert!((1..=40).contains(&scale.ticks(6).len()), "{low:e}, {high:e}");
+                let mut scales = vec![scale, Scale::new(low, high, Spread::Even)];
                 if low > 0.0 {
-                    let scale = Scale::new(low, high, Spread::Logarithmic).with_margin();
-                    assert!((1..=40).contains(&scale.ticks(6).len()), "{low:e}, {high:e}");
+                    let scale = Scale::new(low, high, Spread::Logarithmic);
+                    scales.extend([scale, scale.with_margin()]);
+                }
+                for (scale, about) in scales.iter().flat_map(|scale| [(scale, 2), (scale, 6), (scale, 10)]) {
+                    let ticks = scale.ticks(about);
+                    assert!((1..=40).contains(&ticks.len()), "{scale:?}: {ticks:?}");
+                    let different: HashSet<&str> = ticks.iter().map(|(_, label)| label.as_str()).collect();
+                    assert_eq!(different.len(), ticks.len(), "{scale:?}: {ticks:?}");
+                    assert!(!ticks.iter().any(|(_, label)| label.contains('-')), "{scale:?}: {ticks:?}");
+                    for (number, _) in ticks {
+                        let fraction = scale.fraction(number);
+                        assert!(
+                            (-1e-6..=1.0 + 1e-6).contains(&fraction),
+                            "{scale:?}: {number:e} at {fraction}"
+                        );
+                    }
                 }
             }
         }
