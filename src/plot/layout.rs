@@ -138,9 +138,12 @@ impl StateLayout {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] if there are not two columns, [`Error::InvalidEntry`] for NaN and ±∞.
+    /// [`Error::EmptyModel`] without an action, [`Error::ShapeMismatch`] if there are not two columns, [`Error::InvalidEntry`] for NaN and ±∞.
     pub fn moves<F: Real>(mut self, directions: &ArrayRef2<F>) -> Result<Self, Error> {
         let table = Table::Directions;
+        if directions.nrows() == 0 {
+            return Err(Error::EmptyModel { table, shape: directions.shape().to_vec() });
+        }
         tables::check_shape(table, directions.shape(), &[directions.nrows(), 2])?;
         if let Some(((action, axis), value)) = directions.indexed_iter().find(|(_, value)| !value.is_finite())
         {
@@ -156,23 +159,32 @@ impl StateLayout {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] for dynamics over another number of states.
+    /// [`Error::ShapeMismatch`] for dynamics over another number of states, [`Error::EmptyModel`] for such without an action.
     ///
     /// # Complexity
     ///
     /// One pass over the dynamics, memory O(S·A).
     pub fn moves_of<D: Dynamics + ?Sized>(mut self, dynamics: &D) -> Result<Self, Error> {
         let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
+        if num_actions == 0 {
+            let shape = vec![num_states, num_actions, num_states];
+            return Err(Error::EmptyModel { table: Table::Transitions, shape });
+        }
         tables::check_shape(Table::Coordinates, &[self.num_states(), 2], &[num_states, 2])?;
         let mut moves = Vec::with_capacity(num_states * num_actions);
         for (state, &(x, y)) in self.points.iter().enumerate() {
             for action in 0..num_actions {
-                let mut mean = (0.0, 0.0);
+                let (mut mean, mut way) = ((0.0, 0.0), 0.0_f64);
                 dynamics.for_each_successor(state, action, &mut |next_state, p| {
                     let (next_x, next_y) = self.points[next_state];
-                    mean.0 += p.into_f64() * (next_x - x);
-                    mean.1 += p.into_f64() * (next_y - y);
+                    let (right, up) = (p.into_f64() * (next_x - x), p.into_f64() * (next_y - y));
+                    mean = (mean.0 + right, mean.1 + up);
+                    way += right.abs() + up.abs();
                 });
+                // Ways that cancel but for rounding lead nowhere.
+                if mean.0.abs() + mean.1.abs() <= 1e-9 * way {
+                    mean = (0.0, 0.0);
+                }
                 moves.push(unit((mean.0, self.downwards(mean.1))));
             }
         }
@@ -230,6 +242,12 @@ impl StateLayout {
 
 /// A direction of length 1, or none.
 fn unit((x, y): (f64, f64)) -> (f64, f64) {
+    // By the larger of the two first: squares may leave the number type at either end.
+    let largest = x.abs().max(y.abs());
+    if !(largest > 0.0 && largest.is_finite()) {
+        return (0.0, 0.0);
+    }
+    let (x, y) = (x / largest, y / largest);
     let length = x.hypot(y);
-    if length > 1e-12 && length.is_finite() { (x / length, y / length) } else { (0.0, 0.0) }
+    (x / length, y / length)
 }

@@ -34,6 +34,17 @@ fn coordinates_that_do_not_fit() {
         error,
         Error::InvalidEntry { table: Table::Directions, index: vec![0, 1], value: f64::INFINITY }
     );
+    // Without actions there are no rows of a policy.
+    let error = points.clone().moves(&Array2::<f64>::zeros((0, 2))).unwrap_err();
+    assert_eq!(error, Error::EmptyModel { table: Table::Directions, shape: vec![0, 2] });
+    let error = points.clone().moves(&Array2::<f64>::zeros((1, 3))).unwrap_err();
+    assert_eq!(
+        error,
+        Error::ShapeMismatch { table: Table::Directions, found: vec![1, 3], expected: vec![1, 2] }
+    );
+    let one = points.clone().moves(&array![[1.0, 0.0]]).unwrap();
+    let error = StateMap::policy_of(one, &Array2::<f64>::zeros((2, 0)), Inference::Direct).unwrap_err();
+    assert_eq!(error, Error::ShapeMismatch { table: Table::Policy, found: vec![2, 0], expected: vec![2, 1] });
     let error = StateMap::policy_of(points, &array![[1.0], [1.0]], Inference::Direct).unwrap_err();
     assert_eq!(error, Error::NoDirections);
 }
