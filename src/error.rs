@@ -661,6 +661,16 @@ pub enum Error {
     /// Arrows were asked for, and it is not known where actions point.
     #[error("a policy is drawn as arrows: say where actions point, by directions or by the dynamics")]
     NoDirections,
+    /// A picture has more pixels on a side than its format can count.
+    #[error("picture of {width} × {height} pixels, expected at most {limit} on a side")]
+    PictureTooLarge {
+        /// Pixels across.
+        width: u32,
+        /// Pixels down.
+        height: u32,
+        /// How many the format can count.
+        limit: u32,
+    },
     /// There is nothing to be drawn.
     #[error("{table} hold nothing that can be drawn")]
     NothingToDraw {

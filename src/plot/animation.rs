@@ -18,6 +18,8 @@ use crate::{Error, Inference, Model, Policy, Posterior, Real, Table, forward_mes
 const LONGEST: f64 = 250.0;
 const PANEL_TITLE: f64 = 13.0;
 const BETWEEN: f64 = 38.0;
+/// Longer names of panels are cut.
+const LONGEST_NAME: f64 = 320.0;
 /// As in maps of marginals.
 const LEAST: f64 = 1e-4;
 const HUNDREDTHS: u16 = 40;
@@ -183,7 +185,13 @@ impl Animation {
             unit: "probability".to_string(),
         };
         let (width, height) = Board::new(&self.layout, (left, top), LONGEST).size();
-        let widest = self.panels.iter().map(|(name, _)| text::width(name, PANEL_TITLE)).fold(width, f64::max);
+        // Where there are several rows, each says its stage.
+        let stage = if stages.len() == 1 { 0.0 } else { text::width(", stage 00000", PANEL_TITLE) };
+        let widest = self
+            .panels
+            .iter()
+            .map(|(name, _)| stage + text::width(name, PANEL_TITLE).min(LONGEST_NAME))
+            .fold(width, f64::max);
         let (step, line) = (widest + BETWEEN, height + 48.0);
         for (row, &stage) in stages.iter().enumerate() {
             let top = top + row as f64 * line;
@@ -193,7 +201,9 @@ impl Animation {
                 let colored = Colored { numbers: &numbers[stage], colors: &colors };
                 board.draw(Some(colored), false, &mut marks);
                 board.draw_axes((row + 1 == stages.len(), index == 0), &mut marks);
-                let name = if stages.len() == 1 { name.clone() } else { format!("{name}, stage {stage}") };
+                let stage = if stages.len() == 1 { String::new() } else { format!(", stage {stage}") };
+                let room = step - 0.5 * BETWEEN - text::width(&stage, PANEL_TITLE);
+                let name = text::cut(name, PANEL_TITLE, room) + &stage;
                 marks.push(Mark::Text {
                     at: (left, top - 13.0),
                     text: name,
@@ -206,14 +216,14 @@ impl Animation {
         }
         let bottom = top + line * (stages.len() - 1) as f64 + height;
         let bar_left = left + step * self.panels.len() as f64 - BETWEEN + 16.0;
-        colors.bar((bar_left, top), height.max(110.0), &mut marks);
+        colors.bar((bar_left, top), colors.bar_height(height), &mut marks);
         let right = (bar_left + colors.bar_width() + 14.0).max(title_width(&self.title, subtitle));
         let keys = keys(
             &self.layout,
             self.panels.iter().flat_map(|(_, stages)| stages.iter().flatten()),
             Some(&colors),
         );
-        let bottom = bottom.max(top + 110.0) + BELOW + 10.0;
+        let bottom = bottom.max(top + colors.bar_height(height)) + BELOW + 10.0;
         let bottom = draw_keys(&keys, (left, bottom), right - left, &mut marks);
         Figure::new((right, bottom + 7.0), join(&self.title, subtitle), marks)
     }
@@ -224,7 +234,7 @@ impl Animation {
     /// # Errors
     ///
     /// [`io::Error`] names the file: [`Reason::UnknownExtension`](io::Reason::UnknownExtension),
-    /// [`Reason::Model`](io::Reason::Model) without a panel, or [`Reason::Io`](io::Reason::Io) if it cannot be written.
+    /// [`Reason::Model`](io::Reason::Model) without a panel or with more than 65535 pixels on a side, or [`Reason::Io`](io::Reason::Io) if it cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), io::Error> {
         self.save_stages(path, 0..self.num_stages())
     }
@@ -250,7 +260,8 @@ impl Animation {
         // The title is as wide at the last stage as at any.
         let size = self.picture(horizon - 1).size();
         let bytes =
-            bitmap::gif(size, self.hundredths, stages.map(|stage| self.picture(stage).with_size(size)));
+            bitmap::gif(size, self.hundredths, stages.map(|stage| self.picture(stage).with_size(size)))
+                .map_err(model_error)?;
         figure::write(path, &bytes)
     }
 }

@@ -6,6 +6,7 @@ use plotters_bitmap::BitMapBackend;
 
 use super::draw::{Joins, draw, to_grid};
 use super::figure::{Figure, Mark, UNITS};
+use crate::Error;
 use crate::color::{Color, viridis};
 
 const PNG_PIXELS: usize = 2;
@@ -38,13 +39,16 @@ pub(super) fn encode_png((width, height): (usize, usize), bytes: &[u8]) -> Vec<u
 
 /// The bytes of a GIF that shows pictures of one size one after the other, each for so many hundredths of a second, again and
 /// again. Pictures are asked for one at a time.
+///
+/// [`Error::PictureTooLarge`] beyond what the format can count.
 pub(super) fn gif(
-    (width, height): (u32, u32),
+    (columns, rows): (u32, u32),
     hundredths: u16,
     figures: impl IntoIterator<Item = Figure>,
-) -> Vec<u8> {
-    // The format counts to 65535; figures are a few thousand pixels wide at most.
-    let (width, height) = (width.min(u16::MAX.into()) as u16, height.min(u16::MAX.into()) as u16);
+) -> Result<Vec<u8>, Error> {
+    let (Ok(width), Ok(height)) = (u16::try_from(columns), u16::try_from(rows)) else {
+        return Err(Error::PictureTooLarge { width: columns, height: rows, limit: u16::MAX.into() });
+    };
     let palette = Palette::new();
     let mut file = Vec::new();
     let mut encoder = gif::Encoder::new(&mut file, width, height, palette.colors.as_flattened())
@@ -58,7 +62,7 @@ pub(super) fn gif(
         encoder.write_frame(&frame).expect("a vector takes all that is written");
     }
     drop(encoder);
-    file
+    Ok(file)
 }
 
 /// The picture at so many pixels a unit of its size: drawn on the fine grid, then averaged.

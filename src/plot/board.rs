@@ -296,19 +296,29 @@ impl<'l> Board<'l> {
             }
         }
         let (x, y) = self.layout.axis_names();
-        let name = |at, text: &str, upwards| Mark::Text {
+        let name = |at, text: &str, room: f64, upwards| Mark::Text {
             at,
-            text: text.to_string(),
+            text: text::cut(text, TICK_SIZE, room),
             size: TICK_SIZE,
             anchor: Anchor::Middle,
             color: PALE,
             upwards,
         };
         if named.0 {
-            marks.push(name(((left + right) / 2.0, bottom + 29.0), x, false));
+            marks.push(name(
+                ((left + right) / 2.0, bottom + 29.0),
+                x,
+                (right - left + 28.0).max(60.0),
+                false,
+            ));
         }
         if named.1 {
-            marks.push(name((left - self.room_left() + 9.0, (top + bottom) / 2.0), y, true));
+            marks.push(name(
+                (left - self.room_left() + 9.0, (top + bottom) / 2.0),
+                y,
+                (bottom - top + 28.0).max(40.0),
+                true,
+            ));
         }
     }
 }

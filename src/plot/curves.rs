@@ -13,6 +13,8 @@ const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 300.0;
 /// Of a longer curve only the extremes of that many pieces are drawn.
 const MAX_POINTS: usize = 1000;
+/// Longer names of series are cut.
+const LONGEST_NAME: f64 = 320.0;
 const FAINT: [u8; 3] = [226, 226, 226];
 
 /// Series of numbers as lines over one axis.
@@ -129,8 +131,9 @@ impl Curves {
             let points = vec![(x, y), (x + 22.0, y)];
             marks.push(Mark::Line { points, width: 1.8, color: line_color(index) });
             draw_symbol((x + 11.0, y), index, &mut marks);
-            marks.push(label_at((x + 28.0, y), name.clone(), Anchor::Start));
-            widest = widest.max(28.0 + text::width(name, TICK_SIZE));
+            let name = text::cut(name, TICK_SIZE, LONGEST_NAME);
+            widest = widest.max(28.0 + text::width(&name, TICK_SIZE));
+            marks.push(label_at((x + 28.0, y), name, Anchor::Start));
         }
         let width = (right + 16.0 + widest + 14.0).max(title_width(&self.title, &self.subtitle));
         let height = (bottom + 54.0).max(top + 20.0 * self.series.len() as f64 + 10.0);
@@ -156,17 +159,18 @@ impl Curves {
         }
         marks.push(Mark::Line { points: vec![(left, top), (left, bottom)], width: 1.0, color: PALE });
         marks.push(Mark::Line { points: vec![(left, bottom), (right, bottom)], width: 1.0, color: PALE });
-        let name = |at, text: &str, upwards| Mark::Text {
+        let name = |at, text, upwards| Mark::Text {
             at,
-            text: text.to_string(),
+            text,
             size: 13.0,
             anchor: Anchor::Middle,
             color: INK,
             upwards,
         };
-        marks.push(name(((left + right) / 2.0, bottom + 37.0), &self.x, false));
-        let how = if self.is_logarithmic { format!("{} (log scale)", self.y) } else { self.y.clone() };
-        marks.push(name((20.0, (top + bottom) / 2.0), &how, true));
+        marks.push(name(((left + right) / 2.0, bottom + 37.0), text::cut(&self.x, 13.0, WIDTH), false));
+        let how = if self.is_logarithmic { " (log scale)" } else { "" };
+        let y = text::cut(&self.y, 13.0, HEIGHT + 30.0 - text::width(how, 13.0)) + how;
+        marks.push(name((20.0, (top + bottom) / 2.0), y, true));
     }
 
     /// Writes the picture to a file; see [`Figure::save`].

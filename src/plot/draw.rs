@@ -3,7 +3,7 @@
 use plotters_backend::{BackendColor, BackendCoord, BackendStyle, DrawingBackend, DrawingErrorKind};
 
 use super::figure::{Mark, Point, UNITS};
-use super::text::TextStyle;
+use super::text::{TextStyle, printable};
 use crate::color::Color;
 
 /// A colour and the width of a stroke, in units of the grid.
@@ -70,7 +70,7 @@ pub(super) fn draw<B: DrawingBackend>(
             }
             Mark::Text { at, text, size, anchor, color, upwards } => {
                 let style = TextStyle { size: *size, color: *color, anchor: *anchor, upwards: *upwards };
-                backend.draw_text(text, &style, to_grid(*at))?;
+                backend.draw_text(&printable(text), &style, to_grid(*at))?;
             }
             Mark::Image { .. } => {}
         }

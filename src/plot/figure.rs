@@ -120,7 +120,9 @@ impl Figure {
     ///
     /// # Errors
     ///
-    /// [`io::Error`] names the file: [`Reason::UnknownExtension`], or [`Reason::Io`] if it cannot be written.
+    /// [`io::Error`] names the file: [`Reason::UnknownExtension`], [`Reason::Model`] with
+    /// [`Error::PictureTooLarge`](crate::Error::PictureTooLarge) for a GIF of more than 65535 pixels on a side, or [`Reason::Io`] if it
+    /// cannot be written.
     ///
     /// # Example
     ///
@@ -140,7 +142,8 @@ impl Figure {
         let bytes = match extension(path).as_str() {
             "svg" => self.to_svg().into_bytes(),
             "png" => self.to_png(),
-            "gif" => bitmap::gif(self.size(), 0, [self.clone()]),
+            "gif" => bitmap::gif(self.size(), 0, [self.clone()])
+                .map_err(|error| io::Error::new(Place::File, error).in_file(path))?,
             _ => return Err(unknown_extension(path, "svg, png or gif")),
         };
         write(path, &bytes)

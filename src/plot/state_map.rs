@@ -18,6 +18,8 @@ const LONGEST: f64 = 560.0;
 const TITLE_SIZE: f64 = 17.0;
 const SUBTITLE_SIZE: f64 = 13.0;
 const MARGIN: f64 = 14.0;
+/// Longer titles are cut: a picture has a width that every format can count.
+const LONGEST_TITLE: f64 = 1200.0;
 /// Probabilities below that are as good as nothing to the eye, and get the colour of this.
 const LEAST_PROBABILITY: f64 = 1e-4;
 
@@ -269,16 +271,14 @@ impl StateMap {
         for (index, trajectory) in self.trajectories.iter().enumerate() {
             draw_trajectory(&board, trajectory, index, &mut marks);
         }
-        let mut right = origin.0 + width;
+        let (mut right, mut bar_bottom) = (origin.0 + width, top + height);
         if let Some(colored) = colored {
-            let bar_height = height.max(110.0);
+            let bar_height = colored.colors.bar_height(height);
             colored.colors.bar((right + 16.0, top), bar_height, &mut marks);
+            bar_bottom = top + bar_height;
             right += 16.0 + colored.colors.bar_width();
         }
-        let bar_bottom = if colored.is_some() { top + height.max(110.0) } else { top + height };
-        let text_right =
-            MARGIN + text::width(&self.title, TITLE_SIZE).max(text::width(&self.subtitle, SUBTITLE_SIZE));
-        let right = right.max(text_right);
+        let right = right.max(title_width(&self.title, &self.subtitle) - MARGIN);
         let bottom = draw_keys(
             &self.keys(),
             (origin.0, bar_bottom.max(top + height + BELOW) + 10.0),
@@ -350,7 +350,7 @@ pub(super) fn checked<F: Real>(
 pub(super) fn draw_titles(title: &str, subtitle: &str, marks: &mut Vec<Mark>) -> f64 {
     let text = |y, text: &str, size, color| Mark::Text {
         at: (MARGIN, y),
-        text: text.to_string(),
+        text: text::cut(text, size, LONGEST_TITLE),
         size,
         anchor: Anchor::Start,
         color,
@@ -366,7 +366,7 @@ pub(super) fn draw_titles(title: &str, subtitle: &str, marks: &mut Vec<Mark>) ->
 
 /// How wide title and subtitle are, with the margins beside them.
 pub(super) fn title_width(title: &str, subtitle: &str) -> f64 {
-    2.0 * MARGIN + text::width(title, TITLE_SIZE).max(text::width(subtitle, SUBTITLE_SIZE))
+    2.0 * MARGIN + text::width(title, TITLE_SIZE).max(text::width(subtitle, SUBTITLE_SIZE)).min(LONGEST_TITLE)
 }
 
 /// Both in one line, for those who cannot see the picture.

@@ -7,6 +7,7 @@ use plotters_svg::SVGBackend;
 use super::bitmap::encode_png;
 use super::draw::{Joins, draw, to_grid};
 use super::figure::{Figure, Mark, UNITS};
+use super::text::printable;
 
 /// The whole document: what plotters draws, in a frame with a title for those who cannot see it, a background, and images.
 pub(super) fn document(figure: &Figure) -> String {
@@ -17,7 +18,7 @@ pub(super) fn document(figure: &Figure) -> String {
         let mut backend = SVGBackend::with_string(&mut drawing, (grid_width, grid_height));
         draw(figure.marks(), Joins::OfFormat, &mut backend).expect("a string takes all that is written");
     }
-    let title = escape(figure.title());
+    let title = escape(&printable(figure.title()));
     let mut document = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {grid_width} {grid_height}\" role=\"img\">\n<title>{title}</title>\n\

@@ -42,6 +42,36 @@ pub(super) fn width(text: &str, size: f64) -> f64 {
     text.chars().map(|letter| f64::from(font.h_advance(font.glyph_id(letter)))).sum()
 }
 
+/// As much of a text as there is room for, with an ellipsis in the place of the rest.
+pub(super) fn cut(text: &str, size: f64, room: f64) -> String {
+    // No letter takes less than nothing: a text of many letters need not be measured to its end.
+    let font = font().as_scaled(scale(size as f32));
+    let advance = |letter: char| f64::from(font.h_advance(font.glyph_id(letter)));
+    let (mut taken, mut kept) = (0.0, 0);
+    for (start, letter) in text.char_indices() {
+        if taken + advance('…') <= room {
+            kept = start;
+        }
+        taken += advance(letter);
+        if taken > room {
+            return format!("{}…", text[..kept].trim_end());
+        }
+    }
+    text.to_string()
+}
+
+/// A text of one line, of characters that XML 1.0 allows.
+pub(super) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|letter| match letter {
+            '\t' | '\n' | '\r' => ' ',
+            '\u{fffe}' | '\u{ffff}' => char::REPLACEMENT_CHARACTER,
+            letter if letter.is_control() => char::REPLACEMENT_CHARACTER,
+            letter => letter,
+        })
+        .collect()
+}
+
 /// How a line of text is written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TextStyle {

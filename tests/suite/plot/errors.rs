@@ -121,6 +121,10 @@ fn files_that_cannot_be_written() {
     assert!(matches!(error.reason(), Reason::Model(Error::StageOutOfRange { stage: 3, horizon: 2 })));
     let error = Animation::new(&grid(), "none").save("walk.gif").unwrap_err();
     assert!(matches!(error.reason(), Reason::Model(Error::NothingToDraw { .. })));
+    let stages = animation.stages(&[0; 1000]).unwrap();
+    let error = stages.save("stages.gif").unwrap_err();
+    assert!(matches!(error.reason(), Reason::Model(Error::PictureTooLarge { limit: 65535, .. })));
+    assert!(!std::path::Path::new("stages.gif").exists());
     let error = Curves::learning().save("curve.svg").unwrap_err();
     assert!(matches!(error.reason(), Reason::Model(Error::NothingToDraw { .. })));
     assert!(!std::path::Path::new("walk.gif").exists(), "nothing is begun that cannot be finished");

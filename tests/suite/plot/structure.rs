@@ -321,3 +321,47 @@ fn what_a_title_says_is_text() {
     assert!(svg.contains("<title>a &lt; b &amp; \"c\""));
     assert!(svg.contains("a &lt; b &amp; &quot;c&quot;\n"));
 }
+
+#[test]
+fn long_texts_stay_on_the_sheet() {
+    let long = "as long as a text may be that nobody has ever cut, ".repeat(200);
+    let values = Array1::from_shape_fn(3, |state| state as f64);
+    let row = || StateLayout::from(&Gridworld::parse("S.G").unwrap()).axes(long.as_str(), long.as_str());
+    let map = StateMap::numbers(row(), &values, &long, &long).unwrap().subtitle(long.as_str());
+    let unit = StateMap::numbers(row(), &values, "Distance", "steps to the nearest goal, if any").unwrap();
+    let svg = unit.figure().to_svg();
+    assert_inside(&svg);
+    assert!(texts(&svg).iter().any(|text| text == "steps to the nearest goal, if any"), "there is room");
+    let curves = Curves::new(long.as_str(), long.as_str(), long.as_str()).subtitle(long.as_str());
+    let curves = curves.log_scale().series(long.as_str(), [(0.0, 1.0), (1.0, 2.0)]);
+    let marginals = Array2::from_elem((2, 3), 0.25);
+    let animation = Animation::new(row(), long.as_str()).panel(long.as_str(), &marginals).unwrap();
+    let animation = animation.panel(long.as_str(), &marginals).unwrap();
+    for figure in [
+        map.figure(),
+        curves.figure().unwrap(),
+        animation.frame(1).unwrap(),
+        animation.stages(&[0, 1]).unwrap(),
+    ] {
+        let svg = figure.to_svg();
+        assert_inside(&svg);
+        assert!(figure.size().0 < 2000, "{:?}", figure.size());
+        assert!(texts(&svg).iter().any(|text| text.ends_with('…')));
+        assert!(figure.title().starts_with(&long) && svg.contains(&format!("<title>{long}")), "whole there");
+    }
+    let svg = curves.figure().unwrap().to_svg();
+    assert!(texts(&svg).iter().any(|text| text.ends_with("… (log scale)")));
+}
+
+#[test]
+fn characters_that_no_xml_may_hold_are_replaced() {
+    let values = Array1::<f64>::zeros(7);
+    let title = "a\u{0}b\u{1b}c\u{ffff}d\ne";
+    let map = StateMap::values(&grid(), &values, Inference::Direct).unwrap().title(title);
+    let svg = map.figure().to_svg();
+    assert!(svg.contains("<title>a\u{fffd}b\u{fffd}c\u{fffd}d e: "));
+    assert_eq!(texts(&svg)[0], "a\u{fffd}b\u{fffd}c\u{fffd}d e");
+    let is_forbidden = |letter: char| letter.is_control() && letter != '\n';
+    assert!(!svg.chars().any(|letter| is_forbidden(letter) || matches!(letter, '\u{fffe}' | '\u{ffff}')));
+    assert!(!map.figure().to_png().is_empty());
+}
