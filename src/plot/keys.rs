@@ -3,7 +3,7 @@
 use super::figure::{Anchor, Mark, Point};
 use super::layout::StateLayout;
 use super::scale::{ColorScale, INK, PALE, TICK_SIZE, label_at, power_of_ten};
-use super::shapes::{Fill, PAPER, TRACE, area, crossed_disc, disc, frame, ring, wall};
+use super::shapes::{Fill, NEUTRAL, PAPER, TRACE, area, crossed_disc, disc, frame, ring, wall};
 use super::text;
 use crate::Cell;
 
@@ -47,7 +47,11 @@ impl Key {
             Key::Wall => wall(from, to, marks),
             Key::Impossible { is_cell: true } => area(Fill::Impossible, from, to, marks),
             Key::Impossible { is_cell: false } => crossed_disc(center, 5.5, marks),
-            Key::Terminal { is_cell: true } => frame(from, to, INK, marks),
+            // A frame in a cell: nothing but a frame would be the sample of blank paper.
+            Key::Terminal { is_cell: true } => {
+                outlined(NEUTRAL);
+                frame((from.0 + 2.0, from.1 + 2.0), (to.0 - 2.0, to.1 - 2.0), INK, marks);
+            }
             Key::Terminal { is_cell: false } => {
                 ring(center, 3.5, marks);
                 disc(center, 3.5, PAPER, marks);
