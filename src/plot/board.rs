@@ -17,6 +17,8 @@ const MAX_POINTS: usize = 1024;
 /// Pixels on a side of such an image at most.
 const MAX_PIXELS: usize = 1000;
 const MAX_CELL: f64 = 46.0;
+/// No side of a map is shorter.
+const LEAST_BOARD: f64 = 12.0;
 /// Room for ticks and names below a board.
 pub(super) const BELOW: f64 = 40.0;
 
@@ -27,7 +29,8 @@ pub(super) struct Board<'l> {
     origin: Point,
     size: (f64, f64),
     scales: (Scale, Scale), // of columns and rows, or of x and y
-    extent: f64,            // of a cell, or across a disc
+    cell: (f64, f64),       // width and height of a cell
+    extent: f64,            // the shorter side of a cell, or across a disc
     padding: f64,           // around points, for their discs and arrows
 }
 
@@ -42,14 +45,17 @@ impl<'l> Board<'l> {
 
     fn of_grid(layout: &'l StateLayout, grid: &Grid, origin: Point, longest: f64) -> Self {
         let (columns, rows) = (grid.width as f64, (grid.cells.len() / grid.width) as f64);
-        let extent = (longest / columns.max(rows)).min(MAX_CELL);
+        let side = (longest / columns.max(rows)).min(MAX_CELL);
+        // Cells are square, unless the board would be too narrow to be seen.
+        let cell = (side.max(LEAST_BOARD / columns), side.max(LEAST_BOARD / rows));
         let scale = |number| Scale::new(-0.5, number - 0.5, Spread::Even);
         Self {
             layout,
             origin,
-            size: (extent * columns, extent * rows),
+            size: (cell.0 * columns, cell.1 * rows),
             scales: (scale(columns), scale(rows)),
-            extent,
+            cell,
+            extent: cell.0.min(cell.1),
             padding: 0.0,
         }
     }
@@ -66,7 +72,7 @@ impl<'l> Board<'l> {
         let extent = (0.5 * (size.0 * size.1 / positions.len() as f64).sqrt()).clamp(3.0, 40.0);
         let padding = if positions.len() > MAX_POINTS { 4.0 } else { 0.5 * extent + reach_of(extent) + 3.0 };
         let size = (size.0 + 2.0 * padding, size.1 + 2.0 * padding);
-        Self { layout, origin, size, scales, extent, padding }
+        Self { layout, origin, size, scales, cell: (extent, extent), extent, padding }
     }
 
     pub(super) fn size(&self) -> (f64, f64) {
@@ -137,10 +143,10 @@ impl<'l> Board<'l> {
         // A hairline of paper between cells, as long as they are much larger than that.
         let gap = if self.extent >= 10.0 { 0.5 } else { 0.0 };
         for (index, &cell) in grid.cells.iter().enumerate() {
-            let left = self.origin.0 + (index % grid.width) as f64 * self.extent;
-            let top = self.origin.1 + (index / grid.width) as f64 * self.extent;
+            let left = self.origin.0 + (index % grid.width) as f64 * self.cell.0;
+            let top = self.origin.1 + (index / grid.width) as f64 * self.cell.1;
             let from = (left + gap, top + gap);
-            let to = (left + self.extent - gap, top + self.extent - gap);
+            let to = (left + self.cell.0 - gap, top + self.cell.1 - gap);
             if cell == Cell::Wall {
                 wall(from, to, marks);
                 continue;
@@ -193,18 +199,18 @@ impl<'l> Board<'l> {
     /// A pixel for a block of cells, with the mean of what is in it.
     fn draw_cell_image(&self, grid: &Grid, colored: Option<Colored<'_>>, marks: &mut Vec<Mark>) {
         let height = grid.cells.len() / grid.width;
-        let block = grid.width.max(height).div_ceil(MAX_PIXELS);
-        let mut bins = Bins::new((grid.width.div_ceil(block), height.div_ceil(block)), WALL);
+        let (across, down) = (grid.width.div_ceil(MAX_PIXELS), height.div_ceil(MAX_PIXELS));
+        let mut bins = Bins::new((grid.width.div_ceil(across), height.div_ceil(down)), WALL);
         let mut state = 0;
         for (index, &cell) in grid.cells.iter().enumerate() {
             if cell != Cell::Wall {
-                bins.add((index % grid.width / block, index / grid.width / block), colored, state);
+                bins.add((index % grid.width / across, index / grid.width / down), colored, state);
                 state += 1;
             }
         }
         // The last pixels may reach over the edge of the map.
-        let pixel = block as f64 * self.extent;
-        let to = (self.origin.0 + bins.columns as f64 * pixel, self.origin.1 + bins.rows() as f64 * pixel);
+        let (wide, tall) = (across as f64 * self.cell.0, down as f64 * self.cell.1);
+        let to = (self.origin.0 + bins.columns as f64 * wide, self.origin.1 + bins.rows() as f64 * tall);
         marks.push(Mark::Image { from: self.origin, to, image: bins.image(colored) });
         self.mark_terminal_states(marks);
     }

@@ -44,14 +44,14 @@ pub(super) fn area(fill: Fill, from: Point, to: Point, marks: &mut Vec<Mark>) {
         Fill::Plain(color) => marks.push(Mark::Area { from, to, color }),
         Fill::Impossible => {
             marks.push(Mark::Area { from, to, color: HATCHED });
-            let size = to.0 - from.0;
+            let (width, height) = (to.0 - from.0, to.1 - from.1);
             // The middle is left free, for what is written there.
             for offset in [0.35, 0.7, 1.3, 1.65] {
                 // From the left or lower edge to the upper or right one.
                 let (start, end) = ((offset - 1.0_f64).max(0.0), offset.min(1.0));
                 let points = vec![
-                    (from.0 + size * start, from.1 + size * end),
-                    (from.0 + size * end, from.1 + size * start),
+                    (from.0 + width * start, from.1 + height * end),
+                    (from.0 + width * end, from.1 + height * start),
                 ];
                 marks.push(Mark::Line { points, width: 0.75, color: HATCH });
             }
@@ -86,7 +86,7 @@ pub(super) fn ring(center: Point, radius: f64, marks: &mut Vec<Mark>) {
 pub(super) fn wall(from: Point, to: Point, marks: &mut Vec<Mark>) {
     marks.push(Mark::Area { from, to, color: WALL });
     let (width, height) = (to.0 - from.0, to.1 - from.1);
-    if width >= 10.0 {
+    if width.min(height) >= 10.0 {
         let mut line = |a: Point, b: Point| {
             let at = |(x, y): Point| (from.0 + width * x, from.1 + height * y);
             marks.push(Mark::Line { points: vec![at(a), at(b)], width: 1.0, color: MORTAR });
@@ -100,9 +100,10 @@ pub(super) fn wall(from: Point, to: Point, marks: &mut Vec<Mark>) {
 
 /// The mark of a terminal cell.
 pub(super) fn frame(from: Point, to: Point, color: Color, marks: &mut Vec<Mark>) {
-    let inset = (0.035 * (to.0 - from.0)).clamp(0.0, 2.0);
+    let size = (to.0 - from.0).min(to.1 - from.1);
+    let inset = (0.035 * size).clamp(0.0, 2.0);
     let ((left, top), (right, bottom)) = ((from.0 + inset, from.1 + inset), (to.0 - inset, to.1 - inset));
-    let width = (0.05 * (to.0 - from.0)).clamp(0.75, 1.5);
+    let width = (0.05 * size).clamp(0.75, 1.5);
     // One edge after the other: strokes of a closed line would have a notch where they meet.
     for (a, b) in [
         ((left, top), (right, top)),
