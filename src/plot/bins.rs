@@ -1,8 +1,11 @@
 //! Many states in one image: a pixel shows the mean of those that fall into it.
 
 use super::figure::Image;
-use super::shapes::{Colored, Fill, HATCHED, NEUTRAL};
+use super::shapes::{Colored, Fill, HATCH, HATCHED, NEUTRAL};
 use crate::color::Color;
+
+/// From one line of a hatching to the next, in pixels.
+const HATCHING: usize = 5;
 
 /// Sums of the numbers in each pixel of an image.
 pub(super) struct Bins {
@@ -33,15 +36,17 @@ impl Bins {
     }
 
     pub(super) fn image(&self, colored: Option<Colored<'_>>) -> Image {
-        let color = |&(mean, finite, all): &(f64, u32, u32)| match colored {
+        let color = |(index, &(mean, finite, all)): (usize, &(f64, u32, u32))| match colored {
             _ if all == 0 => self.empty,
             None => NEUTRAL,
+            // Diagonals from the lower left to the upper right, as in cells.
+            Some(_) if finite == 0 && (index % self.columns + index / self.columns) % HATCHING == 0 => HATCH,
             Some(_) if finite == 0 => HATCHED,
             Some(colored) => match colored.fill(mean) {
                 Fill::Plain(color) => color,
                 Fill::Impossible => HATCHED,
             },
         };
-        Image { width: self.columns, pixels: self.sums.iter().map(color).collect() }
+        Image { width: self.columns, pixels: self.sums.iter().enumerate().map(color).collect() }
     }
 }

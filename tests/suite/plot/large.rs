@@ -26,16 +26,70 @@ fn a_million_states_are_an_image() {
     assert!((100..2000).contains(&arrows), "one for a neighbourhood: {arrows}");
 }
 
+/// The only image in an SVG: its width, and its pixels.
+fn image(svg: &str) -> (usize, Vec<[u8; 3]>) {
+    let all = elements(svg);
+    let images: Vec<_> = all.iter().filter(|element| element.name == "image").collect();
+    assert_eq!(images.len(), 1);
+    let data = images[0].attributes["href"].strip_prefix("data:image/png;base64,").unwrap();
+    let mut bytes = Vec::new();
+    for letters in data.as_bytes().chunks(4) {
+        let bits = letters.iter().fold(0_u32, |bits, &letter| {
+            let value = match letter {
+                b'A'..=b'Z' => letter - b'A',
+                b'a'..=b'z' => letter - b'a' + 26,
+                b'0'..=b'9' => letter - b'0' + 52,
+                b'+' => 62,
+                b'/' => 63,
+                _ => 0,
+            };
+            bits << 6 | u32::from(value)
+        });
+        bytes.extend_from_slice(&bits.to_be_bytes()[1..]);
+    }
+    let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut pixels).unwrap();
+    (info.width as usize, pixels.chunks_exact(3).map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect())
+}
+
 #[test]
 fn many_points_are_an_image_of_their_means() {
-    let size = 300;
-    let plane =
-        Array2::from_shape_fn((size * size, 2), |(state, axis)| [state % size, state / size][axis] as f64);
-    let values = Array1::from_shape_fn(size * size, |state| (state % size) as f64);
+    // Each place of a lattice has two points, the mean of whose numbers is its column, counted from −1 to 1.
+    let size = 101;
+    let place = |state: usize| (state / 2 % size, state / 2 / size);
+    let plane = Array2::from_shape_fn((2 * size * size, 2), |(state, axis)| {
+        [place(state).0 as f64, place(state).1 as f64][axis]
+    });
+    let values = Array1::from_shape_fn(2 * size * size, |state| {
+        let mean = (place(state).0 as f64 - 50.0) / 50.0;
+        mean + if state % 2 == 0 { 3.0 } else { -3.0 } * (1.0 - mean.abs())
+    });
     let layout = StateLayout::points(&plane).unwrap();
     let svg = StateMap::values(layout, &values, Inference::Direct).unwrap().figure().to_svg();
     assert_inside(&svg);
-    assert_eq!(elements(&svg).iter().filter(|element| element.name == "image").count(), 1);
+    let (width, pixels) = image(&svg);
+    assert_eq!((width, pixels.len()), (size, size * size));
+    // The scale goes from −3 to 3: 0 is the middle of the colour map, though no point in that column has it.
+    let middle = [33, 145, 140];
+    for row in [0, 50, 100] {
+        assert_eq!(pixels[row * width + 50], middle);
+        let (left, right) = (pixels[row * width], pixels[row * width + 100]);
+        assert!(
+            left[1] < middle[1] && right[1] > middle[1],
+            "the mean rises from −1 to 1: {left:?}, {right:?}"
+        );
+    }
+}
+
+#[test]
+fn minus_infinity_is_hatched_in_an_image_too() {
+    let grid = Gridworld::parse(&format!("{}\n", ".".repeat(100)).repeat(100)).unwrap();
+    let values = Array1::from_shape_fn(10_000, |state| if state < 5000 { f64::NEG_INFINITY } else { 0.0 });
+    let svg = StateMap::values(&grid, &values, Inference::Direct).unwrap().figure().to_svg();
+    let (_, pixels) = image(&svg);
+    let number = |color: [u8; 3]| pixels.iter().filter(|&&pixel| pixel == color).count();
+    assert_eq!((number([178, 96, 72]), number([253, 238, 232])), (1000, 4000));
 }
 
 #[test]
