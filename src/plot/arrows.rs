@@ -115,7 +115,12 @@ fn arrow(
 }
 
 /// Colours of several trajectories, of M. Okabe and K. Ito: told apart by the colour-blind too.
-const LINES: [Color; 4] = [[213, 94, 0], [0, 114, 178], [204, 121, 167], [230, 159, 0]];
+/// Their yellow is not among them: it is too bright for paper. As many as have no divisor in common with the number of symbols
+/// on curves and of places beside a way, so that it is long until both repeat.
+const LINES: [Color; 7] =
+    [[213, 94, 0], [0, 114, 178], [204, 121, 167], [230, 159, 0], [0, 158, 115], [86, 180, 233], [0, 0, 0]];
+/// How many trajectories lie beside each other before places repeat.
+const PLACES: usize = 4;
 
 /// The colour of one of several lines.
 pub(super) fn line_color(index: usize) -> Color {
@@ -133,7 +138,7 @@ pub(super) fn draw_trajectory(
     let (extent, color) = (board.extent(), line_color(index));
     let width = (0.06 * extent).clamp(1.0, 2.5);
     let centers: Vec<Point> = trajectory.states().iter().map(|&state| board.center(state)).collect();
-    let side = (0.07 + 0.1 * (index % LINES.len()) as f64) * extent;
+    let side = (0.07 + 0.1 * (index % PLACES) as f64) * extent;
     let path = beside(&centers, side);
     for (color, extra) in [([255, 255, 255], 1.5), (color, 0.0)] {
         if path.len() > 1 {

@@ -1,5 +1,7 @@
 //! What is on the sheet, where, and in which colour.
 
+use std::collections::HashSet;
+
 use softmdp::ndarray::{Array1, Array2, Axis, array};
 use softmdp::plot::{Animation, Curves, StateLayout, StateMap};
 use softmdp::{ActionPrior, Gridworld, Inference, Mdp, Trajectory, posterior, soft_value_iteration};
@@ -364,4 +366,59 @@ fn characters_that_no_xml_may_hold_are_replaced() {
     let is_forbidden = |letter: char| letter.is_control() && letter != '\n';
     assert!(!svg.chars().any(|letter| is_forbidden(letter) || matches!(letter, '\u{fffe}' | '\u{ffff}')));
     assert!(!map.figure().to_png().is_empty());
+}
+
+#[test]
+fn the_key_tells_terminal_cells_from_blank_ones() {
+    let marginals = array![0.9, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0];
+    let svg = StateMap::marginals(&grid(), &marginals, 3).unwrap().figure().to_svg();
+    assert_inside(&svg);
+    // Of all cells and samples only that of a terminal state is the colour of a blank map.
+    assert_eq!(fills(&elements(&svg), "#E2E8EE").len(), 1);
+}
+
+#[test]
+fn narrow_maps_are_wide_enough_to_be_seen() {
+    for (map, size) in
+        [(".".repeat(1000), (1000, 1)), (".\n".repeat(1000), (1, 1000)), (".".repeat(9000), (9000, 1))]
+    {
+        let grid = Gridworld::parse(&map).unwrap();
+        let values = Array1::from_shape_fn(grid.num_states(), |state| state as f64);
+        let svg = StateMap::values(&grid, &values, Inference::Direct).unwrap().figure().to_svg();
+        assert_inside(&svg);
+        let all = elements(&svg);
+        let frame = all.iter().find(|e| e.name == "polyline" && e.attributes["stroke"] == "#787878").unwrap();
+        let corners: Vec<(f64, f64)> = frame.attributes["points"]
+            .split_whitespace()
+            .map(|point| point.split_once(',').unwrap())
+            .map(|(x, y)| (x.parse().unwrap(), y.parse().unwrap()))
+            .collect();
+        let (wide, tall) = (corners[2].0 - corners[0].0, corners[2].1 - corners[0].1);
+        let expected = if size.0 > size.1 { (2240.0, 48.0) } else { (48.0, 2240.0) };
+        assert!(
+            (wide - expected.0).abs() <= 1.0 && (tall - expected.1).abs() <= 1.0,
+            "{size:?}: {wide}, {tall}"
+        );
+    }
+}
+
+#[test]
+fn no_two_of_many_series_look_alike() {
+    let curves = (0..28).fold(Curves::learning(), |curves, index| {
+        curves.series(format!("series {index}"), [(0.0, f64::from(index)), (1.0, f64::from(index))])
+    });
+    let svg = curves.figure().unwrap().to_svg();
+    assert_inside(&svg);
+    // The symbol in the key, with its colour, follows its line.
+    let all = elements(&svg);
+    let names = all.iter().enumerate().filter(|(_, element)| element.text.starts_with("series "));
+    let looks: HashSet<String> = names
+        .map(|(index, _)| {
+            let symbol = &all[index - 1];
+            let corners =
+                symbol.attributes.get("points").map_or(0, |points| points.split_whitespace().count());
+            format!("{} of {corners} in {}", symbol.name, symbol.fill())
+        })
+        .collect();
+    assert_eq!(looks.len(), 28, "{looks:?}");
 }
