@@ -444,7 +444,7 @@ pub enum Error {
         num_stages: usize,
     },
     /// A stage at or beyond the horizon was asked for.
-    #[error("stage {stage} is out of range, expected a stage below the horizon {horizon}")]
+    #[error("stage {stage} is out of range, expected a stage below {horizon}")]
     StageOutOfRange {
         /// Stage asked for.
         stage: usize,

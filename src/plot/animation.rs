@@ -11,7 +11,7 @@ use super::keys::{draw_keys, keys};
 use super::layout::StateLayout;
 use super::scale::{ColorScale, INK, Scale, Spread};
 use super::shapes::Colored;
-use super::state_map::{checked, draw_titles, first_board, join, title_width};
+use super::state_map::{PROBABILITIES, checked, draw_titles, first_board, join, title_width};
 use super::{bitmap, text};
 use crate::{Error, Inference, Model, Policy, Posterior, Real, Table, forward_messages, io, tables};
 
@@ -96,12 +96,12 @@ impl Animation {
     ///
     /// # Shapes
     ///
-    /// `marginals` `[t, s]`, each ≥ 0; as many stages as the panels that are there.
+    /// `marginals` `[t, s]`, each from 0 to 1; as many stages as the panels that are there.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], [`Error::InvalidEntry`] for what is negative or not finite, and
-    /// [`Error::NothingToDraw`] without a stage.
+    /// [`Error::ShapeMismatch`], [`Error::InvalidEntry`] for what is negative or more than rounding above 1,
+    /// and [`Error::NothingToDraw`] without a stage.
     pub fn panel<F: Real>(
         mut self,
         name: impl Into<String>,
@@ -115,11 +115,13 @@ impl Animation {
         }
         let stages = marginals.rows().into_iter().enumerate().map(|(t, row)| {
             let row: &ArrayRef1<F> = &row;
-            checked(self.layout.num_states(), row, Table::StateMarginals, true).map_err(|error| match error {
-                Error::InvalidEntry { table, index, value } => {
-                    Error::InvalidEntry { table, index: vec![t, index[0]], value }
+            checked(self.layout.num_states(), row, Table::StateMarginals, PROBABILITIES).map_err(|error| {
+                match error {
+                    Error::InvalidEntry { table, index, value } => {
+                        Error::InvalidEntry { table, index: vec![t, index[0]], value }
+                    }
+                    error => error,
                 }
-                error => error,
             })
         });
         self.panels.push((name.into(), stages.collect::<Result<_, _>>()?));

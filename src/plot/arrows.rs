@@ -28,7 +28,7 @@ pub(super) fn draw_policy(
     let num_actions = policy.len() / layout.num_states();
     let rows = policy.chunks(num_actions).enumerate().filter(|(state, _)| !layout.is_terminal(*state));
     let is_grid = layout.grid().is_some();
-    if board.has_shapes() && (!is_grid || board.extent() >= LEAST_CELL) {
+    if has_own_arrows(board) {
         for (state, row) in rows {
             let color = if is_grid { contrast(board.background(state, colored)) } else { INK };
             // Around a disc arrows start at its rim, on white paper.
@@ -68,6 +68,11 @@ pub(super) fn draw_policy(
             arrow((x - back * unit.0, y - back * unit.1), unit, 0.0, length * reach, reach, color, marks);
         }
     }
+}
+
+/// Whether there is room for an arrow for each action of each state.
+pub(super) fn has_own_arrows(board: &Board<'_>) -> bool {
+    board.has_shapes() && (!board.is_grid() || board.extent() >= LEAST_CELL)
 }
 
 /// The policies of neighbouring states together.

@@ -60,13 +60,25 @@ impl<'l> Board<'l> {
         }
     }
 
+    #[allow(clippy::float_cmp, reason = "coordinates are copied, not computed")]
     fn of_points(layout: &'l StateLayout, origin: Point, longest: f64) -> Self {
         let positions = layout.positions();
         let scale_of = |numbers: &mut dyn Iterator<Item = f64>| {
             Scale::even(numbers).unwrap_or(Scale::new(0.0, 1.0, Spread::Even))
         };
-        let scales =
+        let mut scales =
             (scale_of(&mut positions.iter().map(|p| p.0)), scale_of(&mut positions.iter().map(|p| p.1)));
+        // Points on a line along an axis: across it as much room as keeps the scale of the other axis.
+        let (first_x, first_y) = positions[0];
+        let around = |middle: f64, other: &Scale| {
+            let room = other.span() / 4.0;
+            Scale::new(middle - room, middle + room, Spread::Even)
+        };
+        match (positions.iter().all(|p| p.0 == first_x), positions.iter().all(|p| p.1 == first_y)) {
+            (true, false) => scales.0 = around(first_x, &scales.1),
+            (false, true) => scales.1 = around(first_y, &scales.0),
+            _ => {}
+        }
         let ratio = (scales.1.span() / scales.0.span()).clamp(0.25, 4.0);
         let size = if ratio > 1.0 { (longest / ratio, longest) } else { (longest, longest * ratio) };
         let extent = (0.5 * (size.0 * size.1 / positions.len() as f64).sqrt()).clamp(3.0, 40.0);
@@ -87,6 +99,11 @@ impl<'l> Board<'l> {
     /// How far an arrow of probability 1 reaches from the middle.
     pub(super) fn reach(&self) -> f64 {
         if self.layout.grid().is_some() { 0.47 * self.extent } else { reach_of(self.extent) }
+    }
+
+    /// Whether states are cells.
+    pub(super) fn is_grid(&self) -> bool {
+        self.layout.grid().is_some()
     }
 
     /// Whether each state has a shape of its own.

@@ -1,10 +1,11 @@
 //! Maps of states: values, probabilities, policies and trajectories.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use ndarray::{ArrayRef1, ArrayRef2};
 
-use super::arrows::{draw_policy, draw_trajectory};
+use super::arrows::{draw_policy, draw_trajectory, has_own_arrows};
 use super::board::{BELOW, Board};
 use super::figure::{Anchor, Figure, Mark, Point};
 use super::keys::{Key, draw_keys, keys};
@@ -22,6 +23,8 @@ const MARGIN: f64 = 14.0;
 const LONGEST_TITLE: f64 = 1200.0;
 /// Probabilities below that are as good as nothing to the eye, and get the colour of this.
 const LEAST_PROBABILITY: f64 = 1e-4;
+/// What may be a probability, or one in single precision after many sums.
+pub(super) const PROBABILITIES: RangeInclusive<f64> = 0.0..=1.0 + 1e-3;
 
 /// A map of the states of a model: what is known of each state as its colour, a policy as arrows, trajectories as lines.
 ///
@@ -83,11 +86,11 @@ impl StateMap {
     ///
     /// # Shapes
     ///
-    /// `marginals` `[s]`.
+    /// `marginals` `[s]`, each from 0 to 1.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], and [`Error::InvalidEntry`] for what is no probability.
+    /// [`Error::ShapeMismatch`], and [`Error::InvalidEntry`] for what is negative or more than rounding above 1.
     pub fn marginals<F: Real>(
         layout: impl Into<StateLayout>,
         marginals: &ArrayRef1<F>,
@@ -95,7 +98,9 @@ impl StateMap {
     ) -> Result<Self, Error> {
         let title = format!("State marginals p(s | e), stage {stage}");
         let scale = Some(probabilities(marginals, LEAST_PROBABILITY, Some(1.0)));
-        Self::new(layout.into(), marginals, Table::StateMarginals, &title, "probability", scale)
+        let layout = layout.into();
+        checked(layout.num_states(), marginals, Table::StateMarginals, PROBABILITIES)?;
+        Self::new(layout, marginals, Table::StateMarginals, &title, "probability", scale)
             .map(|map| map.subtitle("direct inference: where it was, given that it went well"))
     }
 
@@ -183,7 +188,8 @@ impl StateMap {
         unit: &str,
         frequencies: Option<Scale>,
     ) -> Result<Self, Error> {
-        let numbers = checked(layout.num_states(), numbers, table, frequencies.is_some())?;
+        let least = if frequencies.is_some() { 0.0 } else { f64::NEG_INFINITY };
+        let numbers = checked(layout.num_states(), numbers, table, least..=f64::MAX)?;
         let scale = frequencies.or_else(|| Scale::even(numbers.iter().copied()));
         // Where all is −∞ any scale will do: nothing is on it.
         let scale = scale.unwrap_or(Scale::new(0.0, 1.0, Spread::Even));
@@ -200,19 +206,20 @@ impl StateMap {
 
     /// Adds a policy: for each action an arrow as long as its probability, half a cell for 1; below 4 % there is none. Actions
     /// that stay are dots, and terminal states have no arrows. Where cells are too small for that, an arrow shows the mean
-    /// direction of a neighbourhood.
+    /// direction of a neighbourhood, each action of each state there weighted by its probability: it is short where they
+    /// disagree, and below 4 % of its greatest length there is none.
     ///
     /// # Shapes
     ///
-    /// `policy` `[s, a]`.
+    /// `policy` `[s, a]`, each from 0 to 1. Rows need not sum to 1: each entry is drawn by itself.
     ///
     /// # Errors
     ///
     /// [`Error::NoDirections`] if the layout does not know where actions point, [`Error::ShapeMismatch`], and
-    /// [`Error::InvalidEntry`] for what is no probability.
+    /// [`Error::InvalidEntry`] for what is negative or more than rounding above 1.
     pub fn policy<F: Real>(mut self, policy: &ArrayRef2<F>) -> Result<Self, Error> {
         self.layout.check_policy(policy.shape())?;
-        let is_valid = |value: f64| (0.0..=1.0 + 1e-3).contains(&value);
+        let is_valid = |value: f64| PROBABILITIES.contains(&value);
         if let Some(((state, action), value)) = policy.indexed_iter().find(|(_, p)| !is_valid(p.into_f64())) {
             let index = vec![state, action];
             return Err(Error::InvalidEntry { table: Table::Policy, index, value: value.into_f64() });
@@ -272,7 +279,12 @@ impl StateMap {
             draw_trajectory(&board, trajectory, index, &mut marks);
         }
         let (mut right, mut bar_bottom) = (origin.0 + width, top + height);
-        if let Some(colored) = colored {
+        // Where nothing has a colour there is no scale to explain.
+        let has_bar = |colored: &Colored<'_>| {
+            let is_ink = colored.colors.is_ink;
+            colored.numbers.iter().any(|&number| number.is_finite() && (!is_ink || number > 0.0))
+        };
+        if let Some(colored) = colored.filter(has_bar) {
             let bar_height = colored.colors.bar_height(height);
             colored.colors.bar((right + 16.0, top), bar_height, &mut marks);
             bar_bottom = top + bar_height;
@@ -280,7 +292,7 @@ impl StateMap {
         }
         let right = right.max(title_width(&self.title, &self.subtitle) - MARGIN);
         let bottom = draw_keys(
-            &self.keys(),
+            &self.keys(has_own_arrows(&board)),
             (origin.0, bar_bottom.max(top + height + BELOW) + 10.0),
             (right - origin.0).max(200.0),
             &mut marks,
@@ -290,14 +302,16 @@ impl StateMap {
         Figure::new(size, join(&self.title, &self.subtitle), marks)
     }
 
-    fn keys(&self) -> Vec<Key> {
+    fn keys(&self, has_own_arrows: bool) -> Vec<Key> {
         let (numbers, colors): (&[f64], _) = match &self.colored {
             Some((numbers, colors)) => (numbers, Some(colors)),
             None => (&[], None),
         };
         let mut keys = keys(&self.layout, numbers, colors);
         if self.policy.is_some() {
-            keys.push(Key::Text("arrows: as long as probable".to_string()));
+            let text =
+                if has_own_arrows { "arrows: as long as probable" } else { "arrows: mean directions nearby" };
+            keys.push(Key::Text(text.to_string()));
         }
         if !self.trajectories.is_empty() {
             keys.push(Key::Text("trajectory: from disc to square".to_string()));
@@ -330,17 +344,16 @@ fn probabilities<F: Real>(numbers: &ArrayRef1<F>, least: f64, most: Option<f64>)
     Scale::new(least, most.unwrap_or(largest).max(least), Spread::Logarithmic)
 }
 
-/// Numbers in double precision, checked: [s], below +∞, and at least 0 if they are frequencies.
+/// Numbers in double precision, checked: [s], each from a least to a largest one.
 pub(super) fn checked<F: Real>(
     num_states: usize,
     numbers: &ArrayRef1<F>,
     table: Table,
-    are_frequencies: bool,
+    valid: RangeInclusive<f64>,
 ) -> Result<Vec<f64>, Error> {
     tables::check_shape(table, numbers.shape(), &[num_states])?;
-    let is_valid = |number: f64| number < f64::INFINITY && !(are_frequencies && number < 0.0);
     let numbers: Vec<f64> = numbers.iter().map(|&number| number.into_f64()).collect();
-    match numbers.iter().position(|&number| !is_valid(number)) {
+    match numbers.iter().position(|number| !valid.contains(number)) {
         Some(state) => Err(Error::InvalidEntry { table, index: vec![state], value: numbers[state] }),
         None => Ok(numbers),
     }

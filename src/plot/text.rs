@@ -2,7 +2,7 @@
 //!
 //! SVG names a generic family and leaves the letters to the reader's fonts. Bitmaps are written with a part of DejaVu Sans that
 //! comes with the crate, so that they look the same everywhere and nothing has to be installed. It has Latin, Greek and the
-//! mathematical signs of this field; other characters are boxes there.
+//! mathematical signs of this field; for other characters bitmaps have a box.
 
 use std::convert::Infallible;
 use std::sync::OnceLock;
@@ -129,6 +129,19 @@ impl BackendTextStyle for TextStyle {
             let id = scaled.glyph_id(letter);
             let glyph = Glyph { id, scale: scaled.scale(), position: point(pen, baseline) };
             pen += scaled.h_advance(id);
+            if id.0 == 0 {
+                let (right, top) = ((pen - 0.08 * size) as i32, (baseline - 0.72 * size) as i32);
+                let (left, bottom) = ((pen - scaled.h_advance(id) + 0.08 * size) as i32, baseline as i32);
+                let thick = (0.06 * size).max(1.0) as i32;
+                for (x, y) in (top..bottom).flat_map(|y| (left..right).map(move |x| (x, y))) {
+                    let is_rim =
+                        x - left < thick || right - x <= thick || y - top < thick || bottom - y <= thick;
+                    if is_rim && result.is_ok() {
+                        result = draw(x, y, self.color());
+                    }
+                }
+                continue;
+            }
             let Some(outline) = scaled.outline_glyph(glyph) else { continue };
             let corner = outline.px_bounds().min;
             outline.draw(|x, y, coverage| {

@@ -67,7 +67,7 @@ fn a_stage_at_or_beyond_the_horizon_is_refused() {
     let values = SoftValueIteration::new(3).solve_values(&mdp).unwrap();
     for stage in [3, 4, usize::MAX] {
         let expected = Error::StageOutOfRange { stage, horizon: 3 };
-        let parts = [&*format!("stage {stage}"), "horizon 3"];
+        let parts = [&*format!("stage {stage}"), "a stage below 3"];
         refused(posterior.solution().policy_at(&mdp, stage), &expected, &parts);
         refused(values.policy_at(&mdp, stage), &expected, &parts);
         refused(posterior.policy().at(stage), &expected, &parts);

@@ -62,6 +62,9 @@ fn tables_that_are_none() {
     ));
     let negative = StateMap::marginals(&grid(), &array![0.5, 0.6, -0.1], 0).unwrap_err();
     assert_eq!(negative, Error::InvalidEntry { table: Table::StateMarginals, index: vec![2], value: -0.1 });
+    let likely = StateMap::marginals(&grid(), &array![0.5, 1.1, 0.1], 0).unwrap_err();
+    assert_eq!(likely, Error::InvalidEntry { table: Table::StateMarginals, index: vec![1], value: 1.1 });
+    assert!(StateMap::marginals(&grid(), &array![0.0_f32, 1.000_01, 0.0], 0).is_ok(), "rounding");
     let wide = Array2::from_elem((3, 5), 0.2);
     let error = StateMap::policy_of(&grid(), &wide, Inference::Direct).unwrap_err();
     assert_eq!(error, Error::ShapeMismatch { table: Table::Policy, found: vec![3, 5], expected: vec![3, 4] });
@@ -77,7 +80,9 @@ fn tables_that_are_none() {
 #[test]
 fn animations_and_curves_of_nothing() {
     let empty = Animation::new(&grid(), "Nothing");
-    assert_eq!(empty.frame(0), Err(Error::StageOutOfRange { stage: 0, horizon: 0 }));
+    let error = empty.frame(0).unwrap_err();
+    assert_eq!(error, Error::StageOutOfRange { stage: 0, horizon: 0 });
+    assert_eq!(error.to_string(), "stage 0 is out of range, expected a stage below 0");
     let none = Array2::<f64>::zeros((0, 3));
     let table = Table::StateMarginals;
     assert_eq!(empty.clone().panel("none", &none), Err(Error::NothingToDraw { table }));
@@ -86,6 +91,8 @@ fn animations_and_curves_of_nothing() {
     assert_eq!(error, Error::ShapeMismatch { table, found: vec![3, 3], expected: vec![2, 3] });
     let error = one.clone().panel("two", &array![[1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]).unwrap_err();
     assert_eq!(error, Error::InvalidEntry { table, index: vec![1, 1], value: -1.0 });
+    let error = one.clone().panel("two", &array![[1.0, 0.0, 0.0], [0.0, 1.5, 0.0]]).unwrap_err();
+    assert_eq!(error, Error::InvalidEntry { table, index: vec![1, 1], value: 1.5 });
     assert_eq!(one.stages(&[0, 2]), Err(Error::StageOutOfRange { stage: 2, horizon: 2 }));
     assert_eq!(one.stages(&[]), Err(Error::NothingToDraw { table }));
 
