@@ -1,6 +1,7 @@
 //! Gridworlds as text in colour, for terminals that have it.
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::{IsTerminal, stdout};
 
 use ndarray::{ArrayRef1, ArrayRef2};
@@ -29,12 +30,19 @@ impl ColorChoice {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
             ColorChoice::Auto => {
-                let is_refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-                let is_dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-                stdout().is_terminal() && !is_refused && !is_dumb
+                let (no_color, terminal) = (env::var_os("NO_COLOR"), env::var_os("TERM"));
+                has_color(stdout().is_terminal(), no_color.as_deref(), terminal.as_deref())
             }
         }
     }
+}
+
+/// Whether an output has colour, of which it is known whether it is a terminal, and the variables `NO_COLOR` and `TERM`. An empty
+/// `NO_COLOR` counts as none.
+fn has_color(is_terminal: bool, no_color: Option<&OsStr>, terminal: Option<&OsStr>) -> bool {
+    let is_refused = no_color.is_some_and(|value| !value.is_empty());
+    let is_dumb = terminal.is_some_and(|terminal| terminal == "dumb");
+    is_terminal && !is_refused && !is_dumb
 }
 
 /// A gridworld whose text renderings are in colour, where there is colour.
@@ -157,6 +165,21 @@ fn palette_index(color: Color) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colour_is_for_terminals_that_have_it_and_do_not_refuse_it() {
+        let has_color = |is_terminal, no_color: Option<&str>, terminal: Option<&str>| {
+            has_color(is_terminal, no_color.map(OsStr::new), terminal.map(OsStr::new))
+        };
+        assert!(has_color(true, None, None));
+        assert!(has_color(true, None, Some("xterm-256color")));
+        assert!(has_color(true, Some(""), Some("xterm")), "an empty variable refuses nothing");
+        assert!(!has_color(false, None, Some("xterm")), "a pipe");
+        assert!(!has_color(true, Some("1"), Some("xterm")));
+        assert!(!has_color(true, Some("0"), None), "any value refuses");
+        assert!(!has_color(true, None, Some("dumb")));
+        assert_eq!(ColorChoice::default(), ColorChoice::Auto);
+    }
 
     #[test]
     fn colours_are_the_nearest_of_the_terminal() {

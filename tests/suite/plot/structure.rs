@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use softmdp::ndarray::{Array1, Array2, Axis, array};
 use softmdp::plot::{Animation, Curves, StateLayout, StateMap};
-use softmdp::{ActionPrior, Gridworld, Inference, Mdp, Trajectory, posterior, soft_value_iteration};
+use softmdp::{
+    ActionPrior, Gridworld, Inference, Mdp, Trajectory, forward_messages, posterior, soft_value_iteration,
+};
 
 use crate::plot::svg::{Element, assert_inside, elements, texts};
 
@@ -89,7 +91,12 @@ fn minus_infinity_is_hatched_and_explained() {
     assert!(found.iter().any(|text| text == "−∞: cannot succeed"));
     // Nothing but −∞ has no scale to speak of, and is still a picture.
     let nothing = Array1::from_elem(7, f64::NEG_INFINITY);
-    assert_inside(&StateMap::values(&grid(), &nothing, Inference::Direct).unwrap().figure().to_svg());
+    let svg = StateMap::values(&grid(), &nothing, Inference::Direct).unwrap().figure().to_svg();
+    assert_inside(&svg);
+    assert!(!texts(&svg).iter().any(|text| text == "V, reward units"), "no scale of nothing");
+    let never = StateMap::occupancy(&grid(), &Array1::<f64>::zeros(7), Inference::Direct).unwrap();
+    let found = texts(&never.figure().to_svg());
+    assert!(!found.iter().any(|text| text == "occupancy" || text.contains("308")), "{found:?}");
 }
 
 /// The corners of all polygons, relative to a cell's middle.
@@ -230,21 +237,27 @@ fn panels_are_named_and_share_a_scale() {
 
 #[test]
 fn the_first_panel_of_a_posterior_is_the_prior_walk() {
-    // A walk of one step to either side, nothing of which is certain at stage 1 but its halves.
-    let grid = Gridworld::parse(".S.").unwrap();
+    // Half of the moves stay. From the middle, a quarter falls into the trap in one step and 1/4 + 1/8 in two; those on the
+    // right came there at once, and stayed with 3/4, or in the second step: 3/16 + 1/8.
+    let prior = array![0.375, 0.3125, 0.3125];
+    let grid = Gridworld::parse("XS.").unwrap();
     let mdp = grid.mdp().unwrap();
-    let posterior = posterior(&mdp, &grid.initial(), 1).unwrap();
-    let svg = Animation::of_posterior(&grid, &mdp, &posterior).unwrap().frame(1).unwrap().to_svg();
-    let all = elements(&svg);
-    // Up and down are walls: half stays, a quarter goes to each side, in all three panels.
-    let cells: Vec<&str> = all
-        .iter()
-        .filter(|e| e.name == "rect" && e.attributes.get("width").is_some_and(|w| w == "180"))
-        .map(Element::fill)
-        .collect();
-    assert_eq!(cells.len(), 9);
-    assert_eq!((cells[0], cells[1]), (cells[2], cells[4]));
-    assert!(cells[0] != cells[1]);
+    let posterior = posterior(&mdp, &grid.initial(), 3).unwrap();
+    let messages = forward_messages(&mdp, &grid.initial(), 3).unwrap();
+    let filtered = messages.log_forward().row(2).mapv(f64::exp);
+    let marginals = posterior.state_marginals().row(2).to_owned();
+    let cells = |svg: &str| -> Vec<String> {
+        let all = elements(svg);
+        let cells = all.iter().filter(|e| e.attributes.get("width").is_some_and(|width| width == "180"));
+        cells.map(|cell| cell.fill().to_string()).collect()
+    };
+    let alone =
+        |numbers: &Array1<f64>| cells(&StateMap::marginals(&grid, numbers, 2).unwrap().figure().to_svg());
+    let panels = [alone(&prior), alone(&filtered), alone(&marginals)];
+    assert!(panels[0] != panels[1] && panels[1] != panels[2] && panels[0] != panels[2], "{panels:?}");
+    let animation = Animation::of_posterior(&grid, &mdp, &posterior).unwrap();
+    // Cells are drawn panel by panel.
+    assert_eq!(cells(&animation.frame(2).unwrap().to_svg()), panels.concat());
 }
 
 #[test]
@@ -309,10 +322,13 @@ fn both_number_types_draw_the_same() {
         .index_axis(Axis(0), 0)
         .to_owned();
     let rounded = values.mapv(|value| value as f32);
-    let picture = |svg: String| elements(&svg).len();
-    let double = StateMap::values(&grid, &values, Inference::Direct).unwrap().figure().to_svg();
+    let widened = rounded.mapv(f64::from);
+    let double = StateMap::values(&grid, &widened, Inference::Direct).unwrap().figure().to_svg();
     let single = StateMap::values(&grid, &rounded, Inference::Direct).unwrap().figure().to_svg();
-    assert_eq!(picture(double), picture(single));
+    assert_eq!(double, single);
+    let elsewhere =
+        StateMap::values(&grid, &(&widened * &widened), Inference::Direct).unwrap().figure().to_svg();
+    assert_ne!(double, elsewhere);
 }
 
 #[test]
@@ -421,4 +437,53 @@ fn no_two_of_many_series_look_alike() {
         })
         .collect();
     assert_eq!(looks.len(), 28, "{looks:?}");
+}
+
+#[test]
+fn points_on_a_line_keep_the_scale_of_the_line() {
+    let values = Array1::<f64>::zeros(5);
+    for size in [1e-3, 1.0, 1e6] {
+        for axis in [0, 1] {
+            let line = Array2::from_shape_fn(
+                (5, 2),
+                |(state, other)| if other == axis { state as f64 * size } else { 3.0 },
+            );
+            let layout = StateLayout::points(&line).unwrap();
+            let svg = StateMap::values(layout, &values, Inference::Direct).unwrap().figure().to_svg();
+            assert_inside(&svg);
+            let all = elements(&svg);
+            let discs = || all.iter().filter(|e| e.name == "circle");
+            let (x, y): (Vec<f64>, Vec<f64>) = discs().map(|e| (e.number("cx"), e.number("cy"))).unzip();
+            let span = |numbers: &[f64]| {
+                numbers.iter().copied().fold(f64::MIN, f64::max)
+                    - numbers.iter().copied().fold(f64::MAX, f64::min)
+            };
+            let spans = if axis == 0 { (span(&x), span(&y)) } else { (span(&y), span(&x)) };
+            assert_eq!(spans, (2240.0, 0.0), "{size}");
+        }
+    }
+}
+
+#[test]
+fn directions_may_be_of_any_length() {
+    let policy = array![[0.5, 0.5], [1.0, 0.0]];
+    let picture = |length: f64| {
+        let layout = StateLayout::points(&array![[0.0, 0.0], [1.0, 1.0]]).unwrap();
+        let layout = layout.moves(&array![[length, 0.0], [length, -length]]).unwrap();
+        StateMap::policy_of(layout, &policy, Inference::Direct).unwrap().figure()
+    };
+    for length in [1e-300, 1e-20, 3.0, 1e200, f64::MAX] {
+        assert_eq!(picture(length), picture(1.0), "{length:e}");
+    }
+}
+
+#[test]
+fn characters_without_a_letter_are_boxes_in_bitmaps() {
+    let map = |title: &str| {
+        let map = StateMap::values(&grid(), &Array1::<f64>::zeros(7), Inference::Direct).unwrap();
+        map.title(title).figure().to_png()
+    };
+    // The two are as wide, and neither is in the font.
+    assert_eq!(map("\u{4e00}"), map("\u{4e01}"));
+    assert_ne!(map("\u{4e00}"), map(" "));
 }
