@@ -7,6 +7,11 @@ use crate::color::Color;
 /// From one line of a hatching to the next, in pixels.
 const HATCHING: usize = 5;
 
+/// The colour of a place that is too small for lines: diagonals from the lower left to the upper right, as in cells.
+pub(super) fn hatching(column: usize, row: usize) -> Color {
+    if (column + row).is_multiple_of(HATCHING) { HATCH } else { HATCHED }
+}
+
 /// Sums of the numbers in each pixel of an image.
 pub(super) struct Bins {
     pub(super) columns: usize,
@@ -39,9 +44,7 @@ impl Bins {
         let color = |(index, &(mean, finite, all)): (usize, &(f64, u32, u32))| match colored {
             _ if all == 0 => self.empty,
             None => NEUTRAL,
-            // Diagonals from the lower left to the upper right, as in cells.
-            Some(_) if finite == 0 && (index % self.columns + index / self.columns) % HATCHING == 0 => HATCH,
-            Some(_) if finite == 0 => HATCHED,
+            Some(_) if finite == 0 => hatching(index % self.columns, index / self.columns),
             Some(colored) => match colored.fill(mean) {
                 Fill::Plain(color) => color,
                 Fill::Impossible => HATCHED,

@@ -1,6 +1,6 @@
 //! The states of a layout on the page: cells of a map, discs at points, or an image where there are too many.
 
-use super::bins::Bins;
+use super::bins::{Bins, hatching};
 use super::figure::{Anchor, Mark, Point};
 use super::layout::{Grid, StateLayout};
 use super::scale::{INK, PALE, Scale, Spread, TICK_SIZE, label_at, short};
@@ -17,6 +17,8 @@ const MAX_POINTS: usize = 1024;
 /// Pixels on a side of such an image at most.
 const MAX_PIXELS: usize = 1000;
 const MAX_CELL: f64 = 46.0;
+/// Smaller cells are hatched together.
+const LEAST_HATCHED: f64 = 4.0;
 /// No side of a map is shorter.
 const LEAST_BOARD: f64 = 12.0;
 /// Room for ticks and names below a board.
@@ -169,7 +171,14 @@ impl<'l> Board<'l> {
                 continue;
             }
             let fill = colored.map_or(Fill::Plain(NEUTRAL), |colored| colored.fill(colored.numbers[state]));
-            area(fill, from, to, marks);
+            let (column, row) = (index % grid.width, index / grid.width);
+            match fill {
+                // Lines would cover such a cell: one in a few is the line.
+                Fill::Impossible if self.extent < LEAST_HATCHED => {
+                    area(Fill::Plain(hatching(column, row)), from, to, marks);
+                }
+                fill => area(fill, from, to, marks),
+            }
             let background = self.background(state, colored);
             if self.layout.is_terminal(state) {
                 frame(from, to, contrast(background), marks);

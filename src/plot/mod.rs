@@ -26,6 +26,9 @@
 //!
 //! Up to 4096 cells of a map, or 1024 points, each have a shape of their own. More are an image, also within an SVG, of at most 1000 pixels on a
 //! side; a pixel shows the mean of the finite numbers under it. A million states take about a second.
+//! Cells are square, unless a map is so long that it would be narrower than 12 pixels.
+//!
+//! Titles and names that are too long are cut, with an ellipsis; an SVG has the whole title for those who cannot see it.
 //!
 //! # Form computed
 //!

@@ -20,7 +20,7 @@ const TITLE_SIZE: f64 = 17.0;
 const SUBTITLE_SIZE: f64 = 13.0;
 const MARGIN: f64 = 14.0;
 /// Longer titles are cut: a picture has a width that every format can count.
-const LONGEST_TITLE: f64 = 1200.0;
+const LONGEST_TITLE: f64 = 800.0;
 /// Probabilities below that are as good as nothing to the eye, and get the colour of this.
 const LEAST_PROBABILITY: f64 = 1e-4;
 /// What may be a probability, or one in single precision after many sums.

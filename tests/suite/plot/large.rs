@@ -90,6 +90,14 @@ fn minus_infinity_is_hatched_in_an_image_too() {
     let (_, pixels) = image(&svg);
     let number = |color: [u8; 3]| pixels.iter().filter(|&&pixel| pixel == color).count();
     assert_eq!((number([178, 96, 72]), number([253, 238, 232])), (1000, 4000));
+
+    // So are cells that are smaller than a line.
+    let row = Gridworld::parse(&".".repeat(1000)).unwrap();
+    let values = Array1::from_shape_fn(1000, |state| if state < 500 { f64::NEG_INFINITY } else { 0.0 });
+    let svg = StateMap::values(&row, &values, Inference::Direct).unwrap().figure().to_svg();
+    let all = elements(&svg);
+    let number = |color: &str| all.iter().filter(|e| e.name == "rect" && e.fill() == color).count();
+    assert_eq!((number("#B26048"), number("#FDEEE8")), (100, 401), "one more in the key");
 }
 
 #[test]
