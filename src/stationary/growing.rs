@@ -13,6 +13,7 @@
 
 use std::ops::ControlFlow;
 
+use super::Status;
 use super::interval::Differences;
 use super::operator::Unwatched;
 use super::search::{FIRST_LOOK, Search, Step};
@@ -26,8 +27,17 @@ const LOOK_SHARE: usize = 4;
 const PERIOD: usize = 8;
 
 impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
-    /// Whether it can be proved that values grow without end; this takes a part of the passes so far, from `start` on.
-    pub(super) fn is_diverging(&mut self, start: &[F]) -> Step<bool> {
+    /// Ends the search if values can be proved to grow without end; this takes a part of the passes so far, from `start` on.
+    pub(super) fn look(&mut self, start: Vec<F>) -> Step<()> {
+        Ok(match self.is_diverging(start)? {
+            ControlFlow::Break(status) => ControlFlow::Break(status),
+            ControlFlow::Continue(true) => ControlFlow::Break(Status::Diverging),
+            ControlFlow::Continue(false) => ControlFlow::Continue(()),
+        })
+    }
+
+    /// Whether there is a proof, as far as it is looked for.
+    fn is_diverging(&mut self, mut values: Vec<F>) -> Step<bool> {
         let sweeps = (self.operator.passes() / LOOK_SHARE).max(FIRST_LOOK);
         let inference = self.operator.inference();
         let (discount, temperature) = (self.operator.model().discount(), self.operator.model().temperature());
@@ -37,7 +47,6 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
         }
         let loss = if is_left { -(temperature * discount.ln()).into_f64() } else { 0.0 };
         let model = Unwatched::with_discount(self.watched, if is_left { F::one() } else { discount });
-        let mut values = start.to_vec();
         for (v, _) in values.iter_mut().zip(self.operator.is_fixed()).filter(|(_, fixed)| **fixed) {
             *v = F::neg_infinity();
         }

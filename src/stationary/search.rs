@@ -120,9 +120,9 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
                 return Ok(ControlFlow::Break(status));
             }
             if differences.hi > rounding && self.is_look_due(&differences) {
-                match self.look()? {
-                    ControlFlow::Break(status) => return Ok(ControlFlow::Break(status)),
-                    ControlFlow::Continue(()) => {}
+                let start = self.values.clone();
+                if let ControlFlow::Break(status) = self.look(start)? {
+                    return Ok(ControlFlow::Break(status));
                 }
             }
         }
@@ -141,16 +141,6 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
         let norm = differences.norm();
         self.next_look = (2 * self.operator.passes(), norm);
         !(norm <= before / 2.0)
-    }
-
-    /// Ends the search if values can be proved to grow without end.
-    fn look(&mut self) -> Step<()> {
-        let start = self.values.clone();
-        Ok(match self.is_diverging(&start)? {
-            ControlFlow::Break(status) => ControlFlow::Break(status),
-            ControlFlow::Continue(true) => ControlFlow::Break(Status::Diverging),
-            ControlFlow::Continue(false) => ControlFlow::Continue(()),
-        })
     }
 
     /// V ← BV, moved to the middle of the interval where all states pass shifts on alike: that takes nothing from

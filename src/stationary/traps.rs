@@ -13,7 +13,6 @@
 
 use std::ops::ControlFlow;
 
-use super::Status;
 use super::interval::Differences;
 use super::operator::Operator;
 use super::search::{FIRST_LOOK, Search, Step};
@@ -142,12 +141,11 @@ fn fall<F: Real, M: Model<Scalar = F> + ?Sized>(
             if lost.contains(&true) {
                 return Ok(ControlFlow::Continue(Some(lost)));
             }
-            if sweep >= FIRST_LOOK && differences.hi > rounding {
-                match search.is_diverging(&values)? {
-                    ControlFlow::Break(status) => return Ok(ControlFlow::Break(status)),
-                    ControlFlow::Continue(true) => return Ok(ControlFlow::Break(Status::Diverging)),
-                    ControlFlow::Continue(false) => {}
-                }
+            if sweep >= FIRST_LOOK
+                && differences.hi > rounding
+                && let ControlFlow::Break(status) = search.look(values.clone())?
+            {
+                return Ok(ControlFlow::Break(status));
             }
         }
         let half = F::from_f64(0.5);
