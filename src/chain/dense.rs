@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use super::rows::Rows;
+use super::rows::{Rows, multiply, multiply_transposed};
 use crate::kernels::{add_scaled, dot_rows};
-use crate::parallel::{self, Rows as Outputs};
 use crate::{Dynamics, Error, Real, Table, tables};
 
 /// All entries, with those on the diagonal beside them.
@@ -60,17 +59,11 @@ impl<F: Real> Rows<F> for DenseRows<F> {
     }
 
     fn multiply(&self, x: &[F], y: &mut [F]) {
-        let _ = parallel::for_each_block(self, Outputs { data: y, width: 1 }, &|states, y| {
-            self.expectation(states, 1, x, y.data);
-            Ok(())
-        });
+        multiply(self, x, y);
     }
 
     fn multiply_transposed(&self, x: &[F], y: &mut [F]) {
-        parallel::for_each_part(self, Outputs { data: y, width: 1 }, &|next_states, y| {
-            y.data.fill(F::zero());
-            self.push_forward(0..self.diagonal.len(), next_states, 1, x, y.data);
-        });
+        multiply_transposed(self, x, y);
     }
 
     fn before(&self, state: usize, x: &[F]) -> F {

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use super::rows::Rows;
-use crate::parallel::{self, Rows as Outputs};
+use super::rows::{Rows, multiply, multiply_transposed};
 use crate::{Dynamics, Error, Real, Table, tables};
 
 /// What is not 0, row after row: first what leads before the own state, then what leads behind it, ascending; the diagonal
@@ -130,17 +129,11 @@ impl<F: Real> Rows<F> for SparseRows<F> {
     }
 
     fn multiply(&self, x: &[F], y: &mut [F]) {
-        let _ = parallel::for_each_block(self, Outputs { data: y, width: 1 }, &|states, y| {
-            self.expectation(states, 1, x, y.data);
-            Ok(())
-        });
+        multiply(self, x, y);
     }
 
     fn multiply_transposed(&self, x: &[F], y: &mut [F]) {
-        parallel::for_each_part(self, Outputs { data: y, width: 1 }, &|next_states, y| {
-            y.data.fill(F::zero());
-            self.push_forward(0..self.diagonal.len(), next_states, 1, x, y.data);
-        });
+        multiply_transposed(self, x, y);
     }
 
     #[inline]
