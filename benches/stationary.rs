@@ -11,25 +11,18 @@
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use softmdp::{Method, StationarySolver};
+use softmdp::StationarySolver;
 
 #[path = "../tests/suite/worlds/mod.rs"]
 mod worlds;
 
 use worlds::grids::{Corner, slippery};
 use worlds::reference::by_span;
-use worlds::{World, bus, chains, garnet};
+use worlds::{METHODS, World, bus, chains, garnet};
 
 const TOLERANCE: f64 = 1e-6;
 /// Of the plain loop that answers are compared with.
 const FINER: f64 = 1e-7;
-const METHODS: [Method; 5] = [
-    Method::Automatic,
-    Method::ValueIteration,
-    Method::GaussSeidel,
-    Method::ModifiedPolicyIteration,
-    Method::Newton,
-];
 
 fn models() -> Vec<World> {
     let mut models = vec![];

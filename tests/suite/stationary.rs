@@ -11,21 +11,15 @@ mod first_exit;
 mod models;
 mod traps;
 
-use softmdp::{Inference, Mdp, Method, Real, StationarySolver, Status};
+use softmdp::{Inference, Mdp, Real, StationarySolver, Status};
 
 use crate::common::random::Random;
+use crate::worlds::METHODS;
 use exact::{Exact, error};
 use models::random;
 
 const DISCOUNTS: [f64; 5] = [0.0, 0.3, 0.9, 0.99, 0.9999];
 const TEMPERATURES: [f64; 6] = [0.0, 1e-9, 1e-2, 1.0, 1.0, 50.0];
-const METHODS: [Method; 5] = [
-    Method::Automatic,
-    Method::ValueIteration,
-    Method::GaussSeidel,
-    Method::ModifiedPolicyIteration,
-    Method::Newton,
-];
 
 /// Solves a model in different ways and checks each bound.
 fn check_bounds<F: Real>(mdp: &Mdp<F>, seed: u64, what: &str) {

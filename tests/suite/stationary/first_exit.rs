@@ -3,9 +3,9 @@
 use ndarray::{Array1, Array2, Array3, array};
 use softmdp::{ActionPrior, Inference, Mdp, Method, StationarySolver, Status, ndarray, solve_stationary};
 
-use crate::stationary::METHODS;
 use crate::stationary::exact::{Exact, error};
 use crate::stationary::models::random;
+use crate::worlds::METHODS;
 
 /// A walk on 0 … n, which ends at both sides; action 0 goes down, action 1 up.
 fn walk(n: usize, step: f64, ends: (f64, f64), prior: ActionPrior) -> Mdp {

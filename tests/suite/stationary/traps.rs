@@ -10,7 +10,7 @@ use softmdp::{
 };
 
 use crate::common::random::Random;
-use crate::stationary::METHODS;
+use crate::worlds::METHODS;
 
 const INF: f64 = f64::INFINITY;
 

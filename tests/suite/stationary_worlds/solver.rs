@@ -8,15 +8,8 @@ use softmdp::{
 use crate::stationary_worlds::models::published_worlds;
 use crate::worlds::grids::{Corner, slippery};
 use crate::worlds::reference::{Reference, by_elimination};
-use crate::worlds::{World, bus, chains};
+use crate::worlds::{METHODS, World, bus, chains};
 
-const METHODS: [Method; 5] = [
-    Method::Automatic,
-    Method::ValueIteration,
-    Method::GaussSeidel,
-    Method::ModifiedPolicyIteration,
-    Method::Newton,
-];
 const TOLERANCE: f64 = 1e-6;
 
 /// Solves by a method, and holds the answer to its bound and the bound to the tolerance.

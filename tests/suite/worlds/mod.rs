@@ -15,7 +15,16 @@ pub mod reference;
 pub mod taxi;
 
 use softmdp::ndarray::Array2;
-use softmdp::{ActionPrior, Mdp, SparseDynamics};
+use softmdp::{ActionPrior, Mdp, Method, SparseDynamics};
+
+/// All ways to solve a stationary problem.
+pub const METHODS: [Method; 5] = [
+    Method::Automatic,
+    Method::ValueIteration,
+    Method::GaussSeidel,
+    Method::ModifiedPolicyIteration,
+    Method::Newton,
+];
 
 /// A model with a name. Its temperature is 0 and its prior counts, so that its values are those of classical programs.
 #[derive(Debug, Clone)]
