@@ -33,7 +33,7 @@ use crate::initial::check_initial;
 use crate::kernels::{LogMemo, lifted_log, log_add_exp, log_sum_exp, sum};
 use crate::mdp::{CheckedStage, check_options};
 use crate::parallel::{self, Rows};
-use crate::{Dynamics, Error, Inference, Model, Real, Table, tables};
+use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
 
 /// Computes the forward messages α_t(s) = p(s_t = s ∣ e_0 … e_{t−1}) of direct inference.
 ///
@@ -77,13 +77,13 @@ pub fn forward_messages<F: Real, M: Model<Scalar = F> + ?Sized>(
         return Err(Error::ZeroTemperature { table });
     }
     let rows = horizon.saturating_add(1);
-    let mut log_forward = tables::filled(table, (rows, num_states), F::neg_infinity())?;
-    let mut log_normalizers = tables::filled(table, horizon, F::zero())?;
-    let mut log_absorbed = tables::filled(table, rows, F::neg_infinity())?;
+    let mut log_forward = arrays::filled(table, (rows, num_states), F::neg_infinity())?;
+    let mut log_normalizers = arrays::filled(table, horizon, F::zero())?;
+    let mut log_absorbed = arrays::filled(table, rows, F::neg_infinity())?;
     log_forward.row_mut(0).zip_mut_with(initial, |log, &p| *log = p.ln());
 
     let mut pass = ForwardPass::new(mdp)?;
-    let messages = tables::slice_mut(&mut log_forward);
+    let messages = arrays::slice_mut(&mut log_forward);
     parallel::run_pass(mdp, horizon, Inference::Direct, || {
         for t in 0..horizon {
             let (now, next) = messages[t * num_states..].split_at_mut(num_states);
@@ -94,7 +94,7 @@ pub fn forward_messages<F: Real, M: Model<Scalar = F> + ?Sized>(
     })?;
     let log_end = pass.log_end(&messages[horizon * num_states..], log_absorbed[horizon]);
     let log_end = log_end?;
-    let log_evidence = sum(tables::slice(&log_normalizers)) + log_end;
+    let log_evidence = sum(arrays::slice(&log_normalizers)) + log_end;
     let log_evidence = if log_end == F::neg_infinity() { log_end } else { log_evidence };
     if log_end > F::neg_infinity() && !log_evidence.is_finite() {
         return Err(Error::TotalOverflow { table });
@@ -138,17 +138,17 @@ impl<F: Real> ForwardMessages<F> {
         log_evidence: F,
     ) -> Result<Self, Error> {
         let (num_rows, num_states) = (log_normalizers.len().saturating_add(1), log_forward.ncols());
-        tables::check_shape(Table::ForwardMessages, log_forward.shape(), &[num_rows, num_states.max(1)])?;
-        tables::check_shape(Table::LogAbsorbed, log_absorbed.shape(), &[num_rows])?;
+        arrays::check_shape(Table::ForwardMessages, log_forward.shape(), &[num_rows, num_states.max(1)])?;
+        arrays::check_shape(Table::LogAbsorbed, log_absorbed.shape(), &[num_rows])?;
         let is_log = |log: F| log < F::infinity();
-        tables::check_entries(Table::ForwardMessages, &log_forward, is_log)?;
-        tables::check_entries(Table::LogNormalizers, &log_normalizers, is_log)?;
-        tables::check_entries(Table::LogAbsorbed, &log_absorbed, is_log)?;
-        tables::check_entries(Table::LogEvidence, &aview0(&log_evidence), is_log)?;
+        arrays::check_entries(Table::ForwardMessages, &log_forward, is_log)?;
+        arrays::check_entries(Table::LogNormalizers, &log_normalizers, is_log)?;
+        arrays::check_entries(Table::LogAbsorbed, &log_absorbed, is_log)?;
+        arrays::check_entries(Table::LogEvidence, &aview0(&log_evidence), is_log)?;
         if let Some(stage) = log_normalizers.iter().position(|&log| log == F::neg_infinity()) {
             return Err(Error::ImpossibleEvidence { stage });
         }
-        let log_forward = tables::standard_layout(log_forward);
+        let log_forward = arrays::standard_layout(log_forward);
         Ok(Self { log_forward, log_normalizers, log_absorbed, log_evidence })
     }
 
@@ -199,7 +199,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
     pub(crate) fn new(mdp: &'m M) -> Result<Self, Error> {
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
         let table = |shape: (usize, usize)| {
-            let table = tables::filled(Table::ForwardMessages, shape, F::zero())?;
+            let table = arrays::filled(Table::ForwardMessages, shape, F::zero())?;
             Ok(table.into_raw_vec_and_offset().0)
         };
         Ok(Self {

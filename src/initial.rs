@@ -3,11 +3,11 @@
 use ndarray::ArrayRef1;
 
 use crate::mdp::is_normalized;
-use crate::{Error, Real, Table, tables};
+use crate::{Error, Real, Table, arrays};
 
 /// Checks that p₀ is a distribution over the states of a model. It is used as it is, never rescaled.
 pub(crate) fn check_initial<F: Real>(initial: &ArrayRef1<F>, num_states: usize) -> Result<(), Error> {
-    tables::check_shape(Table::Initial, initial.shape(), &[num_states])?;
+    arrays::check_shape(Table::Initial, initial.shape(), &[num_states])?;
     let mut sum = 0.0;
     for (state, &p) in initial.iter().enumerate() {
         if !(p >= F::zero() && p < F::infinity()) {

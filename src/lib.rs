@@ -157,12 +157,10 @@ pub use stationary::{
 };
 pub use trajectory::Trajectory;
 
+mod arrays;
 mod backward;
 mod bellman;
-mod chain;
 mod color;
-#[cfg(feature = "rand")]
-mod draw;
 mod dynamics;
 mod error;
 mod forward;
@@ -170,15 +168,17 @@ mod gridworld;
 mod inference;
 mod initial;
 mod kernels;
+mod markov_chain;
 mod mdp;
 mod parallel;
 mod policy;
 mod posterior;
 mod real;
+#[cfg(feature = "rand")]
+mod sampling;
 #[cfg(feature = "serde")]
-mod serial;
+mod serde_impls;
 mod stationary;
-mod tables;
 mod trajectory;
 
 #[doc = include_str!("../docs/formulas.md")]

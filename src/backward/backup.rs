@@ -10,7 +10,7 @@ use super::columns::{StageOutputs, Values, back_up};
 use super::linear::Linear;
 use crate::mdp::CheckedStage;
 use crate::parallel::{self, Rows};
-use crate::{Dynamics, Error, Inference, LogBlock, Model, Real, Table, tables};
+use crate::{Dynamics, Error, Inference, LogBlock, Model, Real, Table, arrays};
 
 /// Work of a stage, in transitions, below which M of (D11) is not worth making.
 const LINEAR_WORK: usize = 1 << 12;
@@ -155,8 +155,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
     ) -> Result<(), Error> {
         let (model, num_states) = (self.model, self.model.num_states());
         // V of the stages that are read: each is one later than the one that is written.
-        let mut read = tables::filled(Table::StateValues, (stages.len(), num_states), F::zero())?;
-        let read = tables::slice_mut(&mut read);
+        let mut read = arrays::filled(Table::StateValues, (stages.len(), num_states), F::zero())?;
+        let read = arrays::slice_mut(&mut read);
         read[(stages.len() - 1) * num_states..].copy_from_slice(next_values);
         for (index, t) in stages.clone().enumerate().skip(1).rev() {
             let (values, next) = read.split_at_mut(index * num_states);

@@ -32,7 +32,7 @@ use crate::bellman::BellmanRule;
 use crate::kernels::gap;
 use crate::mdp::CheckedStage;
 use crate::parallel::{self, MOST_PAIRS, Rows};
-use crate::{Dynamics, Error, Inference, LogBlock, Model, Real, Table, tables};
+use crate::{Dynamics, Error, Inference, LogBlock, Model, Real, Table, arrays};
 
 /// A model of one action whose values are those of a direct problem.
 pub(super) struct Linear<F: Real> {
@@ -61,7 +61,7 @@ impl<F: Real> Linear<F> {
         let rule = BellmanRule::new(Inference::Direct, F::one(), model.temperature(), &[]);
         let column = Column::with_rule(model, t, stage, rule);
         let table = |width| {
-            let table = tables::filled(Table::ActionPrior, (num_states, width), F::zero())?;
+            let table = arrays::filled(Table::ActionPrior, (num_states, width), F::zero())?;
             Ok::<_, Error>(table.into_raw_vec_and_offset().0)
         };
         let (mut rewards, mut weights, mut is_left) = (table(1)?, table(width)?, vec![false; num_states]);

@@ -52,7 +52,7 @@ pub use solution::{Solution, StateValues};
 pub use stream::BackwardStage;
 
 use crate::mdp::check_options;
-use crate::{Error, Inference, Model, Real, Table, parallel, tables};
+use crate::{Error, Inference, Model, Real, Table, arrays, parallel};
 
 /// Solves a finite horizon by direct inference, keeping values, action values and policy of every stage.
 ///
@@ -179,7 +179,7 @@ impl SoftValueIteration {
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
         let found = solution.action_values().dim();
         let expected = [self.horizon, num_states, num_actions];
-        tables::check_shape(Table::ActionValues, &[found.0, found.1, found.2], &expected)?;
+        arrays::check_shape(Table::ActionValues, &[found.0, found.1, found.2], &expected)?;
         let block = solution.workspace_mut().0.take();
         let mut backup = Backup::with_block(mdp, self.inference, self.horizon, block);
         let (values, action_values, probabilities, logs) = solution.tables_mut(self.inference);
@@ -256,12 +256,12 @@ pub(crate) fn policy_from<F: Real, M: Model<Scalar = F> + ?Sized>(
     next_values: &[F],
 ) -> Result<Array2<F>, Error> {
     let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
-    let table = |table| tables::filled(table, (num_states, num_actions), F::zero());
+    let table = |table| arrays::filled(table, (num_states, num_actions), F::zero());
     let (mut policy, mut logs) = (table(Table::Policy)?, table(Table::Policy)?);
-    let mut values = tables::filled(Table::StateValues, num_states, F::zero())?;
-    let policy_rows = (tables::slice_mut(&mut policy), tables::slice_mut(&mut logs));
+    let mut values = arrays::filled(Table::StateValues, num_states, F::zero())?;
+    let policy_rows = (arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs));
     let outputs =
-        StageTables { policy: Some(policy_rows), ..StageTables::values(tables::slice_mut(&mut values)) };
+        StageTables { policy: Some(policy_rows), ..StageTables::values(arrays::slice_mut(&mut values)) };
     Backup::new(mdp, inference, 1).stage(stage, next_values, outputs)?;
     Ok(policy)
 }

@@ -8,7 +8,7 @@ use ndarray::{ArcArray2, ArcArray3, Array2, ArrayView2, ArrayView3, Axis};
 
 use super::policy_from;
 use crate::mdp::check_options;
-use crate::{Error, Inference, LogBlock, Model, Policy, Real, Table, tables};
+use crate::{Error, Inference, LogBlock, Model, Policy, Real, Table, arrays};
 
 /// Values, action values and policy of every stage of a finite horizon.
 ///
@@ -72,7 +72,7 @@ impl<F: Real> Solution<F> {
         let values = StateValues::with_shape(shape, inference)?;
         Ok(Self {
             state_values: values.values,
-            action_values: tables::filled(Table::ActionValues, shape, F::zero())?.into_shared(),
+            action_values: arrays::filled(Table::ActionValues, shape, F::zero())?.into_shared(),
             policy: Policy::with_shape(shape)?,
             inference,
             workspace: Workspace(None),
@@ -90,11 +90,11 @@ impl<F: Real> Solution<F> {
         let (horizon, num_states, num_actions) = action_values.dim();
         let values = StateValues::from_tables(state_values, num_actions, inference)?;
         let shape = [horizon.saturating_add(1), num_states];
-        tables::check_shape(Table::StateValues, values.values.shape(), &shape)?;
+        arrays::check_shape(Table::StateValues, values.values.shape(), &shape)?;
         let expected = action_values.shape();
-        tables::check_shape(Table::Policy, policy.probabilities().shape(), expected)?;
-        tables::check_entries(Table::ActionValues, &action_values, |value| value < F::infinity())?;
-        let action_values = tables::standard_layout(action_values).into_shared();
+        arrays::check_shape(Table::Policy, policy.probabilities().shape(), expected)?;
+        arrays::check_entries(Table::ActionValues, &action_values, |value| value < F::infinity())?;
+        let action_values = arrays::standard_layout(action_values).into_shared();
         let workspace = Workspace(None);
         Ok(Self { state_values: values.values, action_values, policy, inference, workspace })
     }
@@ -106,8 +106,8 @@ impl<F: Real> Solution<F> {
     pub(super) fn tables_mut(&mut self, inference: Inference) -> TablesMut<'_, F> {
         self.inference = inference;
         let (probabilities, logs) = self.policy.tables_mut();
-        let values = tables::slice_mut(&mut self.state_values);
-        (values, tables::slice_mut(&mut self.action_values), probabilities, logs)
+        let values = arrays::slice_mut(&mut self.state_values);
+        (values, arrays::slice_mut(&mut self.action_values), probabilities, logs)
     }
 
     /// V_t(s), `[t, s]` with T+1 rows, in reward units; in direct inference τ log β_t(s). −∞ where success is
@@ -161,7 +161,7 @@ impl<F: Real> Solution<F> {
     pub(crate) fn check_shape<M: Model + ?Sized>(&self, mdp: &M) -> Result<(), Error> {
         let (_, num_states, num_actions) = self.action_values.dim();
         let found = [mdp.num_states(), mdp.num_actions()];
-        tables::check_shape(Table::Model, &found, &[num_states, num_actions])
+        arrays::check_shape(Table::Model, &found, &[num_states, num_actions])
     }
 }
 
@@ -193,7 +193,7 @@ impl<F: Real> StateValues<F> {
         inference: Inference,
     ) -> Result<Self, Error> {
         let shape = (horizon.saturating_add(1), num_states);
-        let values = tables::filled(Table::StateValues, shape, F::zero())?.into_shared();
+        let values = arrays::filled(Table::StateValues, shape, F::zero())?.into_shared();
         Ok(Self { values, num_actions, inference })
     }
 
@@ -209,9 +209,9 @@ impl<F: Real> StateValues<F> {
             return Err(Error::EmptyModel { table: Table::Model, shape: vec![num_states, num_actions] });
         }
         // The last row is V_T, which is there also for horizon 0.
-        tables::check_shape(Table::StateValues, values.shape(), &[num_rows.max(1), num_states])?;
-        tables::check_entries(Table::StateValues, &values, |value| value < F::infinity())?;
-        Ok(Self { values: tables::standard_layout(values).into_shared(), num_actions, inference })
+        arrays::check_shape(Table::StateValues, values.shape(), &[num_rows.max(1), num_states])?;
+        arrays::check_entries(Table::StateValues, &values, |value| value < F::infinity())?;
+        Ok(Self { values: arrays::standard_layout(values).into_shared(), num_actions, inference })
     }
 
     /// Number A of actions of the model solved.
@@ -221,7 +221,7 @@ impl<F: Real> StateValues<F> {
     }
 
     pub(super) fn table_mut(&mut self) -> &mut [F] {
-        tables::slice_mut(&mut self.values)
+        arrays::slice_mut(&mut self.values)
     }
 
     /// V_t(s), `[t, s]` with T+1 rows, in reward units; in direct inference τ log β_t(s).
@@ -247,14 +247,14 @@ impl<F: Real> StateValues<F> {
         M: Model<Scalar = F> + ?Sized,
     {
         let found = [mdp.num_states(), mdp.num_actions()];
-        tables::check_shape(Table::Model, &found, &[self.values.ncols(), self.num_actions])?;
+        arrays::check_shape(Table::Model, &found, &[self.values.ncols(), self.num_actions])?;
         let horizon = self.horizon();
         if stage >= horizon {
             return Err(Error::StageOutOfRange { stage, horizon });
         }
         check_options(mdp, horizon)?;
         let next_values = self.values.index_axis(Axis(0), stage + 1);
-        policy_from(mdp, self.inference, stage, tables::slice(&next_values))
+        policy_from(mdp, self.inference, stage, arrays::slice(&next_values))
     }
 
     /// Number T of decision stages.

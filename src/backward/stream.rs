@@ -8,7 +8,7 @@ use super::SoftValueIteration;
 use super::backup::Backup;
 use super::column::StageTables;
 use crate::mdp::check_options;
-use crate::{Error, Model, Real, Table, tables};
+use crate::{Error, Model, Real, Table, arrays};
 
 impl SoftValueIteration {
     /// Solves stage by stage, from the last to the first, and keeps none of them: for horizons that do not fit in memory.
@@ -51,17 +51,17 @@ impl SoftValueIteration {
     ) -> Result<ControlFlow<B>, Error> {
         check_options(mdp, self.horizon)?;
         let shape = (mdp.num_states(), mdp.num_actions());
-        let table = |table| tables::filled(table, shape, M::Scalar::default());
+        let table = |table| arrays::filled(table, shape, M::Scalar::default());
         let (mut action_values, mut probabilities) = (table(Table::ActionValues)?, table(Table::Policy)?);
         let mut log_probabilities = table(Table::Policy)?;
         let mut next_values = mdp.terminal_values().to_vec();
         let mut values = next_values.clone();
         let mut backup = Backup::new(mdp, self.inference, self.horizon);
         for t in (0..self.horizon).rev() {
-            let policy = (tables::slice_mut(&mut probabilities), tables::slice_mut(&mut log_probabilities));
+            let policy = (arrays::slice_mut(&mut probabilities), arrays::slice_mut(&mut log_probabilities));
             let stage = StageTables {
                 values: &mut values,
-                action_values: Some(tables::slice_mut(&mut action_values)),
+                action_values: Some(arrays::slice_mut(&mut action_values)),
                 policy: Some(policy),
             };
             backup.stage(t, &next_values, stage)?;

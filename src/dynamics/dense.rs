@@ -9,7 +9,7 @@ use ndarray::{Array3, ArrayView3};
 use super::Dynamics;
 use crate::kernels::{add_scaled, dot_rows, guarded_dot_rows, guarded_multiply, multiply};
 use crate::parallel::{self, Rows};
-use crate::{Error, LogBlock, Real, Table, tables};
+use crate::{Error, LogBlock, Real, Table, arrays};
 
 /// Transition probabilities as a full table, `[s, a, s']`.
 ///
@@ -56,8 +56,8 @@ impl<F: Real> DenseDynamics<F> {
             });
         }
         check_not_empty(Table::Transitions, &[num_states, num_actions, num_states])?;
-        let transitions = tables::standard_layout(transitions);
-        let rows = tables::slice(&transitions).chunks_exact(num_states);
+        let transitions = arrays::standard_layout(transitions);
+        let rows = arrays::slice(&transitions).chunks_exact(num_states);
         for (row, probabilities) in rows.enumerate() {
             for (next_state, &p) in probabilities.iter().enumerate() {
                 check_probability(row / num_actions, row % num_actions, next_state, p)?;
@@ -124,7 +124,7 @@ impl<F: Real> DenseDynamics<F> {
     ) -> Result<Self, Error> {
         let shape = [num_states, num_actions, num_states];
         check_not_empty(Table::Transitions, &shape)?;
-        let mut transitions = tables::filled(Table::Transitions, shape, F::zero())?;
+        let mut transitions = arrays::filled(Table::Transitions, shape, F::zero())?;
         for state in 0..num_states {
             for action in 0..num_actions {
                 row(state, action, &mut |next_state, p| {
@@ -155,14 +155,14 @@ impl<F: Real> DenseDynamics<F> {
     /// P(·∣s,a) of the pair s · A + a.
     fn pair(&self, pair: usize) -> &[F] {
         let num_states = self.transitions.dim().0;
-        &tables::slice(&self.transitions)[pair * num_states..(pair + 1) * num_states]
+        &arrays::slice(&self.transitions)[pair * num_states..(pair + 1) * num_states]
     }
 
     /// The entries that belong to some states, `[s, a, s']`.
     fn table(&self, states: Range<usize>) -> &[F] {
         let (num_states, num_actions, _) = self.transitions.dim();
         let width = num_actions * num_states;
-        &tables::slice(&self.transitions)[states.start * width..states.end * width]
+        &arrays::slice(&self.transitions)[states.start * width..states.end * width]
     }
 
     /// The rows P(·∣s,a) of some states, in order.
@@ -231,9 +231,9 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
     fn mix_actions(&self, weights: &[F]) -> Option<Box<dyn Dynamics<Scalar = F>>> {
         let (num_states, num_actions, _) = self.transitions.dim();
         assert_eq!(weights.len(), num_states * num_actions, "a weight for each pair");
-        let mut mixed = tables::filled(Table::Transitions, (num_states, 1, num_states), F::zero()).ok()?;
+        let mut mixed = arrays::filled(Table::Transitions, (num_states, 1, num_states), F::zero()).ok()?;
         let is_lossless = AtomicBool::new(true);
-        let rows = Rows { data: tables::slice_mut(&mut mixed), width: num_states };
+        let rows = Rows { data: arrays::slice_mut(&mut mixed), width: num_states };
         parallel::for_each_block(self, rows, &|states, mixed| {
             let weights = &weights[states.start * num_actions..states.end * num_actions];
             let mut rows = self.rows(states);

@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::dense::{check_not_empty, check_successor};
 use super::{Dynamics, SparseDynamics, for_each_row};
-use crate::{Error, LogBlock, Real, Table, tables};
+use crate::{Error, LogBlock, Real, Table, arrays};
 
 /// Deterministic transitions: a table of successors, `[s, a] → s'`.
 ///
@@ -47,7 +47,7 @@ impl<F: Real> DeterministicDynamics<F> {
         for ((state, action), &next_state) in successors.indexed_iter() {
             check_successor(state, action, next_state, num_states)?;
         }
-        Ok(Self { successors: tables::standard_layout(successors), scalar: PhantomData })
+        Ok(Self { successors: arrays::standard_layout(successors), scalar: PhantomData })
     }
 
     /// Makes the table from a function of the pair.
@@ -70,7 +70,7 @@ impl<F: Real> DeterministicDynamics<F> {
         num_actions: usize,
         mut successor: impl FnMut(usize, usize) -> usize,
     ) -> Result<Self, Error> {
-        let mut successors = tables::filled(Table::Transitions, (num_states, num_actions), 0)?;
+        let mut successors = arrays::filled(Table::Transitions, (num_states, num_actions), 0)?;
         for ((state, action), next_state) in successors.indexed_iter_mut() {
             *next_state = successor(state, action);
         }
@@ -138,7 +138,7 @@ impl<F: Real> Dynamics for DeterministicDynamics<F> {
     }
 
     fn expectation(&self, states: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
-        let successors = tables::slice(&self.successors);
+        let successors = arrays::slice(&self.successors);
         let num_actions = self.num_actions();
         for_each_row(states, num_actions, y, k, |state, action, y| {
             let next_state = successors[state * num_actions + action];
@@ -154,7 +154,7 @@ impl<F: Real> Dynamics for DeterministicDynamics<F> {
     fn push_forward(&self, states: Range<usize>, next_states: Range<usize>, k: usize, x: &[F], w: &mut [F]) {
         let num_actions = self.num_actions();
         let rows = states.start * num_actions..states.end * num_actions;
-        let successors = &tables::slice(&self.successors)[rows];
+        let successors = &arrays::slice(&self.successors)[rows];
         for (next_state, x) in successors.iter().zip(x.chunks_exact(k)) {
             if next_states.contains(next_state) {
                 let first = (next_state - next_states.start) * k;
@@ -166,7 +166,7 @@ impl<F: Real> Dynamics for DeterministicDynamics<F> {
     }
 
     fn mix_actions(&self, weights: &[F]) -> Option<Box<dyn Dynamics<Scalar = F>>> {
-        let successors = tables::slice(&self.successors);
+        let successors = arrays::slice(&self.successors);
         SparseDynamics::certain(self.num_states(), self.num_actions(), successors).mix_actions(weights)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::Dynamics;
 use super::compressed::{Column, CompressedRows};
 use crate::parallel::{self, Rows, Split};
-use crate::{Error, Real, Table, tables};
+use crate::{Error, Real, Table, arrays};
 
 /// Entries of the mixed rows of some states.
 struct Entries<'a, C, F> {
@@ -38,7 +38,7 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
         let num_states = dynamics.num_states();
         // Counted first, so that the rows can be written where they belong, and by any thread.
         let mut row_offsets =
-            tables::filled(Table::RowOffsets, num_states + 1, 0)?.into_raw_vec_and_offset().0;
+            arrays::filled(Table::RowOffsets, num_states + 1, 0)?.into_raw_vec_and_offset().0;
         let is_lossless = AtomicBool::new(true);
         let counts = Rows { data: &mut row_offsets[1..], width: 1 };
         parallel::for_each_block(dynamics, counts, &|states, counts| {
@@ -55,9 +55,9 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
         (0..num_states).for_each(|state| row_offsets[state + 1] += row_offsets[state]);
         let num_entries = row_offsets[num_states];
         let mut columns =
-            tables::filled(Table::Transitions, num_entries, C::new(0))?.into_raw_vec_and_offset().0;
+            arrays::filled(Table::Transitions, num_entries, C::new(0))?.into_raw_vec_and_offset().0;
         let mut probabilities =
-            tables::filled(Table::Transitions, num_entries, F::zero())?.into_raw_vec_and_offset().0;
+            arrays::filled(Table::Transitions, num_entries, F::zero())?.into_raw_vec_and_offset().0;
         let entries =
             Entries { row_offsets: &row_offsets, columns: &mut columns, probabilities: &mut probabilities };
         parallel::for_each_block(dynamics, entries, &|states, entries| {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Dynamics;
 use super::compressed::{Column, CompressedRows, check_parts};
 use super::dense::{check_not_empty, check_probability, check_successor};
-use crate::{Error, LogBlock, Real, Table, tables};
+use crate::{Error, LogBlock, Real, Table, arrays};
 
 /// Transition probabilities in compressed rows: for each pair (s,a), its successors and their probabilities.
 ///
@@ -92,8 +92,8 @@ impl<F: Real> SparseDynamics<F> {
         probabilities: Vec<F>,
     ) -> Result<Self, Error> {
         let num_rows = num_rows(num_states, num_actions)?;
-        tables::check_shape(Table::RowOffsets, &[row_offsets.len()], &[num_rows + 1])?;
-        tables::check_shape(Table::Transitions, &[probabilities.len()], &[next_states.len()])?;
+        arrays::check_shape(Table::RowOffsets, &[row_offsets.len()], &[num_rows + 1])?;
+        arrays::check_shape(Table::Transitions, &[probabilities.len()], &[next_states.len()])?;
         check_parts((num_states, num_actions), &row_offsets, &next_states, &probabilities)?;
         let rows =
             make_rows!(num_states, CompressedRows::from_parts(row_offsets, next_states, probabilities));

@@ -8,7 +8,7 @@ use sprs::{CsMat, CsMatBase, CsMatI, SpIndex};
 use super::dense::check_not_empty;
 use super::sparse_parts::compressed_rows;
 use super::{Dynamics, SparseDynamics};
-use crate::{Error, Real, Table, tables};
+use crate::{Error, Real, Table, arrays};
 
 /// With the feature `sprs`. Matrices in compressed columns are converted first, at the cost of a copy; entries that
 /// they store as 0 are left out.
@@ -56,7 +56,7 @@ impl<F: Real> SparseDynamics<F> {
         let num_rows = (num_states.checked_mul(num_actions))
             .ok_or_else(|| Error::TooLarge { table: Table::Transitions, shape: shape.to_vec() })?;
         let found = [matrix.rows(), matrix.cols()];
-        tables::check_shape(Table::Transitions, &found, &[num_rows, num_states])?;
+        arrays::check_shape(Table::Transitions, &found, &[num_rows, num_states])?;
         Self::from_sprs_rows(num_states, num_actions, slice::from_ref(matrix))
     }
 
@@ -96,7 +96,7 @@ impl<F: Real> SparseDynamics<F> {
         let num_states = matrices.first().map_or(0, CsMatBase::rows);
         for matrix in matrices {
             let found = [matrix.rows(), matrix.cols()];
-            tables::check_shape(Table::Transitions, &found, &[num_states, num_states])?;
+            arrays::check_shape(Table::Transitions, &found, &[num_states, num_states])?;
         }
         Self::from_sprs_rows(num_states, matrices.len(), matrices)
     }

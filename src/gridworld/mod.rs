@@ -5,7 +5,7 @@ mod map;
 mod moves;
 mod render;
 #[cfg(feature = "serde")]
-mod serial;
+mod serde_impls;
 
 use ndarray::{Array1, Array2};
 

@@ -3,7 +3,7 @@
 use ndarray::{ArrayRef1, ArrayRef2};
 
 use super::{Cell, Gridworld};
-use crate::{Error, Table, tables};
+use crate::{Error, Table, arrays};
 
 impl Gridworld {
     /// Draws the map, in the symbols that [`parse`](Self::parse) reads.
@@ -41,7 +41,7 @@ impl Gridworld {
     }
 
     pub(super) fn draw_values(&self, values: &ArrayRef1<f64>, paint: impl Paint) -> Result<String, Error> {
-        tables::check_shape(Table::StateValues, values.shape(), &[self.num_states()])?;
+        arrays::check_shape(Table::StateValues, values.shape(), &[self.num_states()])?;
         let texts: Vec<String> = values
             .iter()
             .map(|&value| match value {
@@ -85,7 +85,7 @@ impl Gridworld {
 
     pub(super) fn draw_policy(&self, policy: &ArrayRef2<f64>, paint: impl Paint) -> Result<String, Error> {
         let expected = [self.num_states(), self.directions().len()];
-        tables::check_shape(Table::Policy, policy.shape(), &expected)?;
+        arrays::check_shape(Table::Policy, policy.shape(), &expected)?;
         let texts: Vec<String> = (policy.rows().into_iter().enumerate())
             .map(|(state, probabilities)| {
                 let cell = self.cell_of(state);
@@ -151,7 +151,7 @@ impl Gridworld {
         marginals: &ArrayRef1<f64>,
         paint: impl Paint,
     ) -> Result<String, Error> {
-        tables::check_shape(Table::StateMarginals, marginals.shape(), &[self.num_states()])?;
+        arrays::check_shape(Table::StateMarginals, marginals.shape(), &[self.num_states()])?;
         let shades = [(0.5, "██"), (0.25, "▓▓"), (0.1, "▒▒"), (0.01, "░░"), (0.001, " ·")];
         Ok(self.render("", |state, cell| {
             let shade = state.and_then(|state| shades.iter().find(|(least, _)| marginals[state] >= *least));

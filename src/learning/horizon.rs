@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use ndarray::{Array, Array3, ArrayRef1, ArrayView, Dimension, Ix1, Ix2, Ix3};
 
-use crate::{Error, Model, Policy, Real, StationaryPolicy, tables};
+use crate::{Error, Model, Policy, Real, StationaryPolicy, arrays};
 
 mod sealed {
     pub trait Sealed {}
@@ -212,7 +212,7 @@ impl Horizon for FiniteHorizon {
     }
 
     fn evaluate<M: Model + ?Sized>(policy: &Policy<M::Scalar>, mdp: &M) -> Result<Vec<M::Scalar>, Error> {
-        Ok(tables::slice(&policy.evaluate(mdp)?).to_vec())
+        Ok(arrays::slice(&policy.evaluate(mdp)?).to_vec())
     }
 
     fn visits<M: Model + ?Sized>(
@@ -227,6 +227,6 @@ impl Horizon for FiniteHorizon {
             row.mapv_inplace(|mass| weight * mass);
             weight *= mdp.discount();
         }
-        Ok(tables::slice(&occupancy).to_vec())
+        Ok(arrays::slice(&occupancy).to_vec())
     }
 }

@@ -59,7 +59,7 @@ mod policy_gradient;
 mod replay;
 mod schedule;
 #[cfg(feature = "serde")]
-mod serial;
+mod serde_impls;
 #[cfg(feature = "rand")]
 mod simulator;
 mod soft_q;

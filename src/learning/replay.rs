@@ -106,4 +106,4 @@ impl<F: Real> ReplayBuffer<F> {
 }
 
 #[cfg(feature = "serde")]
-super::serial::checked!(ReplayBuffer<F>);
+super::serde_impls::checked!(ReplayBuffer<F>);

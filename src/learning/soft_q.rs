@@ -156,8 +156,8 @@ impl<F: Real, H: Horizon> SoftQLearning<F, H> {
         self.step_size.check()?;
         self.behaviour.check()?;
         let len = self.task.num_rows() * self.task.num_actions();
-        super::serial::check_len(Table::Visits, &self.visits, len)?;
-        super::serial::check_table(Table::ActionValues, &self.action_values, len, true)?;
+        super::serde_impls::check_len(Table::Visits, &self.visits, len)?;
+        super::serde_impls::check_table(Table::ActionValues, &self.action_values, len, true)?;
         self.task.check_forbidden(Table::ActionValues, &self.action_values)
     }
 }
@@ -211,4 +211,4 @@ impl<F: Real, H: Horizon> Learner for SoftQLearning<F, H> {
 }
 
 #[cfg(feature = "serde")]
-super::serial::checked!(SoftQLearning<F, H>);
+super::serde_impls::checked!(SoftQLearning<F, H>);

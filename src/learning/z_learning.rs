@@ -219,10 +219,10 @@ impl<F: Real, H: Horizon> ZLearning<F, H> {
         }
         let rows = self.task.num_rows();
         let len = rows * self.task.num_actions();
-        super::serial::check_len(Table::Visits, &self.visits, len)?;
-        super::serial::check_len(Table::Visits, &self.state_visits, rows)?;
-        super::serial::check_table(Table::BackwardMessages, &self.log_backward, rows, true)?;
-        super::serial::check_table(Table::ActionValues, &self.action_values, len, true)?;
+        super::serde_impls::check_len(Table::Visits, &self.visits, len)?;
+        super::serde_impls::check_len(Table::Visits, &self.state_visits, rows)?;
+        super::serde_impls::check_table(Table::BackwardMessages, &self.log_backward, rows, true)?;
+        super::serde_impls::check_table(Table::ActionValues, &self.action_values, len, true)?;
         self.task.check_forbidden(Table::ActionValues, &self.action_values)
     }
 }
@@ -268,7 +268,7 @@ impl<F: Real, H: Horizon> Learner for ZLearning<F, H> {
 }
 
 #[cfg(feature = "serde")]
-super::serial::checked!(ZLearning<F, H>);
+super::serde_impls::checked!(ZLearning<F, H>);
 
 /// [`Error::InvalidSetting`] for a behaviour that leaves actions out.
 fn check_covers<F: Real>(behaviour: Behaviour<F>) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use ndarray::{Array1, Array2};
 use super::checks::{check_discount, check_rewards, check_row, check_temperature, check_terminal_values};
 use super::prior::PriorTables;
 use super::{ActionPrior, Mdp};
-use crate::{Dynamics, Error, Real, Table, tables};
+use crate::{Dynamics, Error, Real, Table, arrays};
 
 /// Options of an [`Mdp`], from [`Mdp::builder`].
 ///
@@ -143,7 +143,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
         check_temperature(self.temperature)?;
         let terminal_values = match self.terminal_values {
             Some(values) => values,
-            None => tables::filled(Table::TerminalValues, num_states, F::zero())?,
+            None => arrays::filled(Table::TerminalValues, num_states, F::zero())?,
         };
         check_terminal_values(terminal_values.view(), num_states)?;
         let mut is_terminal = vec![false; num_states];
@@ -157,11 +157,11 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
         check_used_rows(&dynamics, &prior, &is_terminal)?;
         Ok(Mdp {
             dynamics: Arc::new(dynamics),
-            rewards: tables::standard_layout(self.rewards).into_shared(),
+            rewards: arrays::standard_layout(self.rewards).into_shared(),
             discount: self.discount,
             temperature: self.temperature,
             prior: Arc::new(prior),
-            terminal_values: tables::standard_layout(terminal_values).into_shared(),
+            terminal_values: arrays::standard_layout(terminal_values).into_shared(),
             is_terminal: is_terminal.into(),
         })
     }

@@ -3,7 +3,7 @@
 use ndarray::{ArrayView1, ArrayView2};
 
 use crate::dynamics::{check_probability, check_successor};
-use crate::{Dynamics, Error, Real, Table, tables};
+use crate::{Dynamics, Error, Real, Table, arrays};
 
 pub(crate) fn check_discount<F: Real>(discount: F) -> Result<(), Error> {
     if discount >= F::zero() && discount <= F::one() {
@@ -23,7 +23,7 @@ pub(crate) fn check_terminal_values<F: Real>(
     values: ArrayView1<'_, F>,
     num_states: usize,
 ) -> Result<(), Error> {
-    tables::check_shape(Table::TerminalValues, values.shape(), &[num_states])?;
+    arrays::check_shape(Table::TerminalValues, values.shape(), &[num_states])?;
     match values.iter().position(|&value| !(value < F::infinity())) {
         Some(state) => Err(Error::InvalidTerminalValue { state, value: values[state].into_f64() }),
         None => Ok(()),
@@ -51,7 +51,7 @@ pub(super) fn check_rewards<F: Real>(
     num_states: usize,
     num_actions: usize,
 ) -> Result<(), Error> {
-    tables::check_shape(Table::Rewards, rewards.shape(), &[num_states, num_actions])?;
+    arrays::check_shape(Table::Rewards, rewards.shape(), &[num_states, num_actions])?;
     (rewards.indexed_iter()).try_for_each(|((state, action), &reward)| check_reward(state, action, reward))
 }
 

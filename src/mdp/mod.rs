@@ -32,7 +32,7 @@ use builder::check_used_rows;
 use checks::check_rewards;
 use prior::PriorTables;
 
-use crate::{DenseDynamics, Dynamics, Error, Inference, IntoDynamics, Real, Table, tables};
+use crate::{DenseDynamics, Dynamics, Error, Inference, IntoDynamics, Real, Table, arrays};
 
 /// A finite Markov decision process with the same dynamics, rewards and action prior at every stage.
 ///
@@ -121,7 +121,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     ///
     /// [`Error::ShapeMismatch`], [`Error::InvalidReward`].
     pub fn with_rewards(&self, rewards: Array2<F>) -> Result<Self, Error> {
-        self.with_shared_rewards(tables::standard_layout(rewards).into_shared())
+        self.with_shared_rewards(arrays::standard_layout(rewards).into_shared())
     }
 
     /// [`with_rewards`](Self::with_rewards) for a table in standard layout that others may hold too.
@@ -139,7 +139,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     pub fn with_dynamics(&self, dynamics: impl IntoDynamics<Dynamics = D>) -> Result<Self, Error> {
         let dynamics = dynamics.into_dynamics()?;
         let found = [dynamics.num_states(), dynamics.num_actions()];
-        tables::check_shape(Table::Transitions, &found, &[self.num_states(), self.num_actions()])?;
+        arrays::check_shape(Table::Transitions, &found, &[self.num_states(), self.num_actions()])?;
         check_used_rows(&dynamics, &self.prior, &self.is_terminal)?;
         Ok(Self { dynamics: Arc::new(dynamics), ..self.clone() })
     }
@@ -202,7 +202,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     /// [`Error::ShapeMismatch`], [`Error::InvalidTerminalValue`].
     pub fn with_terminal_values(&self, terminal_values: Array1<F>) -> Result<Self, Error> {
         check_terminal_values(terminal_values.view(), self.num_states())?;
-        let terminal_values = tables::standard_layout(terminal_values).into_shared();
+        let terminal_values = arrays::standard_layout(terminal_values).into_shared();
         Ok(Self { terminal_values, ..self.clone() })
     }
 

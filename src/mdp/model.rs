@@ -9,7 +9,7 @@ use num_traits::{Float, Zero};
 use super::checks::{
     check_discount, check_prior_weight, check_reward, check_row, check_temperature, check_terminal_values,
 };
-use crate::{Dynamics, Error, Inference, Real, Table, tables};
+use crate::{Dynamics, Error, Inference, Real, Table, arrays};
 
 /// A Markov decision process, seen one decision stage at a time.
 ///
@@ -188,7 +188,7 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
         let Stage { dynamics, rewards, action_prior } = stage;
         let expected = (model.num_states(), model.num_actions());
         let check = |table, found: (usize, usize)| {
-            tables::check_shape(table, &[found.0, found.1], &[expected.0, expected.1])
+            arrays::check_shape(table, &[found.0, found.1], &[expected.0, expected.1])
         };
         check(Table::Transitions, (dynamics.num_states(), dynamics.num_actions()))?;
         check(Table::Rewards, rewards.dim())?;

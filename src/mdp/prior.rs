@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::checks::check_prior_weight;
-use crate::{Error, Real, Table, tables};
+use crate::{Error, Real, Table, arrays};
 
 /// The prior weights ρ(a∣s) that trajectories carry for their actions (D0).
 ///
@@ -56,15 +56,15 @@ impl<F: Real> PriorTables<F> {
     ) -> Result<Self, Error> {
         let expected = [num_states, num_actions];
         if let Some(available) = &available {
-            tables::check_shape(Table::AvailableActions, available.shape(), &expected)?;
+            arrays::check_shape(Table::AvailableActions, available.shape(), &expected)?;
         }
         if let ActionPrior::Weights(weights) = &kind {
-            tables::check_shape(Table::ActionPrior, weights.shape(), &expected)?;
+            arrays::check_shape(Table::ActionPrior, weights.shape(), &expected)?;
             for ((state, action), &weight) in weights.indexed_iter() {
                 check_prior_weight(state, action, weight)?;
             }
         }
-        let mut effective = tables::filled(Table::ActionPrior, (num_states, num_actions), F::zero())?;
+        let mut effective = arrays::filled(Table::ActionPrior, (num_states, num_actions), F::zero())?;
         for (state, mut row) in effective.outer_iter_mut().enumerate() {
             let is_available =
                 |action: usize| available.as_ref().is_none_or(|available| available[[state, action]]);

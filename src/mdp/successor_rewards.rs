@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ndarray::{ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
 
 use super::{ActionPrior, Mdp, Model, Stage};
-use crate::{DenseDynamics, Dynamics, Error, FoldedDynamics, Inference, Real, Table, tables};
+use crate::{DenseDynamics, Dynamics, Error, FoldedDynamics, Inference, Real, Table, arrays};
 
 /// An [`Mdp`] with rewards r(s,a,s') beside those on (s,a), from [`Mdp::with_successor_rewards`].
 ///
@@ -132,7 +132,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
     /// Folds the rewards for both inferences.
     fn fold(mdp: Mdp<F, D>, successor_rewards: Arc<SuccessorRewards<F>>) -> Result<Self, Error> {
         let shape = (mdp.num_states(), mdp.num_actions());
-        let table = || tables::filled(Table::Rewards, shape, F::zero());
+        let table = || arrays::filled(Table::Rewards, shape, F::zero());
         let (mut tilted, mut expected) = (table()?, table()?);
         let prior = mdp.prior_weights();
         let is_used =
@@ -143,7 +143,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
             |row| successor_rewards.row(row),
             &successor_rewards.values,
             is_used,
-            tables::slice_mut(&mut tilted),
+            arrays::slice_mut(&mut tilted),
         )?;
         for ((state, action), expected) in expected.indexed_iter_mut() {
             if is_used(state, action) {
@@ -170,7 +170,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         for (state, action) in ndarray::indices((mdp.num_states(), mdp.num_actions())) {
             mdp.dynamics().for_each_successor(state, action, &mut |_, _| num_transitions += 1);
         }
-        tables::check_shape(Table::SuccessorRewards, &[successor_rewards.len()], &[num_transitions])?;
+        arrays::check_shape(Table::SuccessorRewards, &[successor_rewards.len()], &[num_transitions])?;
         let mut rewards = successor_rewards.into_iter();
         mdp.with_successor_rewards(|_, _, _| rewards.next().unwrap_or_else(F::neg_infinity))
     }

@@ -3,7 +3,7 @@
 use ndarray::{Array3, ArrayView1, Axis};
 
 use super::{Mdp, Model, Stage};
-use crate::{Dynamics, Error, Inference, Table, tables};
+use crate::{Dynamics, Error, Inference, Table, arrays};
 
 /// A model made of other models, one for each stage.
 ///
@@ -47,7 +47,7 @@ impl<M: Model> TimeVaryingMdp<M> {
         let (first, rest) = stages.split_first().ok_or(Error::NoStages)?;
         for (stage, model) in (1..).zip(rest) {
             let shape = |model: &M| [model.num_states(), model.num_actions()];
-            tables::check_shape(Table::Model, &shape(model), &shape(first))?;
+            arrays::check_shape(Table::Model, &shape(model), &shape(first))?;
             let is_terminal = |state| model.is_terminal(state) == first.is_terminal(state);
             let properties = [
                 ("discount", model.discount() == first.discount()),
@@ -101,8 +101,8 @@ impl<F: crate::Real, D: Dynamics<Scalar = F>> TimeVaryingMdp<Mdp<F, D>> {
     /// ```
     pub fn from_rewards(mdp: &Mdp<F, D>, rewards: Array3<F>) -> Result<Self, Error> {
         let expected = [rewards.len_of(Axis(0)), mdp.num_states(), mdp.num_actions()];
-        tables::check_shape(Table::Rewards, rewards.shape(), &expected)?;
-        let rewards = tables::standard_layout(rewards).into_shared();
+        arrays::check_shape(Table::Rewards, rewards.shape(), &expected)?;
+        let rewards = arrays::standard_layout(rewards).into_shared();
         let stages = (0..rewards.len_of(Axis(0)))
             .map(|t| mdp.with_shared_rewards(rewards.clone().index_axis_move(Axis(0), t)));
         Self::new(stages.collect::<Result<Vec<_>, _>>()?)

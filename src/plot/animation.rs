@@ -13,7 +13,7 @@ use super::scale::{ColorScale, INK, Scale, Spread};
 use super::shapes::Colored;
 use super::state_map::{PROBABILITIES, checked, draw_titles, first_board, join, title_width};
 use super::{bitmap, text};
-use crate::{Error, Inference, Model, Policy, Posterior, Real, Table, forward_messages, io, tables};
+use crate::{Error, Inference, Model, Policy, Posterior, Real, Table, arrays, forward_messages, io};
 
 const LONGEST: f64 = 250.0;
 const PANEL_TITLE: f64 = 13.0;
@@ -109,7 +109,7 @@ impl Animation {
     ) -> Result<Self, Error> {
         let num_stages = self.panels.first().map_or(marginals.nrows(), |(_, stages)| stages.len());
         let expected = [num_stages, self.layout.num_states()];
-        tables::check_shape(Table::StateMarginals, marginals.shape(), &expected)?;
+        arrays::check_shape(Table::StateMarginals, marginals.shape(), &expected)?;
         if num_stages == 0 {
             return Err(Error::NothingToDraw { table: Table::StateMarginals });
         }
@@ -272,7 +272,7 @@ impl Animation {
 fn prior_policy<M: Model + ?Sized>(mdp: &M, horizon: usize) -> Result<Policy<M::Scalar>, Error> {
     let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
     let shape = (horizon, num_states, num_actions);
-    let mut table: Array3<M::Scalar> = tables::filled(Table::Policy, shape, num_traits::zero())?;
+    let mut table: Array3<M::Scalar> = arrays::filled(Table::Policy, shape, num_traits::zero())?;
     for t in 0..horizon {
         let stage = mdp.stage(t, Inference::Direct)?;
         for (state, weights) in stage.action_prior.rows().into_iter().enumerate() {

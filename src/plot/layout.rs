@@ -2,7 +2,7 @@
 
 use ndarray::ArrayRef2;
 
-use crate::{Cell, Dynamics, Error, Gridworld, Real, Table, tables};
+use crate::{Cell, Dynamics, Error, Gridworld, Real, Table, arrays};
 
 /// Where each state of a model is drawn, and in which direction its actions point.
 ///
@@ -94,7 +94,7 @@ impl StateLayout {
         if num_states == 0 {
             return Err(Error::EmptyModel { table, shape: vec![num_states, columns] });
         }
-        tables::check_shape(table, coordinates.shape(), &[num_states, 2])?;
+        arrays::check_shape(table, coordinates.shape(), &[num_states, 2])?;
         if let Some(((state, axis), value)) = coordinates.indexed_iter().find(|(_, value)| !value.is_finite())
         {
             return Err(Error::InvalidCoordinate { state, axis, value: value.into_f64() });
@@ -144,7 +144,7 @@ impl StateLayout {
         if directions.nrows() == 0 {
             return Err(Error::EmptyModel { table, shape: directions.shape().to_vec() });
         }
-        tables::check_shape(table, directions.shape(), &[directions.nrows(), 2])?;
+        arrays::check_shape(table, directions.shape(), &[directions.nrows(), 2])?;
         if let Some(((action, axis), value)) = directions.indexed_iter().find(|(_, value)| !value.is_finite())
         {
             return Err(Error::InvalidEntry { table, index: vec![action, axis], value: value.into_f64() });
@@ -170,7 +170,7 @@ impl StateLayout {
             let shape = vec![num_states, num_actions, num_states];
             return Err(Error::EmptyModel { table: Table::Transitions, shape });
         }
-        tables::check_shape(Table::Coordinates, &[self.num_states(), 2], &[num_states, 2])?;
+        arrays::check_shape(Table::Coordinates, &[self.num_states(), 2], &[num_states, 2])?;
         let mut moves = Vec::with_capacity(num_states * num_actions);
         for (state, &(x, y)) in self.points.iter().enumerate() {
             for action in 0..num_actions {
@@ -236,7 +236,7 @@ impl StateLayout {
             Moves::Actions(moves) => moves.len(),
             Moves::Pairs(num_actions, _) => *num_actions,
         };
-        tables::check_shape(Table::Policy, shape, &[self.num_states(), num_actions])
+        arrays::check_shape(Table::Policy, shape, &[self.num_states(), num_actions])
     }
 }
 

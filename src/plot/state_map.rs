@@ -13,7 +13,7 @@ use super::layout::StateLayout;
 use super::scale::{ColorScale, INK, PALE, Scale, Spread};
 use super::shapes::Colored;
 use super::text;
-use crate::{Error, Inference, Real, Table, Trajectory, io, tables};
+use crate::{Error, Inference, Real, Table, Trajectory, arrays, io};
 
 const LONGEST: f64 = 560.0;
 const TITLE_SIZE: f64 = 17.0;
@@ -351,7 +351,7 @@ pub(super) fn checked<F: Real>(
     table: Table,
     valid: RangeInclusive<f64>,
 ) -> Result<Vec<f64>, Error> {
-    tables::check_shape(table, numbers.shape(), &[num_states])?;
+    arrays::check_shape(table, numbers.shape(), &[num_states])?;
     let numbers: Vec<f64> = numbers.iter().map(|&number| number.into_f64()).collect();
     match numbers.iter().position(|number| !valid.contains(number)) {
         Some(state) => Err(Error::InvalidEntry { table, index: vec![state], value: numbers[state] }),

@@ -18,7 +18,7 @@ use crate::initial::{check_initial, initial_expectation};
 use crate::kernels::LogMemo;
 use crate::mdp::CheckedStage;
 use crate::parallel::{self, Rows};
-use crate::{Dynamics, Error, Inference, Model, Real, Table, tables};
+use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
 
 /// Whether τ log(π/ρ) is paid for acting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,10 +142,10 @@ impl<F: Real> Policy<F> {
         self.check_model(mdp)?;
         let (horizon, num_states, width) = (self.horizon(), mdp.num_states(), mdp.num_actions());
         let shape = (horizon.saturating_add(1), num_states);
-        let mut values = tables::filled(Table::StateValues, shape, F::zero())?;
+        let mut values = arrays::filled(Table::StateValues, shape, F::zero())?;
         values.row_mut(horizon).assign(&mdp.terminal_values());
-        let mut scratch = tables::filled(Table::ActionValues, (num_states, width), F::zero())?;
-        let (rows, scratch) = (tables::slice_mut(&mut values), tables::slice_mut(&mut scratch));
+        let mut scratch = arrays::filled(Table::ActionValues, (num_states, width), F::zero())?;
+        let (rows, scratch) = (arrays::slice_mut(&mut values), arrays::slice_mut(&mut scratch));
         parallel::run_pass(mdp, horizon, Inference::Variational, || {
             for t in (0..horizon).rev() {
                 let (now, next) = rows[t * num_states..].split_at_mut(num_states);

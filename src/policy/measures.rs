@@ -3,7 +3,7 @@
 use ndarray::{Array2, Zip};
 
 use super::Policy;
-use crate::{Error, Real, Table, tables};
+use crate::{Error, Real, Table, arrays};
 
 impl<F: Real> Policy<F> {
     /// Computes the entropy −Σ_a π log π of every row, `[t, s]`, in nats; 0 for a row of zeros. In
@@ -44,8 +44,8 @@ impl<F: Real> Policy<F> {
     /// ```
     pub fn kl_divergence(&self, other: &Self) -> Result<Array2<F>, Error> {
         let (found, expected) = (other.probabilities.shape(), self.probabilities.shape());
-        tables::check_shape(Table::Policy, found, expected)?;
-        let others = tables::slice(&other.log_probabilities);
+        arrays::check_shape(Table::Policy, found, expected)?;
+        let others = arrays::slice(&other.log_probabilities);
         Ok(self.sum_rows(|index, p, log| p * (log - others[index])))
     }
 
@@ -78,8 +78,8 @@ impl<F: Real> Policy<F> {
     fn sum_rows(&self, term: impl Fn(usize, F, F) -> F) -> Array2<F> {
         let mut sums = Array2::zeros((self.horizon(), self.num_states()));
         let num_actions = self.num_actions();
-        let probabilities = tables::slice(&self.probabilities);
-        let logs = tables::slice(&self.log_probabilities);
+        let probabilities = arrays::slice(&self.probabilities);
+        let logs = arrays::slice(&self.log_probabilities);
         for (row, sum) in sums.iter_mut().enumerate() {
             for index in row * num_actions..(row + 1) * num_actions {
                 if probabilities[index] > F::zero() {

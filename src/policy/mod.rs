@@ -14,7 +14,7 @@ pub use stationary::StationaryPolicy;
 use ndarray::{ArcArray3, Array3, ArrayView2, ArrayView3, Axis};
 
 use crate::mdp::{check_options, is_normalized};
-use crate::{Error, Model, Real, Table, tables};
+use crate::{Error, Model, Real, Table, arrays};
 
 /// A policy over a finite horizon: π_t(a∣s), `[t, s, a]`, with its logarithms.
 ///
@@ -54,8 +54,8 @@ impl<F: Real> Policy<F> {
     /// [`Error::TooLarge`] if there is no room for the logarithms.
     pub fn new(probabilities: Array3<F>) -> Result<Self, Error> {
         check_rows(&probabilities)?;
-        let probabilities = tables::standard_layout(probabilities);
-        let mut logs = tables::filled(Table::Policy, probabilities.dim(), F::zero())?;
+        let probabilities = arrays::standard_layout(probabilities);
+        let mut logs = arrays::filled(Table::Policy, probabilities.dim(), F::zero())?;
         logs.zip_mut_with(&probabilities, |log, &p| *log = p.ln());
         Ok(Self { probabilities: probabilities.into_shared(), log_probabilities: logs.into_shared() })
     }
@@ -66,38 +66,38 @@ impl<F: Real> Policy<F> {
     pub(crate) fn from_tables(probabilities: Array3<F>, log_probabilities: Array3<F>) -> Result<Self, Error> {
         check_rows(&probabilities)?;
         let (table, shape) = (Table::LogPolicy, probabilities.shape());
-        tables::check_shape(table, log_probabilities.shape(), shape)?;
+        arrays::check_shape(table, log_probabilities.shape(), shape)?;
         let tolerance = F::from_f64(F::ROW_SUM_TOLERANCE);
         for (at, (&p, &log)) in probabilities.iter().zip(&log_probabilities).enumerate() {
             let is_close = (log.exp() - p).abs() <= tolerance * p + F::min_positive_value();
             // A probability however small has a logarithm.
             if !is_close || (log == F::neg_infinity() && p > F::zero()) {
-                let (index, value) = (tables::index_of(shape, at), log.into_f64());
+                let (index, value) = (arrays::index_of(shape, at), log.into_f64());
                 return Err(Error::InvalidEntry { table, index, value });
             }
         }
         Ok(Self {
-            probabilities: tables::standard_layout(probabilities).into_shared(),
-            log_probabilities: tables::standard_layout(log_probabilities).into_shared(),
+            probabilities: arrays::standard_layout(probabilities).into_shared(),
+            log_probabilities: arrays::standard_layout(log_probabilities).into_shared(),
         })
     }
 
     /// A policy from tables that this crate made, `[t, s, a]` each.
     pub(crate) fn from_solver(probabilities: Array3<F>, log_probabilities: Array3<F>) -> Self {
-        let shared = |table| tables::standard_layout(table).into_shared();
+        let shared = |table| arrays::standard_layout(table).into_shared();
         Self { probabilities: shared(probabilities), log_probabilities: shared(log_probabilities) }
     }
 
     /// Room for a horizon, states and actions.
     pub(crate) fn with_shape(shape: (usize, usize, usize)) -> Result<Self, Error> {
-        let table = || Ok(tables::filled(Table::Policy, shape, F::zero())?.into_shared());
+        let table = || Ok(arrays::filled(Table::Policy, shape, F::zero())?.into_shared());
         Ok(Self { probabilities: table()?, log_probabilities: table()? })
     }
 
     /// Probabilities and their logarithms, to be written.
     pub(crate) fn tables_mut(&mut self) -> (&mut [F], &mut [F]) {
-        let logs = tables::slice_mut(&mut self.log_probabilities);
-        (tables::slice_mut(&mut self.probabilities), logs)
+        let logs = arrays::slice_mut(&mut self.log_probabilities);
+        (arrays::slice_mut(&mut self.probabilities), logs)
     }
 
     /// π_t(a∣s), `[t, s, a]`. Each row sums to 1, or is all zeros.
@@ -147,14 +147,14 @@ impl<F: Real> Policy<F> {
     fn stage(&self, t: usize) -> (&[F], &[F]) {
         let pairs = self.num_states() * self.num_actions();
         let stage = t * pairs..(t + 1) * pairs;
-        (&tables::slice(&self.probabilities)[stage.clone()], &tables::slice(&self.log_probabilities)[stage])
+        (&arrays::slice(&self.probabilities)[stage.clone()], &arrays::slice(&self.log_probabilities)[stage])
     }
 
     /// Checks that this policy can be followed in a model.
     pub(crate) fn check_model<M: Model<Scalar = F> + ?Sized>(&self, mdp: &M) -> Result<(), Error> {
         check_options(mdp, self.horizon())?;
         let expected = [self.horizon(), mdp.num_states(), mdp.num_actions()];
-        tables::check_shape(Table::Policy, self.probabilities.shape(), &expected)
+        arrays::check_shape(Table::Policy, self.probabilities.shape(), &expected)
     }
 }
 

@@ -10,7 +10,7 @@ use super::Policy;
 use crate::initial::check_initial;
 use crate::mdp::CheckedStage;
 use crate::parallel::{self, Rows};
-use crate::{Dynamics, Error, Inference, Model, Real, Table, tables};
+use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
 
 impl<F: Real> Policy<F> {
     /// Computes the distribution d_t(s) of states when acting by this policy (V5), without discount.
@@ -51,11 +51,11 @@ impl<F: Real> Policy<F> {
         let (horizon, num_states) = (self.horizon(), mdp.num_states());
         check_initial(initial, num_states)?;
         let shape = (horizon.saturating_add(1), num_states);
-        let mut occupancy = tables::filled(Table::StateOccupancy, shape, F::zero())?;
+        let mut occupancy = arrays::filled(Table::StateOccupancy, shape, F::zero())?;
         occupancy.row_mut(0).assign(initial);
         let pairs_shape = (num_states, mdp.num_actions());
-        let mut pairs = tables::filled(Table::StateActionOccupancy, pairs_shape, F::zero())?;
-        let (rows, pairs) = (tables::slice_mut(&mut occupancy), tables::slice_mut(&mut pairs));
+        let mut pairs = arrays::filled(Table::StateActionOccupancy, pairs_shape, F::zero())?;
+        let (rows, pairs) = (arrays::slice_mut(&mut occupancy), arrays::slice_mut(&mut pairs));
         parallel::run_pass(mdp, horizon, Inference::Variational, || {
             for t in 0..horizon {
                 let (now, next) = rows[t * num_states..].split_at_mut(num_states);
@@ -104,12 +104,12 @@ impl<F: Real> Policy<F> {
     {
         let states = self.state_occupancy(mdp, initial)?;
         let shape = self.probabilities.dim();
-        let mut occupancy = tables::filled(Table::StateActionOccupancy, shape, F::zero())?;
+        let mut occupancy = arrays::filled(Table::StateActionOccupancy, shape, F::zero())?;
         let pairs = (self.num_states() * self.num_actions()).max(1);
-        let stages = tables::slice_mut(&mut occupancy).chunks_exact_mut(pairs);
+        let stages = arrays::slice_mut(&mut occupancy).chunks_exact_mut(pairs);
         for ((t, stage), states) in stages.enumerate().zip(states.rows()) {
             let tables = CheckedStage::new(mdp, t, Inference::Variational)?;
-            self.pair_occupancy(mdp, t, &tables, tables::slice(&states), stage)?;
+            self.pair_occupancy(mdp, t, &tables, arrays::slice(&states), stage)?;
         }
         Ok(occupancy)
     }

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Array3, ArrayRef1};
 
 use crate::kernels::log_sum_exp;
-use crate::{Error, ForwardMessages, Model, Real, Solution, Table, tables};
+use crate::{Error, ForwardMessages, Model, Real, Solution, Table, arrays};
 
 /// log Σ_s p₀(s) exp(V_0(s)/τ), or [`Error::ImpossibleEvidence`] where that is −∞.
 pub(super) fn log_evidence<F: Real>(
@@ -67,13 +67,13 @@ pub(super) fn state_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
 ) -> Result<(Array2<F>, Array1<F>), Error> {
     let table = Table::StateMarginals;
     let (values, messages) = (solution.state_values(), forward.log_forward());
-    let mut marginals = tables::filled(table, values.dim(), F::zero())?;
-    let mut absorbed = tables::filled(table, values.nrows(), F::zero())?;
+    let mut marginals = arrays::filled(table, values.dim(), F::zero())?;
+    let mut absorbed = arrays::filled(table, values.nrows(), F::zero())?;
     let rows = values.rows().into_iter().zip(messages.rows()).zip(marginals.rows_mut());
     for (t, ((values, messages), mut row)) in rows.enumerate() {
-        let messages = (tables::slice(&messages), forward.log_absorbed()[t]);
-        let row = tables::slice_mut(&mut row);
-        absorbed[t] = marginals_of_stage(t, mdp.temperature(), messages, tables::slice(&values), row)?;
+        let messages = (arrays::slice(&messages), forward.log_absorbed()[t]);
+        let row = arrays::slice_mut(&mut row);
+        absorbed[t] = marginals_of_stage(t, mdp.temperature(), messages, arrays::slice(&values), row)?;
     }
     Ok((marginals, absorbed))
 }
@@ -85,7 +85,7 @@ pub(super) fn state_action_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
     solution: &Solution<F>,
 ) -> Result<Array3<F>, Error> {
     let policy = solution.policy().probabilities();
-    let mut marginals = tables::filled(Table::StateActionMarginals, policy.dim(), F::zero())?;
+    let mut marginals = arrays::filled(Table::StateActionMarginals, policy.dim(), F::zero())?;
     let rows = marginals.rows_mut().into_iter().zip(policy.rows()).zip(state_marginals);
     for (row, ((mut pairs, policy), &mass)) in rows.enumerate() {
         if !mdp.is_terminal(row % mdp.num_states()) {
@@ -106,9 +106,9 @@ pub(super) fn check_marginals<F: Real>(
     let terms = state_marginals.ncols() as f64;
     let tolerance = F::ROW_SUM_TOLERANCE.max(terms * F::epsilon().into_f64());
     let is_probability = |p: F| p >= F::zero() && p.into_f64() <= 1.0 + tolerance;
-    tables::check_entries(Table::StateMarginals, state_marginals, is_probability)?;
-    tables::check_entries(Table::AbsorbedMarginals, absorbed_marginals, is_probability)?;
-    tables::check_entries(Table::StateActionMarginals, state_action_marginals, is_probability)?;
+    arrays::check_entries(Table::StateMarginals, state_marginals, is_probability)?;
+    arrays::check_entries(Table::AbsorbedMarginals, absorbed_marginals, is_probability)?;
+    arrays::check_entries(Table::StateActionMarginals, state_action_marginals, is_probability)?;
     for (stage, (row, absorbed)) in state_marginals.outer_iter().zip(absorbed_marginals).enumerate() {
         let sum = row.iter().chain([absorbed]).map(|p| p.into_f64()).sum::<f64>();
         if !((sum - 1.0).abs() <= tolerance) {

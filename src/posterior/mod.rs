@@ -24,7 +24,7 @@ pub use stream::{PosteriorStage, stream_posterior};
 
 use crate::mdp::{CheckedStage, check_options};
 use crate::{
-    Error, Inference, Model, Policy, Real, Solution, Table, forward_messages, soft_value_iteration, tables,
+    Error, Inference, Model, Policy, Real, Solution, Table, arrays, forward_messages, soft_value_iteration,
 };
 
 /// Computes the posterior over trajectories of direct inference: one call, everything the graph can tell.
@@ -173,16 +173,16 @@ impl<F: Real> Posterior<F> {
         solution.check_direct()?;
         let (states, pairs) = (solution.state_values(), solution.action_values());
         crate::initial::check_initial(&initial, states.ncols())?;
-        tables::check_shape(Table::StateMarginals, state_marginals.shape(), states.shape())?;
-        tables::check_shape(Table::AbsorbedMarginals, absorbed_marginals.shape(), &[states.nrows()])?;
-        tables::check_shape(Table::StateActionMarginals, state_action_marginals.shape(), pairs.shape())?;
-        tables::check_entries(Table::LogEvidence, &aview0(&log_evidence), |log| log < F::infinity())?;
+        arrays::check_shape(Table::StateMarginals, state_marginals.shape(), states.shape())?;
+        arrays::check_shape(Table::AbsorbedMarginals, absorbed_marginals.shape(), &[states.nrows()])?;
+        arrays::check_shape(Table::StateActionMarginals, state_action_marginals.shape(), pairs.shape())?;
+        arrays::check_entries(Table::LogEvidence, &aview0(&log_evidence), |log| log < F::infinity())?;
         if log_evidence == F::neg_infinity() {
             return Err(Error::ImpossibleEvidence { stage: solution.horizon() });
         }
         check_marginals(&state_marginals, &absorbed_marginals, &state_action_marginals)?;
-        let state_marginals = tables::standard_layout(state_marginals);
-        let state_action_marginals = tables::standard_layout(state_action_marginals);
+        let state_marginals = arrays::standard_layout(state_marginals);
+        let state_action_marginals = arrays::standard_layout(state_action_marginals);
         Ok(Self {
             solution,
             initial,
@@ -296,12 +296,12 @@ impl<F: Real> Posterior<F> {
         }
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
         let shape = (num_states, num_actions, num_states);
-        let mut posterior = tables::filled(Table::PosteriorDynamics, shape, F::zero())?;
+        let mut posterior = arrays::filled(Table::PosteriorDynamics, shape, F::zero())?;
         let dynamics = CheckedStage::new(mdp, stage, Inference::Direct)?.dynamics;
         let (values, action_values) = (self.solution.state_values(), self.solution.action_values());
         let next_values = values.row(stage + 1);
-        let luck = Luck::new(mdp.discount(), mdp.temperature(), tables::slice(&next_values));
-        for (row, probabilities) in tables::slice_mut(&mut posterior).chunks_exact_mut(num_states).enumerate()
+        let luck = Luck::new(mdp.discount(), mdp.temperature(), arrays::slice(&next_values));
+        for (row, probabilities) in arrays::slice_mut(&mut posterior).chunks_exact_mut(num_states).enumerate()
         {
             let (state, action) = (row / num_actions, row % num_actions);
             if action_values[[stage, state, action]] > F::neg_infinity() {

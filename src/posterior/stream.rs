@@ -19,7 +19,7 @@ use crate::backward::{Backup, StageTables, policy_from};
 use crate::forward::ForwardPass;
 use crate::initial::check_initial;
 use crate::mdp::check_options;
-use crate::{Error, Inference, Model, Real, Table, tables};
+use crate::{Error, Inference, Model, Real, Table, arrays};
 
 /// Computes the posterior over trajectories stage by stage, in memory that grows with the square root of the horizon.
 ///
@@ -77,16 +77,16 @@ pub fn stream_posterior<F: Real, M: Model<Scalar = F> + ?Sized, B>(
     let log_evidence = log_evidence(mdp.temperature(), initial, &checkpoints.row(0), horizon)?;
 
     let row =
-        || Ok::<_, Error>(tables::filled(Table::ForwardMessages, num_states, F::neg_infinity())?.to_vec());
+        || Ok::<_, Error>(arrays::filled(Table::ForwardMessages, num_states, F::neg_infinity())?.to_vec());
     let (mut now, mut next, mut marginals) = (row()?, row()?, row()?);
     let mut absorbed = F::neg_infinity();
     now.iter_mut().zip(initial).for_each(|(log, &p)| *log = p.ln());
     let mut forward = ForwardPass::new(mdp)?;
-    let mut segment = tables::filled(Table::StateValues, (stride + 1, num_states), F::zero())?;
+    let mut segment = arrays::filled(Table::StateValues, (stride + 1, num_states), F::zero())?;
     for first in (0..=horizon).step_by(stride) {
         let end = horizon.min(first + stride);
         segment.row_mut(end - first).assign(&checkpoints.row(end.div_ceil(stride)));
-        let values = tables::slice_mut(&mut segment);
+        let values = arrays::slice_mut(&mut segment);
         for t in (first..end).rev() {
             let (values, next) = values.split_at_mut((t - first + 1) * num_states);
             let values = &mut values[(t - first) * num_states..];
@@ -131,7 +131,7 @@ fn checkpoints<F: Real, M: Model<Scalar = F> + ?Sized>(
     stride: usize,
 ) -> Result<Array2<F>, Error> {
     let shape = (horizon.div_ceil(stride) + 1, mdp.num_states());
-    let mut checkpoints = tables::filled(Table::StateValues, shape, F::zero())?;
+    let mut checkpoints = arrays::filled(Table::StateValues, shape, F::zero())?;
     let mut next = mdp.terminal_values().to_vec();
     let mut values = next.clone();
     checkpoints.row_mut(horizon.div_ceil(stride)).assign(&aview1(&next));

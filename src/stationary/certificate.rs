@@ -32,7 +32,7 @@ use super::derivative::derivative;
 use super::interval::Differences;
 use super::search::{Search, Step};
 use crate::backward::StageTables;
-use crate::{Model, Real, Table, tables};
+use crate::{Model, Real, Table, arrays};
 
 /// Residual of h that will do.
 const RESIDUAL: f64 = 0.1;
@@ -84,10 +84,10 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
 
     fn try_certificate(&mut self, differences: &Differences, rounding: f64) -> Step<()> {
         let (num_states, num_actions) = (self.values.len(), self.operator.model().num_actions());
-        let mut policy = tables::filled(Table::Policy, (num_states, num_actions), F::zero())?;
+        let mut policy = arrays::filled(Table::Policy, (num_states, num_actions), F::zero())?;
         let mut logs = policy.clone();
         let mut room = vec![F::zero(); num_states];
-        let rows = (tables::slice_mut(&mut policy), tables::slice_mut(&mut logs));
+        let rows = (arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs));
         let outputs = StageTables { policy: Some(rows), ..StageTables::values(&mut room) };
         if let ControlFlow::Break(status) = self.ask()? {
             return Ok(ControlFlow::Break(status));
@@ -98,7 +98,7 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
             return Ok(ControlFlow::Break(status));
         }
         let alive = self.alive();
-        let chain = derivative(&mut self.operator, &self.values, tables::slice(&policy), &alive)?;
+        let chain = derivative(&mut self.operator, &self.values, arrays::slice(&policy), &alive)?;
         drop(policy);
         let ones: Vec<F> = alive.iter().map(|&alive| if alive { F::one() } else { F::zero() }).collect();
         let mut h = ones.clone();

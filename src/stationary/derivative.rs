@@ -12,8 +12,8 @@ use std::ops::ControlFlow;
 use super::Status;
 use super::operator::Operator;
 use super::search::{Search, Step};
-use crate::chain::{Chain, LinearOutcome, LinearSolve};
 use crate::dynamics::for_each_log_successor;
+use crate::markov_chain::{Chain, LinearOutcome, LinearSolve};
 use crate::mdp::CheckedStage;
 use crate::{Error, Inference, Model, Real};
 

@@ -69,7 +69,7 @@ use ndarray::Array1;
 pub use solution::{Convergence, StationarySolution, Status};
 
 use crate::mdp::check_options;
-use crate::{Error, Inference, Model, Real, Table, parallel, tables};
+use crate::{Error, Inference, Model, Real, Table, arrays, parallel};
 use operator::{Operator, Unwatched};
 use search::{Limits, Search};
 
@@ -256,9 +256,9 @@ impl<F: Real> StationarySolver<F> {
         M: Model<Scalar = F> + ?Sized,
     {
         let num_states = mdp.num_states();
-        let mut values = tables::filled(Table::StateValues, num_states, F::zero())?;
+        let mut values = arrays::filled(Table::StateValues, num_states, F::zero())?;
         if let Some(initial_values) = &self.initial_values {
-            tables::check_shape(Table::InitialValues, initial_values.shape(), &[num_states])?;
+            arrays::check_shape(Table::InitialValues, initial_values.shape(), &[num_states])?;
             if let Some(state) = initial_values.iter().position(|&value| !(value < F::infinity())) {
                 let value = initial_values[state].into_f64();
                 return Err(Error::InvalidInitialValue { state, value });

@@ -22,7 +22,7 @@ use std::ops::ControlFlow;
 use super::Status;
 use super::derivative::derivative;
 use super::search::Search;
-use crate::{Error, Model, Real, Table, tables};
+use crate::{Error, Model, Real, Table, arrays};
 
 /// What is left of the differences when the next backup comes.
 const SHARE: f64 = 0.1;
@@ -41,10 +41,10 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
 ) -> Result<Status, Error> {
     let shape = (search.values.len(), search.operator.model().num_actions());
-    let mut policy = tables::filled(Table::Policy, shape, F::zero())?;
-    let mut logs = tables::filled(Table::Policy, shape, F::zero())?;
-    let (policy, logs) = (tables::slice_mut(&mut policy), tables::slice_mut(&mut logs));
-    let mut change = tables::filled(Table::StateValues, shape.0, F::zero())?.into_raw_vec_and_offset().0;
+    let mut policy = arrays::filled(Table::Policy, shape, F::zero())?;
+    let mut logs = arrays::filled(Table::Policy, shape, F::zero())?;
+    let (policy, logs) = (arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs));
+    let mut change = arrays::filled(Table::StateValues, shape.0, F::zero())?.into_raw_vec_and_offset().0;
     let mut next = change.clone();
     let mut most_sweeps = FIRST_SWEEPS;
     loop {

@@ -33,7 +33,7 @@ use super::Status;
 use super::derivative::derivative;
 use super::interval::{Differences, Interval};
 use super::search::{Search, Step};
-use crate::{Error, Model, Real, Table, tables};
+use crate::{Error, Model, Real, Table, arrays};
 
 /// The share of the residual at which a first solve ends, and the largest.
 const LARGEST_SHARE: f64 = 0.1;
@@ -55,9 +55,9 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
 ) -> Result<Status, Error> {
     let shape = (search.values.len(), search.operator.model().num_actions());
-    let mut policy = tables::filled(Table::Policy, shape, F::zero())?;
-    let mut logs = tables::filled(Table::Policy, shape, F::zero())?;
-    let (policy, logs) = (tables::slice_mut(&mut policy), tables::slice_mut(&mut logs));
+    let mut policy = arrays::filled(Table::Policy, shape, F::zero())?;
+    let mut logs = arrays::filled(Table::Policy, shape, F::zero())?;
+    let (policy, logs) = (arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs));
     let mut steps = 0_usize;
     let mut first_size = f64::INFINITY;
     let (mut last_size, mut largest_share, mut sweeps) = (f64::INFINITY, LARGEST_SHARE, FIRST_SWEEPS);

@@ -7,7 +7,7 @@ use super::interval::{Differences, Interval, round_up};
 use super::operator::Operator;
 use super::{StationarySolution, Status};
 use crate::backward::StageTables;
-use crate::{Error, Model, Real, Table, tables};
+use crate::{Error, Model, Real, Table, arrays};
 
 /// Passes before values are first asked whether they grow without end; then each time there are twice as many, unless
 /// differences have halved meanwhile.
@@ -55,7 +55,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
         limits: Limits,
         values: Vec<F>,
     ) -> Result<Self, Error> {
-        let backed_up = tables::filled(Table::StateValues, values.len(), F::zero())?;
+        let backed_up = arrays::filled(Table::StateValues, values.len(), F::zero())?;
         let backed_up = backed_up.into_raw_vec_and_offset().0;
         let best = values.clone();
         let improved = (0, f64::INFINITY);
@@ -218,13 +218,13 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
         if self.bound == f64::INFINITY {
             self.best.copy_from_slice(&self.values);
         }
-        let mut action_values = tables::filled(Table::ActionValues, (num_states, num_actions), F::zero())?;
-        let mut policy = tables::filled(Table::Policy, (num_states, num_actions), F::zero())?;
-        let mut logs = tables::filled(Table::Policy, (num_states, num_actions), F::zero())?;
+        let mut action_values = arrays::filled(Table::ActionValues, (num_states, num_actions), F::zero())?;
+        let mut policy = arrays::filled(Table::Policy, (num_states, num_actions), F::zero())?;
+        let mut logs = arrays::filled(Table::Policy, (num_states, num_actions), F::zero())?;
         let outputs = StageTables {
             values: &mut self.backed_up,
-            action_values: Some(tables::slice_mut(&mut action_values)),
-            policy: Some((tables::slice_mut(&mut policy), tables::slice_mut(&mut logs))),
+            action_values: Some(arrays::slice_mut(&mut action_values)),
+            policy: Some((arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs))),
         };
         self.operator.apply(&self.best, outputs)?;
         let differences = Differences::of(&self.best, &self.backed_up, self.operator.is_fixed());

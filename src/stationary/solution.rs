@@ -5,7 +5,7 @@ use std::fmt;
 use ndarray::{ArcArray1, ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
 
 #[cfg(feature = "serde")]
-use crate::{Error, Table, tables};
+use crate::{Error, Table, arrays};
 use crate::{Inference, Real, StationaryPolicy};
 
 /// How a search for a fixed point ended.
@@ -101,12 +101,12 @@ impl<F: Real> StationarySolution<F> {
         convergence: Convergence<F>,
     ) -> Result<Self, Error> {
         let (num_states, _) = action_values.dim();
-        tables::check_shape(Table::StateValues, state_values.shape(), &[num_states])?;
-        tables::check_shape(Table::Policy, policy.probabilities().shape(), action_values.shape())?;
-        tables::check_entries(Table::StateValues, &state_values, |value| value < F::infinity())?;
-        tables::check_entries(Table::ActionValues, &action_values, |value| value < F::infinity())?;
-        let state_values = tables::standard_layout(state_values).into_shared();
-        let action_values = tables::standard_layout(action_values).into_shared();
+        arrays::check_shape(Table::StateValues, state_values.shape(), &[num_states])?;
+        arrays::check_shape(Table::Policy, policy.probabilities().shape(), action_values.shape())?;
+        arrays::check_entries(Table::StateValues, &state_values, |value| value < F::infinity())?;
+        arrays::check_entries(Table::ActionValues, &action_values, |value| value < F::infinity())?;
+        let state_values = arrays::standard_layout(state_values).into_shared();
+        let action_values = arrays::standard_layout(action_values).into_shared();
         Ok(Self { state_values, action_values, policy, inference, convergence })
     }
 

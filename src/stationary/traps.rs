@@ -17,7 +17,7 @@ use super::interval::Differences;
 use super::operator::Operator;
 use super::search::{FIRST_LOOK, Search, Step};
 use crate::backward::StageTables;
-use crate::chain::Graph;
+use crate::markov_chain::Graph;
 use crate::mdp::CheckedStage;
 use crate::{Dynamics, Error, Inference, Model, Real};
 

@@ -13,7 +13,7 @@ mod most_likely;
 mod sample;
 mod score;
 
-use crate::{Error, Model, Table, tables};
+use crate::{Error, Model, Table, arrays};
 
 /// The states that were passed through and the actions taken there.
 ///
@@ -55,7 +55,7 @@ impl Trajectory {
     /// [`Error::ShapeMismatch`] for other numbers of states, and without any.
     pub fn new(states: Vec<usize>, actions: Vec<usize>) -> Result<Self, Error> {
         if states.is_empty() || states.len() != actions.len() {
-            tables::check_shape(Table::Trajectory, &[states.len()], &[actions.len() + 1])?;
+            arrays::check_shape(Table::Trajectory, &[states.len()], &[actions.len() + 1])?;
         }
         Ok(Self { states, actions })
     }

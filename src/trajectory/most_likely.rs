@@ -17,7 +17,7 @@ use crate::dynamics::for_each_log_successor;
 use crate::kernels::{LogMemo, log_add_exp};
 use crate::mdp::CheckedStage;
 use crate::parallel::{self, Rows};
-use crate::{Error, Inference, Model, Posterior, Real, Table, tables};
+use crate::{Error, Inference, Model, Posterior, Real, Table, arrays};
 
 impl<F: Real> Posterior<F> {
     /// Finds the trajectory of the largest p(trajectory ∣ e) (D0).
@@ -59,7 +59,7 @@ impl<F: Real> Posterior<F> {
             }
             let stage = CheckedStage::new(mdp, t, Inference::Direct)?;
             let next = weights.row(t + 1);
-            let search = Search::new(mdp, &stage, t, tables::slice(&next));
+            let search = Search::new(mdp, &stage, t, arrays::slice(&next));
             let Best { action, next_state, .. } = search.state(state, &mut LogMemo::new(), &mut row)?;
             actions.push(action);
             let Some(next_state) = next_state else { break };
@@ -74,7 +74,7 @@ impl<F: Real> Posterior<F> {
 fn best_weights<F: Real, M: Model<Scalar = F> + ?Sized>(mdp: &M, horizon: usize) -> Result<Array2<F>, Error> {
     let num_states = mdp.num_states();
     let shape = (horizon.saturating_add(1), num_states);
-    let mut weights = tables::filled(Table::Trajectory, shape, F::neg_infinity())?;
+    let mut weights = arrays::filled(Table::Trajectory, shape, F::neg_infinity())?;
     let mut last = weights.row_mut(horizon);
     for (state, (weight, &value)) in last.iter_mut().zip(mdp.terminal_values()).enumerate() {
         *weight = value / mdp.temperature();
@@ -82,7 +82,7 @@ fn best_weights<F: Real, M: Model<Scalar = F> + ?Sized>(mdp: &M, horizon: usize)
             return Err(Error::Overflow { table: Table::Trajectory, stage: horizon, state });
         }
     }
-    let rows = tables::slice_mut(&mut weights);
+    let rows = arrays::slice_mut(&mut weights);
     parallel::run_pass(mdp, horizon, Inference::Direct, || {
         for t in (0..horizon).rev() {
             let (now, next) = rows[t * num_states..].split_at_mut(num_states);

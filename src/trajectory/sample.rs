@@ -7,11 +7,11 @@ use ndarray::{ArrayRef1, ArrayView2};
 use rand::Rng;
 
 use super::Trajectory;
-use crate::draw::{Draw, draw};
 use crate::initial::check_initial;
 use crate::mdp::CheckedStage;
 use crate::posterior::Luck;
-use crate::{Dynamics, Error, Inference, Model, Policy, Posterior, Real, StationaryPolicy, tables};
+use crate::sampling::{Draw, draw};
+use crate::{Dynamics, Error, Inference, Model, Policy, Posterior, Real, StationaryPolicy, arrays};
 
 impl<F: Real> Posterior<F> {
     /// Draws a trajectory from p(trajectory ∣ e): exactly, and independently of all others.
@@ -64,7 +64,7 @@ impl<F: Real> Posterior<F> {
             actions.push(action);
             let stage = CheckedStage::new(mdp, t, Inference::Direct)?;
             let next_values = values.row(t + 1);
-            let luck = Luck::new(mdp.discount(), mdp.temperature(), tables::slice(&next_values));
+            let luck = Luck::new(mdp.discount(), mdp.temperature(), arrays::slice(&next_values));
             let mut successors = Draw::new(rng);
             luck.for_each_successor(stage.dynamics, (state, action), |next_state, p| {
                 successors.offer(next_state, p);

@@ -9,7 +9,7 @@ use std::path::Path;
 use ndarray::{Array1, Array2};
 
 use super::{Error, Place, Reason};
-use crate::{MdpBuilder, Real, SparseDynamics, Table, tables};
+use crate::{MdpBuilder, Real, SparseDynamics, Table, arrays};
 use header::{Header, header_agrees};
 use labels::Labels;
 use lines::{lines, read_text};
@@ -337,11 +337,11 @@ impl<F: Real> ExplicitMdp<F> {
         let entries =
             self.transitions.iter().map(|&((state, action, next_state), p)| (state, action, next_state, p));
         let dynamics = SparseDynamics::from_triplets(num_states, num_actions, entries)?;
-        let mut available = tables::filled(Table::AvailableActions, (num_states, num_actions), false)?;
+        let mut available = arrays::filled(Table::AvailableActions, (num_states, num_actions), false)?;
         for &((state, action, _), _) in &self.transitions {
             available[[state, action]] = true;
         }
-        let mut rewards = tables::filled(Table::Rewards, (num_states, num_actions), F::zero())?;
+        let mut rewards = arrays::filled(Table::Rewards, (num_states, num_actions), F::zero())?;
         for (mut row, &reward) in rewards.rows_mut().into_iter().zip(self.state_rewards.iter().flatten()) {
             row.fill(reward);
         }

@@ -9,7 +9,7 @@ use super::model::check_rewards;
 use super::place::place_of;
 use crate::io::{Error, Reason};
 use crate::mdp::BoxedDynamics;
-use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Real, SparseDynamics, tables};
+use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Real, SparseDynamics, arrays};
 
 /// The dynamics of a file, and rewards on the successor in the order in which they visit successors.
 pub(super) struct Layout<F> {
@@ -123,7 +123,7 @@ fn beside<F: Real, D: Dimension>(
         return Err(in_array("successor_rewards", Reason::Shape { found, expected }));
     }
     check_rewards("successor_rewards", Some(&rewards))?;
-    Ok(Some(tables::standard_layout(rewards).into_raw_vec_and_offset().0))
+    Ok(Some(arrays::standard_layout(rewards).into_raw_vec_and_offset().0))
 }
 
 /// Calls back with the reward of each successor of a pair, in the order of the dynamics.

@@ -10,7 +10,7 @@ use super::place::place_of;
 use super::stored::{ModelFile, StoredModel};
 use crate::io::{Error, Place, Reason};
 use crate::mdp::BoxedDynamics;
-use crate::{ActionPrior, Dynamics, Mdp, Model, Real, SuccessorRewardMdp, Table, TimeVaryingMdp, tables};
+use crate::{ActionPrior, Dynamics, Mdp, Model, Real, SuccessorRewardMdp, Table, TimeVaryingMdp, arrays};
 
 /// All arrays that mean something in a model.
 const MODEL_ARRAYS: [&str; 18] = [
@@ -56,7 +56,7 @@ impl<F: Real> Codec for ModelFile<F> {
         }
         let rewards = match rewards {
             Some(rewards) => rewards,
-            None => tables::filled(Table::Rewards, shape, F::zero()).map_err(invalid)?,
+            None => arrays::filled(Table::Rewards, shape, F::zero()).map_err(invalid)?,
         };
 
         let mut builder = Mdp::builder(dynamics, rewards).action_prior(action_prior(arrays)?);
@@ -168,7 +168,7 @@ fn write_stages<'a, F: Real, W: Write>(
         let rewards = match &mut rewards {
             Some(rewards) => rewards,
             none => {
-                let table = tables::filled(Table::Rewards, shape, F::zero());
+                let table = arrays::filled(Table::Rewards, shape, F::zero());
                 none.insert(table.map_err(|error| in_array("rewards", error))?)
             }
         };
@@ -189,7 +189,7 @@ pub(super) fn check_rewards<F: Real, D: Dimension>(
     match rewards.iter().enumerate().find(|(_, reward)| !(**reward < F::infinity())) {
         None => Ok(()),
         Some((at, &reward)) => {
-            let place = Place::Entry { array: name.to_owned(), index: tables::index_of(rewards.shape(), at) };
+            let place = Place::Entry { array: name.to_owned(), index: arrays::index_of(rewards.shape(), at) };
             let (value, expected) = (reward.into_f64(), "a number below +inf");
             Err(Error::new(place, Reason::Value { value, expected }))
         }

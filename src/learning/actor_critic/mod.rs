@@ -286,7 +286,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
 
     #[cfg(feature = "serde")]
     fn check(&self) -> Result<(), Error> {
-        use super::serial::{check_len, check_table};
+        use super::serde_impls::{check_len, check_table};
         self.step_size.check()?;
         check_chance(self.exploration)?;
         check_rate(self.temperature, "temperature of an actor")?;
@@ -342,4 +342,4 @@ fn check_batch(batch: usize) -> Result<(), Error> {
 }
 
 #[cfg(feature = "serde")]
-super::serial::checked!(SoftActorCritic<F, H>);
+super::serde_impls::checked!(SoftActorCritic<F, H>);

@@ -210,7 +210,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     /// same to the bit on another machine.
     #[cfg(feature = "serde")]
     fn restored(mut self) -> Result<Self, Error> {
-        use super::serial::{check_len, check_table};
+        use super::serde_impls::{check_len, check_table};
         check_rate(self.rate, "rate of the policy gradient")?;
         self.schedule.check()?;
         if let Some(step_size) = &self.baseline_size {
@@ -237,7 +237,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
 }
 
 #[cfg(feature = "serde")]
-super::serial::checked!(SoftPolicyGradient<F, H>, Self::restored);
+super::serde_impls::checked!(SoftPolicyGradient<F, H>, Self::restored);
 
 /// exp θ over its sum, and its logarithm, for preferences by action; the normalised prior where no action can be taken.
 pub(super) fn softmax<F: Real>(preference: impl Fn(usize) -> F, prior: &[F], out: SoftRow<'_, F>) {

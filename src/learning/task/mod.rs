@@ -8,10 +8,10 @@ use ndarray::{Array1, Array2, ArrayView1};
 pub(super) use place::{Next, Place};
 
 use super::horizon::{FiniteHorizon, Horizon, Stationary};
+use crate::arrays::{check_shape, filled};
 use crate::mdp::{
     check_discount, check_options, check_prior_weight, check_temperature, check_terminal_values,
 };
-use crate::tables::{check_shape, filled};
 use crate::{Error, Inference, Model, Real, Table};
 use place::check_state;
 
@@ -282,4 +282,4 @@ impl<F: Real, H: Horizon> Task<F, H> {
 }
 
 #[cfg(feature = "serde")]
-super::serial::checked!(Task<F, H>);
+super::serde_impls::checked!(Task<F, H>);

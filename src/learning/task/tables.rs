@@ -6,7 +6,7 @@ use ndarray::{Array, ArrayRef, ArrayView, Dimension};
 
 use super::{Horizon, Task};
 use crate::kernels::{LogMemo, SoftRow, soft_maximum};
-use crate::{Error, Real, Table, tables};
+use crate::{Error, Real, Table, arrays};
 
 impl<F: Real, H: Horizon> Task<F, H> {
     /// Prior weights of a row t·S + s.
@@ -36,7 +36,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
     /// A table with an entry for each stage, state and action.
     pub(crate) fn filled<T: Clone>(&self, table: Table, value: T) -> Result<Vec<T>, Error> {
         let shape = (self.horizon.num_stages(), self.num_states(), self.num_actions);
-        Ok(tables::filled(table, shape, value)?.into_raw_vec_and_offset().0)
+        Ok(arrays::filled(table, shape, value)?.into_raw_vec_and_offset().0)
     }
 
     /// Action values to start from: `value` where there is something to choose, −∞ where an action cannot be taken.
@@ -85,8 +85,8 @@ impl<F: Real, H: Horizon> Task<F, H> {
     /// A table of the caller's as action values: shape and numbers are checked, and what cannot be taken is −∞.
     pub(crate) fn take_table(&self, table: Table, values: &ArrayRef<F, H::Pairs>) -> Result<Vec<F>, Error> {
         let axes = self.horizon.pair_axes(self.num_states(), self.num_actions);
-        tables::check_shape(table, values.shape(), Dimension::slice(&axes))?;
-        tables::check_entries(table, values, |value| value < F::infinity())?;
+        arrays::check_shape(table, values.shape(), Dimension::slice(&axes))?;
+        arrays::check_entries(table, values, |value| value < F::infinity())?;
         let mut values: Vec<F> = values.iter().copied().collect();
         self.forbid(&mut values);
         Ok(values)
@@ -100,7 +100,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
     ) -> Result<Array<F, H::States>, Error> {
         let num_states = self.num_states();
         let shape = (self.horizon.num_value_rows(), num_states);
-        let mut values = tables::filled(Table::StateValues, shape, F::zero())?.into_raw_vec_and_offset().0;
+        let mut values = arrays::filled(Table::StateValues, shape, F::zero())?.into_raw_vec_and_offset().0;
         for (row, value) in values.iter_mut().enumerate() {
             let is_over = row >= self.num_rows() || self.is_terminal[row % num_states];
             let found = if is_over { Some(self.terminal_values[row % num_states]) } else { value_of(row) };
@@ -150,10 +150,10 @@ impl<F: Real, H: Horizon> Task<F, H> {
     /// A policy whose rows are written one by one.
     pub(crate) fn policy(&self, mut write: impl FnMut(usize, SoftRow<'_, F>)) -> Result<H::Policy<F>, Error> {
         let shape = (self.horizon.num_stages(), self.num_states(), self.num_actions);
-        let table = || tables::filled(Table::Policy, shape, F::zero());
+        let table = || arrays::filled(Table::Policy, shape, F::zero());
         let (mut probabilities, mut logs) = (table()?, table()?);
-        let rows = tables::slice_mut(&mut probabilities).chunks_exact_mut(self.num_actions);
-        let rows = rows.zip(tables::slice_mut(&mut logs).chunks_exact_mut(self.num_actions));
+        let rows = arrays::slice_mut(&mut probabilities).chunks_exact_mut(self.num_actions);
+        let rows = rows.zip(arrays::slice_mut(&mut logs).chunks_exact_mut(self.num_actions));
         for (row, (probabilities, logs)) in rows.enumerate() {
             write(row, SoftRow { probabilities, logs });
         }

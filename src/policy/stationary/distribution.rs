@@ -2,7 +2,7 @@
 //!
 //! The recurrent class is found first, from which steps are possible. A small one is solved by eliminating one state after the
 //! other, without a subtraction, so that every probability has all its digits, however small it is. In a large one, a state is
-//! taken out, and the visits to all others between two visits to it are those of a [chain](crate::chain) that ends there.
+//! taken out, and the visits to all others between two visits to it are those of a [chain](crate::markov_chain) that ends there.
 //! Neither minds a period.
 //!
 //! # References
@@ -13,9 +13,9 @@
 use ndarray::Array1;
 
 use super::StationaryPolicy;
-use crate::chain::Chain;
+use crate::markov_chain::Chain;
 use crate::mdp::CheckedStage;
-use crate::{Dynamics, Error, Model, Real, Table, tables};
+use crate::{Dynamics, Error, Model, Real, Table, arrays};
 
 /// The most states of a class that are eliminated one by one: some ten million operations.
 const MOST_ELIMINATED: usize = 256;
@@ -76,7 +76,7 @@ impl<F: Real> StationaryPolicy<F> {
         let stage = self.stage_of(mdp)?;
         let num_states = mdp.num_states();
         self.check_taken(mdp, &stage, &vec![true; num_states])?;
-        let mut distribution = tables::filled(Table::StationaryDistribution, num_states, F::zero())?;
+        let mut distribution = arrays::filled(Table::StationaryDistribution, num_states, F::zero())?;
         let class = self.settles_in(mdp, &stage)?;
         let shares = match class.len() {
             1 => vec![F::one()],
@@ -167,7 +167,8 @@ impl<F: Real> StationaryPolicy<F> {
             let chain = Chain::new(stage.dynamics, policy, &takes_part, F::one())?;
             let mut b = vec![F::zero(); num_states];
             self.for_each_step(stage, origin, |next_state, p| b[next_state] += p);
-            let singular = |singular: crate::chain::Singular| singular.of(Table::StationaryDistribution);
+            let singular =
+                |singular: crate::markov_chain::Singular| singular.of(Table::StationaryDistribution);
             visits = chain.solve_transposed_exactly(&b).map_err(singular)?;
             visits[origin] = F::one();
             takes_part[origin] = true;

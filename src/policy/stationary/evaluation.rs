@@ -3,12 +3,12 @@
 use ndarray::{Array1, ArrayRef1};
 
 use super::StationaryPolicy;
-use crate::chain::{Chain, Graph};
 use crate::initial::{check_initial, initial_expectation};
 use crate::kernels::LogMemo;
+use crate::markov_chain::{Chain, Graph};
 use crate::mdp::CheckedStage;
 use crate::policy::evaluation::Entropy;
-use crate::{Dynamics, Error, Model, Real, Table, tables};
+use crate::{Dynamics, Error, Model, Real, Table, arrays};
 
 impl<F: Real> StationaryPolicy<F> {
     /// Computes the soft value V^π(s) of acting by this policy forever (V6): expected rewards and action entropy to come,
@@ -113,8 +113,8 @@ impl<F: Real> StationaryPolicy<F> {
     {
         let stage = self.stage_of(mdp)?;
         let (num_states, discount) = (mdp.num_states(), mdp.discount());
-        let mut values = tables::filled(Table::StateValues, num_states, F::zero())?;
-        self.rewards(mdp, &stage, entropy, tables::slice_mut(&mut values))?;
+        let mut values = arrays::filled(Table::StateValues, num_states, F::zero())?;
+        self.rewards(mdp, &stage, entropy, arrays::slice_mut(&mut values))?;
         if discount == F::zero() {
             return Ok(values);
         }

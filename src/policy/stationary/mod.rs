@@ -6,7 +6,7 @@
 //! μ   = P_πᵀ μ,            Σ μ = 1: the stationary distribution
 //! ```
 //!
-//! with V^π(s) = V_T(s) in terminal states. The first two are linear systems in the [chain](crate::chain) of the policy, the
+//! with V^π(s) = V_T(s) in terminal states. The first two are linear systems in the [chain](crate::markov_chain) of the policy, the
 //! third is one in that chain without one of its states.
 //!
 //! # Form computed
@@ -23,7 +23,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::Policy;
 use crate::mdp::{CheckedStage, check_options};
-use crate::{Error, Inference, Model, Real, Table, tables};
+use crate::{Error, Inference, Model, Real, Table, arrays};
 
 /// A policy that is the same at every stage: π(a∣s), `[s, a]`, with its logarithms.
 ///
@@ -71,7 +71,7 @@ impl<F: Real> StationaryPolicy<F> {
 
     /// A policy from a solver's tables, `[s, a]` each.
     pub(crate) fn from_solver(probabilities: Array2<F>, log_probabilities: Array2<F>) -> Self {
-        let shared = |table: Array2<F>| tables::standard_layout(table).insert_axis(Axis(0)).into_shared();
+        let shared = |table: Array2<F>| arrays::standard_layout(table).insert_axis(Axis(0)).into_shared();
         let (probabilities, log_probabilities) = (shared(probabilities), shared(log_probabilities));
         Self { once: Policy { probabilities, log_probabilities } }
     }
@@ -146,7 +146,7 @@ impl<F: Real> StationaryPolicy<F> {
     /// ```
     pub fn kl_divergence(&self, other: &Self) -> Result<Array1<F>, Error> {
         let found = other.probabilities();
-        tables::check_shape(Table::Policy, found.shape(), self.probabilities().shape())?;
+        arrays::check_shape(Table::Policy, found.shape(), self.probabilities().shape())?;
         Ok(self.once.kl_divergence(&other.once)?.remove_axis(Axis(0)))
     }
 
@@ -187,7 +187,7 @@ impl<F: Real> StationaryPolicy<F> {
     pub fn repeated(&self, horizon: usize) -> Result<Policy<F>, Error> {
         let shape = (horizon, self.num_states(), self.num_actions());
         let repeated = |view: ArrayView2<'_, F>| {
-            let mut table = tables::filled(Table::Policy, shape, F::zero())?;
+            let mut table = arrays::filled(Table::Policy, shape, F::zero())?;
             table.outer_iter_mut().for_each(|mut stage| stage.assign(&view));
             Ok(table.into_shared())
         };
@@ -207,7 +207,7 @@ impl<F: Real> StationaryPolicy<F> {
             return Err(Error::NotHomogeneous);
         }
         let expected = [mdp.num_states(), mdp.num_actions()];
-        tables::check_shape(Table::Policy, self.probabilities().shape(), &expected)
+        arrays::check_shape(Table::Policy, self.probabilities().shape(), &expected)
     }
 
     /// Fetches the one stage of a model in which this policy can be followed.

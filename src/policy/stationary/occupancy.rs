@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2, ArrayRef1};
 
 use super::StationaryPolicy;
-use crate::chain::Chain;
 use crate::initial::check_initial;
+use crate::markov_chain::Chain;
 use crate::mdp::CheckedStage;
 use crate::{Error, Model, Real, Table};
 

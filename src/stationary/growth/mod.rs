@@ -33,10 +33,10 @@ use ndarray::{Array1, ArrayView1};
 use super::operator::{Operator, Unwatched};
 use super::search::{Limits, Search};
 use super::{Convergence, MAX_ITERATIONS};
-use crate::chain::Graph;
 use crate::dynamics::for_each_log_successor;
+use crate::markov_chain::Graph;
 use crate::mdp::{CheckedStage, check_options};
-use crate::{Dynamics, Error, Inference, Model, Real, StationaryPolicy, Table, parallel, tables};
+use crate::{Dynamics, Error, Inference, Model, Real, StationaryPolicy, Table, arrays, parallel};
 
 /// The rate at which the evidence of direct inference grows, with the vector and the policy that go with it.
 ///
@@ -60,8 +60,8 @@ impl<F: Real> LongRunGrowth<F> {
         policy: StationaryPolicy<F>,
         convergence: Convergence<F>,
     ) -> Result<Self, Error> {
-        tables::check_shape(Table::StateValues, relative_values.shape(), &[policy.num_states()])?;
-        tables::check_entries(Table::StateValues, &relative_values, |value| value <= F::zero())?;
+        arrays::check_shape(Table::StateValues, relative_values.shape(), &[policy.num_states()])?;
+        arrays::check_entries(Table::StateValues, &relative_values, |value| value <= F::zero())?;
         Ok(Self { rate, lower, upper, relative_values, policy, convergence })
     }
 
@@ -168,7 +168,7 @@ pub fn long_run_growth<M: Model + ?Sized>(
         let graph = steps(&stage)?;
         let operator = Operator::new(&model, Inference::Direct)?;
         let limits = Limits { tolerance: tolerance.into_f64(), max_passes: MAX_ITERATIONS };
-        let values = tables::filled(Table::StateValues, mdp.num_states(), num_traits::zero())?;
+        let values = arrays::filled(Table::StateValues, mdp.num_states(), num_traits::zero())?;
         let search = Search::new(operator, mdp, limits, values.into_raw_vec_and_offset().0)?;
         search::Growth::new(search, tolerance.into_f64()).find(&stage, &graph)
     })

@@ -17,14 +17,14 @@ use ndarray::Array1;
 
 use super::LongRunGrowth;
 use crate::backward::StageTables;
-use crate::chain::Graph;
 use crate::dynamics::for_each_log_successor;
+use crate::markov_chain::Graph;
 use crate::mdp::CheckedStage;
 use crate::stationary::derivative::derivative;
 use crate::stationary::interval::round_up;
 use crate::stationary::search::{Search, Step};
 use crate::stationary::{Convergence, Status};
-use crate::{Dynamics, Error, Model, Real, StationaryPolicy, Table, log_sum_exp, tables};
+use crate::{Dynamics, Error, Model, Real, StationaryPolicy, Table, arrays, log_sum_exp};
 
 /// Half steps at a time.
 const NUM_SWEEPS: usize = 8;
@@ -238,15 +238,15 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Growth<'m, F, M> {
     /// what V is then.
     fn newton(&mut self, is_in: &[bool], bounds: &mut Bounds, spread: Spread) -> Step<(bool, Spread)> {
         let shape = (is_in.len(), self.search.operator.model().num_actions());
-        let mut policy = tables::filled(Table::Policy, shape, F::zero())?;
-        let mut logs = tables::filled(Table::Policy, shape, F::zero())?;
-        let outputs = (tables::slice_mut(&mut policy), tables::slice_mut(&mut logs));
+        let mut policy = arrays::filled(Table::Policy, shape, F::zero())?;
+        let mut logs = arrays::filled(Table::Policy, shape, F::zero())?;
+        let outputs = (arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs));
         if let ControlFlow::Break(status) = self.measure(is_in, bounds, Some(outputs))? {
             return Ok(ControlFlow::Break(status));
         }
         let kappa = F::one() - F::epsilon().sqrt();
         let chain =
-            derivative(&mut self.search.operator, &self.search.values, tables::slice(&policy), is_in)?;
+            derivative(&mut self.search.operator, &self.search.values, arrays::slice(&policy), is_in)?;
         let chain = chain.scaled(kappa);
         let middle = F::from_f64(spread.lo / 2.0 + spread.hi / 2.0);
         let states = self.search.values.iter().zip(&self.search.backed_up).zip(is_in);
@@ -282,9 +282,9 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Growth<'m, F, M> {
     /// The answer: V as it is, and its policy.
     fn finish(mut self, is_in: &[bool], mut bounds: Bounds) -> Result<LongRunGrowth<F>, Error> {
         let shape = (is_in.len(), self.search.operator.model().num_actions());
-        let mut policy = tables::filled(Table::Policy, shape, F::zero())?;
-        let mut logs = tables::filled(Table::Policy, shape, F::zero())?;
-        let outputs = (tables::slice_mut(&mut policy), tables::slice_mut(&mut logs));
+        let mut policy = arrays::filled(Table::Policy, shape, F::zero())?;
+        let mut logs = arrays::filled(Table::Policy, shape, F::zero())?;
+        let outputs = (arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs));
         if let ControlFlow::Break(status) = self.measure(is_in, &mut bounds, Some(outputs))? {
             let error_bound = (bounds.upper - bounds.lower) / 2.0;
             let iterations = self.search.operator.passes();

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::rows::{Rows, multiply, multiply_transposed};
-use crate::{Dynamics, Error, Real, Table, tables};
+use crate::{Dynamics, Error, Real, Table, arrays};
 
 /// What is not 0, row after row: first what leads before the own state, then what leads behind it, ascending; the diagonal
 /// beside them.
@@ -25,8 +25,8 @@ impl<F: Real> SparseRows<F> {
         if u32::try_from(num_states).is_err() {
             return Err(too_large());
         }
-        let numbers = tables::filled(Table::Transitions, num_states, F::zero())?;
-        let offsets = tables::filled(Table::RowOffsets, 2 * num_states + 1, 0)?;
+        let numbers = arrays::filled(Table::Transitions, num_states, F::zero())?;
+        let offsets = arrays::filled(Table::RowOffsets, 2 * num_states + 1, 0)?;
         let mut rows = Self {
             diagonal: numbers.into_raw_vec_and_offset().0,
             offsets: offsets.into_raw_vec_and_offset().0,

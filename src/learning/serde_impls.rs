@@ -2,14 +2,14 @@
 //!
 //! The derived implementations are functions of the type itself (`remote = "Self"`), of which the traits' make use.
 
-use crate::{Error, Real, Table, tables};
+use crate::{Error, Real, Table, arrays};
 
 /// The traits for a type over a number type, and a horizon if there is one, with a method `check` for what was read.
 ///
 /// What follows from other fields need not be stored: then `restore` checks, and makes it again.
 macro_rules! checked {
     ($type:ident<F $(, $horizon:ident)?>) => {
-        crate::learning::serial::checked!($type<F $(, $horizon)?>, |read: Self| read.check().map(|()| read));
+        crate::learning::serde_impls::checked!($type<F $(, $horizon)?>, |read: Self| read.check().map(|()| read));
     };
     ($type:ident<F $(, $horizon:ident)?>, $restore:expr) => {
         impl<F $(, $horizon)?> serde::Serialize for $type<F $(, $horizon)?>
@@ -39,7 +39,7 @@ pub(super) use checked;
 
 /// Checks the length of a table.
 pub(super) fn check_len<T>(table: Table, found: &[T], expected: usize) -> Result<(), Error> {
-    tables::check_shape(table, &[found.len()], &[expected])
+    arrays::check_shape(table, &[found.len()], &[expected])
 }
 
 /// Checks the length of a table, and that no entry is NaN or +∞, and none −∞ unless that `may` be.
@@ -51,5 +51,5 @@ pub(super) fn check_table<F: Real>(
 ) -> Result<(), Error> {
     check_len(table, found, expected)?;
     let is_valid = |value: F| value.is_finite() || (may_be_dead && value == F::neg_infinity());
-    tables::check_entries(table, &ndarray::aview1(found), is_valid)
+    arrays::check_entries(table, &ndarray::aview1(found), is_valid)
 }

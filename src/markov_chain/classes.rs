@@ -3,7 +3,7 @@
 //! What leads where, and what lasts forever, is a question of which entries are positive, not of how large they are: it is
 //! answered exactly, before any number is computed.
 
-use crate::{Error, Table, tables};
+use crate::{Error, Table, arrays};
 
 /// Possible steps between states.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Graph {
         if u32::try_from(num_states).is_err() {
             return Err(too_large(num_states));
         }
-        let mut offsets = tables::filled(Table::RowOffsets, num_states + 1, 0)?.into_raw_vec_and_offset().0;
+        let mut offsets = arrays::filled(Table::RowOffsets, num_states + 1, 0)?.into_raw_vec_and_offset().0;
         let (mut successors, mut row) = (Vec::new(), Vec::new());
         for state in 0..num_states {
             // There are no more states than 32 bits can name.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::rows::Rows;
 use crate::parallel::{self, Rows as Outputs};
-use crate::{Dynamics, Error, Real, Table, tables};
+use crate::{Dynamics, Error, Real, Table, arrays};
 
 /// Σ_a w(s,a) P(s'|s,a), mixed anew whenever it is needed.
 pub(super) struct Mixture<'a, F, D: ?Sized> {
@@ -19,7 +19,7 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Mixture<'a, F, D> {
     /// Takes the rows of `dynamics`, mixed by `weights`, `[s, a]`.
     pub(super) fn new(dynamics: &'a D, weights: Vec<F>) -> Result<Self, Error> {
         let num_states = dynamics.num_states();
-        let pairs = tables::filled(Table::ActionValues, weights.len(), F::zero())?;
+        let pairs = arrays::filled(Table::ActionValues, weights.len(), F::zero())?;
         let pairs = Mutex::new(pairs.into_raw_vec_and_offset().0);
         let mut mixture = Self { dynamics, weights, diagonal: Vec::with_capacity(num_states), pairs };
         for state in 0..num_states {
