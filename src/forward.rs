@@ -28,11 +28,13 @@
 use ndarray::aview0;
 use ndarray::{Array1, Array2, ArrayRef1, ArrayView1, ArrayView2};
 
+use crate::dynamics::blocks;
 use crate::dynamics::for_each_log_successor;
 use crate::initial::check_initial;
 use crate::kernels::{LogMemo, lifted_log, log_add_exp, log_sum_exp, sum};
+use crate::mdp::run_pass;
 use crate::mdp::{CheckedStage, check_options};
-use crate::parallel::{self, Rows};
+use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
 
 /// Computes the forward messages α_t(s) = p(s_t = s ∣ e_0 … e_{t−1}) of direct inference.
@@ -84,7 +86,7 @@ pub fn forward_messages<F: Real, M: Model<Scalar = F> + ?Sized>(
 
     let mut pass = ForwardPass::new(mdp)?;
     let messages = arrays::slice_mut(&mut log_forward);
-    parallel::run_pass(mdp, horizon, Inference::Direct, || {
+    run_pass(mdp, horizon, Inference::Direct, || {
         for t in 0..horizon {
             let (now, next) = messages[t * num_states..].split_at_mut(num_states);
             (log_normalizers[t], log_absorbed[t + 1]) =
@@ -254,8 +256,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
     ) -> Result<(), Error> {
         let (mdp, width) = (self.mdp, self.mdp.num_actions());
         let temperature = mdp.temperature();
-        let outputs = Rows { data: &mut self.log_pairs[..], width };
-        parallel::for_each_block(stage.dynamics, outputs, &|states, pairs| {
+        let outputs = RowsMut { data: &mut self.log_pairs[..], width };
+        blocks::for_each_block(stage.dynamics, outputs, &|states, pairs| {
             let mut log_prior = LogMemo::new();
             for (state, pairs) in states.zip(pairs.data.chunks_exact_mut(width)) {
                 pairs.fill(F::neg_infinity());
@@ -293,8 +295,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
             let below = self.scale_band(ceiling);
             self.pushed.fill(F::zero());
             let pairs = &self.pairs;
-            let outputs = Rows { data: &mut self.pushed[..], width: 1 };
-            parallel::for_each_part(dynamics, outputs, &|next_states, pushed| {
+            let outputs = RowsMut { data: &mut self.pushed[..], width: 1 };
+            blocks::for_each_part(dynamics, outputs, &|next_states, pushed| {
                 dynamics.push_forward(0..num_states, next_states, 1, pairs, pushed.data);
             });
             for (log, &pushed) in next.iter_mut().zip(&self.pushed) {
@@ -344,8 +346,9 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         }
         let (log_pairs, num_actions, temperature) =
             (&self.log_pairs, dynamics.num_actions(), self.mdp.temperature());
-        let outputs = (Rows { data: &mut *next, width: 1 }, Rows { data: &mut self.pushed[..], width: 1 });
-        parallel::for_each_part(dynamics, outputs, &|next_states, (logs, factors)| {
+        let outputs =
+            (RowsMut { data: &mut *next, width: 1 }, RowsMut { data: &mut self.pushed[..], width: 1 });
+        blocks::for_each_part(dynamics, outputs, &|next_states, (logs, factors)| {
             for (row, &pair) in log_pairs.iter().enumerate() {
                 if pair == F::neg_infinity() {
                     continue;

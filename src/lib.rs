@@ -137,30 +137,31 @@ pub use ndarray;
 pub use sprs;
 
 pub use backward::{BackwardStage, SoftValueIteration, Solution, StateValues, soft_value_iteration};
+pub use convergence::{Convergence, Status};
 pub use dynamics::{
     DenseDynamics, DeterministicDynamics, Dynamics, FoldedDynamics, IntoDynamics, SparseDynamics,
 };
-pub use error::{Error, Table};
+pub use error::Error;
 pub use forward::{ForwardMessages, forward_messages};
 pub use gridworld::{Cell, ColorChoice, ColoredGridworld, Direction, Gridworld, Moves};
 pub use inference::Inference;
-pub use kernels::{LogBlock, log_sum_exp};
+pub use kernels::{LogBlock, Real, log_sum_exp};
 pub use mdp::{
     ActionPrior, Mdp, MdpBuilder, Model, Stage, SuccessorRewardMdp, TimeVaryingMdp, Watched, check_model,
 };
 pub use policy::{Policy, StationaryPolicy};
 pub use posterior::{Posterior, PosteriorStage, posterior, stream_posterior};
-pub use real::Real;
 pub use stationary::{
-    Convergence, LongRunGrowth, Method, StationarySolution, StationarySolver, Status, long_run_growth,
-    solve_stationary,
+    LongRunGrowth, Method, StationarySolution, StationarySolver, long_run_growth, solve_stationary,
 };
+pub use table::Table;
 pub use trajectory::Trajectory;
 
 mod arrays;
 mod backward;
 mod bellman;
 mod color;
+mod convergence;
 mod dynamics;
 mod error;
 mod forward;
@@ -173,12 +174,12 @@ mod mdp;
 mod parallel;
 mod policy;
 mod posterior;
-mod real;
 #[cfg(feature = "rand")]
 mod sampling;
 #[cfg(feature = "serde")]
 mod serde_impls;
 mod stationary;
+mod table;
 mod trajectory;
 
 #[doc = include_str!("../docs/formulas.md")]

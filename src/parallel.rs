@@ -10,34 +10,7 @@
 
 use std::ops::Range;
 
-use crate::kernels::MANY;
-use crate::{Dynamics, Error, Inference, Model};
-
-/// Cost of a block, in transitions, below which it is not cut further: some ten microseconds of work. Blocks of half the size cost
-/// two threads a tenth of their time.
-const BLOCK_COST: usize = 1 << 16;
-
-/// Cost of a stage below which waking other threads may cost more than they save.
-///
-/// Measured on two cores, one thread beside two: stages of 8 µs are as fast on either, those of 13 µs (150 states and 4 actions,
-/// dense: 109,000; a grid of 25 × 25: 88,000) 1.3 to 1.5 times as fast on two, and from 40 µs on it is 1.8 times and more. Single
-/// precision takes half as long, and loses nothing either.
-const PARALLEL_COST: usize = 3 << 15;
-
-/// What the exponentials and logarithms of one pair cost, in transitions of a dense row: 3 to 8 ns beside 0.13 ns.
-const PAIR_COST: usize = 32;
-
-/// The most pairs in a block of more than one state.
-pub(crate) const MOST_PAIRS: usize = BLOCK_COST / PAIR_COST;
-
-/// The most results in a block of many columns: they are read again while they are in cache.
-const WIDE_ENTRIES: usize = 1 << 15;
-
-/// The most products in one, some milliseconds of work: columns are arranged anew for every block.
-const WIDE_WORK: usize = 1 << 25;
-
-/// The most in one of few columns, which are read as they are.
-const NARROW_WORK: usize = 1 << 21;
+use crate::Error;
 
 /// Outputs that divide along the state axis.
 pub(crate) trait Split: Send + Sized {
@@ -47,19 +20,19 @@ pub(crate) trait Split: Send + Sized {
 
 /// A table with `width` entries a state.
 #[derive(Debug)]
-pub(crate) struct Rows<'a, T> {
+pub(crate) struct RowsMut<'a, T> {
     pub(crate) data: &'a mut [T],
     pub(crate) width: usize,
 }
 
-impl<T> Rows<'_, T> {
+impl<T> RowsMut<'_, T> {
     /// The same table for a shorter time.
-    pub(crate) fn reborrow(&mut self) -> Rows<'_, T> {
-        Rows { data: self.data, width: self.width }
+    pub(crate) fn reborrow(&mut self) -> RowsMut<'_, T> {
+        RowsMut { data: self.data, width: self.width }
     }
 }
 
-impl<T: Send> Split for Rows<'_, T> {
+impl<T: Send> Split for RowsMut<'_, T> {
     fn split_at(self, states: usize) -> (Self, Self) {
         let (left, right) = self.data.split_at_mut(states * self.width);
         (Self { data: left, width: self.width }, Self { data: right, width: self.width })
@@ -89,84 +62,44 @@ impl Split for () {
     }
 }
 
-/// Cost of the rows of some states.
-fn cost<D: Dynamics + ?Sized>(dynamics: &D, states: Range<usize>) -> usize {
-    let pairs = states.len().saturating_mul(dynamics.num_actions());
-    dynamics.work(states).saturating_add(pairs.saturating_mul(PAIR_COST))
-}
-
-/// Whether a stage of these dynamics is worth more than one thread.
-fn is_worthwhile<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
-    cfg!(feature = "rayon") && cost(dynamics, 0..dynamics.num_states()) >= PARALLEL_COST
-}
-
-/// Runs `block(states, outputs)` for blocks that cover all states of the dynamics.
-///
-/// Of several errors, that of the lowest states is returned.
-pub(crate) fn for_each_block<D, O, B>(dynamics: &D, outputs: O, block: &B) -> Result<(), Error>
-where
-    D: Dynamics + ?Sized,
-    O: Split,
-    B: Fn(Range<usize>, O) -> Result<(), Error> + Sync,
-{
-    let is_small = |states: &Range<usize>| cost(dynamics, states.clone()) <= BLOCK_COST;
-    let cost = |states: Range<usize>| cost(dynamics, states);
-    let cut = Cut { is_small: &is_small, cost: &cost, parallel: is_worthwhile(dynamics) };
-    run(0..dynamics.num_states(), outputs, block, cut)
-}
-
-/// [`for_each_block`] for passes over `num_columns` columns at once, whose blocks are larger: a product of matrices has to
-/// earn what it costs to arrange them.
-pub(crate) fn for_each_wide_block<D, O, B>(
-    dynamics: &D,
-    num_columns: usize,
-    outputs: O,
-    block: &B,
-) -> Result<(), Error>
-where
-    D: Dynamics + ?Sized,
-    O: Split,
-    B: Fn(Range<usize>, O) -> Result<(), Error> + Sync,
-{
-    let most_work = if num_columns < MANY { NARROW_WORK } else { WIDE_WORK };
-    let is_small = |states: &Range<usize>| {
-        let entries = states.len().saturating_mul(dynamics.num_actions()).saturating_mul(num_columns);
-        let work = dynamics.work(states.clone()).saturating_mul(num_columns);
-        entries <= WIDE_ENTRIES && work <= most_work
-    };
-    let states = 0..dynamics.num_states();
-    let parallel = cfg!(feature = "rayon")
-        && cost(dynamics, states.clone()).saturating_mul(num_columns) >= PARALLEL_COST;
-    let cost = |states: Range<usize>| cost(dynamics, states);
-    run(states, outputs, block, Cut { is_small: &is_small, cost: &cost, parallel })
-}
-
 /// What is done with the states of a block and their part of the outputs.
-type Block<'a, O> = dyn Fn(Range<usize>, O) -> Result<(), Error> + Sync + 'a;
+pub(crate) type Block<'a, O> = dyn Fn(Range<usize>, O) -> Result<(), Error> + Sync + 'a;
 
 /// How states are cut into blocks.
 #[derive(Clone, Copy)]
-struct Cut<'a> {
-    is_small: &'a (dyn Fn(&Range<usize>) -> bool + Sync), // whether they are cut no further
-    cost: &'a (dyn Fn(Range<usize>) -> usize + Sync),
-    parallel: bool,
+pub(crate) struct Cut<'a> {
+    /// Whether a range of states is cut no further.
+    pub(crate) is_small: &'a (dyn Fn(&Range<usize>) -> bool + Sync),
+    /// Cost of a range of states, in any unit.
+    pub(crate) cost: &'a (dyn Fn(Range<usize>) -> usize + Sync),
+    /// Whether blocks run on several threads.
+    pub(crate) parallel: bool,
 }
 
-fn run<O: Split>(states: Range<usize>, outputs: O, block: &Block<'_, O>, cut: Cut<'_>) -> Result<(), Error> {
+/// Runs `block(states, outputs)` for blocks that cover a range of states.
+///
+/// Of several errors, that of the lowest states is returned.
+pub(crate) fn run_blocks<O: Split>(
+    states: Range<usize>,
+    outputs: O,
+    block: &Block<'_, O>,
+    cut: Cut<'_>,
+) -> Result<(), Error> {
     if states.len() <= 1 || (cut.is_small)(&states) {
         return block(states, outputs);
     }
     let middle = balanced_middle(cut.cost, &states);
     let (left, right) = outputs.split_at(middle - states.start);
     let (low, high) = (states.start..middle, middle..states.end);
-    let (low, high) = join(cut.parallel, || run(low, left, block, cut), || run(high, right, block, cut));
+    let (low, high) =
+        join(cut.parallel, || run_blocks(low, left, block, cut), || run_blocks(high, right, block, cut));
     low.and(high)
 }
 
 /// A state that about halves the cost of a range of two or more; never one of its ends.
 fn balanced_middle(cost: &dyn Fn(Range<usize>) -> usize, states: &Range<usize>) -> usize {
     let half = cost(states.clone()) / 2;
-    // Rows are mostly alike: looking for the very middle would miss the cache at every step.
+    // RowsMut are mostly alike: looking for the very middle would miss the cache at every step.
     let middle = states.start + states.len() / 2;
     if cost(states.start..middle).abs_diff(half) <= half / 8 {
         return middle;
@@ -211,54 +144,25 @@ fn both(a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {
     }
 }
 
-/// Runs all stages of a pass inside the thread pool, if they are worth it: entering the pool once a pass instead
-/// of once a stage saves the hand-over, and the memory that rayon takes for it.
-pub(crate) fn run_pass<M, R>(
-    model: &M,
-    horizon: usize,
-    inference: Inference,
-    pass: impl FnOnce() -> Result<R, Error> + Send,
-) -> Result<R, Error>
-where
-    M: Model + ?Sized,
-    R: Send,
-{
+/// Runs a task inside the current thread pool: entering it once a pass instead of once a stage saves the hand-over,
+/// and the memory that rayon takes for it.
+pub(crate) fn in_pool<R: Send>(task: impl FnOnce() -> R + Send) -> R {
     #[cfg(feature = "rayon")]
-    if horizon > 0
-        && is_worthwhile(model.peek_stage(0, inference)?.dynamics)
-        && rayon::current_thread_index().is_none()
-    {
-        let (mut pass, mut result) = (Some(pass), None);
-        in_pool(&mut || result = pass.take().map(|pass| pass()));
-        return result.unwrap_or_else(|| unreachable!("the pass has run, or has panicked"));
+    if rayon::current_thread_index().is_none() {
+        let (mut task, mut result) = (Some(task), None);
+        enter_pool(&mut || result = task.take().map(|task| task()));
+        return result.unwrap_or_else(|| unreachable!("the task has run, or has panicked"));
     }
-    let _ = (model, horizon, inference);
-    pass()
+    task()
 }
 
-/// Runs a task inside the current pool.
 #[cfg(feature = "rayon")]
-fn in_pool(task: &mut (dyn FnMut() + Send)) {
+fn enter_pool(task: &mut (dyn FnMut() + Send)) {
     rayon::scope(|_| task());
 }
 
-/// Runs `part(next_states, outputs)` for one part of the next states for each thread.
-///
-/// Unlike [`for_each_block`], every part reads all rows, so there are no more parts than threads.
-pub(crate) fn for_each_part<D, O, B>(dynamics: &D, outputs: O, part: &B)
-where
-    D: Dynamics + ?Sized,
-    O: Split,
-    B: Fn(Range<usize>, O) + Sync,
-{
-    #[cfg(feature = "rayon")]
-    let parts = if is_worthwhile(dynamics) { rayon::current_num_threads() } else { 1 };
-    #[cfg(not(feature = "rayon"))]
-    let parts = 1;
-    run_parts(0..dynamics.num_states(), outputs, part, parts);
-}
-
-fn run_parts<O: Split>(
+/// Runs `part(entries, outputs)` for about equal parts of a range, each on a thread of its own.
+pub(crate) fn run_parts<O: Split>(
     next_states: Range<usize>,
     outputs: O,
     part: &(dyn Fn(Range<usize>, O) + Sync),

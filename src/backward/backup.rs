@@ -8,8 +8,9 @@ use super::carried::Carried;
 use super::column::{Column, Outputs, StageTables};
 use super::columns::{StageOutputs, Values, back_up};
 use super::linear::Linear;
+use crate::dynamics::blocks;
 use crate::mdp::CheckedStage;
-use crate::parallel::{self, Rows};
+use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Inference, LogBlock, Model, Real, Table, arrays};
 
 /// Work of a stage, in transitions, below which M of (D11) is not worth making.
@@ -97,7 +98,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
             return self.linear_stage(linear, &column, next_values, tables.values);
         }
         let outputs = tables.rows(self.model.num_actions());
-        parallel::for_each_block(column.stage.dynamics, outputs, &|states, outputs| {
+        blocks::for_each_block(column.stage.dynamics, outputs, &|states, outputs| {
             self.states(&column, next_values, states, outputs)
         })
     }
@@ -201,8 +202,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         next_values: &[F],
         values: &mut [F],
     ) -> Result<(), Error> {
-        let outputs = Rows { data: values, width: 1 };
-        parallel::for_each_block(&linear.dynamics, outputs, &|states, values| {
+        let outputs = RowsMut { data: values, width: 1 };
+        blocks::for_each_block(&linear.dynamics, outputs, &|states, values| {
             let values = values.data;
             let ordinary = |states: Range<usize>, values: &mut [F]| {
                 let outputs = StageTables::values(values).rows(self.model.num_actions());
@@ -265,8 +266,8 @@ pub(super) fn fill_block<'v, F: Real, D: Dynamics<Scalar = F> + ?Sized>(
 ) {
     let width = block.num_columns();
     block.assign_by(column, |fill, values, exponentials| {
-        let outputs = (Rows { data: values, width }, Rows { data: exponentials, width });
-        let filled = parallel::for_each_block(dynamics, outputs, &|states, (values, exponentials)| {
+        let outputs = (RowsMut { data: values, width }, RowsMut { data: exponentials, width });
+        let filled = blocks::for_each_block(dynamics, outputs, &|states, (values, exponentials)| {
             fill(states, values.data, exponentials.data);
             Ok(())
         });

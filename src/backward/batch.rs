@@ -4,8 +4,9 @@ use super::backup::{Backup, has_full_rows, is_linear};
 use super::column::{Column, Outputs, StageTables};
 use super::columns::{Values, back_up};
 use super::{SoftValueIteration, Solution, StateValues};
+use crate::mdp::run_pass;
 use crate::mdp::{CheckedStage, check_options};
-use crate::{Error, Model, Real, parallel};
+use crate::{Error, Model, Real};
 
 /// Models from which on a pass for all of them is cheaper than a linear recursion for each, where rows are full.
 const MANY_MODELS: usize = 4;
@@ -139,7 +140,7 @@ impl SoftValueIteration {
         }
         let temperatures: Vec<F> = mdps.iter().map(Model::temperature).collect();
         let mut values = Values::new(self.inference, num_states, &temperatures);
-        parallel::run_pass(&mdps[0], self.horizon, self.inference, move || {
+        run_pass(&mdps[0], self.horizon, self.inference, move || {
             for t in (0..self.horizon).rev() {
                 let (next_values, outputs): (Vec<&[F]>, Vec<StageTables<'_, F>>) =
                     tables.iter_mut().map(|tables| tables.stage(t, num_states, width)).unzip();

@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use super::column::Column;
 use super::linear::Linear;
+use crate::dynamics::blocks;
 use crate::kernels::{for_each_lane, gap, vectorised};
-use crate::parallel::{self, Rows};
+use crate::parallel::RowsMut;
 use crate::{LogBlock, Model, Real};
 
 /// What a pass carries along beside the messages.
@@ -80,9 +81,9 @@ impl<F: Real> Carried<F> {
         }
         let scales = self.scales(column, block, was_held);
         let (found, peak) = (AtomicU64::new(0), AtomicI64::new(0));
-        let outputs = (Rows { data: &mut self.next[..], width: 1 }, Rows { data: values, width: 1 });
+        let outputs = (RowsMut { data: &mut self.next[..], width: 1 }, RowsMut { data: values, width: 1 });
         let (weights, rewards, messages) = (&self.weights, linear.rewards(), block.exponentials());
-        let result = parallel::for_each_block(&linear.dynamics, outputs, &|states, (next, values)| {
+        let result = blocks::for_each_block(&linear.dynamics, outputs, &|states, (next, values)| {
             linear.dynamics.expectation(states.clone(), 1, messages, next.data);
             let input = Input { weights: &weights[states.clone()], rewards: &rewards[states] };
             let (part, largest) = vectorised!(carry(input, scales, next.data, values.data));

@@ -5,9 +5,10 @@ use std::ops::Range;
 use ndarray::ArrayView1;
 
 use crate::bellman::BellmanRule;
+use crate::dynamics::blocks;
 use crate::kernels::{FEW, LogMemo, SoftRow, SoftRows, normalized_prior, soft_maxima, soft_maximum};
 use crate::mdp::CheckedStage;
-use crate::parallel::{MOST_PAIRS, Rows};
+use crate::parallel::RowsMut;
 use crate::{Error, Inference, Model, Real, Table};
 
 /// A stage of a model, to be backed up from the values of the next. Where several models, or several stages, share a pass
@@ -60,14 +61,15 @@ impl<'a, F> StageTables<'a, F> {
 
     /// The tables, to be divided among blocks of states.
     pub(super) fn rows(self, width: usize) -> Outputs<'a, F> {
-        let rows = |data| Rows { data, width };
+        let rows = |data| RowsMut { data, width };
         let policy = self.policy.map(|(probabilities, logs)| (rows(probabilities), rows(logs)));
-        ((Rows { data: self.values, width: 1 }, self.action_values.map(rows)), policy)
+        ((RowsMut { data: self.values, width: 1 }, self.action_values.map(rows)), policy)
     }
 }
 
 /// The parts of [`StageTables`] that belong to a block of states.
-pub(super) type Outputs<'a, F> = ((Rows<'a, F>, Option<Rows<'a, F>>), Option<(Rows<'a, F>, Rows<'a, F>)>);
+pub(super) type Outputs<'a, F> =
+    ((RowsMut<'a, F>, Option<RowsMut<'a, F>>), Option<(RowsMut<'a, F>, RowsMut<'a, F>)>);
 
 impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Column<'a, F, M> {
     /// A stage by the rule of its model.
@@ -133,7 +135,7 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Column<'a, F, M> {
         states: &Range<usize>,
         values: &mut [F],
         action_values: &mut [F],
-        policy: &mut Option<(Rows<'_, F>, Rows<'_, F>)>,
+        policy: &mut Option<(RowsMut<'_, F>, RowsMut<'_, F>)>,
     ) -> bool {
         let (rewards, prior) = self.stage.rows(states.clone());
         if !self.rule.action_values(rewards, prior, action_values) {
@@ -168,7 +170,7 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Column<'a, F, M> {
         states: &Range<usize>,
         values: &mut [F],
         action_values: &mut [F],
-        policy: &mut Option<(Rows<'_, F>, Rows<'_, F>)>,
+        policy: &mut Option<(RowsMut<'_, F>, RowsMut<'_, F>)>,
     ) -> Result<(), Error> {
         let (stage, dynamics, width) = (self.t, self.stage.dynamics, self.model.num_actions());
         let mut log_prior = LogMemo::new();
@@ -207,8 +209,8 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Column<'a, F, M> {
 pub(super) fn with_scratch<F: Real, R>(num_pairs: usize, run: impl FnOnce(&mut [F]) -> R) -> R {
     if num_pairs <= FEW {
         run(&mut [F::zero(); FEW][..num_pairs])
-    } else if num_pairs <= MOST_PAIRS {
-        run(&mut [F::zero(); MOST_PAIRS][..num_pairs])
+    } else if num_pairs <= blocks::MOST_PAIRS {
+        run(&mut [F::zero(); blocks::MOST_PAIRS][..num_pairs])
     } else {
         run(&mut vec![F::zero(); num_pairs])
     }
@@ -216,7 +218,7 @@ pub(super) fn with_scratch<F: Real, R>(num_pairs: usize, run: impl FnOnce(&mut [
 
 /// The part of a policy that belongs to one state.
 fn soft_row<'a, F>(
-    policy: &'a mut Option<(Rows<'_, F>, Rows<'_, F>)>,
+    policy: &'a mut Option<(RowsMut<'_, F>, RowsMut<'_, F>)>,
     pairs: Range<usize>,
 ) -> Option<SoftRow<'a, F>> {
     policy.as_mut().map(|(probabilities, logs)| SoftRow {

@@ -4,7 +4,8 @@ use ndarray::{ArrayViewMut2, ArrayViewMut3, Axis};
 
 use super::backup::fill_block;
 use super::column::{Column, Outputs, StageTables};
-use crate::parallel::{self, Rows, Split};
+use crate::dynamics::blocks;
+use crate::parallel::{RowsMut, Split};
 use crate::{Dynamics, Error, Inference, LogBlock, Model, Real};
 
 /// Tables of k columns, to be divided among blocks of states.
@@ -51,15 +52,15 @@ impl<F: Real> Split for StageOutputs<'_, F> {
 
 impl<F: Real> ColumnOutputs<F> for StageOutputs<'_, F> {
     fn column(&mut self, index: usize) -> Outputs<'_, F> {
-        fn rows<'a, F>(table: &'a mut ArrayViewMut3<'_, F>, index: usize) -> Rows<'a, F> {
+        fn rows<'a, F>(table: &'a mut ArrayViewMut3<'_, F>, index: usize) -> RowsMut<'a, F> {
             let width = table.dim().2;
             let rows = table.index_axis_mut(Axis(0), index).into_slice();
-            Rows { data: rows.expect("consecutive rows"), width }
+            RowsMut { data: rows.expect("consecutive rows"), width }
         }
         let values = self.values.index_axis_mut(Axis(0), index).into_slice().expect("consecutive values");
         let action_values = self.action_values.as_mut().map(|table| rows(table, index));
         let policy = self.policy.as_mut().map(|(p, logs)| (rows(p, index), rows(logs, index)));
-        ((Rows { data: values, width: 1 }, action_values), policy)
+        ((RowsMut { data: values, width: 1 }, action_values), policy)
     }
 }
 
@@ -74,7 +75,7 @@ impl<F: Real> ColumnOutputs<F> for Vec<Outputs<'_, F>> {
     fn column(&mut self, index: usize) -> Outputs<'_, F> {
         let ((values, action_values), policy) = &mut self[index];
         let policy = policy.as_mut().map(|(probabilities, logs)| (probabilities.reborrow(), logs.reborrow()));
-        ((values.reborrow(), action_values.as_mut().map(Rows::reborrow)), policy)
+        ((values.reborrow(), action_values.as_mut().map(RowsMut::reborrow)), policy)
     }
 }
 
@@ -126,7 +127,7 @@ where
     let (dynamics, k) = (columns[0].stage.dynamics, columns.len());
     values.assign(dynamics, k, next_values);
     let values = &*values;
-    parallel::for_each_wide_block(dynamics, k, outputs, &|states, mut outputs: O| {
+    blocks::for_each_wide_block(dynamics, k, outputs, &|states, mut outputs: O| {
         let num_pairs = states.len() * dynamics.num_actions();
         let mut expectations = vec![F::zero(); num_pairs * k]; // [s, a, k]
         match values {

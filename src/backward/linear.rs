@@ -29,9 +29,10 @@ use std::ops::Range;
 
 use super::column::{Column, with_scratch};
 use crate::bellman::BellmanRule;
+use crate::dynamics::blocks;
 use crate::kernels::gap;
 use crate::mdp::CheckedStage;
-use crate::parallel::{self, MOST_PAIRS, Rows};
+use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Inference, LogBlock, Model, Real, Table, arrays};
 
 /// A model of one action whose values are those of a direct problem.
@@ -66,13 +67,13 @@ impl<F: Real> Linear<F> {
         };
         let (mut rewards, mut weights, mut is_left) = (table(1)?, table(width)?, vec![false; num_states]);
         let outputs = (
-            (Rows { data: &mut rewards[..], width: 1 }, Rows { data: &mut is_left[..], width: 1 }),
-            Rows { data: &mut weights[..], width },
+            (RowsMut { data: &mut rewards[..], width: 1 }, RowsMut { data: &mut is_left[..], width: 1 }),
+            RowsMut { data: &mut weights[..], width },
         );
-        let result = parallel::for_each_block(column.stage.dynamics, outputs, &|states, outputs| {
+        let result = blocks::for_each_block(column.stage.dynamics, outputs, &|states, outputs| {
             let ((mut values, is_left), weights) = outputs;
             with_scratch(weights.data.len(), |logs| {
-                let policy = (Rows { data: &mut *weights.data, width }, Rows { data: logs, width });
+                let policy = (RowsMut { data: &mut *weights.data, width }, RowsMut { data: logs, width });
                 column.states(states.clone(), ((values.reborrow(), None), Some(policy)), &|expectations| {
                     expectations.fill(F::zero());
                 })
@@ -101,7 +102,7 @@ impl<F: Real> Linear<F> {
             return Ok(None);
         }
         let dynamics = column.stage.dynamics.mix_actions(&weights);
-        let ones = vec![F::one(); num_states.min(MOST_PAIRS)];
+        let ones = vec![F::one(); num_states.min(blocks::MOST_PAIRS)];
         Ok(dynamics.map(|dynamics| Self { dynamics, rewards, ones, left }))
     }
 

@@ -52,7 +52,8 @@ pub use solution::{Solution, StateValues};
 pub use stream::BackwardStage;
 
 use crate::mdp::check_options;
-use crate::{Error, Inference, Model, Real, Table, arrays, parallel};
+use crate::mdp::run_pass;
+use crate::{Error, Inference, Model, Real, Table, arrays};
 
 /// Solves a finite horizon by direct inference, keeping values, action values and policy of every stage.
 ///
@@ -233,7 +234,7 @@ impl SoftValueIteration {
         let num_states = mdp.num_states();
         let last = &mut values[horizon * num_states..];
         last.iter_mut().zip(mdp.terminal_values()).for_each(|(v, &terminal)| *v = terminal);
-        parallel::run_pass(mdp, horizon, self.inference, move || {
+        run_pass(mdp, horizon, self.inference, move || {
             let mut end = horizon;
             while end > 0 {
                 let first = end - if at_once { backup.num_at_once(end)? } else { 1 };

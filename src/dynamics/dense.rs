@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ndarray::{Array3, ArrayView3};
 
 use super::Dynamics;
+use super::blocks;
 use crate::kernels::{add_scaled, dot_rows, guarded_dot_rows, guarded_multiply, multiply};
-use crate::parallel::{self, Rows};
+use crate::parallel::RowsMut;
 use crate::{Error, LogBlock, Real, Table, arrays};
 
 /// Transition probabilities as a full table, `[s, a, s']`.
@@ -233,8 +234,8 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
         assert_eq!(weights.len(), num_states * num_actions, "a weight for each pair");
         let mut mixed = arrays::filled(Table::Transitions, (num_states, 1, num_states), F::zero()).ok()?;
         let is_lossless = AtomicBool::new(true);
-        let rows = Rows { data: arrays::slice_mut(&mut mixed), width: num_states };
-        parallel::for_each_block(self, rows, &|states, mixed| {
+        let rows = RowsMut { data: arrays::slice_mut(&mut mixed), width: num_states };
+        blocks::for_each_block(self, rows, &|states, mixed| {
             let weights = &weights[states.start * num_actions..states.end * num_actions];
             let mut rows = self.rows(states);
             for (mixed, weights) in

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Dynamics;
+use super::blocks;
 use super::compressed::{Column, CompressedRows};
-use crate::parallel::{self, Rows, Split};
+use crate::parallel::{RowsMut, Split};
 use crate::{Error, Real, Table, arrays};
 
 /// Entries of the mixed rows of some states.
@@ -40,8 +41,8 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
         let mut row_offsets =
             arrays::filled(Table::RowOffsets, num_states + 1, 0)?.into_raw_vec_and_offset().0;
         let is_lossless = AtomicBool::new(true);
-        let counts = Rows { data: &mut row_offsets[1..], width: 1 };
-        parallel::for_each_block(dynamics, counts, &|states, counts| {
+        let counts = RowsMut { data: &mut row_offsets[1..], width: 1 };
+        blocks::for_each_block(dynamics, counts, &|states, counts| {
             let mut merge = Merge::new(self, weights, dynamics.num_actions());
             for (state, count) in states.zip(counts.data) {
                 merge.row(state, |_, _| *count += 1);
@@ -60,7 +61,7 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
             arrays::filled(Table::Transitions, num_entries, F::zero())?.into_raw_vec_and_offset().0;
         let entries =
             Entries { row_offsets: &row_offsets, columns: &mut columns, probabilities: &mut probabilities };
-        parallel::for_each_block(dynamics, entries, &|states, entries| {
+        blocks::for_each_block(dynamics, entries, &|states, entries| {
             let mut merge = Merge::new(self, weights, dynamics.num_actions());
             let mut places = entries.columns.iter_mut().zip(entries.probabilities);
             for state in states {

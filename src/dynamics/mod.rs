@@ -12,6 +12,7 @@
 //!
 //! Where the kind is chosen at run time, `Box<dyn Dynamics<Scalar = f64>>` is a [`Dynamics`] too, and so is `Arc`.
 
+pub(crate) mod blocks;
 mod compressed;
 mod convert;
 mod dense;

@@ -3,28 +3,9 @@
 //! Code that is generic over the number type is compiled anew in every crate that uses it, each vector loop for each kind of
 //! vector arithmetic. What stands here is compiled with this crate, for `f32` and `f64`, and only linked elsewhere.
 
-use super::transcendental::{exp_loop, ln_loop};
-use super::{dot, soft_maxima, vectorised};
-
-/// Number types for which the loops are compiled. The functions in whose names `compiled_` stands first say what they do.
-pub trait Compiled: Sized {
-    fn compiled_exp(xs: &mut [Self]);
-
-    fn compiled_ln(xs: &mut [Self]);
-
-    fn compiled_dot_rows(rows: &[Self], v: &[Self], y: &mut [Self]);
-
-    fn compiled_guarded_dot_rows(rows: &[Self], v: &[Self], y: &mut [Self]);
-
-    fn compiled_sum(xs: &[Self]) -> Self;
-
-    fn compiled_soft_maxima(
-        width: usize,
-        input: (&[Self], &[Self], Self),
-        values: &mut [Self],
-        policy: Option<(&mut [Self], &mut [Self])>,
-    );
-}
+use super::real::sealed::Compiled;
+use super::transcendental::{exp_loop, ln_loop, vectorised};
+use super::{dot, soft_maxima};
 
 macro_rules! compile_for {
     ($($number:ty),*) => {$(

@@ -11,13 +11,13 @@ mod log_expectation;
 mod log_memo;
 mod log_sum_exp;
 mod products;
+mod real;
 mod row_batch;
 mod single;
 mod soft_maxima;
 mod soft_maximum;
 mod transcendental;
 
-pub(crate) use compiled::Compiled;
 pub(crate) use dot::{add_scaled, dot_rows, guarded_dot_rows, sum};
 pub use log_block::LogBlock;
 pub(crate) use log_expectation::{is_safe, lifted_log, row_log_expectation};
@@ -25,10 +25,11 @@ pub(crate) use log_memo::LogMemo;
 pub use log_sum_exp::log_sum_exp;
 pub(crate) use log_sum_exp::{gap, log_add_exp, offset};
 pub(crate) use products::{MANY, guarded_multiply, multiply};
+pub use real::Real;
 pub(crate) use row_batch::RowBatch;
 pub(crate) use soft_maxima::{CHUNK, FEW, SoftRows, most_value, most_weight, soft_maxima};
 pub(crate) use soft_maximum::{SoftRow, normalized_prior, soft_maximum};
+pub(crate) use transcendental::Aligned;
 #[cfg(feature = "simd")]
 pub(crate) use transcendental::Inlined;
-pub(crate) use transcendental::{Aligned, Transcendental};
 pub(crate) use transcendental::{exp_all, for_each_lane, ln_all, num_lanes, vectorised};

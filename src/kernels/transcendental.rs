@@ -7,8 +7,8 @@
 //! and negative numbers give what the standard library gives. Which result a number gets depends on nothing but
 //! whether the processor fuses multiplications and additions: neither its place in a slice nor the width of vectors matters.
 
+use super::real::{Real, sealed::Transcendental};
 use super::{double, single};
-use crate::Real;
 
 /// Runs a loop in the widest vector arithmetic that the processor has. The loop is a function with a constant for whether
 /// multiplications and additions are fused in one instruction; it and all that it calls has to be `#[inline(always)]`.
@@ -44,15 +44,6 @@ impl<R, G: FnMut() -> R> pulp::WithSimd for Inlined<G> {
     fn with_simd<S: pulp::Simd>(mut self, _: S) -> R {
         (self.0)()
     }
-}
-
-/// Numbers that have an exponential and a logarithm without branches.
-pub trait Transcendental: Copy {
-    /// exp x.
-    fn exp_lane<const FUSED: bool>(self) -> Self;
-
-    /// log x.
-    fn ln_lane<const FUSED: bool>(self) -> Self;
 }
 
 impl Transcendental for f64 {

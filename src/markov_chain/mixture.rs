@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::rows::Rows;
-use crate::parallel::{self, Rows as Outputs};
+use crate::dynamics::blocks;
+use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Real, Table, arrays};
 
 /// Σ_a w(s,a) P(s'|s,a), mixed anew whenever it is needed.
@@ -82,8 +83,8 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Rows<F> for Mixture<'_, F, D> {
     fn multiply(&self, x: &[F], y: &mut [F]) {
         let width = self.dynamics.num_actions();
         let mut pairs = self.room();
-        let outputs = (Outputs { data: y, width: 1 }, Outputs { data: &mut pairs[..], width });
-        let _ = parallel::for_each_block(self.dynamics, outputs, &|states, (y, pairs)| {
+        let outputs = (RowsMut { data: y, width: 1 }, RowsMut { data: &mut pairs[..], width });
+        let _ = blocks::for_each_block(self.dynamics, outputs, &|states, (y, pairs)| {
             self.dynamics.expectation(states.clone(), 1, x, pairs.data);
             let rows = self.weights(states).chunks_exact(width).zip(pairs.data.chunks_exact(width));
             for (y, (weights, pairs)) in y.data.iter_mut().zip(rows) {
@@ -101,7 +102,7 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Rows<F> for Mixture<'_, F, D> {
             pairs.iter_mut().zip(weights).for_each(|(pair, &weight)| *pair = weight * x);
         }
         let pairs = &pairs[..];
-        parallel::for_each_part(self.dynamics, Outputs { data: y, width: 1 }, &|next_states, y| {
+        blocks::for_each_part(self.dynamics, RowsMut { data: y, width: 1 }, &|next_states, y| {
             y.data.fill(F::zero());
             self.dynamics.push_forward(0..num_states, next_states, 1, pairs, y.data);
         });

@@ -1,6 +1,7 @@
 //! What a solver asks of the rows of a chain.
 
-use crate::parallel::{self, Rows as Outputs};
+use crate::dynamics::blocks;
+use crate::parallel::RowsMut;
 use crate::{Dynamics, Real};
 
 /// A matrix J ≥ 0 that can be multiplied as a whole, and walked state by state.
@@ -72,7 +73,7 @@ pub(super) trait Rows<F: Real>: Send + Sync {
 
 /// y = J x, for rows that are dynamics of one action.
 pub(super) fn multiply<F: Real, D: Dynamics<Scalar = F>>(rows: &D, x: &[F], y: &mut [F]) {
-    let _ = parallel::for_each_block(rows, Outputs { data: y, width: 1 }, &|states, y| {
+    let _ = blocks::for_each_block(rows, RowsMut { data: y, width: 1 }, &|states, y| {
         rows.expectation(states, 1, x, y.data);
         Ok(())
     });
@@ -80,7 +81,7 @@ pub(super) fn multiply<F: Real, D: Dynamics<Scalar = F>>(rows: &D, x: &[F], y: &
 
 /// y = Jᵀ x, for rows that are dynamics of one action.
 pub(super) fn multiply_transposed<F: Real, D: Dynamics<Scalar = F>>(rows: &D, x: &[F], y: &mut [F]) {
-    parallel::for_each_part(rows, Outputs { data: y, width: 1 }, &|next_states, y| {
+    blocks::for_each_part(rows, RowsMut { data: y, width: 1 }, &|next_states, y| {
         y.data.fill(F::zero());
         rows.push_forward(0..rows.num_states(), next_states, 1, x, y.data);
     });

@@ -7,11 +7,11 @@ use std::ops::Range;
 
 use crate::Real;
 use crate::kernels::{add_scaled, dot_rows};
-use crate::parallel::{PIECE, Rows, fold_pieces};
+use crate::parallel::{PIECE, RowsMut, fold_pieces};
 
 /// A vector to be written to, a number a state.
-fn rows<F>(data: &mut [F]) -> Rows<'_, F> {
-    Rows { data, width: 1 }
+fn rows<F>(data: &mut [F]) -> RowsMut<'_, F> {
+    RowsMut { data, width: 1 }
 }
 
 /// Largest number of a list; NaN and +∞ if there is one.
@@ -44,7 +44,7 @@ pub(super) fn combine<F: Real>(v: &mut [F], omega: F, r: &[F], pairs: &[(&[F], &
     fold_pieces(
         r.len(),
         rows(v),
-        &|piece: Range<usize>, v: Rows<'_, F>| {
+        &|piece: Range<usize>, v: RowsMut<'_, F>| {
             v.data.copy_from_slice(&r[piece.clone()]);
             for ((g, _), (a, _)) in pairs.iter().zip(factors) {
                 add_scaled(v.data, *a, &g[piece.clone()]);
@@ -66,7 +66,7 @@ pub(super) fn add_pairs<F: Real>(g: &mut [F], u: &mut [F], pairs: &[(&[F], &[F])
     fold_pieces(
         g.len(),
         (rows(g), rows(u)),
-        &|piece: Range<usize>, (g, u): (Rows<'_, F>, Rows<'_, F>)| {
+        &|piece: Range<usize>, (g, u): (RowsMut<'_, F>, RowsMut<'_, F>)| {
             for ((other_g, other_u), &a) in pairs.iter().zip(factors) {
                 add_scaled(g.data, a, &other_g[piece.clone()]);
                 add_scaled(u.data, a, &other_u[piece.clone()]);
@@ -81,7 +81,7 @@ pub(super) fn step<F: Real>(u: &mut [F], v: &[F], r: &mut [F], g: &[F], a: F) ->
     fold_pieces(
         g.len(),
         (rows(u), rows(r)),
-        &|piece: Range<usize>, (u, r): (Rows<'_, F>, Rows<'_, F>)| {
+        &|piece: Range<usize>, (u, r): (RowsMut<'_, F>, RowsMut<'_, F>)| {
             add_scaled(u.data, a, &v[piece.clone()]);
             add_scaled(r.data, -a, &g[piece]);
             largest(r.data)

@@ -6,6 +6,7 @@
 mod builder;
 mod checks;
 mod model;
+mod pass;
 mod prior;
 mod successor_rewards;
 mod time_varying;
@@ -23,6 +24,7 @@ pub(crate) use checks::{
 };
 pub(crate) use model::{CheckedStage, check_options};
 pub use model::{Model, Stage, check_model};
+pub(crate) use pass::run_pass;
 pub use prior::ActionPrior;
 pub use successor_rewards::SuccessorRewardMdp;
 pub use time_varying::TimeVaryingMdp;

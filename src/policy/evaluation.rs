@@ -14,10 +14,12 @@ use ndarray::{Array2, ArrayRef1, Axis};
 
 use super::Policy;
 use crate::bellman::BellmanRule;
+use crate::dynamics::blocks;
 use crate::initial::{check_initial, initial_expectation};
 use crate::kernels::LogMemo;
 use crate::mdp::CheckedStage;
-use crate::parallel::{self, Rows};
+use crate::mdp::run_pass;
+use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
 
 /// Whether τ log(π/ρ) is paid for acting.
@@ -146,7 +148,7 @@ impl<F: Real> Policy<F> {
         values.row_mut(horizon).assign(&mdp.terminal_values());
         let mut scratch = arrays::filled(Table::ActionValues, (num_states, width), F::zero())?;
         let (rows, scratch) = (arrays::slice_mut(&mut values), arrays::slice_mut(&mut scratch));
-        parallel::run_pass(mdp, horizon, Inference::Variational, || {
+        run_pass(mdp, horizon, Inference::Variational, || {
             for t in (0..horizon).rev() {
                 let (now, next) = rows[t * num_states..].split_at_mut(num_states);
                 let next = &next[..num_states];
@@ -160,8 +162,8 @@ impl<F: Real> Policy<F> {
                     policy: self.stage(t),
                     next_values: next,
                 };
-                let outputs = (Rows { data: now, width: 1 }, Rows { data: &mut *scratch, width });
-                parallel::for_each_block(stage.dynamics, outputs, &|states, (values, scratch)| {
+                let outputs = (RowsMut { data: now, width: 1 }, RowsMut { data: &mut *scratch, width });
+                blocks::for_each_block(stage.dynamics, outputs, &|states, (values, scratch)| {
                     evaluation.states(states, values.data, scratch.data)
                 })?;
             }

@@ -7,9 +7,11 @@
 use ndarray::{Array2, Array3, ArrayRef1};
 
 use super::Policy;
+use crate::dynamics::blocks;
 use crate::initial::check_initial;
 use crate::mdp::CheckedStage;
-use crate::parallel::{self, Rows};
+use crate::mdp::run_pass;
+use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
 
 impl<F: Real> Policy<F> {
@@ -56,7 +58,7 @@ impl<F: Real> Policy<F> {
         let pairs_shape = (num_states, mdp.num_actions());
         let mut pairs = arrays::filled(Table::StateActionOccupancy, pairs_shape, F::zero())?;
         let (rows, pairs) = (arrays::slice_mut(&mut occupancy), arrays::slice_mut(&mut pairs));
-        parallel::run_pass(mdp, horizon, Inference::Variational, || {
+        run_pass(mdp, horizon, Inference::Variational, || {
             for t in 0..horizon {
                 let (now, next) = rows[t * num_states..].split_at_mut(num_states);
                 let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
@@ -66,7 +68,7 @@ impl<F: Real> Policy<F> {
                     *next = if mdp.is_terminal(state) { mass } else { F::zero() };
                 }
                 let (dynamics, pairs) = (stage.dynamics, &*pairs);
-                parallel::for_each_part(dynamics, Rows { data: next, width: 1 }, &|next_states, next| {
+                blocks::for_each_part(dynamics, RowsMut { data: next, width: 1 }, &|next_states, next| {
                     dynamics.push_forward(0..num_states, next_states, 1, pairs, next.data);
                 });
             }

@@ -31,8 +31,9 @@
 use std::ops::ControlFlow;
 
 use super::interval::Differences;
+use super::newton;
 use super::search::Search;
-use super::{Status, newton};
+use crate::Status;
 use crate::mdp::CheckedStage;
 use crate::{Dynamics, Error, Model, Real};
 

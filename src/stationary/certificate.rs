@@ -27,10 +27,10 @@
 
 use std::ops::ControlFlow;
 
-use super::Status;
 use super::derivative::derivative;
 use super::interval::Differences;
 use super::search::{Search, Step};
+use crate::Status;
 use crate::backward::StageTables;
 use crate::{Model, Real, Table, arrays};
 

@@ -9,9 +9,9 @@
 
 use std::ops::ControlFlow;
 
-use super::Status;
 use super::operator::Operator;
 use super::search::{Search, Step};
+use crate::Status;
 use crate::dynamics::for_each_log_successor;
 use crate::markov_chain::{Chain, LinearOutcome, LinearSolve};
 use crate::mdp::CheckedStage;

@@ -16,7 +16,8 @@
 use std::ops::ControlFlow;
 
 use super::search::{Search, Step};
-use super::{Method, Status, gauss_seidel, modified, newton, traps, value_iteration};
+use super::{Method, gauss_seidel, modified, newton, traps, value_iteration};
+use crate::Status;
 use crate::{Error, Model, Real};
 
 /// Searches by a method, and by sweeps if that has not settled it.

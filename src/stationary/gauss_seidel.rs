@@ -15,9 +15,9 @@
 
 use std::ops::ControlFlow;
 
-use super::Status;
 use super::operator::Operator;
 use super::search::Search;
+use crate::Status;
 use crate::bellman::BellmanRule;
 use crate::kernels::{LogMemo, row_log_expectation, soft_maximum};
 use crate::mdp::CheckedStage;

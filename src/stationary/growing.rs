@@ -13,10 +13,10 @@
 
 use std::ops::ControlFlow;
 
-use super::Status;
 use super::interval::Differences;
 use super::operator::Unwatched;
 use super::search::{FIRST_LOOK, Search, Step};
+use crate::Status;
 use crate::backward::{Backup, StageTables};
 use crate::{Inference, Model, Real};
 

@@ -66,10 +66,11 @@ mod value_iteration;
 
 pub use growth::{LongRunGrowth, long_run_growth};
 use ndarray::Array1;
-pub use solution::{Convergence, StationarySolution, Status};
+pub use solution::StationarySolution;
 
 use crate::mdp::check_options;
-use crate::{Error, Inference, Model, Real, Table, arrays, parallel};
+use crate::mdp::run_pass;
+use crate::{Convergence, Error, Inference, Model, Real, Status, Table, arrays};
 use operator::{Operator, Unwatched};
 use search::{Limits, Search};
 
@@ -233,7 +234,7 @@ impl<F: Real> StationarySolver<F> {
         }
         let values = self.start(mdp)?;
         let model = Unwatched::new(mdp);
-        parallel::run_pass(&model, 1, self.inference, || {
+        run_pass(&model, 1, self.inference, || {
             let operator = Operator::new(&model, self.inference)?;
             let limits = Limits { tolerance: self.tolerance.into_f64(), max_passes: self.max_iterations };
             let mut search = Search::new(operator, mdp, limits, values)?;

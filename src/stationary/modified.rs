@@ -19,9 +19,9 @@
 
 use std::ops::ControlFlow;
 
-use super::Status;
 use super::derivative::derivative;
 use super::search::Search;
+use crate::Status;
 use crate::{Error, Model, Real, Table, arrays};
 
 /// What is left of the differences when the next backup comes.

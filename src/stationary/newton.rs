@@ -29,10 +29,10 @@
 
 use std::ops::ControlFlow;
 
-use super::Status;
 use super::derivative::derivative;
 use super::interval::{Differences, Interval};
 use super::search::{Search, Step};
+use crate::Status;
 use crate::{Error, Model, Real, Table, arrays};
 
 /// The share of the residual at which a first solve ends, and the largest.

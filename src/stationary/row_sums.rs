@@ -1,7 +1,8 @@
 //! What the rows of the dynamics sum to: by how much B passes a shift of its argument on.
 
+use crate::dynamics::blocks;
 use crate::mdp::CheckedStage;
-use crate::parallel::{self, Rows};
+use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Real};
 
 /// How much of 1 − γ an error of the sums may be, that they are taken by the faster way.
@@ -33,7 +34,7 @@ impl RowSums {
         let (dynamics, num_states) = (stage.dynamics, is_fixed.len());
         let width = dynamics.num_actions();
         let work = dynamics.work(0..num_states);
-        // Rows that are full are summed by a product, which is faster than to visit what they hold; if that is exact enough.
+        // RowsMut that are full are summed by a product, which is faster than to visit what they hold; if that is exact enough.
         let is_full = work / num_states.max(1) / width.max(1) >= num_states.div_ceil(2) && num_states > 8;
         let slack_of_products = (num_states as f64 + 4.0) * F::epsilon().into_f64();
         let by_products = is_full && slack_of_products <= SHARE * (1.0 - discount);
@@ -42,7 +43,7 @@ impl RowSums {
         let empty =
             Self { least: f64::INFINITY, most: 0.0, least_of_all: f64::INFINITY, most_terms: 0, slack };
         let mut rows = vec![empty; num_states];
-        parallel::for_each_block(dynamics, Rows { data: &mut rows[..], width: 1 }, &|states, rows| {
+        blocks::for_each_block(dynamics, RowsMut { data: &mut rows[..], width: 1 }, &|states, rows| {
             let mut sums = vec![F::zero(); if by_products { states.len() * width } else { 0 }];
             if by_products {
                 dynamics.expectation(states.clone(), 1, &inside, &mut sums);

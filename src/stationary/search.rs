@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 
+use super::StationarySolution;
 use super::certificate::Certifier;
 use super::interval::{Differences, Interval, round_up};
 use super::operator::Operator;
-use super::{StationarySolution, Status};
+use crate::Status;
 use crate::backward::StageTables;
 use crate::{Error, Model, Real, Table, arrays};
 

@@ -1,51 +1,10 @@
 //! What a stationary solve leaves behind.
 
-use std::fmt;
-
 use ndarray::{ArcArray1, ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
 
+use crate::{Convergence, Inference, Real, StationaryPolicy};
 #[cfg(feature = "serde")]
 use crate::{Error, Table, arrays};
-use crate::{Inference, Real, StationaryPolicy};
-
-/// How a search for a fixed point ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Status {
-    /// The error is at most the tolerance.
-    Converged,
-    /// The tolerance was not met: the limit on iterations was reached, or rounding does not let the bound fall any further, or
-    /// there are several fixed points and so no bound.
-    IterationLimit,
-    /// The caller's hook asked to stop.
-    Stopped,
-    /// The values grow without end: there is no fixed point to converge to.
-    Diverging,
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Status::Converged => "converged",
-            Status::IterationLimit => "iteration limit",
-            Status::Stopped => "stopped by the caller",
-            Status::Diverging => "diverging",
-        })
-    }
-}
-
-/// How far a search for a fixed point got, and what it took.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub struct Convergence<F = f64> {
-    /// How it ended.
-    pub status: Status,
-    /// Passes over the dynamics: stored transitions read, in units of those that the model has, rounded up.
-    pub iterations: usize,
-    /// Largest error of any state value, in reward units, rounding included; +∞ if none is known.
-    pub error_bound: F,
-}
 
 /// Values, action values and policy of a stationary problem, and how well they are known.
 ///

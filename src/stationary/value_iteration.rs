@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use super::Status;
 use super::search::Search;
+use crate::Status;
 use crate::{Error, Model, Real};
 
 /// Backs up until the search ends.

@@ -13,10 +13,12 @@
 use ndarray::Array2;
 
 use super::Trajectory;
+use crate::dynamics::blocks;
 use crate::dynamics::for_each_log_successor;
 use crate::kernels::{LogMemo, log_add_exp};
 use crate::mdp::CheckedStage;
-use crate::parallel::{self, Rows};
+use crate::mdp::run_pass;
+use crate::parallel::RowsMut;
 use crate::{Error, Inference, Model, Posterior, Real, Table, arrays};
 
 impl<F: Real> Posterior<F> {
@@ -83,13 +85,13 @@ fn best_weights<F: Real, M: Model<Scalar = F> + ?Sized>(mdp: &M, horizon: usize)
         }
     }
     let rows = arrays::slice_mut(&mut weights);
-    parallel::run_pass(mdp, horizon, Inference::Direct, || {
+    run_pass(mdp, horizon, Inference::Direct, || {
         for t in (0..horizon).rev() {
             let (now, next) = rows[t * num_states..].split_at_mut(num_states);
             let stage = CheckedStage::new(mdp, t, Inference::Direct)?;
             let search = Search::new(mdp, &stage, t, &next[..num_states]);
             let end = &next[(horizon - t - 1) * num_states..];
-            parallel::for_each_block(stage.dynamics, Rows { data: now, width: 1 }, &|states, now| {
+            blocks::for_each_block(stage.dynamics, RowsMut { data: now, width: 1 }, &|states, now| {
                 let (mut log_prior, mut row) = (LogMemo::new(), Vec::new());
                 for (state, weight) in states.zip(now.data.iter_mut()) {
                     *weight = if mdp.is_terminal(state) {

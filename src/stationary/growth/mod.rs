@@ -30,13 +30,15 @@ mod search;
 
 use ndarray::{Array1, ArrayView1};
 
+use super::MAX_ITERATIONS;
 use super::operator::{Operator, Unwatched};
 use super::search::{Limits, Search};
-use super::{Convergence, MAX_ITERATIONS};
+use crate::Convergence;
 use crate::dynamics::for_each_log_successor;
 use crate::markov_chain::Graph;
+use crate::mdp::run_pass;
 use crate::mdp::{CheckedStage, check_options};
-use crate::{Dynamics, Error, Inference, Model, Real, StationaryPolicy, Table, arrays, parallel};
+use crate::{Dynamics, Error, Inference, Model, Real, StationaryPolicy, Table, arrays};
 
 /// The rate at which the evidence of direct inference grows, with the vector and the policy that go with it.
 ///
@@ -163,7 +165,7 @@ pub fn long_run_growth<M: Model + ?Sized>(
         return Err(Error::ZeroTemperature { table: Table::GrowthRates });
     }
     let model = Unwatched::new(mdp);
-    parallel::run_pass(&model, 1, Inference::Direct, || {
+    run_pass(&model, 1, Inference::Direct, || {
         let stage = CheckedStage::new(&model, 0, Inference::Direct)?;
         let graph = steps(&stage)?;
         let operator = Operator::new(&model, Inference::Direct)?;

@@ -23,7 +23,7 @@ use crate::mdp::CheckedStage;
 use crate::stationary::derivative::derivative;
 use crate::stationary::interval::round_up;
 use crate::stationary::search::{Search, Step};
-use crate::stationary::{Convergence, Status};
+use crate::{Convergence, Status};
 use crate::{Dynamics, Error, Model, Real, StationaryPolicy, Table, arrays, log_sum_exp};
 
 /// Half steps at a time.

@@ -43,7 +43,34 @@ pub trait Real:
 /// What the kernels need to know of a number type, hidden from the public trait. See
 /// `kernels::log_expectation` for how the constants follow from the exponent range.
 pub(crate) mod sealed {
-    use crate::kernels::{Compiled, Transcendental};
+    /// Numbers that have an exponential and a logarithm without branches.
+    pub trait Transcendental: Copy {
+        /// exp x.
+        fn exp_lane<const FUSED: bool>(self) -> Self;
+
+        /// log x.
+        fn ln_lane<const FUSED: bool>(self) -> Self;
+    }
+
+    /// Number types for which the loops are compiled. The functions in whose names `compiled_` stands first say what they do.
+    pub trait Compiled: Sized {
+        fn compiled_exp(xs: &mut [Self]);
+
+        fn compiled_ln(xs: &mut [Self]);
+
+        fn compiled_dot_rows(rows: &[Self], v: &[Self], y: &mut [Self]);
+
+        fn compiled_guarded_dot_rows(rows: &[Self], v: &[Self], y: &mut [Self]);
+
+        fn compiled_sum(xs: &[Self]) -> Self;
+
+        fn compiled_soft_maxima(
+            width: usize,
+            input: (&[Self], &[Self], Self),
+            values: &mut [Self],
+            policy: Option<(&mut [Self], &mut [Self])>,
+        );
+    }
 
     /// Constants of the scaled exponentials.
     pub trait Constants: Compiled + Transcendental {

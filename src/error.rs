@@ -3,11 +3,7 @@
 //! A variant is one violated condition; its fields name the first offending place, the value found there and
 //! the bound, so that a caller can match on them and a reader of the message can mend the input.
 
-mod table;
-
-pub use table::Table;
-
-use crate::{Inference, Status};
+use crate::{Inference, Status, Table};
 
 /// Everything that can be wrong with a model, a table or a question asked of them.
 ///
