@@ -222,7 +222,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         absorbed: F,
         next: &mut [F],
     ) -> Result<(F, F), Error> {
-        let stage = CheckedStage::new(self.mdp, t, Inference::Direct)?;
+        let stage = CheckedStage::begin(self.mdp, t, Inference::Direct)?;
         self.weigh_pairs(t, &stage, now)?;
         let log_paid = self.push(t, stage.dynamics, next)?;
 

@@ -8,6 +8,7 @@ use super::carried::Carried;
 use super::column::{Column, Outputs, StageTables};
 use super::columns::{StageOutputs, Values, back_up};
 use super::linear::Linear;
+use crate::bellman::BellmanRule;
 use crate::dynamics::blocks;
 use crate::mdp::CheckedStage;
 use crate::parallel::RowsMut;
@@ -30,6 +31,7 @@ const MOST_STAGES: usize = 128;
 pub(crate) struct Backup<'m, F: Real, M: ?Sized> {
     model: &'m M,
     inference: Inference,
+    discount: F,
     num_stages: usize, // that are expected
     block: LogBlock<F>,
     linear: Option<Option<Linear<F>>>, // once it has been asked for
@@ -54,7 +56,13 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
             Some(block) => block.for_states(num_states, temperature),
             None => LogBlock::with_shape(num_states, &[temperature]),
         };
-        Self { model, inference, num_stages, block, linear: None, carried: None }
+        let discount = model.discount();
+        Self { model, inference, discount, num_stages, block, linear: None, carried: None }
+    }
+
+    /// With another discount than the model's, for single stages.
+    pub(crate) fn with_discount(self, discount: F) -> Self {
+        Self { discount, num_stages: 1, ..self }
     }
 
     pub(crate) fn model(&self) -> &'m M {
@@ -74,7 +82,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         tables: StageTables<'_, F>,
     ) -> Result<(), Error> {
         let stage = CheckedStage::new(self.model, t, self.inference)?;
-        let column = Column::new(self.model, self.inference, t, stage, next_values);
+        let column = Column::new(self.model, self.rule(next_values), t, stage);
         let is_values_alone = tables.action_values.is_none() && tables.policy.is_none();
         if is_values_alone {
             self.prepare(t)?;
@@ -107,7 +115,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
     pub(crate) fn num_at_once(&mut self, end: usize) -> Result<usize, Error> {
         self.prepare(end - 1)?;
         if !matches!(self.linear, Some(Some(_)))
-            || !has_full_rows(self.model.peek_stage(end - 1, self.inference)?.dynamics)
+            || !has_full_rows(self.model.stage(end - 1, self.inference)?.dynamics)
         {
             return Ok(1);
         }
@@ -167,13 +175,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         let row = |index: usize| &read[index * num_states..(index + 1) * num_states];
         let columns: Vec<_> = (stages.clone().enumerate())
             .map(|(index, t)| {
-                // The others have been asked for above, and hooks been told.
-                let stage = if index == 0 {
-                    CheckedStage::new(model, t, self.inference)
-                } else {
-                    CheckedStage::peek(model, t, self.inference)
-                };
-                Ok(Column::new(model, self.inference, t, stage?, row(index)))
+                let stage = CheckedStage::new(model, t, self.inference)?;
+                Ok(Column::new(model, self.rule(row(index)), t, stage))
             })
             .collect::<Result<_, Error>>()?;
         let mut values = Values::new(self.inference, num_states, &vec![model.temperature(); columns.len()]);
@@ -181,10 +184,15 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         back_up(&columns, &mut values, row, outputs)
     }
 
+    /// The rule for backing up `next_values`.
+    fn rule<'v>(&self, next_values: &'v [F]) -> BellmanRule<'v, F> {
+        BellmanRule::new(self.inference, self.discount, self.model.temperature(), next_values)
+    }
+
     /// Makes the linear recursion where it is worth it.
     fn prepare(&mut self, t: usize) -> Result<(), Error> {
         if self.linear.is_none() {
-            let dynamics = self.model.peek_stage(t, self.inference)?.dynamics;
+            let dynamics = self.model.stage(t, self.inference)?.dynamics;
             let is_linear = is_linear(self.model, self.inference, self.num_stages, dynamics);
             let linear = if is_linear { Linear::new(self.model, t, self.num_stages)? } else { None };
             let whole = linear.as_ref().filter(|linear| linear.is_whole());

@@ -4,6 +4,7 @@ use super::backup::{Backup, has_full_rows, is_linear};
 use super::column::{Column, Outputs, StageTables};
 use super::columns::{Values, back_up};
 use super::{SoftValueIteration, Solution, StateValues};
+use crate::bellman::BellmanRule;
 use crate::mdp::run_pass;
 use crate::mdp::{CheckedStage, check_options};
 use crate::{Error, Model, Real};
@@ -122,7 +123,7 @@ impl SoftValueIteration {
         for mdp in mdps {
             check_options(mdp, self.horizon)?;
         }
-        let dynamics = first.peek_stage(self.horizon - 1, self.inference)?.dynamics;
+        let dynamics = first.stage(self.horizon - 1, self.inference)?.dynamics;
         let is_linear = mdps.iter().all(|mdp| is_linear(mdp, self.inference, self.horizon, dynamics));
         Ok(!is_linear || (has_full_rows(dynamics) && mdps.len() >= MANY_MODELS))
     }
@@ -161,7 +162,8 @@ impl SoftValueIteration {
     ) -> Result<(), Error> {
         let mut shared = Vec::with_capacity(mdps.len());
         for mdp in mdps {
-            shared.push(mdp.peek_stage(t, self.inference)?.dynamics);
+            mdp.begin_stage(t)?;
+            shared.push(mdp.stage(t, self.inference)?.dynamics);
         }
         if !shared.iter().all(|dynamics| std::ptr::addr_eq(*dynamics, shared[0])) {
             for ((mdp, next_values), tables) in mdps.iter().zip(next_values).zip(tables) {
@@ -172,7 +174,8 @@ impl SoftValueIteration {
         let mut columns = Vec::with_capacity(mdps.len());
         for (mdp, next_values) in mdps.iter().zip(next_values) {
             let stage = CheckedStage::new(mdp, t, self.inference)?;
-            columns.push(Column::new(mdp, self.inference, t, stage, next_values));
+            let rule = BellmanRule::new(self.inference, mdp.discount(), mdp.temperature(), next_values);
+            columns.push(Column::new(mdp, rule, t, stage));
         }
         let width = mdps[0].num_actions();
         let outputs: Vec<Outputs<'_, F>> = tables.into_iter().map(|tables| tables.rows(width)).collect();

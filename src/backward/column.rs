@@ -9,7 +9,7 @@ use crate::dynamics::blocks;
 use crate::kernels::{FEW, LogMemo, SoftRow, SoftRows, normalized_prior, soft_maxima, soft_maximum};
 use crate::mdp::CheckedStage;
 use crate::parallel::RowsMut;
-use crate::{Error, Inference, Model, Real, Table};
+use crate::{Error, Model, Real, Table};
 
 /// A stage of a model, to be backed up from the values of the next. Where several models, or several stages, share a pass
 /// over the dynamics, each is a column of it.
@@ -72,24 +72,12 @@ pub(super) type Outputs<'a, F> =
     ((RowsMut<'a, F>, Option<RowsMut<'a, F>>), Option<(RowsMut<'a, F>, RowsMut<'a, F>)>);
 
 impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Column<'a, F, M> {
-    /// A stage by the rule of its model.
+    /// A stage backed up by a rule.
     pub(super) fn new(
         model: &'a M,
-        inference: Inference,
-        t: usize,
-        stage: CheckedStage<'a, F, M::Dynamics>,
-        next_values: &'a [F],
-    ) -> Self {
-        let rule = BellmanRule::new(inference, model.discount(), model.temperature(), next_values);
-        Self::with_rule(model, t, stage, rule)
-    }
-
-    /// A stage with a rule of its own.
-    pub(super) fn with_rule(
-        model: &'a M,
-        t: usize,
-        stage: CheckedStage<'a, F, M::Dynamics>,
         rule: BellmanRule<'a, F>,
+        t: usize,
+        stage: CheckedStage<'a, F, M::Dynamics>,
     ) -> Self {
         Self { model, t, stage, rule, terminal_values: model.terminal_values() }
     }

@@ -54,13 +54,13 @@ impl<F: Real> Linear<F> {
         M: Model<Scalar = F> + ?Sized,
     {
         let (num_states, width) = (model.num_states(), model.num_actions());
-        let stage = CheckedStage::peek(model, t, Inference::Direct)?;
+        let stage = CheckedStage::new(model, t, Inference::Direct)?;
         if !stays_in_range(model, &stage, num_stages) {
             return Ok(None);
         }
         // (D1) where nothing comes after the reward.
         let rule = BellmanRule::new(Inference::Direct, F::one(), model.temperature(), &[]);
-        let column = Column::with_rule(model, t, stage, rule);
+        let column = Column::new(model, rule, t, stage);
         let table = |width| {
             let table = arrays::filled(Table::ActionPrior, (num_states, width), F::zero())?;
             Ok::<_, Error>(table.into_raw_vec_and_offset().0)

@@ -239,6 +239,7 @@ impl SoftValueIteration {
             while end > 0 {
                 let first = end - if at_once { backup.num_at_once(end)? } else { 1 };
                 let (values, next) = values.split_at_mut(end * num_states);
+                (first..end).rev().try_for_each(|t| mdp.begin_stage(t))?;
                 run(backup, first..end, &next[..num_states], &mut values[first * num_states..])?;
                 end = first;
             }
@@ -263,6 +264,7 @@ pub(crate) fn policy_from<F: Real, M: Model<Scalar = F> + ?Sized>(
     let policy_rows = (arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs));
     let outputs =
         StageTables { policy: Some(policy_rows), ..StageTables::values(arrays::slice_mut(&mut values)) };
+    mdp.begin_stage(stage)?;
     Backup::new(mdp, inference, 1).stage(stage, next_values, outputs)?;
     Ok(policy)
 }

@@ -64,6 +64,7 @@ impl SoftValueIteration {
                 action_values: Some(arrays::slice_mut(&mut action_values)),
                 policy: Some(policy),
             };
+            mdp.begin_stage(t)?;
             backup.stage(t, &next_values, stage)?;
             let stage = BackwardStage {
                 stage: t,

@@ -65,7 +65,7 @@ impl<'m, M: Model + ?Sized> Simulator<'m, M> {
     pub fn new(model: &'m M, initial: &ArrayRef1<M::Scalar>) -> Result<Self, Error> {
         check_options(model, 1)?;
         check_initial(initial, model.num_states())?;
-        let stage = CheckedStage::peek(model, 0, Inference::Variational)?;
+        let stage = CheckedStage::new(model, 0, Inference::Variational)?;
         for (state, _) in initial.iter().enumerate().filter(|(_, p)| **p > M::Scalar::zero()) {
             if model.is_terminal(state) || is_dead_end(&stage, state)? {
                 return Err(Error::NoStart { state });
@@ -105,7 +105,7 @@ impl<'m, M: Model + ?Sized> Simulator<'m, M> {
         if is_at(self.time_limit) || is_at(self.model.num_stages()) {
             return Ok(true);
         }
-        is_dead_end(&CheckedStage::peek(self.model, stage, Inference::Variational)?, state)
+        is_dead_end(&CheckedStage::new(self.model, stage, Inference::Variational)?, state)
     }
 }
 
@@ -135,7 +135,7 @@ impl<M: Model + ?Sized> Environment for Simulator<'_, M> {
         if action >= num_actions {
             return Err(Error::ActionOutOfRange { state, action, num_actions });
         }
-        let tables = CheckedStage::new(self.model, stage, Inference::Variational)?;
+        let tables = CheckedStage::begin(self.model, stage, Inference::Variational)?;
         let (rewards, prior) = tables.row(state)?;
         if prior[action] == M::Scalar::zero() {
             return Err(Error::UnavailableAction { state, action });

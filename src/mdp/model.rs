@@ -106,7 +106,7 @@ pub trait Model: Sync {
         false
     }
 
-    /// The dynamics, rewards and prior of stage `t`.
+    /// The dynamics, rewards and prior of stage `t`. A pass may ask for the same stage several times.
     ///
     /// The inference matters only to models whose rewards depend on the successor, since those fold
     /// differently for each.
@@ -133,14 +133,16 @@ pub trait Model: Sync {
         None
     }
 
-    /// [`stage`](Self::stage) for a look at its size alone, of which no hook is told.
-    #[doc(hidden)]
-    fn peek_stage(
-        &self,
-        t: usize,
-        inference: Inference,
-    ) -> Result<Stage<'_, Self::Scalar, Self::Dynamics>, Error> {
-        self.stage(t, inference)
+    /// Called once by each pass before it works on stage `t`. Does nothing by default.
+    ///
+    /// [`Watched`](crate::Watched) reports progress here. A model that wraps another one forwards this call.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the pass, which returns it unchanged; [`Error::Stopped`] to stop.
+    fn begin_stage(&self, t: usize) -> Result<(), Error> {
+        let _ = t;
+        Ok(())
     }
 }
 
@@ -164,28 +166,21 @@ pub(crate) struct CheckedStage<'a, F: Real, D: ?Sized> {
 }
 
 impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
+    /// Begins a stage of a pass and fetches it.
+    pub(crate) fn begin<M>(model: &'a M, stage: usize, inference: Inference) -> Result<Self, Error>
+    where
+        M: Model<Scalar = F, Dynamics = D> + ?Sized,
+    {
+        model.begin_stage(stage)?;
+        Self::new(model, stage, inference)
+    }
+
     /// Fetches a stage and checks its shapes; allocates only for tables that are not in row-major layout.
     pub(crate) fn new<M>(model: &'a M, stage: usize, inference: Inference) -> Result<Self, Error>
     where
         M: Model<Scalar = F, Dynamics = D> + ?Sized,
     {
-        Self::checked(model, model.stage(stage, inference)?)
-    }
-
-    /// [`new`](Self::new) for one look more at a stage, of which no hook is told.
-    pub(crate) fn peek<M>(model: &'a M, stage: usize, inference: Inference) -> Result<Self, Error>
-    where
-        M: Model<Scalar = F, Dynamics = D> + ?Sized,
-    {
-        Self::checked(model, model.peek_stage(stage, inference)?)
-    }
-
-    #[inline]
-    fn checked<M>(model: &'a M, stage: Stage<'a, F, D>) -> Result<Self, Error>
-    where
-        M: Model<Scalar = F, Dynamics = D> + ?Sized,
-    {
-        let Stage { dynamics, rewards, action_prior } = stage;
+        let Stage { dynamics, rewards, action_prior } = model.stage(stage, inference)?;
         let expected = (model.num_states(), model.num_actions());
         let check = |table, found: (usize, usize)| {
             arrays::check_shape(table, &[found.0, found.1], &[expected.0, expected.1])
@@ -253,6 +248,7 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
 pub fn check_model<M: Model + ?Sized>(model: &M, horizon: usize) -> Result<(), Error> {
     check_options(model, horizon)?;
     for t in 0..horizon {
+        model.begin_stage(t)?;
         for inference in [Inference::Direct, Inference::Variational] {
             let stage = CheckedStage::new(model, t, inference)?;
             for state in 0..model.num_states() {

@@ -15,7 +15,7 @@ where
     M: Model + ?Sized,
     R: Send,
 {
-    if horizon > 0 && blocks::is_worthwhile(model.peek_stage(0, inference)?.dynamics) {
+    if horizon > 0 && blocks::is_worthwhile(model.stage(0, inference)?.dynamics) {
         return parallel::in_pool(pass);
     }
     pass()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ndarray::{ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
 
-use super::{ActionPrior, Mdp, Model, Stage};
+use super::{ActionPrior, Mdp, Model, Stage, forward_description};
 use crate::{DenseDynamics, Dynamics, Error, FoldedDynamics, Inference, Real, Table, arrays};
 
 /// An [`Mdp`] with rewards r(s,a,s') beside those on (s,a), from [`Mdp::with_successor_rewards`].
@@ -326,29 +326,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Model for SuccessorRewardMdp<F, D> {
     type Scalar = F;
     type Dynamics = FoldedDynamics<F, D>;
 
-    fn num_states(&self) -> usize {
-        self.mdp.num_states()
-    }
-
-    fn num_actions(&self) -> usize {
-        self.mdp.num_actions()
-    }
-
-    fn discount(&self) -> F {
-        self.mdp.discount()
-    }
-
-    fn temperature(&self) -> F {
-        self.mdp.temperature()
-    }
-
-    fn is_terminal(&self, state: usize) -> bool {
-        self.mdp.is_terminal(state)
-    }
-
-    fn terminal_values(&self) -> ArrayView1<'_, F> {
-        self.mdp.terminal_values()
-    }
+    forward_description!(self => self.mdp);
 
     fn is_homogeneous(&self) -> bool {
         true

@@ -2,7 +2,7 @@
 
 use ndarray::{Array3, ArrayView1, Axis};
 
-use super::{Mdp, Model, Stage};
+use super::{Mdp, Model, Stage, forward_description};
 use crate::{Dynamics, Error, Inference, Table, arrays};
 
 /// A model made of other models, one for each stage.
@@ -113,28 +113,10 @@ impl<M: Model> Model for TimeVaryingMdp<M> {
     type Scalar = M::Scalar;
     type Dynamics = M::Dynamics;
 
-    fn num_states(&self) -> usize {
-        self.stages[0].num_states()
-    }
+    forward_description!(self => self.stages[0]);
 
-    fn num_actions(&self) -> usize {
-        self.stages[0].num_actions()
-    }
-
-    fn discount(&self) -> M::Scalar {
-        self.stages[0].discount()
-    }
-
-    fn temperature(&self) -> M::Scalar {
-        self.stages[0].temperature()
-    }
-
-    fn is_terminal(&self, state: usize) -> bool {
-        self.stages[0].is_terminal(state)
-    }
-
-    fn terminal_values(&self) -> ArrayView1<'_, M::Scalar> {
-        self.stages[0].terminal_values()
+    fn begin_stage(&self, t: usize) -> Result<(), Error> {
+        self.stages[t % self.stages.len()].begin_stage(t)
     }
 
     fn num_stages(&self) -> Option<usize> {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ndarray::ArrayView1;
 
-use super::{Model, Stage};
+use super::{Model, Stage, forward_model};
 use crate::{Error, Inference};
 
 /// A model that tells a hook of each stage that an algorithm is about to work on, and stops if the hook says so.
@@ -79,58 +79,14 @@ where
     type Scalar = M::Scalar;
     type Dynamics = M::Dynamics;
 
-    fn num_states(&self) -> usize {
-        self.model.num_states()
-    }
+    forward_model!(self => self.model);
 
-    fn num_actions(&self) -> usize {
-        self.model.num_actions()
-    }
-
-    fn discount(&self) -> M::Scalar {
-        self.model.discount()
-    }
-
-    fn temperature(&self) -> M::Scalar {
-        self.model.temperature()
-    }
-
-    fn is_terminal(&self, state: usize) -> bool {
-        self.model.is_terminal(state)
-    }
-
-    fn terminal_values(&self) -> ArrayView1<'_, M::Scalar> {
-        self.model.terminal_values()
-    }
-
-    fn num_stages(&self) -> Option<usize> {
-        self.model.num_stages()
-    }
-
-    fn is_homogeneous(&self) -> bool {
-        self.model.is_homogeneous()
-    }
-
-    fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, M::Scalar, M::Dynamics>, Error> {
+    fn begin_stage(&self, t: usize) -> Result<(), Error> {
         // A hook that panicked has already ended the call that it belonged to.
         let mut hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner);
         match hook(t) {
-            ControlFlow::Continue(()) => self.model.stage(t, inference),
+            ControlFlow::Continue(()) => self.model.begin_stage(t),
             ControlFlow::Break(()) => Err(Error::Stopped { stage: t }),
         }
-    }
-
-    fn transition_reward(
-        &self,
-        t: usize,
-        state: usize,
-        action: usize,
-        next_state: usize,
-    ) -> Option<M::Scalar> {
-        self.model.transition_reward(t, state, action, next_state)
-    }
-
-    fn peek_stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, M::Scalar, M::Dynamics>, Error> {
-        self.model.peek_stage(t, inference)
     }
 }

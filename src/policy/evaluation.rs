@@ -152,7 +152,7 @@ impl<F: Real> Policy<F> {
             for t in (0..horizon).rev() {
                 let (now, next) = rows[t * num_states..].split_at_mut(num_states);
                 let next = &next[..num_states];
-                let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
+                let stage = CheckedStage::begin(mdp, t, Inference::Variational)?;
                 let evaluation = Evaluation {
                     mdp,
                     t,

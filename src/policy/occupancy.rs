@@ -61,7 +61,7 @@ impl<F: Real> Policy<F> {
         run_pass(mdp, horizon, Inference::Variational, || {
             for t in 0..horizon {
                 let (now, next) = rows[t * num_states..].split_at_mut(num_states);
-                let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
+                let stage = CheckedStage::begin(mdp, t, Inference::Variational)?;
                 self.pair_occupancy(mdp, t, &stage, now, pairs)?;
                 let next = &mut next[..num_states];
                 for (state, (next, &mass)) in next.iter_mut().zip(now.iter()).enumerate() {
@@ -110,7 +110,7 @@ impl<F: Real> Policy<F> {
         let pairs = (self.num_states() * self.num_actions()).max(1);
         let stages = arrays::slice_mut(&mut occupancy).chunks_exact_mut(pairs);
         for ((t, stage), states) in stages.enumerate().zip(states.rows()) {
-            let tables = CheckedStage::new(mdp, t, Inference::Variational)?;
+            let tables = CheckedStage::begin(mdp, t, Inference::Variational)?;
             self.pair_occupancy(mdp, t, &tables, arrays::slice(&states), stage)?;
         }
         Ok(occupancy)

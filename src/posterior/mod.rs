@@ -297,7 +297,7 @@ impl<F: Real> Posterior<F> {
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
         let shape = (num_states, num_actions, num_states);
         let mut posterior = arrays::filled(Table::PosteriorDynamics, shape, F::zero())?;
-        let dynamics = CheckedStage::new(mdp, stage, Inference::Direct)?.dynamics;
+        let dynamics = CheckedStage::begin(mdp, stage, Inference::Direct)?.dynamics;
         let (values, action_values) = (self.solution.state_values(), self.solution.action_values());
         let next_values = values.row(stage + 1);
         let luck = Luck::new(mdp.discount(), mdp.temperature(), arrays::slice(&next_values));

@@ -90,6 +90,7 @@ pub fn stream_posterior<F: Real, M: Model<Scalar = F> + ?Sized, B>(
         for t in (first..end).rev() {
             let (values, next) = values.split_at_mut((t - first + 1) * num_states);
             let values = &mut values[(t - first) * num_states..];
+            mdp.begin_stage(t)?;
             backup.stage(t, &next[..num_states], StageTables::values(values))?;
         }
         // The last stage has no decision, and a segment to itself only if the stride divides the horizon.
@@ -136,6 +137,7 @@ fn checkpoints<F: Real, M: Model<Scalar = F> + ?Sized>(
     let mut values = next.clone();
     checkpoints.row_mut(horizon.div_ceil(stride)).assign(&aview1(&next));
     for t in (0..horizon).rev() {
+        mdp.begin_stage(t)?;
         backup.stage(t, &next, StageTables::values(&mut values))?;
         if t % stride == 0 {
             checkpoints.row_mut(t / stride).assign(&aview1(&values));

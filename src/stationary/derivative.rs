@@ -114,15 +114,15 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
     ) -> Step<LinearOutcome<F>> {
         let mut error = None;
         let outcome = {
-            let Self { operator, watched, .. } = &*self;
+            let operator = &self.operator;
+            let model = operator.model();
             let (start, price) = (operator.passes(), chain.work() as f64 / operator.work() as f64);
-            let inference = operator.inference();
             let mut watch = |products: usize, _: F| {
                 // As a whole number of passes.
                 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
                 let passes = start + (products as f64 * price) as usize;
-                match watched.stage(passes, inference) {
-                    Ok(_) => ControlFlow::Continue(()),
+                match model.begin_stage(passes) {
+                    Ok(()) => ControlFlow::Continue(()),
                     Err(found) => {
                         error = Some(found);
                         ControlFlow::Break(())

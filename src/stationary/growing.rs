@@ -14,7 +14,6 @@
 use std::ops::ControlFlow;
 
 use super::interval::Differences;
-use super::operator::Unwatched;
 use super::search::{FIRST_LOOK, Search, Step};
 use crate::Status;
 use crate::backward::{Backup, StageTables};
@@ -26,7 +25,7 @@ const LOOK_SHARE: usize = 4;
 /// Sweeps between two looks at a part of the states.
 const PERIOD: usize = 8;
 
-impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
+impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
     /// Ends the search if values can be proved to grow without end; this takes a part of the passes so far, from `start` on.
     pub(super) fn look(&mut self, start: Vec<F>) -> Step<()> {
         Ok(match self.is_diverging(start)? {
@@ -46,12 +45,13 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
             return Ok(ControlFlow::Continue(false));
         }
         let loss = if is_left { -(temperature * discount.ln()).into_f64() } else { 0.0 };
-        let model = Unwatched::with_discount(self.watched, if is_left { F::one() } else { discount });
+        let discount = if is_left { F::one() } else { discount };
+        let backup = Backup::new(self.operator.model(), inference, 1).with_discount(discount);
         for (v, _) in values.iter_mut().zip(self.operator.is_fixed()).filter(|(_, fixed)| **fixed) {
             *v = F::neg_infinity();
         }
         let mut backed_up = values.clone();
-        let mut endless = Endless { backup: Backup::new(&model, inference, 1), search: self, loss };
+        let mut endless = Endless { backup, search: self, loss };
         for sweep in 1..=sweeps {
             let rise = match endless.apply(&values, &mut backed_up)? {
                 ControlFlow::Break(status) => return Ok(ControlFlow::Break(status)),
@@ -79,8 +79,8 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
 }
 
 /// B₀: what goes on forever.
-struct Endless<'b, 's, 'm, F: Real, M: Model<Scalar = F> + ?Sized> {
-    backup: Backup<'b, F, Unwatched<'b, M>>,
+struct Endless<'s, 'm, F: Real, M: Model<Scalar = F> + ?Sized> {
+    backup: Backup<'m, F, M>,
     search: &'s mut Search<'m, F, M>,
     loss: f64, // of each step, besides
 }
@@ -95,7 +95,7 @@ enum Rise {
     Unknown,
 }
 
-impl<F: Real, M: Model<Scalar = F> + ?Sized> Endless<'_, '_, '_, F, M> {
+impl<F: Real, M: Model<Scalar = F> + ?Sized> Endless<'_, '_, F, M> {
     /// Writes B₀ V where V is finite. States at −∞ stay there: what they could rise to is no part of the proof.
     fn apply(&mut self, values: &[F], backed_up: &mut [F]) -> Step<Rise> {
         if let ControlFlow::Break(status) = self.search.ask()? {

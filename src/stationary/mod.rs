@@ -71,7 +71,7 @@ pub use solution::StationarySolution;
 use crate::mdp::check_options;
 use crate::mdp::run_pass;
 use crate::{Convergence, Error, Inference, Model, Real, Status, Table, arrays};
-use operator::{Operator, Unwatched};
+use operator::Operator;
 use search::{Limits, Search};
 
 /// Passes after which a search ends unless told otherwise.
@@ -233,11 +233,10 @@ impl<F: Real> StationarySolver<F> {
             return Err(Error::NoTerminalState);
         }
         let values = self.start(mdp)?;
-        let model = Unwatched::new(mdp);
-        run_pass(&model, 1, self.inference, || {
-            let operator = Operator::new(&model, self.inference)?;
+        run_pass(mdp, 1, self.inference, || {
+            let operator = Operator::new(mdp, self.inference)?;
             let limits = Limits { tolerance: self.tolerance.into_f64(), max_passes: self.max_iterations };
-            let mut search = Search::new(operator, mdp, limits, values)?;
+            let mut search = Search::new(operator, limits, values)?;
             let is_contraction = search.operator.contraction().is_known();
             let status = match self.method {
                 method if !is_contraction => first_exit::run(&mut search, method),

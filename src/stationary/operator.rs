@@ -16,73 +16,13 @@ use super::interval::{Contraction, Rounding};
 use super::row_sums::RowSums;
 use crate::backward::{Backup, StageTables};
 use crate::mdp::CheckedStage;
-use crate::{Dynamics, Error, Inference, Model, Real, Stage};
-use ndarray::ArrayView1;
-
-/// A model whose hook is told of nothing: the solver tells it of passes itself.
-#[derive(Debug)]
-pub(super) struct Unwatched<'m, M: Model + ?Sized> {
-    model: &'m M,
-    discount: M::Scalar,
-}
-
-impl<'m, M: Model + ?Sized> Unwatched<'m, M> {
-    pub(super) fn new(model: &'m M) -> Self {
-        Self { model, discount: model.discount() }
-    }
-
-    /// With another discount.
-    pub(super) fn with_discount(model: &'m M, discount: M::Scalar) -> Self {
-        Self { model, discount }
-    }
-}
-
-impl<M: Model + ?Sized> Model for Unwatched<'_, M> {
-    type Scalar = M::Scalar;
-    type Dynamics = M::Dynamics;
-
-    fn num_states(&self) -> usize {
-        self.model.num_states()
-    }
-
-    fn num_actions(&self) -> usize {
-        self.model.num_actions()
-    }
-
-    fn discount(&self) -> M::Scalar {
-        self.discount
-    }
-
-    fn temperature(&self) -> M::Scalar {
-        self.model.temperature()
-    }
-
-    fn is_terminal(&self, state: usize) -> bool {
-        self.model.is_terminal(state)
-    }
-
-    fn terminal_values(&self) -> ArrayView1<'_, M::Scalar> {
-        self.model.terminal_values()
-    }
-
-    fn num_stages(&self) -> Option<usize> {
-        self.model.num_stages()
-    }
-
-    fn is_homogeneous(&self) -> bool {
-        self.model.is_homogeneous()
-    }
-
-    fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, M::Scalar, M::Dynamics>, Error> {
-        self.model.peek_stage(t, inference)
-    }
-}
+use crate::{Dynamics, Error, Inference, Model, Real};
 
 /// B of one model, and the passes that it has taken.
 pub(super) struct Operator<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
-    model: &'m Unwatched<'m, M>,
+    model: &'m M,
     inference: Inference,
-    backup: Backup<'m, F, Unwatched<'m, M>>,
+    backup: Backup<'m, F, M>,
     is_fixed: Vec<bool>, // [s]: terminal
     contraction: Contraction,
     keeps_shifts: bool,
@@ -93,7 +33,7 @@ pub(super) struct Operator<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
     /// Precondition: the model has passed `check_options`.
-    pub(super) fn new(model: &'m Unwatched<'m, M>, inference: Inference) -> Result<Self, Error> {
+    pub(super) fn new(model: &'m M, inference: Inference) -> Result<Self, Error> {
         let stage = CheckedStage::new(model, 0, inference)?;
         let is_fixed: Vec<bool> = (0..model.num_states()).map(|state| model.is_terminal(state)).collect();
         let discount = model.discount().into_f64();
@@ -119,7 +59,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
         })
     }
 
-    pub(super) fn model(&self) -> &'m Unwatched<'m, M> {
+    pub(super) fn model(&self) -> &'m M {
         self.model
     }
 

@@ -36,7 +36,6 @@ pub(super) struct Limits {
 /// A search for the fixed point.
 pub(super) struct Search<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     pub(super) operator: Operator<'m, F, M>,
-    pub(super) watched: &'m M,
     limits: Limits,
     /// V, finite wherever V* can be told from −∞ so far.
     pub(super) values: Vec<F>,
@@ -50,19 +49,13 @@ pub(super) struct Search<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
 }
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
-    pub(super) fn new(
-        operator: Operator<'m, F, M>,
-        watched: &'m M,
-        limits: Limits,
-        values: Vec<F>,
-    ) -> Result<Self, Error> {
+    pub(super) fn new(operator: Operator<'m, F, M>, limits: Limits, values: Vec<F>) -> Result<Self, Error> {
         let backed_up = arrays::filled(Table::StateValues, values.len(), F::zero())?;
         let backed_up = backed_up.into_raw_vec_and_offset().0;
         let best = values.clone();
         let improved = (0, f64::INFINITY);
         Ok(Self {
             operator,
-            watched,
             limits,
             values,
             backed_up,
@@ -89,8 +82,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
         if passes >= self.limits.max_passes {
             return Ok(ControlFlow::Break(Status::IterationLimit));
         }
-        match self.watched.stage(passes, self.operator.inference()) {
-            Ok(_) => Ok(ControlFlow::Continue(())),
+        match self.operator.model().begin_stage(passes) {
+            Ok(()) => Ok(ControlFlow::Continue(())),
             Err(Error::Stopped { .. }) => Ok(ControlFlow::Break(Status::Stopped)),
             Err(error) => Err(error),
         }

@@ -59,7 +59,7 @@ impl<F: Real> Posterior<F> {
             if mdp.is_terminal(state) {
                 break;
             }
-            let stage = CheckedStage::new(mdp, t, Inference::Direct)?;
+            let stage = CheckedStage::begin(mdp, t, Inference::Direct)?;
             let next = weights.row(t + 1);
             let search = Search::new(mdp, &stage, t, arrays::slice(&next));
             let Best { action, next_state, .. } = search.state(state, &mut LogMemo::new(), &mut row)?;
@@ -88,7 +88,7 @@ fn best_weights<F: Real, M: Model<Scalar = F> + ?Sized>(mdp: &M, horizon: usize)
     run_pass(mdp, horizon, Inference::Direct, || {
         for t in (0..horizon).rev() {
             let (now, next) = rows[t * num_states..].split_at_mut(num_states);
-            let stage = CheckedStage::new(mdp, t, Inference::Direct)?;
+            let stage = CheckedStage::begin(mdp, t, Inference::Direct)?;
             let search = Search::new(mdp, &stage, t, &next[..num_states]);
             let end = &next[(horizon - t - 1) * num_states..];
             blocks::for_each_block(stage.dynamics, RowsMut { data: now, width: 1 }, &|states, now| {

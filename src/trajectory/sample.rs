@@ -62,7 +62,7 @@ impl<F: Real> Posterior<F> {
             let policy = self.policy().at(t)?;
             let Some(action) = draw(rng, policy.row(state).iter().copied().enumerate()) else { break };
             actions.push(action);
-            let stage = CheckedStage::new(mdp, t, Inference::Direct)?;
+            let stage = CheckedStage::begin(mdp, t, Inference::Direct)?;
             let next_values = values.row(t + 1);
             let luck = Luck::new(mdp.discount(), mdp.temperature(), arrays::slice(&next_values));
             let mut successors = Draw::new(rng);
@@ -192,7 +192,7 @@ where
         let chances = policy(t)?;
         let Some(action) = draw(rng, chances.row(state).iter().copied().enumerate()) else { break };
         actions.push(action);
-        let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
+        let stage = CheckedStage::begin(mdp, t, Inference::Variational)?;
         stage.check_taken(state, action)?;
         let mut successors = Draw::new(rng);
         stage.dynamics.for_each_successor(state, action, &mut |next_state, p| {

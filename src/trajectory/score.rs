@@ -32,7 +32,7 @@ impl<F: Real> Posterior<F> {
         let mut total = Total::new(self.initial()[trajectory.states()[0]].ln());
         let (log_discount, log_leave) = (mdp.discount().ln(), (F::one() - mdp.discount()).ln());
         for (t, state, action, next_state) in trajectory.steps() {
-            let stage = CheckedStage::new(mdp, t, Inference::Direct)?;
+            let stage = CheckedStage::begin(mdp, t, Inference::Direct)?;
             let (rewards, prior) = stage.row(state)?;
             total.add(prior[action].ln());
             total.add_quotient(rewards[action], mdp.temperature());
@@ -99,7 +99,7 @@ impl<F: Real> Policy<F> {
         trajectory.check(mdp, self.horizon(), |t, state| self.is_dead_end(t, state))?;
         let mut total = Total::new(initial[trajectory.states()[0]].ln());
         for (t, state, action, next_state) in trajectory.steps() {
-            let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
+            let stage = CheckedStage::begin(mdp, t, Inference::Variational)?;
             let log = self.log_probabilities()[[t, state, action]];
             total.add(log);
             stage.row(state)?;

@@ -225,6 +225,7 @@ trait ModelOfAnyKind<F: Real> {
     fn terminal_values(&self) -> ArrayView1<'_, F>;
     fn num_stages(&self) -> Option<usize>;
     fn is_homogeneous(&self) -> bool;
+    fn begin_stage(&self, t: usize) -> Result<(), Error>;
     fn transition_reward(&self, t: usize, state: usize, action: usize, next_state: usize) -> Option<F>;
     fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, F, dyn Dynamics<Scalar = F>>, Error>;
 }
@@ -260,6 +261,10 @@ impl<F: Real, M: Model<Scalar = F, Dynamics: Sized + 'static>> ModelOfAnyKind<F>
 
     fn is_homogeneous(&self) -> bool {
         Model::is_homogeneous(self)
+    }
+
+    fn begin_stage(&self, t: usize) -> Result<(), Error> {
+        Model::begin_stage(self, t)
     }
 
     fn transition_reward(&self, t: usize, state: usize, action: usize, next_state: usize) -> Option<F> {
@@ -306,6 +311,10 @@ impl<F: Real> Model for StoredModel<F> {
 
     fn is_homogeneous(&self) -> bool {
         self.as_model().is_homogeneous()
+    }
+
+    fn begin_stage(&self, t: usize) -> Result<(), Error> {
+        self.as_model().begin_stage(t)
     }
 
     fn transition_reward(&self, t: usize, state: usize, action: usize, next_state: usize) -> Option<F> {

@@ -140,7 +140,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
             if value == F::neg_infinity() {
                 return Err(Error::NoGradient { stage, state });
             }
-            let tables = CheckedStage::new(mdp, stage, Inference::Variational)?;
+            let tables = CheckedStage::begin(mdp, stage, Inference::Variational)?;
             let (_, prior) = tables.row(state)?;
             for (pair, &weight) in pairs.zip(prior) {
                 if preferences[pair] == F::neg_infinity() {
@@ -185,7 +185,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
             if values[row] == F::neg_infinity() {
                 return Err(Error::NoGradient { stage, state });
             }
-            let tables = CheckedStage::new(mdp, stage, Inference::Variational)?;
+            let tables = CheckedStage::begin(mdp, stage, Inference::Variational)?;
             let (_, prior) = tables.row(state)?;
             for (pair, &weight) in self.task.pairs(row).zip(prior) {
                 let p = self.probabilities[pair];
@@ -210,7 +210,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         for (t, stage_values) in action_values.chunks_exact_mut(num_states * num_actions).enumerate() {
             let next = horizon.table_after(t).unwrap_or(horizon.num_stages()) * num_states;
             let next_values = &values[next..next + num_states];
-            let stage = CheckedStage::new(mdp, t, Inference::Variational)?;
+            let stage = CheckedStage::begin(mdp, t, Inference::Variational)?;
             let rule =
                 BellmanRule::new(Inference::Variational, mdp.discount(), mdp.temperature(), next_values);
             if rule.continues() {

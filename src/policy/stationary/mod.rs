@@ -216,6 +216,6 @@ impl<F: Real> StationaryPolicy<F> {
         M: Model<Scalar = F> + ?Sized,
     {
         self.check_model(mdp)?;
-        CheckedStage::new(mdp, 0, Inference::Variational)
+        CheckedStage::begin(mdp, 0, Inference::Variational)
     }
 }

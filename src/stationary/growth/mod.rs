@@ -31,7 +31,7 @@ mod search;
 use ndarray::{Array1, ArrayView1};
 
 use super::MAX_ITERATIONS;
-use super::operator::{Operator, Unwatched};
+use super::operator::Operator;
 use super::search::{Limits, Search};
 use crate::Convergence;
 use crate::dynamics::for_each_log_successor;
@@ -164,14 +164,13 @@ pub fn long_run_growth<M: Model + ?Sized>(
     if !(mdp.temperature() > num_traits::zero()) {
         return Err(Error::ZeroTemperature { table: Table::GrowthRates });
     }
-    let model = Unwatched::new(mdp);
-    run_pass(&model, 1, Inference::Direct, || {
-        let stage = CheckedStage::new(&model, 0, Inference::Direct)?;
+    run_pass(mdp, 1, Inference::Direct, || {
+        let stage = CheckedStage::new(mdp, 0, Inference::Direct)?;
         let graph = steps(&stage)?;
-        let operator = Operator::new(&model, Inference::Direct)?;
+        let operator = Operator::new(mdp, Inference::Direct)?;
         let limits = Limits { tolerance: tolerance.into_f64(), max_passes: MAX_ITERATIONS };
         let values = arrays::filled(Table::StateValues, mdp.num_states(), num_traits::zero())?;
-        let search = Search::new(operator, mdp, limits, values.into_raw_vec_and_offset().0)?;
+        let search = Search::new(operator, limits, values.into_raw_vec_and_offset().0)?;
         search::Growth::new(search, tolerance.into_f64()).find(&stage, &graph)
     })
 }

@@ -1,0 +1,89 @@
+//! Models that hand on what another model says: pointers, and the wrappers of this crate.
+
+use std::sync::Arc;
+
+use ndarray::ArrayView1;
+
+use super::{Model, Stage};
+use crate::{Error, Inference};
+
+/// The methods of [`Model`] that describe it as a whole, handed on to another model.
+macro_rules! forward_description {
+    ($self:ident => $model:expr) => {
+        fn num_states(&$self) -> usize {
+            $model.num_states()
+        }
+
+        fn num_actions(&$self) -> usize {
+            $model.num_actions()
+        }
+
+        fn discount(&$self) -> Self::Scalar {
+            $model.discount()
+        }
+
+        fn temperature(&$self) -> Self::Scalar {
+            $model.temperature()
+        }
+
+        fn is_terminal(&$self, state: usize) -> bool {
+            $model.is_terminal(state)
+        }
+
+        fn terminal_values(&$self) -> ArrayView1<'_, Self::Scalar> {
+            $model.terminal_values()
+        }
+    };
+}
+pub(crate) use forward_description;
+
+/// All methods of [`Model`] but `begin_stage`, handed on to another model.
+macro_rules! forward_model {
+    ($self:ident => $model:expr) => {
+        $crate::mdp::forward_description!($self => $model);
+
+        fn num_stages(&$self) -> Option<usize> {
+            $model.num_stages()
+        }
+
+        fn is_homogeneous(&$self) -> bool {
+            $model.is_homogeneous()
+        }
+
+        fn stage(
+            &$self,
+            t: usize,
+            inference: Inference,
+        ) -> Result<Stage<'_, Self::Scalar, Self::Dynamics>, Error> {
+            $model.stage(t, inference)
+        }
+
+        fn transition_reward(
+            &$self,
+            t: usize,
+            state: usize,
+            action: usize,
+            next_state: usize,
+        ) -> Option<Self::Scalar> {
+            $model.transition_reward(t, state, action, next_state)
+        }
+    };
+}
+pub(crate) use forward_model;
+
+macro_rules! model_behind {
+    ($([$($bound:tt)*] $pointer:ty),*) => {$(
+        impl<M: Model + ?Sized $($bound)*> Model for $pointer {
+            type Scalar = M::Scalar;
+            type Dynamics = M::Dynamics;
+
+            forward_model!(self => (**self));
+
+            fn begin_stage(&self, t: usize) -> Result<(), Error> {
+                (**self).begin_stage(t)
+            }
+        }
+    )*};
+}
+
+model_behind!([] &M, [] Box<M>, [+ Send] Arc<M>);
