@@ -1,31 +1,29 @@
 //! The integration tests, as one program: generic code is then compiled once for all of them, which takes a fraction of
 //! the time that a program for each file would.
 //!
-//! Tests of one file: `cargo test --test suite enumeration::`. Only `tests/allocation.rs` stands alone, since it counts
+//! Modules are named after the folders of `src`. Beside them stand `enumeration`, `identities`, `precision`, `adversarial`
+//! and `errors`, which ask one question of the whole crate, and `common` and `worlds`, which make the models.
+//!
+//! Tests of one module: `cargo test --test suite backward::`. Only `tests/allocation.rs` stands alone, since it counts
 //! what its program allocates.
 
 mod adversarial;
-mod batch;
+mod backward;
 mod common;
+mod dynamics;
 mod enumeration;
 mod errors;
-mod explicit;
-mod files;
+mod forward;
 mod gridworld;
-mod growth;
 mod identities;
+mod io;
 mod learning;
+mod mdp;
+mod parallel;
 mod plot;
+mod policy;
 mod precision;
-mod sampling;
 mod serde;
-mod sprs;
 mod stationary;
-mod stationary_policy;
-mod stationary_worlds;
-mod streams;
-mod successor_rewards;
-mod threads;
-mod trajectories;
-mod wide_messages;
+mod trajectory;
 mod worlds;

@@ -8,8 +8,10 @@
 mod edges;
 mod exact;
 mod first_exit;
+mod growth;
 mod models;
 mod traps;
+mod worlds;
 
 use softmdp::{Inference, Mdp, Real, StationarySolver, Status};
 

@@ -2,7 +2,7 @@
 
 use softmdp::io::{Error, ModelFile, Npz, Place};
 
-use crate::files::archive::{f8, i8, zip};
+use crate::io::npz::archive::{f8, i8, zip};
 
 pub type Arrays = Vec<(&'static str, Vec<u8>)>;
 

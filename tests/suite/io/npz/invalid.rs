@@ -3,8 +3,8 @@
 use softmdp::io::{ModelFile, Npz, Place, Reason};
 use softmdp::{Error as E, ForwardMessages, Policy, Posterior, Solution, StateValues};
 
-use crate::files::archive::{f8, i8, zip};
-use crate::files::sound::{array, assert_error, dense, entry, model, solution, sound, with};
+use crate::io::npz::archive::{f8, i8, zip};
+use crate::io::npz::sound::{array, assert_error, dense, entry, model, solution, sound, with};
 
 #[test]
 fn models_that_are_none() {

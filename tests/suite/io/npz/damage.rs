@@ -11,7 +11,7 @@ use softmdp::{
 
 use crate::common::cases;
 use crate::common::damage::{damages, harmed};
-use crate::files::archive::{f8, i8, npy, zip};
+use crate::io::npz::archive::{f8, i8, npy, zip};
 
 /// Reads as everything, and measures. `expanded` is what sound compressed bytes come to.
 #[track_caller]
@@ -40,7 +40,7 @@ fn written() -> Vec<(Vec<u8>, usize)> {
     let small = Mdp::new(array![[[0.9, 0.1]], [[0.0, 1.0]]], array![[1.0], [-2.0]]).unwrap();
     let initial = array![1.0, 0.0];
     let messages = forward_messages(&small, &initial, 5).unwrap();
-    let bundled = include_bytes!("../../../examples/models/frozen_lake_4x4.npz");
+    let bundled = include_bytes!("../../../../examples/models/frozen_lake_4x4.npz");
     vec![
         (ModelFile::new(slip).to_npz().unwrap(), 8192),
         (ModelFile::new(rich).to_npz().unwrap(), 8192),

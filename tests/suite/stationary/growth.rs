@@ -14,7 +14,7 @@ use softmdp::{
 };
 
 use crate::common::random::Random;
-use crate::stationary_policy::reference::Case;
+use crate::policy::stationary::reference::Case;
 
 const DEAD: f64 = f64::NEG_INFINITY;
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::float_cmp, reason = "impossible events have exactly the logarithm −∞")]
 
+mod sample;
+
 use crate::common::enumeration::{self, acting_trajectories, posterior_trajectories};
 use crate::common::{MINUS_INFINITY, SMALL, Tables, assert_close, cases, tables_with_successor_rewards};
 use ndarray::{Array2, Array3, array};

@@ -5,7 +5,7 @@ use softmdp::{
     ActionPrior, DenseDynamics, Mdp, Method, StationarySolution, StationarySolver, Status, solve_stationary,
 };
 
-use crate::stationary_worlds::models::published_worlds;
+use super::models::published_worlds;
 use crate::worlds::grids::{Corner, slippery};
 use crate::worlds::reference::{Reference, by_elimination};
 use crate::worlds::{METHODS, World, bus, chains};

@@ -3,8 +3,8 @@
 use softmdp::io::{ModelFile, Npz, Place, Reason};
 use softmdp::{Error as E, Solution};
 
-use crate::files::archive::{f8, i8, npy, with_header, zip};
-use crate::files::sound::{array, assert_error, dense, entry, model, solution, sound, with, without};
+use crate::io::npz::archive::{f8, i8, npy, with_header, zip};
+use crate::io::npz::sound::{array, assert_error, dense, entry, model, solution, sound, with, without};
 
 #[test]
 fn sound_archives_are_read() {

@@ -1,0 +1,3 @@
+//! Dynamics from other crates.
+
+mod sprs;

@@ -1,0 +1,4 @@
+//! Models and results in files.
+
+mod explicit;
+mod npz;

@@ -1,0 +1,3 @@
+//! Models that are more than one table of rewards.
+
+mod successor_rewards;
