@@ -3,6 +3,7 @@
 //! Groups `batch/{inference}/S2000_A4_T10`: a dense model beyond cache (128 MB), by itself and with k − 1 others that differ
 //! in their rewards. A batch is compared with its models one by one before it is timed. Throughput is in models.
 
+use approx::assert_relative_eq;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use softmdp::ndarray::{Array2, Array3};
 use softmdp::{Inference, Mdp, SoftValueIteration};
@@ -39,7 +40,7 @@ fn batches(criterion: &mut Criterion) {
         for (together, model) in solver.solve_batch(&models).expect("finite values").iter().zip(&models) {
             let alone = solver.solve(model).expect("finite values");
             for (together, alone) in together.action_values().iter().zip(alone.action_values()) {
-                assert!((together - alone).abs() <= 1e-13 * alone.abs().max(1.0), "{together} and {alone}");
+                assert_relative_eq!(together, alone, epsilon = 1e-13, max_relative = 1e-13);
             }
         }
         let mut group =

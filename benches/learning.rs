@@ -6,6 +6,7 @@
 //! the memory allows. `policy_gradient` takes episodes of ten steps. `learn` of the actor-critic draws four steps
 //! from a memory for each that is taken.
 
+use approx::assert_abs_diff_eq;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use softmdp::learning::{
@@ -72,7 +73,7 @@ fn update(criterion: &mut Criterion) {
     plain(&mut table, &steps, 0.1);
     run(&mut soft, &steps);
     for (found, expected) in soft.action_values().iter().zip(table.iter().flatten()) {
-        assert!((found - expected).abs() <= 1e-12, "{found} is not {expected}");
+        assert_abs_diff_eq!(found, expected, epsilon = 1e-12);
     }
     let mut flat = vec![0.0; NUM_STATES * NUM_ACTIONS];
     group.bench_function("limit", |b| b.iter(|| limit(&mut flat, &steps, 0.1)));

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use approx::{assert_abs_diff_eq, assert_relative_eq};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use softmdp::ndarray::{Array2, Array3};
 use softmdp::{DenseDynamics, Dynamics, LogBlock, Mdp, SoftValueIteration};
@@ -75,10 +76,10 @@ fn linear(criterion: &mut Criterion) {
     let (slow, fast) = (solver.solve(&stage_by_stage), solver.solve(&mdp));
     let (slow, fast) = (slow.expect("finite values"), fast.expect("finite values"));
     for (slow, fast) in slow.action_values().iter().zip(fast.action_values()) {
-        assert!((slow - fast).abs() <= 1e-13 * slow.abs().max(1.0), "{slow} and {fast}");
+        assert_relative_eq!(slow, fast, epsilon = 1e-13, max_relative = 1e-13);
     }
     for (slow, fast) in slow.policy().probabilities().iter().zip(fast.policy().probabilities()) {
-        assert!((slow - fast).abs() <= 1e-12 * slow, "{slow} and {fast}");
+        assert_abs_diff_eq!(slow, fast, epsilon = 1e-12 * slow);
     }
 
     let mut group = criterion.benchmark_group(format!("linear/S{NUM_STATES}_A{NUM_ACTIONS}_T{HORIZON}"));

@@ -9,6 +9,7 @@
 
 use std::hint::black_box;
 
+use approx::abs_diff_eq;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rayon::prelude::*;
 use softmdp::ndarray::{Array1, Array2, Array3, ArrayView3, Axis};
@@ -78,8 +79,9 @@ fn assert_agrees<F: Real>(mdp: &Mdp<F>, inference: Inference, solution: &Solutio
     for t in (0..HORIZON).rev() {
         values = plain_backup(mdp, inference, &values);
         for (&found, &expected) in solution.state_values().row(t).iter().zip(&values) {
-            let error = (found - expected).abs();
-            assert!(error <= F::epsilon() * F::from_f64(1e3), "{inference} stage {t} is off by {error}");
+            let (found, expected) = (found.into_f64(), expected.into_f64());
+            let close = abs_diff_eq!(found, expected, epsilon = 1e3 * F::epsilon().into_f64());
+            assert!(close, "{inference} stage {t}: {found} is not {expected}");
         }
     }
 }

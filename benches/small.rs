@@ -6,6 +6,7 @@
 //!
 //! Before anything is timed, values and policies are compared with the plain loop.
 
+use approx::abs_diff_eq;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use softmdp::ndarray::{Array2, Array3, s};
 use softmdp::{Inference, Mdp, SoftValueIteration};
@@ -76,10 +77,10 @@ fn small(criterion: &mut Criterion) {
         let (values, policies) = plain(&mdp, inference);
         let probabilities = solution.policy().probabilities();
         for (&found, &expected) in solution.state_values().iter().zip(&values) {
-            assert!((found - expected).abs() <= 1e-13, "{inference}: {found} is not {expected}");
+            assert!(abs_diff_eq!(found, expected, epsilon = 1e-13), "{inference}: {found} is not {expected}");
         }
         for (&found, &expected) in probabilities.iter().zip(&policies) {
-            assert!((found - expected).abs() <= 1e-13, "{inference}: {found} is not {expected}");
+            assert!(abs_diff_eq!(found, expected, epsilon = 1e-13), "{inference}: {found} is not {expected}");
         }
         group.bench_function(BenchmarkId::new("plain", inference), |b| b.iter(|| plain(&mdp, inference)));
         group.bench_function(BenchmarkId::new("solve", inference), |b| {

@@ -9,6 +9,7 @@
 
 use std::hint::black_box;
 
+use approx::assert_relative_eq;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rayon::prelude::*;
 use softmdp::ndarray::{Array1, Array2};
@@ -97,7 +98,7 @@ fn passes(criterion: &mut Criterion, name: &str, mdp: &Mdp<f64, SparseDynamics>)
         for (&found, expected) in
             found.state_values().row(0).iter().zip(plain_values(mdp, &matrix, inference))
         {
-            assert!((found - expected).abs() <= 1e-12 * expected.abs().max(1.0), "{found} and {expected}");
+            assert_relative_eq!(found, expected, epsilon = 1e-12, max_relative = 1e-12);
         }
         group.bench_function(BenchmarkId::from_parameter(format!("solve_values {inference}")), |b| {
             b.iter(|| solver.solve_values(mdp).expect("finite values"));

@@ -225,6 +225,8 @@ fn is_valid<F: Real>(reward: F, weight: F) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use approx::relative_eq;
+
     use super::*;
     use crate::DeterministicDynamics;
 
@@ -248,7 +250,7 @@ mod tests {
                 for ((r, weight, y), found) in all().zip(found) {
                     let expected = rule.action_value((r, weight), y, &dynamics, (0, 0)).unwrap();
                     let scale = r.abs().max(y.max(0.0)).max(temperature);
-                    let close = found == expected || (found - expected).abs() <= 1e-15 * scale;
+                    let close = relative_eq!(found, expected, epsilon = 1e-15 * scale, max_relative = 0.0);
                     assert!(close, "{r} {weight} {y}: {found} and {expected}");
                 }
             }

@@ -396,6 +396,8 @@ fn resolve_plain<const FUSED: bool, F: Real>(columns: Columns<'_, F>, sums: &mut
 
 #[cfg(test)]
 mod tests {
+    use approx::assert_abs_diff_eq;
+
     use super::*;
 
     fn resolve(values: &[f64], row: &[f64], temperature: f64) -> f64 {
@@ -415,7 +417,7 @@ mod tests {
     fn the_least_probability_at_the_widest_kept_gap_is_not_lost() {
         let tiny = f64::MIN_POSITIVE * f64::EPSILON;
         let value = resolve(&[0.0, -599.0], &[0.0, tiny], 1.0);
-        assert!((value - (tiny.ln() - 599.0)).abs() < 1e-12, "{value}");
+        assert_abs_diff_eq!(value, tiny.ln() - 599.0, epsilon = 1e-12);
     }
 
     #[test]
@@ -423,7 +425,7 @@ mod tests {
         // From well inside the kept range to far outside it; the row sees the lower value with weight 0.75.
         for below in [1.0, 500.0, 563.0, 565.0, 599.0, 601.0, 744.0, 746.0, 1e5] {
             let row_only = resolve(&[0.0, -below], &[0.0, 0.75], 1.0);
-            assert!((row_only - (0.75f64.ln() - below)).abs() <= 2e-15 * below.max(1.0), "{below}");
+            assert_abs_diff_eq!(row_only, 0.75f64.ln() - below, epsilon = 2e-15 * below.max(1.0));
         }
     }
 

@@ -76,6 +76,8 @@ pub(crate) fn is_safe<F: Real>(sum: F, largest_weight: F) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use approx::assert_abs_diff_eq;
+
     use super::*;
 
     fn of(pairs: &[(f64, f64)], temperature: f64) -> f64 {
@@ -88,14 +90,14 @@ mod tests {
         // second term keeps three bits.
         let tiny = 4e-323_f64;
         let expected = tiny.ln() + (-740.0 - tiny.ln()).exp().ln_1p();
-        assert!((of(&[(tiny, 0.0), (1.0, -740.0)], 1.0) - expected).abs() < 1e-12);
+        assert_abs_diff_eq!(of(&[(tiny, 0.0), (1.0, -740.0)], 1.0), expected, epsilon = 1e-12);
         // A weight so large that what a subnormal exponential has lost shows.
         let expected = -740.0 + 300.0 * 10_f64.ln() + (740.0 - 600.0 * 10_f64.ln()).exp().ln_1p();
-        assert!((of(&[(1e-300, 0.0), (1e300, -740.0)], 1.0) - expected).abs() < 1e-12);
+        assert_abs_diff_eq!(of(&[(1e-300, 0.0), (1e300, -740.0)], 1.0), expected, epsilon = 1e-12);
         // Weights whose plain sum overflows.
         let huge = 1.5e308_f64;
         let expected = huge.ln() + 2f64.ln();
-        assert!((of(&[(huge, 0.0), (huge, 0.0)], 1.0) - expected).abs() < 1e-12);
+        assert_abs_diff_eq!(of(&[(huge, 0.0), (huge, 0.0)], 1.0), expected, epsilon = 1e-12);
     }
 
     #[test]

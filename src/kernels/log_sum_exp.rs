@@ -75,6 +75,8 @@ pub(crate) fn offset<F: Real>(max: F, temperature: F, log: F) -> F {
 
 #[cfg(test)]
 mod tests {
+    use approx::assert_abs_diff_eq;
+
     use super::*;
 
     const INF: f64 = f64::INFINITY;
@@ -94,7 +96,7 @@ mod tests {
     #[test]
     fn log_add_exp_is_the_sum_of_two() {
         assert_eq!(log_add_exp(0.0, 0.0), 2f64.ln());
-        assert!((log_add_exp(-1.0_f64, -3.0) - log_sum_exp(&[-1.0_f64, -3.0])).abs() < 1e-15);
+        assert_abs_diff_eq!(log_add_exp(-1.0_f64, -3.0), log_sum_exp(&[-1.0_f64, -3.0]), epsilon = 1e-15);
         assert_eq!(log_add_exp(-INF, -INF), -INF);
         assert_eq!(log_add_exp(-INF, 5.0), 5.0);
         assert_eq!(log_add_exp(-800.0, 0.0), 0.0);

@@ -103,6 +103,8 @@ impl<F: Real, const N: usize> RowBatch<F, N> {
 
 #[cfg(test)]
 mod tests {
+    use approx::relative_eq;
+
     use super::*;
 
     #[test]
@@ -126,7 +128,7 @@ mod tests {
                 let expected = row_log_expectation(temperature, |visit| {
                     row.iter().for_each(|&(p, v)| visit(p, v));
                 });
-                let close = found == expected || (found - expected).abs() <= 4e-16 * expected.abs().max(1.0);
+                let close = relative_eq!(found, expected, epsilon = 4e-16, max_relative = 4e-16);
                 // NaN: left to the caller, where the probability at the maximum is next to nothing.
                 let is_left = found.is_nan() && row.iter().any(|&(p, _)| p > 0.0 && p <= 1e-300);
                 assert!(close || is_left, "{row:?} at {temperature:e}: {found} and {expected}");

@@ -239,6 +239,8 @@ fn spread_rows<F: Real>(width: usize, states: &[F], pairs: &mut [F]) {
 
 #[cfg(test)]
 mod tests {
+    use approx::relative_eq;
+
     use super::*;
 
     /// States with everything that may go wrong, of every width up to 10.
@@ -266,7 +268,7 @@ mod tests {
                     let one = SoftRow { probabilities: &mut one_p, logs: &mut one_l };
                     let (prior, q) = (&prior[pairs.clone()], &q[pairs.clone()]);
                     let expected = soft_maximum(prior, q, temperature, &mut LogMemo::new(), Some(one));
-                    let close = |a: f64, b: f64| a == b || (a - b).abs() <= 1e-14 * b.abs().max(1.0);
+                    let close = |a: f64, b: f64| relative_eq!(a, b, epsilon = 1e-14, max_relative = 1e-14);
                     assert!(close(values[row], expected), "{q:?} {prior:?}: {} {expected}", values[row]);
                     assert!(close(alone[row], expected), "{q:?} {prior:?}: {} {expected}", alone[row]);
                     for (i, pair) in pairs.enumerate() {

@@ -104,6 +104,8 @@ pub(crate) fn normalized_prior<F: Real>(prior: &[F], policy: SoftRow<'_, F>, kee
 
 #[cfg(test)]
 mod tests {
+    use approx::{abs_diff_eq, assert_abs_diff_eq, relative_eq};
+
     use super::*;
 
     fn row(prior: &[f64], q: &[f64], temperature: f64) -> (f64, Vec<f64>, Vec<f64>) {
@@ -111,7 +113,10 @@ mod tests {
         let out = SoftRow { probabilities: &mut p, logs: &mut l };
         let v = soft_maximum(prior, q, temperature, &mut LogMemo::new(), Some(out));
         let alone = soft_maximum(prior, q, temperature, &mut LogMemo::new(), None);
-        assert!(v == alone || (v - alone).abs() <= 1e-15 * v.abs(), "{v} with policy, {alone} without");
+        assert!(
+            relative_eq!(v, alone, epsilon = 1e-15 * v.abs(), max_relative = 0.0),
+            "{v} with policy, {alone} without"
+        );
         (v, p, l)
     }
 
@@ -121,16 +126,18 @@ mod tests {
         let (v, p, l) = row(&[4e-323, 1.0], &[0.0, -740.0], 1.0);
         let (a, b) = (4e-323f64.ln(), -740.0f64);
         let expected = a + (b - a).exp().ln_1p();
-        assert!((v - expected).abs() < 1e-12);
-        assert!((p[0] - (a - expected).exp()).abs() < 1e-12 && (l[1] - (b - expected)).abs() < 1e-12);
+        assert_abs_diff_eq!(v, expected, epsilon = 1e-12);
+        assert_abs_diff_eq!(p[0], (a - expected).exp(), epsilon = 1e-12);
+        assert_abs_diff_eq!(l[1], b - expected, epsilon = 1e-12);
         let (v, p, l) = row(&[1e-300, 1e300], &[0.0, -740.0], 1.0);
         let (a, b) = (-300.0 * 10f64.ln(), 300.0 * 10f64.ln() - 740.0);
         let expected = b + (a - b).exp().ln_1p();
-        assert!((v - expected).abs() < 1e-12 && (p[0] - (a - expected).exp()).abs() < 1e-12);
-        assert!((l[1] - (b - expected)).abs() < 1e-12);
+        assert_abs_diff_eq!(v, expected, epsilon = 1e-12);
+        assert_abs_diff_eq!(p[0], (a - expected).exp(), epsilon = 1e-12);
+        assert_abs_diff_eq!(l[1], b - expected, epsilon = 1e-12);
         let (v, p, _) = row(&[1.5e308; 3], &[1.0; 3], 2.0);
-        assert!((v - (1.0 + 2.0 * (1.5e308f64.ln() + 3f64.ln()))).abs() < 1e-12);
-        assert!(p.iter().all(|p| (p - 1.0 / 3.0).abs() < 1e-15));
+        assert_abs_diff_eq!(v, 1.0 + 2.0 * (1.5e308f64.ln() + 3f64.ln()), epsilon = 1e-12);
+        assert!(p.iter().all(|&p| abs_diff_eq!(p, 1.0 / 3.0, epsilon = 1e-15)));
     }
 
     #[test]
@@ -144,7 +151,8 @@ mod tests {
         let inf = f64::INFINITY;
         let (v, p, l) = row(&[3.0, 0.0, 1.0], &[-inf; 3], 1.0);
         assert_eq!((v, p), (-inf, vec![0.75, 0.0, 0.25]));
-        assert!((l[0] - 0.75f64.ln()).abs() < 1e-15 && l[1] == -inf);
+        assert_abs_diff_eq!(l[0], 0.75f64.ln(), epsilon = 1e-15);
+        assert_eq!(l[1], -inf);
         let (v, p, _) = row(&[0.0, 0.0], &[-inf; 2], 1.0);
         assert_eq!((v, p), (-inf, vec![0.0, 0.0]));
     }

@@ -185,6 +185,8 @@ impl<F: Real> Row<'_, F> {
 
 #[cfg(test)]
 mod tests {
+    use approx::{abs_diff_eq, assert_abs_diff_eq};
+
     use super::*;
 
     #[test]
@@ -203,8 +205,11 @@ mod tests {
             let row = behaviour.row(&prior, &values, 2.0);
             assert_eq!(row.probability(1), 0.0);
             for (action, expected) in [0, 2, 3].into_iter().zip(expected) {
-                assert!((row.probability(action) - expected).abs() < 1e-15, "{behaviour:?}");
-                assert!((row.log_probability(action).exp() - expected).abs() < 1e-15, "{behaviour:?}");
+                assert!(abs_diff_eq!(row.probability(action), expected, epsilon = 1e-15), "{behaviour:?}");
+                assert!(
+                    abs_diff_eq!(row.log_probability(action).exp(), expected, epsilon = 1e-15),
+                    "{behaviour:?}"
+                );
             }
         }
     }
@@ -212,7 +217,7 @@ mod tests {
     #[test]
     fn a_row_without_hope_is_left_by_the_prior() {
         let row = Behaviour::Soft.row(&[1.0, 3.0], &[f64::NEG_INFINITY; 2], 1.0);
-        assert!((row.log_probability(1) - 0.75_f64.ln()).abs() < 1e-15);
+        assert_abs_diff_eq!(row.log_probability(1), 0.75_f64.ln(), epsilon = 1e-15);
         let row = Behaviour::EpsilonGreedy(0.5).row(&[1.0, 3.0], &[f64::NEG_INFINITY; 2], 1.0);
         assert_eq!(row.probability(0), row.probability(1));
     }
@@ -221,6 +226,6 @@ mod tests {
     fn extreme_priors_and_values_have_probabilities() {
         let row = Behaviour::Soft.row(&[1e-300, 1e300], &[1400.0, 0.0], 1.0);
         let log_odds = 1400.0 - 600.0 * 10_f64.ln();
-        assert!((row.log_probability(1) - row.log_probability(0) + log_odds).abs() < 1e-9);
+        assert_abs_diff_eq!(row.log_probability(1) - row.log_probability(0), -log_odds, epsilon = 1e-9);
     }
 }

@@ -253,6 +253,8 @@ impl<F: Real> Operator<F> for System<'_, '_, '_, F> {
 
 #[cfg(test)]
 mod tests {
+    use approx::{abs_diff_eq, assert_abs_diff_eq};
+
     use super::*;
     use crate::{Dynamics, SparseDynamics};
 
@@ -308,7 +310,7 @@ mod tests {
                     chain.multiply(&x, &mut y);
                 }
                 for ((x, y), b) in x.iter().zip(&y).zip(&b) {
-                    assert!((x - y - b).abs() <= 1e-9 + 1e-12);
+                    assert_abs_diff_eq!(x - y, b, epsilon = 1e-9 + 1e-12);
                 }
             }
         }
@@ -400,7 +402,8 @@ mod tests {
             let options = LinearSolve { tolerance: 1e-12, max_products: 1000, watch: Some(&mut watch) };
             let stopped = chain.solve(&b, &mut x, options);
             assert_eq!(stopped.status, LinearStatus::Stopped);
-            assert!((stopped.residual - found.residual).abs() <= 0.0 && seen <= most + 2);
+            assert_eq!(stopped.residual, found.residual);
+            assert!(seen <= most + 2);
         }
     }
 
@@ -415,6 +418,6 @@ mod tests {
         let found =
             chain.solve(&[1.0; 80], &mut x, LinearSolve { tolerance: 0.0, max_products: 500, watch: None });
         assert!(matches!(found.status, LinearStatus::Rounding | LinearStatus::Converged), "{found:?}");
-        assert!(x.iter().all(|x| (x - 100.0).abs() < 100.0 * 100.0 * 4.0 * f32::EPSILON), "{x:?}");
+        assert!(x.iter().all(|&x| abs_diff_eq!(x, 100.0, epsilon = 100.0 * 399.0 * f32::EPSILON)), "{x:?}");
     }
 }

@@ -12,6 +12,7 @@ mod limits;
 mod range;
 
 use crate::common::{MINUS_INFINITY as NEVER, assert_close};
+use approx::{abs_diff_eq, assert_abs_diff_eq};
 use case::Case;
 use ndarray::{Array1, Array2, Array3, Axis, arr2, array, s};
 use softmdp::{
@@ -236,7 +237,11 @@ fn a_state_that_the_filter_all_but_gave_up_comes_back_if_the_end_demands_it() {
             for t in 0..2 {
                 let found = inferred.states[[t, 1]];
                 let exact = share == 1.0;
-                assert!(found == share || !exact && (found - share).abs() < tolerance, "{}", inferred.what);
+                assert!(
+                    found == share || !exact && abs_diff_eq!(found, share, epsilon = tolerance),
+                    "{}",
+                    inferred.what
+                );
             }
             inferred.close(inferred.pairs[[0, 1, 0]], inferred.states[[0, 1]]);
             inferred.close(inferred.log_evidence, 0.5_f64.ln() - 5000.0 - share.ln());
@@ -272,7 +277,7 @@ fn a_terminal_state_is_worth_its_end_and_an_absorbing_one_goes_on_collecting_ent
     let absorbing = Case::certain(array![[0, 0, 0, 0]], Array2::zeros((1, 4)));
     absorbing.each_solution(10, |solved| {
         solved.close(solved.v[[0, 0]], 10.0 * 4.0_f64.ln());
-        assert!((solved.v[[0, 0]] - 13.9).abs() < 0.05);
+        assert_abs_diff_eq!(solved.v[[0, 0]], 13.9, epsilon = 0.05);
     });
     let terminal = Case { terminal: vec![0], ..absorbing }.weights(array![[1.0, 2.0, 1.0, 0.0]]);
     terminal.each_solution(10, |solved| {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use approx::abs_diff_eq;
 use softmdp::ndarray::{Array1, Array2};
 use softmdp::{Dynamics, Mdp, forward_messages};
 
@@ -70,12 +71,8 @@ fn messages_that_spread_over_millions_of_nats_are_exact_and_cost_a_few_passes() 
         let normalizer = softmdp::log_sum_exp(&(0..num_states).map(weight).collect::<Vec<_>>());
         logs = next - normalizer;
         for (found, expected) in messages.log_forward().row(t + 1).iter().zip(&logs) {
-            let error = (found - expected).abs();
-            assert!(
-                error <= 4.0 * f64::EPSILON * (t + 1) as f64 * expected.abs().max(1.5e6),
-                "stage {}",
-                t + 1
-            );
+            let epsilon = 4.0 * f64::EPSILON * (t + 1) as f64 * expected.abs().max(1.5e6);
+            assert!(abs_diff_eq!(found, expected, epsilon = epsilon), "stage {}", t + 1);
         }
     }
     let spread = messages.log_forward().row(horizon).iter().fold(0.0_f64, |least, &log| least.min(log));

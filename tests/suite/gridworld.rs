@@ -2,6 +2,7 @@
 
 #![allow(clippy::float_cmp, reason = "probabilities such as 0.25 are exact")]
 
+use approx::{assert_abs_diff_eq, assert_relative_eq};
 use softmdp::ndarray::{Array1, Array2, Array3, array};
 use softmdp::{
     Cell, ColorChoice, Direction, Dynamics, Error, Gridworld, Inference, Moves, SoftValueIteration,
@@ -133,8 +134,8 @@ fn frozen_lake_has_its_published_values() {
         solver.solve_values(&mdp).unwrap().state_values()[[0, 0]]
     };
     // Gymnasium pays the goal on the step into it; here it is the value of being there, one discount later.
-    assert!((value(0.99) / 0.99 - 0.542_026).abs() < 1e-6, "{}", value(0.99) / 0.99);
-    assert!((value(1.0) - 14.0 / 17.0).abs() < 1e-9, "{}", value(1.0));
+    assert_abs_diff_eq!(value(0.99) / 0.99, 0.542_026, epsilon = 1e-6);
+    assert_abs_diff_eq!(value(1.0), 14.0 / 17.0, epsilon = 1e-9);
 }
 
 #[test]
@@ -205,7 +206,7 @@ fn a_world_without_chance_is_deterministic_and_says_so_where_it_is_not() {
         let sparse = soft_value_iteration(&sparse, 7).unwrap();
         let deterministic = soft_value_iteration(&deterministic, 7).unwrap();
         for (a, b) in sparse.action_values().iter().zip(deterministic.action_values()) {
-            assert!(a == b || (a - b).abs() < 1e-13, "{a} and {b}");
+            assert_relative_eq!(a, b, epsilon = 1e-13, max_relative = 0.0);
         }
     }
     // Up from the start stays there, but for a slip to the right.

@@ -16,6 +16,7 @@ mod policies;
 use crate::common::{
     MINUS_INFINITY, Sizes, Tables, TimeVarying, assert_close, assert_tables_close, cases, tables,
 };
+use approx::abs_diff_eq;
 use ndarray::{Axis, Zip};
 use proptest::prelude::*;
 use softmdp::{Inference, SoftValueIteration, Solution, forward_messages, log_sum_exp, ndarray, posterior};
@@ -118,7 +119,7 @@ proptest! {
                 let prior = tables.stages[t].prior.row(state);
                 let row = probabilities.index_axis(Axis(0), t).row(state).to_owned();
                 let total = if prior.sum() > 0.0 { 1.0 } else { 0.0 };
-                prop_assert!((row.sum() - total).abs() <= 4.0 * f64::EPSILON, "π sums to {}", row.sum());
+                prop_assert!(abs_diff_eq!(row.sum(), total, epsilon = 4.0 * f64::EPSILON), "π sums to {}", row.sum());
                 prop_assert!(Zip::from(&row).and(prior).all(|p, prior| *p == 0.0 || *prior > 0.0));
                 // max Q + τ log ρ(a*) ≤ V ≤ max Q + τ log Σ ρ
                 let q = action_values.index_axis(Axis(0), t).row(state).to_owned();

@@ -37,12 +37,14 @@ impl<F: Real> TargetEntropy<F> {
 
 #[cfg(test)]
 mod tests {
+    use approx::assert_abs_diff_eq;
+
     use super::*;
 
     #[test]
     fn temperature_rises_below_the_target_and_stays_in_range() {
         let rule = TargetEntropy::new(0.5, 0.1).unwrap();
-        assert!((rule.next_temperature(2.0, 0.3) - 2.0 * 0.02_f64.exp()).abs() < 1e-15);
+        assert_abs_diff_eq!(rule.next_temperature(2.0, 0.3), 2.0 * 0.02_f64.exp(), epsilon = 1e-15);
         assert!(rule.next_temperature(2.0, 0.7) < 2.0);
         let fast = TargetEntropy::new(1e300, 1e300).unwrap();
         assert_eq!(fast.next_temperature(1.0, 0.0), f64::MAX.sqrt());

@@ -1,5 +1,6 @@
 //! Temperatures and prior weights at the ends of their ranges.
 
+use approx::{abs_diff_eq, assert_abs_diff_eq};
 use ndarray::{Axis, arr1, array};
 use softmdp::{ActionPrior, Error, Inference, Real, Table, forward_messages, ndarray, posterior};
 
@@ -74,9 +75,9 @@ fn a_temperature_far_above_the_rewards_gives_the_prior_and_the_mean_reward() {
     let case = Case::certain(array![[0, 0, 0, 0]], array![[-3.0, 0.0, 1.0, 4.0]]);
     let case = Case { temperature: 1e9, prior, ..case };
     case.each_solution(1, |solved| {
-        assert!(solved.policy.iter().all(|p| (p - 0.25).abs() < 1e-8), "{}", solved.what);
+        assert!(solved.policy.iter().all(|&p| abs_diff_eq!(p, 0.25, epsilon = 1e-8)), "{}", solved.what);
         // V = τ log(mean exp(r/τ)) is known to an ulp of τ.
-        assert!((solved.v[[0, 0]] - 0.5).abs() <= 1e9 * 4.0 * solved.epsilon, "{}", solved.what);
+        assert!(abs_diff_eq!(solved.v[[0, 0]], 0.5, epsilon = 1e9 * 4.0 * solved.epsilon), "{}", solved.what);
     });
 }
 
@@ -112,9 +113,13 @@ fn prior_weights_at_both_ends_of_the_range_are_weighed_exactly() {
         for inference in BOTH {
             case.each_solution_in::<F>(inference, 1, |solved| {
                 let tolerance = 4.0 * solved.epsilon * reward;
-                assert!((solved.v[[0, 0]] - value).abs() <= tolerance, "{}", solved.what);
-                assert!((solved.policy[[0, 0, 0]] - (first - value).exp()).abs() <= tolerance);
-                assert!((solved.policy.sum() - 1.0).abs() <= 2.0 * solved.epsilon, "{}", solved.what);
+                assert!(abs_diff_eq!(solved.v[[0, 0]], value, epsilon = tolerance), "{}", solved.what);
+                assert_abs_diff_eq!(solved.policy[[0, 0, 0]], (first - value).exp(), epsilon = tolerance);
+                assert!(
+                    abs_diff_eq!(solved.policy.sum(), 1.0, epsilon = 2.0 * solved.epsilon),
+                    "{}",
+                    solved.what
+                );
             });
         }
     }
@@ -156,7 +161,7 @@ fn a_discount_and_a_value_at_opposite_ends_of_the_range_are_weighed_exactly() {
         let expected = (discount.ln() + ahead).exp().ln_1p();
         case.each_solution_in::<F>(Inference::Direct, 1, |solved| {
             let tolerance = 4.0 * solved.epsilon * ahead;
-            assert!((solved.v[[0, 0]] - expected).abs() <= tolerance, "{}", solved.what);
+            assert!(abs_diff_eq!(solved.v[[0, 0]], expected, epsilon = tolerance), "{}", solved.what);
         });
     }
     check::<f64>(4e-322, 740.0);

@@ -1,5 +1,6 @@
 //! Finite sums that leave the range of the number type are errors that say where; everything that fits is right.
 
+use approx::abs_diff_eq;
 use ndarray::{Array1, Array2, Array3, array};
 use softmdp::{
     DeterministicDynamics, Error, Inference, Mdp, Policy, Real, SoftValueIteration, Table, forward_messages,
@@ -253,7 +254,10 @@ fn a_policy_that_is_worth_a_number_that_fits_is_evaluated() {
         let expected = 0.56 * policy.entropy()[[0, 0]].into_f64();
         for (what, mdp) in case.kinds::<F>() {
             let value = policy.evaluate(&mdp).unwrap()[[0, 0]].into_f64() / max;
-            assert!((value / expected - 1.0).abs() < 1e-3, "{what}: {value:e} and not {expected:e}");
+            assert!(
+                abs_diff_eq!(value / expected, 1.0, epsilon = 1e-3),
+                "{what}: {value:e} and not {expected:e}"
+            );
         }
         // An action that is worth −∞ makes the policy −∞, in whatever company and order.
         let case =

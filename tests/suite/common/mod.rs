@@ -12,6 +12,7 @@ pub mod random;
 
 use std::ops::Range;
 
+use approx::{abs_diff_eq, relative_eq};
 use ndarray::{Array1, Array2, Array3, ArrayView1};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -168,7 +169,7 @@ impl Tables {
         let mut successors = Array2::zeros(prior.dim());
         for ((state, action), successor) in successors.indexed_iter_mut() {
             let row = transitions.slice_move_row(state, action);
-            match row.iter().position(|&p| (p - 1.0).abs() < f64::EPSILON) {
+            match row.iter().position(|&p| abs_diff_eq!(p, 1.0, epsilon = f64::EPSILON / 2.0)) {
                 Some(next_state) => *successor = next_state,
                 None if prior[[state, action]] > 0.0 && !self.is_terminal[state] => return None,
                 None => {}
@@ -470,7 +471,7 @@ fn assemble(((states, actions), tables, (discount, temperature)): Drawn) -> Tabl
 /// Asserts equality within a relative tolerance, ±∞ exactly; NaN never passes.
 #[track_caller]
 pub fn assert_close(found: f64, expected: f64, tolerance: f64, what: &str) {
-    let close = found == expected || (found - expected).abs() <= tolerance * expected.abs().max(1.0);
+    let close = relative_eq!(found, expected, epsilon = tolerance, max_relative = tolerance);
     assert!(close, "{what}: found {found:e}, expected {expected:e}");
 }
 

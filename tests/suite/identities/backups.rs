@@ -1,5 +1,6 @@
 //! Backups, whichever way they are computed: many states at once, by the linear recursion, from maxima of their own.
 
+use approx::{abs_diff_eq, relative_eq};
 use ndarray::{Array1, Array2, array};
 use proptest::prelude::*;
 use softmdp::{
@@ -60,7 +61,7 @@ fn at_the_ends_of_the_scales<F: Real>() {
                 let (whole, alone) = both_ways(&mdp, 5);
                 let scale = whole.iter().fold(750.0, |scale: f64, v| scale.max(v.abs()));
                 for (whole, alone) in whole.iter().zip(&alone) {
-                    let close = (whole - alone).abs() <= 8.0 * F::epsilon().into_f64() * scale;
+                    let close = abs_diff_eq!(whole, alone, epsilon = 8.0 * F::epsilon().into_f64() * scale);
                     assert!(close, "γ = {discount:e}, ρ = {weights:?}, r = {reward}: {whole} and {alone}");
                 }
             }
@@ -191,7 +192,10 @@ fn values_are_right_that_stay_far_below_what_the_best_reward_would_bring() {
     for (t, row) in values.state_values().outer_iter().enumerate() {
         let expected: [f64; 2] = if t % 2 == 0 { [0.0, 0.0] } else { [1.0, -1.0] };
         for (&found, expected) in row.iter().zip(expected) {
-            assert!((found - expected).abs() <= 4.0 * f64::EPSILON, "stage {t}: {found} for {expected}");
+            assert!(
+                abs_diff_eq!(found, expected, epsilon = 4.0 * f64::EPSILON),
+                "stage {t}: {found} for {expected}"
+            );
         }
     }
 }
@@ -264,7 +268,7 @@ proptest! {
                     let finite = whole.iter().filter(|v| v.is_finite()).map(|v| v.abs());
                     let scale = finite.fold(temperature.max(3.0 * scale), f64::max);
                     for (&whole, &alone) in whole.iter().zip(alone) {
-                        let close = whole == alone || (whole - alone).abs() <= 2e-14 * scale;
+                        let close = relative_eq!(whole, alone, epsilon = 2e-14 * scale, max_relative = 0.0);
                         prop_assert!(close, "{kind}, {inference}: {whole:e} and {alone:e}");
                     }
                 }

@@ -1,5 +1,6 @@
 //! Small temperatures approach temperature 0, at the rate that the equations promise.
 
+use approx::abs_diff_eq;
 use proptest::prelude::*;
 use softmdp::Inference;
 
@@ -23,7 +24,7 @@ fn approaches_zero(
         }
         for (soft, hard) in soft.row(t).iter().zip(hard.row(t)) {
             prop_assert!(
-                soft == hard || hard.is_finite() && (soft - hard).abs() <= bound + slack(*hard),
+                soft == hard || hard.is_finite() && abs_diff_eq!(soft, hard, epsilon = bound + slack(*hard)),
                 "stage {t}, τ = {}: {soft} is not within {bound} of {hard}",
                 tables.temperature
             );

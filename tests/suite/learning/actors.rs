@@ -1,5 +1,6 @@
 //! Actors land where the planner is: actor-critic by the noise of its critics, policy gradients by that of their estimates.
 
+use approx::{abs_diff_eq, assert_abs_diff_eq};
 use ndarray::Array1;
 use rand::{SeedableRng, rngs::StdRng};
 use softmdp::learning::{
@@ -33,8 +34,9 @@ fn actor_critic_lands_on_the_planner() {
                 let samples = learner.visits().unwrap().mapv(|visits| visits / 2 / num_critics);
                 let step_size = StepSize::Hyperbolic { half: 2.0 / (1.0 - mdp.discount()) };
                 assert_lands(&learner.action_values().unwrap(), (&mdp, &exact), (step_size, &samples));
-                let difference = &learner.policy().unwrap().probabilities() - &exact.probabilities();
-                assert!(difference.slice(ndarray::s![..3, ..]).iter().all(|d| d.abs() < 0.1));
+                let (found, rows) = (learner.policy().unwrap(), ndarray::s![..3, ..]);
+                let (found, expected) = (found.probabilities(), exact.probabilities());
+                assert_abs_diff_eq!(found.slice(rows), expected.slice(rows), epsilon = 0.1);
             }
         }
     }
@@ -101,11 +103,11 @@ fn temperature_finds_its_target() {
                 let bound =
                     (-0.5 * RATE * NUM_STEPS as f64 * variance / learner.temperature().powi(2)).exp() + 1e-12;
                 assert!(bound < 1e-6, "a bound of {bound} shows nothing");
-                assert!((entropy - target).abs() <= bound, "{entropy} {target} {bound}");
+                assert!(abs_diff_eq!(entropy, target, epsilon = bound), "{entropy} {target} {bound}");
                 // And it is the policy of that temperature.
                 let weight = |a: usize| prior[[0, a]] * (mdp.rewards()[[0, a]] / learner.temperature()).exp();
                 let p = weight(0) / (weight(0) + weight(1) + weight(2));
-                assert!((policy.probabilities()[[0, 0]] - p).abs() < 1e-6);
+                assert_abs_diff_eq!(policy.probabilities()[[0, 0]], p, epsilon = 1e-6);
             }
         }
     }

@@ -13,6 +13,7 @@
 //!
 //! Each error is held to 5 u, and the root mean square of all e/u to 1. (Even-Dar and Mansour 2003; Wainwright 2019.)
 
+use approx::{abs_diff_eq, assert_abs_diff_eq, assert_relative_eq};
 use ndarray::{Array1, Array2, ArrayView3};
 use rand::{SeedableRng, rngs::StdRng};
 use softmdp::learning::{
@@ -106,7 +107,7 @@ fn soft_q_learning_lands_on_the_planner() {
                 let samples = learner.visits().to_owned();
                 assert_lands(&found, (&mdp, &exact), (step_size, &samples));
                 let values = learner.state_values().unwrap();
-                assert!((&values - &exact.state_values()).iter().all(|e| e.abs() < 0.3));
+                assert_abs_diff_eq!(values, exact.state_values(), epsilon = 0.3);
             }
         }
     }
@@ -164,13 +165,16 @@ pub(super) fn assert_lands_on_stages<L: Learner<Scalar = f64, Horizon = FiniteHo
     for ((at, &found), exact) in found.indexed_iter().zip(exact.action_values()) {
         if samples[at] > 0 {
             let bound = 3.0 * step_size.after(samples[at].min(20_000) / 2).sqrt();
-            assert!(bound < 0.3 && (found - exact).abs() <= 5.0 * bound / 3.0, "{at:?}: {found} {exact}");
+            assert!(
+                bound < 0.3 && abs_diff_eq!(found, exact, epsilon = 5.0 * bound / 3.0),
+                "{at:?}: {found} {exact}"
+            );
         }
     }
     let reached = |t: usize, s: usize| samples.slice(ndarray::s![t, s, ..]).sum() > 0;
     let values = learner.state_values().unwrap();
     for ((t, s), value) in values.indexed_iter().filter(|((t, s), _)| *t == 3 || *s == 2 || reached(*t, *s)) {
-        assert!((value - exact.state_values()[[t, s]]).abs() < 0.1, "{t} {s}");
+        assert_abs_diff_eq!(*value, exact.state_values()[[t, s]], epsilon = 0.1);
     }
 }
 
@@ -203,18 +207,14 @@ fn in_a_certain_world_learned_values_are_exact() {
             (0..6).for_each(|stage| staged.update(&Step { stage, ..step }).unwrap());
         }
     }
-    for (found, exact) in soft.state_values().unwrap().iter().zip(exact.state_values()) {
-        assert!((found - exact).abs() < 1e-11);
-    }
+    assert_abs_diff_eq!(soft.state_values().unwrap(), exact.state_values(), epsilon = 1e-11);
     for (found, exact) in critic.action_values().unwrap().iter().zip(exact.action_values()) {
-        assert!(found == exact || (found - exact).abs() < 1e-11);
+        assert_relative_eq!(found, exact, epsilon = 1e-11, max_relative = 0.0);
     }
     let exact = SoftValueIteration::new(6).inference(Inference::Variational).solve(&mdp).unwrap();
-    for (found, exact) in staged.state_values().unwrap().iter().zip(exact.state_values()) {
-        assert!((found - exact).abs() < 1e-12);
-    }
-    let difference = &staged.policy().unwrap().probabilities() - &exact.policy().probabilities();
-    assert!(difference.iter().all(|d| d.abs() < 1e-12));
+    assert_abs_diff_eq!(staged.state_values().unwrap(), exact.state_values(), epsilon = 1e-12);
+    let (found, expected) = (staged.policy().unwrap(), exact.policy());
+    assert_abs_diff_eq!(found.probabilities(), expected.probabilities(), epsilon = 1e-12);
 }
 
 /// At τ = 0 it is Q-learning, and lands on classical dynamic programming.

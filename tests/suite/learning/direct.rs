@@ -12,6 +12,7 @@
 //!
 //! where b is the behaviour at the fixed point. Each error is held to 5 u, and the root mean square of all to u.
 
+use approx::abs_diff_eq;
 use ndarray::{Array2, Array3};
 use rand::{SeedableRng, rngs::StdRng};
 use softmdp::learning::{Behaviour, Horizon, Learner, Simulator, StepSize, Task, ZLearning};
@@ -107,7 +108,7 @@ impl Exact<'_> {
             let (found, exact) = ((found / tau).exp(), (exact / tau).exp());
             assert!(bound < 0.1 * exact, "{at:?}: a bound of {bound} beside {exact} shows nothing");
             assert!(
-                (found - exact).abs() <= 5.0 * bound + 1e-12 * exact,
+                abs_diff_eq!(found, exact, epsilon = 5.0 * bound + 1e-12 * exact),
                 "{at:?}: {found} is not {exact} ± {bound}"
             );
             if bound > 0.0 {

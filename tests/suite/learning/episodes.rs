@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use approx::abs_diff_eq;
 use ndarray::array;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use softmdp::learning::{Environment, Simulator, Step};
@@ -54,7 +55,10 @@ fn assert_simulates<M: Model<Scalar = f64>>(
         let n = counts.iter().sum::<usize>() as f64;
         for (&count, &p) in counts.iter().zip(p) {
             let error = (n * p * (1.0 - p)).sqrt();
-            assert!((count as f64 - n * p).abs() <= 5.0 * error + 1e-6, "{count} of {n} for {p}");
+            assert!(
+                abs_diff_eq!(count as f64, n * p, epsilon = 5.0 * error + 1e-6),
+                "{count} of {n} for {p}"
+            );
         }
     };
     check(&starts, &initial.to_vec());

@@ -1,5 +1,6 @@
 //! Learners at the ends of what they are given: one state, one action, no future, no end, huge and tiny numbers, no way on.
 
+use approx::assert_abs_diff_eq;
 use ndarray::{Array2, array};
 use rand::{SeedableRng, rngs::StdRng};
 use softmdp::learning::{
@@ -32,8 +33,8 @@ fn one_state_and_one_action_are_enough() {
         soft.update(&step).unwrap();
         critic.update(&step).unwrap();
     }
-    assert!((soft.state_values().unwrap()[0] - 4.0_f64).abs() < 1e-12);
-    assert!((critic.state_values().unwrap()[0] - 4.0_f64).abs() < 1e-12);
+    assert_abs_diff_eq!(soft.state_values().unwrap()[0], 4.0_f64, epsilon = 1e-12);
+    assert_abs_diff_eq!(critic.state_values().unwrap()[0], 4.0_f64, epsilon = 1e-12);
     // There is nothing to choose: no gradient, whatever it pays.
     let mut gradient = SoftPolicyGradient::new(task()).unwrap();
     assert_eq!(gradient.gradient(&mdp, &array![1.0]).unwrap(), array![[0.0]]);
@@ -45,7 +46,7 @@ fn one_state_and_one_action_are_enough() {
         z.update(&Step { stage, ..step }).unwrap();
     }
     let exact = SoftValueIteration::new(2).solve(&mdp).unwrap();
-    assert!((&z.state_values().unwrap() - &exact.state_values()).iter().all(|d| d.abs() < 1e-14));
+    assert_abs_diff_eq!(z.state_values().unwrap(), exact.state_values(), epsilon = 1e-14);
 }
 
 #[test]
@@ -81,8 +82,8 @@ fn without_a_discount_values_are_those_of_first_exit() {
         let mut learner = SoftQLearning::new(Task::of(&mdp).unwrap()).unwrap();
         let rng = &mut StdRng::seed_from_u64(seed);
         learner.train(&mut world, 200_000, rng, |_, _| std::ops::ControlFlow::Continue(())).unwrap();
-        let error: f64 = learner.state_values().unwrap()[0] - exact.state_values()[0];
-        assert!(error.abs() < 0.03);
+        let found = learner.state_values().unwrap()[0];
+        assert_abs_diff_eq!(found, exact.state_values()[0], epsilon = 0.03);
     }
 }
 
@@ -132,7 +133,7 @@ fn z_learning_does_not_take_the_unlikely_for_impossible() {
     assert_eq!(found, Err(Error::Overflow { table: Table::BackwardMessages, stage: 0, state: 0 }));
     assert_eq!(learner, before);
     learner.update(&last(0, 0, -1e290)).unwrap();
-    assert!((learner.state_values().unwrap()[0] / -1e290 - 1.0_f64).abs() < 1e-15);
+    assert_abs_diff_eq!(learner.state_values().unwrap()[0] / -1e290, 1.0_f64, epsilon = 1e-15);
 }
 
 /// A soft maximum may leave the number type where no action value does.
@@ -178,8 +179,8 @@ fn z_learning_gives_up_no_action_that_failed_once() {
             learner.update(&last(0, action, reward)).unwrap();
         }
         let beta = learner.state_values().unwrap()[0].exp();
-        assert!((beta - 3.0).abs() < 0.3, "{beta}");
-        assert!((learner.policy().unwrap().probabilities()[[0, 0]] - 2.0 / 3.0).abs() < 0.05);
+        assert_abs_diff_eq!(beta, 3.0, epsilon = 0.3);
+        assert_abs_diff_eq!(learner.policy().unwrap().probabilities()[[0, 0]], 2.0 / 3.0, epsilon = 0.05);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The exact gradient is that of the exact objective, and samples of it have it for their mean.
 
+use approx::{abs_diff_eq, assert_abs_diff_eq, assert_relative_eq};
 use ndarray::{Array, Array1, Array2, Array3, Dimension as _};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use softmdp::learning::{
@@ -49,7 +50,7 @@ fn assert_is_gradient<H: Horizon, M: Model<Scalar = f64>>(
     let largest = gradient.iter().fold(0.0_f64, |max, g| max.max(g.abs()));
     assert!(largest > 0.01, "a gradient of nothing shows nothing");
     for (g, d) in gradient.iter().zip(&differences) {
-        assert!((g - d).abs() < 1e-6, "{g} {d}");
+        assert_abs_diff_eq!(g, d, epsilon = 1e-6);
     }
 }
 
@@ -145,7 +146,7 @@ fn natural_steps_are_their_rule_and_the_largest_is_soft_policy_iteration() {
                 for state in (0..mdp.num_states()).filter(|&state| !mdp.is_terminal(state)) {
                     for (found, expected) in found.probabilities().row(state).iter().zip(expected.row(state))
                     {
-                        assert!((found - expected).abs() < 1e-12, "{part}: {found} {expected}");
+                        assert!(abs_diff_eq!(found, expected, epsilon = 1e-12), "{part}: {found} {expected}");
                     }
                 }
             }
@@ -174,7 +175,7 @@ fn with_a_horizon_the_largest_natural_step_is_soft_policy_iteration_of_each_stag
             let weight = |a: usize| stage.prior_weights()[[s, a]] * (q(a) / 0.8).exp();
             for a in 0..2 {
                 let expected = weight(a) / (weight(0) + weight(1));
-                assert!((found.probabilities()[[t, s, a]] - expected).abs() < 1e-12);
+                assert_abs_diff_eq!(found.probabilities()[[t, s, a]], expected, epsilon = 1e-12);
             }
         }
     }
@@ -182,36 +183,38 @@ fn with_a_horizon_the_largest_natural_step_is_soft_policy_iteration_of_each_stag
     (0..2).for_each(|_| learner.natural_step(&model, 1.0 / model.temperature()).unwrap());
     let solver = SoftValueIteration::new(3).inference(softmdp::Inference::Variational);
     let best = solver.solve(&model).unwrap();
-    let difference = &learner.policy().unwrap().probabilities() - &best.policy().probabilities();
-    assert!(difference.slice(ndarray::s![.., ..2, ..]).iter().all(|d| d.abs() < 1e-12));
+    let (found, rows) = (learner.policy().unwrap(), ndarray::s![.., ..2, ..]);
+    let (found, expected) = (found.probabilities(), best.policy().probabilities());
+    assert_abs_diff_eq!(found.slice(rows), expected.slice(rows), epsilon = 1e-12);
 }
 
 #[test]
 fn all_three_ways_of_climbing_reach_the_best_policy() {
     let (mdp, initial) = first_exit();
     let best = solve_stationary(&mdp, 1e-12).unwrap();
-    let reached = |learner: &SoftPolicyGradient| {
-        let difference = &learner.policy().unwrap().probabilities() - &best.probabilities();
-        difference.slice(ndarray::s![..3, ..]).iter().fold(0.0_f64, |max, d| max.max(d.abs()))
+    let assert_reached = |learner: &SoftPolicyGradient, epsilon: f64| {
+        let (found, rows) = (learner.policy().unwrap(), ndarray::s![..3, ..]);
+        let (found, expected) = (found.probabilities(), best.probabilities());
+        assert_abs_diff_eq!(found.slice(rows), expected.slice(rows), epsilon = epsilon);
     };
     let mut exact = lopsided(Task::of(&mdp).unwrap(), 1);
     // Linear, by a rate that depends on how often the rarest action is taken (M20).
     (0..3000).for_each(|_| exact.ascend(&mdp, &initial, 0.5).unwrap());
-    assert!(reached(&exact) < 1e-9, "{}", reached(&exact));
+    assert_reached(&exact, 1e-9);
     // (C22), theorem 1: an error of γ^k or better at the largest step, quadratic at last.
     let mut natural = lopsided(Task::of(&mdp).unwrap(), 1);
     (0..8).for_each(|_| natural.natural_step(&mdp, 0.2 / 0.7).unwrap());
-    assert!(reached(&natural) < 1e-12, "{}", reached(&natural));
+    assert_reached(&natural, 1e-12);
     // At the top its action values are the best ones, but for V, of which it has seen nothing: the baseline is 0.
     let values = natural.action_values().unwrap();
     for ((s, a), &exact) in best.action_values().indexed_iter() {
         let found: f64 = values[[s, a]] + if s == 3 { 0.0 } else { best.state_values()[s] };
-        assert!(found == exact || (found - exact).abs() < 1e-10, "{found} {exact}");
+        assert_relative_eq!(found, exact, epsilon = 1e-10, max_relative = 0.0);
     }
     // (C22), theorem 1: at half the largest step the error of τ log π falls by (1 − ητ) a step.
     let mut slower = lopsided(Task::of(&mdp).unwrap(), 1);
     (0..250).for_each(|_| slower.natural_step(&mdp, 0.1 / 0.7).unwrap());
-    assert!(reached(&slower) < 1e-9, "{}", reached(&slower));
+    assert_reached(&slower, 1e-9);
 }
 
 const TRAJECTORIES: usize = 100_000;
@@ -252,7 +255,7 @@ fn assert_unbiased<H: Horizon, M: Model<Scalar = f64>>(
     for (((sum, squares), exact), wrong) in sum.iter().zip(&squares).zip(&exact).zip(wrong) {
         let mean = sum / n;
         let error = ((squares / n - mean * mean) / n).sqrt();
-        assert!((mean - exact).abs() <= 4.0 * error + 1e-12, "{mean} ± {error}, exact {exact}");
+        assert!(abs_diff_eq!(mean, exact, epsilon = 4.0 * error + 1e-12), "{mean} ± {error}, exact {exact}");
         is_told_apart |= (mean - wrong).abs() > 4.0 * error;
     }
     assert!(is_told_apart, "the samples do not show the difference to a wrong gradient");

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use approx::assert_abs_diff_eq;
 use ndarray::{Array2, array};
 use rand::{SeedableRng, rngs::StdRng};
 use softmdp::learning::{
@@ -117,7 +118,7 @@ fn overflow_is_an_error_and_leaves_no_trace() {
     check(z.update_from(&large, 0.5));
     assert_eq!(z, before);
     z.update_from(&Step { reward: 1e5, ..large }, 0.5).unwrap();
-    assert!((z.action_values()[[0, 0]] - 1e5_f64).abs() < 1e-9);
+    assert_abs_diff_eq!(z.action_values()[[0, 0]], 1e5_f64, epsilon = 1e-9);
 }
 
 /// Messages go on where plain numbers end: rewards of thousands of τ, up and down.
@@ -129,11 +130,11 @@ fn z_learning_spans_any_range() {
     let end = |reward| Step { terminated: true, ..Step::new(0, 0, reward, 2) };
     learner.update_from(&end(-5000.0), 1.0).unwrap();
     learner.update_from(&end(-5000.0), 1.0).unwrap();
-    assert!((learner.state_values().unwrap()[0] + 5000.0_f64).abs() < 1e-9);
+    assert_abs_diff_eq!(learner.state_values().unwrap()[0], -5000.0, epsilon = 1e-9);
     learner.update_from(&end(5000.0), 1.0).unwrap(); // a mean of exponentials
-    assert!((learner.state_values().unwrap()[0] - (5000.0 - 3.0_f64.ln())).abs() < 1e-9);
+    assert_abs_diff_eq!(learner.state_values().unwrap()[0], 5000.0 - 3.0_f64.ln(), epsilon = 1e-9);
     learner.update_from(&end(DEAD), 1.0).unwrap(); // adds nothing
-    assert!((learner.state_values().unwrap()[0] - (5000.0 - 4.0_f64.ln())).abs() < 1e-9);
+    assert_abs_diff_eq!(learner.state_values().unwrap()[0], 5000.0 - 4.0_f64.ln(), epsilon = 1e-9);
     learner.update_from(&Step::new(1, 0, DEAD, 0), 1.0).unwrap();
     assert_eq!(learner.state_values().unwrap()[1], DEAD);
 }

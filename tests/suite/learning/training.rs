@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use approx::abs_diff_eq;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use softmdp::Error;
 use softmdp::learning::{
@@ -135,7 +136,11 @@ fn a_memory_is_drawn_from_evenly() {
     (0..40_000).for_each(|_| counts[buffer.sample(&mut rng).unwrap().state] += 1.0);
     assert!(counts[..6].iter().all(|&count| count == 0.0));
     // Five standard errors.
-    assert!(counts[6..].iter().all(|count| (count - 10_000.0).abs() < 5.0 * 7_500.0_f64.sqrt()));
+    assert!(counts[6..].iter().all(|&count| abs_diff_eq!(
+        count,
+        10_000.0,
+        epsilon = 5.0 * 7_500.0_f64.sqrt()
+    )));
 }
 
 /// The generator is all the chance there is.

@@ -3,6 +3,7 @@
 mod actor_critic;
 mod policy_gradient;
 
+use approx::{abs_diff_eq, assert_relative_eq};
 use ndarray::{Array2, Array3};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use softmdp::learning::{
@@ -96,7 +97,7 @@ impl Told {
         for (((t, s, a), &expected), &found) in expected.indexed_iter().zip(found) {
             count += 1;
             if possible(t, s, a) {
-                assert!((found - expected).abs() <= 1e-12 * expected.abs().max(1.0), "{found} {expected}");
+                assert_relative_eq!(found, expected, epsilon = 1e-12, max_relative = 1e-12);
             } else {
                 assert_eq!(found, DEAD);
             }
@@ -178,7 +179,7 @@ fn z_learning_is_its_rule_on<H: Horizon>(told: &Told, task: Task<f64, H>, seed: 
     for (((_, state), beta), value) in beta.indexed_iter().zip(&values) {
         let expected =
             if told.is_terminal[state] { told.terminal_values[state] } else { told.temperature * beta.ln() };
-        assert!((value - expected).abs() <= 1e-12 * expected.abs().max(1.0), "{value} {expected}");
+        assert_relative_eq!(*value, expected, epsilon = 1e-12, max_relative = 1e-12);
     }
 }
 
@@ -234,7 +235,7 @@ fn z_learning_knows_how_probable_its_own_actions_are() {
             learner.update(step).unwrap();
             told_so.update_from(step, b).unwrap();
             for (a, b) in learner.state_values().unwrap().iter().zip(&told_so.state_values().unwrap()) {
-                assert!((a - b).abs() < 1e-12, "{behaviour:?}: {a} {b}");
+                assert!(abs_diff_eq!(a, b, epsilon = 1e-12), "{behaviour:?}: {a} {b}");
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use approx::abs_diff_eq;
 use softmdp::ndarray::{Array1, Array2, Axis, array};
 use softmdp::plot::{Animation, Curves, StateLayout, StateMap};
 use softmdp::{
@@ -134,7 +135,10 @@ fn arrows_are_as_long_as_probable_and_point_where_moves_lead() {
     let reach = lengths[0].0;
     assert!(reach > 80.0 && lengths[0].1 == 0.0, "to the right");
     for (length, expected) in lengths[1..].iter().zip([(0.0, -0.5), (0.0, 0.25), (-0.25, 0.0)]) {
-        assert!((length.0 - expected.0 * reach).abs() <= 1.0 && (length.1 - expected.1 * reach).abs() <= 1.0);
+        assert!(
+            abs_diff_eq!(length.0, expected.0 * reach, epsilon = 1.0)
+                && abs_diff_eq!(length.1, expected.1 * reach, epsilon = 1.0)
+        );
     }
 }
 
@@ -295,7 +299,11 @@ fn curves_have_axes_symbols_and_names() {
     assert_eq!(points.len(), 50);
     let slope = (points[49].1 - points[0].1) / (points[49].0 - points[0].0);
     assert!(slope > 0.0, "downwards on the page");
-    assert!(points.iter().all(|(x, y)| (y - points[0].1 - slope * (x - points[0].0)).abs() <= 1.5));
+    assert!(points.iter().all(|(x, y)| abs_diff_eq!(
+        y - points[0].1,
+        slope * (x - points[0].0),
+        epsilon = 1.5
+    )));
 }
 
 #[test]
@@ -412,7 +420,7 @@ fn narrow_maps_are_wide_enough_to_be_seen() {
         let (wide, tall) = (corners[2].0 - corners[0].0, corners[2].1 - corners[0].1);
         let expected = if size.0 > size.1 { (2240.0, 48.0) } else { (48.0, 2240.0) };
         assert!(
-            (wide - expected.0).abs() <= 1.0 && (tall - expected.1).abs() <= 1.0,
+            abs_diff_eq!(wide, expected.0, epsilon = 1.0) && abs_diff_eq!(tall, expected.1, epsilon = 1.0),
             "{size:?}: {wide}, {tall}"
         );
     }

@@ -9,6 +9,7 @@ mod distribution;
 mod edges;
 pub(crate) mod reference;
 
+use approx::{abs_diff_eq, relative_eq};
 use ndarray::{Array1, Array2, Axis};
 use softmdp::{
     DenseDynamics, Dynamics, Inference, Mdp, SoftValueIteration, SparseDynamics, StationaryPolicy, ndarray,
@@ -19,13 +20,15 @@ use reference::Case;
 
 /// Largest difference, relative to the largest number; −∞ has to be met exactly.
 fn distance(found: &Array1<f64>, expected: &Array1<f64>) -> f64 {
+    assert_eq!(found.len(), expected.len());
     let finite = expected.iter().filter(|x| x.is_finite());
     let scale = finite.fold(1e-300_f64, |scale, x| scale.max(x.abs()));
     let differences = found.iter().zip(expected).map(|(found, expected)| match found == expected {
         true => 0.0,
         false => (found - expected).abs(),
     });
-    differences.fold(0.0, f64::max) / scale
+    // NaN is further away than everything.
+    differences.max_by(f64::total_cmp).expect("a state") / scale
 }
 
 const DISCOUNTS: [f64; 5] = [0.0, 0.3, 0.9, 0.999, 0.99999];
@@ -46,7 +49,7 @@ fn values_are_those_of_the_linear_system() {
         let found = policy.expected_return(&mdp, &case.initial).unwrap();
         let scale = plain.iter().filter(|v| v.is_finite()).fold(1.0_f64, |scale, v| scale.max(v.abs()));
         assert!(
-            found == expected || (found - expected).abs() < tolerance * scale,
+            relative_eq!(found, expected, epsilon = tolerance * scale, max_relative = 0.0),
             "seed {seed}: {found} {expected}"
         );
     }
@@ -64,18 +67,24 @@ fn visits_and_occupancy_are_those_of_the_linear_system() {
         let occupancy = policy.discounted_occupancy(&mdp, &case.initial).unwrap();
         for (state, (&occupancy, &visits)) in occupancy.iter().zip(&visits).enumerate() {
             let share = if case.is_terminal[state] { 1.0 } else { 1.0 - discount };
-            assert!(occupancy >= 0.0 && (occupancy - share * visits).abs() < 1e-15, "seed {seed}");
+            assert!(
+                occupancy >= 0.0 && abs_diff_eq!(occupancy, share * visits, epsilon = 1e-15),
+                "seed {seed}"
+            );
         }
         // What is missing from 1 went into dead ends, each time after it had been there once.
         let is_dead_end = |s: usize| !case.is_terminal[s] && case.policy.row(s).sum() == 0.0;
         let lost: f64 =
             (0..case.num_states()).filter(|&s| is_dead_end(s)).map(|s| discount * visits[s]).sum();
-        assert!((occupancy.sum() + lost - 1.0).abs() < tolerance, "seed {seed}: {occupancy} {lost}");
+        assert!(
+            abs_diff_eq!(occupancy.sum() + lost, 1.0, epsilon = tolerance),
+            "seed {seed}: {occupancy} {lost}"
+        );
         let pairs = policy.discounted_state_action_occupancy(&mdp, &case.initial).unwrap();
         for (state, row) in pairs.outer_iter().enumerate() {
             let ends = case.is_terminal[state] || is_dead_end(state);
             let expected = if ends { 0.0 } else { occupancy[state] };
-            assert!((row.sum() - expected).abs() < 1e-14, "seed {seed}");
+            assert!(abs_diff_eq!(row.sum(), expected, epsilon = 1e-14), "seed {seed}");
         }
     }
 }
@@ -91,7 +100,10 @@ fn what_is_earned_is_the_sum_over_visits() {
         let earned: f64 = visits.iter().enumerate().map(|(s, x)| x * case.reward(s, true)).sum();
         let value = policy.elbo(&mdp, &case.initial).unwrap();
         let scale = visits.sum() * 100.0;
-        assert!((earned - value).abs() < 1e-14 * scale / (1.0 - discount), "seed {seed}: {earned} {value}");
+        assert!(
+            abs_diff_eq!(earned, value, epsilon = 1e-14 * scale / (1.0 - discount)),
+            "seed {seed}: {earned} {value}"
+        );
     }
 }
 
@@ -125,10 +137,10 @@ fn the_gradient_is_that_of_finite_differences() {
             };
             let step = 1e-4;
             let slope = (optimum(&at(step)) - optimum(&at(-step))) / (2.0 * step);
-            assert!((slope - of_optimum[index]).abs() < 1e-6, "seed {seed} {index:?}");
+            assert!(abs_diff_eq!(slope, of_optimum[index], epsilon = 1e-6), "seed {seed} {index:?}");
             // Linear: no step is too large.
             let slope = return_of(&at(1.0)) - return_of(&case.rewards);
-            assert!((slope - of_given[index]).abs() < 1e-11, "seed {seed} {index:?}");
+            assert!(abs_diff_eq!(slope, of_given[index], epsilon = 1e-11), "seed {seed} {index:?}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use approx::{abs_diff_eq, assert_abs_diff_eq};
 use ndarray::{Array2, Array3, array};
 use softmdp::{
     Error, Mdp, StationarySolver, Status, Table, TimeVaryingMdp, Watched, ndarray, solve_stationary,
@@ -15,7 +16,7 @@ fn one_state(discount: f64) -> Mdp {
 #[test]
 fn without_a_future_the_values_are_soft_maxima_of_rewards() {
     let solution = solve_stationary(&one_state(0.0), 1e-12).unwrap();
-    assert!((solution.state_values()[0] - 4.0_f64.ln()).abs() < 1e-15);
+    assert_abs_diff_eq!(solution.state_values()[0], 4.0_f64.ln(), epsilon = 1e-15);
     assert_eq!(solution.action_values(), array![[0.0, 3.0_f64.ln()]]);
 }
 
@@ -25,7 +26,7 @@ fn a_tolerance_below_rounding_ends_with_an_honest_bound() {
     let convergence = *solution.convergence();
     assert_eq!(convergence.status, Status::IterationLimit);
     assert!(convergence.error_bound < 1e-7 && convergence.iterations < 1000, "{convergence:?}");
-    assert!((solution.state_values()[0] - 1000.0 * 4.0_f64.ln()).abs() <= convergence.error_bound);
+    assert_abs_diff_eq!(solution.state_values()[0], 1000.0 * 4.0_f64.ln(), epsilon = convergence.error_bound);
     let error = solve_stationary(&one_state(0.999), 1e-300).unwrap_err();
     assert!(matches!(error, Error::NotConverged { status: Status::IterationLimit, .. }), "{error}");
 }
@@ -34,7 +35,7 @@ fn a_tolerance_below_rounding_ends_with_an_honest_bound() {
 fn no_iterations_still_back_up_once() {
     let solver = StationarySolver::new(1e-9).max_iterations(0).initial_values(array![1.0]);
     let solution = solver.solve(&one_state(0.5)).unwrap();
-    assert!((solution.state_values()[0] - (0.5 + 4.0_f64.ln())).abs() < 1e-15);
+    assert_abs_diff_eq!(solution.state_values()[0], 0.5 + 4.0_f64.ln(), epsilon = 1e-15);
     assert!(solution.convergence().error_bound >= 2.0 * 4.0_f64.ln() - solution.state_values()[0]);
     assert_eq!(solution.convergence().status, Status::IterationLimit);
 }
@@ -82,7 +83,7 @@ fn huge_rewards_are_solved_or_overflow() {
     let huge = one_state(0.9).with_rewards(array![[1e300, -1e300]]).unwrap();
     let solution = StationarySolver::new(1e290).solve(&huge).unwrap();
     assert_eq!(solution.convergence().status, Status::Converged);
-    assert!((solution.state_values()[0] - 1e301).abs() <= 1e290);
+    assert_abs_diff_eq!(solution.state_values()[0], 1e301, epsilon = 1e290);
     let beyond = huge.with_rewards(array![[1e308, -1e308]]).unwrap();
     assert!(matches!(solve_stationary(&beyond, 1e290), Err(Error::Overflow { .. })));
 }
@@ -91,7 +92,7 @@ fn huge_rewards_are_solved_or_overflow() {
 fn initial_values_of_minus_infinity_do_not_stay() {
     let solver = StationarySolver::new(1e-9).initial_values(array![f64::NEG_INFINITY]);
     let solution = solver.solve(&one_state(0.5)).unwrap();
-    assert!((solution.state_values()[0] - 2.0 * 4.0_f64.ln()).abs() <= 1e-9);
+    assert_abs_diff_eq!(solution.state_values()[0], 2.0 * 4.0_f64.ln(), epsilon = 1e-9);
 }
 
 #[test]
@@ -129,7 +130,7 @@ fn at_temperature_zero_it_is_classical_dynamic_programming() {
     // By hand: V(4) = 20, each cell before: −1 + V/2.
     for (state, expected) in [0.0, 0.75, 3.5, 9.0, 20.0].into_iter().enumerate() {
         let found: f64 = solution.state_values()[state];
-        assert!((found - expected).abs() <= 1e-12, "{state}: {found}");
+        assert!(abs_diff_eq!(found, expected, epsilon = 1e-12), "{state}: {found}");
     }
     assert_eq!(solution.probabilities().row(4), array![0.0, 1.0]);
     assert_eq!(solution.probabilities().row(0), array![1.0, 0.0]);

@@ -1,5 +1,6 @@
 //! γ = 1 with terminal states, and direct inference: closed forms, dense linear solves, and what has no answer.
 
+use approx::{abs_diff_eq, assert_abs_diff_eq};
 use ndarray::{Array1, Array2, Array3, array};
 use softmdp::{ActionPrior, Inference, Mdp, Method, StationarySolver, Status, ndarray, solve_stationary};
 
@@ -37,8 +38,9 @@ fn a_gambler_who_wants_to_win_is_ruined_with_the_closed_form() {
             assert_eq!(convergence.status, Status::Converged, "{inference} {method:?} {convergence:?}");
             for s in 0..=n {
                 let expected = (1.0 + s as f64 / n as f64 * (win.exp() - 1.0)).ln();
-                let off = (solution.state_values()[s] - expected).abs();
-                assert!(off <= convergence.error_bound, "{inference} {method:?}: {off:e}, {convergence:?}");
+                let found = solution.state_values()[s];
+                let close = abs_diff_eq!(found, expected, epsilon = convergence.error_bound);
+                assert!(close, "{inference} {method:?}: {found} {expected}, {convergence:?}");
             }
         }
     }
@@ -54,8 +56,8 @@ fn steps_that_cost_enough_have_the_closed_form_of_a_linear_recursion() {
     for s in 0..=n {
         let middle = n as f64 / 2.0;
         let expected = ((rate * (s as f64 - middle)).cosh() / (rate * middle).cosh()).ln();
-        let off = (solution.state_values()[s] - expected).abs();
-        assert!(off <= solution.convergence().error_bound, "{s}: {off:e}");
+        let (found, bound) = (solution.state_values()[s], solution.convergence().error_bound);
+        assert!(abs_diff_eq!(found, expected, epsilon = bound), "{s}: {found} {expected}");
     }
 }
 
@@ -218,8 +220,8 @@ fn direct_inference_solves_the_linear_system_of_its_messages() {
         let (x, y) = (e0 * leave, e1 * leave);
         let determinant = a * d - b * c;
         let expected = [((x * d - b * y) / determinant).ln(), ((a * y - c * x) / determinant).ln()];
-        for (found, expected) in solution.state_values().iter().zip(expected) {
-            assert!((found - expected).abs() <= 1e-10 + 1e-14);
+        for (&found, expected) in solution.state_values().iter().zip(expected) {
+            assert_abs_diff_eq!(found, expected, epsilon = 1e-10 + 1e-14);
         }
     }
 }
@@ -232,7 +234,7 @@ fn direct_inference_may_diverge_although_it_is_discounted() {
         let solver = StationarySolver::new(1e-9).inference(Inference::Direct).method(method);
         let finite = solver.solve(&mdp(0.6)).unwrap();
         let e = 0.6_f64.exp();
-        assert!((finite.state_values()[0] - (0.5 * e / (1.0 - 0.5 * e)).ln()).abs() <= 1e-9);
+        assert_abs_diff_eq!(finite.state_values()[0], (0.5 * e / (1.0 - 0.5 * e)).ln(), epsilon = 1e-9);
         assert_eq!(solver.solve(&mdp(0.7)).unwrap().convergence().status, Status::Diverging);
     }
 }

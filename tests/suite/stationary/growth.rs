@@ -7,6 +7,7 @@
 
 use std::ops::ControlFlow;
 
+use approx::{abs_diff_eq, assert_abs_diff_eq};
 use ndarray::{Array1, Array2, array};
 use softmdp::{
     ActionPrior, DeterministicDynamics, Error, Inference, Mdp, SoftValueIteration, SparseDynamics, Status,
@@ -72,7 +73,7 @@ fn the_rate_is_the_logarithm_of_the_spectral_radius() {
                     growth.lower_bound() <= expected + slack && expected <= growth.upper_bound() + slack,
                     "seed {seed}: {expected} {growth:?}"
                 );
-                assert!((growth.rate() - expected).abs() <= convergence.error_bound + slack);
+                assert_abs_diff_eq!(growth.rate(), expected, epsilon = convergence.error_bound + slack);
                 check_vector(&case, growth.relative_values().to_owned(), growth.rate(), seed);
                 check_policy(
                     &case,
@@ -83,7 +84,7 @@ fn the_rate_is_the_logarithm_of_the_spectral_radius() {
             Err(Error::ImpossibleEvidence { .. }) => assert_eq!(expected, DEAD, "seed {seed}"),
             Err(Error::TiedGrowth { rate, .. }) => {
                 tied += 1;
-                assert!((rate - expected).abs() < 1e-9, "seed {seed}");
+                assert!(abs_diff_eq!(rate, expected, epsilon = 1e-9), "seed {seed}");
             }
             Err(error) => panic!("seed {seed}: {error}"),
         }
@@ -99,7 +100,8 @@ fn check_vector(case: &Case, values: Array1<f64>, rate: f64, seed: u64) {
     for (s, &value) in values.iter().enumerate() {
         let terms: Vec<f64> = values.iter().zip(m.row(s)).map(|(v, p)| p.ln() + v / tau).collect();
         let backed_up = tau * log_sum_exp(&terms);
-        let is_right = backed_up == value + rate || (backed_up - value - rate).abs() < 2e-10 + 1e-12 * tau;
+        let is_right =
+            backed_up == value + rate || abs_diff_eq!(backed_up - value, rate, epsilon = 2e-10 + 1e-12 * tau);
         // From where the fastest class cannot be reached, nothing leads to it.
         assert!(is_right, "seed {seed}, state {s}: {backed_up} {value} {rate} {values}");
     }
@@ -118,7 +120,7 @@ fn check_policy(case: &Case, values: Array1<f64>, policy: Array2<f64>) {
             .collect();
         let total = log_sum_exp(&logs);
         for (a, log) in logs.iter().enumerate() {
-            assert!((policy[[s, a]] - (log - total).exp()).abs() < 1e-9);
+            assert_abs_diff_eq!(policy[[s, a]], (log - total).exp(), epsilon = 1e-9);
         }
     }
 }
@@ -129,7 +131,7 @@ fn one_state_earns_its_soft_maximum() {
         Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 3.0_f64.ln()]]).unwrap().with_temperature(2.0).unwrap();
     let growth = long_run_growth(&mdp, 1e-12).unwrap();
     let expected = 2.0 * (1.0 + 3.0_f64.ln().exp().powf(0.5)).ln();
-    assert!((growth.rate() - expected).abs() < 1e-13);
+    assert_abs_diff_eq!(growth.rate(), expected, epsilon = 1e-13);
     assert_eq!(growth.relative_values(), array![0.0]);
 }
 
@@ -142,12 +144,12 @@ fn a_period_does_not_matter() {
         let mdp = Mdp::builder(dynamics, rewards).temperature(0.5).build().unwrap();
         let growth = long_run_growth(&mdp, 1e-9).unwrap();
         let rate = 1.0 / n as f64;
-        assert!((growth.rate() - rate).abs() <= 1e-9, "{n}: {growth:?}");
+        assert!(abs_diff_eq!(growth.rate(), rate, epsilon = 1e-9), "{n}: {growth:?}");
         let values = growth.relative_values();
         for s in 1..n {
             // The step from s earns −1 − rate, and then comes the next.
             let step = values[s] - values[(s + 1) % n];
-            assert!((step - (-1.0 - rate)).abs() <= 3e-9, "{n}, {s}: {step}");
+            assert!(abs_diff_eq!(step, -1.0 - rate, epsilon = 3e-9), "{n}, {s}: {step}");
         }
     }
 }
@@ -166,7 +168,7 @@ fn slow_mixing_takes_few_passes() {
         let near = (s + 1) % n == next || (next + 1) % n == s;
         if near { 0.5 * rewards[[s, 0]].exp() } else { 0.0 }
     });
-    assert!((growth.rate() - log_radius(m)).abs() <= 1e-10, "{growth:?}");
+    assert_abs_diff_eq!(growth.rate(), log_radius(m), epsilon = 1e-10);
     // Powers of M gain a factor of e in 16,000.
     assert!(growth.convergence().iterations < 1300, "{:?}", growth.convergence());
 }
@@ -188,16 +190,19 @@ fn long_horizons_tend_to_it() {
         let horizon = 500 + random.below(5);
         let forward = forward_messages(&mdp, &case.initial, horizon).unwrap();
         let last = forward.log_normalizers()[horizon - 1] * case.temperature;
-        assert!((last - growth.rate()).abs() < 1e-9, "seed {seed}: {last} {}", growth.rate());
+        assert!(abs_diff_eq!(last, growth.rate(), epsilon = 1e-9), "seed {seed}: {last} {}", growth.rate());
         let solution = SoftValueIteration::new(horizon).inference(Inference::Direct).solve(&mdp).unwrap();
         let first = solution.policy().at(0).unwrap();
         let pairs = first.iter().zip(growth.policy().probabilities());
-        assert!(pairs.into_iter().all(|(&found, &expected)| (found - expected).abs() < 1e-9), "seed {seed}");
+        assert!(
+            pairs.into_iter().all(|(&found, &expected)| abs_diff_eq!(found, expected, epsilon = 1e-9)),
+            "seed {seed}"
+        );
         let values = solution.state_values();
         let relative = growth.relative_values();
         for s in 0..n {
             let found = values[[0, s]] - values[[0, 0]];
-            assert!((found - (relative[s] - relative[0])).abs() < 1e-8, "seed {seed}");
+            assert!(abs_diff_eq!(found, relative[s] - relative[0], epsilon = 1e-8), "seed {seed}");
         }
     }
 }
@@ -237,27 +242,27 @@ fn the_fastest_set_counts_and_what_leads_to_it() {
         .build()
         .unwrap();
     let growth = long_run_growth(&mdp, 1e-12).unwrap();
-    assert!((growth.rate() - 1.0).abs() < 1e-12);
+    assert_abs_diff_eq!(growth.rate(), 1.0, epsilon = 1e-12);
     let values = growth.relative_values();
     assert_eq!((values[3], values[4], values[5], values[6]), (0.0, DEAD, DEAD, DEAD));
-    assert!((values[2] + 1.0).abs() < 1e-11); // one stage later
+    assert_abs_diff_eq!(values[2], -1.0, epsilon = 1e-11); // one stage later
     // β_0 = e^{−1} β_1 / 2, β_1 = e^{−1} (β_0 + β_2) / 2.
     let (half, e) = (0.5, (-1.0_f64).exp());
     let one = half * e * e / (1.0 - half * half * e * e);
-    assert!((values[1] - one.ln()).abs() < 1e-11, "{values}");
-    assert!((values[0] - (half * e * one).ln()).abs() < 1e-11, "{values}");
+    assert_abs_diff_eq!(values[1], one.ln(), epsilon = 1e-11);
+    assert_abs_diff_eq!(values[0], (half * e * one).ln(), epsilon = 1e-11);
     // If the pit pays as much, neither is the fastest.
     rewards.row_mut(4).fill(1.0);
     let tied = long_run_growth(&mdp.with_rewards(rewards.clone()).unwrap(), 1e-12);
     assert!(
-        matches!(tied, Err(Error::TiedGrowth { first: 3, second: 4, rate }) if (rate - 1.0).abs() < 1e-12),
+        matches!(tied, Err(Error::TiedGrowth { first: 3, second: 4, rate }) if abs_diff_eq!(rate, 1.0, epsilon = 1e-12)),
         "{tied:?}"
     );
     // If the way to and fro pays most, it is that which counts.
     rewards.row_mut(0).fill(5.0);
     rewards.row_mut(1).fill(5.0);
     let growth = long_run_growth(&mdp.with_rewards(rewards).unwrap(), 1e-12).unwrap();
-    assert!((growth.rate() - (5.0 - 2.0_f64.ln())).abs() < 1e-12);
+    assert_abs_diff_eq!(growth.rate(), 5.0 - 2.0_f64.ln(), epsilon = 1e-12);
     assert_eq!(
         growth.relative_values().mapv(|v| v > DEAD).to_vec(),
         [true, true, false, false, false, false, false]
@@ -276,7 +281,7 @@ fn low_temperature_comes_to_the_best_round() {
         let values = SoftValueIteration::new(horizon).solve_values(&case.mdp()).unwrap();
         let values = values.state_values();
         let found = (values[[0, 0]] - values[[2520, 0]]) / 2520.0;
-        assert!((found - growth.rate()).abs() < 1e-8, "{tau}: {found} {}", growth.rate());
+        assert!(abs_diff_eq!(found, growth.rate(), epsilon = 1e-8), "{tau}: {found} {}", growth.rate());
     }
 }
 
@@ -291,8 +296,11 @@ fn single_precision_has_its_own_digits() {
         .unwrap();
     let wide = Mdp::builder(wide, rewards.mapv(f64::from)).build().unwrap();
     let (found, expected) = (long_run_growth(&mdp, 1e-3).unwrap(), long_run_growth(&wide, 1e-10).unwrap());
-    let error = (f64::from(found.rate()) - expected.rate()).abs();
-    assert!(error <= f64::from(found.convergence().error_bound), "{found:?} {expected:?}");
+    let bound = f64::from(found.convergence().error_bound);
+    assert!(
+        abs_diff_eq!(f64::from(found.rate()), expected.rate(), epsilon = bound),
+        "{found:?} {expected:?}"
+    );
     assert!(
         f64::from(found.lower_bound()) <= expected.rate()
             && expected.rate() <= f64::from(found.upper_bound())

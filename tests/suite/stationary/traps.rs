@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use approx::{abs_diff_eq, assert_abs_diff_eq};
 use ndarray::{Array1, Array2, Array3, array};
 use softmdp::{
     ActionPrior, Inference, Mdp, Method, SoftValueIteration, SparseDynamics, StationarySolver, Status,
@@ -101,7 +102,11 @@ fn risks_that_are_lost_make_traps_of_what_is_left() {
         // β₁ = e⁻¹ (1/2 + β₀), β₀ = 2 e⁻¹ β₁: actions count, two lead from 0 to 1.
         let e = (-1.0_f64).exp();
         let expected = (0.5 * e / (1.0 - 2.0 * e * e)).ln();
-        assert!((lucky.state_values()[1] - expected).abs() <= 1e-9, "{method:?} {}", lucky.state_values());
+        assert!(
+            abs_diff_eq!(lucky.state_values()[1], expected, epsilon = 1e-9),
+            "{method:?} {}",
+            lucky.state_values()
+        );
         assert_eq!(lucky.state_values()[2], -INF);
     }
 }
@@ -133,7 +138,7 @@ fn rows_that_sum_to_less_than_one_are_taken_as_they_are() {
             let solved = StationarySolver::new(100.0).method(method).solve(&mdp).unwrap();
             let (found, convergence): (f64, _) = (solved.state_values()[0], solved.convergence());
             assert_eq!(convergence.status, Status::Converged, "{convergence:?}");
-            assert!((found - reward / missing).abs() <= 100.0, "{found}"); // 1 − 9·10⁻⁹ is rounded itself
+            assert_abs_diff_eq!(found, reward / missing, epsilon = 100.0); // 1 − 9·10⁻⁹ is rounded itself
         }
         let solver = StationarySolver::new(1.0).method(Method::ValueIteration).max_iterations(1000);
         let convergence = *solver.solve(&mdp).unwrap().convergence();
@@ -165,7 +170,7 @@ fn rounding_in_long_rows_makes_nothing_diverge() {
         let mean = mdp.rewards().iter().map(|&r| f64::from(r)).sum::<f64>() / 1000.0;
         let expected = mean / (1.0 - f64::from(discount));
         let found = f64::from(solved.state_values()[0]);
-        assert!((found - expected).abs() < 0.02 * expected, "{discount}: {found} {expected}");
+        assert!(abs_diff_eq!(found, expected, epsilon = 0.02 * expected), "{discount}: {found} {expected}");
     }
 }
 
@@ -179,7 +184,10 @@ fn discounts_next_to_one_are_discounts() {
     let convergence = solved.convergence();
     assert_ne!(convergence.status, Status::Diverging, "{convergence:?}");
     assert!(convergence.error_bound < INF, "{convergence:?}");
-    assert!((solved.state_values()[0] - 1.0).abs() <= convergence.error_bound + 1e-2, "{convergence:?}");
+    assert!(
+        abs_diff_eq!(solved.state_values()[0], 1.0, epsilon = convergence.error_bound + 1e-2),
+        "{convergence:?}"
+    );
 }
 
 #[test]
@@ -221,7 +229,7 @@ fn values_next_to_the_largest_number_have_a_bound() {
     let solved = StationarySolver::new(1e300).solve(&mdp).unwrap();
     assert_eq!(solved.convergence().status, Status::Converged, "{:?}", solved.convergence());
     let found: f64 = solved.state_values()[0];
-    assert!((found - 1.4e308).abs() <= 1e300);
+    assert_abs_diff_eq!(found, 1.4e308, epsilon = 1e300);
 }
 
 #[test]
@@ -293,7 +301,7 @@ fn what_is_claimed_is_what_long_horizons_come_to() {
                     let is_right = if v == -INF {
                         longer[s] == -INF || longer[s] < long[s] - 10.0
                     } else {
-                        (v - longer[s]).abs() <= convergence.error_bound + 1e-3
+                        abs_diff_eq!(v, longer[s], epsilon = convergence.error_bound + 1e-3)
                     };
                     assert!(is_right, "{place}");
                 }

@@ -1,5 +1,6 @@
 //! What is written is read again to the bit.
 
+use approx::assert_relative_eq;
 use proptest::prelude::*;
 use softmdp::io::{ModelFile, Npz, StoredModel};
 use softmdp::ndarray::{Array1, Array3, array};
@@ -29,9 +30,9 @@ fn round_trip<F: Real>(file: &ModelFile<F>, horizon: usize) -> ModelFile<F> {
         let pairs = found.state_values().into_iter().zip(expected.state_values());
         for (&found, &expected) in pairs {
             // Another layout may sum in another order.
-            let gap = (found - expected).abs().into_f64();
-            let bound = 1e4 * F::epsilon().into_f64() * expected.abs().into_f64().max(1.0);
-            assert!(found == expected || gap <= bound, "{found} {expected}");
+            let tolerance = 1e4 * F::epsilon().into_f64();
+            let (found, expected) = (found.into_f64(), expected.into_f64());
+            assert_relative_eq!(found, expected, epsilon = tolerance, max_relative = tolerance);
         }
     }
     again

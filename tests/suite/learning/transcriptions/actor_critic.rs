@@ -1,5 +1,6 @@
 //! Soft actor-critic (A1), in plain loops, and with steps from a memory.
 
+use approx::assert_abs_diff_eq;
 use ndarray::Array3;
 use rand::{SeedableRng, rngs::StdRng};
 use softmdp::learning::{
@@ -113,7 +114,7 @@ fn check_actor_critic<H: Horizon>(
     for (found, expected) in learner.critics().zip(&critics) {
         told.assert_close(found.iter(), expected);
     }
-    assert!((learner.temperature() - temperature).abs() < 1e-12);
+    assert_abs_diff_eq!(learner.temperature(), temperature, epsilon = 1e-12);
     // The policy belongs to the preferences.
     let mut expected = told.zeros();
     for ((t, s, a), p) in expected.indexed_iter_mut() {
@@ -142,7 +143,7 @@ fn check_policy<H: Horizon>(told: &Told, learner: &SoftActorCritic<f64, H>, expe
         for (a, &count) in counts.iter().enumerate() {
             let p = expected[[t, s, a]];
             let error = (20_000.0 * p * (1.0 - p)).sqrt();
-            assert!((f64::from(count) - 20_000.0 * p).abs() <= 5.0 * error + 1e-9, "{count} {p}");
+            assert_abs_diff_eq!(f64::from(count), 20_000.0 * p, epsilon = 5.0 * error + 1e-9);
         }
     }
 }
@@ -163,7 +164,7 @@ fn an_exact_actor_makes_the_critic_soft_q_learning() {
         &learner.action_values().to_owned().insert_axis(ndarray::Axis(0)),
     );
     let (found, expected) = (critic.policy().unwrap(), learner.policy().unwrap());
-    assert!((&found.probabilities() - &expected.probabilities()).iter().all(|d| d.abs() < 1e-12));
+    assert_abs_diff_eq!(found.probabilities(), expected.probabilities(), epsilon = 1e-12);
 }
 
 /// With a memory, a step is kept first, and then as many are learned from as the batch says, each drawn from what is kept.
@@ -210,7 +211,7 @@ fn a_memory_teaches_what_is_no_longer_done() {
         let share = |k: u32| f64::from(k) / f64::from(400 + k);
         let mean: f64 = (1..=400).map(|k| 4.0 * share(k)).sum();
         let variance: f64 = (1..=400).map(|k| 4.0 * share(k) * (1.0 - share(k))).sum();
-        assert!((f64::from(visits[[0, 1]]) - mean).abs() <= 5.0 * variance.sqrt());
+        assert_abs_diff_eq!(f64::from(visits[[0, 1]]), mean, epsilon = 5.0 * variance.sqrt());
         assert_eq!(visits[[2, 0]] + visits[[0, 1]], 4 * 800);
     }
 }

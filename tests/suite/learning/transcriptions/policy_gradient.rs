@@ -1,5 +1,6 @@
 //! The sampled policy gradient, by the definition of the score-function estimate.
 
+use approx::{abs_diff_eq, assert_abs_diff_eq};
 use ndarray::{Array2, Array3};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use softmdp::learning::{Horizon, Learner, SoftPolicyGradient, Step, StepSize, Task};
@@ -91,7 +92,7 @@ fn check_policy_gradient<H: Horizon>(told: &Told, task: Task<f64, H>, has_baseli
         let found = learner.estimate(&episode).unwrap();
         assert_eq!(found.len(), expected.len());
         for (found, expected) in found.iter().zip(&expected) {
-            assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+            assert_abs_diff_eq!(found, expected, epsilon = 1e-12);
         }
         let before = theta.clone();
         theta.scaled_add(0.05 * 30.0 / (30.0 + f64::from(number)), &expected);
@@ -108,7 +109,7 @@ fn check_policy_gradient<H: Horizon>(told: &Told, task: Task<f64, H>, has_baseli
             .zip(&learner.state_values().unwrap())
             .filter(|(((_, s), _), _)| !told.is_terminal[*s])
         {
-            assert!((found - expected).abs() < 1e-12, "{s}: {found} {expected}");
+            assert!(abs_diff_eq!(found, expected, epsilon = 1e-12), "{s}: {found} {expected}");
         }
     }
     assert_eq!(bootstrapped > 5, has_baseline, "{bootstrapped} episodes were cut off before a known value");
@@ -121,7 +122,7 @@ fn check_policy_gradient<H: Horizon>(told: &Told, task: Task<f64, H>, has_baseli
         let nothing = Array2::zeros((stages, states));
         let expected = estimate(told, &episode, &theta, (&nothing, end));
         for (found, expected) in learner.estimate(&episode).unwrap().iter().zip(&expected) {
-            assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+            assert_abs_diff_eq!(found, expected, epsilon = 1e-12);
         }
     }
 }

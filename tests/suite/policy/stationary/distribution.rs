@@ -1,5 +1,6 @@
 //! Where policies settle.
 
+use approx::{abs_diff_eq, assert_abs_diff_eq};
 use softmdp::ndarray::{Array1, Array2};
 use softmdp::{Error, Mdp, SparseDynamics, StationaryPolicy};
 
@@ -37,7 +38,7 @@ fn it_is_that_of_the_linear_system() {
         let Ok(found) = case.stationary().stationary_distribution(&case.mdp()) else { continue };
         found_any += 1;
         assert!(distance(&found, &by_gauss(&case)) < 1e-12, "seed {seed}");
-        assert!((found.sum() - 1.0).abs() < 1e-14);
+        assert_abs_diff_eq!(found.sum(), 1.0, epsilon = 1e-14);
         // The discount has nothing to do with it.
         case.discount = 0.3;
         assert_eq!(case.stationary().stationary_distribution(&case.mdp()).unwrap(), found);
@@ -61,7 +62,10 @@ fn a_queue_is_geometric() {
         for (s, &found) in found.iter().enumerate() {
             let expected = ratio.powi(s as i32) / total;
             let slack = if places <= 256 { 1e-12 * expected } else { 1e-13 };
-            assert!((found - expected).abs() <= slack, "{places} places, {s}: {found:e} {expected:e}");
+            assert!(
+                abs_diff_eq!(found, expected, epsilon = slack),
+                "{places} places, {s}: {found:e} {expected:e}"
+            );
             assert!(found > 0.0 || places > 256, "{places} places, {s}: {expected:e}");
         }
     }
@@ -73,11 +77,14 @@ fn a_period_does_not_matter() {
         let ring = chain(places, |s| vec![((s + 1) % places, 1.0)]);
         let found = only(places).stationary_distribution(&ring).unwrap();
         let share = 1.0 / places as f64;
-        assert!(found.iter().all(|found| (found - share).abs() < 1e-13), "{places}: {found}");
+        assert!(found.iter().all(|&found| abs_diff_eq!(found, share, epsilon = 1e-13)), "{places}: {found}");
         // To and fro between even and odd places.
         let swing = chain(places + places % 2, |s| vec![(s ^ 1, 0.5), ((s + 1) % 2, 0.5)]);
         let found = only(places + places % 2).stationary_distribution(&swing).unwrap();
-        assert!((found.iter().step_by(2).sum::<f64>() - 0.5).abs() < 1e-13, "{places}: {found}");
+        assert!(
+            abs_diff_eq!(found.iter().step_by(2).sum::<f64>(), 0.5, epsilon = 1e-13),
+            "{places}: {found}"
+        );
     }
 }
 
@@ -122,6 +129,6 @@ fn what_is_nearly_two_classes_is_one_as_long_as_digits_last() {
         });
         let found = only(600).stationary_distribution(&mdp).unwrap();
         let first: f64 = found.iter().take(300).sum();
-        assert!((first - 1.0 / 3.0).abs() < 1e-15 / leak * 100.0, "{leak:e}: {first}");
+        assert!(abs_diff_eq!(first, 1.0 / 3.0, epsilon = 1e-15 / leak * 100.0), "{leak:e}: {first}");
     }
 }

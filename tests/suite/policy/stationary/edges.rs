@@ -1,5 +1,6 @@
 //! −∞, dead ends, γ = 0 and γ = 1, sizes, and what is refused.
 
+use approx::{abs_diff_eq, assert_abs_diff_eq, relative_eq};
 use softmdp::ndarray::{Array1, Array2, array};
 use softmdp::{
     ActionPrior, DeterministicDynamics, Error, Mdp, SparseDynamics, StationaryPolicy, Table, TimeVaryingMdp,
@@ -14,8 +15,7 @@ fn policy(rows: Array2<f64>) -> StationaryPolicy {
 
 /// Whether numbers are equal but for a few units in the last place; −∞ has to be met exactly.
 fn near(found: &Array1<f64>, expected: &Array1<f64>) -> bool {
-    let mut pairs = found.iter().zip(expected);
-    pairs.all(|(found, expected)| found == expected || (found - expected).abs() < 1e-14 * expected.abs())
+    relative_eq!(found, expected, epsilon = 0.0, max_relative = 1e-14)
 }
 
 /// A path 0 → 1 → 2 → 3, and the way from 0 to 4 by action 1; 3 and 4 stay.
@@ -101,23 +101,23 @@ fn without_discount_a_walk_is_ruined_as_gamblers_are() {
     let mut start = Array1::zeros(num);
     start[30] = 1.0;
     let visits = only.expected_visits(&walk(0.5, num), &start).unwrap();
-    for (s, (value, visits)) in values.iter().zip(&visits).enumerate() {
+    for (s, (&value, &visits)) in values.iter().zip(&visits).enumerate() {
         let k = s as f64;
-        assert!((value - (10.0 * k / 100.0 - k * (100.0 - k))).abs() < 1e-9, "{s}: {value}");
+        assert!(abs_diff_eq!(value, 10.0 * k / 100.0 - k * (100.0 - k), epsilon = 1e-9), "{s}: {value}");
         let expected = match s {
             0 => 0.7,
             100 => 0.3,
             _ => 2.0 * k.min(30.0) * (100.0 - k.max(30.0)) / 100.0,
         };
-        assert!((visits - expected).abs() < 1e-11, "{s}: {visits} {expected}");
+        assert!(abs_diff_eq!(visits, expected, epsilon = 1e-11), "{s}: {visits} {expected}");
     }
     let ratio: f64 = 0.6 / 0.4;
-    for (s, value) in only.evaluate(&walk(0.4, num)).unwrap().iter().enumerate() {
+    for (s, &value) in only.evaluate(&walk(0.4, num)).unwrap().iter().enumerate() {
         let (k, n) = (s as f64, 100.0);
         let wins = (ratio.powf(k) - 1.0) / (ratio.powf(n) - 1.0);
         let steps = (k - n * wins) / (0.6 - 0.4);
         let expected = if s == 100 { 10.0 } else { 10.0 * wins - steps };
-        assert!((value - expected).abs() < 1e-10, "{s}: {value} {expected}");
+        assert!(abs_diff_eq!(value, expected, epsilon = 1e-10), "{s}: {value} {expected}");
     }
     assert_eq!(
         only.discounted_occupancy(&walk(0.5, num), &start),
@@ -167,7 +167,7 @@ fn an_end_that_is_lost_in_rounding_is_an_error() {
     assert!(matches!(lost, Err(Error::IllConditioned { table: Table::StateValues, .. })), "{lost:?}");
     // With a discount there is nothing to it.
     let values = only.evaluate(&mdp.with_discount(0.999).unwrap()).unwrap();
-    assert!((values[0] + 1000.0).abs() < 1e-9);
+    assert_abs_diff_eq!(values[0], -1000.0, epsilon = 1e-9);
 }
 
 #[test]
@@ -209,8 +209,9 @@ fn single_precision_has_its_own_digits() {
     let settled = even.stationary_distribution(&mdp).unwrap();
     let expected_settled = exact.stationary_distribution(&wide).unwrap();
     for state in 0..50 {
-        let near =
-            |found: f32, expected: f64, slack: f64| (f64::from(found) - expected).abs() < slack * expected;
+        let near = |found: f32, expected: f64, slack: f64| {
+            abs_diff_eq!(f64::from(found), expected, epsilon = slack * expected)
+        };
         assert!(near(found[state], expected[state], 3e-5), "{state}");
         assert!(near(visits[state], expected_visits[state], 3e-5), "{state}");
         assert!(near(settled[state], expected_settled[state], 1e-6), "{state}");
@@ -227,7 +228,7 @@ fn the_policy_of_a_solver_is_worth_what_it_says() {
     let solution = solve_stationary(&mdp, 1e-9).unwrap();
     let optimal = policy(solution.probabilities().to_owned());
     for (value, best) in optimal.evaluate(&mdp).unwrap().iter().zip(solution.state_values()) {
-        assert!((value - best).abs() < 3e-9, "{value} {best}");
+        assert_abs_diff_eq!(value, best, epsilon = 3e-9);
     }
 }
 

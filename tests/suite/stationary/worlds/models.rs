@@ -1,5 +1,7 @@
 //! The models themselves, by slow references alone.
 
+use approx::{abs_diff_eq, assert_abs_diff_eq};
+
 use crate::worlds::published::{Published, published};
 use crate::worlds::reference::{Reference, by_elimination, by_iteration, distance};
 use crate::worlds::{World, bus, chains, garnet, lakes, taxi};
@@ -67,7 +69,7 @@ fn slow_programs_agree() {
 fn well_known_values_of_starts() {
     // Dynamic programming along the shortest safe path: 13 steps along the cliff.
     let start = by_elimination(&lakes::cliff_walking(0.9).mdp).values[36];
-    assert!((start + 10.0 * (1.0 - 0.9_f64.powi(13))).abs() < 1e-12, "{start}");
+    assert_abs_diff_eq!(start, -10.0 * (1.0 - 0.9_f64.powi(13)), epsilon = 1e-12);
     // The documentation of pymdptoolbox: V of the forest, γ = 0.9.
     let forest = by_elimination(&chains::forest(3, 0.9).mdp).values;
     assert!(distance(&forest, &[26.244, 29.484, 33.484]) < 1e-12, "{forest:?}");
@@ -97,7 +99,7 @@ fn bus_is_that_of_the_literature() {
     ] {
         let steps = increments.iter().enumerate();
         let found: f64 = steps.map(|(j, p)| p * values[(bin + j).min(bus::NUM_STATES - 1)]).sum();
-        assert!((found - expected).abs() < 1e-6, "{bin}: {found}");
+        assert!(abs_diff_eq!(found, expected, epsilon = 1e-6), "{bin}: {found}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! What solvers find for the models, by every method.
 
+use approx::abs_diff_eq;
 use softmdp::ndarray::Axis;
 use softmdp::{
     ActionPrior, DenseDynamics, Mdp, Method, StationarySolution, StationarySolver, Status, solve_stationary,
@@ -32,7 +33,7 @@ fn check_tables(world: &World, solution: &StationarySolution) {
         if mdp.is_terminal(state) {
             continue;
         }
-        assert!((policy.sum() - 1.0).abs() < 1e-12, "{}: {state}", world.name);
+        assert!(abs_diff_eq!(policy.sum(), 1.0, epsilon = 1e-12), "{}: {state}", world.name);
         let action_values = solution.action_values();
         let action_values = action_values.row(state);
         let best = action_values.fold(f64::NEG_INFINITY, |best, &q| best.max(q));
@@ -42,12 +43,24 @@ fn check_tables(world: &World, solution: &StationarySolution) {
             for (action, &p) in policy.indexed_iter() {
                 let expected =
                     weights[[state, action]] * ((action_values[action] - values[state]) / tau).exp();
-                assert!((p - expected).abs() < 2.0 * bound / tau + 1e-9, "{}: {state}, {action}", world.name);
+                assert!(
+                    abs_diff_eq!(p, expected, epsilon = 2.0 * bound / tau + 1e-9),
+                    "{}: {state}, {action}",
+                    world.name
+                );
             }
         } else {
-            assert!((values[state] - best).abs() <= 2.0 * bound + 1e-12 * scale, "{}: {state}", world.name);
+            assert!(
+                abs_diff_eq!(values[state], best, epsilon = 2.0 * bound + 1e-12 * scale),
+                "{}: {state}",
+                world.name
+            );
             let chosen = policy.iter().zip(action_values).filter(|&(&p, _)| p > 0.0);
-            assert!(chosen.into_iter().all(|(_, &q)| (q - best).abs() <= 1e-12 * scale), "{}", world.name);
+            assert!(
+                chosen.into_iter().all(|(_, &q)| abs_diff_eq!(q, best, epsilon = 1e-12 * scale)),
+                "{}",
+                world.name
+            );
         }
     }
 }
@@ -127,7 +140,7 @@ fn buses_are_replaced_as_often_as_published() {
         let distribution = solution.policy().stationary_distribution(&world.mdp).expect("one class");
         let hazard = solution.probabilities().column(bus::REPLACE).to_owned();
         let demand = 12.0 * distribution.dot(&hazard);
-        assert!((demand - expected).abs() < 1e-4 * expected, "RC = {replacement}: {demand}");
+        assert!(abs_diff_eq!(demand, expected, epsilon = 1e-4 * expected), "RC = {replacement}: {demand}");
     }
 }
 
