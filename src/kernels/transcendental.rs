@@ -203,21 +203,18 @@ mod tests {
         worst
     }
 
-    /// The largest error in units of the last place, beside double precision.
+    /// The largest error in units of the last place, beside double precision; NaN if there is no error to be had.
     fn worst_single(xs: &[f32], found: &[f32], plain: fn(f64) -> f64) -> f64 {
-        let mut worst = 0.0_f64;
-        for (&x, &found) in xs.iter().zip(found) {
+        let errors = xs.iter().zip(found).map(|(&x, &found)| {
             let expected = plain(f64::from(x));
             let ulp = 2.0_f64.powf(expected.abs().log2().floor().max(-126.0) - 23.0);
             let is_beyond = expected > f64::from(f32::MAX) + 0.5 * 2.0_f64.powi(104);
-            let error = if is_beyond { f64::INFINITY } else { expected } - f64::from(found);
-            worst = if f64::from(found) == expected || (is_beyond && found == f32::INFINITY) {
-                worst
-            } else {
-                worst.max(error.abs() / ulp)
-            };
-        }
-        worst
+            let expected = if is_beyond { f64::INFINITY } else { expected };
+            let found = f64::from(found);
+            if found == expected { 0.0 } else { ((expected - found) / ulp).abs() }
+        });
+        // NaN is the largest of all.
+        errors.max_by(f64::total_cmp).expect("numbers to look at")
     }
 
     /// Numbers of every magnitude, from the bits of a fixed sequence.
