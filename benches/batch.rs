@@ -5,34 +5,18 @@
 
 use approx::assert_relative_eq;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use softmdp::ndarray::{Array2, Array3};
 use softmdp::{Inference, Mdp, SoftValueIteration};
+
+#[path = "support/dense.rs"]
+mod dense;
 
 const NUM_STATES: usize = 2000;
 const NUM_ACTIONS: usize = 4;
 const HORIZON: usize = 10;
 
-/// A model with random rows and rewards, from a fixed sequence.
-fn model() -> Mdp {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut uniform = move || {
-        // Xorshift: what a benchmark needs of randomness.
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1_u64 << 53) as f64
-    };
-    let mut transitions = Array3::from_shape_simple_fn((NUM_STATES, NUM_ACTIONS, NUM_STATES), &mut uniform);
-    for mut row in transitions.rows_mut() {
-        let sum = row.sum();
-        row.mapv_inplace(|p| p / sum);
-    }
-    let rewards = Array2::from_shape_simple_fn((NUM_STATES, NUM_ACTIONS), || uniform() - 1.0);
-    Mdp::new(transitions, rewards).expect("a valid model")
-}
-
 fn batches(criterion: &mut Criterion) {
-    let mdp = model();
+    let (transitions, rewards) = dense::tables(NUM_STATES, NUM_ACTIONS);
+    let mdp = Mdp::new(transitions, rewards).expect("a valid model");
     let scaled = |index: usize| mdp.with_rewards(mdp.rewards().mapv(|r| r * (1.0 + 0.1 * index as f64)));
     let models: Vec<Mdp> = (0..8).map(|index| scaled(index).expect("finite rewards")).collect();
     for inference in [Inference::Variational, Inference::Direct] {

@@ -8,8 +8,10 @@ use std::ops::Range;
 
 use approx::{assert_abs_diff_eq, assert_relative_eq};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use softmdp::ndarray::{Array2, Array3};
 use softmdp::{DenseDynamics, Dynamics, LogBlock, Mdp, SoftValueIteration};
+
+#[path = "support/dense.rs"]
+mod dense;
 
 const NUM_STATES: usize = 1000;
 const NUM_ACTIONS: usize = 4;
@@ -47,27 +49,9 @@ impl Dynamics for StageByStage {
     }
 }
 
-/// Random rows and rewards, from a fixed sequence.
-fn model() -> (DenseDynamics, Array2<f64>) {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut uniform = move || {
-        // Xorshift: what a benchmark needs of randomness.
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1_u64 << 53) as f64
-    };
-    let mut transitions = Array3::from_shape_simple_fn((NUM_STATES, NUM_ACTIONS, NUM_STATES), &mut uniform);
-    for mut row in transitions.rows_mut() {
-        let sum = row.sum();
-        row.mapv_inplace(|p| p / sum);
-    }
-    let rewards = Array2::from_shape_simple_fn((NUM_STATES, NUM_ACTIONS), || uniform() - 1.0);
-    (DenseDynamics::new(transitions).expect("valid rows"), rewards)
-}
-
 fn linear(criterion: &mut Criterion) {
-    let (rows, rewards) = model();
+    let (transitions, rewards) = dense::tables(NUM_STATES, NUM_ACTIONS);
+    let rows = DenseDynamics::new(transitions).expect("valid rows");
     let solver = SoftValueIteration::new(HORIZON);
     let stage_by_stage =
         Mdp::builder(StageByStage(rows.clone()), rewards.clone()).build().expect("a valid model");

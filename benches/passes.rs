@@ -12,30 +12,14 @@ use std::hint::black_box;
 use approx::abs_diff_eq;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rayon::prelude::*;
-use softmdp::ndarray::{Array1, Array2, Array3, ArrayView3, Axis};
+use softmdp::ndarray::{Array1, ArrayView3, Axis};
 use softmdp::{Inference, Mdp, Real, SoftValueIteration, Solution, forward_messages};
+
+#[path = "support/dense.rs"]
+mod dense;
 
 const NUM_ACTIONS: usize = 4;
 const HORIZON: usize = 5;
-
-/// A dense model with rows and rewards from a fixed sequence.
-fn model<F: Real>(num_states: usize) -> Mdp<F> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut uniform = || {
-        // Xorshift: what a benchmark needs of randomness.
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1_u64 << 53) as f64
-    };
-    let mut transitions = Array3::from_shape_simple_fn((num_states, NUM_ACTIONS, num_states), &mut uniform);
-    for mut row in transitions.rows_mut() {
-        let sum = row.sum();
-        row.mapv_inplace(|p| p / sum);
-    }
-    let rewards = Array2::from_shape_simple_fn((num_states, NUM_ACTIONS), || uniform() - 1.0);
-    Mdp::new(transitions.mapv(F::from_f64), rewards.mapv(F::from_f64)).expect("a valid model")
-}
 
 /// One stage as one would write it first; returns V_t.
 fn plain_backup<F: Real>(mdp: &Mdp<F>, inference: Inference, next: &[F]) -> Vec<F> {
@@ -88,7 +72,8 @@ fn assert_agrees<F: Real>(mdp: &Mdp<F>, inference: Inference, solution: &Solutio
 
 fn passes<F: Real>(criterion: &mut Criterion, number: &str) {
     for num_states in [64, 512, 2000] {
-        let mdp = model::<F>(num_states);
+        let (transitions, rewards) = dense::tables(num_states, NUM_ACTIONS);
+        let mdp = Mdp::new(transitions.mapv(F::from_f64), rewards.mapv(F::from_f64)).expect("a valid model");
         let initial = Array1::from_elem(num_states, F::one() / F::from_f64(num_states as f64));
         let mut group = criterion.benchmark_group(format!("dense/{number}/S{num_states}_A4_T{HORIZON}"));
         let elements = HORIZON * num_states * NUM_ACTIONS * num_states;

@@ -11,29 +11,12 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use softmdp::ndarray::{Array2, Array3, s};
 use softmdp::{Inference, Mdp, SoftValueIteration};
 
+#[path = "support/dense.rs"]
+mod dense;
+
 const NUM_STATES: usize = 5;
 const NUM_ACTIONS: usize = 3;
 const HORIZON: usize = 20;
-
-/// A dense model with rows and rewards from a fixed sequence.
-fn model() -> Mdp {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut uniform = || {
-        // Xorshift: what a benchmark needs of randomness.
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1_u64 << 53) as f64
-    };
-    let shape = (NUM_STATES, NUM_ACTIONS, NUM_STATES);
-    let mut transitions = Array3::from_shape_simple_fn(shape, &mut uniform);
-    for mut row in transitions.rows_mut() {
-        let sum = row.sum();
-        row.mapv_inplace(|p| p / sum);
-    }
-    let rewards = Array2::from_shape_simple_fn((NUM_STATES, NUM_ACTIONS), || uniform() - 1.0);
-    Mdp::new(transitions, rewards).expect("a valid model")
-}
 
 /// Values `[t, s]` and policies `[t, s, a]` of all stages, as one would write them first.
 fn plain(mdp: &Mdp, inference: Inference) -> (Array2<f64>, Array3<f64>) {
@@ -69,7 +52,8 @@ fn plain(mdp: &Mdp, inference: Inference) -> (Array2<f64>, Array3<f64>) {
 }
 
 fn small(criterion: &mut Criterion) {
-    let mdp = model();
+    let (transitions, rewards) = dense::tables(NUM_STATES, NUM_ACTIONS);
+    let mdp = Mdp::new(transitions, rewards).expect("a valid model");
     let mut group = criterion.benchmark_group(format!("small/S{NUM_STATES}_A{NUM_ACTIONS}_T{HORIZON}"));
     for inference in [Inference::Direct, Inference::Variational] {
         let solver = SoftValueIteration::new(HORIZON).inference(inference);

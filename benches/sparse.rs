@@ -17,6 +17,11 @@ use softmdp::{
     ActionPrior, Dynamics, Gridworld, Inference, Mdp, SoftValueIteration, SparseDynamics, forward_messages,
 };
 
+#[path = "support/sequence.rs"]
+mod sequence;
+
+use sequence::Sequence;
+
 const HORIZON: usize = 20;
 
 /// The same matrix as plain arrays.
@@ -120,19 +125,13 @@ fn grid(size: usize) -> Gridworld {
 
 /// Rows of 8 successors from a fixed sequence.
 fn random(num_states: usize, num_actions: usize) -> Mdp<f64, SparseDynamics> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = move || {
-        // Xorshift: what a benchmark needs of randomness.
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state >> 11
-    };
-    let rewards = Array2::from_shape_simple_fn((num_states, num_actions), || next() as f64 / 9e15 - 1.0);
+    let mut sequence = Sequence::new();
+    let rewards =
+        Array2::from_shape_simple_fn((num_states, num_actions), || sequence.draw() as f64 / 9e15 - 1.0);
     let dynamics = SparseDynamics::from_fn(num_states, num_actions, |_, _| {
-        let weights: [f64; 8] = std::array::from_fn(|_| next() as f64);
+        let weights: [f64; 8] = std::array::from_fn(|_| sequence.draw() as f64);
         let sum: f64 = weights.iter().sum();
-        weights.map(|weight| (next() as usize % num_states, weight / sum))
+        weights.map(|weight| (sequence.draw() as usize % num_states, weight / sum))
     });
     Mdp::builder(dynamics.expect("valid rows"), rewards).build().expect("a valid model")
 }
