@@ -1,4 +1,4 @@
-//! Finite horizons: several models in one pass, and stages that are shown one at a time.
+//! Finite horizons: batches of models, and streams of stages.
 
 mod batch;
 mod stream;

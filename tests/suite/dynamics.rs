@@ -1,3 +1,3 @@
-//! Dynamics from other crates.
+//! Conversions between sparse dynamics and matrices of other crates.
 
 mod sprs;

@@ -1,11 +1,13 @@
-//! The integration tests, as one program: generic code is then compiled once for all of them, which takes a fraction of
-//! the time that a program for each file would.
+//! The integration tests, as one program, so that generic code is compiled once for all of them.
+//! A program for each file would take several times as long.
 //!
-//! Modules are named after the folders of `src`. Beside them stand `enumeration`, `identities`, `precision`, `adversarial`
-//! and `errors`, which ask one question of the whole crate, and `common` and `worlds`, which make the models.
+//! Most modules are named after a folder of `src` and test it. `enumeration`, `identities`,
+//! `precision`, `adversarial` and `errors` each test one property of the whole crate. `common` and
+//! `worlds` hold models and helpers.
 //!
-//! Tests of one module: `cargo test --test suite backward::`. Only `tests/allocation.rs` stands alone, since it counts
-//! what its program allocates.
+//! To run the tests of one module: `cargo test --test suite backward::`. Two programs stand alone:
+//! `tests/allocation.rs` counts what its process allocates, and `tests/architecture.rs` reads the
+//! sources of the crate as text.
 
 mod adversarial;
 mod backward;

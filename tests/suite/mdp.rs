@@ -1,3 +1,3 @@
-//! Models that are more than one table of rewards.
+//! Models with rewards on the successor.
 
 mod successor_rewards;

@@ -1,3 +1,3 @@
-//! Policies that hold for all time. Policies of a finite horizon are in `identities/policies.rs` and `enumeration.rs`.
+//! Stationary policies. `enumeration.rs` and `identities/policies.rs` test policies of a finite horizon.
 
 pub(crate) mod stationary;
