@@ -3,66 +3,35 @@
 use std::ops::Range;
 
 use super::dense::{check_probability, check_successor};
-use crate::kernels::add_scaled;
-use crate::{Error, LogBlock, Real, Table};
+use crate::kernels::{LogBlock, add_scaled};
+use crate::{Error, Real, Table};
 
-/// An integer that names a successor.
-pub(super) trait Column: Copy + Ord + Send + Sync + std::fmt::Debug + 'static {
-    /// The widest number of states that this type can tell apart.
-    const MOST_STATES: usize;
+/// The most states whose indices fit in a column.
+pub(super) const MOST_STATES: usize = u32::MAX as usize;
 
-    /// Precondition: `state` is below [`MOST_STATES`](Self::MOST_STATES).
-    fn new(state: usize) -> Self;
-
-    fn state(self) -> usize;
-}
-
-impl Column for u32 {
-    const MOST_STATES: usize = u32::MAX as usize;
-
-    // States that do not fit are excluded by the precondition.
-    #[allow(clippy::cast_possible_truncation)]
-    #[inline(always)]
-    fn new(state: usize) -> Self {
-        state as u32
-    }
-
-    #[inline(always)]
-    fn state(self) -> usize {
-        self as usize
-    }
-}
-
-impl Column for usize {
-    const MOST_STATES: usize = usize::MAX;
-
-    #[inline(always)]
-    fn new(state: usize) -> Self {
-        state
-    }
-
-    #[inline(always)]
-    fn state(self) -> usize {
-        self
-    }
+/// The column of a state. Precondition: there are at most [`MOST_STATES`] states.
+#[allow(clippy::cast_possible_truncation, reason = "excluded by the precondition")]
+#[inline(always)]
+pub(super) fn column(state: usize) -> u32 {
+    state as u32
 }
 
 /// Successors and probabilities, row after row: ascending, each once, and none of probability 0, so that sums need no guard
 /// against 0 · (−∞).
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct CompressedRows<C, F> {
+pub(super) struct CompressedRows<F> {
     pub(super) row_offsets: Vec<usize>, // [row], and one more
-    pub(super) columns: Vec<C>,
+    pub(super) columns: Vec<u32>,
     pub(super) probabilities: Vec<F>, // beside columns
 }
 
 /// Appends the entries of a row.
-type AppendRow<'a, C, F> = dyn FnMut(usize, &mut Vec<(C, F)>) -> Result<(), Error> + 'a;
+type AppendRow<'a, F> = dyn FnMut(usize, &mut Vec<(u32, F)>) -> Result<(), Error> + 'a;
 
 /// One entry to be put into a row.
 pub(super) type Triplet<F> = (usize, usize, F); // (row, next state, probability)
 
-impl<C: Column, F: Real> CompressedRows<C, F> {
+impl<F: Real> CompressedRows<F> {
     /// Room for rows and entries.
     fn with_capacity(num_rows: usize, num_entries: usize) -> Result<Self, Error> {
         let mut rows = Self { row_offsets: vec![], columns: vec![], probabilities: vec![] };
@@ -75,7 +44,7 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
     }
 
     /// Makes rows from `row(index, entries)`, which appends the entries of a row in any order.
-    pub(super) fn from_rows(num_rows: usize, row: &mut AppendRow<'_, C, F>) -> Result<Self, Error> {
+    pub(super) fn from_rows(num_rows: usize, row: &mut AppendRow<'_, F>) -> Result<Self, Error> {
         let mut rows = Self::with_capacity(num_rows, 0)?;
         rows.row_offsets.push(0);
         let mut entries = Vec::new();
@@ -109,7 +78,7 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
             let (row, next_state, p) = triplet?;
             if p > F::zero() {
                 row_of.push(row);
-                rows.columns.push(C::new(next_state));
+                rows.columns.push(column(next_state));
                 rows.probabilities.push(p);
             }
         }
@@ -169,7 +138,7 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
         mut probabilities: Vec<F>,
     ) -> Self {
         let columns = next_states.iter().zip(&probabilities).filter(|(_, p)| **p > F::zero());
-        let columns = columns.map(|(&next_state, _)| C::new(next_state)).collect();
+        let columns = columns.map(|(&next_state, _)| column(next_state)).collect();
         let (mut first, mut kept) = (0, 0);
         for end in row_offsets.iter_mut().skip(1) {
             kept += probabilities[first..*end].iter().filter(|p| **p > F::zero()).count();
@@ -184,19 +153,19 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
         let Some(entry) = self.probabilities.iter().position(|p| p.is_infinite()) else { return Ok(()) };
         let row = self.row_offsets.partition_point(|&first| first <= entry) - 1;
         let (state, action) = (row / num_actions, row % num_actions);
-        check_probability(state, action, self.columns[entry].state(), self.probabilities[entry])
+        check_probability(state, action, self.columns[entry] as usize, self.probabilities[entry])
     }
 
     /// Successors and probabilities of a row.
     #[inline]
-    pub(super) fn row(&self, row: usize) -> (&[C], &[F]) {
+    pub(super) fn row(&self, row: usize) -> (&[u32], &[F]) {
         let entries = self.row_offsets[row]..self.row_offsets[row + 1];
         (&self.columns[entries.clone()], &self.probabilities[entries])
     }
 
     /// Successors and probabilities of some rows, one after the other.
     #[inline(always)]
-    fn rows(&self, rows: Range<usize>) -> impl Iterator<Item = (&[C], &[F])> {
+    fn rows(&self, rows: Range<usize>) -> impl Iterator<Item = (&[u32], &[F])> {
         let entries = self.row_offsets[rows.start]..self.row_offsets[rows.end];
         let (mut columns, mut probabilities) = (&self.columns[entries.clone()], &self.probabilities[entries]);
         let ends = &self.row_offsets[rows.start..=rows.end];
@@ -215,7 +184,8 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
         }
         for ((columns, probabilities), y) in self.rows(rows).zip(y.chunks_exact_mut(k)) {
             y.fill(F::zero());
-            for (next_state, &p) in columns.iter().map(|column| column.state()).zip(probabilities) {
+            for (&column, &p) in columns.iter().zip(probabilities) {
+                let next_state = column as usize;
                 add_scaled(y, p, &v[next_state * k..(next_state + 1) * k]);
             }
         }
@@ -243,14 +213,14 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
             (run_y, y) = y.split_at_mut(run);
             offsets = &offsets[run..];
             match len {
-                1 => unrolled::<1, C, F>(run_columns, run_probabilities, v, run_y),
-                2 => unrolled::<2, C, F>(run_columns, run_probabilities, v, run_y),
-                3 => unrolled::<3, C, F>(run_columns, run_probabilities, v, run_y),
-                4 => unrolled::<4, C, F>(run_columns, run_probabilities, v, run_y),
-                5 => unrolled::<5, C, F>(run_columns, run_probabilities, v, run_y),
-                6 => unrolled::<6, C, F>(run_columns, run_probabilities, v, run_y),
-                7 => unrolled::<7, C, F>(run_columns, run_probabilities, v, run_y),
-                8 => unrolled::<8, C, F>(run_columns, run_probabilities, v, run_y),
+                1 => unrolled::<1, F>(run_columns, run_probabilities, v, run_y),
+                2 => unrolled::<2, F>(run_columns, run_probabilities, v, run_y),
+                3 => unrolled::<3, F>(run_columns, run_probabilities, v, run_y),
+                4 => unrolled::<4, F>(run_columns, run_probabilities, v, run_y),
+                5 => unrolled::<5, F>(run_columns, run_probabilities, v, run_y),
+                6 => unrolled::<6, F>(run_columns, run_probabilities, v, run_y),
+                7 => unrolled::<7, F>(run_columns, run_probabilities, v, run_y),
+                8 => unrolled::<8, F>(run_columns, run_probabilities, v, run_y),
                 0 => run_y.fill(F::zero()),
                 _ => run_y[0] = product(run_columns, run_probabilities, v),
             }
@@ -263,7 +233,7 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
         self.expectation(rows.clone(), k, v.exponentials(), y);
         v.resolve_all(y, |row| {
             let (columns, probabilities) = self.row(rows.start + row);
-            columns.iter().zip(probabilities).map(|(column, &p)| (column.state(), p))
+            columns.iter().zip(probabilities).map(|(&column, &p)| (column as usize, p))
         });
     }
 
@@ -280,9 +250,9 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
             if x.iter().all(|&x| x == F::zero()) {
                 continue;
             }
-            let first = columns.partition_point(|s| s.state() < next_states.start);
-            for (next_state, &p) in columns[first..].iter().zip(&probabilities[first..]) {
-                let next_state = next_state.state();
+            let first = columns.partition_point(|&column| (column as usize) < next_states.start);
+            for (&column, &p) in columns[first..].iter().zip(&probabilities[first..]) {
+                let next_state = column as usize;
                 if next_state >= next_states.end {
                     break;
                 }
@@ -301,7 +271,7 @@ const MOST_ROWS: usize = 1024;
 
 /// y = Σ P v of rows of `N` entries.
 #[inline(always)]
-fn unrolled<const N: usize, C: Column, F: Real>(columns: &[C], probabilities: &[F], v: &[F], y: &mut [F]) {
+fn unrolled<const N: usize, F: Real>(columns: &[u32], probabilities: &[F], v: &[F], y: &mut [F]) {
     let rows = columns.as_chunks::<N>().0.iter().zip(probabilities.as_chunks::<N>().0);
     for (y, (columns, probabilities)) in y.iter_mut().zip(rows) {
         *y = product(columns, probabilities, v);
@@ -310,14 +280,14 @@ fn unrolled<const N: usize, C: Column, F: Real>(columns: &[C], probabilities: &[
 
 /// Σ P v of one row.
 #[inline(always)]
-fn product<C: Column, F: Real>(columns: &[C], probabilities: &[F], v: &[F]) -> F {
-    columns.iter().zip(probabilities).fold(F::zero(), |sum, (column, &p)| sum + p * v[column.state()])
+fn product<F: Real>(columns: &[u32], probabilities: &[F], v: &[F]) -> F {
+    columns.iter().zip(probabilities).fold(F::zero(), |sum, (&column, &p)| sum + p * v[column as usize])
 }
 
 /// Sorts the entries of a row and returns each successor once, with the sum of its probabilities.
 ///
 /// Those of one successor are summed from the smallest on, so that the order in which they came does not matter.
-fn merged<C: Column, F: Real>(entries: &mut [(C, F)]) -> impl Iterator<Item = (C, F)> {
+fn merged<F: Real>(entries: &mut [(u32, F)]) -> impl Iterator<Item = (u32, F)> {
     if !entries.is_sorted_by(|a, b| a.0 < b.0) {
         entries.sort_unstable_by(|a, b| {
             a.0.cmp(&b.0).then(a.1.partial_cmp(&b.1).unwrap_or(std::cmp::Ordering::Equal))

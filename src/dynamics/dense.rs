@@ -8,9 +8,9 @@ use ndarray::{Array3, ArrayView3};
 
 use super::Dynamics;
 use super::blocks;
-use crate::kernels::{add_scaled, dot_rows, guarded_dot_rows, guarded_multiply, multiply};
+use crate::kernels::{LogBlock, add_scaled, dot_rows, guarded_dot_rows, guarded_multiply, multiply};
 use crate::parallel::RowsMut;
-use crate::{Error, LogBlock, Real, Table, arrays};
+use crate::{Error, Real, Table, arrays};
 
 /// Transition probabilities as a full table, `[s, a, s']`.
 ///

@@ -8,7 +8,8 @@ use ndarray::{Array2, ArrayView2};
 
 use super::dense::{check_not_empty, check_successor};
 use super::{Dynamics, SparseDynamics, for_each_row};
-use crate::{Error, LogBlock, Real, Table, arrays};
+use crate::kernels::LogBlock;
+use crate::{Error, Real, Table, arrays};
 
 /// Deterministic transitions: a table of successors, `[s, a] → s'`.
 ///
@@ -167,6 +168,6 @@ impl<F: Real> Dynamics for DeterministicDynamics<F> {
 
     fn mix_actions(&self, weights: &[F]) -> Option<Box<dyn Dynamics<Scalar = F>>> {
         let successors = arrays::slice(&self.successors);
-        SparseDynamics::certain(self.num_states(), self.num_actions(), successors).mix_actions(weights)
+        SparseDynamics::certain(self.num_states(), self.num_actions(), successors).ok()?.mix_actions(weights)
     }
 }

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{DenseDynamics, Dynamics, SparseDynamics, for_each_row, resolve_row};
-use crate::kernels::{gap, row_log_expectation};
-use crate::{Error, LogBlock, Real, Table};
+use crate::kernels::{LogBlock, gap, row_log_expectation};
+use crate::{Error, Real, Table};
 
 /// The dynamics of a [`SuccessorRewardMdp`](crate::SuccessorRewardMdp): the true ones for variational inference, for direct inference
 /// those that the reward on the successor tilts, P̃ ∝ P exp(r(s,a,s')/τ).
