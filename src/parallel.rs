@@ -99,7 +99,7 @@ pub(crate) fn run_blocks<O: Split>(
 /// A state that about halves the cost of a range of two or more; never one of its ends.
 fn balanced_middle(cost: &dyn Fn(Range<usize>) -> usize, states: &Range<usize>) -> usize {
     let half = cost(states.clone()) / 2;
-    // RowsMut are mostly alike: looking for the very middle would miss the cache at every step.
+    // Rows are mostly alike: looking for the very middle would miss the cache at every step.
     let middle = states.start + states.len() / 2;
     if cost(states.start..middle).abs_diff(half) <= half / 8 {
         return middle;

@@ -18,16 +18,17 @@ mod convert;
 mod dense;
 mod deterministic;
 mod folded;
+mod forward;
 mod mixing;
 mod sparse;
 #[cfg(any(feature = "serde", feature = "sprs"))]
 mod sparse_parts;
 #[cfg(feature = "sprs")]
 mod sparse_sprs;
+pub(crate) mod successors;
 
 use std::fmt::Debug;
 use std::ops::Range;
-use std::sync::Arc;
 
 pub use convert::IntoDynamics;
 pub use dense::DenseDynamics;
@@ -38,9 +39,10 @@ pub use sparse::SparseDynamics;
 #[cfg(feature = "serde")]
 pub(crate) use sparse_parts::compressed_rows;
 
-use num_traits::{Float, Zero};
+use num_traits::Zero;
 
-use crate::{LogBlock, Real};
+use crate::Real;
+pub use crate::kernels::LogBlock;
 
 /// The transition probabilities P(s'∣s,a) of a model, as the maps that algorithms need of them.
 ///
@@ -274,117 +276,60 @@ fn resolve_row<D: Dynamics + ?Sized>(
     (state, action): (usize, usize),
     y: &mut [D::Scalar],
 ) {
-    let is_faint = dynamics.has_faint_successors();
+    let (k, is_faint) = (v.num_columns(), dynamics.has_faint_successors());
     for (column, y) in y.iter_mut().enumerate() {
-        let successors = |visit: &mut dyn FnMut(usize, D::Scalar)| {
-            dynamics.for_each_successor(state, action, visit);
-        };
         *y = if is_faint {
-            v.resolve_with_faint(column, *y, successors, |visit| {
-                dynamics.for_each_faint_successor(state, action, visit);
+            v.resolve_with_faint(column, *y, |visit| {
+                for_each_possible_successor(dynamics, (state, action), |next_state, p| {
+                    let (weight, value) = p.term(v.values()[next_state * k + column]);
+                    visit(weight, value);
+                });
             })
         } else {
-            v.resolve(column, *y, successors)
+            v.resolve(column, *y, |visit| dynamics.for_each_successor(state, action, visit))
         };
     }
 }
 
-/// Calls `visit(next_state, log P)` for every successor that is possible, however faint.
-pub(crate) fn for_each_log_successor<D: Dynamics + ?Sized>(
+/// The probability of a successor that is possible.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Probability<F> {
+    /// P > 0.
+    Plain(F),
+    /// τ log P, in reward units; P itself is too small for a plain number.
+    Faint(F),
+}
+
+impl<F: Real> Probability<F> {
+    /// log P.
+    fn ln(self, temperature: F) -> F {
+        match self {
+            Self::Plain(p) => p.ln(),
+            Self::Faint(offset) => offset / temperature,
+        }
+    }
+
+    /// Weight w and value v of the term w exp(v/τ) = P exp(value/τ) of a log-expectation.
+    pub(crate) fn term(self, value: F) -> (F, F) {
+        match self {
+            Self::Plain(p) => (p, value),
+            Self::Faint(offset) => (F::one(), value + offset),
+        }
+    }
+}
+
+/// Calls `visit(next_state, probability)` for each successor that is possible: plain successors first, then faint ones.
+pub(crate) fn for_each_possible_successor<D: Dynamics + ?Sized>(
     dynamics: &D,
-    temperature: D::Scalar,
     (state, action): (usize, usize),
-    visit: &mut dyn FnMut(usize, D::Scalar),
+    mut visit: impl FnMut(usize, Probability<D::Scalar>),
 ) {
     dynamics.for_each_successor(state, action, &mut |next_state, p| {
         if p > D::Scalar::zero() {
-            visit(next_state, p.ln());
+            visit(next_state, Probability::Plain(p));
         }
     });
     dynamics.for_each_faint_successor(state, action, &mut |next_state, offset| {
-        visit(next_state, offset / temperature);
+        visit(next_state, Probability::Faint(offset));
     });
 }
-
-/// Forwards every method to the value behind a smart pointer.
-macro_rules! forward_dynamics {
-    ($pointer:ident) => {
-        impl<D: Dynamics + ?Sized> Dynamics for $pointer<D> {
-            type Scalar = D::Scalar;
-
-            fn num_states(&self) -> usize {
-                (**self).num_states()
-            }
-
-            fn num_actions(&self) -> usize {
-                (**self).num_actions()
-            }
-
-            fn for_each_successor(
-                &self,
-                state: usize,
-                action: usize,
-                visit: &mut dyn FnMut(usize, Self::Scalar),
-            ) {
-                (**self).for_each_successor(state, action, visit);
-            }
-
-            fn for_each_faint_successor(
-                &self,
-                state: usize,
-                action: usize,
-                visit: &mut dyn FnMut(usize, Self::Scalar),
-            ) {
-                (**self).for_each_faint_successor(state, action, visit);
-            }
-
-            fn has_faint_successors(&self) -> bool {
-                (**self).has_faint_successors()
-            }
-
-            fn expectation(
-                &self,
-                states: Range<usize>,
-                k: usize,
-                v: &[Self::Scalar],
-                y: &mut [Self::Scalar],
-            ) {
-                (**self).expectation(states, k, v, y);
-            }
-
-            fn log_expectation(
-                &self,
-                states: Range<usize>,
-                v: &LogBlock<Self::Scalar>,
-                y: &mut [Self::Scalar],
-            ) {
-                (**self).log_expectation(states, v, y);
-            }
-
-            fn push_forward(
-                &self,
-                states: Range<usize>,
-                next_states: Range<usize>,
-                k: usize,
-                x: &[Self::Scalar],
-                w: &mut [Self::Scalar],
-            ) {
-                (**self).push_forward(states, next_states, k, x, w);
-            }
-
-            fn mix_actions(
-                &self,
-                weights: &[Self::Scalar],
-            ) -> Option<Box<dyn Dynamics<Scalar = Self::Scalar>>> {
-                (**self).mix_actions(weights)
-            }
-
-            fn work(&self, states: Range<usize>) -> usize {
-                (**self).work(states)
-            }
-        }
-    };
-}
-
-forward_dynamics!(Box);
-forward_dynamics!(Arc);

@@ -9,7 +9,6 @@
 //! The products are sums of logarithms: a state that the past makes next to impossible comes back if the
 //! future demands it.
 
-mod luck;
 mod marginals;
 mod stream;
 
@@ -17,11 +16,11 @@ mod stream;
 use ndarray::aview0;
 use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayView1, ArrayView2, ArrayView3};
 
-pub(crate) use luck::Luck;
 #[cfg(any(feature = "npz", feature = "serde"))]
 use marginals::check_marginals;
 pub use stream::{PosteriorStage, stream_posterior};
 
+use crate::dynamics::successors::LuckyRows;
 use crate::mdp::{CheckedStage, check_options};
 use crate::{
     Error, Inference, Model, Policy, Real, Solution, Table, arrays, forward_messages, soft_value_iteration,
@@ -300,12 +299,12 @@ impl<F: Real> Posterior<F> {
         let dynamics = CheckedStage::begin(mdp, stage, Inference::Direct)?.dynamics;
         let (values, action_values) = (self.solution.state_values(), self.solution.action_values());
         let next_values = values.row(stage + 1);
-        let luck = Luck::new(mdp.discount(), mdp.temperature(), arrays::slice(&next_values));
+        let mut lucky = LuckyRows::new(mdp.discount(), mdp.temperature(), arrays::slice(&next_values));
         for (row, probabilities) in arrays::slice_mut(&mut posterior).chunks_exact_mut(num_states).enumerate()
         {
             let (state, action) = (row / num_actions, row % num_actions);
             if action_values[[stage, state, action]] > F::neg_infinity() {
-                luck.for_each_successor(dynamics, (state, action), |next_state, p| {
+                lucky.for_each(dynamics, (state, action), |next_state, p| {
                     probabilities[next_state] += p;
                 });
             }

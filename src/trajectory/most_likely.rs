@@ -14,7 +14,7 @@ use ndarray::Array2;
 
 use super::Trajectory;
 use crate::dynamics::blocks;
-use crate::dynamics::for_each_log_successor;
+use crate::dynamics::successors::for_each_log_successor;
 use crate::kernels::{LogMemo, log_add_exp};
 use crate::mdp::CheckedStage;
 use crate::mdp::run_pass;
@@ -164,14 +164,9 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Search<'a, F, M> {
     fn collect(&self, state: usize, action: usize, row: &mut Vec<(usize, F)>) {
         row.clear();
         let temperature = self.mdp.temperature();
-        for_each_log_successor(
-            self.stage.dynamics,
-            temperature,
-            (state, action),
-            &mut |next_state, log_p| {
-                row.push((next_state, log_p));
-            },
-        );
+        for_each_log_successor(self.stage.dynamics, temperature, (state, action), |next_state, log_p| {
+            row.push((next_state, log_p));
+        });
         if !row.is_sorted_by(|a, b| a.0 < b.0) {
             row.sort_by_key(|&(next_state, _)| next_state);
             row.dedup_by(|later, first| {

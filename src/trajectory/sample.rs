@@ -7,9 +7,9 @@ use ndarray::{ArrayRef1, ArrayView2};
 use rand::Rng;
 
 use super::Trajectory;
+use crate::dynamics::successors::LuckyRows;
 use crate::initial::check_initial;
 use crate::mdp::CheckedStage;
-use crate::posterior::Luck;
 use crate::sampling::{Draw, draw};
 use crate::{Dynamics, Error, Inference, Model, Policy, Posterior, Real, StationaryPolicy, arrays};
 
@@ -64,9 +64,9 @@ impl<F: Real> Posterior<F> {
             actions.push(action);
             let stage = CheckedStage::begin(mdp, t, Inference::Direct)?;
             let next_values = values.row(t + 1);
-            let luck = Luck::new(mdp.discount(), mdp.temperature(), arrays::slice(&next_values));
+            let mut lucky = LuckyRows::new(mdp.discount(), mdp.temperature(), arrays::slice(&next_values));
             let mut successors = Draw::new(rng);
-            luck.for_each_successor(stage.dynamics, (state, action), |next_state, p| {
+            lucky.for_each(stage.dynamics, (state, action), |next_state, p| {
                 successors.offer(next_state, p);
             });
             match successors.choice(may_leave) {

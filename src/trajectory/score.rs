@@ -3,7 +3,7 @@
 use ndarray::ArrayRef1;
 
 use super::Trajectory;
-use crate::dynamics::for_each_log_successor;
+use crate::dynamics::successors::for_each_log_successor;
 use crate::initial::check_initial;
 use crate::kernels::log_add_exp;
 use crate::mdp::CheckedStage;
@@ -165,7 +165,7 @@ fn log_transition<F: Real, D: Dynamics<Scalar = F> + ?Sized>(
     next_state: usize,
 ) -> F {
     let mut log = F::neg_infinity();
-    for_each_log_successor(dynamics, temperature, pair, &mut |successor, log_p| {
+    for_each_log_successor(dynamics, temperature, pair, |successor, log_p| {
         if successor == next_state {
             log = log_add_exp(log, log_p);
         }
