@@ -7,8 +7,9 @@
 use std::ops::Range;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use softmdp::dynamics::LogBlock;
 use softmdp::ndarray::{Array2, Array3};
-use softmdp::{DenseDynamics, Dynamics, LogBlock, Mdp, SoftValueIteration};
+use softmdp::{DenseDynamics, Dynamics, Mdp, SoftValueIteration};
 
 const NUM_STATES: usize = 1000;
 const NUM_ACTIONS: usize = 4;

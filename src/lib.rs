@@ -125,6 +125,7 @@
 // Tests compare with values that are exact: ±∞, small integers, results that must agree to the bit.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+pub mod dynamics;
 pub mod guide;
 pub mod io;
 pub mod learning;
@@ -138,14 +139,13 @@ pub use sprs;
 
 pub use backward::{BackwardStage, SoftValueIteration, Solution, StateValues, soft_value_iteration};
 pub use convergence::{Convergence, Status};
-pub use dynamics::{
-    DenseDynamics, DeterministicDynamics, Dynamics, FoldedDynamics, IntoDynamics, SparseDynamics,
-};
+#[doc(inline)]
+pub use dynamics::{DenseDynamics, DeterministicDynamics, Dynamics, IntoDynamics, SparseDynamics};
 pub use error::Error;
 pub use forward::{ForwardMessages, forward_messages};
 pub use gridworld::{Cell, ColorChoice, ColoredGridworld, Direction, Gridworld, Moves};
 pub use inference::Inference;
-pub use kernels::{LogBlock, Real, log_sum_exp};
+pub use kernels::{Real, log_sum_exp};
 pub use mdp::{
     ActionPrior, Mdp, MdpBuilder, Model, Stage, SuccessorRewardMdp, TimeVaryingMdp, Watched, check_model,
 };
@@ -162,7 +162,6 @@ mod backward;
 mod bellman;
 mod color;
 mod convergence;
-mod dynamics;
 mod error;
 mod forward;
 mod gridworld;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use ndarray::{ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
 
 use super::{ActionPrior, Mdp, Model, Stage, forward_description};
-use crate::{DenseDynamics, Dynamics, Error, FoldedDynamics, Inference, Real, Table, arrays};
+use crate::dynamics::FoldedDynamics;
+use crate::{DenseDynamics, Dynamics, Error, Inference, Real, Table, arrays};
 
 /// An [`Mdp`] with rewards r(s,a,s') beside those on (s,a), from [`Mdp::with_successor_rewards`].
 ///

@@ -9,8 +9,9 @@
 use std::fmt::Debug;
 
 use ndarray::{Array1, Array2, Array3, arr3, array};
+use softmdp::dynamics::LogBlock;
 use softmdp::{
-    ActionPrior, DenseDynamics, DeterministicDynamics, Error, Inference, LogBlock, Mdp, MdpBuilder, Policy,
+    ActionPrior, DenseDynamics, DeterministicDynamics, Error, Inference, Mdp, MdpBuilder, Policy,
     SoftValueIteration, SparseDynamics, Table, ndarray, posterior,
 };
 
