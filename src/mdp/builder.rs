@@ -2,12 +2,54 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Array3};
 
-use super::checks::{check_discount, check_rewards, check_row, check_temperature, check_terminal_values};
+use super::checks::{
+    check_discount, check_rewards, check_temperature, check_terminal_values, terminal_flags,
+};
 use super::prior::PriorTables;
 use super::{ActionPrior, Mdp};
-use crate::{Dynamics, Error, Real, Table, arrays};
+use crate::{DenseDynamics, Dynamics, Error, IntoDynamics, Real, Table, arrays};
+
+impl<F: Real> Mdp<F, DenseDynamics<F>> {
+    /// Makes a model from dense tables, with every option at its default: discount 1, temperature 1, counting
+    /// prior, all actions available, no terminal states, terminal values 0.
+    ///
+    /// # Shapes
+    ///
+    /// `transitions` `[s, a, s']`, each row sums to 1; `rewards` `[s, a]`, −∞ forbids the pair. Tables of other libraries
+    /// often come as `[a, s, s']`, which only shows in their shape unless S = A: permute their axes first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`DenseDynamics::new`] and of [`MdpBuilder::build`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Error, Mdp, ndarray::array};
+    ///
+    /// let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[1.0], [0.0]])?;
+    /// assert_eq!((mdp.num_states(), mdp.num_actions()), (2, 1));
+    /// assert!(matches!(
+    ///     Mdp::new(array![[[1.0]]], array![[f64::NAN]]),
+    ///     Err(Error::InvalidReward { state: 0, action: 0, .. })
+    /// ));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn new(transitions: Array3<F>, rewards: Array2<F>) -> Result<Self, Error> {
+        Mdp::builder(transitions, rewards).build()
+    }
+}
+
+impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
+    /// Starts a model from any dynamics: an `Array3` of probabilities, `[s, a, s']`, or a [`Dynamics`].
+    ///
+    /// See [`MdpBuilder`] for the options and an example.
+    pub fn builder(dynamics: impl IntoDynamics<Dynamics = D>, rewards: Array2<F>) -> MdpBuilder<F, D> {
+        MdpBuilder::new(dynamics.into_dynamics(), rewards)
+    }
+}
 
 /// Options of an [`Mdp`], from [`Mdp::builder`].
 ///
@@ -146,15 +188,11 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
             None => arrays::filled(Table::TerminalValues, num_states, F::zero())?,
         };
         check_terminal_values(terminal_values.view(), num_states)?;
-        let mut is_terminal = vec![false; num_states];
-        for state in self.terminal_states {
-            let table = Table::TerminalStates;
-            *(is_terminal.get_mut(state)).ok_or(Error::StateOutOfRange { table, state, num_states })? = true;
-        }
+        let is_terminal = terminal_flags(self.terminal_states, num_states)?;
         let shape = (num_states, num_actions);
-        let prior =
-            PriorTables::new(self.action_prior, self.available_actions, shape, |state| is_terminal[state])?;
-        check_used_rows(&dynamics, &prior, &is_terminal)?;
+        let prior = PriorTables::new(self.action_prior, self.available_actions, shape)?;
+        prior.check_weights(&is_terminal)?;
+        prior.check_used_rows(&dynamics, &is_terminal)?;
         Ok(Mdp {
             dynamics: Arc::new(dynamics),
             rewards: arrays::standard_layout(self.rewards).into_shared(),
@@ -162,21 +200,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
             temperature: self.temperature,
             prior: Arc::new(prior),
             terminal_values: arrays::standard_layout(terminal_values).into_shared(),
-            is_terminal: is_terminal.into(),
+            is_terminal,
         })
     }
-}
-
-/// Checks that every row of the dynamics that can be used is a distribution.
-pub(super) fn check_used_rows<F: Real, D: Dynamics<Scalar = F>>(
-    dynamics: &D,
-    prior: &PriorTables<F>,
-    is_terminal: &[bool],
-) -> Result<(), Error> {
-    for ((state, action), &weight) in prior.effective.indexed_iter() {
-        if !is_terminal[state] && weight > F::zero() {
-            check_row(dynamics, state, action)?;
-        }
-    }
-    Ok(())
 }

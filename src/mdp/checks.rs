@@ -1,5 +1,7 @@
 //! One check for each promise that a model makes: what is wrong is named with its place and its value.
 
+use std::sync::Arc;
+
 use ndarray::{ArrayView1, ArrayView2};
 
 use crate::dynamics::{check_probability, check_successor};
@@ -53,6 +55,19 @@ pub(super) fn check_rewards<F: Real>(
 ) -> Result<(), Error> {
     arrays::check_shape(Table::Rewards, rewards.shape(), &[num_states, num_actions])?;
     (rewards.indexed_iter()).try_for_each(|((state, action), &reward)| check_reward(state, action, reward))
+}
+
+/// Whether each state is terminal, `[s]`, from the terminal states in any order.
+pub(super) fn terminal_flags(
+    states: impl IntoIterator<Item = usize>,
+    num_states: usize,
+) -> Result<Arc<[bool]>, Error> {
+    let mut is_terminal = vec![false; num_states];
+    for state in states {
+        let table = Table::TerminalStates;
+        *is_terminal.get_mut(state).ok_or(Error::StateOutOfRange { table, state, num_states })? = true;
+    }
+    Ok(is_terminal.into())
 }
 
 /// Checks that a row of the dynamics is a distribution over the states.

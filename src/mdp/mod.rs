@@ -4,6 +4,7 @@
 //! model that changes with time. Discount, temperature, prior and terminal states live here and nowhere else.
 
 mod builder;
+mod checked_stage;
 mod checks;
 mod forward;
 mod model;
@@ -15,25 +16,25 @@ mod watched;
 
 use std::sync::Arc;
 
-use ndarray::{ArcArray1, ArcArray2, Array1, Array2, Array3, ArrayView1, ArrayView2};
+use ndarray::{ArcArray1, ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
 
 pub use builder::MdpBuilder;
+pub use checked_stage::check_model;
+pub(crate) use checked_stage::{CheckedStage, check_options};
 #[cfg(feature = "rand")]
 pub(crate) use checks::check_row;
 pub(crate) use checks::{
     check_discount, check_prior_weight, check_reward, check_temperature, check_terminal_values, is_normalized,
 };
 pub(crate) use forward::{forward_description, forward_model};
-pub(crate) use model::{CheckedStage, check_options};
-pub use model::{Model, Stage, check_model};
+pub use model::{Model, Stage};
 pub(crate) use pass::run_pass;
 pub use prior::ActionPrior;
 pub use successor_rewards::SuccessorRewardMdp;
 pub use time_varying::TimeVaryingMdp;
 pub use watched::Watched;
 
-use builder::check_used_rows;
-use checks::check_rewards;
+use checks::{check_rewards, terminal_flags};
 use prior::PriorTables;
 
 use crate::{DenseDynamics, Dynamics, Error, Inference, IntoDynamics, Real, Table, arrays};
@@ -80,45 +81,7 @@ pub struct Mdp<F = f64, D = DenseDynamics<F>> {
 #[cfg(feature = "npz")]
 pub(crate) type BoxedDynamics<F> = Box<dyn Dynamics<Scalar = F>>;
 
-impl<F: Real> Mdp<F, DenseDynamics<F>> {
-    /// Makes a model from dense tables, with every option at its default: discount 1, temperature 1, counting
-    /// prior, all actions available, no terminal states, terminal values 0.
-    ///
-    /// # Shapes
-    ///
-    /// `transitions` `[s, a, s']`, each row sums to 1; `rewards` `[s, a]`, −∞ forbids the pair. Tables of other libraries
-    /// often come as `[a, s, s']`, which only shows in their shape unless S = A: permute their axes first.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`DenseDynamics::new`] and of [`MdpBuilder::build`].
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// use softmdp::{Error, Mdp, ndarray::array};
-    ///
-    /// let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[1.0], [0.0]])?;
-    /// assert_eq!((mdp.num_states(), mdp.num_actions()), (2, 1));
-    /// assert!(matches!(
-    ///     Mdp::new(array![[[1.0]]], array![[f64::NAN]]),
-    ///     Err(Error::InvalidReward { state: 0, action: 0, .. })
-    /// ));
-    /// # Ok::<(), Error>(())
-    /// ```
-    pub fn new(transitions: Array3<F>, rewards: Array2<F>) -> Result<Self, Error> {
-        Mdp::builder(transitions, rewards).build()
-    }
-}
-
 impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
-    /// Starts a model from any dynamics: an `Array3` of probabilities, `[s, a, s']`, or a [`Dynamics`].
-    ///
-    /// See [`MdpBuilder`] for the options and an example.
-    pub fn builder(dynamics: impl IntoDynamics<Dynamics = D>, rewards: Array2<F>) -> MdpBuilder<F, D> {
-        MdpBuilder::new(dynamics.into_dynamics(), rewards)
-    }
-
     /// This model with other rewards, `[s, a]`; the dynamics are shared.
     ///
     /// # Errors
@@ -144,7 +107,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         let dynamics = dynamics.into_dynamics()?;
         let found = [dynamics.num_states(), dynamics.num_actions()];
         arrays::check_shape(Table::Transitions, &found, &[self.num_states(), self.num_actions()])?;
-        check_used_rows(&dynamics, &self.prior, &self.is_terminal)?;
+        self.prior.check_used_rows(&dynamics, &self.is_terminal)?;
         Ok(Self { dynamics: Arc::new(dynamics), ..self.clone() })
     }
 
@@ -210,6 +173,39 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         Ok(Self { terminal_values, ..self.clone() })
     }
 
+    /// This model with other terminal states, in place of those that it has; all tables are shared.
+    ///
+    /// Terminal values stay as they are. A state that is no longer terminal keeps its entry as its value at the end of the
+    /// horizon, and one that becomes terminal is worth its entry whenever it is entered.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StateOutOfRange`]. For a state that is no longer terminal, [`Error::EmptyPriorRow`] and, as for any row
+    /// that comes into use, [`Error::UnnormalizedTransition`] and for dynamics of your own [`Error::SuccessorOutOfRange`]
+    /// and [`Error::InvalidTransition`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, ndarray::array, soft_value_iteration};
+    ///
+    /// // State 0 pays 1 a stage, state 1 nothing; action 1 crosses.
+    /// let stay_or_cross = array![[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]];
+    /// let mdp = Mdp::builder(stay_or_cross, array![[1.0, 1.0], [0.0, 0.0]]).temperature(0.0).build()?;
+    /// assert_eq!(soft_value_iteration(&mdp, 3)?.state_values()[[0, 1]], 2.0);
+    ///
+    /// let episodic = mdp.with_terminal_states([1])?;
+    /// assert_eq!(soft_value_iteration(&episodic, 3)?.state_values()[[0, 1]], 0.0);
+    /// assert_eq!(episodic.with_terminal_states([])?, mdp);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn with_terminal_states(&self, states: impl IntoIterator<Item = usize>) -> Result<Self, Error> {
+        let is_terminal = terminal_flags(states, self.num_states())?;
+        self.prior.check_weights(&is_terminal)?;
+        self.prior.check_used_rows(&*self.dynamics, &is_terminal)?;
+        Ok(Self { is_terminal, ..self.clone() })
+    }
+
     /// This model with another action prior; dynamics and available actions are shared.
     ///
     /// # Errors
@@ -218,10 +214,9 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     /// [`Error::UnnormalizedTransition`] for a row that the new prior uses and the old one did not.
     pub fn with_action_prior(&self, action_prior: ActionPrior<F>) -> Result<Self, Error> {
         let shape = (self.num_states(), self.num_actions());
-        let available = self.prior.available.clone();
-        let is_terminal = |state: usize| self.is_terminal[state];
-        let prior = PriorTables::new(action_prior, available, shape, is_terminal)?;
-        check_used_rows(&*self.dynamics, &prior, &self.is_terminal)?;
+        let prior = PriorTables::new(action_prior, self.prior.available.clone(), shape)?;
+        prior.check_weights(&self.is_terminal)?;
+        prior.check_used_rows(&*self.dynamics, &self.is_terminal)?;
         Ok(Self { prior: Arc::new(prior), ..self.clone() })
     }
 

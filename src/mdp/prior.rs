@@ -2,8 +2,8 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use super::checks::check_prior_weight;
-use crate::{Error, Real, Table, arrays};
+use super::checks::{check_prior_weight, check_row};
+use crate::{Dynamics, Error, Real, Table, arrays};
 
 /// The prior weights ρ(a∣s) that trajectories carry for their actions (D0).
 ///
@@ -52,7 +52,6 @@ impl<F: Real> PriorTables<F> {
         kind: ActionPrior<F>,
         available: Option<Array2<bool>>,
         (num_states, num_actions): (usize, usize),
-        is_terminal: impl Fn(usize) -> bool,
     ) -> Result<Self, Error> {
         let expected = [num_states, num_actions];
         if let Some(available) = &available {
@@ -80,12 +79,37 @@ impl<F: Real> PriorTables<F> {
                     };
                 }
             }
-            let is_dead_end = count == 0;
-            if !is_dead_end && !is_terminal(state) && !row.iter().any(|&weight| weight > F::zero()) {
+        }
+        Ok(Self { kind, available, effective })
+    }
+
+    /// Checks that every state where an action has to be taken gives one of them a positive weight. A state without available
+    /// actions is a dead end, and needs none.
+    pub(super) fn check_weights(&self, is_terminal: &[bool]) -> Result<(), Error> {
+        for (state, weights) in self.effective.outer_iter().enumerate() {
+            let is_dead_end = || {
+                let available = self.available.as_ref().map(|available| available.row(state));
+                available.is_some_and(|available| !available.iter().any(|&is_available| is_available))
+            };
+            let is_empty = !weights.iter().any(|&weight| weight > F::zero());
+            if is_empty && !is_terminal[state] && !is_dead_end() {
                 return Err(Error::EmptyPriorRow { state });
             }
         }
-        Ok(Self { kind, available, effective })
+        Ok(())
+    }
+
+    /// Checks that every row of the dynamics that can be used is a distribution.
+    pub(super) fn check_used_rows<D>(&self, dynamics: &D, is_terminal: &[bool]) -> Result<(), Error>
+    where
+        D: Dynamics<Scalar = F>,
+    {
+        for ((state, action), &weight) in self.effective.indexed_iter() {
+            if !is_terminal[state] && weight > F::zero() {
+                check_row(dynamics, state, action)?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn view(&self) -> ArrayView2<'_, F> {

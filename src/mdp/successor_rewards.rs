@@ -256,6 +256,28 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         Ok(Self { mdp: self.mdp.with_terminal_values(terminal_values)?, ..self.clone() })
     }
 
+    /// This model with other terminal states, in place of those that it has, and its rewards folded anew: pairs of terminal
+    /// states are not folded.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Mdp::with_terminal_states`] and of [`Mdp::with_successor_rewards`].
+    pub fn with_terminal_states(&self, states: impl IntoIterator<Item = usize>) -> Result<Self, Error> {
+        Self::fold(self.mdp.with_terminal_states(states)?, Arc::clone(&self.successor_rewards))
+    }
+
+    /// This model with other rewards r(s,a,s') on the successor, in place of those that it has.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Mdp::with_successor_rewards`].
+    pub fn with_successor_rewards(
+        &self,
+        reward: impl FnMut(usize, usize, usize) -> F,
+    ) -> Result<Self, Error> {
+        self.mdp.with_successor_rewards(reward)
+    }
+
     /// This model over dynamics whose kind is chosen at run time; all tables are shared.
     #[cfg(feature = "npz")]
     pub(crate) fn with_boxed(
