@@ -43,8 +43,7 @@ pub enum Inference {
     #[default]
     Direct,
     /// The best policy under the true dynamics: maximum-entropy control (V1).
-    #[doc(alias = "maximum entropy")]
-    #[doc(alias = "soft Q")]
+    #[doc(alias("maximum_entropy", "logit", "gumbel", "quantal_response"))]
     Variational,
 }
 

@@ -148,6 +148,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
     /// any more. That is not the same as a state whose every action leads back to it: such a state goes on
     /// collecting reward, and with the counting prior τ log A of action entropy a stage. With A = 4, τ = 1 and ten
     /// stages to go, rewards being 0, the first is worth 0 and the second 10 log 4 ≈ 13.9.
+    #[doc(alias("goal", "absorbing"))]
     #[must_use]
     pub fn terminal_states(mut self, states: impl IntoIterator<Item = usize>) -> Self {
         self.terminal_states = states.into_iter().collect();

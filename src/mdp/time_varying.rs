@@ -28,8 +28,6 @@ use crate::{Dynamics, Error, Inference, Table, arrays};
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-#[doc(alias = "time-inhomogeneous")]
-#[doc(alias = "nonstationary")]
 pub struct TimeVaryingMdp<M = Mdp> {
     stages: Vec<M>, // at least one
     repeats: bool,

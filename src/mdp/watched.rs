@@ -47,8 +47,6 @@ use crate::{Error, Inference};
 /// assert_eq!(posterior(&watched, &array![1.0], 10), Err(Error::Stopped { stage: 2 }));
 /// # Ok::<(), Error>(())
 /// ```
-#[doc(alias = "progress")]
-#[doc(alias = "cancel")]
 pub struct Watched<'m, M: ?Sized, H> {
     model: &'m M,
     hook: Mutex<H>,

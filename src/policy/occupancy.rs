@@ -100,6 +100,7 @@ impl<F: Real> Policy<F> {
     /// assert_eq!(occupancy, array![[[0.5, 0.5], [0.0, 0.0]], [[0.25, 0.25], [0.0, 0.5]]]);
     /// # Ok::<(), softmdp::Error>(())
     /// ```
+    #[doc(alias("occupancy_measure"))]
     pub fn state_action_occupancy<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<Array3<F>, Error>
     where
         M: Model<Scalar = F> + ?Sized,

@@ -61,8 +61,6 @@ use crate::{
 /// assert!((posterior.state_marginals()[[1, 2]] - 0.75).abs() < 1e-15);
 /// # Ok::<(), softmdp::Error>(())
 /// ```
-#[doc(alias = "smoothing")]
-#[doc(alias = "forward-backward")]
 pub fn posterior<F: Real, M: Model<Scalar = F> + ?Sized>(
     mdp: &M,
     initial: &ArrayRef1<F>,
@@ -194,6 +192,7 @@ impl<F: Real> Posterior<F> {
 
     /// log p(e), in nats, from the backward pass (D6). It is the logarithm of a probability if the prior is normalised and
     /// rewards and terminal values are at most 0; otherwise of the normaliser of (D0).
+    #[doc(alias("likelihood", "marginal_likelihood"))]
     #[must_use]
     pub fn log_evidence(&self) -> F {
         self.log_evidence

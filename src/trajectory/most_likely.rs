@@ -38,7 +38,7 @@ impl<F: Real> Posterior<F> {
     /// # Complexity
     ///
     /// Time O(T · transitions), memory O(T·S).
-    #[doc(alias = "viterbi")]
+    #[doc(alias("viterbi"))]
     pub fn most_likely<M>(&self, mdp: &M) -> Result<Trajectory, Error>
     where
         M: Model<Scalar = F> + ?Sized,

@@ -83,6 +83,7 @@ impl<F: Real> StationaryPolicy<F> {
     /// # Errors
     ///
     /// Those of [`discounted_occupancy`](Self::discounted_occupancy).
+    #[doc(alias("occupancy_measure"))]
     pub fn discounted_state_action_occupancy<M>(
         &self,
         mdp: &M,
@@ -185,6 +186,7 @@ impl<F: Real> StationaryPolicy<F> {
     /// assert_eq!(policy.reward_gradient(&mdp, &array![1.0])?, array![[1.0, 3.0]]); // π/(1 − γ)
     /// # Ok::<(), softmdp::Error>(())
     /// ```
+    #[doc(alias("irl", "inverse_reinforcement_learning"))]
     pub fn reward_gradient<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<Array2<F>, Error>
     where
         M: Model<Scalar = F> + ?Sized,
