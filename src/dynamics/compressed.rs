@@ -1,4 +1,4 @@
-//! Compressed rows: the possible transitions of all pairs, one row after the other.
+//! Compressed sparse rows: the possible transitions of each pair.
 
 use std::ops::Range;
 
@@ -6,33 +6,33 @@ use super::dense::{check_probability, check_successor};
 use crate::kernels::{LogBlock, add_scaled};
 use crate::{Error, Real, Table};
 
-/// The most states whose indices fit in a column.
+/// Largest number of states that columns can name.
 pub(super) const MOST_STATES: usize = u32::MAX as usize;
 
-/// The column of a state. Precondition: there are at most [`MOST_STATES`] states.
+/// The column that names a state. Precondition: there are at most [`MOST_STATES`] states.
 #[allow(clippy::cast_possible_truncation, reason = "excluded by the precondition")]
 #[inline(always)]
 pub(super) fn column(state: usize) -> u32 {
     state as u32
 }
 
-/// Successors and probabilities, row after row: ascending, each once, and none of probability 0, so that sums need no guard
-/// against 0 · (−∞).
+/// Successors and probabilities, row after row. Within a row, successors ascend strictly and
+/// probabilities are positive, so sums need no guard against 0 · (−∞).
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct CompressedRows<F> {
-    pub(super) row_offsets: Vec<usize>, // [row], and one more
+    pub(super) row_offsets: Vec<usize>, // [row + 1]
     pub(super) columns: Vec<u32>,
-    pub(super) probabilities: Vec<F>, // beside columns
+    pub(super) probabilities: Vec<F>, // of each column
 }
 
-/// Appends the entries of a row.
+/// A function `(index, entries)` that appends the entries of a row.
 type AppendRow<'a, F> = dyn FnMut(usize, &mut Vec<(u32, F)>) -> Result<(), Error> + 'a;
 
-/// One entry to be put into a row.
+/// One entry and its row.
 pub(super) type Triplet<F> = (usize, usize, F); // (row, next state, probability)
 
 impl<F: Real> CompressedRows<F> {
-    /// Room for rows and entries.
+    /// Allocates memory for rows and entries.
     fn with_capacity(num_rows: usize, num_entries: usize) -> Result<Self, Error> {
         let mut rows = Self { row_offsets: vec![], columns: vec![], probabilities: vec![] };
         let too_large = |table, len| move |_| Error::TooLarge { table, shape: vec![len] };
@@ -62,8 +62,8 @@ impl<F: Real> CompressedRows<F> {
         Ok(rows)
     }
 
-    /// Sorts entries that come in any order into rows. Besides the rows themselves it holds one number an entry and one
-    /// a row.
+    /// Sorts entries in any order into rows. Besides the rows, it allocates one index per entry and
+    /// one per row.
     pub(super) fn from_triplets(
         num_rows: usize,
         triplets: impl Iterator<Item = Result<Triplet<F>, Error>>,
@@ -82,7 +82,7 @@ impl<F: Real> CompressedRows<F> {
                 rows.probabilities.push(p);
             }
         }
-        // Where each row starts, from how many entries it has.
+        // From the length of each row to its offset.
         rows.row_offsets.resize(num_rows + 1, 0);
         row_of.iter().for_each(|&row| rows.row_offsets[row + 1] += 1);
         (0..num_rows).for_each(|row| rows.row_offsets[row + 1] += rows.row_offsets[row]);
@@ -92,10 +92,10 @@ impl<F: Real> CompressedRows<F> {
         Ok(rows)
     }
 
-    /// Brings every entry to its row, in place: each swap puts one entry where it belongs.
+    /// Moves every entry to its row, in place: each swap puts one entry into its row.
     fn permute(&mut self, row_of: &mut [usize]) {
         let num_rows = self.row_offsets.len() - 1;
-        let mut open = self.row_offsets[..num_rows].to_vec(); // first place of each row that is not yet right
+        let mut open = self.row_offsets[..num_rows].to_vec(); // first unsettled place of each row
         for row in 0..num_rows {
             while open[row] < self.row_offsets[row + 1] {
                 let here = open[row];
@@ -110,7 +110,7 @@ impl<F: Real> CompressedRows<F> {
         }
     }
 
-    /// Sorts the entries of every row and sums those that name the same successor, closing the gaps.
+    /// Sorts the entries of every row, adds up entries of the same successor and closes the gaps.
     fn sort_and_merge(&mut self) {
         let (mut first, mut kept) = (0, 0);
         let mut entries = Vec::new();
@@ -131,7 +131,7 @@ impl<F: Real> CompressedRows<F> {
         self.probabilities.shrink_to_fit();
     }
 
-    /// The rows as they are, but for entries of probability 0.
+    /// Takes rows that are sorted, without their entries of probability 0.
     pub(super) fn from_parts(
         mut row_offsets: Vec<usize>,
         next_states: Vec<usize>,
@@ -148,7 +148,7 @@ impl<F: Real> CompressedRows<F> {
         Self { row_offsets, columns, probabilities }
     }
 
-    /// What was checked entry by entry may add up to more than fits where a successor was named twice.
+    /// Checks that no sum of several entries for one successor has overflowed.
     pub(super) fn check_sums(&self, num_actions: usize) -> Result<(), Error> {
         let Some(entry) = self.probabilities.iter().position(|p| p.is_infinite()) else { return Ok(()) };
         let row = self.row_offsets.partition_point(|&first| first <= entry) - 1;
@@ -163,7 +163,7 @@ impl<F: Real> CompressedRows<F> {
         (&self.columns[entries.clone()], &self.probabilities[entries])
     }
 
-    /// Successors and probabilities of some rows, one after the other.
+    /// Successors and probabilities of each row in a range.
     #[inline(always)]
     fn rows(&self, rows: Range<usize>) -> impl Iterator<Item = (&[u32], &[F])> {
         let entries = self.row_offsets[rows.start]..self.row_offsets[rows.end];
@@ -191,7 +191,8 @@ impl<F: Real> CompressedRows<F> {
         }
     }
 
-    /// y = Σ P v of each row. Rows that follow each other are often of one, small length: then their loops are unrolled.
+    /// y = Σ P v of each row. Neighbouring rows often have the same small length; their loops are
+    /// unrolled.
     fn products(&self, rows: Range<usize>, v: &[F], y: &mut [F]) {
         let mut offsets = &self.row_offsets[rows.start..=rows.end];
         let entries = offsets[0]..offsets[offsets.len() - 1];
@@ -237,7 +238,8 @@ impl<F: Real> CompressedRows<F> {
         });
     }
 
-    /// w += Σ P x over the rows, for the successors in `next_states`; `x` `[row, k]`, `w` `[next_states, k]`.
+    /// w += Σ P x over the rows, for the successors in `next_states`; `x` `[row, k]`, `w`
+    /// `[next_states, k]`.
     pub(super) fn push_forward(
         &self,
         rows: Range<usize>,
@@ -263,10 +265,10 @@ impl<F: Real> CompressedRows<F> {
     }
 }
 
-/// Entries of the longest rows whose products are unrolled.
+/// Largest row length whose loop is unrolled.
 const MOST_UNROLLED: usize = 8;
 
-/// The most rows of one length that are looked for at once.
+/// Largest number of rows of one length that are grouped.
 const MOST_ROWS: usize = 1024;
 
 /// y = Σ P v of rows of `N` entries.
@@ -286,7 +288,8 @@ fn product<F: Real>(columns: &[u32], probabilities: &[F], v: &[F]) -> F {
 
 /// Sorts the entries of a row and returns each successor once, with the sum of its probabilities.
 ///
-/// Those of one successor are summed from the smallest on, so that the order in which they came does not matter.
+/// Probabilities of one successor are added in ascending order, so the result does not depend on
+/// the order of the input.
 fn merged<F: Real>(entries: &mut [(u32, F)]) -> impl Iterator<Item = (u32, F)> {
     if !entries.is_sorted_by(|a, b| a.0 < b.0) {
         entries.sort_unstable_by(|a, b| {
@@ -300,7 +303,8 @@ fn merged<F: Real>(entries: &mut [(u32, F)]) -> impl Iterator<Item = (u32, F)> {
     sums.filter(|&(_, sum)| sum > F::zero())
 }
 
-/// Checks the rows of a model as it was handed in: offsets in order, successors ascending and in range.
+/// Checks rows given by a user: offsets in order, successors ascending and in range, valid
+/// probabilities.
 pub(super) fn check_parts<F: Real>(
     (num_states, num_actions): (usize, usize),
     row_offsets: &[usize],

@@ -1,4 +1,4 @@
-//! Dynamics behind pointers are dynamics.
+//! [`Dynamics`] for `Box` and `Arc`.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Dynamics;
 use crate::kernels::LogBlock;
 
-/// Forwards every method to the value behind a smart pointer.
+/// Implements [`Dynamics`] for a smart pointer by forwarding every method.
 macro_rules! forward_dynamics {
     ($pointer:ident) => {
         impl<D: Dynamics + ?Sized> Dynamics for $pointer<D> {

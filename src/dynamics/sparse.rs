@@ -1,4 +1,4 @@
-//! Transition tables of which only the possible transitions are stored.
+//! Sparse transition tables.
 
 use std::ops::Range;
 
@@ -8,20 +8,21 @@ use super::dense::{check_not_empty, check_probability, check_successor};
 use crate::kernels::LogBlock;
 use crate::{Error, Real, Table, arrays};
 
-/// Transition probabilities in compressed rows: for each pair (s,a), its successors and their probabilities.
+/// Transition probabilities in compressed sparse rows (CSR): the successors of each pair (s,a) and
+/// their probabilities.
 ///
-/// A stored transition takes a number and 32 bits (64 from 2³² states on), a pair 8 bytes more: for `f64` 12 bytes a
-/// transition and 8 a row. Transitions of probability 0 are not stored. A clone copies the table; a model shares it
-/// instead.
+/// A transition takes a number and 32 bits, a pair 8 bytes more: for `f64`, 12 bytes per transition
+/// and 8 per row. Transitions of probability 0 are not stored. There can be at most 2³² − 1 states.
+/// A clone copies the table; clones of an [`Mdp`](crate::Mdp) share it.
 ///
 /// # Example
 ///
 /// ```
 /// use softmdp::{Dynamics, SparseDynamics};
 ///
-/// // (state, action, next state, probability), in any order; what is listed twice is summed.
-/// let dynamics =
-///     SparseDynamics::from_triplets(2, 1, [(1, 0, 1, 1.0), (0, 0, 1, 0.25), (0, 0, 0, 0.5), (0, 0, 1, 0.25)])?;
+/// // (state, action, next state, probability), in any order; duplicates add up.
+/// let triplets = [(1, 0, 1, 1.0), (0, 0, 1, 0.25), (0, 0, 0, 0.5), (0, 0, 1, 0.25)];
+/// let dynamics = SparseDynamics::from_triplets(2, 1, triplets)?;
 /// let mut row = Vec::new();
 /// dynamics.for_each_successor(0, 0, &mut |next_state, p| row.push((next_state, p)));
 /// assert_eq!(row, [(0, 0.5), (1, 0.5)]);
@@ -38,26 +39,29 @@ pub struct SparseDynamics<F = f64> {
 type RowOf<'a, F> = dyn FnMut(usize, &mut dyn FnMut(usize, F) -> Result<(), Error>) -> Result<(), Error> + 'a;
 
 impl<F: Real> SparseDynamics<F> {
-    /// Takes compressed rows: row `s · A + a` has the entries `row_offsets[row]..row_offsets[row + 1]` of `next_states`
-    /// and `probabilities`, next states ascending.
+    /// Takes compressed rows: row `s · A + a` has the entries
+    /// `row_offsets[row]..row_offsets[row + 1]` of `next_states` and `probabilities`. Next states
+    /// of a row ascend.
     ///
     /// # Shapes
     ///
-    /// `row_offsets` `[S · A + 1]`, from 0 to the number of entries; `next_states` and `probabilities` of equal
-    /// length.
+    /// `row_offsets` `[S · A + 1]`, from 0 to the number of entries; `next_states` and
+    /// `probabilities` have equal length.
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyModel`], [`Error::TooLarge`] if S · A cannot be counted, [`Error::ShapeMismatch`],
-    /// [`Error::InvalidRowOffset`], [`Error::SuccessorOutOfRange`], [`Error::UnsortedSuccessors`] (also for a
-    /// successor that is listed twice), [`Error::InvalidTransition`].
+    /// [`Error::EmptyModel`]; [`Error::TooLarge`] for more than 2³² − 1 states, or if S · A
+    /// overflows; [`Error::ShapeMismatch`], [`Error::InvalidRowOffset`],
+    /// [`Error::SuccessorOutOfRange`]; [`Error::UnsortedSuccessors`], also for a duplicate;
+    /// [`Error::InvalidTransition`].
     ///
     /// # Example
     ///
     /// ```
     /// use softmdp::SparseDynamics;
     ///
-    /// let dynamics = SparseDynamics::new(2, 1, vec![0, 2, 3], vec![0, 1, 1], vec![0.5, 0.5, 1.0])?;
+    /// let (next_states, probabilities) = (vec![0, 1, 1], vec![0.5, 0.5, 1.0]);
+    /// let dynamics = SparseDynamics::new(2, 1, vec![0, 2, 3], next_states, probabilities)?;
     /// assert_eq!(dynamics.num_transitions(), 3);
     /// # Ok::<(), softmdp::Error>(())
     /// ```
@@ -76,20 +80,20 @@ impl<F: Real> SparseDynamics<F> {
         Ok(Self { num_states, num_actions, rows })
     }
 
-    /// Collects transitions `(state, action, next_state, probability)` that come in any order.
+    /// Collects transitions `(state, action, next_state, probability)` in any order.
     ///
-    /// Transitions that are listed more than once are summed, from the smallest on: the order in which they come does
-    /// not matter.
+    /// Probabilities of the same transition add up, in ascending order: the result does not depend
+    /// on the order of the input.
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyModel`], [`Error::TooLarge`], [`Error::StateOutOfRange`], [`Error::ActionOutOfRange`],
-    /// [`Error::SuccessorOutOfRange`], [`Error::InvalidTransition`].
+    /// [`Error::EmptyModel`], [`Error::TooLarge`], [`Error::StateOutOfRange`],
+    /// [`Error::ActionOutOfRange`], [`Error::SuccessorOutOfRange`], [`Error::InvalidTransition`].
     ///
     /// # Complexity
     ///
-    /// For n transitions in rows of at most m, time O(n log m + S·A). If the iterator knows their number, no more than
-    /// twice the memory of the result is ever held.
+    /// For n transitions in rows of at most m, time O(n log m + S·A). If the iterator's size hint
+    /// is exact, peak memory is at most twice that of the result.
     pub fn from_triplets(
         num_states: usize,
         num_actions: usize,
@@ -112,11 +116,12 @@ impl<F: Real> SparseDynamics<F> {
     }
 
     /// Makes the rows from the successors of each pair: `successors(state, action)` yields
-    /// `(next_state, probability)` in any order, and one that is named twice counts with the sum.
+    /// `(next_state, probability)` in any order. Probabilities of the same successor add up.
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyModel`], [`Error::TooLarge`], [`Error::SuccessorOutOfRange`], [`Error::InvalidTransition`].
+    /// [`Error::EmptyModel`], [`Error::TooLarge`], [`Error::SuccessorOutOfRange`],
+    /// [`Error::InvalidTransition`].
     ///
     /// # Example
     ///
@@ -124,7 +129,8 @@ impl<F: Real> SparseDynamics<F> {
     /// use softmdp::SparseDynamics;
     ///
     /// let n = 1000;
-    /// let drift = SparseDynamics::from_fn(n, 1, |state, _| [((state + 1) % n, 0.9), (state, 0.1)])?;
+    /// let successors = |state, _| [((state + 1) % n, 0.9), (state, 0.1)];
+    /// let drift = SparseDynamics::from_fn(n, 1, successors)?;
     /// assert_eq!(drift.num_transitions(), 2 * n);
     /// # Ok::<(), softmdp::Error>(())
     /// ```
@@ -210,7 +216,7 @@ impl<F: Real> SparseDynamics<F> {
     }
 }
 
-/// S · A, if it is not 0, can be counted, and 32 bits can name every state.
+/// S · A, if it is not 0 and does not overflow, and columns can name all states.
 fn num_rows(num_states: usize, num_actions: usize) -> Result<usize, Error> {
     let shape = [num_states, num_actions];
     check_not_empty(Table::Transitions, &shape)?;

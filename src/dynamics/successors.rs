@@ -1,25 +1,27 @@
 //! Rows of the dynamics as logarithms, and lucky rows (D9).
 //!
 //! ```text
-//! p(s'|s,a,e) = γ P(s'|s,a) exp(V(s')/τ) / ( γ Σ_x P(x|s,a) exp(V(x)/τ) + 1−γ )                  (D9)
+//! p(s'|s,a,e) = γ P(s'|s,a) exp(V(s')/τ) / ( γ Σ_x P(x|s,a) exp(V(x)/τ) + 1−γ )       (D9)
 //! ```
 //!
-//! where V are the values of the next stage and 1−γ is the probability of leaving for the absorbing state †.
+//! where V are the values of the next stage and 1−γ is the probability of leaving for the absorbing
+//! state †.
 //!
 //! # Form computed
 //!
-//! Lucky rows are sums of logarithms, relative to the best value of the row: relative to a far better value elsewhere, the
-//! logarithms of the row would lose digits.
+//! Lucky rows are computed from logarithms relative to the largest value of the row. Relative to
+//! the largest value of all states, the logarithms of a row would lose digits.
 //!
 //! # Limits
 //!
-//! At τ = 0 the first successor of the largest value has all the probability, or † if the largest value is negative.
+//! At τ = 0 the first successor with the largest value has probability 1. If γ < 1 and that value
+//! is negative, leaving has probability 1.
 
 use super::{Dynamics, for_each_possible_successor};
 use crate::Real;
 use crate::kernels::gap;
 
-/// Calls `visit(next_state, log P)` for each successor that is possible.
+/// Calls `visit(next_state, log P)` for each possible successor.
 pub(crate) fn for_each_log_successor<D: Dynamics + ?Sized>(
     dynamics: &D,
     temperature: D::Scalar,
@@ -34,7 +36,7 @@ pub(crate) struct LuckyRows<'a, F> {
     discount: F,
     temperature: F,
     next_values: &'a [F],
-    row: Vec<(usize, F)>, // scratch: s' and log P, then s' and what comes of it
+    row: Vec<(usize, F)>, // scratch: s' and log P, later s' and p(s'|s,a,e)
 }
 
 impl<'a, F: Real> LuckyRows<'a, F> {
@@ -42,9 +44,9 @@ impl<'a, F: Real> LuckyRows<'a, F> {
         Self { discount, temperature, next_values, row: Vec::new() }
     }
 
-    /// Calls `visit(next_state, probability)` for each successor that the dynamics visit and whose value is finite.
+    /// Calls `visit(next_state, probability)` for each possible successor whose value is not −∞.
     ///
-    /// The probabilities sum to 1 less the probability of leaving for †.
+    /// The probabilities sum to 1 minus the probability of leaving for †.
     pub(crate) fn for_each<D>(&mut self, dynamics: &D, pair: (usize, usize), mut visit: impl FnMut(usize, F))
     where
         D: Dynamics<Scalar = F> + ?Sized,
@@ -60,7 +62,7 @@ impl<'a, F: Real> LuckyRows<'a, F> {
         let values = self.row.iter().map(|&(next_state, _)| self.next_values[next_state]);
         let best = values.fold(F::neg_infinity(), F::max);
         if best == F::neg_infinity() {
-            return; // only † is left
+            return; // no successor can succeed
         }
         if self.temperature == F::zero() {
             self.take_best(best);
@@ -83,7 +85,7 @@ impl<'a, F: Real> LuckyRows<'a, F> {
     /// Turns log P into (D9).
     fn weigh(&mut self, best: F) {
         let (log_discount, log_leave) = (self.discount.ln(), (F::one() - self.discount).ln());
-        // At γ = 1 nothing leaves, however small `best` is.
+        // At γ = 1 leaving has probability 0, however small `best` is.
         let is_leaving = log_leave > F::neg_infinity();
         let log_leave = if is_leaving { log_leave - best / self.temperature } else { log_leave };
         let mut max = log_leave;
@@ -92,7 +94,7 @@ impl<'a, F: Real> LuckyRows<'a, F> {
             max = max.max(*log);
         }
         if max.is_infinite() {
-            return self.row.clear(); // leaving is better by more than the number type holds
+            return self.row.clear(); // leaving is better by more than the number type can hold
         }
         let mut sum = (log_leave - max).exp();
         self.row.iter().for_each(|&(_, log)| sum += (log - max).exp());
