@@ -1,4 +1,4 @@
-//! Stages whose tables are checked as they are read, and checks of whole models.
+//! Stages whose tables are checked when they are read, and checks of whole models.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use super::checks::{
 use super::{Model, Stage};
 use crate::{Dynamics, Error, Inference, Real, Table, arrays};
 
-/// A stage whose tables have been brought into rows and are checked as they are read.
+/// A stage with tables in row-major layout that are checked when they are read.
 pub(crate) struct CheckedStage<'a, F: Real, D: ?Sized> {
     pub(crate) dynamics: &'a D,
     num_actions: usize,
@@ -21,7 +21,7 @@ pub(crate) struct CheckedStage<'a, F: Real, D: ?Sized> {
 }
 
 impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
-    /// Begins a stage of a pass and fetches it.
+    /// Tells the model that a pass begins a stage, and fetches the stage.
     pub(crate) fn begin<M>(model: &'a M, stage: usize, inference: Inference) -> Result<Self, Error>
     where
         M: Model<Scalar = F, Dynamics = D> + ?Sized,
@@ -30,7 +30,8 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
         Self::new(model, stage, inference)
     }
 
-    /// Fetches a stage and checks its shapes; allocates only for tables that are not in row-major layout.
+    /// Fetches a stage and checks its shapes. Allocates only for tables that are not in row-major
+    /// layout.
     pub(crate) fn new<M>(model: &'a M, stage: usize, inference: Inference) -> Result<Self, Error>
     where
         M: Model<Scalar = F, Dynamics = D> + ?Sized,
@@ -51,14 +52,15 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
         Ok(Self { dynamics, num_actions: expected.1, rewards, action_prior })
     }
 
-    /// Rewards and prior weights of some states, `[s, a]` each, not yet checked.
+    /// Rewards and prior weights of some states, `[s, a]` each, unchecked.
     #[inline]
     pub(crate) fn rows(&self, states: Range<usize>) -> (&[F], &[F]) {
         let rows = states.start * self.num_actions..states.end * self.num_actions;
         (&self.rewards[rows.clone()], &self.action_prior[rows])
     }
 
-    /// Checks the row of a pair that a policy takes, where the model never does, so that nobody has looked at it.
+    /// Checks the row of a pair that a policy takes, if the model never uses the row and so has not
+    /// checked it.
     pub(crate) fn check_taken(&self, state: usize, action: usize) -> Result<(), Error> {
         let (_, prior) = self.row(state)?;
         if prior[action] > F::zero() { Ok(()) } else { check_row(self.dynamics, state, action) }
@@ -77,15 +79,16 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
     }
 }
 
-/// Checks every stage of a model of your own, up to a horizon: all that [`Model`] and [`Dynamics`] promise.
+/// Checks every stage of your own model up to a horizon against the requirements of [`Model`] and
+/// [`Dynamics`].
 ///
-/// An [`Mdp`](crate::Mdp) has passed this already.
+/// An [`Mdp`](crate::Mdp) passed these checks when it was built.
 ///
 /// # Errors
 ///
-/// Those of [`MdpBuilder::build`](crate::MdpBuilder::build), for the first stage and state in which something is wrong,
-/// but for [`Error::EmptyPriorRow`]: a row of zeros is a dead end here. [`Error::HorizonOutOfRange`]; what the model itself
-/// returns.
+/// Those of [`MdpBuilder::build`](crate::MdpBuilder::build), for the first invalid stage and state,
+/// except [`Error::EmptyPriorRow`]: here a row of zeros is a dead end.
+/// [`Error::HorizonOutOfRange`]; errors of the model itself.
 ///
 /// # Complexity
 ///
@@ -111,7 +114,7 @@ pub fn check_model<M: Model + ?Sized>(model: &M, horizon: usize) -> Result<(), E
                 if model.is_terminal(state) {
                     continue;
                 }
-                // Where all successors are forbidden, tilted dynamics have none.
+                // Tilted dynamics have no successors where the rewards forbid all of them.
                 let is_used =
                     |action: &usize| prior[*action] > M::Scalar::zero() && rewards[*action].is_finite();
                 for action in (0..prior.len()).filter(is_used) {
@@ -123,7 +126,7 @@ pub fn check_model<M: Model + ?Sized>(model: &M, horizon: usize) -> Result<(), E
     Ok(())
 }
 
-/// What has to hold of a model before any stage of it is read.
+/// Checks everything about a model except its stages.
 pub(crate) fn check_options<M: Model + ?Sized>(model: &M, horizon: usize) -> Result<(), Error> {
     if let Some(num_stages) = model.num_stages().filter(|&num_stages| num_stages < horizon) {
         return Err(Error::HorizonOutOfRange { horizon, num_stages });

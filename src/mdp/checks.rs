@@ -1,4 +1,4 @@
-//! One check for each promise that a model makes: what is wrong is named with its place and its value.
+//! Checks of the parts of a model. Errors name the place and the value.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ pub(super) fn check_rewards<F: Real>(
     (rewards.indexed_iter()).try_for_each(|((state, action), &reward)| check_reward(state, action, reward))
 }
 
-/// Whether each state is terminal, `[s]`, from the terminal states in any order.
+/// Turns a list of terminal states into flags, `[s]`.
 pub(super) fn terminal_flags(
     states: impl IntoIterator<Item = usize>,
     num_states: usize,
@@ -97,7 +97,7 @@ where
     Err(Error::UnnormalizedTransition { state, action, sum, tolerance: F::ROW_SUM_TOLERANCE })
 }
 
-/// Whether a sum of probabilities of this number type passes for 1.
+/// Whether a sum of probabilities of this number type is 1 within the tolerance.
 pub(crate) fn is_normalized<F: Real>(sum: f64) -> bool {
     (sum - 1.0).abs() <= F::ROW_SUM_TOLERANCE
 }

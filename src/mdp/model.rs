@@ -1,21 +1,23 @@
-//! What the algorithms ask of a model: a stage at a time.
+//! The trait through which algorithms read a model, one stage at a time.
 
 use ndarray::{ArrayView1, ArrayView2};
 
 use crate::{Dynamics, Error, Inference, Real};
 
-/// A Markov decision process, seen one decision stage at a time.
+/// A Markov decision process, read one decision stage at a time.
 ///
-/// [`Mdp`](crate::Mdp) is the model that gives itself at every stage, [`TimeVaryingMdp`](crate::TimeVaryingMdp) a list of
-/// stages. Implement this trait for what is computed stage by stage; every algorithm of the crate runs over it.
+/// [`Mdp`](crate::Mdp) is the same at every stage; [`TimeVaryingMdp`](crate::TimeVaryingMdp) is a
+/// list of stages. Implement this trait for models whose stages are computed on demand. Every
+/// algorithm of the crate runs over it.
 ///
-/// Rewards, prior weights, terminal values, discount and temperature of a model of your own are checked whenever they
-/// are read. Its dynamics are not, since that costs as much as a stage: what [`Dynamics`] promises is trusted, and a
-/// successor that is no state may panic. Let [`check_model`](crate::check_model) look at them once.
+/// Algorithms check rewards, prior weights, terminal values, discount and temperature whenever they
+/// read them. They do not check the dynamics, which would take as long as the stage itself:
+/// dynamics that violate the requirements of [`Dynamics`] may cause panics. Call
+/// [`check_model`](crate::check_model) once to check them.
 ///
 /// # Example
 ///
-/// Rewards that arrive at one stage only:
+/// A reward at one stage only:
 ///
 /// ```
 /// use softmdp::ndarray::{Array2, ArrayView1, array};
@@ -50,7 +52,11 @@ use crate::{Dynamics, Error, Inference, Real};
 ///     fn terminal_values(&self) -> ArrayView1<'_, f64> {
 ///         self.base.terminal_values()
 ///     }
-///     fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, f64, DenseDynamics>, Error> {
+///     fn stage(
+///         &self,
+///         t: usize,
+///         inference: Inference,
+///     ) -> Result<Stage<'_, f64, DenseDynamics>, Error> {
 ///         let mut stage = self.base.stage(t, inference)?;
 ///         if t != self.due {
 ///             stage.rewards = self.nothing.view();
@@ -89,32 +95,35 @@ pub trait Model: Sync {
     /// V_T, `[s]`, in reward units; −∞ forbids ending there.
     fn terminal_values(&self) -> ArrayView1<'_, Self::Scalar>;
 
-    /// Number of stages the model has, if that is bounded. `None` by default.
+    /// Number of stages, if the model has only so many. `None` by default.
     fn num_stages(&self) -> Option<usize> {
         None
     }
 
-    /// Whether every stage has the same dynamics, rewards and prior. `false` by default, which is always safe.
+    /// Whether every stage has the same dynamics, rewards and prior. `false` by default, which is
+    /// always correct.
     fn is_homogeneous(&self) -> bool {
         false
     }
 
-    /// The dynamics, rewards and prior of stage `t`. A pass may ask for the same stage several times.
+    /// The dynamics, rewards and prior of stage `t`. A pass may read the same stage several times.
     ///
-    /// The inference matters only to models whose rewards depend on the successor, since those fold
-    /// differently for each.
+    /// The inference matters only to models whose rewards depend on the successor, because the two
+    /// inferences fold them differently.
     ///
     /// # Errors
     ///
-    /// Whatever makes the stage unavailable; algorithms return it unchanged.
+    /// Any error that makes the stage unavailable; algorithms return it unchanged.
     fn stage(&self, t: usize, inference: Inference)
     -> Result<Stage<'_, Self::Scalar, Self::Dynamics>, Error>;
 
-    /// The reward r(s,a,s') of a transition of stage `t`, rewards on the pair included, in a model whose rewards depend on the
-    /// successor; `None` by default, where r(s,a) of the stage says it all.
+    /// The reward r(s,a,s') of a transition of stage `t`, including the reward on the pair, if
+    /// rewards depend on the successor.
     ///
-    /// Those who act ask for it ([`learning::Simulator`](crate::learning)), since a sample pays what came, not what
-    /// was to be expected.
+    /// `None`, the default, means that r(s,a) of the stage is the whole reward.
+    ///
+    /// Simulation uses it ([`learning::Simulator`](crate::learning)): a sampled transition pays its
+    /// own reward, not the expectation.
     fn transition_reward(
         &self,
         t: usize,
@@ -128,11 +137,12 @@ pub trait Model: Sync {
 
     /// Called once by each pass before it works on stage `t`. Does nothing by default.
     ///
-    /// [`Watched`](crate::Watched) reports progress here. A model that wraps another one forwards this call.
+    /// [`Watched`](crate::Watched) reports progress here. A model that wraps another one should
+    /// forward this call.
     ///
     /// # Errors
     ///
-    /// An error ends the pass, which returns it unchanged; [`Error::Stopped`] to stop.
+    /// An error ends the pass, which returns it unchanged. Return [`Error::Stopped`] to stop.
     fn begin_stage(&self, t: usize) -> Result<(), Error> {
         let _ = t;
         Ok(())
