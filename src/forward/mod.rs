@@ -1,20 +1,21 @@
-//! Forward messages: where the past leads, given that it went well.
+//! Forward messages: the distribution of the state given the evidence so far.
 //!
 //! # Recursion
 //!
 //! ```text
-//! x_t(s,a)     = ρ(a|s) exp(r(s,a)/τ) α_t(s),                                    α_0 = p₀, α_0(†) = 0
-//! Z_t          = Σ_{s,a} x_t(s,a) + Σ_{s terminal} α_t(s) + α_t(†)                              (D4)
-//! α_{t+1}(s')  = ( γ Σ_{s,a} P(s'|s,a) x_t(s,a)  + α_t(s') if s' is terminal ) / Z_t            (D5)
+//! x_t(s,a)     = ρ(a|s) exp(r(s,a)/τ) α_t(s),               α_0 = p₀, α_0(†) = 0
+//! Z_t          = Σ_{s,a} x_t(s,a) + Σ_{s terminal} α_t(s) + α_t(†)                     (D4)
+//! α_{t+1}(s')  = ( γ Σ_{s,a} P(s'|s,a) x_t(s,a)  + α_t(s') if s' is terminal ) / Z_t   (D5)
 //! α_{t+1}(†)   = ( (1−γ) Σ_{s,a} x_t(s,a) + α_t(†) ) / Z_t
-//! log p(e)     = Σ_t log Z_t + log( Σ_s α_T(s) exp(V_T(s)/τ) + α_T(†) )                         (D6)
+//! log p(e)     = Σ_t log Z_t + log( Σ_s α_T(s) exp(V_T(s)/τ) + α_T(†) )                (D6)
 //! ```
 //!
-//! where † is the absorbing state that a discount γ < 1 leads to.
+//! where † is the absorbing state that the trajectory leaves for with probability 1 − γ.
 //!
 //! # References
 //!
-//! Levine (2018), §2.3; Rabiner, *A tutorial on hidden Markov models*, Proc. IEEE 77 (1989), for the scaled pass.
+//! Levine (2018), §2.3; Rabiner, *A tutorial on hidden Markov models*, Proc. IEEE 77 (1989), for
+//! the scaled pass.
 
 mod pass;
 
@@ -33,14 +34,15 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 ///
 /// # Shapes
 ///
-/// `initial` p₀, `[s]`, sums to 1: `&Array1`, a view `&v.view()`, or a slice as `&aview1(..)`.
+/// `initial` p₀, `[s]`, sums to 1. Pass `&Array1`, a view as `&v.view()`, or a slice as
+/// `&aview1(..)`.
 ///
 /// # Errors
 ///
-/// [`Error::ImpossibleEvidence`] if no trajectory survives a stage; [`Error::ZeroTemperature`];
-/// [`Error::InvalidInitial`], [`Error::UnnormalizedInitial`], [`Error::ShapeMismatch`];
-/// [`Error::Overflow`] or [`Error::TotalOverflow`] if a finite logarithm leaves the number type;
-/// [`Error::TooLarge`]; what a [`Model`] of your own returns.
+/// [`Error::ImpossibleEvidence`] if every trajectory has probability 0 at some stage;
+/// [`Error::ZeroTemperature`]; [`Error::InvalidInitial`], [`Error::UnnormalizedInitial`],
+/// [`Error::ShapeMismatch`]; [`Error::Overflow`] or [`Error::TotalOverflow`] if a finite logarithm
+/// overflows; [`Error::TooLarge`]; errors of your own [`Model`].
 ///
 /// # Complexity
 ///
@@ -51,7 +53,7 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 /// ```
 /// use softmdp::{Mdp, forward_messages, ndarray::array};
 ///
-/// // A coin is tossed once and then stays; tails (state 1) has success probability 1/3 a stage.
+/// // A coin is tossed once. Tails (state 1) has success probability 1/3 per stage.
 /// let mdp = Mdp::new(array![[[1.0, 0.0]], [[0.0, 1.0]]], array![[0.0], [-(3.0_f64.ln())]])?;
 /// let messages = forward_messages(&mdp, &array![0.5, 0.5], 1)?;
 /// assert!((messages.log_forward()[[1, 1]].exp() - 0.25).abs() < 1e-15);
@@ -103,10 +105,11 @@ pub fn forward_messages<F: Real, M: Model<Scalar = F> + ?Sized>(
 /// ```
 /// use softmdp::{Mdp, forward_messages, ndarray::array, soft_value_iteration};
 ///
-/// let mdp = Mdp::new(array![[[0.9, 0.1]], [[0.3, 0.7]]], array![[-1.0], [-2.0]])?.with_discount(0.9)?;
+/// let mdp = Mdp::new(array![[[0.9, 0.1]], [[0.3, 0.7]]], array![[-1.0], [-2.0]])?;
+/// let mdp = mdp.with_discount(0.9)?;
 /// let initial = array![1.0, 0.0];
 /// let messages = forward_messages(&mdp, &initial, 4)?;
-/// // At γ < 1 some of the mass has left by stage 1: what is left sums to less than 1.
+/// // At γ < 1 some of the mass has left by stage 1: the rest sums to less than 1.
 /// let in_play: f64 = messages.log_forward().row(1).mapv(f64::exp).sum();
 /// assert!((in_play + messages.log_absorbed()[1].exp() - 1.0).abs() < 1e-15);
 /// // The evidence, forwards and backwards (D6).
@@ -123,7 +126,7 @@ pub struct ForwardMessages<F = f64> {
 }
 
 impl<F: Real> ForwardMessages<F> {
-    /// Messages from their tables, as they were stored.
+    /// Makes messages from stored tables.
     #[cfg(any(feature = "npz", feature = "serde"))]
     pub(crate) fn from_tables(
         log_forward: Array2<F>,
@@ -146,27 +149,29 @@ impl<F: Real> ForwardMessages<F> {
         Ok(Self { log_forward, log_normalizers, log_absorbed, log_evidence })
     }
 
-    /// log α_t(s) = log p(s_t = s ∣ e_0 … e_{t−1}), `[t, s]` with T+1 rows, in nats; −∞ for states that cannot have
-    /// been reached.
+    /// log α_t(s) = log p(s_t = s ∣ e_0 … e_{t−1}), `[t, s]` with T+1 rows, in nats; −∞ for states
+    /// that cannot be reached.
     #[must_use]
     pub fn log_forward(&self) -> ArrayView2<'_, F> {
         self.log_forward.view()
     }
 
-    /// log Z_t, `[t]` with T entries, in nats: log p(e_t ∣ e_0 … e_{t−1}) if the prior is normalised
-    /// and rewards are at most 0.
+    /// log Z_t, `[t]` with T entries, in nats. This is log p(e_t ∣ e_0 … e_{t−1}) if the prior is
+    /// normalised and rewards are at most 0.
     #[must_use]
     pub fn log_normalizers(&self) -> ArrayView1<'_, F> {
         self.log_normalizers.view()
     }
 
-    /// log α_t(†), `[t]` with T+1 entries, in nats: the mass that has left at γ < 1. −∞ throughout at γ = 1.
+    /// log α_t(†), `[t]` with T+1 entries, in nats: the probability of having left before stage t.
+    /// All −∞ at γ = 1.
     #[must_use]
     pub fn log_absorbed(&self) -> ArrayView1<'_, F> {
         self.log_absorbed.view()
     }
 
-    /// log p(e), in nats, from this pass alone (D6). −∞ if the terminal values rule out every trajectory.
+    /// log p(e), in nats, from the forward pass alone (D6). −∞ if the terminal values exclude every
+    /// trajectory.
     #[must_use]
     pub fn log_evidence(&self) -> F {
         self.log_evidence

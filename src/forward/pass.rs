@@ -2,11 +2,13 @@
 //!
 //! # Form computed
 //!
-//! Everything is a logarithm: a state of filtered probability e^−5000 is still a state that later evidence
-//! may demand. The pairs of a stage are pushed through the dynamics as plain numbers, in bands: each band holds
-//! the pairs within a fixed distance of its highest, scaled so that no product of a probability and a pair can
-//! lose bits, and the bands are added up as logarithms. Nearly always there is one band; where there are so many
-//! that they would cost more than the dynamics themselves, the rest is added up term by term.
+//! All messages are logarithms, because later evidence can make a state of probability e^−5000
+//! certain. The pairs of a stage are pushed through the dynamics as plain numbers, in bands. A band
+//! holds the pairs within a fixed distance of its largest, scaled so that no product of a
+//! probability and a pair loses bits. The results of the bands are added as logarithms.
+//!
+//! There is nearly always one band. If more bands would cost more than the dynamics themselves, the
+//! remaining pairs are added term by term.
 
 use crate::dynamics::blocks;
 use crate::dynamics::successors::for_each_log_successor;
@@ -15,7 +17,7 @@ use crate::mdp::CheckedStage;
 use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
 
-/// A model and the memory that a stage of the forward pass needs.
+/// A model and the memory for a stage of the forward pass.
 pub(crate) struct ForwardPass<'m, F, M: ?Sized> {
     mdp: &'m M,
     log_discount: F,   // log γ
@@ -112,8 +114,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         next.fill(F::neg_infinity());
         let mut log_paid = F::neg_infinity();
         let mut ceiling = self.log_pairs.iter().fold(F::neg_infinity(), |max, &log| max.max(log));
-        // A band looks at every pair, but reads only the rows of its own: as many as a row has successors cost no
-        // more than a second pass over the dynamics.
+        // A band reads every pair but only its own rows: as many bands as a row has successors cost
+        // as much as a second pass over the dynamics.
         let num_states = self.pushed.len();
         let most_bands = 2 + dynamics.work(0..num_states) / self.pairs.len();
         for _ in 0..most_bands {
@@ -144,7 +146,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         Ok(log_paid)
     }
 
-    /// Scales the pairs of the band below `ceiling` to plain numbers, and returns the largest logarithm below it.
+    /// Scales the pairs of the band below `ceiling` to plain numbers. Returns the largest logarithm
+    /// below the band.
     fn scale_band(&mut self, ceiling: F) -> F {
         let mut below = F::neg_infinity();
         for (pair, &log) in self.pairs.iter_mut().zip(&self.log_pairs) {
@@ -159,8 +162,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         below
     }
 
-    /// Adds what all pairs up to `ceiling` push, and what those above it push to faint successors, one logarithm at a
-    /// time: slower, but one pass however far they spread.
+    /// Adds the contributions of all pairs up to `ceiling`, and those of pairs above it to faint
+    /// successors, one logarithm at a time. This is slower, but takes one pass for any spread.
     fn scatter_rest(
         &mut self,
         t: usize,
@@ -168,7 +171,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         ceiling: F,
         next: &mut [F],
     ) -> Result<(), Error> {
-        // Each sum is kept as a logarithm, the largest of its terms so far, and a factor to it.
+        // A sum is the logarithm of its largest term so far, and a factor.
         for (factor, &log) in self.pushed.iter_mut().zip(next.iter()) {
             *factor = if log > F::neg_infinity() { F::one() } else { F::zero() };
         }
@@ -187,7 +190,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
                         let (log, factor) = (&mut logs.data[at], &mut factors.data[at]);
                         let term = pair + log_p;
                         if term == F::neg_infinity() {
-                            // It does not fit; that matters, and is reported below, if nothing else leads here.
+                            // The term underflows. That is an error, reported below, if no other
+                            // term leads here.
                             *factor = factor.max(F::one());
                         } else if term <= *log {
                             *factor += (term - *log).exp();

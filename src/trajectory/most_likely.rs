@@ -4,11 +4,13 @@
 //!
 //! ```text
 //! W_T(s) = V_T(s)/τ
-//! W_t(s) = max_a log ρ(a|s) + r(s,a)/τ + max( max_s' log γ + log P(s'|s,a) + W_{t+1}(s'), log(1−γ) )
+//! W_t(s) = max_a log ρ(a|s) + r(s,a)/τ
+//!                + max( max_s' log γ + log P(s'|s,a) + W_{t+1}(s'), log(1−γ) )
 //! ```
 //!
-//! This is (D1, D2) with maxima for sums (Viterbi 1967); log(1−γ) is the step to †. The trajectory is then read off
-//! forwards: W alone is kept, and the maximisers of the states on the way are found again.
+//! This is (D1, D2) with maxima in place of sums (Viterbi 1967); log(1−γ) is the step to †. A
+//! forward pass then reads off the trajectory. Only W is stored: the maximisers along the
+//! trajectory are computed again.
 
 use ndarray::Array2;
 
@@ -22,18 +24,20 @@ use crate::parallel::RowsMut;
 use crate::{Error, Inference, Model, Posterior, Real, Table, arrays};
 
 impl<F: Real> Posterior<F> {
-    /// Finds the trajectory of the largest p(trajectory ∣ e) (D0).
+    /// Computes the trajectory with the largest p(trajectory ∣ e) (D0).
     ///
-    /// Among trajectories that are equally likely it takes the first action, and the lowest successor, at the first stage
-    /// where they differ. The most likely trajectory may be far from typical: a marginal that is spread over many has none
-    /// of them. [`log_probability`](Self::log_probability) tells how likely it is.
+    /// Among equally likely trajectories it returns the one with the first action, then the lowest
+    /// successor, at the first stage where they differ. The most likely trajectory need not be
+    /// typical: where the posterior is spread over many trajectories, each of them is improbable.
+    /// [`log_probability`](Self::log_probability) returns its probability.
     ///
     /// `mdp` must be the model that was solved; only its shape can be checked.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], [`Error::HorizonOutOfRange`], [`Error::ZeroTemperature`]; [`Error::Overflow`] if a logarithm leaves the number type, [`Error::TooLarge`]; what a
-    /// [`Model`] of your own returns.
+    /// [`Error::ShapeMismatch`], [`Error::HorizonOutOfRange`], [`Error::ZeroTemperature`];
+    /// [`Error::Overflow`] if a logarithm overflows; [`Error::TooLarge`]; errors of your own
+    /// [`Model`].
     ///
     /// # Complexity
     ///
@@ -108,7 +112,7 @@ fn best_weights<F: Real, M: Model<Scalar = F> + ?Sized>(mdp: &M, horizon: usize)
     Ok(weights)
 }
 
-/// The best that can be done from a state: W, and how.
+/// W of a state and its maximisers.
 struct Best<F> {
     weight: F,
     action: usize,
@@ -160,7 +164,8 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Search<'a, F, M> {
         Ok(best)
     }
 
-    /// Writes log P of all successors of a pair to `row`, in ascending order and each once.
+    /// Writes log P of all successors of a pair to `row`, in ascending order and without
+    /// duplicates.
     fn collect(&self, state: usize, action: usize, row: &mut Vec<(usize, F)>) {
         row.clear();
         let temperature = self.mdp.temperature();
