@@ -104,7 +104,7 @@ pub use crate::kernels::LogBlock;
 ///         let n = self.0;
 ///         let ahead = if action == 0 { (state + 1) % n } else { (state + n - 1) % n };
 ///         visit(ahead, 0.9); // the step succeeds
-///         visit(state, 0.1); // or is lost
+///         visit(state, 0.1); // or fails
 ///     }
 /// }
 ///

@@ -217,10 +217,10 @@ impl<F: Real> LogBlock<F> {
         }
     }
 
-    /// [`resolve`](Self::resolve) for a row that has successors too improbable for a plain number, which `sum` leaves out.
+    /// [`resolve`](Self::resolve) for a row with faint successors, which are missing from `sum`.
     ///
-    /// `visit_terms` calls back with weight w and value v of each term w exp(v/τ) of the row; those that are left out of the
-    /// sum have weight 1 and value v + τ log P.
+    /// `visit_terms` calls back with weight w and value v of each term w exp(v/τ) of the row. A
+    /// faint successor has weight 1 and value v + τ log P.
     pub(crate) fn resolve_with_faint(
         &self,
         column: usize,

@@ -10,6 +10,8 @@ use crate::{Dynamics, Error, Inference, Real};
 /// list of stages. Implement this trait for models whose stages are computed on demand. Every
 /// algorithm of the crate runs over it.
 ///
+/// `&M`, `Box<M>` and `Arc<M>` are models if `M` is, also if `M` is a trait object.
+///
 /// Algorithms check rewards, prior weights, terminal values, discount and temperature whenever they
 /// read them. They do not check the dynamics, which would take as long as the stage itself:
 /// dynamics that violate the requirements of [`Dynamics`] may cause panics. Call

@@ -65,8 +65,8 @@ impl<F: Real> Posterior<F> {
             }
             let stage = CheckedStage::begin(mdp, t, Inference::Direct)?;
             let next = weights.row(t + 1);
-            let search = Search::new(mdp, &stage, t, arrays::slice(&next));
-            let Best { action, next_state, .. } = search.state(state, &mut LogMemo::new(), &mut row)?;
+            let maximizer = Maximizer::new(mdp, &stage, t, arrays::slice(&next));
+            let Best { action, next_state, .. } = maximizer.state(state, &mut LogMemo::new(), &mut row)?;
             actions.push(action);
             let Some(next_state) = next_state else { break };
             states.push(next_state);
@@ -93,7 +93,7 @@ fn best_weights<F: Real, M: Model<Scalar = F> + ?Sized>(mdp: &M, horizon: usize)
         for t in (0..horizon).rev() {
             let (now, next) = rows[t * num_states..].split_at_mut(num_states);
             let stage = CheckedStage::begin(mdp, t, Inference::Direct)?;
-            let search = Search::new(mdp, &stage, t, &next[..num_states]);
+            let maximizer = Maximizer::new(mdp, &stage, t, &next[..num_states]);
             let end = &next[(horizon - t - 1) * num_states..];
             blocks::for_each_block(stage.dynamics, RowsMut { data: now, width: 1 }, &|states, now| {
                 let (mut log_prior, mut row) = (LogMemo::new(), Vec::new());
@@ -101,7 +101,7 @@ fn best_weights<F: Real, M: Model<Scalar = F> + ?Sized>(mdp: &M, horizon: usize)
                     *weight = if mdp.is_terminal(state) {
                         end[state]
                     } else {
-                        search.state(state, &mut log_prior, &mut row)?.weight
+                        maximizer.state(state, &mut log_prior, &mut row)?.weight
                     };
                 }
                 Ok(())
@@ -120,7 +120,7 @@ struct Best<F> {
 }
 
 /// One stage of the recursion.
-struct Search<'a, F: Real, M: Model<Scalar = F> + ?Sized> {
+struct Maximizer<'a, F: Real, M: Model<Scalar = F> + ?Sized> {
     mdp: &'a M,
     stage: &'a CheckedStage<'a, F, M::Dynamics>,
     t: usize,
@@ -129,7 +129,7 @@ struct Search<'a, F: Real, M: Model<Scalar = F> + ?Sized> {
     next: &'a [F],
 }
 
-impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Search<'a, F, M> {
+impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Maximizer<'a, F, M> {
     fn new(mdp: &'a M, stage: &'a CheckedStage<'a, F, M::Dynamics>, t: usize, next: &'a [F]) -> Self {
         let (log_discount, log_leave) = (mdp.discount().ln(), (F::one() - mdp.discount()).ln());
         Self { mdp, stage, t, log_discount, log_leave, next }
