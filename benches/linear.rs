@@ -8,7 +8,8 @@ use std::ops::Range;
 
 use approx::{assert_abs_diff_eq, assert_relative_eq};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use softmdp::{DenseDynamics, Dynamics, LogBlock, Mdp, SoftValueIteration};
+use softmdp::dynamics::LogBlock;
+use softmdp::{DenseDynamics, Dynamics, Mdp, SoftValueIteration};
 
 #[path = "support/dense.rs"]
 mod dense;

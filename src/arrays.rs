@@ -1,10 +1,10 @@
-//! Making and reading tables: allocation that can fail, slices of arrays, shape checks.
+//! Tables: fallible allocation, slices of arrays, checks of shapes and entries.
 
 use ndarray::{Array, ArrayRef, Dimension, IntoDimension};
 
 use crate::{Error, Real, Table};
 
-/// A table filled with one value, or [`Error::TooLarge`] where it cannot be addressed or allocated.
+/// A table filled with one value, or [`Error::TooLarge`] if it cannot be allocated.
 pub(crate) fn filled<T: Clone, D: Dimension, I: IntoDimension<Dim = D>>(
     table: Table,
     shape: I,
@@ -14,31 +14,31 @@ pub(crate) fn filled<T: Clone, D: Dimension, I: IntoDimension<Dim = D>>(
     let too_large = || Error::TooLarge { table, shape: shape.slice().to_vec() };
     let len =
         (shape.slice().iter()).try_fold(1_usize, |len, &axis| len.checked_mul(axis)).ok_or_else(too_large)?;
-    // Asked for once to see if there is room, and once more as zeros, which the system has ready: writing them would
-    // take as long as a stage.
+    // The first allocation tests for room; the second lets the system provide zeroed pages. Writing
+    // the zeros would take as long as a stage.
     let mut room = Vec::<T>::new();
     room.try_reserve_exact(len).map_err(|_| too_large())?;
-    drop(std::hint::black_box(room)); // lest the question be optimised away
+    drop(std::hint::black_box(room)); // keeps the optimiser from removing the test
     let data = vec![value; len];
     Array::from_shape_vec(shape.clone(), data).map_err(|_| too_large())
 }
 
-/// The entries of an array that this crate made, or brought into standard layout, as one slice.
+/// The entries of an array in standard layout, which every table of this crate has.
 pub(crate) fn slice<T, D: Dimension>(array: &ArrayRef<T, D>) -> &[T] {
     array.as_slice().expect("tables are in standard layout by construction")
 }
 
-/// [`slice`], to be written to.
+/// [`slice`], mutable.
 pub(crate) fn slice_mut<T, D: Dimension>(array: &mut ArrayRef<T, D>) -> &mut [T] {
     array.as_slice_mut().expect("tables are in standard layout by construction")
 }
 
-/// Brings an array into standard (row-major) layout; one that already is stays where it is.
+/// Brings an array into standard (row-major) layout, without a copy if it already is.
 pub(crate) fn standard_layout<T: Clone, D: Dimension>(array: Array<T, D>) -> Array<T, D> {
     if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }
 }
 
-/// [`Error::ShapeMismatch`] unless a table has the shape that the model implies.
+/// Returns [`Error::ShapeMismatch`] unless a table has the expected shape.
 #[inline]
 pub(crate) fn check_shape(table: Table, found: &[usize], expected: &[usize]) -> Result<(), Error> {
     if found == expected {
@@ -47,7 +47,7 @@ pub(crate) fn check_shape(table: Table, found: &[usize], expected: &[usize]) -> 
     Err(Error::ShapeMismatch { table, found: found.to_vec(), expected: expected.to_vec() })
 }
 
-/// [`Error::InvalidEntry`] for the first entry that a table of results cannot hold.
+/// Returns [`Error::InvalidEntry`] for the first invalid entry of a table of results.
 pub(crate) fn check_entries<F: Real, D: Dimension>(
     table: Table,
     array: &ArrayRef<F, D>,
@@ -59,7 +59,7 @@ pub(crate) fn check_entries<F: Real, D: Dimension>(
     Err(Error::InvalidEntry { table, index: index_of(array.shape(), at), value: value.into_f64() })
 }
 
-/// The index of an entry, from its number in row-major order.
+/// The index of an entry from its position in row-major order.
 pub(crate) fn index_of(shape: &[usize], mut at: usize) -> Vec<usize> {
     let mut index = vec![0; shape.len()];
     for (index, &axis) in index.iter_mut().zip(shape).rev() {

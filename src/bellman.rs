@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use crate::dynamics::{Probability, for_each_possible_successor};
 use crate::kernels::{
     Aligned, CHUNK, for_each_lane, gap, is_safe, log_add_exp, most_value, most_weight, vectorised,
 };
@@ -132,15 +133,10 @@ impl<'a, F: Real> BellmanRule<'a, F> {
     fn is_dead<D: Dynamics<Scalar = F> + ?Sized>(&self, dynamics: &D, state: usize, action: usize) -> bool {
         let next_values = self.next_values;
         let (mut any_dead, mut any_alive) = (false, false);
-        dynamics.for_each_successor(state, action, &mut |next_state, p| {
-            if p > F::zero() {
-                let alive = next_values[next_state] > F::neg_infinity();
-                any_alive |= alive;
-                any_dead |= !alive;
-            }
-        });
-        dynamics.for_each_faint_successor(state, action, &mut |next_state, _| {
-            any_alive |= next_values[next_state] > F::neg_infinity();
+        for_each_possible_successor(dynamics, (state, action), |next_state, p| {
+            let alive = next_values[next_state] > F::neg_infinity();
+            any_alive |= alive;
+            any_dead |= !alive && matches!(p, Probability::Plain(_));
         });
         match self.inference {
             Inference::Direct => !any_alive,

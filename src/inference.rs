@@ -1,25 +1,25 @@
-//! Which of the two problems is solved.
+//! The two inference problems.
 
 use std::fmt;
 
-/// The question that is put to a model.
+/// The inference problem to solve.
 ///
 /// | | [`Direct`](Inference::Direct) | [`Variational`](Inference::Variational) |
 /// |---|---|---|
-/// | asks | how did it go, given that it went well? | how should I act? |
-/// | dynamics | conditioned on success: lucky | the true ones |
+/// | question | what happened, given success? | how should I act? |
+/// | dynamics | conditioned on success (lucky) | true |
 /// | backup | Q = r + τ log E exp(V/τ) (D1) | Q = r + E V (V2) |
-/// | gives | posterior, marginals, evidence | policy, occupancy, ELBO |
-/// | use it to | explain behaviour that was seen | plan, control, teach |
+/// | results | posterior, marginals, evidence | policy, occupancy, ELBO |
+/// | use it to | explain an outcome that is known | plan, control, explain choices |
 ///
-/// On deterministic dynamics at γ = 1 they coincide.
+/// Both agree on deterministic dynamics at γ = 1.
 ///
 /// # Example
 ///
 /// ```
 /// use softmdp::{Inference, Mdp, SoftValueIteration, ndarray::{Array2, array}};
 ///
-/// // One step: a bet that pays 10 with probability 1/2 and costs 10 otherwise, or nothing for certain.
+/// // One step: a bet that wins or loses 10 with probability 1/2 each, or no bet.
 /// let transitions = array![
 ///     [[0.0, 0.5, 0.5], [1.0, 0.0, 0.0]],
 ///     [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]],
@@ -32,8 +32,8 @@ use std::fmt;
 ///     let solution = SoftValueIteration::new(1).inference(inference).solve(&mdp)?;
 ///     Ok::<_, softmdp::Error>(solution.policy().probabilities()[[0, 0, 0]])
 /// };
-/// assert!(bets(Inference::Direct)? > 0.999); // those who did well had bet, and were lucky
-/// assert_eq!(bets(Inference::Variational)?, 0.5); // the bet is worth nothing
+/// assert!(bets(Inference::Direct)? > 0.999); // given success, the agent has bet and won
+/// assert_eq!(bets(Inference::Variational)?, 0.5); // the expected value of the bet is 0
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -43,8 +43,7 @@ pub enum Inference {
     #[default]
     Direct,
     /// The best policy under the true dynamics: maximum-entropy control (V1).
-    #[doc(alias = "maximum entropy")]
-    #[doc(alias = "soft Q")]
+    #[doc(alias("maximum_entropy", "logit", "gumbel", "quantal_response"))]
     Variational,
 }
 

@@ -125,6 +125,7 @@
 // Tests compare with values that are exact: ±∞, small integers, results that must agree to the bit.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+pub mod dynamics;
 pub mod guide;
 pub mod io;
 pub mod learning;
@@ -136,24 +137,41 @@ pub use ndarray;
 #[cfg(feature = "sprs")]
 pub use sprs;
 
-pub use backward::{BackwardStage, SoftValueIteration, Solution, StateValues, soft_value_iteration};
+// Aliases for the search of the documentation stand here: on an item of a private module they are lost.
+#[doc(alias("dynamic_programming", "finite_horizon"))]
+pub use backward::SoftValueIteration;
+#[doc(alias("value_function"))]
+pub use backward::StateValues;
+#[doc(alias("backward_induction", "backward_messages"))]
+pub use backward::soft_value_iteration;
+pub use backward::{BackwardStage, Solution};
 pub use convergence::{Convergence, Status};
-pub use dynamics::{
-    DenseDynamics, DeterministicDynamics, Dynamics, FoldedDynamics, IntoDynamics, SparseDynamics,
-};
+#[doc(inline, alias("csr", "compressed_sparse_row"))]
+pub use dynamics::SparseDynamics;
+#[doc(inline)]
+pub use dynamics::{DenseDynamics, DeterministicDynamics, Dynamics, IntoDynamics};
 pub use error::Error;
-pub use forward::{ForwardMessages, forward_messages};
+pub use forward::ForwardMessages;
+#[doc(alias("filtering"))]
+pub use forward::forward_messages;
 pub use gridworld::{Cell, ColorChoice, ColoredGridworld, Direction, Gridworld, Moves};
+#[doc(alias("control_as_inference"))]
 pub use inference::Inference;
-pub use kernels::{LogBlock, Real, log_sum_exp};
-pub use mdp::{
-    ActionPrior, Mdp, MdpBuilder, Model, Stage, SuccessorRewardMdp, TimeVaryingMdp, Watched, check_model,
-};
+pub use kernels::{Real, log_sum_exp};
+#[doc(alias("nonstationary", "time_inhomogeneous", "observation", "schedule"))]
+pub use mdp::TimeVaryingMdp;
+#[doc(alias("progress", "cancel", "deadline", "timeout", "interrupt"))]
+pub use mdp::Watched;
+pub use mdp::{ActionPrior, Mdp, MdpBuilder, Model, Stage, SuccessorRewardMdp, check_model};
 pub use policy::{Policy, StationaryPolicy};
-pub use posterior::{Posterior, PosteriorStage, posterior, stream_posterior};
-pub use stationary::{
-    LongRunGrowth, Method, StationarySolution, StationarySolver, long_run_growth, solve_stationary,
-};
+#[doc(alias("smoothing", "forward_backward", "baum_welch"))]
+pub use posterior::posterior;
+pub use posterior::{Posterior, PosteriorStage, stream_posterior};
+#[doc(alias("policy_iteration"))]
+pub use stationary::Method;
+#[doc(alias("infinite_horizon", "fixed_point"))]
+pub use stationary::solve_stationary;
+pub use stationary::{LongRunGrowth, StationarySolution, StationarySolver, long_run_growth};
 pub use table::Table;
 pub use trajectory::Trajectory;
 
@@ -162,7 +180,6 @@ mod backward;
 mod bellman;
 mod color;
 mod convergence;
-mod dynamics;
 mod error;
 mod forward;
 mod gridworld;

@@ -1,24 +1,25 @@
-//! Splitting the rows of a stage among threads, so that results do not depend on how many there are.
+//! Splits work on slices among threads. Results do not depend on the number of threads.
 //!
-//! Work is cut into blocks of neighbouring states, each with its own part of every output. Where blocks are cut
-//! depends on the model alone, and what is computed for a state never on another block, so they may run anywhere and in any
-//! order. Without the feature `rayon` they run one after the other; the blocks stay, since a block's rows are still in
-//! cache when its soft maxima are taken.
+//! Work is cut into blocks of neighbouring states, each with its own part of every output. The cuts
+//! depend on the model alone, and no block reads the output of another, so blocks can run on any
+//! thread and in any order. Without the feature `rayon` they run one after the other. Blocks still
+//! help then: the rows of a block stay in cache until its soft maxima are computed.
 //!
-//! Blocks take microseconds, so they are called through `dyn`: what hands them to threads is compiled once for each kind of
-//! outputs, instead of once for each algorithm, dynamics and number type, which took a quarter of the compile time of callers.
+//! Blocks take microseconds, so they are called through `dyn`. The code that hands them to threads
+//! is then compiled once per type of outputs, instead of once per algorithm, dynamics and number
+//! type, which took a quarter of the compile time of callers.
 
 use std::ops::Range;
 
 use crate::Error;
 
-/// Outputs that divide along the state axis.
+/// Outputs that split along the state axis.
 pub(crate) trait Split: Send + Sized {
-    /// The parts for the first `states` states and for the rest.
+    /// Returns the parts for the first `states` states and for the rest.
     fn split_at(self, states: usize) -> (Self, Self);
 }
 
-/// A table with `width` entries a state.
+/// A table with `width` entries per state.
 #[derive(Debug)]
 pub(crate) struct RowsMut<'a, T> {
     pub(crate) data: &'a mut [T],
@@ -26,7 +27,7 @@ pub(crate) struct RowsMut<'a, T> {
 }
 
 impl<T> RowsMut<'_, T> {
-    /// The same table for a shorter time.
+    /// The same table with a shorter lifetime.
     pub(crate) fn reborrow(&mut self) -> RowsMut<'_, T> {
         RowsMut { data: self.data, width: self.width }
     }
@@ -55,14 +56,14 @@ impl<A: Split> Split for Option<A> {
     }
 }
 
-/// Nothing to be written.
+/// No output.
 impl Split for () {
     fn split_at(self, _states: usize) -> (Self, Self) {
         ((), ())
     }
 }
 
-/// What is done with the states of a block and their part of the outputs.
+/// The work on a block: a function of its states and their part of the outputs.
 pub(crate) type Block<'a, O> = dyn Fn(Range<usize>, O) -> Result<(), Error> + Sync + 'a;
 
 /// How states are cut into blocks.
@@ -78,7 +79,7 @@ pub(crate) struct Cut<'a> {
 
 /// Runs `block(states, outputs)` for blocks that cover a range of states.
 ///
-/// Of several errors, that of the lowest states is returned.
+/// If several blocks fail, the error of the lowest states is returned.
 pub(crate) fn run_blocks<O: Split>(
     states: Range<usize>,
     outputs: O,
@@ -96,10 +97,11 @@ pub(crate) fn run_blocks<O: Split>(
     low.and(high)
 }
 
-/// A state that about halves the cost of a range of two or more; never one of its ends.
+/// A state that splits a range of at least two states into parts of about equal cost, neither of
+/// them empty.
 fn balanced_middle(cost: &dyn Fn(Range<usize>) -> usize, states: &Range<usize>) -> usize {
     let half = cost(states.clone()) / 2;
-    // RowsMut are mostly alike: looking for the very middle would miss the cache at every step.
+    // Rows mostly cost the same. A binary search would miss the cache at every step.
     let middle = states.start + states.len() / 2;
     if cost(states.start..middle).abs_diff(half) <= half / 8 {
         return middle;
@@ -116,7 +118,7 @@ fn balanced_middle(cost: &dyn Fn(Range<usize>) -> usize, states: &Range<usize>) 
     low
 }
 
-/// Runs two tasks, at once if asked to.
+/// Runs two tasks, at the same time if `parallel`.
 fn join<A: Send, B: Send>(
     parallel: bool,
     a: impl FnOnce() -> A + Send,
@@ -133,7 +135,7 @@ fn join<A: Send, B: Send>(
     }
 }
 
-/// Runs two tasks at once, each of them once.
+/// Runs two tasks at the same time.
 fn both(a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {
     #[cfg(feature = "rayon")]
     rayon::join(a, b);
@@ -144,8 +146,8 @@ fn both(a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {
     }
 }
 
-/// Runs a task inside the current thread pool: entering it once a pass instead of once a stage saves the hand-over,
-/// and the memory that rayon takes for it.
+/// Runs a task inside the current thread pool. Entering the pool once per pass, not once per stage,
+/// saves the hand-over and its memory.
 pub(crate) fn in_pool<R: Send>(task: impl FnOnce() -> R + Send) -> R {
     #[cfg(feature = "rayon")]
     if rayon::current_thread_index().is_none() {
@@ -161,7 +163,7 @@ fn enter_pool(task: &mut (dyn FnMut() + Send)) {
     rayon::scope(|_| task());
 }
 
-/// Runs `part(entries, outputs)` for about equal parts of a range, each on a thread of its own.
+/// Runs `part(entries, outputs)` for about equal parts of a range, each on its own thread.
 pub(crate) fn run_parts<O: Split>(
     next_states: Range<usize>,
     outputs: O,
@@ -178,14 +180,15 @@ pub(crate) fn run_parts<O: Split>(
     join(true, || run_parts(low, left, part, parts / 2), || run_parts(high, right, part, parts - parts / 2));
 }
 
-/// Entries of a piece of a vector: some of them stay in the first cache while they are worked on.
+/// Entries per piece of a vector: a few pieces fit in the first-level cache.
 pub(crate) const PIECE: usize = 1 << 10;
 
-/// Entries of a vector from which on it is worth more than one thread.
+/// Smallest number of entries of a vector that is processed on several threads.
 const PARALLEL_ENTRIES: usize = 1 << 15;
 
-/// Runs `piece(entries, outputs)` for pieces that cover vectors of `len` entries, and joins what they return. Each piece but the
-/// last has [`PIECE`] entries, and the order in which they are joined depends on the length alone.
+/// Runs `piece(entries, outputs)` for pieces that cover vectors of `len` entries, and joins the
+/// results. Each piece but the last has [`PIECE`] entries. The order of joining depends on the
+/// length alone.
 pub(crate) fn fold_pieces<O, R, P, J>(len: usize, outputs: O, piece: &P, join: &J) -> R
 where
     O: Split,

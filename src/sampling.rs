@@ -1,4 +1,4 @@
-//! Draws from distributions that are given one outcome at a time.
+//! Draws from distributions, one outcome at a time.
 
 use rand::{Rng, RngExt};
 
@@ -14,9 +14,9 @@ pub(crate) fn draw<F: Real, R: Rng + ?Sized>(
     draw.choice(false)
 }
 
-/// A draw from a distribution that is offered one outcome at a time.
+/// A draw from a distribution whose outcomes are offered one at a time.
 pub(crate) struct Draw {
-    left: f64, // of a uniform number, less the probabilities offered so far
+    left: f64, // a uniform number minus the probabilities offered so far
     chosen: Option<usize>,
     last: Option<usize>,
 }
@@ -36,8 +36,8 @@ impl Draw {
         }
     }
 
-    /// What was drawn. If the probabilities do not add up to 1, the rest is `None` where it `may_be_nothing`, and otherwise
-    /// rounding, which goes to the last outcome.
+    /// The outcome. The rest of the probability, if the sum is below 1, belongs to `None` if
+    /// `may_be_nothing`; otherwise it is rounding and belongs to the last outcome.
     pub(crate) fn choice(self, may_be_nothing: bool) -> Option<usize> {
         if may_be_nothing { self.chosen } else { self.chosen.or(self.last) }
     }

@@ -10,9 +10,10 @@ use super::columns::{StageOutputs, Values, back_up};
 use super::linear::Linear;
 use crate::bellman::BellmanRule;
 use crate::dynamics::blocks;
+use crate::kernels::LogBlock;
 use crate::mdp::CheckedStage;
 use crate::parallel::RowsMut;
-use crate::{Dynamics, Error, Inference, LogBlock, Model, Real, Table, arrays};
+use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
 
 /// Work of a stage, in transitions, below which M of (D11) is not worth making.
 const LINEAR_WORK: usize = 1 << 12;

@@ -15,9 +15,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use super::column::Column;
 use super::linear::Linear;
 use crate::dynamics::blocks;
-use crate::kernels::{for_each_lane, gap, vectorised};
+use crate::kernels::{LogBlock, for_each_lane, gap, vectorised};
 use crate::parallel::RowsMut;
-use crate::{LogBlock, Model, Real};
+use crate::{Model, Real};
 
 /// What a pass carries along beside the messages.
 pub(super) struct Carried<F> {

@@ -5,8 +5,9 @@ use ndarray::{ArrayViewMut2, ArrayViewMut3, Axis};
 use super::backup::fill_block;
 use super::column::{Column, Outputs, StageTables};
 use crate::dynamics::blocks;
+use crate::kernels::LogBlock;
 use crate::parallel::{RowsMut, Split};
-use crate::{Dynamics, Error, Inference, LogBlock, Model, Real};
+use crate::{Dynamics, Error, Inference, Model, Real};
 
 /// Tables of k columns, to be divided among blocks of states.
 pub(super) trait ColumnOutputs<F>: Split {

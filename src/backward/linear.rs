@@ -30,10 +30,10 @@ use std::ops::Range;
 use super::column::{Column, with_scratch};
 use crate::bellman::BellmanRule;
 use crate::dynamics::blocks;
-use crate::kernels::gap;
+use crate::kernels::{LogBlock, gap};
 use crate::mdp::CheckedStage;
 use crate::parallel::RowsMut;
-use crate::{Dynamics, Error, Inference, LogBlock, Model, Real, Table, arrays};
+use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
 
 /// A model of one action whose values are those of a direct problem.
 pub(super) struct Linear<F: Real> {

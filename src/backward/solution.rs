@@ -7,8 +7,9 @@ use ndarray::Array3;
 use ndarray::{ArcArray2, ArcArray3, Array2, ArrayView2, ArrayView3, Axis};
 
 use super::policy_from;
+use crate::kernels::LogBlock;
 use crate::mdp::check_options;
-use crate::{Error, Inference, LogBlock, Model, Policy, Real, Table, arrays};
+use crate::{Error, Inference, Model, Policy, Real, Table, arrays};
 
 /// Values, action values and policy of every stage of a finite horizon.
 ///

@@ -1,4 +1,4 @@
-//! Splitting the rows of a stage among threads, by what they cost.
+//! Splits the rows of a stage among threads by their cost.
 
 use std::ops::Range;
 
@@ -7,46 +7,50 @@ use crate::Error;
 use crate::kernels::MANY;
 use crate::parallel::{Cut, Split, run_blocks, run_parts};
 
-/// Cost of a block, in transitions, below which it is not cut further: some ten microseconds of work. Blocks of half the size cost
-/// two threads a tenth of their time.
+/// Largest cost of a block, in transitions: about ten microseconds of work. Blocks of half this
+/// size slow two threads down by 10 %.
 const BLOCK_COST: usize = 1 << 16;
 
-/// Cost of a stage below which waking other threads may cost more than they save.
+/// Smallest cost of a stage that runs on several threads.
 ///
-/// Measured on two cores, one thread beside two: stages of 8 µs are as fast on either, those of 13 µs (150 states and 4 actions,
-/// dense: 109,000; a grid of 25 × 25: 88,000) 1.3 to 1.5 times as fast on two, and from 40 µs on it is 1.8 times and more. Single
-/// precision takes half as long, and loses nothing either.
+/// Measured speed-up of two threads over one, on two cores: 1.0 for stages of 8 µs; 1.3 to 1.5 for
+/// stages of 13 µs (150 states and 4 actions, dense: 109,000; a grid of 25 × 25: 88,000); at least
+/// 1.8 from 40 µs on. Stages in single precision take half as long and are not slower on two
+/// threads either.
 const PARALLEL_COST: usize = 3 << 15;
 
-/// What the exponentials and logarithms of one pair cost, in transitions of a dense row: 3 to 8 ns beside 0.13 ns.
+/// Cost of the exponentials and logarithms of one pair, in transitions of a dense row: 3 to 8 ns
+/// against 0.13 ns.
 const PAIR_COST: usize = 32;
 
-/// The most pairs in a block of more than one state.
+/// Largest number of pairs in a block of more than one state.
 pub(crate) const MOST_PAIRS: usize = BLOCK_COST / PAIR_COST;
 
-/// The most results in a block of many columns: they are read again while they are in cache.
+/// Largest number of results in a block of several columns, so that they stay in cache until they
+/// are read again.
 const WIDE_ENTRIES: usize = 1 << 15;
 
-/// The most products in one, some milliseconds of work: columns are arranged anew for every block.
+/// Largest number of products in a block of many columns: a few milliseconds of work. Each block
+/// rearranges the columns, and large blocks make that worthwhile.
 const WIDE_WORK: usize = 1 << 25;
 
-/// The most in one of few columns, which are read as they are.
+/// Largest number of products in a block of few columns, which are not rearranged.
 const NARROW_WORK: usize = 1 << 21;
 
-/// Cost of the rows of some states.
+/// Cost of the rows of `states`.
 fn cost<D: Dynamics + ?Sized>(dynamics: &D, states: Range<usize>) -> usize {
     let pairs = states.len().saturating_mul(dynamics.num_actions());
     dynamics.work(states).saturating_add(pairs.saturating_mul(PAIR_COST))
 }
 
-/// Whether a stage of these dynamics is worth more than one thread.
+/// Whether a stage of these dynamics is large enough for several threads.
 pub(crate) fn is_worthwhile<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
     cfg!(feature = "rayon") && cost(dynamics, 0..dynamics.num_states()) >= PARALLEL_COST
 }
 
 /// Runs `block(states, outputs)` for blocks that cover all states of the dynamics.
 ///
-/// Of several errors, that of the lowest states is returned.
+/// If several blocks fail, the error of the lowest states is returned.
 pub(crate) fn for_each_block<D, O, B>(dynamics: &D, outputs: O, block: &B) -> Result<(), Error>
 where
     D: Dynamics + ?Sized,
@@ -59,8 +63,8 @@ where
     run_blocks(0..dynamics.num_states(), outputs, block, cut)
 }
 
-/// [`for_each_block`] for passes over `num_columns` columns at once, whose blocks are larger: a product of matrices has to
-/// earn what it costs to arrange them.
+/// [`for_each_block`] for passes over `num_columns` columns at once. Blocks are larger, because a
+/// product of matrices first rearranges the columns.
 pub(crate) fn for_each_wide_block<D, O, B>(
     dynamics: &D,
     num_columns: usize,
@@ -85,9 +89,10 @@ where
     run_blocks(states, outputs, block, Cut { is_small: &is_small, cost: &cost, parallel })
 }
 
-/// Runs `part(next_states, outputs)` for one part of the next states for each thread.
+/// Runs `part(next_states, outputs)` for one part of the next states per thread.
 ///
-/// Unlike [`for_each_block`], every part reads all rows, so there are no more parts than threads.
+/// Unlike in [`for_each_block`], every part reads all rows, so the number of parts is the number of
+/// threads.
 pub(crate) fn for_each_part<D, O, B>(dynamics: &D, outputs: O, part: &B)
 where
     D: Dynamics + ?Sized,

@@ -1,69 +1,38 @@
-//! Compressed rows: the possible transitions of all pairs, one row after the other.
+//! Compressed sparse rows: the possible transitions of each pair.
 
 use std::ops::Range;
 
 use super::dense::{check_probability, check_successor};
-use crate::kernels::add_scaled;
-use crate::{Error, LogBlock, Real, Table};
+use crate::kernels::{LogBlock, add_scaled};
+use crate::{Error, Real, Table};
 
-/// An integer that names a successor.
-pub(super) trait Column: Copy + Ord + Send + Sync + std::fmt::Debug + 'static {
-    /// The widest number of states that this type can tell apart.
-    const MOST_STATES: usize;
+/// Largest number of states that columns can name.
+pub(super) const MOST_STATES: usize = u32::MAX as usize;
 
-    /// Precondition: `state` is below [`MOST_STATES`](Self::MOST_STATES).
-    fn new(state: usize) -> Self;
-
-    fn state(self) -> usize;
+/// The column that names a state. Precondition: there are at most [`MOST_STATES`] states.
+#[allow(clippy::cast_possible_truncation, reason = "excluded by the precondition")]
+#[inline(always)]
+pub(super) fn column(state: usize) -> u32 {
+    state as u32
 }
 
-impl Column for u32 {
-    const MOST_STATES: usize = u32::MAX as usize;
-
-    // States that do not fit are excluded by the precondition.
-    #[allow(clippy::cast_possible_truncation)]
-    #[inline(always)]
-    fn new(state: usize) -> Self {
-        state as u32
-    }
-
-    #[inline(always)]
-    fn state(self) -> usize {
-        self as usize
-    }
-}
-
-impl Column for usize {
-    const MOST_STATES: usize = usize::MAX;
-
-    #[inline(always)]
-    fn new(state: usize) -> Self {
-        state
-    }
-
-    #[inline(always)]
-    fn state(self) -> usize {
-        self
-    }
-}
-
-/// Successors and probabilities, row after row: ascending, each once, and none of probability 0, so that sums need no guard
-/// against 0 · (−∞).
+/// Successors and probabilities, row after row. Within a row, successors ascend strictly and
+/// probabilities are positive, so sums need no guard against 0 · (−∞).
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct CompressedRows<C, F> {
-    pub(super) row_offsets: Vec<usize>, // [row], and one more
-    pub(super) columns: Vec<C>,
-    pub(super) probabilities: Vec<F>, // beside columns
+pub(super) struct CompressedRows<F> {
+    pub(super) row_offsets: Vec<usize>, // [row + 1]
+    pub(super) columns: Vec<u32>,
+    pub(super) probabilities: Vec<F>, // of each column
 }
 
-/// Appends the entries of a row.
-type AppendRow<'a, C, F> = dyn FnMut(usize, &mut Vec<(C, F)>) -> Result<(), Error> + 'a;
+/// A function `(index, entries)` that appends the entries of a row.
+type AppendRow<'a, F> = dyn FnMut(usize, &mut Vec<(u32, F)>) -> Result<(), Error> + 'a;
 
-/// One entry to be put into a row.
+/// One entry and its row.
 pub(super) type Triplet<F> = (usize, usize, F); // (row, next state, probability)
 
-impl<C: Column, F: Real> CompressedRows<C, F> {
-    /// Room for rows and entries.
+impl<F: Real> CompressedRows<F> {
+    /// Allocates memory for rows and entries.
     fn with_capacity(num_rows: usize, num_entries: usize) -> Result<Self, Error> {
         let mut rows = Self { row_offsets: vec![], columns: vec![], probabilities: vec![] };
         let too_large = |table, len| move |_| Error::TooLarge { table, shape: vec![len] };
@@ -75,7 +44,7 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
     }
 
     /// Makes rows from `row(index, entries)`, which appends the entries of a row in any order.
-    pub(super) fn from_rows(num_rows: usize, row: &mut AppendRow<'_, C, F>) -> Result<Self, Error> {
+    pub(super) fn from_rows(num_rows: usize, row: &mut AppendRow<'_, F>) -> Result<Self, Error> {
         let mut rows = Self::with_capacity(num_rows, 0)?;
         rows.row_offsets.push(0);
         let mut entries = Vec::new();
@@ -93,8 +62,8 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
         Ok(rows)
     }
 
-    /// Sorts entries that come in any order into rows. Besides the rows themselves it holds one number an entry and one
-    /// a row.
+    /// Sorts entries in any order into rows. Besides the rows, it allocates one index per entry and
+    /// one per row.
     pub(super) fn from_triplets(
         num_rows: usize,
         triplets: impl Iterator<Item = Result<Triplet<F>, Error>>,
@@ -109,11 +78,11 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
             let (row, next_state, p) = triplet?;
             if p > F::zero() {
                 row_of.push(row);
-                rows.columns.push(C::new(next_state));
+                rows.columns.push(column(next_state));
                 rows.probabilities.push(p);
             }
         }
-        // Where each row starts, from how many entries it has.
+        // From the length of each row to its offset.
         rows.row_offsets.resize(num_rows + 1, 0);
         row_of.iter().for_each(|&row| rows.row_offsets[row + 1] += 1);
         (0..num_rows).for_each(|row| rows.row_offsets[row + 1] += rows.row_offsets[row]);
@@ -123,10 +92,10 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
         Ok(rows)
     }
 
-    /// Brings every entry to its row, in place: each swap puts one entry where it belongs.
+    /// Moves every entry to its row, in place: each swap puts one entry into its row.
     fn permute(&mut self, row_of: &mut [usize]) {
         let num_rows = self.row_offsets.len() - 1;
-        let mut open = self.row_offsets[..num_rows].to_vec(); // first place of each row that is not yet right
+        let mut open = self.row_offsets[..num_rows].to_vec(); // first unsettled place of each row
         for row in 0..num_rows {
             while open[row] < self.row_offsets[row + 1] {
                 let here = open[row];
@@ -141,7 +110,7 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
         }
     }
 
-    /// Sorts the entries of every row and sums those that name the same successor, closing the gaps.
+    /// Sorts the entries of every row, adds up entries of the same successor and closes the gaps.
     fn sort_and_merge(&mut self) {
         let (mut first, mut kept) = (0, 0);
         let mut entries = Vec::new();
@@ -162,14 +131,14 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
         self.probabilities.shrink_to_fit();
     }
 
-    /// The rows as they are, but for entries of probability 0.
+    /// Takes rows that are sorted, without their entries of probability 0.
     pub(super) fn from_parts(
         mut row_offsets: Vec<usize>,
         next_states: Vec<usize>,
         mut probabilities: Vec<F>,
     ) -> Self {
         let columns = next_states.iter().zip(&probabilities).filter(|(_, p)| **p > F::zero());
-        let columns = columns.map(|(&next_state, _)| C::new(next_state)).collect();
+        let columns = columns.map(|(&next_state, _)| column(next_state)).collect();
         let (mut first, mut kept) = (0, 0);
         for end in row_offsets.iter_mut().skip(1) {
             kept += probabilities[first..*end].iter().filter(|p| **p > F::zero()).count();
@@ -179,24 +148,24 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
         Self { row_offsets, columns, probabilities }
     }
 
-    /// What was checked entry by entry may add up to more than fits where a successor was named twice.
+    /// Checks that no sum of several entries for one successor has overflowed.
     pub(super) fn check_sums(&self, num_actions: usize) -> Result<(), Error> {
         let Some(entry) = self.probabilities.iter().position(|p| p.is_infinite()) else { return Ok(()) };
         let row = self.row_offsets.partition_point(|&first| first <= entry) - 1;
         let (state, action) = (row / num_actions, row % num_actions);
-        check_probability(state, action, self.columns[entry].state(), self.probabilities[entry])
+        check_probability(state, action, self.columns[entry] as usize, self.probabilities[entry])
     }
 
     /// Successors and probabilities of a row.
     #[inline]
-    pub(super) fn row(&self, row: usize) -> (&[C], &[F]) {
+    pub(super) fn row(&self, row: usize) -> (&[u32], &[F]) {
         let entries = self.row_offsets[row]..self.row_offsets[row + 1];
         (&self.columns[entries.clone()], &self.probabilities[entries])
     }
 
-    /// Successors and probabilities of some rows, one after the other.
+    /// Successors and probabilities of each row in a range.
     #[inline(always)]
-    fn rows(&self, rows: Range<usize>) -> impl Iterator<Item = (&[C], &[F])> {
+    fn rows(&self, rows: Range<usize>) -> impl Iterator<Item = (&[u32], &[F])> {
         let entries = self.row_offsets[rows.start]..self.row_offsets[rows.end];
         let (mut columns, mut probabilities) = (&self.columns[entries.clone()], &self.probabilities[entries]);
         let ends = &self.row_offsets[rows.start..=rows.end];
@@ -215,13 +184,15 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
         }
         for ((columns, probabilities), y) in self.rows(rows).zip(y.chunks_exact_mut(k)) {
             y.fill(F::zero());
-            for (next_state, &p) in columns.iter().map(|column| column.state()).zip(probabilities) {
+            for (&column, &p) in columns.iter().zip(probabilities) {
+                let next_state = column as usize;
                 add_scaled(y, p, &v[next_state * k..(next_state + 1) * k]);
             }
         }
     }
 
-    /// y = Σ P v of each row. Rows that follow each other are often of one, small length: then their loops are unrolled.
+    /// y = Σ P v of each row. Neighbouring rows often have the same small length; their loops are
+    /// unrolled.
     fn products(&self, rows: Range<usize>, v: &[F], y: &mut [F]) {
         let mut offsets = &self.row_offsets[rows.start..=rows.end];
         let entries = offsets[0]..offsets[offsets.len() - 1];
@@ -243,14 +214,14 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
             (run_y, y) = y.split_at_mut(run);
             offsets = &offsets[run..];
             match len {
-                1 => unrolled::<1, C, F>(run_columns, run_probabilities, v, run_y),
-                2 => unrolled::<2, C, F>(run_columns, run_probabilities, v, run_y),
-                3 => unrolled::<3, C, F>(run_columns, run_probabilities, v, run_y),
-                4 => unrolled::<4, C, F>(run_columns, run_probabilities, v, run_y),
-                5 => unrolled::<5, C, F>(run_columns, run_probabilities, v, run_y),
-                6 => unrolled::<6, C, F>(run_columns, run_probabilities, v, run_y),
-                7 => unrolled::<7, C, F>(run_columns, run_probabilities, v, run_y),
-                8 => unrolled::<8, C, F>(run_columns, run_probabilities, v, run_y),
+                1 => unrolled::<1, F>(run_columns, run_probabilities, v, run_y),
+                2 => unrolled::<2, F>(run_columns, run_probabilities, v, run_y),
+                3 => unrolled::<3, F>(run_columns, run_probabilities, v, run_y),
+                4 => unrolled::<4, F>(run_columns, run_probabilities, v, run_y),
+                5 => unrolled::<5, F>(run_columns, run_probabilities, v, run_y),
+                6 => unrolled::<6, F>(run_columns, run_probabilities, v, run_y),
+                7 => unrolled::<7, F>(run_columns, run_probabilities, v, run_y),
+                8 => unrolled::<8, F>(run_columns, run_probabilities, v, run_y),
                 0 => run_y.fill(F::zero()),
                 _ => run_y[0] = product(run_columns, run_probabilities, v),
             }
@@ -263,11 +234,12 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
         self.expectation(rows.clone(), k, v.exponentials(), y);
         v.resolve_all(y, |row| {
             let (columns, probabilities) = self.row(rows.start + row);
-            columns.iter().zip(probabilities).map(|(column, &p)| (column.state(), p))
+            columns.iter().zip(probabilities).map(|(&column, &p)| (column as usize, p))
         });
     }
 
-    /// w += Σ P x over the rows, for the successors in `next_states`; `x` `[row, k]`, `w` `[next_states, k]`.
+    /// w += Σ P x over the rows, for the successors in `next_states`; `x` `[row, k]`, `w`
+    /// `[next_states, k]`.
     pub(super) fn push_forward(
         &self,
         rows: Range<usize>,
@@ -280,9 +252,9 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
             if x.iter().all(|&x| x == F::zero()) {
                 continue;
             }
-            let first = columns.partition_point(|s| s.state() < next_states.start);
-            for (next_state, &p) in columns[first..].iter().zip(&probabilities[first..]) {
-                let next_state = next_state.state();
+            let first = columns.partition_point(|&column| (column as usize) < next_states.start);
+            for (&column, &p) in columns[first..].iter().zip(&probabilities[first..]) {
+                let next_state = column as usize;
                 if next_state >= next_states.end {
                     break;
                 }
@@ -293,15 +265,15 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
     }
 }
 
-/// Entries of the longest rows whose products are unrolled.
+/// Largest row length whose loop is unrolled.
 const MOST_UNROLLED: usize = 8;
 
-/// The most rows of one length that are looked for at once.
+/// Largest number of rows of one length that are grouped.
 const MOST_ROWS: usize = 1024;
 
 /// y = Σ P v of rows of `N` entries.
 #[inline(always)]
-fn unrolled<const N: usize, C: Column, F: Real>(columns: &[C], probabilities: &[F], v: &[F], y: &mut [F]) {
+fn unrolled<const N: usize, F: Real>(columns: &[u32], probabilities: &[F], v: &[F], y: &mut [F]) {
     let rows = columns.as_chunks::<N>().0.iter().zip(probabilities.as_chunks::<N>().0);
     for (y, (columns, probabilities)) in y.iter_mut().zip(rows) {
         *y = product(columns, probabilities, v);
@@ -310,14 +282,15 @@ fn unrolled<const N: usize, C: Column, F: Real>(columns: &[C], probabilities: &[
 
 /// Σ P v of one row.
 #[inline(always)]
-fn product<C: Column, F: Real>(columns: &[C], probabilities: &[F], v: &[F]) -> F {
-    columns.iter().zip(probabilities).fold(F::zero(), |sum, (column, &p)| sum + p * v[column.state()])
+fn product<F: Real>(columns: &[u32], probabilities: &[F], v: &[F]) -> F {
+    columns.iter().zip(probabilities).fold(F::zero(), |sum, (&column, &p)| sum + p * v[column as usize])
 }
 
 /// Sorts the entries of a row and returns each successor once, with the sum of its probabilities.
 ///
-/// Those of one successor are summed from the smallest on, so that the order in which they came does not matter.
-fn merged<C: Column, F: Real>(entries: &mut [(C, F)]) -> impl Iterator<Item = (C, F)> {
+/// Probabilities of one successor are added in ascending order, so the result does not depend on
+/// the order of the input.
+fn merged<F: Real>(entries: &mut [(u32, F)]) -> impl Iterator<Item = (u32, F)> {
     if !entries.is_sorted_by(|a, b| a.0 < b.0) {
         entries.sort_unstable_by(|a, b| {
             a.0.cmp(&b.0).then(a.1.partial_cmp(&b.1).unwrap_or(std::cmp::Ordering::Equal))
@@ -330,7 +303,8 @@ fn merged<C: Column, F: Real>(entries: &mut [(C, F)]) -> impl Iterator<Item = (C
     sums.filter(|&(_, sum)| sum > F::zero())
 }
 
-/// Checks the rows of a model as it was handed in: offsets in order, successors ascending and in range.
+/// Checks rows given by a user: offsets in order, successors ascending and in range, valid
+/// probabilities.
 pub(super) fn check_parts<F: Real>(
     (num_states, num_actions): (usize, usize),
     row_offsets: &[usize],

@@ -1,14 +1,15 @@
-//! What a model can be built from.
+//! Conversion into dynamics.
 
 use ndarray::Array3;
 
 use super::{DenseDynamics, Dynamics};
 use crate::{Error, Real};
 
-/// What [`Mdp::builder`](crate::Mdp::builder) takes as the dynamics of a model.
+/// Conversion into the dynamics of a model, for [`Mdp::builder`](crate::Mdp::builder).
 ///
-/// Every [`Dynamics`] is its own; an `Array3` of probabilities, `[s, a, s']`, becomes a [`DenseDynamics`]. What
-/// the conversion finds wrong is reported by [`MdpBuilder::build`](crate::MdpBuilder::build).
+/// Every [`Dynamics`] converts into itself. An `Array3` of probabilities, `[s, a, s']`, becomes a
+/// [`DenseDynamics`]. [`MdpBuilder::build`](crate::MdpBuilder::build) reports an error of the
+/// conversion.
 ///
 /// # Example
 ///
@@ -22,14 +23,14 @@ use crate::{Error, Real};
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 pub trait IntoDynamics {
-    /// The dynamics that result.
+    /// The resulting type.
     type Dynamics: Dynamics;
 
-    /// Converts, or says what is wrong.
+    /// Converts `self` into dynamics.
     ///
     /// # Errors
     ///
-    /// Those of the constructor of the dynamics that result.
+    /// Those of the constructor of the resulting type.
     fn into_dynamics(self) -> Result<Self::Dynamics, Error>;
 }
 

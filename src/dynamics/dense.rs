@@ -8,14 +8,14 @@ use ndarray::{Array3, ArrayView3};
 
 use super::Dynamics;
 use super::blocks;
-use crate::kernels::{add_scaled, dot_rows, guarded_dot_rows, guarded_multiply, multiply};
+use crate::kernels::{LogBlock, add_scaled, dot_rows, guarded_dot_rows, guarded_multiply, multiply};
 use crate::parallel::RowsMut;
-use crate::{Error, LogBlock, Real, Table, arrays};
+use crate::{Error, Real, Table, arrays};
 
 /// Transition probabilities as a full table, `[s, a, s']`.
 ///
-/// A pass reads S²A numbers a stage, in order. A clone copies the table; a model shares it instead (see
-/// [`Mdp`](crate::Mdp)).
+/// A pass reads S²A numbers per stage, in order. A clone copies the table; clones of an
+/// [`Mdp`](crate::Mdp) share it.
 ///
 /// # Example
 ///
@@ -36,17 +36,18 @@ pub struct DenseDynamics<F = f64> {
 impl<F: Real> DenseDynamics<F> {
     /// Takes a table of probabilities, `[s, a, s']`, in any memory layout.
     ///
-    /// Whether rows sum to 1 is checked where it is known which rows are used, by
-    /// [`MdpBuilder::build`](crate::MdpBuilder::build).
+    /// [`MdpBuilder::build`](crate::MdpBuilder::build) checks that the rows in use sum to 1; this
+    /// function does not.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] if the first and the last axis differ, [`Error::EmptyModel`] without a state or
-    /// an action, [`Error::InvalidTransition`] for an entry that is negative, NaN or infinite.
+    /// [`Error::ShapeMismatch`] if the first and the last axis differ in length;
+    /// [`Error::EmptyModel`] if there are no states or no actions; [`Error::InvalidTransition`] for
+    /// an entry that is negative, NaN or infinite.
     ///
     /// # Complexity
     ///
-    /// Time O(S²A); no copy is made of a table in row-major layout.
+    /// Time O(S²A). A table in row-major layout is not copied.
     pub fn new(transitions: Array3<F>) -> Result<Self, Error> {
         let (num_states, num_actions, num_next) = transitions.dim();
         if num_states != num_next {
@@ -68,11 +69,11 @@ impl<F: Real> DenseDynamics<F> {
     }
 
     /// Makes the table from the successors of each pair: `successors(state, action)` yields
-    /// `(next_state, probability)`, and one that is named twice counts with the sum.
+    /// `(next_state, probability)` in any order. Probabilities of the same successor add up.
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyModel`], [`Error::TooLarge`], [`Error::SuccessorOutOfRange`], and
+    /// [`Error::EmptyModel`], [`Error::TooLarge`], [`Error::SuccessorOutOfRange`],
     /// [`Error::InvalidTransition`] for a probability that is negative, NaN or infinite.
     ///
     /// # Example
@@ -80,8 +81,8 @@ impl<F: Real> DenseDynamics<F> {
     /// ```
     /// use softmdp::{DenseDynamics, ndarray::array};
     ///
-    /// let stay_or_leave = DenseDynamics::from_fn(2, 1, |state, _| [(state, 0.75), (1 - state, 0.25)])?;
-    /// assert_eq!(stay_or_leave.transitions(), array![[[0.75, 0.25]], [[0.25, 0.75]]]);
+    /// let dynamics = DenseDynamics::from_fn(2, 1, |state, _| [(state, 0.75), (1 - state, 0.25)])?;
+    /// assert_eq!(dynamics.transitions(), array![[[0.75, 0.25]], [[0.25, 0.75]]]);
     /// # Ok::<(), softmdp::Error>(())
     /// ```
     pub fn from_fn<I>(
@@ -131,7 +132,7 @@ impl<F: Real> DenseDynamics<F> {
                 row(state, action, &mut |next_state, p| {
                     check_successor(state, action, next_state, num_states)?;
                     check_probability(state, action, next_state, p)?;
-                    // What is named twice may add up to more than fits.
+                    // The sum of several entries may overflow.
                     transitions[[state, action, next_state]] += p;
                     check_probability(state, action, next_state, transitions[[state, action, next_state]])
                 })?;
@@ -159,7 +160,7 @@ impl<F: Real> DenseDynamics<F> {
         &arrays::slice(&self.transitions)[pair * num_states..(pair + 1) * num_states]
     }
 
-    /// The entries that belong to some states, `[s, a, s']`.
+    /// The rows of some states as one slice, `[s, a, s']`.
     fn table(&self, states: Range<usize>) -> &[F] {
         let (num_states, num_actions, _) = self.transitions.dim();
         let width = num_actions * num_states;
@@ -196,7 +197,7 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
         if k == 1 {
             return guarded_dot_rows(self.table(states), v, y);
         }
-        // Without −∞ among the values there is nothing to guard against.
+        // Only values of −∞ need the guard against 0 · (−∞).
         if v.iter().fold(true, |finite, &v| finite & (v > F::neg_infinity())) {
             multiply(self.table(states), k, v, y);
         } else {
@@ -259,7 +260,7 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
     }
 }
 
-/// w += x p, entry by entry; returns whether every product of positive numbers is a normal one.
+/// w += x p, entry by entry. Returns whether every product of positive numbers is a normal number.
 fn add_scaled_exactly<F: Real>(w: &mut [F], x: F, p: &[F]) -> bool {
     let mut is_exact = true;
     for (w, &p) in w.iter_mut().zip(p) {
@@ -270,7 +271,7 @@ fn add_scaled_exactly<F: Real>(w: &mut [F], x: F, p: &[F]) -> bool {
     is_exact
 }
 
-/// [`Error::EmptyModel`] if an axis has no entry.
+/// Returns [`Error::EmptyModel`] if an axis has length 0.
 pub(super) fn check_not_empty(table: Table, shape: &[usize]) -> Result<(), Error> {
     if shape.contains(&0) {
         return Err(Error::EmptyModel { table, shape: shape.to_vec() });
@@ -278,7 +279,7 @@ pub(super) fn check_not_empty(table: Table, shape: &[usize]) -> Result<(), Error
     Ok(())
 }
 
-/// [`Error::SuccessorOutOfRange`] unless the successor is a state.
+/// Returns [`Error::SuccessorOutOfRange`] unless the successor is a state.
 pub(crate) fn check_successor(
     state: usize,
     action: usize,
@@ -291,7 +292,7 @@ pub(crate) fn check_successor(
     Err(Error::SuccessorOutOfRange { state, action, next_state, num_states })
 }
 
-/// [`Error::InvalidTransition`] unless the probability is finite and not negative.
+/// Returns [`Error::InvalidTransition`] unless the probability is finite and not negative.
 pub(crate) fn check_probability<F: Real>(
     state: usize,
     action: usize,

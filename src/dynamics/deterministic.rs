@@ -1,4 +1,4 @@
-//! Dynamics with one certain successor a pair.
+//! Dynamics with one certain successor per pair.
 
 use std::ops::Range;
 
@@ -8,12 +8,13 @@ use ndarray::{Array2, ArrayView2};
 
 use super::dense::{check_not_empty, check_successor};
 use super::{Dynamics, SparseDynamics, for_each_row};
-use crate::{Error, LogBlock, Real, Table, arrays};
+use crate::kernels::LogBlock;
+use crate::{Error, Real, Table, arrays};
 
-/// Deterministic transitions: a table of successors, `[s, a] → s'`.
+/// Deterministic transitions as a table of successors, `[s, a]`.
 ///
-/// Expectation and log-expectation are one and the same here, which is why both inferences agree on
-/// deterministic models at γ = 1. A clone copies the table.
+/// Expectation and log-expectation are equal here. So both inferences agree on deterministic models
+/// at γ = 1. A clone copies the table.
 ///
 /// # Example
 ///
@@ -34,13 +35,15 @@ pub struct DeterministicDynamics<F = f64> {
 }
 
 impl<F: Real> DeterministicDynamics<F> {
-    /// Takes a table of successors, `[s, a]`. The number type is that of the model it will be part of, and has to
-    /// be named where nothing else determines it: `DeterministicDynamics::<f64>::new(..)`.
+    /// Takes a table of successors, `[s, a]`.
+    ///
+    /// The number type is that of the model. Where the compiler cannot infer it, name it:
+    /// `DeterministicDynamics::<f64>::new(..)`.
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyModel`] without a state or an action, [`Error::SuccessorOutOfRange`] for an entry that is
-    /// not a state.
+    /// [`Error::EmptyModel`] if there are no states or no actions; [`Error::SuccessorOutOfRange`]
+    /// for an entry that is not a state.
     pub fn new(successors: Array2<usize>) -> Result<Self, Error> {
         let (num_states, num_actions) = successors.dim();
         check_not_empty(Table::Transitions, &[num_states, num_actions])?;
@@ -50,7 +53,7 @@ impl<F: Real> DeterministicDynamics<F> {
         Ok(Self { successors: arrays::standard_layout(successors), scalar: PhantomData })
     }
 
-    /// Makes the table from a function of the pair.
+    /// Makes the table from a function of state and action.
     ///
     /// # Errors
     ///
@@ -61,7 +64,8 @@ impl<F: Real> DeterministicDynamics<F> {
     /// ```
     /// use softmdp::{DeterministicDynamics, ndarray::array};
     ///
-    /// let ring = DeterministicDynamics::<f32>::from_fn(3, 2, |state, action| (state + 1 + action) % 3)?;
+    /// let next = |state, action| (state + 1 + action) % 3;
+    /// let ring = DeterministicDynamics::<f32>::from_fn(3, 2, next)?;
     /// assert_eq!(ring.successors(), array![[1, 2], [2, 0], [0, 1]]);
     /// # Ok::<(), softmdp::Error>(())
     /// ```
@@ -77,11 +81,11 @@ impl<F: Real> DeterministicDynamics<F> {
         Self::new(successors)
     }
 
-    /// Copies any dynamics whose every pair has one successor, of probability 1.
+    /// Copies any dynamics in which every pair has one successor, with probability 1.
     ///
     /// # Errors
     ///
-    /// [`Error::NotDeterministic`] for a pair that has another number of successors, or one that is not certain;
+    /// [`Error::NotDeterministic`] for a pair without a successor of probability 1;
     /// [`Error::EmptyModel`], [`Error::SuccessorOutOfRange`], [`Error::TooLarge`].
     ///
     /// # Example
@@ -99,7 +103,7 @@ impl<F: Real> DeterministicDynamics<F> {
     {
         let mut result = Ok(());
         let successors = Self::from_fn(dynamics.num_states(), dynamics.num_actions(), |state, action| {
-            // One that is visited twice counts with the sum.
+            // Several visits to one successor add up.
             let (mut successor, mut sum, mut is_one) = (None, F::zero(), true);
             dynamics.for_each_successor(state, action, &mut |next_state, p| {
                 if p > F::zero() {
@@ -146,7 +150,7 @@ impl<F: Real> Dynamics for DeterministicDynamics<F> {
         });
     }
 
-    /// The expectation: log exp cancels where there is one term.
+    /// Equals the expectation: with one term, log and exp cancel.
     fn log_expectation(&self, states: Range<usize>, v: &LogBlock<F>, y: &mut [F]) {
         self.expectation(states, v.num_columns(), v.values(), y);
     }
@@ -167,6 +171,6 @@ impl<F: Real> Dynamics for DeterministicDynamics<F> {
 
     fn mix_actions(&self, weights: &[F]) -> Option<Box<dyn Dynamics<Scalar = F>>> {
         let successors = arrays::slice(&self.successors);
-        SparseDynamics::certain(self.num_states(), self.num_actions(), successors).mix_actions(weights)
+        SparseDynamics::certain(self.num_states(), self.num_actions(), successors).ok()?.mix_actions(weights)
     }
 }

@@ -1,16 +1,18 @@
-//! Dynamics that a reward on the successor is folded into.
+//! Dynamics with a reward on the successor folded into them.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::{DenseDynamics, Dynamics, SparseDynamics, for_each_row, resolve_row};
-use crate::kernels::{gap, row_log_expectation};
-use crate::{Error, LogBlock, Real, Table};
+use crate::kernels::{LogBlock, gap, row_log_expectation};
+use crate::{Error, Real, Table};
 
-/// The dynamics of a [`SuccessorRewardMdp`](crate::SuccessorRewardMdp): the true ones for variational inference, for direct inference
-/// those that the reward on the successor tilts, P̃ ∝ P exp(r(s,a,s')/τ).
+/// The dynamics of a [`SuccessorRewardMdp`](crate::SuccessorRewardMdp).
 ///
-/// It is met only where a stage of such a model is looked at.
+/// For variational inference these are the true dynamics P. For direct inference they are the
+/// tilted dynamics P̃ ∝ P exp(r(s,a,s')/τ).
+///
+/// [`Model::stage`](crate::Model::stage) of such a model returns them.
 ///
 /// # Example
 ///
@@ -19,11 +21,14 @@ use crate::{Error, LogBlock, Real, Table};
 ///
 /// // A fair coin; heads (state 1) pays log 3.
 /// let coin = Mdp::new(array![[[0.5, 0.5]], [[0.5, 0.5]]], array![[0.0], [0.0]])?;
-/// let coin = coin.with_successor_rewards(|_, _, next_state| if next_state == 1 { 3.0_f64.ln() } else { 0.0 })?;
+/// let pays = |_, _, next_state| if next_state == 1 { 3.0_f64.ln() } else { 0.0 };
+/// let coin = coin.with_successor_rewards(pays)?;
 /// let heads = |inference| {
 ///     let mut heads = 0.0;
 ///     let dynamics = coin.stage(0, inference)?.dynamics;
-///     dynamics.for_each_successor(0, 0, &mut |next_state, p| heads += if next_state == 1 { p } else { 0.0 });
+///     dynamics.for_each_successor(0, 0, &mut |next_state, p| {
+///         heads += if next_state == 1 { p } else { 0.0 };
+///     });
 ///     Ok::<_, softmdp::Error>(heads)
 /// };
 /// assert_eq!(heads(Inference::Variational)?, 0.5);
@@ -39,10 +44,10 @@ enum Kind<F, D> {
     Tilted { plain: Arc<dyn Dynamics<Scalar = F>>, faint: Arc<FaintRows<F>> },
 }
 
-/// Successors that are possible, but too improbable for a plain number: τ log P̃ of each, in rows.
+/// Successors whose probability underflows: τ log P̃ of each, in rows.
 #[derive(Debug)]
 struct FaintRows<F> {
-    row_offsets: Vec<usize>,  // [s · A + a], and one more; empty if there are none at all
+    row_offsets: Vec<usize>,  // [s · A + a + 1]; empty if there are no faint successors
     entries: Vec<(usize, F)>, // (s', τ log P̃)
 }
 
@@ -56,15 +61,16 @@ impl<F: Real> FaintRows<F> {
 }
 
 impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
-    /// The dynamics as they are.
+    /// The dynamics P themselves.
     pub(crate) fn unfolded(dynamics: Arc<D>) -> Self {
         Self(Kind::True(dynamics))
     }
 
-    /// Tilts the rows of all pairs that `is_used` and writes their rewards τ log Σ P exp(r/τ) to `folded`, `[s, a]`.
+    /// Tilts the rows of all pairs in use and writes their rewards τ log Σ P exp(r/τ) to `folded`,
+    /// `[s, a]`.
     ///
-    /// `rewards` are those of each successor, in the order in which `dynamics` visits them. Rows that are not used are
-    /// left out: they have no successors.
+    /// `rewards(row)` is the range of `values` with the rewards of the successors of a row, in the
+    /// order of the visits by `dynamics`. Rows not in use get no successors.
     pub(crate) fn tilted(
         dynamics: &D,
         temperature: F,
@@ -93,7 +99,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
             faint.row_offsets.push(faint.entries.len());
             plain
         })?;
-        // Half the range is left to the values that offsets are added to.
+        // Values are added to the offsets: half the range of the number type is left for them.
         let least = F::max_value() * F::from_f64(-0.5);
         if let Some(entry) = faint.entries.iter().position(|&(_, offset)| !(offset >= least)) {
             let row = faint.row_offsets.partition_point(|&first| first <= entry) - 1;
@@ -103,7 +109,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
         if faint.entries.is_empty() {
             faint.row_offsets.clear();
         }
-        // Full rows are faster, and smaller, as a table.
+        // A dense table is faster and smaller if half of its entries are positive.
         let table = num_states.saturating_mul(num_states).saturating_mul(num_actions);
         let plain: Arc<dyn Dynamics<Scalar = F>> = if plain.num_transitions() >= table / 2 {
             Arc::new(DenseDynamics::from_dynamics(&plain)?)
@@ -113,7 +119,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
         Ok(Self(Kind::Tilted { plain, faint: Arc::new(faint) }))
     }
 
-    /// The same over dynamics that are the same, but of another type.
+    /// The same dynamics over a copy of P that has another type.
     #[cfg(feature = "npz")]
     pub(crate) fn over<E>(&self, dynamics: &Arc<E>) -> FoldedDynamics<F, E> {
         FoldedDynamics(match &self.0 {
@@ -125,23 +131,25 @@ impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
     }
 }
 
-/// One row to be tilted: (s', P, r) of each successor that is possible.
+/// One row to be tilted: (s', P, r) of each possible successor.
 struct Tilt<F> {
     temperature: F,
     entries: Vec<(usize, F, F)>,
 }
 
 impl<F: Real> Tilt<F> {
-    /// τ log Σ P exp(r/τ) and P̃, with what is too small for a plain number added to `faint`.
+    /// Returns τ log Σ P exp(r/τ) and P̃. Successors whose probability underflows go to `faint`.
     ///
-    /// At τ = 0 these are the limits: the largest reward, and P restricted to the successors that pay it.
+    /// At τ = 0 these are the limits: the largest reward, and P restricted to the successors with
+    /// that reward.
     fn row(&self, faint: &mut Vec<(usize, F)>) -> (F, Vec<(usize, F)>) {
         let temperature = self.temperature;
         let folded = row_log_expectation(temperature, |visit| {
             self.entries.iter().for_each(|&(_, p, reward)| visit(p, reward));
         });
         let max = self.entries.iter().fold(F::neg_infinity(), |max, entry| max.max(entry.2));
-        // log( P exp((r − max)/τ) ), then relative to the best of the row and over their sum, so that it is 1 to a few ulp.
+        // log( P exp((r − max)/τ) ), then relative to the largest and normalised, so that rows sum
+        // to 1 within a few ulp.
         let log_weights = self.entries.iter().map(|&(_, p, reward)| {
             p.ln() + if reward < max { gap(reward, max, temperature) } else { F::zero() }
         });
@@ -162,7 +170,7 @@ impl<F: Real> Tilt<F> {
     }
 }
 
-/// Runs a method on the dynamics that plain numbers can hold.
+/// Calls a method of P or of the part of P̃ that does not underflow.
 macro_rules! plain {
     ($self:ident, $dynamics:ident => $call:expr) => {
         match &$self.0 {

@@ -1,21 +1,21 @@
-//! Mixing the actions of compressed rows: one row a state, that of Σ_a w(s,a) P(s'∣s,a).
+//! Mixes the actions of compressed rows into one row per state, Σ_a w(s,a) P(s'∣s,a).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Dynamics;
 use super::blocks;
-use super::compressed::{Column, CompressedRows};
+use super::compressed::CompressedRows;
 use crate::parallel::{RowsMut, Split};
 use crate::{Error, Real, Table, arrays};
 
-/// Entries of the mixed rows of some states.
-struct Entries<'a, C, F> {
-    row_offsets: &'a [usize], // [row], and one more
-    columns: &'a mut [C],
+/// The entries of the mixed rows of some states, to be written.
+struct Entries<'a, F> {
+    row_offsets: &'a [usize], // [row + 1]
+    columns: &'a mut [u32],
     probabilities: &'a mut [F],
 }
 
-impl<C: Send, F: Send> Split for Entries<'_, C, F> {
+impl<F: Send> Split for Entries<'_, F> {
     fn split_at(self, states: usize) -> (Self, Self) {
         let cut = self.row_offsets[states] - self.row_offsets[0];
         let (columns, columns_rest) = self.columns.split_at_mut(cut);
@@ -26,9 +26,9 @@ impl<C: Send, F: Send> Split for Entries<'_, C, F> {
     }
 }
 
-impl<C: Column, F: Real> CompressedRows<C, F> {
-    /// Mixes the rows of `dynamics`, which are these, `[s, a]`, by `weights`, `[s, a]`. `None` where a term is lost, as
-    /// [`Dynamics::mix_actions`] has it, or there is no room.
+impl<F: Real> CompressedRows<F> {
+    /// Mixes these rows, which belong to `dynamics`, by `weights`, `[s, a]`. Returns `None` if a
+    /// term underflows (see [`Dynamics::mix_actions`]) or memory is exhausted.
     pub(super) fn mixed<D: Dynamics + ?Sized>(&self, dynamics: &D, weights: &[F]) -> Option<Self> {
         let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
         assert_eq!(weights.len(), num_states * num_actions, "a weight for each pair");
@@ -37,7 +37,7 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
 
     fn try_mix<D: Dynamics + ?Sized>(&self, dynamics: &D, weights: &[F]) -> Result<Option<Self>, Error> {
         let num_states = dynamics.num_states();
-        // Counted first, so that the rows can be written where they belong, and by any thread.
+        // Counting comes first, so that any thread can write a row to its place.
         let mut row_offsets =
             arrays::filled(Table::RowOffsets, num_states + 1, 0)?.into_raw_vec_and_offset().0;
         let is_lossless = AtomicBool::new(true);
@@ -55,8 +55,7 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
         }
         (0..num_states).for_each(|state| row_offsets[state + 1] += row_offsets[state]);
         let num_entries = row_offsets[num_states];
-        let mut columns =
-            arrays::filled(Table::Transitions, num_entries, C::new(0))?.into_raw_vec_and_offset().0;
+        let mut columns = arrays::filled(Table::Transitions, num_entries, 0_u32)?.into_raw_vec_and_offset().0;
         let mut probabilities =
             arrays::filled(Table::Transitions, num_entries, F::zero())?.into_raw_vec_and_offset().0;
         let entries =
@@ -77,22 +76,22 @@ impl<C: Column, F: Real> CompressedRows<C, F> {
     }
 }
 
-/// Merges the rows of a state, each of which is ascending.
-struct Merge<'a, C, F> {
-    rows: &'a CompressedRows<C, F>,
+/// Merges the rows of a state, which ascend.
+struct Merge<'a, F> {
+    rows: &'a CompressedRows<F>,
     weights: &'a [F], // [s, a]
     num_actions: usize,
-    heads: Vec<(usize, usize, F)>, // of rows that are not used up: next entry, end, weight
+    heads: Vec<(usize, usize, F)>, // of unfinished rows: next entry, end, weight
     is_lossless: bool,
 }
 
-impl<'a, C: Column, F: Real> Merge<'a, C, F> {
-    fn new(rows: &'a CompressedRows<C, F>, weights: &'a [F], num_actions: usize) -> Self {
+impl<'a, F: Real> Merge<'a, F> {
+    fn new(rows: &'a CompressedRows<F>, weights: &'a [F], num_actions: usize) -> Self {
         Self { rows, weights, num_actions, heads: Vec::with_capacity(num_actions), is_lossless: true }
     }
 
-    /// Calls `keep` with each successor, ascending, and its mixed probability.
-    fn row(&mut self, state: usize, mut keep: impl FnMut(C, F)) {
+    /// Calls `keep(successor, probability)` for the mixed row of a state, in ascending order.
+    fn row(&mut self, state: usize, mut keep: impl FnMut(u32, F)) {
         let CompressedRows { row_offsets, columns, probabilities } = self.rows;
         let pairs = state * self.num_actions..(state + 1) * self.num_actions;
         self.heads.clear();

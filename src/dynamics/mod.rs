@@ -1,16 +1,26 @@
-//! The dynamics P(s'∣s,a) of a model, behind one trait.
+//! Transition probabilities P(s'∣s,a), behind the trait [`Dynamics`].
 //!
-//! Every algorithm of the crate touches P only through the linear maps of [`Dynamics`], so it is written once
-//! and runs over dense tables, sparse rows, deterministic successors and a user's own model alike.
+//! Every algorithm of the crate uses P only through the maps of [`Dynamics`]. So each algorithm is
+//! written once, and runs over dense tables, sparse rows, deterministic successors and your own
+//! type.
 //!
-//! | kind | memory | for |
+//! | type | memory | suited to |
 //! |---|---|---|
-//! | [`DenseDynamics`] | S²A numbers | up to a few thousand states, any structure |
-//! | [`SparseDynamics`] | a number and 32 bits for each possible transition | few successors a row |
-//! | [`DeterministicDynamics`] | one index for each pair | one certain successor a row |
-//! | your own | what you like | models that are cheaper to compute than to store |
+//! | [`DenseDynamics`] | S²A numbers | a few thousand states, any structure |
+//! | [`SparseDynamics`] | a number and 32 bits per possible transition | few successors per pair |
+//! | [`DeterministicDynamics`] | one index per pair | one certain successor per pair |
+//! | your own type | as you choose | rows that are cheaper to compute than to store |
 //!
-//! Where the kind is chosen at run time, `Box<dyn Dynamics<Scalar = f64>>` is a [`Dynamics`] too, and so is `Arc`.
+//! To choose the type at run time, use `Box<dyn Dynamics<Scalar = f64>>` or an `Arc`: both
+//! implement [`Dynamics`].
+//!
+//! # Implementing your own
+//!
+//! Only `num_states`, `num_actions` and `for_each_successor` are required. An override of
+//! [`Dynamics::log_expectation`] receives a [`LogBlock`], which holds the values and their
+//! exponentials. [`FoldedDynamics`] is the type of the stages of a
+//! [`SuccessorRewardMdp`](crate::SuccessorRewardMdp). The crate root re-exports the types that
+//! users without dynamics of their own need.
 
 pub(crate) mod blocks;
 mod compressed;
@@ -18,16 +28,17 @@ mod convert;
 mod dense;
 mod deterministic;
 mod folded;
+mod forward;
 mod mixing;
 mod sparse;
 #[cfg(any(feature = "serde", feature = "sprs"))]
 mod sparse_parts;
 #[cfg(feature = "sprs")]
 mod sparse_sprs;
+pub(crate) mod successors;
 
 use std::fmt::Debug;
 use std::ops::Range;
-use std::sync::Arc;
 
 pub use convert::IntoDynamics;
 pub use dense::DenseDynamics;
@@ -38,31 +49,34 @@ pub use sparse::SparseDynamics;
 #[cfg(feature = "serde")]
 pub(crate) use sparse_parts::compressed_rows;
 
-use num_traits::{Float, Zero};
+use num_traits::Zero;
 
-use crate::{LogBlock, Real};
+use crate::Real;
+pub use crate::kernels::LogBlock;
 
-/// The transition probabilities P(s'∣s,a) of a model, as the maps that algorithms need of them.
+/// Transition probabilities P(s'∣s,a), as the maps that algorithms use.
 ///
-/// An implementer has to say how many states and actions there are and to visit the successors of a pair; all
-/// else has a default made of that. Override the maps where the structure of a model makes them faster.
+/// An implementer gives the numbers of states and actions and visits the successors of a pair. All
+/// other methods have defaults. Override a map where the structure of your model makes it faster.
 ///
-/// Tables come as row-major slices. `states` is the range of states whose rows are asked for, so that the caller
-/// can split the work among threads; k ≥ 1 is a number of columns that are treated alike and independently.
+/// Tables are row-major slices. `states` is the range of states whose rows are wanted: callers
+/// split the states among threads. k ≥ 1 is the number of columns; the map applies to each column
+/// separately.
 ///
-/// # What an implementation promises
+/// # Requirements
 ///
-/// - Successors are below `num_states`, probabilities finite and never negative. Visiting order is fixed. An [`Mdp`](crate::Mdp)
-///   checks this when it is built, for a [`Model`](crate::Model) of your own [`check_model`](crate::check_model) does.
-/// - The result for one state does not depend on the range that it was asked with, nor, in
-///   [`push_forward`](Self::push_forward), on the range of next states. This is what makes results identical
-///   for any number of threads.
-/// - Rows of pairs that are never taken (unavailable actions, prior weight 0, terminal states) may hold
-///   anything that is finite and not negative.
+/// - Successors are below `num_states`. Probabilities are finite and not negative. The order of
+///   visits is fixed. Building an [`Mdp`](crate::Mdp) checks successors and probabilities; for your
+///   own [`Model`](crate::Model), call [`check_model`](crate::check_model).
+/// - The result for a state does not depend on the range `states`, nor, in
+///   [`push_forward`](Self::push_forward), on the range of next states. So results are the same for
+///   any number of threads.
+/// - Rows of pairs that are never taken (unavailable actions, prior weight 0, terminal states) need
+///   not sum to 1. Their entries are finite and not negative too.
 ///
 /// # Example
 ///
-/// A walk on a ring, with transitions that are computed and never stored:
+/// A walk on a ring whose transitions are computed, not stored:
 ///
 /// ```
 /// use softmdp::{Dynamics, Mdp, ndarray::Array2, soft_value_iteration};
@@ -81,17 +95,22 @@ use crate::{LogBlock, Real};
 ///         2
 ///     }
 ///
-///     fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, f64)) {
+///     fn for_each_successor(
+///         &self,
+///         state: usize,
+///         action: usize,
+///         visit: &mut dyn FnMut(usize, f64),
+///     ) {
 ///         let n = self.0;
 ///         let ahead = if action == 0 { (state + 1) % n } else { (state + n - 1) % n };
 ///         visit(ahead, 0.9); // the step succeeds
-///         visit(state, 0.1); // or is lost
+///         visit(state, 0.1); // or fails
 ///     }
 /// }
 ///
 /// let mdp = Mdp::builder(Ring(1_000), Array2::zeros((1_000, 2))).build()?;
 /// let solution = soft_value_iteration(&mdp, 3)?;
-/// // Nothing to gain or lose: β counts the 2³ action sequences.
+/// // All rewards are 0, so β is the number of action sequences, 2³.
 /// assert!((solution.state_values()[[0, 7]] - 8.0_f64.ln()).abs() < 1e-12);
 /// # Ok::<(), softmdp::Error>(())
 /// ```
@@ -107,19 +126,23 @@ pub trait Dynamics: Debug + Send + Sync {
 
     /// Calls `visit(next_state, probability)` for each successor of a pair, in a fixed order.
     ///
-    /// Successors of probability 0 may be left out. One that is visited twice counts with the sum.
+    /// Successors of probability 0 may be left out. If a successor is visited several times, its
+    /// probabilities add up.
     ///
     /// # Panics
     ///
-    /// May panic if the state or the action is out of range; the dynamics of this crate do.
+    /// May panic if the state or the action is out of range. The types of this crate do.
     fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, Self::Scalar));
 
-    /// Calls `visit(next_state, τ log P)` for each successor that is possible, but whose probability is too small for a
-    /// plain number. [`for_each_successor`](Self::for_each_successor) leaves those out. None by default.
+    /// Calls `visit(next_state, τ log P)` for each *faint* successor: one that is possible, but
+    /// whose probability P underflows.
     ///
-    /// Direct inference needs them: what is next to impossible may be the only way to go on. They are what folding rewards on
-    /// the successor leads to ([`FoldedDynamics`]), which is why they are given in reward units. They add nothing to an
-    /// [`expectation`](Self::expectation).
+    /// [`for_each_successor`](Self::for_each_successor) leaves faint successors out. By default
+    /// there are none.
+    ///
+    /// Direct inference needs them, since the evidence may exclude every other successor. They
+    /// arise from folding rewards on the successor into P ([`FoldedDynamics`]), hence the reward
+    /// units. They do not contribute to an [`expectation`](Self::expectation).
     fn for_each_faint_successor(
         &self,
         state: usize,
@@ -129,16 +152,16 @@ pub trait Dynamics: Debug + Send + Sync {
         let _ = (state, action, visit);
     }
 
-    /// Whether any pair has successors that only
-    /// [`for_each_faint_successor`](Self::for_each_faint_successor) visits.
+    /// Whether [`for_each_faint_successor`](Self::for_each_faint_successor) visits a successor of
+    /// any pair.
     fn has_faint_successors(&self) -> bool {
         false
     }
 
     /// Computes y(s,a) = Σ_s' P(s'∣s,a) v(s'), the expectation of (V2).
     ///
-    /// A successor of probability 0 never counts, also where v is −∞; one of positive probability and value −∞
-    /// makes the sum −∞.
+    /// A successor of probability 0 does not count, even if v is −∞. A successor of positive
+    /// probability and value −∞ makes the sum −∞.
     ///
     /// # Shapes
     ///
@@ -156,10 +179,11 @@ pub trait Dynamics: Debug + Send + Sync {
         });
     }
 
-    /// Computes y(s,a) = τ log Σ_s' P(s'∣s,a) exp(v(s')/τ), the log-expectation of (D1), exactly for any spread
-    /// of v.
+    /// Computes y(s,a) = τ log Σ_s' P(s'∣s,a) exp(v(s')/τ), the log-expectation of (D1), accurately
+    /// for any spread of v.
     ///
-    /// A successor of value −∞ drops out of the sum; at τ = 0 the sum is the largest v of positive probability.
+    /// A successor of value −∞ does not count. At τ = 0 the result is the largest v among
+    /// successors of positive probability.
     ///
     /// # Shapes
     ///
@@ -177,11 +201,11 @@ pub trait Dynamics: Debug + Send + Sync {
         });
     }
 
-    /// Adds w(s') += Σ_{s,a} P(s'∣s,a) x(s,a), the adjoint of [`expectation`](Self::expectation), as in (D5) and
-    /// (V5).
+    /// Computes w(s') += Σ_{s,a} P(s'∣s,a) x(s,a), the adjoint of
+    /// [`expectation`](Self::expectation), for (D5) and (V5).
     ///
-    /// The sum runs over `states`, and only the successors in `next_states` are wanted: threads split the
-    /// latter, so that no sum changes its order.
+    /// The sum runs over the pairs of `states`. Only successors in `next_states` receive a result:
+    /// callers split the next states among threads, so that the order of every sum is fixed.
     ///
     /// # Shapes
     ///
@@ -211,27 +235,31 @@ pub trait Dynamics: Debug + Send + Sync {
         }
     }
 
-    /// Makes the dynamics Σ_a w(s,a) P(s'∣s,a), which have one action: M of (D11), or those of a policy.
+    /// Returns the dynamics Σ_a w(s,a) P(s'∣s,a), which have one action: M of (D11), or the Markov
+    /// chain of a policy.
     ///
-    /// `None`, the default, if these dynamics have no way to do so. `None` too where a term w P > 0 is below the least normal
-    /// number, since that would lose digits, or what is possible at all; so it is where successors are
-    /// [faint](Self::has_faint_successors). The result holds its rows itself, and takes the place of these dynamics where a
-    /// pass needs them no other way: with A actions it reads up to A times less.
+    /// With A actions, a pass over the result reads up to A times less memory. The result stores
+    /// its own rows.
+    ///
+    /// Returns `None`, the default, if the type does not support mixing. Also returns `None` if a
+    /// term w P > 0 is below the smallest normal number, which would lose digits, and if there are
+    /// [faint successors](Self::has_faint_successors).
     ///
     /// # Shapes
     ///
-    /// `weights` `[s, a]`, finite and not negative; pairs of weight 0 are left out.
+    /// `weights` `[s, a]`, finite and not negative. Pairs of weight 0 are left out.
     ///
     /// # Panics
     ///
-    /// If there are not S · A weights.
+    /// If the number of weights is not S · A.
     ///
     /// # Example
     ///
     /// ```
     /// use softmdp::{DenseDynamics, Dynamics, ndarray::array};
     ///
-    /// let dynamics = DenseDynamics::new(array![[[1.0, 0.0], [0.2, 0.8]], [[0.0, 1.0], [1.0, 0.0]]])?;
+    /// let rows = array![[[1.0, 0.0], [0.2, 0.8]], [[0.0, 1.0], [1.0, 0.0]]];
+    /// let dynamics = DenseDynamics::new(rows)?;
     /// let walk = dynamics.mix_actions(&[0.5, 0.5, 1.0, 0.0]).expect("dense rows can be mixed");
     /// let mut expected = [0.0; 2];
     /// walk.expectation(0..2, 1, &[0.0, 10.0], &mut expected);
@@ -243,9 +271,11 @@ pub trait Dynamics: Debug + Send + Sync {
         None
     }
 
-    /// Number of stored transitions in the rows of `states`: what threads are given equal shares of.
+    /// Number of stored transitions in the rows of `states`. Threads receive about equal shares of
+    /// this number.
     ///
-    /// It is asked for often and should cost O(1). The default counts one transition a pair.
+    /// This method is called often and should take O(1) time. The default is one transition per
+    /// pair.
     fn work(&self, states: Range<usize>) -> usize {
         states.len() * self.num_actions()
     }
@@ -267,124 +297,68 @@ fn for_each_row<F>(
     }
 }
 
-/// Turns the sums Σ P · exponentials of a row, one for each column, into log-expectations.
+/// Turns the sums Σ P · exponentials of one row, `[k]`, into log-expectations.
 fn resolve_row<D: Dynamics + ?Sized>(
     dynamics: &D,
     v: &LogBlock<D::Scalar>,
     (state, action): (usize, usize),
     y: &mut [D::Scalar],
 ) {
-    let is_faint = dynamics.has_faint_successors();
+    let (k, is_faint) = (v.num_columns(), dynamics.has_faint_successors());
     for (column, y) in y.iter_mut().enumerate() {
-        let successors = |visit: &mut dyn FnMut(usize, D::Scalar)| {
-            dynamics.for_each_successor(state, action, visit);
-        };
         *y = if is_faint {
-            v.resolve_with_faint(column, *y, successors, |visit| {
-                dynamics.for_each_faint_successor(state, action, visit);
+            v.resolve_with_faint(column, *y, |visit| {
+                for_each_possible_successor(dynamics, (state, action), |next_state, p| {
+                    let (weight, value) = p.term(v.values()[next_state * k + column]);
+                    visit(weight, value);
+                });
             })
         } else {
-            v.resolve(column, *y, successors)
+            v.resolve(column, *y, |visit| dynamics.for_each_successor(state, action, visit))
         };
     }
 }
 
-/// Calls `visit(next_state, log P)` for every successor that is possible, however faint.
-pub(crate) fn for_each_log_successor<D: Dynamics + ?Sized>(
+/// The probability of a successor that is possible.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Probability<F> {
+    /// P > 0.
+    Plain(F),
+    /// τ log P, in reward units, because P underflows.
+    Faint(F),
+}
+
+impl<F: Real> Probability<F> {
+    /// log P.
+    fn ln(self, temperature: F) -> F {
+        match self {
+            Self::Plain(p) => p.ln(),
+            Self::Faint(offset) => offset / temperature,
+        }
+    }
+
+    /// Weight w and value v of the term w exp(v/τ) = P exp(value/τ) of a log-expectation.
+    pub(crate) fn term(self, value: F) -> (F, F) {
+        match self {
+            Self::Plain(p) => (p, value),
+            Self::Faint(offset) => (F::one(), value + offset),
+        }
+    }
+}
+
+/// Calls `visit(next_state, probability)` for each possible successor: first the plain ones, then
+/// the faint ones.
+pub(crate) fn for_each_possible_successor<D: Dynamics + ?Sized>(
     dynamics: &D,
-    temperature: D::Scalar,
     (state, action): (usize, usize),
-    visit: &mut dyn FnMut(usize, D::Scalar),
+    mut visit: impl FnMut(usize, Probability<D::Scalar>),
 ) {
     dynamics.for_each_successor(state, action, &mut |next_state, p| {
         if p > D::Scalar::zero() {
-            visit(next_state, p.ln());
+            visit(next_state, Probability::Plain(p));
         }
     });
     dynamics.for_each_faint_successor(state, action, &mut |next_state, offset| {
-        visit(next_state, offset / temperature);
+        visit(next_state, Probability::Faint(offset));
     });
 }
-
-/// Forwards every method to the value behind a smart pointer.
-macro_rules! forward_dynamics {
-    ($pointer:ident) => {
-        impl<D: Dynamics + ?Sized> Dynamics for $pointer<D> {
-            type Scalar = D::Scalar;
-
-            fn num_states(&self) -> usize {
-                (**self).num_states()
-            }
-
-            fn num_actions(&self) -> usize {
-                (**self).num_actions()
-            }
-
-            fn for_each_successor(
-                &self,
-                state: usize,
-                action: usize,
-                visit: &mut dyn FnMut(usize, Self::Scalar),
-            ) {
-                (**self).for_each_successor(state, action, visit);
-            }
-
-            fn for_each_faint_successor(
-                &self,
-                state: usize,
-                action: usize,
-                visit: &mut dyn FnMut(usize, Self::Scalar),
-            ) {
-                (**self).for_each_faint_successor(state, action, visit);
-            }
-
-            fn has_faint_successors(&self) -> bool {
-                (**self).has_faint_successors()
-            }
-
-            fn expectation(
-                &self,
-                states: Range<usize>,
-                k: usize,
-                v: &[Self::Scalar],
-                y: &mut [Self::Scalar],
-            ) {
-                (**self).expectation(states, k, v, y);
-            }
-
-            fn log_expectation(
-                &self,
-                states: Range<usize>,
-                v: &LogBlock<Self::Scalar>,
-                y: &mut [Self::Scalar],
-            ) {
-                (**self).log_expectation(states, v, y);
-            }
-
-            fn push_forward(
-                &self,
-                states: Range<usize>,
-                next_states: Range<usize>,
-                k: usize,
-                x: &[Self::Scalar],
-                w: &mut [Self::Scalar],
-            ) {
-                (**self).push_forward(states, next_states, k, x, w);
-            }
-
-            fn mix_actions(
-                &self,
-                weights: &[Self::Scalar],
-            ) -> Option<Box<dyn Dynamics<Scalar = Self::Scalar>>> {
-                (**self).mix_actions(weights)
-            }
-
-            fn work(&self, states: Range<usize>) -> usize {
-                (**self).work(states)
-            }
-        }
-    };
-}
-
-forward_dynamics!(Box);
-forward_dynamics!(Arc);

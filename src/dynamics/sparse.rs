@@ -1,26 +1,28 @@
-//! Transition tables of which only the possible transitions are stored.
+//! Sparse transition tables.
 
 use std::ops::Range;
 
 use super::Dynamics;
-use super::compressed::{Column, CompressedRows, check_parts};
+use super::compressed::{self, CompressedRows, check_parts};
 use super::dense::{check_not_empty, check_probability, check_successor};
-use crate::{Error, LogBlock, Real, Table, arrays};
+use crate::kernels::LogBlock;
+use crate::{Error, Real, Table, arrays};
 
-/// Transition probabilities in compressed rows: for each pair (s,a), its successors and their probabilities.
+/// Transition probabilities in compressed sparse rows (CSR): the successors of each pair (s,a) and
+/// their probabilities.
 ///
-/// A stored transition takes a number and 32 bits (64 from 2³² states on), a pair 8 bytes more: for `f64` 12 bytes a
-/// transition and 8 a row. Transitions of probability 0 are not stored. A clone copies the table; a model shares it
-/// instead.
+/// A transition takes a number and 32 bits, a pair 8 bytes more: for `f64`, 12 bytes per transition
+/// and 8 per row. Transitions of probability 0 are not stored. There can be at most 2³² − 1 states.
+/// A clone copies the table; clones of an [`Mdp`](crate::Mdp) share it.
 ///
 /// # Example
 ///
 /// ```
 /// use softmdp::{Dynamics, SparseDynamics};
 ///
-/// // (state, action, next state, probability), in any order; what is listed twice is summed.
-/// let dynamics =
-///     SparseDynamics::from_triplets(2, 1, [(1, 0, 1, 1.0), (0, 0, 1, 0.25), (0, 0, 0, 0.5), (0, 0, 1, 0.25)])?;
+/// // (state, action, next state, probability), in any order; duplicates add up.
+/// let triplets = [(1, 0, 1, 1.0), (0, 0, 1, 0.25), (0, 0, 0, 0.5), (0, 0, 1, 0.25)];
+/// let dynamics = SparseDynamics::from_triplets(2, 1, triplets)?;
 /// let mut row = Vec::new();
 /// dynamics.for_each_successor(0, 0, &mut |next_state, p| row.push((next_state, p)));
 /// assert_eq!(row, [(0, 0.5), (1, 0.5)]);
@@ -30,57 +32,36 @@ use crate::{Error, LogBlock, Real, Table, arrays};
 pub struct SparseDynamics<F = f64> {
     num_states: usize,
     num_actions: usize,
-    rows: Rows<F>, // [s · A + a]
-}
-
-/// Rows whose successors are named in as few bits as there are states.
-#[derive(Debug, Clone, PartialEq)]
-enum Rows<F> {
-    Narrow(CompressedRows<u32, F>),
-    Wide(CompressedRows<usize, F>),
-}
-
-/// Runs the same code on rows of either width.
-macro_rules! with_rows {
-    ($dynamics:expr, $rows:ident => $run:expr) => {
-        match &$dynamics.rows {
-            Rows::Narrow($rows) => $run,
-            Rows::Wide($rows) => $run,
-        }
-    };
-}
-
-/// Makes rows of the width that a number of states asks for.
-macro_rules! make_rows {
-    ($num_states:expr, $make:expr) => {
-        if $num_states <= u32::MOST_STATES { Rows::Narrow($make) } else { Rows::Wide($make) }
-    };
+    rows: CompressedRows<F>, // [s · A + a]
 }
 
 /// Calls `add` with each successor of a row.
 type RowOf<'a, F> = dyn FnMut(usize, &mut dyn FnMut(usize, F) -> Result<(), Error>) -> Result<(), Error> + 'a;
 
 impl<F: Real> SparseDynamics<F> {
-    /// Takes compressed rows: row `s · A + a` has the entries `row_offsets[row]..row_offsets[row + 1]` of `next_states`
-    /// and `probabilities`, next states ascending.
+    /// Takes compressed rows: row `s · A + a` has the entries
+    /// `row_offsets[row]..row_offsets[row + 1]` of `next_states` and `probabilities`. Next states
+    /// of a row ascend.
     ///
     /// # Shapes
     ///
-    /// `row_offsets` `[S · A + 1]`, from 0 to the number of entries; `next_states` and `probabilities` of equal
-    /// length.
+    /// `row_offsets` `[S · A + 1]`, from 0 to the number of entries; `next_states` and
+    /// `probabilities` have equal length.
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyModel`], [`Error::TooLarge`] if S · A cannot be counted, [`Error::ShapeMismatch`],
-    /// [`Error::InvalidRowOffset`], [`Error::SuccessorOutOfRange`], [`Error::UnsortedSuccessors`] (also for a
-    /// successor that is listed twice), [`Error::InvalidTransition`].
+    /// [`Error::EmptyModel`]; [`Error::TooLarge`] for more than 2³² − 1 states, or if S · A
+    /// overflows; [`Error::ShapeMismatch`], [`Error::InvalidRowOffset`],
+    /// [`Error::SuccessorOutOfRange`]; [`Error::UnsortedSuccessors`], also for a duplicate;
+    /// [`Error::InvalidTransition`].
     ///
     /// # Example
     ///
     /// ```
     /// use softmdp::SparseDynamics;
     ///
-    /// let dynamics = SparseDynamics::new(2, 1, vec![0, 2, 3], vec![0, 1, 1], vec![0.5, 0.5, 1.0])?;
+    /// let (next_states, probabilities) = (vec![0, 1, 1], vec![0.5, 0.5, 1.0]);
+    /// let dynamics = SparseDynamics::new(2, 1, vec![0, 2, 3], next_states, probabilities)?;
     /// assert_eq!(dynamics.num_transitions(), 3);
     /// # Ok::<(), softmdp::Error>(())
     /// ```
@@ -95,25 +76,24 @@ impl<F: Real> SparseDynamics<F> {
         arrays::check_shape(Table::RowOffsets, &[row_offsets.len()], &[num_rows + 1])?;
         arrays::check_shape(Table::Transitions, &[probabilities.len()], &[next_states.len()])?;
         check_parts((num_states, num_actions), &row_offsets, &next_states, &probabilities)?;
-        let rows =
-            make_rows!(num_states, CompressedRows::from_parts(row_offsets, next_states, probabilities));
+        let rows = CompressedRows::from_parts(row_offsets, next_states, probabilities);
         Ok(Self { num_states, num_actions, rows })
     }
 
-    /// Collects transitions `(state, action, next_state, probability)` that come in any order.
+    /// Collects transitions `(state, action, next_state, probability)` in any order.
     ///
-    /// Transitions that are listed more than once are summed, from the smallest on: the order in which they come does
-    /// not matter.
+    /// Probabilities of the same transition add up, in ascending order: the result does not depend
+    /// on the order of the input.
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyModel`], [`Error::TooLarge`], [`Error::StateOutOfRange`], [`Error::ActionOutOfRange`],
-    /// [`Error::SuccessorOutOfRange`], [`Error::InvalidTransition`].
+    /// [`Error::EmptyModel`], [`Error::TooLarge`], [`Error::StateOutOfRange`],
+    /// [`Error::ActionOutOfRange`], [`Error::SuccessorOutOfRange`], [`Error::InvalidTransition`].
     ///
     /// # Complexity
     ///
-    /// For n transitions in rows of at most m, time O(n log m + S·A). If the iterator knows their number, no more than
-    /// twice the memory of the result is ever held.
+    /// For n transitions in rows of at most m, time O(n log m + S·A). If the iterator's size hint
+    /// is exact, peak memory is at most twice that of the result.
     pub fn from_triplets(
         num_states: usize,
         num_actions: usize,
@@ -131,16 +111,17 @@ impl<F: Real> SparseDynamics<F> {
             check_probability(state, action, next_state, p)?;
             Ok((state * num_actions + action, next_state, p))
         });
-        let rows = make_rows!(num_states, CompressedRows::from_triplets(num_rows, triplets)?);
+        let rows = CompressedRows::from_triplets(num_rows, triplets)?;
         Self::checked(num_states, num_actions, rows)
     }
 
     /// Makes the rows from the successors of each pair: `successors(state, action)` yields
-    /// `(next_state, probability)` in any order, and one that is named twice counts with the sum.
+    /// `(next_state, probability)` in any order. Probabilities of the same successor add up.
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyModel`], [`Error::TooLarge`], [`Error::SuccessorOutOfRange`], [`Error::InvalidTransition`].
+    /// [`Error::EmptyModel`], [`Error::TooLarge`], [`Error::SuccessorOutOfRange`],
+    /// [`Error::InvalidTransition`].
     ///
     /// # Example
     ///
@@ -148,7 +129,8 @@ impl<F: Real> SparseDynamics<F> {
     /// use softmdp::SparseDynamics;
     ///
     /// let n = 1000;
-    /// let drift = SparseDynamics::from_fn(n, 1, |state, _| [((state + 1) % n, 0.9), (state, 0.1)])?;
+    /// let successors = |state, _| [((state + 1) % n, 0.9), (state, 0.1)];
+    /// let drift = SparseDynamics::from_fn(n, 1, successors)?;
     /// assert_eq!(drift.num_transitions(), 2 * n);
     /// # Ok::<(), softmdp::Error>(())
     /// ```
@@ -195,36 +177,37 @@ impl<F: Real> SparseDynamics<F> {
             check_successor(state, action, next_state, num_states)?;
             check_probability(state, action, next_state, p)
         };
-        let rows = make_rows!(
-            num_states,
-            CompressedRows::from_rows(num_rows, &mut |index, entries| {
-                row(index, &mut |next_state, p| {
-                    check(index, next_state, p)?;
-                    entries.push((Column::new(next_state), p));
-                    Ok(())
-                })
-            })?
-        );
+        let rows = CompressedRows::from_rows(num_rows, &mut |index, entries| {
+            row(index, &mut |next_state, p| {
+                check(index, next_state, p)?;
+                entries.push((compressed::column(next_state), p));
+                Ok(())
+            })
+        })?;
         Self::checked(num_states, num_actions, rows)
     }
 
     /// Rows of one certain successor each, `[s, a]`.
-    pub(super) fn certain(num_states: usize, num_actions: usize, successors: &[usize]) -> Self {
+    pub(super) fn certain(
+        num_states: usize,
+        num_actions: usize,
+        successors: &[usize],
+    ) -> Result<Self, Error> {
+        num_rows(num_states, num_actions)?;
         let (row_offsets, ones) = ((0..=successors.len()).collect(), vec![F::one(); successors.len()]);
-        let rows = make_rows!(num_states, CompressedRows::from_parts(row_offsets, successors.to_vec(), ones));
-        Self { num_states, num_actions, rows }
+        let rows = CompressedRows::from_parts(row_offsets, successors.to_vec(), ones);
+        Ok(Self { num_states, num_actions, rows })
     }
 
-    fn checked(num_states: usize, num_actions: usize, rows: Rows<F>) -> Result<Self, Error> {
-        let dynamics = Self { num_states, num_actions, rows };
-        with_rows!(dynamics, rows => rows.check_sums(num_actions))?;
-        Ok(dynamics)
+    fn checked(num_states: usize, num_actions: usize, rows: CompressedRows<F>) -> Result<Self, Error> {
+        rows.check_sums(num_actions)?;
+        Ok(Self { num_states, num_actions, rows })
     }
 
     /// Number of stored transitions.
     #[must_use]
     pub fn num_transitions(&self) -> usize {
-        with_rows!(self, rows => rows.probabilities.len())
+        self.rows.probabilities.len()
     }
 
     /// Rows of the pairs of some states.
@@ -233,11 +216,12 @@ impl<F: Real> SparseDynamics<F> {
     }
 }
 
-/// S · A, if there is such a number and it is not 0.
+/// S · A, if it is not 0 and does not overflow, and columns can name all states.
 fn num_rows(num_states: usize, num_actions: usize) -> Result<usize, Error> {
     let shape = [num_states, num_actions];
     check_not_empty(Table::Transitions, &shape)?;
-    (num_states.checked_mul(num_actions).filter(|&rows| rows < usize::MAX))
+    let num_rows = num_states.checked_mul(num_actions).filter(|&rows| rows < usize::MAX);
+    (num_rows.filter(|_| num_states <= compressed::MOST_STATES))
         .ok_or_else(|| Error::TooLarge { table: Table::Transitions, shape: shape.to_vec() })
 }
 
@@ -254,68 +238,36 @@ impl<F: Real> Dynamics for SparseDynamics<F> {
 
     fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, F)) {
         assert!(action < self.num_actions, "action {action} of {}", self.num_actions);
-        with_rows!(self, rows => {
-            let (columns, probabilities) = rows.row(state * self.num_actions + action);
-            columns.iter().zip(probabilities).for_each(|(column, &p)| visit(column.state(), p));
-        });
+        let (columns, probabilities) = self.rows.row(state * self.num_actions + action);
+        columns.iter().zip(probabilities).for_each(|(&column, &p)| visit(column as usize, p));
     }
 
     fn expectation(&self, states: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
-        with_rows!(self, rows => rows.expectation(self.rows_of(states), k, v, y));
+        self.rows.expectation(self.rows_of(states), k, v, y);
     }
 
     fn log_expectation(&self, states: Range<usize>, v: &LogBlock<F>, y: &mut [F]) {
-        with_rows!(self, rows => rows.log_expectation(self.rows_of(states), v, y));
+        self.rows.log_expectation(self.rows_of(states), v, y);
     }
 
     fn push_forward(&self, states: Range<usize>, next_states: Range<usize>, k: usize, x: &[F], w: &mut [F]) {
-        with_rows!(self, rows => rows.push_forward(self.rows_of(states), next_states, k, x, w));
+        self.rows.push_forward(self.rows_of(states), next_states, k, x, w);
     }
 
     fn mix_actions(&self, weights: &[F]) -> Option<Box<dyn Dynamics<Scalar = F>>> {
-        let rows = match &self.rows {
-            Rows::Narrow(rows) => Rows::Narrow(rows.mixed(self, weights)?),
-            Rows::Wide(rows) => Rows::Wide(rows.mixed(self, weights)?),
-        };
+        let rows = self.rows.mixed(self, weights)?;
         Some(Box::new(Self { num_states: self.num_states, num_actions: 1, rows }))
     }
 
     fn work(&self, states: Range<usize>) -> usize {
         let rows = self.rows_of(states);
-        with_rows!(self, compressed => {
-            compressed.row_offsets[rows.end] - compressed.row_offsets[rows.start]
-        })
+        self.rows.row_offsets[rows.end] - self.rows.row_offsets[rows.start]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The same table with both widths: the wide one is for more states than a test can have.
-    fn both() -> [SparseDynamics; 2] {
-        let triplets = (0..600_usize).map(|i| Ok((i * 7 % 20, i * 13 % 10, 1.0 / (2.0 + i as f64))));
-        let narrow = Rows::Narrow(CompressedRows::from_triplets(20, triplets.clone()).unwrap());
-        let wide = Rows::Wide(CompressedRows::from_triplets(20, triplets).unwrap());
-        [narrow, wide].map(|rows| SparseDynamics { num_states: 10, num_actions: 2, rows })
-    }
-
-    #[test]
-    fn the_width_of_columns_does_not_show_in_results() {
-        let results = both().map(|dynamics| {
-            let v: Vec<f64> = (0..20).map(|i| f64::from(i * i % 7) - 900.0 * f64::from(i % 3)).collect();
-            let mut y = vec![0.0; 2 * (3 + 18 + 36)];
-            let (some, rest) = y.split_at_mut(6);
-            let (one, two) = rest.split_at_mut(36);
-            dynamics.expectation(4..7, 1, &v[..10], some);
-            dynamics.log_expectation(0..9, &LogBlock::new(&v, &[1.0, 0.5]).unwrap(), one);
-            dynamics.push_forward(0..9, 1..10, 2, &v[..18].repeat(2), &mut two[..18]);
-            let mut row = Vec::new();
-            dynamics.for_each_successor(3, 1, &mut |s, p| row.push((s, p)));
-            (y, row, dynamics.work(2..5), dynamics.num_transitions())
-        });
-        assert_eq!(results[0], results[1]);
-    }
 
     #[test]
     fn the_order_of_triplets_does_not_matter_to_the_bit() {

@@ -217,25 +217,22 @@ impl<F: Real> LogBlock<F> {
         }
     }
 
-    /// [`resolve`](Self::resolve) for a row that has successors too improbable for a plain number: `visit_faint` calls back
-    /// with τ log P of those, as
-    /// [`Dynamics::for_each_faint_successor`](crate::Dynamics::for_each_faint_successor) does.
+    /// [`resolve`](Self::resolve) for a row with faint successors, which are missing from `sum`.
+    ///
+    /// `visit_terms` calls back with weight w and value v of each term w exp(v/τ) of the row. A
+    /// faint successor has weight 1 and value v + τ log P.
     pub(crate) fn resolve_with_faint(
         &self,
         column: usize,
         sum: F,
-        visit_successors: impl Fn(&mut dyn FnMut(usize, F)),
-        visit_faint: impl Fn(&mut dyn FnMut(usize, F)),
+        visit_terms: impl Fn(&mut dyn FnMut(F, F)),
     ) -> F {
         let (max, temperature) = (self.maxima[column], self.temperatures[column]);
         // A faint successor is missing from the sum, where it would count less than the least normal number.
         if sum >= F::TRUSTED_SUM {
             return offset(max, temperature, lifted_log(sum));
         }
-        row_log_expectation(temperature, |visit| {
-            visit_successors(&mut |next_state, p| visit(p, self.value(next_state, column)));
-            visit_faint(&mut |next_state, log_p| visit(F::one(), self.value(next_state, column) + log_p));
-        })
+        row_log_expectation(temperature, visit_terms)
     }
 
     /// Replaces the exponentials of a single column by others that have lost nothing, relative to `max`, which may lie above

@@ -67,7 +67,9 @@ mod step;
 mod task;
 mod z_learning;
 
-pub use actor_critic::{Actor, SoftActorCritic};
+pub use actor_critic::Actor;
+#[doc(alias("sac"))]
+pub use actor_critic::SoftActorCritic;
 pub use behaviour::Behaviour;
 #[cfg(feature = "rand")]
 pub use environment::Environment;
@@ -75,11 +77,13 @@ pub use horizon::{FiniteHorizon, Horizon, Stationary};
 pub use learner::Learner;
 #[cfg(feature = "rand")]
 pub use learner::Progress;
+#[doc(alias("reinforce"))]
 pub use policy_gradient::SoftPolicyGradient;
 pub use replay::ReplayBuffer;
 pub use schedule::StepSize;
 #[cfg(feature = "rand")]
 pub use simulator::Simulator;
+#[doc(alias("q_learning"))]
 pub use soft_q::SoftQLearning;
 pub use step::Step;
 pub use task::Task;

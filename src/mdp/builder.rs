@@ -1,27 +1,74 @@
-//! The one door through which models come in: everything is checked here.
+//! Builds models, and checks everything that they are made of.
 
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Array3};
 
-use super::checks::{check_discount, check_rewards, check_row, check_temperature, check_terminal_values};
+use super::checks::{
+    check_discount, check_rewards, check_temperature, check_terminal_values, terminal_flags,
+};
 use super::prior::PriorTables;
 use super::{ActionPrior, Mdp};
-use crate::{Dynamics, Error, Real, Table, arrays};
+use crate::{DenseDynamics, Dynamics, Error, IntoDynamics, Real, Table, arrays};
+
+impl<F: Real> Mdp<F, DenseDynamics<F>> {
+    /// Makes a model from dense tables, with every option at its default.
+    ///
+    /// The defaults are those of [`MdpBuilder`].
+    ///
+    /// # Shapes
+    ///
+    /// `transitions` `[s, a, s']`, each row sums to 1; `rewards` `[s, a]`, −∞ forbids the pair.
+    ///
+    /// Other libraries often use `[a, s, s']`: permute the axes first. If S = A, the shape does not
+    /// reveal a wrong order.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`DenseDynamics::new`] and of [`MdpBuilder::build`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Error, Mdp, ndarray::array};
+    ///
+    /// let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[1.0], [0.0]])?;
+    /// assert_eq!((mdp.num_states(), mdp.num_actions()), (2, 1));
+    /// assert!(matches!(
+    ///     Mdp::new(array![[[1.0]]], array![[f64::NAN]]),
+    ///     Err(Error::InvalidReward { state: 0, action: 0, .. })
+    /// ));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn new(transitions: Array3<F>, rewards: Array2<F>) -> Result<Self, Error> {
+        Mdp::builder(transitions, rewards).build()
+    }
+}
+
+impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
+    /// Starts a builder from an `Array3` of probabilities, `[s, a, s']`, or any [`Dynamics`].
+    ///
+    /// See [`MdpBuilder`] for options and an example.
+    pub fn builder(dynamics: impl IntoDynamics<Dynamics = D>, rewards: Array2<F>) -> MdpBuilder<F, D> {
+        MdpBuilder::new(dynamics.into_dynamics(), rewards)
+    }
+}
 
 /// Options of an [`Mdp`], from [`Mdp::builder`].
 ///
-/// Everything but dynamics and rewards has a default: discount 1, temperature 1, the counting prior, all actions
-/// available, no terminal states, terminal values 0.
+/// The defaults are: discount 1, temperature 1, the counting prior, all actions available, no
+/// terminal states, terminal values 0. Setters take plain values; [`build`](Self::build) checks
+/// them.
 ///
 /// # Example
 ///
-/// A corridor of three cells with an exit at each end, one of them forbidden:
+/// A corridor of three cells with an exit at each end. The left exit is forbidden:
 ///
 /// ```
 /// use softmdp::{DeterministicDynamics, Mdp, ndarray::{Array2, array}, soft_value_iteration};
 ///
-/// let mdp = Mdp::builder(DeterministicDynamics::new(array![[0, 0], [0, 2], [2, 2]])?, Array2::zeros((3, 2)))
+/// let dynamics = DeterministicDynamics::new(array![[0, 0], [0, 2], [2, 2]])?;
+/// let mdp = Mdp::builder(dynamics, Array2::zeros((3, 2)))
 ///     .terminal_states([0, 2])
 ///     .terminal_values(array![f64::NEG_INFINITY, 0.0, 1.0])
 ///     .build()?;
@@ -57,17 +104,18 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
 
     /// Sets γ in [0, 1]; 1 by default.
     ///
-    /// In variational inference γ is a factor on whatever comes later (V1, V2). In direct inference it is the
-    /// chance of going on: after each step the trajectory leaves, with probability 1 − γ, for an absorbing state
-    /// of value 0 (D0, D1). The latter is no small change to the former: with all rewards negative, leaving is a way
-    /// out.
+    /// In variational inference γ multiplies everything that comes later (V1, V2). In direct
+    /// inference γ is the probability of continuing: after each step, the trajectory leaves with
+    /// probability 1 − γ for an absorbing state of value 0 (D0, D1). The two can differ a lot: if
+    /// all rewards are negative, success makes leaving early more probable.
     #[must_use]
     pub fn discount(mut self, discount: F) -> Self {
         self.discount = discount;
         self
     }
 
-    /// Sets τ ≥ 0, in reward units per nat; 1 by default, 0 for the classical, hard maximum.
+    /// Sets τ ≥ 0, in reward units per nat; 1 by default. 0 gives the hard maximum of classical
+    /// planning.
     #[must_use]
     pub fn temperature(mut self, temperature: F) -> Self {
         self.temperature = temperature;
@@ -81,19 +129,22 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
         self
     }
 
-    /// Sets which actions exist in which state, `[s, a]`; all of them by default.
+    /// Sets which actions are available in each state, `[s, a]`; all by default.
     ///
-    /// An action that does not exist has Q = −∞ and π = 0, and its row of the dynamics need not be a
-    /// distribution. A state without any action, if it is not terminal, is a dead end: V = −∞ before the end.
+    /// An unavailable action has Q = −∞ and π = 0, and its row of the dynamics need not be a
+    /// distribution. A state without available actions that is not terminal is a dead end: V = −∞
+    /// before the end of the horizon.
     #[must_use]
     pub fn available_actions(mut self, available_actions: Array2<bool>) -> Self {
         self.available_actions = Some(available_actions);
         self
     }
 
-    /// Sets V_T, `[s]`, in reward units; 0 by default. −∞ forbids ending there.
+    /// Sets V_T, `[s]`, in reward units; 0 by default. −∞ forbids the trajectory to end in the
+    /// state.
     ///
-    /// It is what a state is worth at the end of the horizon, and what a terminal state is worth at any time.
+    /// V_T(s) is the value of a state at the end of the horizon, and of a terminal state at any
+    /// stage.
     #[must_use]
     pub fn terminal_values(mut self, terminal_values: Array1<F>) -> Self {
         self.terminal_values = Some(terminal_values);
@@ -102,31 +153,37 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
 
     /// Sets the states in which the episode ends; none by default.
     ///
-    /// A terminal state is worth its terminal value, whenever it is entered, and nothing is earned or chosen there
-    /// any more. That is not the same as a state whose every action leads back to it: such a state goes on
-    /// collecting reward, and with the counting prior τ log A of action entropy a stage. With A = 4, τ = 1 and ten
-    /// stages to go, rewards being 0, the first is worth 0 and the second 10 log 4 ≈ 13.9.
+    /// The value of a terminal state is its terminal value, at every stage. No action is taken
+    /// there and no reward is earned. Setting the states again replaces them.
+    ///
+    /// A state whose every action leads back to itself is different: it keeps earning reward and,
+    /// with the counting prior, τ log A of action entropy per stage. Example with rewards 0, A = 4,
+    /// τ = 1 and ten stages to go: the terminal state has value 0, the looping state 10 log 4 ≈
+    /// 13.9.
+    #[doc(alias("goal", "absorbing"))]
     #[must_use]
     pub fn terminal_states(mut self, states: impl IntoIterator<Item = usize>) -> Self {
         self.terminal_states = states.into_iter().collect();
         self
     }
 
-    /// Checks everything and makes the model.
+    /// Checks all options and makes the model.
     ///
-    /// Rows of the dynamics have to sum to 1 within [`Real::ROW_SUM_TOLERANCE`], except those that are never
-    /// used: of terminal states, unavailable actions and actions of prior weight 0. A row within the tolerance is
-    /// used as it is, never rescaled: if all rows sum to 1 + ε, values are off by about ε a stage in nats (direct)
-    /// or relative to themselves (variational), and the mass of occupancies grows by ε a stage, while posterior
-    /// marginals and policies are still normalised.
+    /// Rows of the dynamics must sum to 1 within [`Real::ROW_SUM_TOLERANCE`]. Rows that are never
+    /// used need not: rows of terminal states, unavailable actions and actions of prior weight 0.
+    ///
+    /// Rows are never rescaled. If all rows sum to 1 + ε, values have an error of about ε per
+    /// stage, in nats (direct) or relative (variational). The mass of occupancies grows by ε per
+    /// stage. Posterior marginals and policies are still normalised.
     ///
     /// # Errors
     ///
-    /// The first of: whatever was wrong with the dynamics ([`IntoDynamics`](crate::IntoDynamics));
-    /// [`Error::EmptyModel`]; [`Error::ShapeMismatch`]; [`Error::InvalidReward`]; [`Error::InvalidDiscount`];
-    /// [`Error::InvalidTemperature`]; [`Error::InvalidTerminalValue`]; [`Error::StateOutOfRange`] for a terminal
-    /// state; [`Error::InvalidPriorWeight`]; [`Error::EmptyPriorRow`]; [`Error::UnnormalizedTransition`], and for
-    /// dynamics of your own [`Error::SuccessorOutOfRange`] and [`Error::InvalidTransition`].
+    /// Returns the first of these: the error of the conversion of the dynamics
+    /// ([`IntoDynamics`](crate::IntoDynamics)); [`Error::EmptyModel`]; [`Error::ShapeMismatch`];
+    /// [`Error::InvalidReward`]; [`Error::InvalidDiscount`]; [`Error::InvalidTemperature`];
+    /// [`Error::InvalidTerminalValue`]; [`Error::StateOutOfRange`] for a terminal state;
+    /// [`Error::InvalidPriorWeight`]; [`Error::EmptyPriorRow`]; [`Error::UnnormalizedTransition`].
+    /// For your own dynamics also [`Error::SuccessorOutOfRange`] and [`Error::InvalidTransition`].
     ///
     /// # Complexity
     ///
@@ -146,15 +203,11 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
             None => arrays::filled(Table::TerminalValues, num_states, F::zero())?,
         };
         check_terminal_values(terminal_values.view(), num_states)?;
-        let mut is_terminal = vec![false; num_states];
-        for state in self.terminal_states {
-            let table = Table::TerminalStates;
-            *(is_terminal.get_mut(state)).ok_or(Error::StateOutOfRange { table, state, num_states })? = true;
-        }
+        let is_terminal = terminal_flags(self.terminal_states, num_states)?;
         let shape = (num_states, num_actions);
-        let prior =
-            PriorTables::new(self.action_prior, self.available_actions, shape, |state| is_terminal[state])?;
-        check_used_rows(&dynamics, &prior, &is_terminal)?;
+        let prior = PriorTables::new(self.action_prior, self.available_actions, shape)?;
+        prior.check_weights(&is_terminal)?;
+        prior.check_used_rows(&dynamics, &is_terminal)?;
         Ok(Mdp {
             dynamics: Arc::new(dynamics),
             rewards: arrays::standard_layout(self.rewards).into_shared(),
@@ -162,21 +215,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
             temperature: self.temperature,
             prior: Arc::new(prior),
             terminal_values: arrays::standard_layout(terminal_values).into_shared(),
-            is_terminal: is_terminal.into(),
+            is_terminal,
         })
     }
-}
-
-/// Checks that every row of the dynamics that can be used is a distribution.
-pub(super) fn check_used_rows<F: Real, D: Dynamics<Scalar = F>>(
-    dynamics: &D,
-    prior: &PriorTables<F>,
-    is_terminal: &[bool],
-) -> Result<(), Error> {
-    for ((state, action), &weight) in prior.effective.indexed_iter() {
-        if !is_terminal[state] && weight > F::zero() {
-            check_row(dynamics, state, action)?;
-        }
-    }
-    Ok(())
 }

@@ -1,4 +1,6 @@
-//! One check for each promise that a model makes: what is wrong is named with its place and its value.
+//! Checks of the parts of a model. Errors name the place and the value.
+
+use std::sync::Arc;
 
 use ndarray::{ArrayView1, ArrayView2};
 
@@ -55,6 +57,19 @@ pub(super) fn check_rewards<F: Real>(
     (rewards.indexed_iter()).try_for_each(|((state, action), &reward)| check_reward(state, action, reward))
 }
 
+/// Turns a list of terminal states into flags, `[s]`.
+pub(super) fn terminal_flags(
+    states: impl IntoIterator<Item = usize>,
+    num_states: usize,
+) -> Result<Arc<[bool]>, Error> {
+    let mut is_terminal = vec![false; num_states];
+    for state in states {
+        let table = Table::TerminalStates;
+        *is_terminal.get_mut(state).ok_or(Error::StateOutOfRange { table, state, num_states })? = true;
+    }
+    Ok(is_terminal.into())
+}
+
 /// Checks that a row of the dynamics is a distribution over the states.
 pub(crate) fn check_row<F, D>(dynamics: &D, state: usize, action: usize) -> Result<(), Error>
 where
@@ -82,7 +97,7 @@ where
     Err(Error::UnnormalizedTransition { state, action, sum, tolerance: F::ROW_SUM_TOLERANCE })
 }
 
-/// Whether a sum of probabilities of this number type passes for 1.
+/// Whether a sum of probabilities of this number type is 1 within the tolerance.
 pub(crate) fn is_normalized<F: Real>(sum: f64) -> bool {
     (sum - 1.0).abs() <= F::ROW_SUM_TOLERANCE
 }

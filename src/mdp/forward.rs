@@ -1,4 +1,4 @@
-//! Models that hand on what another model says: pointers, and the wrappers of this crate.
+//! Macros that forward the methods of [`Model`], and [`Model`] for pointers.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use ndarray::ArrayView1;
 use super::{Model, Stage};
 use crate::{Error, Inference};
 
-/// The methods of [`Model`] that describe it as a whole, handed on to another model.
+/// Forwards the methods of [`Model`] that describe the model as a whole.
 macro_rules! forward_description {
     ($self:ident => $model:expr) => {
         fn num_states(&$self) -> usize {
@@ -37,7 +37,7 @@ macro_rules! forward_description {
 }
 pub(crate) use forward_description;
 
-/// All methods of [`Model`] but `begin_stage`, handed on to another model.
+/// Forwards all methods of [`Model`] except `begin_stage`.
 macro_rules! forward_model {
     ($self:ident => $model:expr) => {
         $crate::mdp::forward_description!($self => $model);

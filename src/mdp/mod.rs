@@ -1,9 +1,11 @@
-//! Finite Markov decision processes: dynamics, rewards, and everything two passes could disagree about.
+//! Finite Markov decision processes.
 //!
-//! [`Mdp`] holds a validated model whose stages are all alike; [`Model`] is what algorithms see of it, and of a
-//! model that changes with time. Discount, temperature, prior and terminal states live here and nowhere else.
+//! [`Mdp`] is a validated model whose stages are all equal. [`Model`] is the trait that algorithms
+//! use, also for models that change with time. Discount, temperature, prior and terminal states are
+//! part of the model, so that all algorithms agree on them.
 
 mod builder;
+mod checked_stage;
 mod checks;
 mod forward;
 mod model;
@@ -15,35 +17,37 @@ mod watched;
 
 use std::sync::Arc;
 
-use ndarray::{ArcArray1, ArcArray2, Array1, Array2, Array3, ArrayView1, ArrayView2};
+use ndarray::{ArcArray1, ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
 
 pub use builder::MdpBuilder;
+pub use checked_stage::check_model;
+pub(crate) use checked_stage::{CheckedStage, check_options};
 #[cfg(feature = "rand")]
 pub(crate) use checks::check_row;
 pub(crate) use checks::{
     check_discount, check_prior_weight, check_reward, check_temperature, check_terminal_values, is_normalized,
 };
 pub(crate) use forward::{forward_description, forward_model};
-pub(crate) use model::{CheckedStage, check_options};
-pub use model::{Model, Stage, check_model};
+pub use model::{Model, Stage};
 pub(crate) use pass::run_pass;
 pub use prior::ActionPrior;
 pub use successor_rewards::SuccessorRewardMdp;
 pub use time_varying::TimeVaryingMdp;
 pub use watched::Watched;
 
-use builder::check_used_rows;
-use checks::check_rewards;
+use checks::{check_rewards, terminal_flags};
 use prior::PriorTables;
 
 use crate::{DenseDynamics, Dynamics, Error, Inference, IntoDynamics, Real, Table, arrays};
 
-/// A finite Markov decision process with the same dynamics, rewards and action prior at every stage.
+/// A finite Markov decision process with the same dynamics, rewards and action prior at every
+/// stage.
 ///
-/// Every value of the type is valid: shapes agree, numbers are in range, used rows of the dynamics sum to 1.
+/// Every value of the type is valid: shapes agree, numbers are in range, rows of the dynamics that
+/// are used sum to 1.
 ///
-/// A clone shares all tables, and so does a variant made by [`with_rewards`](Self::with_rewards) and its like,
-/// but for the table that it replaces: a thousand reward tables over one large dynamics are cheap.
+/// A clone shares all tables. The `with_…` methods return a changed copy that shares all tables but
+/// the replaced one, so a thousand reward tables over one large dynamics are cheap.
 ///
 /// # Example
 ///
@@ -58,11 +62,11 @@ use crate::{DenseDynamics, Dynamics, Error, Inference, IntoDynamics, Real, Table
 /// let rewards = array![[1.0, 0.5], [0.0, -0.5]];
 /// let mdp = Mdp::new(transitions, rewards)?;
 /// let policy = soft_value_iteration(&mdp, 20)?.policy_at(&mdp, 0)?;
-/// assert!(policy[[1, 1]] > 0.5); // what is broken is repaired
+/// assert!(policy[[1, 1]] > 0.5); // a broken machine is repaired
 ///
 /// let dear = mdp.with_rewards(array![[1.0, 0.5], [0.0, -30.0]])?;
 /// let policy = soft_value_iteration(&dear, 20)?.policy_at(&dear, 0)?;
-/// assert!(policy[[1, 1]] < 0.5); // unless that costs too much
+/// assert!(policy[[1, 1]] < 0.5); // unless repair is too expensive
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, PartialEq)]
@@ -80,46 +84,8 @@ pub struct Mdp<F = f64, D = DenseDynamics<F>> {
 #[cfg(feature = "npz")]
 pub(crate) type BoxedDynamics<F> = Box<dyn Dynamics<Scalar = F>>;
 
-impl<F: Real> Mdp<F, DenseDynamics<F>> {
-    /// Makes a model from dense tables, with every option at its default: discount 1, temperature 1, counting
-    /// prior, all actions available, no terminal states, terminal values 0.
-    ///
-    /// # Shapes
-    ///
-    /// `transitions` `[s, a, s']`, each row sums to 1; `rewards` `[s, a]`, −∞ forbids the pair. Tables of other libraries
-    /// often come as `[a, s, s']`, which only shows in their shape unless S = A: permute their axes first.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`DenseDynamics::new`] and of [`MdpBuilder::build`].
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// use softmdp::{Error, Mdp, ndarray::array};
-    ///
-    /// let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[1.0], [0.0]])?;
-    /// assert_eq!((mdp.num_states(), mdp.num_actions()), (2, 1));
-    /// assert!(matches!(
-    ///     Mdp::new(array![[[1.0]]], array![[f64::NAN]]),
-    ///     Err(Error::InvalidReward { state: 0, action: 0, .. })
-    /// ));
-    /// # Ok::<(), Error>(())
-    /// ```
-    pub fn new(transitions: Array3<F>, rewards: Array2<F>) -> Result<Self, Error> {
-        Mdp::builder(transitions, rewards).build()
-    }
-}
-
 impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
-    /// Starts a model from any dynamics: an `Array3` of probabilities, `[s, a, s']`, or a [`Dynamics`].
-    ///
-    /// See [`MdpBuilder`] for the options and an example.
-    pub fn builder(dynamics: impl IntoDynamics<Dynamics = D>, rewards: Array2<F>) -> MdpBuilder<F, D> {
-        MdpBuilder::new(dynamics.into_dynamics(), rewards)
-    }
-
-    /// This model with other rewards, `[s, a]`; the dynamics are shared.
+    /// Returns this model with other rewards, `[s, a]`.
     ///
     /// # Errors
     ///
@@ -128,27 +94,28 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         self.with_shared_rewards(arrays::standard_layout(rewards).into_shared())
     }
 
-    /// [`with_rewards`](Self::with_rewards) for a table in standard layout that others may hold too.
+    /// [`with_rewards`](Self::with_rewards) for a shared table in standard layout.
     fn with_shared_rewards(&self, rewards: ArcArray2<F>) -> Result<Self, Error> {
         check_rewards(rewards.view(), self.num_states(), self.num_actions())?;
         Ok(Self { rewards, ..self.clone() })
     }
 
-    /// This model with other dynamics of the same kind; all other tables are shared.
+    /// Returns this model with other dynamics of the same type.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] if they have another number of states or actions, [`Error::UnnormalizedTransition`] and,
-    /// for dynamics of your own, [`Error::SuccessorOutOfRange`] and [`Error::InvalidTransition`].
+    /// [`Error::ShapeMismatch`] if the numbers of states or actions differ;
+    /// [`Error::UnnormalizedTransition`]. For your own dynamics also [`Error::SuccessorOutOfRange`]
+    /// and [`Error::InvalidTransition`].
     pub fn with_dynamics(&self, dynamics: impl IntoDynamics<Dynamics = D>) -> Result<Self, Error> {
         let dynamics = dynamics.into_dynamics()?;
         let found = [dynamics.num_states(), dynamics.num_actions()];
         arrays::check_shape(Table::Transitions, &found, &[self.num_states(), self.num_actions()])?;
-        check_used_rows(&dynamics, &self.prior, &self.is_terminal)?;
+        self.prior.check_used_rows(&dynamics, &self.is_terminal)?;
         Ok(Self { dynamics: Arc::new(dynamics), ..self.clone() })
     }
 
-    /// This model over dynamics whose kind is chosen at run time; all tables are shared.
+    /// Returns this model over dynamics whose type is chosen at run time.
     #[cfg(feature = "npz")]
     pub(crate) fn with_boxed(&self, dynamics: &Arc<BoxedDynamics<F>>) -> Mdp<F, BoxedDynamics<F>> {
         Mdp {
@@ -162,13 +129,13 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         }
     }
 
-    /// The dynamics, to be shared.
+    /// The dynamics, for sharing.
     #[cfg(feature = "npz")]
     pub(crate) fn shared_dynamics(&self) -> &Arc<D> {
         &self.dynamics
     }
 
-    /// Whether all but the rewards is that of another model, and its dynamics the same table.
+    /// Whether the models share their dynamics and are equal in everything but the rewards.
     #[cfg(feature = "npz")]
     pub(crate) fn differs_in_rewards_alone(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.dynamics, &other.dynamics)
@@ -179,7 +146,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
             && self.is_terminal == other.is_terminal
     }
 
-    /// This model at another temperature; all tables are shared.
+    /// Returns this model at another temperature.
     ///
     /// # Errors
     ///
@@ -189,7 +156,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         Ok(Self { temperature, ..self.clone() })
     }
 
-    /// This model with another discount; all tables are shared.
+    /// Returns this model with another discount.
     ///
     /// # Errors
     ///
@@ -199,7 +166,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         Ok(Self { discount, ..self.clone() })
     }
 
-    /// This model with other terminal values, `[s]`; the dynamics are shared.
+    /// Returns this model with other terminal values, `[s]`.
     ///
     /// # Errors
     ///
@@ -210,18 +177,52 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         Ok(Self { terminal_values, ..self.clone() })
     }
 
-    /// This model with another action prior; dynamics and available actions are shared.
+    /// Returns this model with other terminal states, which replace the present ones.
+    ///
+    /// The result equals the model that [`MdpBuilder::terminal_states`] would have made. Terminal
+    /// values stay the same: the entry of a state that is no longer terminal is its value at the
+    /// end of the horizon.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], [`Error::InvalidPriorWeight`], [`Error::EmptyPriorRow`], and
+    /// [`Error::StateOutOfRange`]; for a state that is no longer terminal, [`Error::EmptyPriorRow`]
+    /// and [`Error::UnnormalizedTransition`]. For your own dynamics also
+    /// [`Error::SuccessorOutOfRange`] and [`Error::InvalidTransition`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, ndarray::array, soft_value_iteration};
+    ///
+    /// // State 0 pays 1 a stage, state 1 nothing; action 1 crosses.
+    /// let stay_or_cross = array![[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]];
+    /// let rewards = array![[1.0, 1.0], [0.0, 0.0]];
+    /// let mdp = Mdp::builder(stay_or_cross, rewards).temperature(0.0).build()?;
+    /// assert_eq!(soft_value_iteration(&mdp, 3)?.state_values()[[0, 1]], 2.0);
+    ///
+    /// let episodic = mdp.with_terminal_states([1])?;
+    /// assert_eq!(soft_value_iteration(&episodic, 3)?.state_values()[[0, 1]], 0.0);
+    /// assert_eq!(episodic.with_terminal_states([])?, mdp);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn with_terminal_states(&self, states: impl IntoIterator<Item = usize>) -> Result<Self, Error> {
+        let is_terminal = terminal_flags(states, self.num_states())?;
+        self.prior.check_weights(&is_terminal)?;
+        self.prior.check_used_rows(&*self.dynamics, &is_terminal)?;
+        Ok(Self { is_terminal, ..self.clone() })
+    }
+
+    /// Returns this model with another action prior. Available actions stay the same.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`], [`Error::InvalidPriorWeight`], [`Error::EmptyPriorRow`];
     /// [`Error::UnnormalizedTransition`] for a row that the new prior uses and the old one did not.
     pub fn with_action_prior(&self, action_prior: ActionPrior<F>) -> Result<Self, Error> {
         let shape = (self.num_states(), self.num_actions());
-        let available = self.prior.available.clone();
-        let is_terminal = |state: usize| self.is_terminal[state];
-        let prior = PriorTables::new(action_prior, available, shape, is_terminal)?;
-        check_used_rows(&*self.dynamics, &prior, &self.is_terminal)?;
+        let prior = PriorTables::new(action_prior, self.prior.available.clone(), shape)?;
+        prior.check_weights(&self.is_terminal)?;
+        prior.check_used_rows(&*self.dynamics, &self.is_terminal)?;
         Ok(Self { prior: Arc::new(prior), ..self.clone() })
     }
 
@@ -261,25 +262,26 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         self.temperature
     }
 
-    /// The prior as it was given; see [`prior_weights`](Self::prior_weights) for its numbers.
+    /// The prior as given; see [`prior_weights`](Self::prior_weights) for the weights.
     #[must_use]
     pub fn action_prior(&self) -> &ActionPrior<F> {
         &self.prior.kind
     }
 
-    /// ρ(a∣s), `[s, a]`: the weights that the prior gives to available actions, 0 elsewhere.
+    /// ρ(a∣s), `[s, a]`: the weight of each available action; 0 for unavailable ones.
     #[must_use]
     pub fn prior_weights(&self) -> ArrayView2<'_, F> {
         self.prior.view()
     }
 
-    /// Which actions exist, `[s, a]`, as it was given to the builder; `None` if it was not, and all do.
+    /// The table of available actions, `[s, a]`, as given to the builder; `None` if all are
+    /// available.
     #[must_use]
     pub fn available_actions(&self) -> Option<ArrayView2<'_, bool>> {
         self.prior.available.as_ref().map(|available| available.view())
     }
 
-    /// Whether an action exists in a state.
+    /// Whether an action is available in a state.
     ///
     /// # Panics
     ///
@@ -312,7 +314,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     }
 }
 
-/// Shares every table; the dynamics need not be `Clone`.
+/// Shares every table. The dynamics need not be `Clone`.
 impl<F: Real, D> Clone for Mdp<F, D> {
     fn clone(&self) -> Self {
         Self {

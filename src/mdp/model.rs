@@ -1,28 +1,25 @@
-//! What the algorithms ask of a model: a stage at a time.
-
-use std::borrow::Cow;
-use std::ops::Range;
+//! The trait through which algorithms read a model, one stage at a time.
 
 use ndarray::{ArrayView1, ArrayView2};
-use num_traits::{Float, Zero};
 
-use super::checks::{
-    check_discount, check_prior_weight, check_reward, check_row, check_temperature, check_terminal_values,
-};
-use crate::{Dynamics, Error, Inference, Real, Table, arrays};
+use crate::{Dynamics, Error, Inference, Real};
 
-/// A Markov decision process, seen one decision stage at a time.
+/// A Markov decision process, read one decision stage at a time.
 ///
-/// [`Mdp`](crate::Mdp) is the model that gives itself at every stage, [`TimeVaryingMdp`](crate::TimeVaryingMdp) a list of
-/// stages. Implement this trait for what is computed stage by stage; every algorithm of the crate runs over it.
+/// [`Mdp`](crate::Mdp) is the same at every stage; [`TimeVaryingMdp`](crate::TimeVaryingMdp) is a
+/// list of stages. Implement this trait for models whose stages are computed on demand. Every
+/// algorithm of the crate runs over it.
 ///
-/// Rewards, prior weights, terminal values, discount and temperature of a model of your own are checked whenever they
-/// are read. Its dynamics are not, since that costs as much as a stage: what [`Dynamics`] promises is trusted, and a
-/// successor that is no state may panic. Let [`check_model`](crate::check_model) look at them once.
+/// `&M`, `Box<M>` and `Arc<M>` are models if `M` is, also if `M` is a trait object.
+///
+/// Algorithms check rewards, prior weights, terminal values, discount and temperature whenever they
+/// read them. They do not check the dynamics, which would take as long as the stage itself:
+/// dynamics that violate the requirements of [`Dynamics`] may cause panics. Call
+/// [`check_model`](crate::check_model) once to check them.
 ///
 /// # Example
 ///
-/// Rewards that arrive at one stage only:
+/// A reward at one stage only:
 ///
 /// ```
 /// use softmdp::ndarray::{Array2, ArrayView1, array};
@@ -57,7 +54,11 @@ use crate::{Dynamics, Error, Inference, Real, Table, arrays};
 ///     fn terminal_values(&self) -> ArrayView1<'_, f64> {
 ///         self.base.terminal_values()
 ///     }
-///     fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, f64, DenseDynamics>, Error> {
+///     fn stage(
+///         &self,
+///         t: usize,
+///         inference: Inference,
+///     ) -> Result<Stage<'_, f64, DenseDynamics>, Error> {
 ///         let mut stage = self.base.stage(t, inference)?;
 ///         if t != self.due {
 ///             stage.rewards = self.nothing.view();
@@ -96,32 +97,35 @@ pub trait Model: Sync {
     /// V_T, `[s]`, in reward units; −∞ forbids ending there.
     fn terminal_values(&self) -> ArrayView1<'_, Self::Scalar>;
 
-    /// Number of stages the model has, if that is bounded. `None` by default.
+    /// Number of stages, if the model has only so many. `None` by default.
     fn num_stages(&self) -> Option<usize> {
         None
     }
 
-    /// Whether every stage has the same dynamics, rewards and prior. `false` by default, which is always safe.
+    /// Whether every stage has the same dynamics, rewards and prior. `false` by default, which is
+    /// always correct.
     fn is_homogeneous(&self) -> bool {
         false
     }
 
-    /// The dynamics, rewards and prior of stage `t`. A pass may ask for the same stage several times.
+    /// The dynamics, rewards and prior of stage `t`. A pass may read the same stage several times.
     ///
-    /// The inference matters only to models whose rewards depend on the successor, since those fold
-    /// differently for each.
+    /// The inference matters only to models whose rewards depend on the successor, because the two
+    /// inferences fold them differently.
     ///
     /// # Errors
     ///
-    /// Whatever makes the stage unavailable; algorithms return it unchanged.
+    /// Any error that makes the stage unavailable; algorithms return it unchanged.
     fn stage(&self, t: usize, inference: Inference)
     -> Result<Stage<'_, Self::Scalar, Self::Dynamics>, Error>;
 
-    /// The reward r(s,a,s') of a transition of stage `t`, rewards on the pair included, in a model whose rewards depend on the
-    /// successor; `None` by default, where r(s,a) of the stage says it all.
+    /// The reward r(s,a,s') of a transition of stage `t`, including the reward on the pair, if
+    /// rewards depend on the successor.
     ///
-    /// Those who act ask for it ([`learning::Simulator`](crate::learning)), since a sample pays what came, not what
-    /// was to be expected.
+    /// `None`, the default, means that r(s,a) of the stage is the whole reward.
+    ///
+    /// Simulation uses it ([`learning::Simulator`](crate::learning)): a sampled transition pays its
+    /// own reward, not the expectation.
     fn transition_reward(
         &self,
         t: usize,
@@ -135,11 +139,12 @@ pub trait Model: Sync {
 
     /// Called once by each pass before it works on stage `t`. Does nothing by default.
     ///
-    /// [`Watched`](crate::Watched) reports progress here. A model that wraps another one forwards this call.
+    /// [`Watched`](crate::Watched) reports progress here. A model that wraps another one should
+    /// forward this call.
     ///
     /// # Errors
     ///
-    /// An error ends the pass, which returns it unchanged; [`Error::Stopped`] to stop.
+    /// An error ends the pass, which returns it unchanged. Return [`Error::Stopped`] to stop.
     fn begin_stage(&self, t: usize) -> Result<(), Error> {
         let _ = t;
         Ok(())
@@ -155,129 +160,4 @@ pub struct Stage<'a, F, D: ?Sized> {
     pub rewards: ArrayView2<'a, F>,
     /// ρ(a∣s), `[s, a]`; 0 removes the action.
     pub action_prior: ArrayView2<'a, F>,
-}
-
-/// A stage whose tables have been brought into rows and are checked as they are read.
-pub(crate) struct CheckedStage<'a, F: Real, D: ?Sized> {
-    pub(crate) dynamics: &'a D,
-    num_actions: usize,
-    rewards: Cow<'a, [F]>,      // [s, a]
-    action_prior: Cow<'a, [F]>, // [s, a]
-}
-
-impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
-    /// Begins a stage of a pass and fetches it.
-    pub(crate) fn begin<M>(model: &'a M, stage: usize, inference: Inference) -> Result<Self, Error>
-    where
-        M: Model<Scalar = F, Dynamics = D> + ?Sized,
-    {
-        model.begin_stage(stage)?;
-        Self::new(model, stage, inference)
-    }
-
-    /// Fetches a stage and checks its shapes; allocates only for tables that are not in row-major layout.
-    pub(crate) fn new<M>(model: &'a M, stage: usize, inference: Inference) -> Result<Self, Error>
-    where
-        M: Model<Scalar = F, Dynamics = D> + ?Sized,
-    {
-        let Stage { dynamics, rewards, action_prior } = model.stage(stage, inference)?;
-        let expected = (model.num_states(), model.num_actions());
-        let check = |table, found: (usize, usize)| {
-            arrays::check_shape(table, &[found.0, found.1], &[expected.0, expected.1])
-        };
-        check(Table::Transitions, (dynamics.num_states(), dynamics.num_actions()))?;
-        check(Table::Rewards, rewards.dim())?;
-        check(Table::ActionPrior, action_prior.dim())?;
-        let in_rows = |table: ArrayView2<'a, F>| match table.to_slice() {
-            Some(rows) => Cow::Borrowed(rows),
-            None => Cow::Owned(table.iter().copied().collect()),
-        };
-        let (rewards, action_prior) = (in_rows(rewards), in_rows(action_prior));
-        Ok(Self { dynamics, num_actions: expected.1, rewards, action_prior })
-    }
-
-    /// Rewards and prior weights of some states, `[s, a]` each, not yet checked.
-    #[inline]
-    pub(crate) fn rows(&self, states: Range<usize>) -> (&[F], &[F]) {
-        let rows = states.start * self.num_actions..states.end * self.num_actions;
-        (&self.rewards[rows.clone()], &self.action_prior[rows])
-    }
-
-    /// Checks the row of a pair that a policy takes, where the model never does, so that nobody has looked at it.
-    pub(crate) fn check_taken(&self, state: usize, action: usize) -> Result<(), Error> {
-        let (_, prior) = self.row(state)?;
-        if prior[action] > F::zero() { Ok(()) } else { check_row(self.dynamics, state, action) }
-    }
-
-    /// Rewards and prior weights of a state, `[a]` each.
-    #[inline]
-    pub(crate) fn row(&self, state: usize) -> Result<(&[F], &[F]), Error> {
-        let row = state * self.num_actions..(state + 1) * self.num_actions;
-        let (rewards, prior) = (&self.rewards[row.clone()], &self.action_prior[row]);
-        for (action, (&reward, &weight)) in rewards.iter().zip(prior).enumerate() {
-            check_reward(state, action, reward)?;
-            check_prior_weight(state, action, weight)?;
-        }
-        Ok((rewards, prior))
-    }
-}
-
-/// Checks every stage of a model of your own, up to a horizon: all that [`Model`] and [`Dynamics`] promise.
-///
-/// An [`Mdp`](crate::Mdp) has passed this already.
-///
-/// # Errors
-///
-/// Those of [`MdpBuilder::build`](crate::MdpBuilder::build), for the first stage and state in which something is wrong,
-/// but for [`Error::EmptyPriorRow`]: a row of zeros is a dead end here. [`Error::HorizonOutOfRange`]; what the model itself
-/// returns.
-///
-/// # Complexity
-///
-/// Time O(T · transitions).
-///
-/// # Example
-///
-/// ```
-/// use softmdp::{Mdp, check_model, ndarray::array};
-///
-/// let mdp = Mdp::new(array![[[1.0]]], array![[0.0]])?;
-/// check_model(&mdp, 100)?;
-/// # Ok::<(), softmdp::Error>(())
-/// ```
-pub fn check_model<M: Model + ?Sized>(model: &M, horizon: usize) -> Result<(), Error> {
-    check_options(model, horizon)?;
-    for t in 0..horizon {
-        model.begin_stage(t)?;
-        for inference in [Inference::Direct, Inference::Variational] {
-            let stage = CheckedStage::new(model, t, inference)?;
-            for state in 0..model.num_states() {
-                let (rewards, prior) = stage.row(state)?;
-                if model.is_terminal(state) {
-                    continue;
-                }
-                // Where all successors are forbidden, tilted dynamics have none.
-                let is_used =
-                    |action: &usize| prior[*action] > M::Scalar::zero() && rewards[*action].is_finite();
-                for action in (0..prior.len()).filter(is_used) {
-                    check_row(stage.dynamics, state, action)?;
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// What has to hold of a model before any stage of it is read.
-pub(crate) fn check_options<M: Model + ?Sized>(model: &M, horizon: usize) -> Result<(), Error> {
-    if let Some(num_stages) = model.num_stages().filter(|&num_stages| num_stages < horizon) {
-        return Err(Error::HorizonOutOfRange { horizon, num_stages });
-    }
-    if model.num_states() == 0 || model.num_actions() == 0 {
-        let shape = vec![model.num_states(), model.num_actions()];
-        return Err(Error::EmptyModel { table: Table::Rewards, shape });
-    }
-    check_discount(model.discount())?;
-    check_temperature(model.temperature())?;
-    check_terminal_values(model.terminal_values(), model.num_states())
 }

@@ -1,10 +1,10 @@
-//! Running a pass over all stages of a model.
+//! Runs a pass over all stages of a model.
 
 use super::Model;
 use crate::dynamics::blocks;
 use crate::{Error, Inference, parallel};
 
-/// Runs all stages of a pass inside the thread pool, if they are worth more than one thread.
+/// Runs a pass inside the thread pool if its stages are large enough for several threads.
 pub(crate) fn run_pass<M, R>(
     model: &M,
     horizon: usize,

@@ -1,44 +1,49 @@
-//! Prior weights of actions, and which actions there are.
+//! Prior weights of actions, and available actions.
 
 use ndarray::{Array2, ArrayView2};
 
-use super::checks::check_prior_weight;
-use crate::{Error, Real, Table, arrays};
+use super::checks::{check_prior_weight, check_row};
+use crate::{Dynamics, Error, Real, Table, arrays};
 
-/// The prior weights ρ(a∣s) that trajectories carry for their actions (D0).
+/// Prior weights ρ(a∣s) of actions (D0).
 ///
-/// A prior that sums to 1 is a policy, and V is relative to acting by it: with rewards ≤ 0, in direct inference, τ times
-/// the log-probability of success. The counting prior counts action sequences instead, so that V grows by τ log A a
-/// stage. They give the same policy where every state has the same number of actions, no state is terminal and, in
-/// direct inference, γ = 1; elsewhere the counting prior draws towards states with more choice.
+/// A prior that sums to 1 is a policy, and V is relative to that policy: in direct inference with
+/// rewards ≤ 0, V is τ times the log-probability of success. The counting prior counts action
+/// sequences instead, and V grows by τ log A per stage.
+///
+/// Both give the same policy if every state has the same number of actions, no state is terminal
+/// and, in direct inference, γ = 1. Otherwise the counting prior favours states with more actions.
 ///
 /// # Example
 ///
 /// ```
 /// use softmdp::{ActionPrior, Mdp, ndarray::array, soft_value_iteration};
 ///
-/// let model = |prior| Mdp::builder(array![[[1.0], [1.0]]], array![[0.0, 0.0]]).action_prior(prior).build();
-/// let value = |prior| Ok::<_, softmdp::Error>(soft_value_iteration(&model(prior)?, 1)?.state_values()[[0, 0]]);
+/// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 0.0]])?;
+/// let value = |prior| {
+///     let solution = soft_value_iteration(&mdp.with_action_prior(prior)?, 1)?;
+///     Ok::<_, softmdp::Error>(solution.state_values()[[0, 0]])
+/// };
 ///
 /// assert_eq!(value(ActionPrior::Counting)?, 2.0_f64.ln());
 /// assert_eq!(value(ActionPrior::Uniform)?, 0.0);
-/// assert_eq!(value(ActionPrior::Weights(array![[3.0, 5.0]]))?, 8.0_f64.ln()); // used as it is
+/// assert_eq!(value(ActionPrior::Weights(array![[3.0, 5.0]]))?, 8.0_f64.ln()); // not normalised
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ActionPrior<F = f64> {
-    /// Weight 1 for each available action: the soft maximum is a plain log Σ exp.
+    /// Weight 1 for each available action: the soft maximum is log Σ exp.
     #[default]
     Counting,
-    /// 1 over the number of available actions. A reward of −∞ does not change it.
+    /// Weight 1/n for each of the n available actions of a state. Actions of reward −∞ are counted.
     Uniform,
-    /// Any finite weights ≥ 0, `[s, a]`, never normalised. Weight 0 removes the action.
+    /// Any finite weights ≥ 0, `[s, a]`. They are not normalised. Weight 0 removes the action.
     Weights(Array2<F>),
 }
 
-/// The prior of a model, in the form it was given and in the form algorithms read.
+/// The prior of a model: as given, and as algorithms read it.
 #[derive(Debug, PartialEq)]
 pub(super) struct PriorTables<F> {
     pub(super) kind: ActionPrior<F>,
@@ -52,7 +57,6 @@ impl<F: Real> PriorTables<F> {
         kind: ActionPrior<F>,
         available: Option<Array2<bool>>,
         (num_states, num_actions): (usize, usize),
-        is_terminal: impl Fn(usize) -> bool,
     ) -> Result<Self, Error> {
         let expected = [num_states, num_actions];
         if let Some(available) = &available {
@@ -69,7 +73,7 @@ impl<F: Real> PriorTables<F> {
             let is_available =
                 |action: usize| available.as_ref().is_none_or(|available| available[[state, action]]);
             let count = (0..num_actions).filter(|&action| is_available(action)).count();
-            // At most a few million actions: exact in every number type, or rounded as it should be.
+            // Exact, or correctly rounded, for any possible number of actions.
             let share = F::one() / F::from_f64(count as f64);
             for (action, weight) in row.iter_mut().enumerate() {
                 if is_available(action) {
@@ -80,12 +84,37 @@ impl<F: Real> PriorTables<F> {
                     };
                 }
             }
-            let is_dead_end = count == 0;
-            if !is_dead_end && !is_terminal(state) && !row.iter().any(|&weight| weight > F::zero()) {
+        }
+        Ok(Self { kind, available, effective })
+    }
+
+    /// Checks that every state that is not terminal has an action of positive weight. A state
+    /// without available actions is a valid dead end.
+    pub(super) fn check_weights(&self, is_terminal: &[bool]) -> Result<(), Error> {
+        for (state, weights) in self.effective.outer_iter().enumerate() {
+            let is_dead_end = || {
+                let available = self.available.as_ref().map(|available| available.row(state));
+                available.is_some_and(|available| !available.iter().any(|&is_available| is_available))
+            };
+            let is_empty = !weights.iter().any(|&weight| weight > F::zero());
+            if is_empty && !is_terminal[state] && !is_dead_end() {
                 return Err(Error::EmptyPriorRow { state });
             }
         }
-        Ok(Self { kind, available, effective })
+        Ok(())
+    }
+
+    /// Checks that every row of the dynamics that can be used is a distribution.
+    pub(super) fn check_used_rows<D>(&self, dynamics: &D, is_terminal: &[bool]) -> Result<(), Error>
+    where
+        D: Dynamics<Scalar = F>,
+    {
+        for ((state, action), &weight) in self.effective.indexed_iter() {
+            if !is_terminal[state] && weight > F::zero() {
+                check_row(dynamics, state, action)?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn view(&self) -> ArrayView2<'_, F> {

@@ -6,24 +6,30 @@ use std::sync::Arc;
 use ndarray::{ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
 
 use super::{ActionPrior, Mdp, Model, Stage, forward_description};
-use crate::{DenseDynamics, Dynamics, Error, FoldedDynamics, Inference, Real, Table, arrays};
+use crate::dynamics::FoldedDynamics;
+use crate::{DenseDynamics, Dynamics, Error, Inference, Real, Table, arrays};
 
-/// An [`Mdp`] with rewards r(s,a,s') beside those on (s,a), from [`Mdp::with_successor_rewards`].
+/// An [`Mdp`] with additional rewards r(s,a,s') on the successor, from
+/// [`Mdp::with_successor_rewards`].
 ///
-/// Such rewards fold exactly into a reward on the pair, but differently for each inference:
+/// Such rewards fold exactly into rewards on the pair, but differently for each inference:
 ///
 /// ```text
 /// variational   r̃(s,a) = Σ_s' P r(s,a,s')                  P unchanged
 /// direct        r̃(s,a) = τ log Σ_s' P exp(r(s,a,s')/τ)     P̃ ∝ P exp(r(s,a,s')/τ)
 /// ```
 ///
-/// The model keeps the rewards as they were given, gives each algorithm the fold of its inference, and folds again when
-/// the temperature changes: there is no averaged table that could get into the wrong one. With γ < 1, direct inference
-/// makes the step to s', and pays it, before the chance 1 − γ to leave. At τ = 0 the direct fold is its limit, the best
-/// successor.
+/// The model keeps the rewards as given. Each algorithm receives the fold of its inference, and a
+/// change of temperature folds again. With γ < 1, direct inference makes the step to s' and pays
+/// its reward, and then leaves with probability 1 − γ. At τ = 0 the direct fold is its limit, the
+/// best successor.
 ///
-/// A clone shares all tables. Memory: a number for each transition, and for direct inference tilted dynamics beside
-/// the true ones.
+/// The `with_…` methods are those of [`Mdp`], except that there is no `with_dynamics`: other
+/// dynamics have other transitions, which need rewards of their own. Use
+/// `model.mdp().with_dynamics(…)?.with_successor_rewards(…)`.
+///
+/// A clone shares all tables. Memory: one number per transition, and a second, tilted copy of the
+/// dynamics for direct inference.
 ///
 /// # Example
 ///
@@ -38,7 +44,8 @@ use crate::{DenseDynamics, Dynamics, Error, FoldedDynamics, Inference, Real, Tab
 ///     Ok::<_, softmdp::Error>(solver.solve(&coin)?.state_values()[[0, 0]])
 /// };
 /// assert_eq!(value(Inference::Variational)?, 0.0);
-/// assert!((value(Inference::Direct)? - 1.0_f64.cosh().ln()).abs() < 1e-15); // log E exp r, not log exp E r
+/// // log E exp r, not log exp E r:
+/// assert!((value(Inference::Direct)? - 1.0_f64.cosh().ln()).abs() < 1e-15);
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug)]
@@ -49,10 +56,10 @@ pub struct SuccessorRewardMdp<F = f64, D = DenseDynamics<F>> {
     variational: Arc<Fold<F, D>>,
 }
 
-/// r(s,a,s') in the order in which the dynamics visit the successors of each pair.
+/// r(s,a,s') in the order in which the dynamics visit successors.
 #[derive(Debug, PartialEq)]
 struct SuccessorRewards<F> {
-    row_offsets: Vec<usize>, // [s · A + a], and one more
+    row_offsets: Vec<usize>, // [s · A + a + 1]
     values: Vec<F>,
 }
 
@@ -62,7 +69,7 @@ impl<F> SuccessorRewards<F> {
     }
 }
 
-/// What one inference sees of the model.
+/// The tables of one inference.
 #[derive(Debug)]
 struct Fold<F, D> {
     dynamics: Arc<FoldedDynamics<F, D>>,
@@ -80,27 +87,29 @@ impl<F: Real, D: Dynamics<Scalar = F>> Fold<F, D> {
         Ok(Arc::new(Self { dynamics, folded, rewards }))
     }
 
-    /// The same fold beside the rewards on the pair of another model.
-    fn beside(&self, mdp: &Mdp<F, D>) -> Result<Arc<Self>, Error> {
+    /// The same fold with the rewards on the pair of another model.
+    fn with_rewards_of(&self, mdp: &Mdp<F, D>) -> Result<Arc<Self>, Error> {
         Self::new(mdp, Arc::clone(&self.dynamics), self.folded.clone())
     }
 }
 
 impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
-    /// This model with rewards r(s,a,s') on the successor added to those on the pair.
+    /// Returns this model with rewards r(s,a,s') on the successor added to those on the pair.
     ///
-    /// `reward(state, action, next_state)` is asked for every transition of the dynamics; a table `[s, a, s']` is
-    /// `|s, a, n| table[[s, a, n]]`. −∞ forbids the transition: in direct inference alone, since in variational
-    /// inference a pair that may lead to it is worth −∞.
+    /// `reward(state, action, next_state)` is called once per transition. For a table `[s, a, s']`,
+    /// pass `|s, a, n| table[[s, a, n]]`. −∞ forbids the transition in direct inference; in
+    /// variational inference it makes the value of the pair −∞.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSuccessorReward`] for NaN or +∞; [`Error::Overflow`] if the rewards of a pair differ by more than half
-    /// of what the number type holds, or add up to more than it holds; [`Error::TooLarge`].
+    /// [`Error::InvalidSuccessorReward`] for NaN or +∞; [`Error::Overflow`] if the rewards of a
+    /// pair differ by more than half the range of the number type, or their sum overflows;
+    /// [`Error::TooLarge`].
     ///
     /// # Complexity
     ///
-    /// Time O(transitions), memory one number a transition, and in addition the tilted dynamics of direct inference.
+    /// Time O(transitions); memory one number per transition, and the tilted dynamics of direct
+    /// inference.
     pub fn with_successor_rewards(
         &self,
         mut reward: impl FnMut(usize, usize, usize) -> F,
@@ -163,7 +172,8 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         Ok(Self { mdp, successor_rewards, direct, variational })
     }
 
-    /// A model from its parts, as they were stored: r(s,a,s') in the order in which the dynamics visit successors.
+    /// Makes a model from stored rewards r(s,a,s'), in the order in which the dynamics visit
+    /// successors.
     #[cfg(any(feature = "npz", feature = "serde"))]
     pub(crate) fn from_parts(mdp: &Mdp<F, D>, successor_rewards: Vec<F>) -> Result<Self, Error> {
         let mut num_transitions = 0;
@@ -175,7 +185,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         mdp.with_successor_rewards(|_, _, _| rewards.next().unwrap_or_else(F::neg_infinity))
     }
 
-    /// r(s,a,s') of every transition, in the order in which the dynamics visit them.
+    /// r(s,a,s') of every transition, in the order in which the dynamics visit successors.
     #[cfg(feature = "serde")]
     pub(crate) fn successor_rewards(&self) -> &[F] {
         &self.successor_rewards.values
@@ -187,13 +197,15 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         &self.mdp
     }
 
-    /// r̃(s,a) as an inference sees it, with the rewards on the pair, `[s, a]`, in reward units.
+    /// r(s,a) + r̃(s,a) of an inference, `[s, a]`, in reward units: rewards on the pair plus folded
+    /// rewards on the successor.
     #[must_use]
     pub fn folded_rewards(&self, inference: Inference) -> ArrayView2<'_, F> {
         self.fold_of(inference).rewards.view()
     }
 
-    /// Calls `visit(next_state, r(s,a,s'))` for each successor of a pair, in the order of the dynamics.
+    /// Calls `visit(next_state, r(s,a,s'))` for each successor of a pair, in the order of the
+    /// dynamics.
     ///
     /// # Panics
     ///
@@ -207,7 +219,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         });
     }
 
-    /// This model at another temperature, with its rewards folded anew.
+    /// Returns this model at another temperature, with its rewards folded again.
     ///
     /// # Errors
     ///
@@ -216,7 +228,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         Self::fold(self.mdp.with_temperature(temperature)?, Arc::clone(&self.successor_rewards))
     }
 
-    /// This model with another action prior, with its rewards folded anew.
+    /// Returns this model with another action prior, with its rewards folded again.
     ///
     /// # Errors
     ///
@@ -225,19 +237,21 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         Self::fold(self.mdp.with_action_prior(action_prior)?, Arc::clone(&self.successor_rewards))
     }
 
-    /// This model with other rewards on the pair, `[s, a]`; those on the successor, and their folds, are shared.
+    /// Returns this model with other rewards on the pair, `[s, a]`. Rewards on the successor and
+    /// their folds are shared.
     ///
     /// # Errors
     ///
-    /// Those of [`Mdp::with_rewards`]; [`Error::Overflow`] if the rewards of a pair add up to more than the number type
-    /// holds.
+    /// Those of [`Mdp::with_rewards`]; [`Error::Overflow`] if the sum of the rewards of a pair
+    /// overflows.
     pub fn with_rewards(&self, rewards: Array2<F>) -> Result<Self, Error> {
         let mdp = self.mdp.with_rewards(rewards)?;
-        let (direct, variational) = (self.direct.beside(&mdp)?, self.variational.beside(&mdp)?);
+        let (direct, variational) =
+            (self.direct.with_rewards_of(&mdp)?, self.variational.with_rewards_of(&mdp)?);
         Ok(Self { mdp, direct, variational, successor_rewards: Arc::clone(&self.successor_rewards) })
     }
 
-    /// This model with another discount; all tables are shared.
+    /// Returns this model with another discount.
     ///
     /// # Errors
     ///
@@ -246,7 +260,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         Ok(Self { mdp: self.mdp.with_discount(discount)?, ..self.clone() })
     }
 
-    /// This model with other terminal values, `[s]`; all other tables are shared.
+    /// Returns this model with other terminal values, `[s]`.
     ///
     /// # Errors
     ///
@@ -255,7 +269,30 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         Ok(Self { mdp: self.mdp.with_terminal_values(terminal_values)?, ..self.clone() })
     }
 
-    /// This model over dynamics whose kind is chosen at run time; all tables are shared.
+    /// Returns this model with other terminal states, which replace the present ones, and with its
+    /// rewards folded again.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Mdp::with_terminal_states`] and of [`Mdp::with_successor_rewards`].
+    pub fn with_terminal_states(&self, states: impl IntoIterator<Item = usize>) -> Result<Self, Error> {
+        Self::fold(self.mdp.with_terminal_states(states)?, Arc::clone(&self.successor_rewards))
+    }
+
+    /// Returns this model with other rewards r(s,a,s') on the successor, which replace the present
+    /// ones.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Mdp::with_successor_rewards`].
+    pub fn with_successor_rewards(
+        &self,
+        reward: impl FnMut(usize, usize, usize) -> F,
+    ) -> Result<Self, Error> {
+        self.mdp.with_successor_rewards(reward)
+    }
+
+    /// Returns this model over dynamics whose type is chosen at run time.
     #[cfg(feature = "npz")]
     pub(crate) fn with_boxed(
         &self,
@@ -273,7 +310,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         }
     }
 
-    /// Whether all but the rewards on the pair is that of another model, and shared with it.
+    /// Whether the models share everything but the rewards on the pair.
     #[cfg(feature = "npz")]
     pub(crate) fn differs_in_rewards_alone(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.successor_rewards, &other.successor_rewards)
@@ -288,7 +325,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
     }
 }
 
-/// Folded rewards and those on the pair, `[s, a]`.
+/// Adds the rewards on the pair to the folded ones, `[s, a]`.
 fn total<F: Real, D: Dynamics<Scalar = F>>(
     mdp: &Mdp<F, D>,
     mut folded: Array2<F>,
@@ -303,7 +340,7 @@ fn total<F: Real, D: Dynamics<Scalar = F>>(
     Ok(folded.into_shared())
 }
 
-/// Shares every table; the dynamics need not be `Clone`.
+/// Shares every table. The dynamics need not be `Clone`.
 impl<F: Real, D> Clone for SuccessorRewardMdp<F, D> {
     fn clone(&self) -> Self {
         Self {
@@ -315,7 +352,7 @@ impl<F: Real, D> Clone for SuccessorRewardMdp<F, D> {
     }
 }
 
-/// Of what the model was made from: the folds follow.
+/// Compares what the model was made from, which determines the folds.
 impl<F: Real, D: PartialEq> PartialEq for SuccessorRewardMdp<F, D> {
     fn eq(&self, other: &Self) -> bool {
         self.mdp == other.mdp && self.successor_rewards == other.successor_rewards

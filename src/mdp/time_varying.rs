@@ -1,20 +1,20 @@
-//! Models whose stages differ.
+//! Models with a different stage at each time.
 
 use ndarray::{Array3, ArrayView1, Axis};
 
 use super::{Mdp, Model, Stage, forward_description};
 use crate::{Dynamics, Error, Inference, Table, arrays};
 
-/// A model made of other models, one for each stage.
+/// A model made of one model per stage.
 ///
-/// Stages share what does not change: variants of one [`Mdp`] made by [`Mdp::with_rewards`], [`Mdp::with_action_prior`]
-/// or [`Mdp::with_dynamics`] hold the same tables but for the one that was replaced, so that a stage costs what differs
-/// in it. Discount, temperature, terminal states and terminal values belong to the model as a whole, and have to be
-/// the same at every stage. For dynamics of several kinds, let the stages have boxed ones.
+/// Stages made by [`Mdp::with_rewards`], [`Mdp::with_action_prior`] or [`Mdp::with_dynamics`] from
+/// one [`Mdp`] share all tables but the replaced one. Discount, temperature, terminal states and
+/// terminal values must be the same at every stage. For dynamics of several types, use boxed
+/// dynamics in every stage.
 ///
 /// # Example
 ///
-/// A shop that is open on stages 0 and 1 of every 3:
+/// A shop that is open in two of every three stages:
 ///
 /// ```
 /// use softmdp::{Mdp, TimeVaryingMdp, ndarray::array, soft_value_iteration};
@@ -28,20 +28,19 @@ use crate::{Dynamics, Error, Inference, Table, arrays};
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-#[doc(alias = "time-inhomogeneous")]
-#[doc(alias = "nonstationary")]
 pub struct TimeVaryingMdp<M = Mdp> {
     stages: Vec<M>, // at least one
     repeats: bool,
 }
 
 impl<M: Model> TimeVaryingMdp<M> {
-    /// Takes the models of stages 0, 1, 2, …; horizons up to their number can be solved.
+    /// Takes the models of stages 0, 1, 2, …. The horizon can be at most their number.
     ///
     /// # Errors
     ///
-    /// [`Error::NoStages`]; [`Error::ShapeMismatch`] if a stage has another number of states or actions than stage 0;
-    /// [`Error::StageMismatch`] if it has another discount or temperature, or other terminal states or values.
+    /// [`Error::NoStages`]; [`Error::ShapeMismatch`] if a stage differs from stage 0 in its number
+    /// of states or actions; [`Error::StageMismatch`] if it differs in discount, temperature,
+    /// terminal states or terminal values.
     pub fn new(stages: impl IntoIterator<Item = M>) -> Result<Self, Error> {
         let stages: Vec<M> = stages.into_iter().collect();
         let (first, rest) = stages.split_first().ok_or(Error::NoStages)?;
@@ -62,20 +61,20 @@ impl<M: Model> TimeVaryingMdp<M> {
         Ok(Self { stages, repeats: false })
     }
 
-    /// Starts over after the last stage, without end: stage t is that of t modulo their number.
+    /// Repeats the stages without end: stage t is the model at t modulo their number.
     #[must_use]
     pub fn repeating(mut self) -> Self {
         self.repeats = true;
         self
     }
 
-    /// The same stages as models of another type.
+    /// Converts every stage to another type.
     #[cfg(feature = "npz")]
     pub(crate) fn map<N>(&self, change: impl FnMut(&M) -> N) -> TimeVaryingMdp<N> {
         TimeVaryingMdp { stages: self.stages.iter().map(change).collect(), repeats: self.repeats }
     }
 
-    /// The models of the stages, in their order.
+    /// The models of the stages, in order.
     #[must_use]
     pub fn stages(&self) -> &[M] {
         &self.stages
@@ -83,7 +82,8 @@ impl<M: Model> TimeVaryingMdp<M> {
 }
 
 impl<F: crate::Real, D: Dynamics<Scalar = F>> TimeVaryingMdp<Mdp<F, D>> {
-    /// A model with rewards for each stage, `[t, s, a]`; all else is that of `mdp`, and shared.
+    /// Makes a model with rewards for each stage, `[t, s, a]`. Everything else is shared with
+    /// `mdp`.
     ///
     /// # Errors
     ///

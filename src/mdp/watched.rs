@@ -1,4 +1,4 @@
-//! Watching a long computation, and stopping it.
+//! Progress of long computations, and a way to stop them.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -9,20 +9,22 @@ use ndarray::ArrayView1;
 use super::{Model, Stage, forward_model};
 use crate::{Error, Inference};
 
-/// A model that tells a hook of each stage that an algorithm is about to work on, and stops if the hook says so.
+/// A model that calls a hook before an algorithm works on a stage. The hook can stop the algorithm.
 ///
-/// Every pass asks its model for one stage after the other: a backward pass from the last to the first, a forward pass
-/// from the first to the last. So every pass over a watched model can be watched and stopped, with no word about it in the
-/// call; making models and reading files asks for no stages, and is not seen. The results are those of the model itself.
+/// Pass the watched model in place of the model. Backward passes call the hook from the last stage
+/// to the first, forward passes from the first to the last. Results are those of the model itself.
+/// Building models and reading files do not call the hook.
 ///
-/// The hook gets the stage t. To stop, it breaks: the call then ends with [`Error::Stopped`]. How often it is called in all:
+/// The hook receives the stage t. If it returns `Break`, the algorithm returns [`Error::Stopped`].
+/// The number of calls is:
 ///
-/// | call | stages |
+/// | function | calls |
 /// |---|---|
-/// | `solve`, `solve_values`, `stream`, `forward_messages`, `evaluate`, `elbo`, `state_occupancy`, `sample` | T |
+/// | `solve`, `solve_values`, `stream`, `forward_messages` | T |
+/// | `evaluate`, `elbo`, `state_occupancy`, `sample` | T |
 /// | [`posterior`](crate::posterior()), `state_action_occupancy` | 2 T |
 /// | [`stream_posterior`](crate::stream_posterior) | 3 T |
-/// | [`most_likely`](crate::Posterior::most_likely) | T, and one for each action of what is found |
+/// | [`most_likely`](crate::Posterior::most_likely) | T, and one per action of the result |
 ///
 /// # Example
 ///
@@ -42,13 +44,14 @@ use crate::{Error, Inference};
 /// drop(watched);
 /// assert_eq!(done, 20);
 ///
-/// // Patience for all stages but the last three.
-/// let watched = Watched::new(&mdp, |stage| if stage < 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) });
+/// // Stops before stage 2.
+/// let watched = Watched::new(&mdp, |stage| match stage {
+///     2 => ControlFlow::Break(()),
+///     _ => ControlFlow::Continue(()),
+/// });
 /// assert_eq!(posterior(&watched, &array![1.0], 10), Err(Error::Stopped { stage: 2 }));
 /// # Ok::<(), Error>(())
 /// ```
-#[doc(alias = "progress")]
-#[doc(alias = "cancel")]
 pub struct Watched<'m, M: ?Sized, H> {
     model: &'m M,
     hook: Mutex<H>,
@@ -59,7 +62,7 @@ where
     M: Model + ?Sized,
     H: FnMut(usize) -> ControlFlow<()> + Send,
 {
-    /// Watches a model.
+    /// Wraps a model.
     pub fn new(model: &'m M, hook: H) -> Self {
         Self { model, hook: Mutex::new(hook) }
     }
@@ -82,7 +85,7 @@ where
     forward_model!(self => self.model);
 
     fn begin_stage(&self, t: usize) -> Result<(), Error> {
-        // A hook that panicked has already ended the call that it belonged to.
+        // A panic of the hook has already ended the call that it belonged to.
         let mut hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner);
         match hook(t) {
             ControlFlow::Continue(()) => self.model.begin_stage(t),

@@ -1,12 +1,12 @@
-//! What a policy is worth under the true dynamics, with and without its entropy.
+//! Values of a policy under the true dynamics, with and without its entropy.
 //!
 //! ```text
-//! V^π_t(s) = Σ_a π_t(a|s) ( Q^π_t(s,a) − τ log(π_t(a|s)/ρ(a|s)) ),   Q^π = r + γ Σ_s' P V^π       (V6)
-//! J(π)     = Σ_s p₀(s) V^π_0(s)                                                                (V1)
+//! V^π_t(s) = Σ_a π_t(a|s) ( Q^π_t(s,a) − τ log(π_t(a|s)/ρ(a|s)) ),   Q^π = r + γ Σ_s' P V^π  (V6)
+//! J(π)     = Σ_s p₀(s) V^π_0(s)                                                           (V1)
 //! ```
 //!
-//! where 0 log 0 = 0, and an action that is taken with positive probability but has ρ = 0 or Q^π = −∞ makes
-//! V^π = −∞, as does a row of zeros.
+//! where 0 log 0 = 0. V^π is −∞ if the policy takes an action with ρ = 0 or Q^π = −∞, or if its row
+//! is all zeros.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ use crate::mdp::run_pass;
 use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
 
-/// Whether τ log(π/ρ) is paid for acting.
+/// Whether the term −τ log(π/ρ) counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Entropy {
     Counted,
@@ -30,11 +30,10 @@ pub(super) enum Entropy {
 }
 
 impl<F: Real> Policy<F> {
-    /// Computes the soft value V^π_t(s) of this policy (V6): expected rewards and action entropy to come, the
-    /// latter relative to the prior and worth τ a nat.
+    /// Computes the soft value V^π_t(s) of this policy (V6): expected future rewards plus τ times
+    /// the action entropy relative to the prior.
     ///
-    /// It is the ELBO of a start in s at stage t, and at most the value of variational inference, which the optimal
-    /// policy attains.
+    /// It is the ELBO of a start in s at stage t. The policy of variational inference maximises it.
     ///
     /// # Shapes
     ///
@@ -42,8 +41,8 @@ impl<F: Real> Policy<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::Overflow`]; [`Error::TooLarge`]; what
-    /// a [`Model`] of your own returns.
+    /// [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::Overflow`];
+    /// [`Error::TooLarge`]; errors of your own [`Model`].
     ///
     /// # Complexity
     ///
@@ -57,16 +56,18 @@ impl<F: Real> Policy<F> {
     /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[1.0, 3.0]])?;
     /// let even = Policy::new(array![[[0.5, 0.5]]])?;
     /// let value = even.evaluate(&mdp)?[[0, 0]];
-    /// assert!((value - (2.0 + 2.0_f64.ln())).abs() < 1e-15); // mean reward, and one bit of entropy
+    /// // Mean reward plus one bit of entropy:
+    /// assert!((value - (2.0 + 2.0_f64.ln())).abs() < 1e-15);
     /// # Ok::<(), softmdp::Error>(())
     /// ```
     pub fn evaluate<M: Model<Scalar = F> + ?Sized>(&self, mdp: &M) -> Result<Array2<F>, Error> {
         self.values(mdp, Entropy::Counted)
     }
 
-    /// Computes J(π) = Σ_s p₀(s) V^π_0(s) (V1): the evidence lower bound in reward units, τ times what it is in nats.
+    /// Computes J(π) = Σ_s p₀(s) V^π_0(s) (V1): the evidence lower bound, in reward units.
     ///
-    /// Divide by τ to compare it with a [`log_evidence`](crate::Posterior::log_evidence).
+    /// Divide by τ to get nats, for comparison with a
+    /// [`log_evidence`](crate::Posterior::log_evidence).
     ///
     /// # Shapes
     ///
@@ -74,15 +75,16 @@ impl<F: Real> Policy<F> {
     ///
     /// # Errors
     ///
-    /// Those of [`evaluate`](Self::evaluate); [`Error::InvalidInitial`], [`Error::UnnormalizedInitial`];
-    /// [`Error::TotalOverflow`] if the sum leaves the number type.
+    /// Those of [`evaluate`](Self::evaluate); [`Error::InvalidInitial`],
+    /// [`Error::UnnormalizedInitial`]; [`Error::TotalOverflow`] if the sum overflows.
     ///
     /// # Example
     ///
     /// ```
     /// use softmdp::{Inference, Mdp, SoftValueIteration, ndarray::array, posterior};
     ///
-    /// let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[0.0], [1.0]])?.with_temperature(2.0)?;
+    /// let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[0.0], [1.0]])?;
+    /// let mdp = mdp.with_temperature(2.0)?;
     /// let solution = SoftValueIteration::new(2).inference(Inference::Variational).solve(&mdp)?;
     /// let initial = array![1.0, 0.0];
     /// let elbo = solution.policy().elbo(&mdp, &initial)?;
@@ -97,10 +99,11 @@ impl<F: Real> Policy<F> {
         self.initial_value(mdp, initial, Entropy::Counted)
     }
 
-    /// Computes the expected sum of rewards and terminal value of acting by this policy, discounted as in (V1),
-    /// without entropy.
+    /// Computes the expected return of this policy: rewards and terminal value, discounted as in
+    /// (V1), without entropy.
     ///
-    /// −∞ if the policy can take an action that is unavailable or of prior weight 0, or reach a dead end.
+    /// It is −∞ if the policy can take an action of prior weight 0 or an unavailable one, or can
+    /// reach a dead end.
     ///
     /// # Shapes
     ///
@@ -185,7 +188,7 @@ struct Evaluation<'a, F: Real, M: Model<Scalar = F> + ?Sized> {
 }
 
 impl<F: Real, M: Model<Scalar = F> + ?Sized> Evaluation<'_, F, M> {
-    /// Evaluates a block of states; `scratch` has room for its pairs.
+    /// Evaluates a block of states. `scratch` has an entry for each pair.
     fn states(&self, states: Range<usize>, values: &mut [F], scratch: &mut [F]) -> Result<(), Error> {
         let dynamics = self.stage.dynamics;
         if self.rule.continues() {
@@ -208,7 +211,7 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Evaluation<'_, F, M> {
                 let terms = (rewards[action], prior[action]);
                 let q = self.rule.action_value(terms, expectations[action], dynamics, (state, action));
                 if q == Some(F::neg_infinity()) {
-                    // In whatever company: what else is taken cannot make up for it.
+                    // Other actions cannot change a value of −∞.
                     (*value, fits) = (F::neg_infinity(), true);
                     break;
                 }

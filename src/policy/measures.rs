@@ -1,4 +1,4 @@
-//! What a policy is by itself, without a model: entropy, divergence, its most probable actions.
+//! Properties of a policy without a model: entropy, divergence, most probable actions.
 
 use ndarray::{Array2, Zip};
 
@@ -6,8 +6,8 @@ use super::Policy;
 use crate::{Error, Real, Table, arrays};
 
 impl<F: Real> Policy<F> {
-    /// Computes the entropy −Σ_a π log π of every row, `[t, s]`, in nats; 0 for a row of zeros. In
-    /// terminal states it is that of the prior, and means nothing.
+    /// Computes the entropy −Σ_a π log π of every row, `[t, s]`, in nats; 0 for a row of zeros.
+    /// Entries of terminal states are those of unused rows.
     ///
     /// # Example
     ///
@@ -25,7 +25,8 @@ impl<F: Real> Policy<F> {
 
     /// Computes the divergence KL(self ‖ other) = Σ_a π log(π/π') of every row, `[t, s]`, in nats.
     ///
-    /// It is +∞ where an action of positive probability has none in the other policy, and 0 for a row of zeros.
+    /// It is +∞ if an action of positive probability has probability 0 in the other policy, and 0
+    /// for a row of zeros.
     ///
     /// # Errors
     ///
@@ -49,8 +50,8 @@ impl<F: Real> Policy<F> {
         Ok(self.sum_rows(|index, p, log| p * (log - others[index])))
     }
 
-    /// Returns the most probable action of every row, `[t, s]`; the first of several, and 0 for a row of zeros.
-    /// In terminal states it means nothing.
+    /// Returns the most probable action of every row, `[t, s]`: the first of several, and 0 for a
+    /// row of zeros. Entries of terminal states are those of unused rows.
     ///
     /// # Example
     ///

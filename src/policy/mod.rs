@@ -1,8 +1,8 @@
-//! Policies: π_t(a∣s) of every stage, and what follows from them under the true dynamics.
+//! Policies π_t(a∣s) and their consequences under the true dynamics.
 //!
-//! A [`Policy`] comes from a [`Solution`](crate::Solution) or from a table of the user's own. Occupancy, soft
-//! evaluation, ELBO and expected return always take the true dynamics, whichever inference made the policy: they say
-//! what happens when it is acted by.
+//! A [`Policy`] comes from a [`Solution`](crate::Solution) or from your own table. Occupancy, soft
+//! evaluation, ELBO and expected return always use the true dynamics, whichever inference made the
+//! policy: they describe what happens when the policy is executed.
 
 mod evaluation;
 mod measures;
@@ -18,9 +18,10 @@ use crate::{Error, Model, Real, Table, arrays};
 
 /// A policy over a finite horizon: π_t(a∣s), `[t, s, a]`, with its logarithms.
 ///
-/// Every row is a distribution over actions, or all zeros (a dead end, where there is no action to take). Rows of terminal
-/// states, and of states from which success is impossible, are the normalised prior and never used. The logarithms of a
-/// solver's policy go on where the probabilities underflow. A clone shares the tables.
+/// Every row is a distribution over actions, or all zeros in a dead end, a state without actions.
+/// Solvers fill unused rows, those of terminal states and of states where success is impossible,
+/// with the normalised prior. The logarithms of a solver's policy stay accurate where probabilities
+/// underflow. A clone shares the tables.
 ///
 /// # Example
 ///
@@ -31,7 +32,7 @@ use crate::{Error, Model, Real, Table, arrays};
 /// let best = soft_value_iteration(&mdp, 1)?.policy().clone();
 /// let even = Policy::new(array![[[0.5, 0.5]]])?;
 ///
-/// // At τ = 1 the ELBO of the solver's policy is the log-evidence here, that of any other lies below it (V7).
+/// // The ELBO of the solver's policy is the log-evidence here. Others have a lower ELBO (V7).
 /// let initial = array![1.0];
 /// assert!((best.elbo(&mdp, &initial)? - 4.0_f64.ln()).abs() < 1e-15);
 /// let gap = best.elbo(&mdp, &initial)? - even.elbo(&mdp, &initial)?;
@@ -45,13 +46,13 @@ pub struct Policy<F = f64> {
 }
 
 impl<F: Real> Policy<F> {
-    /// Takes a table of probabilities, `[t, s, a]`: each row sums to 1 within [`Real::ROW_SUM_TOLERANCE`], or is
-    /// all zeros. Rows are used as they are, never rescaled.
+    /// Takes a table of probabilities, `[t, s, a]`. Each row sums to 1 within
+    /// [`Real::ROW_SUM_TOLERANCE`], or is all zeros. Rows are never rescaled.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidPolicy`] for an entry that is negative, NaN or infinite; [`Error::UnnormalizedPolicy`];
-    /// [`Error::TooLarge`] if there is no room for the logarithms.
+    /// [`Error::InvalidPolicy`] for an entry that is negative, NaN or infinite;
+    /// [`Error::UnnormalizedPolicy`]; [`Error::TooLarge`] if the logarithms cannot be allocated.
     pub fn new(probabilities: Array3<F>) -> Result<Self, Error> {
         check_rows(&probabilities)?;
         let probabilities = arrays::standard_layout(probabilities);
@@ -60,8 +61,8 @@ impl<F: Real> Policy<F> {
         Ok(Self { probabilities: probabilities.into_shared(), log_probabilities: logs.into_shared() })
     }
 
-    /// A policy from its tables, as they were stored: logarithms go on where probabilities underflow, and agree with them
-    /// elsewhere.
+    /// Makes a policy from stored tables. Logarithms must agree with the probabilities, unless
+    /// these underflow.
     #[cfg(any(feature = "npz", feature = "serde"))]
     pub(crate) fn from_tables(probabilities: Array3<F>, log_probabilities: Array3<F>) -> Result<Self, Error> {
         check_rows(&probabilities)?;
@@ -70,7 +71,7 @@ impl<F: Real> Policy<F> {
         let tolerance = F::from_f64(F::ROW_SUM_TOLERANCE);
         for (at, (&p, &log)) in probabilities.iter().zip(&log_probabilities).enumerate() {
             let is_close = (log.exp() - p).abs() <= tolerance * p + F::min_positive_value();
-            // A probability however small has a logarithm.
+            // Every positive probability has a finite logarithm.
             if !is_close || (log == F::neg_infinity() && p > F::zero()) {
                 let (index, value) = (arrays::index_of(shape, at), log.into_f64());
                 return Err(Error::InvalidEntry { table, index, value });
@@ -82,19 +83,19 @@ impl<F: Real> Policy<F> {
         })
     }
 
-    /// A policy from tables that this crate made, `[t, s, a]` each.
+    /// Makes a policy from a solver's tables, `[t, s, a]` each.
     pub(crate) fn from_solver(probabilities: Array3<F>, log_probabilities: Array3<F>) -> Self {
         let shared = |table| arrays::standard_layout(table).into_shared();
         Self { probabilities: shared(probabilities), log_probabilities: shared(log_probabilities) }
     }
 
-    /// Room for a horizon, states and actions.
+    /// Allocates a policy of this shape, filled with zeros.
     pub(crate) fn with_shape(shape: (usize, usize, usize)) -> Result<Self, Error> {
         let table = || Ok(arrays::filled(Table::Policy, shape, F::zero())?.into_shared());
         Ok(Self { probabilities: table()?, log_probabilities: table()? })
     }
 
-    /// Probabilities and their logarithms, to be written.
+    /// Probabilities and their logarithms, mutable.
     pub(crate) fn tables_mut(&mut self) -> (&mut [F], &mut [F]) {
         let logs = arrays::slice_mut(&mut self.log_probabilities);
         (arrays::slice_mut(&mut self.probabilities), logs)
@@ -106,8 +107,8 @@ impl<F: Real> Policy<F> {
         self.probabilities.view()
     }
 
-    /// log π_t(a∣s), `[t, s, a]`, in nats; −∞ for actions that are never taken, or whose logarithm does not fit the
-    /// number type.
+    /// log π_t(a∣s), `[t, s, a]`, in nats; −∞ for actions of probability 0, and for logarithms that
+    /// overflow.
     #[must_use]
     pub fn log_probabilities(&self) -> ArrayView3<'_, F> {
         self.log_probabilities.view()
@@ -150,7 +151,7 @@ impl<F: Real> Policy<F> {
         (&arrays::slice(&self.probabilities)[stage.clone()], &arrays::slice(&self.log_probabilities)[stage])
     }
 
-    /// Checks that this policy can be followed in a model.
+    /// Checks that this policy fits a model.
     pub(crate) fn check_model<M: Model<Scalar = F> + ?Sized>(&self, mdp: &M) -> Result<(), Error> {
         check_options(mdp, self.horizon())?;
         let expected = [self.horizon(), mdp.num_states(), mdp.num_actions()];

@@ -1,7 +1,7 @@
-//! Where a policy leads under the true dynamics.
+//! Distributions of states and pairs under a policy and the true dynamics.
 //!
 //! ```text
-//! d_0 = p₀,   d_{t+1}(s') = Σ_{s,a} d_t(s) π_t(a|s) P(s'|s,a)  ( + d_t(s') if s' is terminal )       (V5)
+//! d_0 = p₀,   d_{t+1}(s') = Σ_{s,a} d_t(s) π_t(a|s) P(s'|s,a)  ( + d_t(s') if s' is terminal ) (V5)
 //! ```
 
 use ndarray::{Array2, Array3, ArrayRef1};
@@ -15,10 +15,11 @@ use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
 
 impl<F: Real> Policy<F> {
-    /// Computes the distribution d_t(s) of states when acting by this policy (V5), without discount.
+    /// Computes the distribution d_t(s) of states under this policy (V5), without discount.
     ///
-    /// Mass that enters a terminal state stays there; mass in a dead end is gone from the next stage on. A policy of
-    /// your own may take actions of prior weight 0, if their rows of the dynamics are distributions.
+    /// Mass that enters a terminal state stays there. Mass in a dead end disappears at the next
+    /// stage. Your own policy may take actions of prior weight 0 if their rows of the dynamics are
+    /// distributions.
     ///
     /// # Shapes
     ///
@@ -27,8 +28,9 @@ impl<F: Real> Policy<F> {
     /// # Errors
     ///
     /// [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::InvalidInitial`],
-    /// [`Error::UnnormalizedInitial`]; [`Error::UnnormalizedTransition`] for the row of an action that the policy takes
-    /// and the model does not; [`Error::TooLarge`]; what a [`Model`] of your own returns.
+    /// [`Error::UnnormalizedInitial`]; [`Error::UnnormalizedTransition`] for the row of an action
+    /// that the policy takes but the model excludes; [`Error::TooLarge`]; errors of your own
+    /// [`Model`].
     ///
     /// # Complexity
     ///
@@ -77,7 +79,7 @@ impl<F: Real> Policy<F> {
         Ok(occupancy)
     }
 
-    /// Computes the distribution d_t(s) π_t(a∣s) of state–action pairs when acting by this policy.
+    /// Computes the distribution d_t(s) π_t(a∣s) of state–action pairs under this policy.
     ///
     /// It is 0 in terminal states, where no action is taken.
     ///
@@ -94,12 +96,14 @@ impl<F: Real> Policy<F> {
     /// ```
     /// use softmdp::{Mdp, Policy, ndarray::{Array2, array}};
     ///
-    /// let mdp = Mdp::new(array![[[0.0, 1.0], [1.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]], Array2::zeros((2, 2)))?;
+    /// let transitions = array![[[0.0, 1.0], [1.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]];
+    /// let mdp = Mdp::new(transitions, Array2::zeros((2, 2)))?;
     /// let policy = Policy::new(array![[[0.5, 0.5], [1.0, 0.0]], [[0.5, 0.5], [0.0, 1.0]]])?;
     /// let occupancy = policy.state_action_occupancy(&mdp, &array![1.0, 0.0])?;
     /// assert_eq!(occupancy, array![[[0.5, 0.5], [0.0, 0.0]], [[0.25, 0.25], [0.0, 0.5]]]);
     /// # Ok::<(), softmdp::Error>(())
     /// ```
+    #[doc(alias("occupancy_measure"))]
     pub fn state_action_occupancy<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<Array3<F>, Error>
     where
         M: Model<Scalar = F> + ?Sized,

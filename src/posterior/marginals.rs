@@ -1,11 +1,11 @@
-//! Where past and future meet: evidence and marginals (D6, D7, D8).
+//! Evidence and marginals, from forward messages and values (D6, D7, D8).
 
 use ndarray::{Array1, Array2, Array3, ArrayRef1};
 
 use crate::kernels::log_sum_exp;
 use crate::{Error, ForwardMessages, Model, Real, Solution, Table, arrays};
 
-/// log Σ_s p₀(s) exp(V_0(s)/τ), or [`Error::ImpossibleEvidence`] where that is −∞.
+/// log Σ_s p₀(s) exp(V_0(s)/τ), or [`Error::ImpossibleEvidence`] if it is −∞.
 pub(super) fn log_evidence<F: Real>(
     temperature: F,
     initial: &ArrayRef1<F>,
@@ -26,7 +26,7 @@ pub(super) fn log_evidence<F: Real>(
     Ok(total)
 }
 
-/// Writes p(s_t∣e) and returns p(†∣e) of a stage (D7), from its messages and values.
+/// Writes p(s_t∣e) of a stage (D7) and returns the probability of †.
 pub(super) fn marginals_of_stage<F: Real>(
     t: usize,
     temperature: F,
@@ -59,7 +59,7 @@ pub(super) fn marginals_of_stage<F: Real>(
     Ok(left / sum)
 }
 
-/// (D7) for every stage, and the same for †.
+/// (D7) of every stage, for states and for †.
 pub(super) fn state_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
     mdp: &M,
     forward: &ForwardMessages<F>,
@@ -78,7 +78,7 @@ pub(super) fn state_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
     Ok((marginals, absorbed))
 }
 
-/// (D8) for every stage.
+/// (D8) of every stage.
 pub(super) fn state_action_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
     mdp: &M,
     state_marginals: &Array2<F>,
@@ -95,14 +95,15 @@ pub(super) fn state_action_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
     Ok(marginals)
 }
 
-/// Checks that each row of marginals is a distribution, with what has left, and that no pair exceeds its state.
+/// Checks that each row of marginals, together with †, is a distribution, and that no pair is more
+/// probable than its state.
 #[cfg(any(feature = "npz", feature = "serde"))]
 pub(super) fn check_marginals<F: Real>(
     state_marginals: &Array2<F>,
     absorbed_marginals: &Array1<F>,
     state_action_marginals: &Array3<F>,
 ) -> Result<(), Error> {
-    // The solver divides by a sum in the number type itself, which may be off by an ulp a term.
+    // The solver normalises in the number type itself, with an error of up to one ulp per term.
     let terms = state_marginals.ncols() as f64;
     let tolerance = F::ROW_SUM_TOLERANCE.max(terms * F::epsilon().into_f64());
     let is_probability = |p: F| p >= F::zero() && p.into_f64() <= 1.0 + tolerance;

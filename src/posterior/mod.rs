@@ -1,15 +1,15 @@
-//! The posterior over trajectories, given success: marginals, evidence and the lucky dynamics.
+//! The posterior over trajectories, given success: marginals, evidence and lucky dynamics.
 //!
 //! ```text
-//! p(s_t=s | e)            = α_t(s) exp(V_t(s)/τ) / ( Σ_x α_t(x) exp(V_t(x)/τ) + α_t(†) )          (D7)
-//! p(s_t=s, a_t=a | e)     = p(s_t=s | e) π_t(a|s)                                             (D8)
-//! p(s_{t+1}=s' | s,a,e)   = γ P(s'|s,a) exp(V_{t+1}(s')/τ) / ( γ Σ_x P(x|s,a) exp(V_{t+1}(x)/τ) + 1−γ )    (D9)
+//! p(s_t=s | e)           = α_t(s) exp(V_t(s)/τ) / ( Σ_x α_t(x) exp(V_t(x)/τ) + α_t(†) )     (D7)
+//! p(s_t=s, a_t=a | e)    = p(s_t=s | e) π_t(a|s)                                            (D8)
+//! p(s_{t+1}=s' | s,a,e)  = γ P(s'|s,a) exp(V_{t+1}(s')/τ)                                   (D9)
+//!                          / ( γ Σ_x P(x|s,a) exp(V_{t+1}(x)/τ) + 1−γ )
 //! ```
 //!
-//! The products are sums of logarithms: a state that the past makes next to impossible comes back if the
-//! future demands it.
+//! Products are computed as sums of logarithms, so that a state whose forward message underflows
+//! still gets its probability if the future evidence requires the state.
 
-mod luck;
 mod marginals;
 mod stream;
 
@@ -17,28 +17,29 @@ mod stream;
 use ndarray::aview0;
 use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayView1, ArrayView2, ArrayView3};
 
-pub(crate) use luck::Luck;
 #[cfg(any(feature = "npz", feature = "serde"))]
 use marginals::check_marginals;
 pub use stream::{PosteriorStage, stream_posterior};
 
+use crate::dynamics::successors::LuckyRows;
 use crate::mdp::{CheckedStage, check_options};
 use crate::{
     Error, Inference, Model, Policy, Real, Solution, Table, arrays, forward_messages, soft_value_iteration,
 };
 
-/// Computes the posterior over trajectories of direct inference: one call, everything the graph can tell.
+/// Computes the posterior over trajectories of direct inference: evidence, marginals and policy.
 ///
-/// [`Solution::posterior`] does the same from a backward pass that is there already.
+/// If you already have a [`Solution`], use [`Solution::posterior`].
 ///
 /// # Shapes
 ///
-/// `initial` p₀, `[s]`, sums to 1: `&Array1`, a view `&v.view()`, or a slice as `&aview1(..)`.
+/// `initial` p₀, `[s]`, sums to 1. Pass `&Array1`, a view as `&v.view()`, or a slice as
+/// `&aview1(..)`.
 ///
 /// # Errors
 ///
-/// [`Error::ImpossibleEvidence`] if no trajectory has positive weight, [`Error::ZeroTemperature`], and those of
-/// [`soft_value_iteration`] and [`forward_messages`].
+/// [`Error::ImpossibleEvidence`] if every trajectory has probability 0; [`Error::ZeroTemperature`];
+/// those of [`soft_value_iteration`] and [`forward_messages`].
 ///
 /// # Complexity
 ///
@@ -49,7 +50,7 @@ use crate::{
 /// ```
 /// use softmdp::{Mdp, ndarray::{Array2, array}, posterior};
 ///
-/// // Two doors, one of which leads to where success is three times as probable.
+/// // Two doors. Behind the second one, success is three times as probable.
 /// let transitions = array![
 ///     [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
 ///     [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]],
@@ -62,8 +63,6 @@ use crate::{
 /// assert!((posterior.state_marginals()[[1, 2]] - 0.75).abs() < 1e-15);
 /// # Ok::<(), softmdp::Error>(())
 /// ```
-#[doc(alias = "smoothing")]
-#[doc(alias = "forward-backward")]
 pub fn posterior<F: Real, M: Model<Scalar = F> + ?Sized>(
     mdp: &M,
     initial: &ArrayRef1<F>,
@@ -74,7 +73,8 @@ pub fn posterior<F: Real, M: Model<Scalar = F> + ?Sized>(
 }
 
 impl<F: Real> Solution<F> {
-    /// Combines this backward pass with a forward pass from `initial`: the posterior over trajectories.
+    /// Computes the posterior over trajectories from this backward pass and a forward pass from
+    /// `initial`.
     ///
     /// `mdp` must be the model that was solved; only its shape can be checked.
     ///
@@ -84,8 +84,9 @@ impl<F: Real> Solution<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::InferenceMismatch`] for a solution of variational inference, [`Error::ShapeMismatch`] for a model
-    /// of another shape, and those of [`posterior`](crate::posterior).
+    /// [`Error::InferenceMismatch`] for a solution of variational inference;
+    /// [`Error::ShapeMismatch`] for a model of another shape; those of
+    /// [`posterior`](crate::posterior).
     pub fn posterior<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<Posterior<F>, Error>
     where
         M: Model<Scalar = F> + ?Sized,
@@ -95,7 +96,7 @@ impl<F: Real> Solution<F> {
         Posterior::new(mdp, initial, self.clone())
     }
 
-    /// [`Error::InferenceMismatch`] unless this is direct inference.
+    /// Returns [`Error::InferenceMismatch`] unless this is direct inference.
     fn check_direct(&self) -> Result<(), Error> {
         let (expected, found) = (Inference::Direct, self.inference());
         if found == expected { Ok(()) } else { Err(Error::InferenceMismatch { expected, found }) }
@@ -108,12 +109,12 @@ impl<F: Real> Solution<F> {
 ///
 /// # Example
 ///
-/// Where was an agent that is known to have arrived?
+/// The position of an agent that is known to have arrived:
 ///
 /// ```
 /// use softmdp::{Mdp, ndarray::array, posterior};
 ///
-/// // A walk over three cells that has to end in the last one.
+/// // A walk over three cells that must end in the last one.
 /// let transitions = array![
 ///     [[0.5, 0.5, 0.0]],
 ///     [[0.25, 0.5, 0.25]],
@@ -123,7 +124,8 @@ impl<F: Real> Solution<F> {
 ///     .terminal_values(array![f64::NEG_INFINITY, f64::NEG_INFINITY, 0.0])
 ///     .build()?;
 /// let posterior = posterior(&mdp, &array![1.0, 0.0, 0.0], 2)?;
-/// assert_eq!(posterior.state_marginals(), array![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
+/// let expected = array![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+/// assert_eq!(posterior.state_marginals(), expected);
 /// assert!((posterior.log_evidence() - 0.125_f64.ln()).abs() < 1e-15);
 /// # Ok::<(), softmdp::Error>(())
 /// ```
@@ -138,7 +140,7 @@ pub struct Posterior<F = f64> {
 }
 
 impl<F: Real> Posterior<F> {
-    /// Combines a backward pass of direct inference with a forward pass.
+    /// Computes a posterior from a backward pass of direct inference.
     pub(crate) fn new<M>(mdp: &M, initial: &ArrayRef1<F>, solution: Solution<F>) -> Result<Self, Error>
     where
         M: Model<Scalar = F> + ?Sized,
@@ -160,7 +162,7 @@ impl<F: Real> Posterior<F> {
         })
     }
 
-    /// A posterior from its tables, as they were stored.
+    /// Makes a posterior from stored tables.
     #[cfg(any(feature = "npz", feature = "serde"))]
     pub(crate) fn from_tables(
         solution: Solution<F>,
@@ -193,29 +195,32 @@ impl<F: Real> Posterior<F> {
         })
     }
 
-    /// log p(e), in nats, from the backward pass (D6). It is the logarithm of a probability if the prior is normalised and
-    /// rewards and terminal values are at most 0; otherwise of the normaliser of (D0).
+    /// log p(e), in nats, from the backward pass (D6).
+    ///
+    /// p(e) is a probability if the prior is normalised and rewards and terminal values are at most
+    /// 0. Otherwise it is the normaliser of (D0).
+    #[doc(alias("likelihood", "marginal_likelihood"))]
     #[must_use]
     pub fn log_evidence(&self) -> F {
         self.log_evidence
     }
 
-    /// p(s_t = s ∣ e), `[t, s]` with T+1 rows (D7). A row sums to the posterior probability of still being in play:
-    /// 1 at γ = 1.
+    /// p(s_t = s ∣ e), `[t, s]` with T+1 rows (D7). A row sums to the posterior probability of not
+    /// having left: 1 at γ = 1.
     #[must_use]
     pub fn state_marginals(&self) -> ArrayView2<'_, F> {
         self.state_marginals.view()
     }
 
-    /// The posterior probability of having left for † before stage t, `[t]` with T+1 entries: 0 throughout at
-    /// γ = 1. With the row of [`state_marginals`](Self::state_marginals) it sums to 1.
+    /// The posterior probability of having left for † before stage t, `[t]` with T+1 entries; 0 at
+    /// γ = 1. Together with the row of [`state_marginals`](Self::state_marginals) it sums to 1.
     #[must_use]
     pub fn absorbed_marginals(&self) -> ArrayView1<'_, F> {
         self.absorbed_marginals.view()
     }
 
-    /// p(s_t = s, a_t = a ∣ e), `[t, s, a]` (D8); 0 in terminal states. Summed over t it is the gradient of τ log p(e)
-    /// with respect to the rewards (D10).
+    /// p(s_t = s, a_t = a ∣ e), `[t, s, a]` (D8); 0 in terminal states. The sum over t is the
+    /// gradient of τ log p(e) with respect to the rewards (D10).
     #[must_use]
     pub fn state_action_marginals(&self) -> ArrayView3<'_, F> {
         self.state_action_marginals.view()
@@ -227,13 +232,13 @@ impl<F: Real> Posterior<F> {
         self.solution.policy()
     }
 
-    /// The backward pass that this was made from.
+    /// The backward pass.
     #[must_use]
     pub fn solution(&self) -> &Solution<F> {
         &self.solution
     }
 
-    /// Checks that questions about trajectories can be asked with this model: its shape, stages and temperature.
+    /// Checks shape, number of stages and temperature of a model for questions about trajectories.
     pub(crate) fn check_model<M: Model<Scalar = F> + ?Sized>(&self, mdp: &M) -> Result<(), Error> {
         self.solution.check_shape(mdp)?;
         check_options(mdp, self.horizon())?;
@@ -243,7 +248,7 @@ impl<F: Real> Posterior<F> {
         Ok(())
     }
 
-    /// p₀, `[s]`, the initial distribution that this was made with.
+    /// p₀, `[s]`, the initial distribution.
     #[must_use]
     pub fn initial(&self) -> ArrayView1<'_, F> {
         self.initial.view()
@@ -255,17 +260,18 @@ impl<F: Real> Posterior<F> {
         self.solution.horizon()
     }
 
-    /// p(s_{t+1} = s' ∣ s_t = s, a_t = a, e), `[s, a, s']` (D9): the dynamics as they look to those who succeeded.
+    /// Computes p(s_{t+1} = s' ∣ s_t = s, a_t = a, e), `[s, a, s']` (D9): the lucky dynamics, given
+    /// success.
     ///
-    /// A row sums to 1 minus the posterior probability of leaving for †; it is all zeros where the evidence excludes
-    /// the pair (Q = −∞).
+    /// A row sums to 1 minus the posterior probability of leaving for †. It is all zeros if the
+    /// evidence excludes the pair (Q = −∞).
     ///
     /// `mdp` must be the model that was solved; only its shape can be checked.
     ///
     /// # Errors
     ///
-    /// [`Error::StageOutOfRange`] if `stage` is not below the horizon, [`Error::ShapeMismatch`],
-    /// [`Error::TooLarge`] if there is no room for S²A numbers; what a [`Model`] of your own returns.
+    /// [`Error::StageOutOfRange`] if `stage` is not below the horizon; [`Error::ShapeMismatch`];
+    /// [`Error::TooLarge`] if S²A numbers cannot be allocated; errors of your own [`Model`].
     ///
     /// # Complexity
     ///
@@ -276,7 +282,7 @@ impl<F: Real> Posterior<F> {
     /// ```
     /// use softmdp::{Mdp, ndarray::array, posterior};
     ///
-    /// // A fair coin; heads (state 1) is worth three times as much as tails.
+    /// // A fair coin. Success is three times as probable after heads (state 1) as after tails.
     /// let transitions = array![[[0.0, 0.5, 0.5]], [[0.0, 1.0, 0.0]], [[0.0, 0.0, 1.0]]];
     /// let mdp = Mdp::builder(transitions, array![[0.0], [0.0], [0.0]])
     ///     .terminal_values(array![0.0, 3.0_f64.ln(), 0.0])
@@ -300,12 +306,12 @@ impl<F: Real> Posterior<F> {
         let dynamics = CheckedStage::begin(mdp, stage, Inference::Direct)?.dynamics;
         let (values, action_values) = (self.solution.state_values(), self.solution.action_values());
         let next_values = values.row(stage + 1);
-        let luck = Luck::new(mdp.discount(), mdp.temperature(), arrays::slice(&next_values));
+        let mut lucky = LuckyRows::new(mdp.discount(), mdp.temperature(), arrays::slice(&next_values));
         for (row, probabilities) in arrays::slice_mut(&mut posterior).chunks_exact_mut(num_states).enumerate()
         {
             let (state, action) = (row / num_actions, row % num_actions);
             if action_values[[stage, state, action]] > F::neg_infinity() {
-                luck.for_each_successor(dynamics, (state, action), |next_state, p| {
+                lucky.for_each(dynamics, (state, action), |next_state, p| {
                     probabilities[next_state] += p;
                 });
             }
@@ -313,10 +319,11 @@ impl<F: Real> Posterior<F> {
         Ok(posterior)
     }
 
-    /// p(s_t = s, a_t = a, s_{t+1} = s' ∣ e) of one stage, `[s, a, s']`: (D8) times (D9).
+    /// Computes p(s_t = s, a_t = a, s_{t+1} = s' ∣ e) of one stage, `[s, a, s']`: (D8) times (D9).
     ///
-    /// Summed over s' it is the state–action marginal less what leaves for †; summed over s and a it is the state
-    /// marginal of stage t+1, less what terminal states have kept.
+    /// The sum over s' is the state–action marginal minus the probability of leaving for †. The sum
+    /// over s and a is the state marginal of stage t+1 minus the mass that stayed in terminal
+    /// states.
     ///
     /// `mdp` must be the model that was solved; only its shape can be checked.
     ///

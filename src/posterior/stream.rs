@@ -1,14 +1,15 @@
-//! Posterior marginals of horizons that do not fit in memory.
+//! Posterior marginals for horizons that do not fit in memory.
 //!
 //! # Form computed
 //!
-//! A backward pass keeps the values of every ⌈√T⌉-th stage. The forward pass then takes one segment after the other:
-//! it backs the values of the segment up again from its end, and walks through it with the messages. Three rows of √T·S
-//! numbers are all that is ever held, and the backward pass is made twice.
+//! A backward pass keeps the values of every ⌈√T⌉-th stage. The forward pass then processes one
+//! segment after the other: it backs up the values of the segment again from its end, and computes
+//! the messages along it. Memory is about three times √T·S numbers; every stage is backed up twice.
 //!
 //! # References
 //!
-//! Grice, Hughey, Speck, *Reduced space sequence alignment*, CABIOS 13 (1997): checkpoints for forward–backward.
+//! Grice, Hughey, Speck, *Reduced space sequence alignment*, CABIOS 13 (1997): checkpoints for
+//! forward–backward.
 
 use std::ops::ControlFlow;
 
@@ -21,12 +22,13 @@ use crate::initial::check_initial;
 use crate::mdp::check_options;
 use crate::{Error, Inference, Model, Real, Table, arrays};
 
-/// Computes the posterior over trajectories stage by stage, in memory that grows with the square root of the horizon.
+/// Computes the posterior over trajectories stage by stage, in memory proportional to the square
+/// root of the horizon.
 ///
-/// `visit` gets stages 0, 1, …, T in their order and may break to stop. What [`posterior`](crate::posterior()) keeps of every stage
-/// is given here of one at a time; the numbers are the same but for rounding.
+/// Calls `visit` for stages 0, 1, …, T in order; it may return `Break` to stop. The numbers are
+/// those of [`posterior`](crate::posterior()) up to rounding.
 ///
-/// Returns the log-evidence, in nats, or what `visit` broke with.
+/// Returns the log-evidence, in nats, or the value that `visit` broke with.
 ///
 /// # Shapes
 ///
@@ -34,12 +36,12 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 ///
 /// # Errors
 ///
-/// Those of [`posterior`](crate::posterior()). An evidence that is impossible is found by the backward pass, before any
-/// stage is visited, and its stage is then the horizon.
+/// Those of [`posterior`](crate::posterior()). The backward pass detects impossible evidence before
+/// the first visit; the stage of the error is then the horizon.
 ///
 /// # Complexity
 ///
-/// Time O(T · transitions), with the backward pass made twice; memory O(√T·S + S·A).
+/// Time O(T · transitions), for two backward passes and one forward pass; memory O(√T·S + S·A).
 ///
 /// # Example
 ///
@@ -55,7 +57,8 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 ///     broken += stage.state_marginals()[1];
 ///     ControlFlow::<()>::Continue(())
 /// })?;
-/// assert!((broken / 1e6 - 0.0324_f64).abs() < 1e-4); // one stage in six, had nobody asked that it go well
+/// // Without the evidence, the machine would be broken in one stage of six.
+/// assert!((broken / 1e6 - 0.0324_f64).abs() < 1e-4);
 /// assert!(matches!(log_evidence, ControlFlow::Continue(log) if (log + 78_148.6).abs() < 1.0));
 /// # Ok::<(), softmdp::Error>(())
 /// ```
@@ -93,7 +96,7 @@ pub fn stream_posterior<F: Real, M: Model<Scalar = F> + ?Sized, B>(
             mdp.begin_stage(t)?;
             backup.stage(t, &next[..num_states], StageTables::values(values))?;
         }
-        // The last stage has no decision, and a segment to itself only if the stride divides the horizon.
+        // Stage T has no decision. It has a segment of its own only if the stride divides T.
         let last = if end == horizon { horizon } else { end - 1 };
         for t in first..=last {
             let values = &values[(t - first) * num_states..];
@@ -124,7 +127,7 @@ pub fn stream_posterior<F: Real, M: Model<Scalar = F> + ?Sized, B>(
     Ok(ControlFlow::Continue(log_evidence))
 }
 
-/// V of stages 0, stride, 2·stride, … and of the last, one row each.
+/// V of stages 0, stride, 2·stride, … and T, one row each.
 fn checkpoints<F: Real, M: Model<Scalar = F> + ?Sized>(
     mdp: &M,
     backup: &mut Backup<'_, F, M>,
@@ -147,7 +150,7 @@ fn checkpoints<F: Real, M: Model<Scalar = F> + ?Sized>(
     Ok(checkpoints)
 }
 
-/// What [`stream_posterior`] gives of one stage.
+/// The posterior of one stage, from [`stream_posterior`].
 #[derive(Debug)]
 pub struct PosteriorStage<'a, M: Model + ?Sized> {
     mdp: &'a M,
@@ -194,7 +197,7 @@ impl<M: Model + ?Sized> PosteriorStage<'_, M> {
     ///
     /// # Errors
     ///
-    /// [`Error::StageOutOfRange`] at stage T, where nothing is decided.
+    /// [`Error::StageOutOfRange`] at stage T, which has no decision.
     pub fn policy(&self) -> Result<Array2<M::Scalar>, Error> {
         let (stage, horizon) = (self.stage, self.stage);
         let next_values = self.next_values.ok_or(Error::StageOutOfRange { stage, horizon })?;
@@ -205,7 +208,7 @@ impl<M: Model + ?Sized> PosteriorStage<'_, M> {
     ///
     /// # Errors
     ///
-    /// [`Error::StageOutOfRange`] at stage T, where nothing is decided.
+    /// [`Error::StageOutOfRange`] at stage T, which has no decision.
     pub fn state_action_marginals(&self) -> Result<Array2<M::Scalar>, Error> {
         let mut pairs = self.policy()?;
         for (state, mut row) in pairs.outer_iter_mut().enumerate() {

@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use super::operator::Operator;
 use super::search::{Search, Step};
 use crate::Status;
-use crate::dynamics::for_each_log_successor;
+use crate::dynamics::successors::LuckyRows;
 use crate::markov_chain::{Chain, LinearOutcome, LinearSolve};
 use crate::mdp::CheckedStage;
 use crate::{Error, Inference, Model, Real};
@@ -31,28 +31,18 @@ pub(super) fn derivative<'m, F: Real, M: Model<Scalar = F> + ?Sized>(
         Inference::Variational => Chain::new(dynamics, policy, takes_part, model.discount())?,
         Inference::Direct => {
             let (discount, temperature, width) = (model.discount(), model.temperature(), model.num_actions());
-            let mut row = Vec::new();
+            let mut lucky = LuckyRows::new(discount, temperature, values);
             Chain::from_rows(values.len(), |state, add| {
                 for action in 0..width {
                     let share = policy[state * width + action];
                     if !takes_part[state] || !(share > F::zero()) || discount == F::zero() {
                         continue;
                     }
-                    row.clear();
-                    for_each_log_successor(
-                        dynamics,
-                        temperature_or_one(temperature),
-                        (state, action),
-                        &mut |next, log| {
-                            if values[next] > F::neg_infinity() {
-                                row.push((next, log));
-                            }
-                        },
-                    );
-                    lucky(&mut row, values, (discount, temperature));
-                    for &(next, p) in row.iter().filter(|&&(next, p)| p > F::zero() && takes_part[next]) {
-                        add(next, share * p);
-                    }
+                    lucky.for_each(dynamics, (state, action), |next, p| {
+                        if p > F::zero() && takes_part[next] {
+                            add(next, share * p);
+                        }
+                    });
                 }
             })?
         }
@@ -61,40 +51,6 @@ pub(super) fn derivative<'m, F: Real, M: Model<Scalar = F> + ?Sized>(
     operator.count_passes(visits);
     operator.count(chain.work());
     Ok(chain)
-}
-
-/// At temperature 0 logarithms of probabilities do not count, but faint successors have to be told from none.
-fn temperature_or_one<F: Real>(temperature: F) -> F {
-    if temperature > F::zero() { temperature } else { F::one() }
-}
-
-/// Turns log P of successors into the rows of (D9), short of the chance to leave.
-fn lucky<F: Real>(row: &mut [(usize, F)], values: &[F], (discount, temperature): (F, F)) {
-    let is_left = discount < F::one();
-    if temperature == F::zero() {
-        // The best successor has it all, unless † is better.
-        let best = row.iter().map(|&(next, _)| values[next]).fold(F::neg_infinity(), F::max);
-        let mut left = is_left && best < F::zero();
-        for (next, p) in row {
-            let is_best = values[*next] == best && !left;
-            *p = if is_best { F::one() } else { F::zero() };
-            left |= is_best;
-        }
-        return;
-    }
-    let mut max = if is_left { (F::one() - discount).ln() } else { F::neg_infinity() };
-    for (next, log) in row.iter_mut() {
-        *log += discount.ln() + values[*next] / temperature;
-        max = max.max(*log);
-    }
-    let mut sum = if is_left { ((F::one() - discount).ln() - max).exp() } else { F::zero() };
-    for (_, log) in row.iter_mut() {
-        *log = (*log - max).exp();
-        sum += *log;
-    }
-    for (_, p) in row {
-        *p /= sum;
-    }
 }
 
 impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {

@@ -19,6 +19,7 @@ use super::operator::Operator;
 use super::search::Search;
 use crate::Status;
 use crate::bellman::BellmanRule;
+use crate::dynamics::for_each_possible_successor;
 use crate::kernels::{LogMemo, row_log_expectation, soft_maximum};
 use crate::mdp::CheckedStage;
 use crate::{Dynamics, Error, Inference, Model, Real, Table};
@@ -88,14 +89,14 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Operator<'_, F, M> {
 /// τ log Σ P exp(V/τ) of one pair.
 fn log_expectation<F: Real, D: Dynamics<Scalar = F> + ?Sized>(
     dynamics: &D,
-    (state, action): (usize, usize),
+    pair: (usize, usize),
     temperature: F,
     values: &[F],
 ) -> F {
     row_log_expectation(temperature, |visit| {
-        dynamics.for_each_successor(state, action, &mut |next_state, p| visit(p, values[next_state]));
-        dynamics.for_each_faint_successor(state, action, &mut |next_state, log_p| {
-            visit(F::one(), values[next_state] + log_p);
+        for_each_possible_successor(dynamics, pair, |next_state, p| {
+            let (weight, value) = p.term(values[next_state]);
+            visit(weight, value);
         });
     })
 }

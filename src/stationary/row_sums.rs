@@ -1,6 +1,6 @@
 //! What the rows of the dynamics sum to: by how much B passes a shift of its argument on.
 
-use crate::dynamics::blocks;
+use crate::dynamics::{Probability, blocks, for_each_possible_successor};
 use crate::mdp::CheckedStage;
 use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Real};
@@ -34,7 +34,7 @@ impl RowSums {
         let (dynamics, num_states) = (stage.dynamics, is_fixed.len());
         let width = dynamics.num_actions();
         let work = dynamics.work(0..num_states);
-        // RowsMut that are full are summed by a product, which is faster than to visit what they hold; if that is exact enough.
+        // Rows that are full are summed by a product, which is faster than to visit what they hold; if that is exact enough.
         let is_full = work / num_states.max(1) / width.max(1) >= num_states.div_ceil(2) && num_states > 8;
         let slack_of_products = (num_states as f64 + 4.0) * F::epsilon().into_f64();
         let by_products = is_full && slack_of_products <= SHARE * (1.0 - discount);
@@ -75,18 +75,19 @@ impl RowSums {
     }
 
     /// Those of one row, summed without rounding errors that add up.
-    fn of_row<F, D>(dynamics: &D, (state, action): (usize, usize), is_fixed: &[bool]) -> Self
+    fn of_row<F, D>(dynamics: &D, pair: (usize, usize), is_fixed: &[bool]) -> Self
     where
         F: Real,
         D: Dynamics<Scalar = F> + ?Sized,
     {
         let (mut inside, mut outside, mut terms) = (Sum::default(), Sum::default(), 0);
-        dynamics.for_each_successor(state, action, &mut |next_state, p| {
-            terms += usize::from(p > F::zero());
-            let sum = if is_fixed[next_state] { &mut outside } else { &mut inside };
-            sum.add(p.into_f64());
+        for_each_possible_successor(dynamics, pair, |next_state, p| {
+            terms += 1;
+            if let Probability::Plain(p) = p {
+                let sum = if is_fixed[next_state] { &mut outside } else { &mut inside };
+                sum.add(p.into_f64());
+            }
         });
-        dynamics.for_each_faint_successor(state, action, &mut |_, _| terms += 1);
         let (inside, outside) = (inside.total(), outside.total());
         let slack = 4.0 * f64::EPSILON;
         Self { least: inside, most: inside, least_of_all: inside + outside, most_terms: terms, slack }

@@ -17,9 +17,10 @@ use super::interval::Differences;
 use super::operator::Operator;
 use super::search::{FIRST_LOOK, Search, Step};
 use crate::backward::StageTables;
+use crate::dynamics::for_each_possible_successor;
 use crate::markov_chain::Graph;
 use crate::mdp::CheckedStage;
-use crate::{Dynamics, Error, Inference, Model, Real};
+use crate::{Error, Inference, Model, Real};
 
 /// Puts −∞ where success is impossible or every way on loses. Returns whether that settles every state that cannot reach the
 /// end; the values of others are left as they are.
@@ -82,11 +83,11 @@ fn trapped<F: Real, M: Model<Scalar = F> + ?Sized>(
                 continue;
             }
             let mut risks = false;
-            for_each_possible_successor(stage.dynamics, (state, action), &mut |next| risks |= is_lost(next));
+            for_each_possible_successor(stage.dynamics, (state, action), |next, _| risks |= is_lost(next));
             if inference == Inference::Variational && risks {
                 continue;
             }
-            for_each_possible_successor(stage.dynamics, (state, action), &mut |next| {
+            for_each_possible_successor(stage.dynamics, (state, action), |next, _| {
                 if !is_lost(next) {
                     visit(next);
                 }
@@ -96,19 +97,6 @@ fn trapped<F: Real, M: Model<Scalar = F> + ?Sized>(
     let leads = graph.leading_to(|state| is_fixed[state] && !is_lost(state));
     let trapped = (0..is_fixed.len()).map(|state| !leads[state] && !is_fixed[state] && !is_lost(state));
     Ok((graph, trapped.collect()))
-}
-
-fn for_each_possible_successor<F: Real, D: Dynamics<Scalar = F> + ?Sized>(
-    dynamics: &D,
-    (state, action): (usize, usize),
-    visit: &mut dyn FnMut(usize),
-) {
-    dynamics.for_each_successor(state, action, &mut |next, p| {
-        if p > F::zero() {
-            visit(next);
-        }
-    });
-    dynamics.for_each_faint_successor(state, action, &mut |next, _| visit(next));
 }
 
 /// Sweeps until some trapped states are proved to lose without end: returns which; none if none of them gains or loses.

@@ -1,12 +1,13 @@
-//! Trajectories: what was done and where it led, scored, sampled and sought.
+//! Trajectories: their probability, samples, and the most likely one.
 //!
 //! ```text
-//! p(s₀,a₀,…,s_T | e) = p₀(s₀) Π_t ρ(a_t|s_t) exp(r(s_t,a_t)/τ) γ P(s_{t+1}|s_t,a_t) · exp(V_T(s_T)/τ) / p(e)     (D0)
-//! q(s₀,a₀,…,s_T)     = p₀(s₀) Π_t π_t(a_t|s_t) P(s_{t+1}|s_t,a_t)                                               (V0)
+//! p(s₀,a₀,…,s_T | e) = p₀(s₀) Π_t ρ(a_t|s_t) exp(r(s_t,a_t)/τ) γ P(s_{t+1}|s_t,a_t)
+//!                      · exp(V_T(s_T)/τ) / p(e)                                     (D0)
+//! q(s₀,a₀,…,s_T)     = p₀(s₀) Π_t π_t(a_t|s_t) P(s_{t+1}|s_t,a_t)                   (V0)
 //! ```
 //!
-//! The first is how it went, given that it went well ([`Posterior`](crate::Posterior)); the second how it goes when acting by a
-//! policy under the true dynamics ([`Policy`](crate::Policy)).
+//! The first is the distribution given success ([`Posterior`](crate::Posterior)); the second is
+//! that of a policy under the true dynamics ([`Policy`](crate::Policy)).
 
 mod most_likely;
 #[cfg(feature = "rand")]
@@ -15,18 +16,18 @@ mod score;
 
 use crate::{Error, Model, Table, arrays};
 
-/// The states that were passed through and the actions taken there.
+/// A sequence of states and the actions taken in them.
 ///
-/// A trajectory over a horizon T has T actions and T+1 states. It is shorter where it ends in a terminal state: no action is
-/// taken there. In direct inference with γ < 1 the last action may lead to †, which is no state: then there are as many
-/// states as actions.
+/// A trajectory over a horizon T has T actions and T+1 states. It is shorter if it ends in a
+/// terminal state, where no action is taken. In direct inference with γ < 1 the last action may
+/// lead to †, which is not a state: then there are as many states as actions.
 ///
 /// # Example
 ///
 /// ```
 /// use softmdp::{Mdp, Trajectory, ndarray::array, posterior};
 ///
-/// // A coin that is tossed twice; heads (state 1) pays log 3 when it is tossed again, or at the end.
+/// // A coin is tossed twice. Heads (state 1) pays log 3.
 /// let reward = 3.0_f64.ln();
 /// let mdp = Mdp::builder(array![[[0.5, 0.5]], [[0.5, 0.5]]], array![[0.0], [reward]])
 ///     .terminal_values(array![0.0, reward])
@@ -45,14 +46,14 @@ pub struct Trajectory {
 }
 
 impl Trajectory {
-    /// Takes states and actions in the order of time: one state more than actions, or as many where the last action
-    /// led to †.
+    /// Takes states and actions in the order of time: one state more than actions, or equally many
+    /// if the last action led to †.
     ///
-    /// Whether a model has such states and actions is checked where it is scored.
+    /// The functions that score a trajectory check its states and actions against the model.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] for other numbers of states, and without any.
+    /// [`Error::ShapeMismatch`] for any other number of states, or if there are none.
     pub fn new(states: Vec<usize>, actions: Vec<usize>) -> Result<Self, Error> {
         if states.is_empty() || states.len() != actions.len() {
             arrays::check_shape(Table::Trajectory, &[states.len()], &[actions.len() + 1])?;
@@ -84,8 +85,8 @@ impl Trajectory {
         steps.map(|(t, (&state, &action))| (t, state, action, self.states.get(t + 1).copied()))
     }
 
-    /// Checks that the states and actions are those of a model, that it ends where a trajectory may end, and that nothing
-    /// was done after its end.
+    /// Checks that a model has these states and actions, that the trajectory ends where it may end,
+    /// and that no action follows the end.
     fn check<M: Model + ?Sized>(
         &self,
         mdp: &M,

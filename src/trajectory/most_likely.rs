@@ -4,17 +4,19 @@
 //!
 //! ```text
 //! W_T(s) = V_T(s)/τ
-//! W_t(s) = max_a log ρ(a|s) + r(s,a)/τ + max( max_s' log γ + log P(s'|s,a) + W_{t+1}(s'), log(1−γ) )
+//! W_t(s) = max_a log ρ(a|s) + r(s,a)/τ
+//!                + max( max_s' log γ + log P(s'|s,a) + W_{t+1}(s'), log(1−γ) )
 //! ```
 //!
-//! This is (D1, D2) with maxima for sums (Viterbi 1967); log(1−γ) is the step to †. The trajectory is then read off
-//! forwards: W alone is kept, and the maximisers of the states on the way are found again.
+//! This is (D1, D2) with maxima in place of sums (Viterbi 1967); log(1−γ) is the step to †. A
+//! forward pass then reads off the trajectory. Only W is stored: the maximisers along the
+//! trajectory are computed again.
 
 use ndarray::Array2;
 
 use super::Trajectory;
 use crate::dynamics::blocks;
-use crate::dynamics::for_each_log_successor;
+use crate::dynamics::successors::for_each_log_successor;
 use crate::kernels::{LogMemo, log_add_exp};
 use crate::mdp::CheckedStage;
 use crate::mdp::run_pass;
@@ -22,23 +24,25 @@ use crate::parallel::RowsMut;
 use crate::{Error, Inference, Model, Posterior, Real, Table, arrays};
 
 impl<F: Real> Posterior<F> {
-    /// Finds the trajectory of the largest p(trajectory ∣ e) (D0).
+    /// Computes the trajectory with the largest p(trajectory ∣ e) (D0).
     ///
-    /// Among trajectories that are equally likely it takes the first action, and the lowest successor, at the first stage
-    /// where they differ. The most likely trajectory may be far from typical: a marginal that is spread over many has none
-    /// of them. [`log_probability`](Self::log_probability) tells how likely it is.
+    /// Among equally likely trajectories it returns the one with the first action, then the lowest
+    /// successor, at the first stage where they differ. The most likely trajectory need not be
+    /// typical: where the posterior is spread over many trajectories, each of them is improbable.
+    /// [`log_probability`](Self::log_probability) returns its probability.
     ///
     /// `mdp` must be the model that was solved; only its shape can be checked.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], [`Error::HorizonOutOfRange`], [`Error::ZeroTemperature`]; [`Error::Overflow`] if a logarithm leaves the number type, [`Error::TooLarge`]; what a
-    /// [`Model`] of your own returns.
+    /// [`Error::ShapeMismatch`], [`Error::HorizonOutOfRange`], [`Error::ZeroTemperature`];
+    /// [`Error::Overflow`] if a logarithm overflows; [`Error::TooLarge`]; errors of your own
+    /// [`Model`].
     ///
     /// # Complexity
     ///
     /// Time O(T · transitions), memory O(T·S).
-    #[doc(alias = "viterbi")]
+    #[doc(alias("viterbi"))]
     pub fn most_likely<M>(&self, mdp: &M) -> Result<Trajectory, Error>
     where
         M: Model<Scalar = F> + ?Sized,
@@ -61,8 +65,8 @@ impl<F: Real> Posterior<F> {
             }
             let stage = CheckedStage::begin(mdp, t, Inference::Direct)?;
             let next = weights.row(t + 1);
-            let search = Search::new(mdp, &stage, t, arrays::slice(&next));
-            let Best { action, next_state, .. } = search.state(state, &mut LogMemo::new(), &mut row)?;
+            let maximizer = Maximizer::new(mdp, &stage, t, arrays::slice(&next));
+            let Best { action, next_state, .. } = maximizer.state(state, &mut LogMemo::new(), &mut row)?;
             actions.push(action);
             let Some(next_state) = next_state else { break };
             states.push(next_state);
@@ -89,7 +93,7 @@ fn best_weights<F: Real, M: Model<Scalar = F> + ?Sized>(mdp: &M, horizon: usize)
         for t in (0..horizon).rev() {
             let (now, next) = rows[t * num_states..].split_at_mut(num_states);
             let stage = CheckedStage::begin(mdp, t, Inference::Direct)?;
-            let search = Search::new(mdp, &stage, t, &next[..num_states]);
+            let maximizer = Maximizer::new(mdp, &stage, t, &next[..num_states]);
             let end = &next[(horizon - t - 1) * num_states..];
             blocks::for_each_block(stage.dynamics, RowsMut { data: now, width: 1 }, &|states, now| {
                 let (mut log_prior, mut row) = (LogMemo::new(), Vec::new());
@@ -97,7 +101,7 @@ fn best_weights<F: Real, M: Model<Scalar = F> + ?Sized>(mdp: &M, horizon: usize)
                     *weight = if mdp.is_terminal(state) {
                         end[state]
                     } else {
-                        search.state(state, &mut log_prior, &mut row)?.weight
+                        maximizer.state(state, &mut log_prior, &mut row)?.weight
                     };
                 }
                 Ok(())
@@ -108,7 +112,7 @@ fn best_weights<F: Real, M: Model<Scalar = F> + ?Sized>(mdp: &M, horizon: usize)
     Ok(weights)
 }
 
-/// The best that can be done from a state: W, and how.
+/// W of a state and its maximisers.
 struct Best<F> {
     weight: F,
     action: usize,
@@ -116,7 +120,7 @@ struct Best<F> {
 }
 
 /// One stage of the recursion.
-struct Search<'a, F: Real, M: Model<Scalar = F> + ?Sized> {
+struct Maximizer<'a, F: Real, M: Model<Scalar = F> + ?Sized> {
     mdp: &'a M,
     stage: &'a CheckedStage<'a, F, M::Dynamics>,
     t: usize,
@@ -125,7 +129,7 @@ struct Search<'a, F: Real, M: Model<Scalar = F> + ?Sized> {
     next: &'a [F],
 }
 
-impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Search<'a, F, M> {
+impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Maximizer<'a, F, M> {
     fn new(mdp: &'a M, stage: &'a CheckedStage<'a, F, M::Dynamics>, t: usize, next: &'a [F]) -> Self {
         let (log_discount, log_leave) = (mdp.discount().ln(), (F::one() - mdp.discount()).ln());
         Self { mdp, stage, t, log_discount, log_leave, next }
@@ -160,18 +164,14 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Search<'a, F, M> {
         Ok(best)
     }
 
-    /// Writes log P of all successors of a pair to `row`, in ascending order and each once.
+    /// Writes log P of all successors of a pair to `row`, in ascending order and without
+    /// duplicates.
     fn collect(&self, state: usize, action: usize, row: &mut Vec<(usize, F)>) {
         row.clear();
         let temperature = self.mdp.temperature();
-        for_each_log_successor(
-            self.stage.dynamics,
-            temperature,
-            (state, action),
-            &mut |next_state, log_p| {
-                row.push((next_state, log_p));
-            },
-        );
+        for_each_log_successor(self.stage.dynamics, temperature, (state, action), |next_state, log_p| {
+            row.push((next_state, log_p));
+        });
         if !row.is_sorted_by(|a, b| a.0 < b.0) {
             row.sort_by_key(|&(next_state, _)| next_state);
             row.dedup_by(|later, first| {

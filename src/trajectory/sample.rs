@@ -1,29 +1,29 @@
 //! Exact samples of trajectories.
 //!
-//! Forward messages and values make the posterior a Markov chain with the policy and the lucky dynamics (D9) for its
-//! transitions, so a sample takes one walk from the first state to the last, without weights or rejection.
+//! The posterior is a Markov chain whose transitions are the policy and the lucky dynamics (D9). So
+//! a sample is one walk from the first state to the last, without weights or rejection.
 
 use ndarray::{ArrayRef1, ArrayView2};
 use rand::Rng;
 
 use super::Trajectory;
+use crate::dynamics::successors::LuckyRows;
 use crate::initial::check_initial;
 use crate::mdp::CheckedStage;
-use crate::posterior::Luck;
 use crate::sampling::{Draw, draw};
 use crate::{Dynamics, Error, Inference, Model, Policy, Posterior, Real, StationaryPolicy, arrays};
 
 impl<F: Real> Posterior<F> {
-    /// Draws a trajectory from p(trajectory ∣ e): exactly, and independently of all others.
+    /// Draws an exact, independent sample from p(trajectory ∣ e).
     ///
-    /// The same generator in the same state gives the same trajectory.
+    /// The same state of the generator gives the same trajectory.
     ///
     /// `mdp` must be the model that was solved; only its shape can be checked.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], [`Error::HorizonOutOfRange`], [`Error::ZeroTemperature`]; what a [`Model`] of your own
-    /// returns.
+    /// [`Error::ShapeMismatch`], [`Error::HorizonOutOfRange`], [`Error::ZeroTemperature`]; errors
+    /// of your own [`Model`].
     ///
     /// # Complexity
     ///
@@ -64,9 +64,9 @@ impl<F: Real> Posterior<F> {
             actions.push(action);
             let stage = CheckedStage::begin(mdp, t, Inference::Direct)?;
             let next_values = values.row(t + 1);
-            let luck = Luck::new(mdp.discount(), mdp.temperature(), arrays::slice(&next_values));
+            let mut lucky = LuckyRows::new(mdp.discount(), mdp.temperature(), arrays::slice(&next_values));
             let mut successors = Draw::new(rng);
-            luck.for_each_successor(stage.dynamics, (state, action), |next_state, p| {
+            lucky.for_each(stage.dynamics, (state, action), |next_state, p| {
                 successors.offer(next_state, p);
             });
             match successors.choice(may_leave) {
@@ -80,10 +80,10 @@ impl<F: Real> Posterior<F> {
 }
 
 impl<F: Real> Policy<F> {
-    /// Draws a trajectory of acting by this policy under the true dynamics (V0).
+    /// Draws a trajectory of this policy under the true dynamics (V0).
     ///
-    /// It is shorter than the horizon where it enters a terminal state, or a dead end: a state whose row of the policy is
-    /// all zeros. The same generator in the same state gives the same trajectory.
+    /// It ends early in a terminal state or a dead end, a state whose row of the policy is all
+    /// zeros. The same state of the generator gives the same trajectory.
     ///
     /// # Shapes
     ///
@@ -92,8 +92,8 @@ impl<F: Real> Policy<F> {
     /// # Errors
     ///
     /// [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::InvalidInitial`],
-    /// [`Error::UnnormalizedInitial`]; [`Error::UnnormalizedTransition`] for the row of an action that the policy takes
-    /// and the model does not; what a [`Model`] of your own returns.
+    /// [`Error::UnnormalizedInitial`]; [`Error::UnnormalizedTransition`] for the row of an action
+    /// that the policy takes but the model excludes; errors of your own [`Model`].
     ///
     /// # Complexity
     ///
@@ -124,8 +124,8 @@ impl<F: Real> Policy<F> {
 impl<F: Real> StationaryPolicy<F> {
     /// Draws a trajectory of `horizon` actions by this policy under the true dynamics (V0).
     ///
-    /// It is shorter where it enters a terminal state, or a dead end: a state whose row of the policy is all zeros. The same
-    /// generator in the same state gives the same trajectory.
+    /// It ends early in a terminal state or a dead end, a state whose row of the policy is all
+    /// zeros. The same state of the generator gives the same trajectory.
     ///
     /// # Shapes
     ///
@@ -133,9 +133,10 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::NotHomogeneous`]; [`Error::InvalidInitial`],
-    /// [`Error::UnnormalizedInitial`]; [`Error::UnnormalizedTransition`] for the row of an action that the policy takes
-    /// and the model does not; what a [`Model`] of your own returns.
+    /// [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::NotHomogeneous`];
+    /// [`Error::InvalidInitial`], [`Error::UnnormalizedInitial`]; [`Error::UnnormalizedTransition`]
+    /// for the row of an action that the policy takes but the model excludes; errors of your own
+    /// [`Model`].
     ///
     /// # Complexity
     ///
@@ -169,7 +170,7 @@ impl<F: Real> StationaryPolicy<F> {
     }
 }
 
-/// Draws a trajectory of acting by a policy, `[s, a]` at each stage.
+/// Draws a trajectory of a policy that is `[s, a]` at each stage.
 fn act<'p, F, M, R>(
     mdp: &M,
     initial: &ArrayRef1<F>,

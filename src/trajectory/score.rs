@@ -1,24 +1,26 @@
-//! How probable a trajectory is.
+//! Probabilities of trajectories.
 
 use ndarray::ArrayRef1;
 
 use super::Trajectory;
-use crate::dynamics::for_each_log_successor;
+use crate::dynamics::successors::for_each_log_successor;
 use crate::initial::check_initial;
 use crate::kernels::log_add_exp;
 use crate::mdp::CheckedStage;
 use crate::{Dynamics, Error, Inference, Model, Policy, Posterior, Real, Table};
 
 impl<F: Real> Posterior<F> {
-    /// log p(trajectory ∣ e), in nats (D0); −∞ for a trajectory that cannot be, or cannot have gone well.
+    /// Computes log p(trajectory ∣ e), in nats (D0); −∞ for an impossible trajectory, or one that
+    /// excludes success.
     ///
     /// `mdp` must be the model that was solved; only its shape can be checked.
     ///
     /// # Errors
     ///
-    /// [`Error::StateOutOfRange`], [`Error::ActionOutOfRange`]; [`Error::TrajectoryLength`] if it is shorter than the
-    /// horizon and ends neither in a terminal state nor by leaving for †, or longer; [`Error::ActionAfterEnd`];
-    /// [`Error::ShapeMismatch`], [`Error::HorizonOutOfRange`], [`Error::ZeroTemperature`]; [`Error::TotalOverflow`]; what a [`Model`] of your own returns.
+    /// [`Error::StateOutOfRange`], [`Error::ActionOutOfRange`]; [`Error::TrajectoryLength`] if it
+    /// is longer than the horizon, or shorter without ending in a terminal state or by leaving for
+    /// †; [`Error::ActionAfterEnd`]; [`Error::ShapeMismatch`], [`Error::HorizonOutOfRange`],
+    /// [`Error::ZeroTemperature`]; [`Error::TotalOverflow`]; errors of your own [`Model`].
     ///
     /// # Complexity
     ///
@@ -54,8 +56,8 @@ impl<F: Real> Posterior<F> {
 }
 
 impl<F: Real> Policy<F> {
-    /// log q(trajectory), in nats, of acting by this policy under the true dynamics (V0); −∞ for a trajectory that
-    /// cannot be. The step to † is no part of q.
+    /// Computes log q(trajectory), in nats, of this policy under the true dynamics (V0); −∞ for an
+    /// impossible trajectory. Leaving for † is impossible under q.
     ///
     /// # Shapes
     ///
@@ -65,9 +67,10 @@ impl<F: Real> Policy<F> {
     ///
     /// [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::InvalidInitial`],
     /// [`Error::UnnormalizedInitial`]; [`Error::StateOutOfRange`], [`Error::ActionOutOfRange`];
-    /// [`Error::TrajectoryLength`] if it is shorter than the horizon and ends neither in a terminal state nor in a dead
-    /// end, or longer; [`Error::ActionAfterEnd`]; [`Error::UnnormalizedTransition`] for the row of an action that the
-    /// policy takes and the model does not; [`Error::TotalOverflow`]; what a [`Model`] of your own returns.
+    /// [`Error::TrajectoryLength`] if it is longer than the horizon, or shorter without ending in a
+    /// terminal state or a dead end; [`Error::ActionAfterEnd`]; [`Error::UnnormalizedTransition`]
+    /// for the row of an action that the policy takes but the model excludes;
+    /// [`Error::TotalOverflow`]; errors of your own [`Model`].
     ///
     /// # Complexity
     ///
@@ -78,7 +81,8 @@ impl<F: Real> Policy<F> {
     /// ```
     /// use softmdp::{Mdp, Policy, Trajectory, ndarray::array};
     ///
-    /// let mdp = Mdp::new(array![[[0.5, 0.5], [1.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]], array![[0.0, 0.0], [0.0, 0.0]])?;
+    /// let transitions = array![[[0.5, 0.5], [1.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]];
+    /// let mdp = Mdp::new(transitions, array![[0.0, 0.0], [0.0, 0.0]])?;
     /// let policy = Policy::new(array![[[0.2, 0.8], [0.5, 0.5]]])?;
     /// let trajectory = Trajectory::new(vec![0, 1], vec![0])?;
     /// let log_probability = policy.log_probability(&mdp, &array![1.0, 0.0], &trajectory)?;
@@ -116,14 +120,14 @@ impl<F: Real> Policy<F> {
         total.finish()
     }
 
-    /// Whether there is no action to take in a state: its row is all zeros.
+    /// Whether the row of a state is all zeros.
     pub(super) fn is_dead_end(&self, t: usize, state: usize) -> bool {
         t < self.horizon()
             && (0..self.num_actions()).all(|action| self.probabilities()[[t, state, action]] == F::zero())
     }
 }
 
-/// A sum of logarithms in which an impossible factor is told from one that does not fit.
+/// A sum of logarithms that distinguishes impossible factors from overflow.
 struct Total<F> {
     sum: F,
     is_impossible: bool,
@@ -165,7 +169,7 @@ fn log_transition<F: Real, D: Dynamics<Scalar = F> + ?Sized>(
     next_state: usize,
 ) -> F {
     let mut log = F::neg_infinity();
-    for_each_log_successor(dynamics, temperature, pair, &mut |successor, log_p| {
+    for_each_log_successor(dynamics, temperature, pair, |successor, log_p| {
         if successor == next_state {
             log = log_add_exp(log, log_p);
         }

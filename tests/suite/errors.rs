@@ -9,8 +9,9 @@
 use std::fmt::Debug;
 
 use ndarray::{Array1, Array2, Array3, arr3, array};
+use softmdp::dynamics::LogBlock;
 use softmdp::{
-    ActionPrior, DenseDynamics, DeterministicDynamics, Error, Inference, LogBlock, Mdp, MdpBuilder, Policy,
+    ActionPrior, DenseDynamics, DeterministicDynamics, Error, Inference, Mdp, MdpBuilder, Policy,
     SoftValueIteration, SparseDynamics, Table, ndarray, posterior,
 };
 
@@ -85,6 +86,18 @@ fn the_model_that_is_spoiled_below_is_valid() {
 }
 
 // --- dynamics -------------------------------------------------------------------------------------------
+
+#[test]
+fn more_states_than_32_bits_can_name_are_too_many_for_sparse_dynamics() {
+    let Ok(num_states) = usize::try_from(1_u64 << 32) else { return };
+    for num_states in [num_states, num_states + 1] {
+        let expected = Error::TooLarge { table: Table::Transitions, shape: vec![num_states, 1] };
+        let parts = ["transitions", "4294967"];
+        refused(SparseDynamics::from_triplets(num_states, 1, [(0, 0, 0, 1.0)]), &expected, &parts);
+        refused(SparseDynamics::<f64>::new(num_states, 1, vec![0], vec![], vec![]), &expected, &parts);
+        refused(SparseDynamics::from_fn(num_states, 1, |state, _| [(state, 1.0)]), &expected, &parts);
+    }
+}
 
 #[test]
 fn a_transition_that_is_no_probability_is_refused_by_every_constructor() {

@@ -25,6 +25,7 @@ mod parallel;
 mod plot;
 mod policy;
 mod precision;
+mod search_index;
 mod serde;
 mod stationary;
 mod trajectory;

@@ -1,3 +1,4 @@
-//! Models with rewards on the successor.
+//! Models: behind pointers, in wrappers, watched, and with rewards on the successor.
 
+mod models;
 mod successor_rewards;

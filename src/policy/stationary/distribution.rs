@@ -1,14 +1,15 @@
-//! Where a stationary policy is in the long run.
+//! The stationary distribution of a policy.
 //!
-//! The recurrent class is found first, from which steps are possible. A small one is solved by eliminating one state after the
-//! other, without a subtraction, so that every probability has all its digits, however small it is. In a large one, a state is
-//! taken out, and the visits to all others between two visits to it are those of a [chain](crate::markov_chain) that ends there.
-//! Neither minds a period.
+//! The recurrent class is found first, from the graph of possible steps. A small class is solved by
+//! eliminating one state after the other without subtractions, so that every probability keeps its
+//! relative accuracy. In a large class one state is removed; the expected visits to the others
+//! between two visits to it solve a linear system in the [Markov chain](crate::markov_chain) that
+//! ends there. Both methods work for periodic chains.
 //!
 //! # References
 //!
-//! W. Grassmann, M. Taksar, D. Heyman, *Regenerative analysis and steady state distributions for Markov chains*, Oper. Res. 33,
-//! 1985, for the elimination.
+//! W. Grassmann, M. Taksar, D. Heyman, *Regenerative analysis and steady state distributions for
+//! Markov chains*, Oper. Res. 33, 1985, for the elimination.
 
 use ndarray::Array1;
 
@@ -17,28 +18,29 @@ use crate::markov_chain::Chain;
 use crate::mdp::CheckedStage;
 use crate::{Dynamics, Error, Model, Real, Table, arrays};
 
-/// The most states of a class that are eliminated one by one: some ten million operations.
+/// Largest class that is solved by elimination: about ten million operations.
 const MOST_ELIMINATED: usize = 256;
 
-/// Steps after which it shows roughly where the mass is.
+/// Number of steps that shows roughly where the mass is.
 const NUM_STEPS: usize = 30;
 
-/// The most visits to a state for one to that which was taken out, if the latter was a good choice.
+/// Largest number of visits to a state per visit to the removed state, if the removed state was a
+/// good choice.
 const MOST_VISITS: f64 = 1e3;
 
 impl<F: Real> StationaryPolicy<F> {
-    /// Computes the stationary distribution μ = P_πᵀ μ: the share of time that is spent in each state in the long run, whatever
-    /// the discount, and wherever the start.
+    /// Computes the stationary distribution μ = P_πᵀ μ: the share of time spent in each state in
+    /// the long run. It does not depend on the discount or the start.
     ///
-    /// There has to be one set of states that the policy settles in. A terminal state is such a set by itself, since mass that
-    /// enters it stays (V5). States that are left for good have probability 0, exactly. If
-    /// the policy goes around with a period, μ is what its distributions are on average.
+    /// The policy must have exactly one recurrent class. A terminal state is a recurrent class,
+    /// since mass that enters it stays (V5). Transient states have probability exactly 0. For a
+    /// periodic chain, μ is the time average of its distributions.
     ///
     /// # Accuracy
     ///
-    /// Up to 256 states that are come back to: each probability is right to some units in its last place for each state that
-    /// there is, however small it is. Beyond, each is right to a few units in the last place of the largest one, times the time
-    /// that mixing takes, and what is smaller than that may come out as 0.
+    /// For recurrent classes of up to 256 states, every probability has a relative error of a few
+    /// ulp per state. For larger classes, the absolute error is a few ulp of the largest
+    /// probability times the mixing time; smaller probabilities may be returned as 0.
     ///
     /// # Shapes
     ///
@@ -46,23 +48,24 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::SeveralClasses`] if there are two sets of states, neither of which is left again; [`Error::NoRecurrentClass`]
-    /// if there is none; [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::NotHomogeneous`];
-    /// [`Error::UnnormalizedTransition`] for the row of an action that the policy takes and the model does not;
-    /// [`Error::IllConditioned`] if the class is so nearly two that it does not show in the digits; [`Error::TooLarge`]; what a
-    /// [`Model`] of your own returns.
+    /// [`Error::SeveralClasses`] if there are several recurrent classes;
+    /// [`Error::NoRecurrentClass`] if there is none; [`Error::ShapeMismatch`] if the policy does
+    /// not fit the model; [`Error::NotHomogeneous`]; [`Error::UnnormalizedTransition`] for the row
+    /// of an action that the policy takes but the model excludes; [`Error::IllConditioned`] if the
+    /// class nearly splits in two, to working precision; [`Error::TooLarge`]; errors of your own
+    /// [`Model`].
     ///
     /// # Complexity
     ///
-    /// Time O(transitions), and that of eliminating up to 256 states or of [`evaluate`](Self::evaluate); memory that of the
-    /// possible steps.
+    /// Time O(transitions) plus the elimination of up to 256 states, or plus that of
+    /// [`evaluate`](Self::evaluate); memory O(possible steps).
     ///
     /// # Example
     ///
     /// ```
     /// use softmdp::{Mdp, StationaryPolicy, ndarray::array};
     ///
-    /// // To and fro between 0 and 1, once the start in 2 is left.
+    /// // State 2 is transient. States 0 and 1 alternate.
     /// let transitions = array![[[0.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]], [[0.5, 0.0, 0.5]]];
     /// let mdp = Mdp::new(transitions, array![[0.0], [0.0], [0.0]])?;
     /// let policy = StationaryPolicy::new(array![[1.0], [1.0], [1.0]])?;
@@ -87,7 +90,7 @@ impl<F: Real> StationaryPolicy<F> {
         Ok(distribution)
     }
 
-    /// The one class that is never left, terminal states being left for nothing but themselves.
+    /// The only recurrent class. A terminal state is a class of its own.
     fn settles_in<M>(&self, mdp: &M, stage: &CheckedStage<'_, F, M::Dynamics>) -> Result<Vec<usize>, Error>
     where
         M: Model<Scalar = F> + ?Sized,
@@ -107,7 +110,7 @@ impl<F: Real> StationaryPolicy<F> {
         }
     }
 
-    /// Calls `visit(s', π P)` for what this policy leads to from a state, once for each action.
+    /// Calls `visit(s', π P)` for each successor of each action that the policy takes.
     fn for_each_step<D>(&self, stage: &CheckedStage<'_, F, D>, state: usize, mut visit: impl FnMut(usize, F))
     where
         D: Dynamics<Scalar = F> + ?Sized,
@@ -140,7 +143,8 @@ impl<F: Real> StationaryPolicy<F> {
         shares.map(|shares| shares.into_iter().map(F::from_f64).collect()).ok_or(singular)
     }
 
-    /// The distribution over the states of a class, by the visits between two returns to one of them.
+    /// The distribution over the states of a class, by the visits between two returns to one of
+    /// them.
     fn return_visits<D>(&self, stage: &CheckedStage<'_, F, D>, class: &[usize]) -> Result<Vec<F>, Error>
     where
         D: Dynamics<Scalar = F> + ?Sized,
@@ -155,7 +159,7 @@ impl<F: Real> StationaryPolicy<F> {
                 takes_part.iter().map(|&is_in| if is_in { F::one() } else { F::zero() }).collect();
             let mut y = vec![F::zero(); num_states];
             for _ in 0..NUM_STEPS {
-                // Half a step stays: nothing is lost to a period.
+                // A lazy step, half of which stays, converges for periodic chains too.
                 chain.multiply_transposed(&x, &mut y);
                 x.iter_mut().zip(&y).for_each(|(x, &y)| *x = (*x + y) * F::from_f64(0.5));
             }
@@ -182,7 +186,7 @@ impl<F: Real> StationaryPolicy<F> {
     }
 }
 
-/// The state of a class with the largest number.
+/// The most visited state of a class.
 fn most_visited<F: Real>(visits: &[F], class: &[usize]) -> usize {
     class
         .iter()
@@ -191,11 +195,12 @@ fn most_visited<F: Real>(visits: &[F], class: &[usize]) -> usize {
         .unwrap_or(0)
 }
 
-/// The stationary distribution of n states that all lead to each other, from their table `[s, s']`, which is used up.
+/// The stationary distribution of an irreducible chain of n states, from its table `[s, s']`, which
+/// is overwritten.
 ///
-/// Taking out the last state leaves the chain as it is seen by an observer who looks away whenever it is there. The diagonal is
-/// never read: what stays is 1 less what leaves, and what leaves is a sum. `None` if a class is one in name alone, its
-/// chances of going on being below the least number that there is.
+/// Eliminating the last state gives the chain observed only in the other states. The diagonal is
+/// never read: the probability of staying is 1 minus that of leaving, which is computed as a sum.
+/// Returns `None` if probabilities of leaving underflow.
 fn eliminate(table: &mut [f64], n: usize) -> Option<Vec<f64>> {
     for last in (1..n).rev() {
         let (rows, row) = table.split_at_mut(last * n);
@@ -204,7 +209,7 @@ fn eliminate(table: &mut [f64], n: usize) -> Option<Vec<f64>> {
             return None;
         }
         for other in rows.chunks_exact_mut(n) {
-            // Visits to the last state for one to this one.
+            // Expected visits to the last state per visit to this one.
             other[last] /= leaving;
             let share = other[last];
             if share > 0.0 {

@@ -1,4 +1,4 @@
-//! What a stationary policy is worth under the true dynamics, with and without its entropy.
+//! Values of a stationary policy under the true dynamics, with and without its entropy.
 
 use ndarray::{Array1, ArrayRef1};
 
@@ -11,21 +11,22 @@ use crate::policy::evaluation::Entropy;
 use crate::{Dynamics, Error, Model, Real, Table, arrays};
 
 impl<F: Real> StationaryPolicy<F> {
-    /// Computes the soft value V^π(s) of acting by this policy forever (V6): expected rewards and action entropy to come,
-    /// discounted, the latter relative to the prior and worth τ a nat.
+    /// Computes the soft value V^π(s) of this policy over an infinite horizon (V6): expected
+    /// discounted rewards plus τ times the action entropy relative to the prior.
     ///
-    /// It is at most the value of variational inference, which the optimal policy attains. In terminal states it is their
-    /// terminal value. It is −∞ where the policy takes an action that is unavailable, forbidden or of prior weight 0, in a
-    /// dead end, in a terminal state of value −∞, and wherever such a state may be reached, if γ > 0.
+    /// The policy of variational inference maximises it. In terminal states it is the terminal
+    /// value. It is −∞ where the policy takes an action that is unavailable, forbidden or of prior
+    /// weight 0, in dead ends, and in terminal states of value −∞. If γ > 0, it is −∞ wherever such
+    /// a state can be reached.
     ///
-    /// At γ = 1 it is the sum of what is earned until a terminal state is entered. States in which nothing is ever earned any
-    /// more, each reward and entropy being exactly 0, are worth 0; anything else that goes on forever is an error.
+    /// At γ = 1 the policy must reach a terminal state with probability 1, or a recurrent class in
+    /// which every reward and entropy is exactly 0. Such a class has value 0; any other is an
+    /// error.
     ///
     /// # Accuracy
     ///
-    /// The residual of V = r_π + γ P_π V is a few units in the last place of the largest terms, so V is as exact as if the
-    /// model had been rounded once: its error is a few units in the last place of max |V| times 1/(1−γ), or times the
-    /// expected number of steps if that is less.
+    /// The residual of V = r_π + γ P_π V is a few ulp of its largest term. The error of V is a few
+    /// ulp of max |V| times 1/(1−γ), or times the expected number of steps if that is smaller.
     ///
     /// # Shapes
     ///
@@ -33,14 +34,16 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::NotHomogeneous`]; [`Error::Endless`] as
-    /// above; [`Error::IllConditioned`] if an end is so improbable that it is lost in rounding; [`Error::Overflow`];
-    /// [`Error::TooLarge`]; what a [`Model`] of your own returns.
+    /// [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::NotHomogeneous`];
+    /// [`Error::Endless`] as described above; [`Error::IllConditioned`] if the system is singular
+    /// to working precision; [`Error::Overflow`]; [`Error::TooLarge`]; errors of your own
+    /// [`Model`].
     ///
     /// # Complexity
     ///
-    /// Time O(transitions) to mix the actions, and again for each product that the solve takes, but for the mixed rows
-    /// alone: some tens, or hundreds where mixing is slow. Memory O(S) numbers and the mixed rows.
+    /// Time O(transitions) to mix the actions, plus one pass over the mixed rows per product of the
+    /// iterative solve: tens of products, or hundreds for slowly mixing chains. Memory O(S) numbers
+    /// and the mixed rows.
     ///
     /// # Example
     ///
@@ -50,14 +53,15 @@ impl<F: Real> StationaryPolicy<F> {
     /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[1.0, 3.0]])?.with_discount(0.75)?;
     /// let even = StationaryPolicy::new(array![[0.5, 0.5]])?;
     /// let value = even.evaluate(&mdp)?[0];
-    /// assert!((value - 4.0 * (2.0 + 2.0_f64.ln())).abs() < 1e-14); // mean reward and one bit of entropy, over 1 − γ
+    /// // Mean reward plus one bit of entropy, over 1 − γ:
+    /// assert!((value - 4.0 * (2.0 + 2.0_f64.ln())).abs() < 1e-14);
     /// # Ok::<(), softmdp::Error>(())
     /// ```
     pub fn evaluate<M: Model<Scalar = F> + ?Sized>(&self, mdp: &M) -> Result<Array1<F>, Error> {
         self.values(mdp, Entropy::Counted, None)
     }
 
-    /// Computes J(π) = Σ_s p₀(s) V^π(s) (V1) of acting by this policy forever, in reward units.
+    /// Computes J(π) = Σ_s p₀(s) V^π(s) (V1) over an infinite horizon, in reward units.
     ///
     /// # Shapes
     ///
@@ -65,8 +69,8 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// # Errors
     ///
-    /// Those of [`evaluate`](Self::evaluate); [`Error::InvalidInitial`], [`Error::UnnormalizedInitial`];
-    /// [`Error::TotalOverflow`] if the sum leaves the number type.
+    /// Those of [`evaluate`](Self::evaluate); [`Error::InvalidInitial`],
+    /// [`Error::UnnormalizedInitial`]; [`Error::TotalOverflow`] if the sum overflows.
     pub fn elbo<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<F, Error>
     where
         M: Model<Scalar = F> + ?Sized,
@@ -75,9 +79,11 @@ impl<F: Real> StationaryPolicy<F> {
         initial_expectation(initial, &self.values(mdp, Entropy::Counted, Some(initial))?)
     }
 
-    /// Computes the expected sum of rewards and terminal value of acting by this policy forever, discounted, without entropy.
+    /// Computes the expected return of this policy over an infinite horizon: discounted rewards and
+    /// terminal value, without entropy.
     ///
-    /// −∞ if the policy can take an action that is unavailable or of prior weight 0, or reach a dead end.
+    /// It is −∞ if the policy can take an action of prior weight 0 or an unavailable one, or can
+    /// reach a dead end.
     ///
     /// # Shapes
     ///
@@ -92,8 +98,9 @@ impl<F: Real> StationaryPolicy<F> {
     /// ```
     /// use softmdp::{Mdp, StationaryPolicy, ndarray::array};
     ///
-    /// // A step costs 1 and succeeds half of the time.
-    /// let mdp = Mdp::builder(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[-1.0], [0.0]]).terminal_states([1]).build()?;
+    /// // A step costs 1 and reaches the end with probability 1/2.
+    /// let transitions = array![[[0.5, 0.5]], [[0.0, 1.0]]];
+    /// let mdp = Mdp::builder(transitions, array![[-1.0], [0.0]]).terminal_states([1]).build()?;
     /// let policy = StationaryPolicy::new(array![[1.0], [1.0]])?;
     /// assert_eq!(policy.expected_return(&mdp, &array![1.0, 0.0])?, -2.0);
     /// # Ok::<(), softmdp::Error>(())
@@ -106,7 +113,7 @@ impl<F: Real> StationaryPolicy<F> {
         initial_expectation(initial, &self.values(mdp, Entropy::Ignored, Some(initial))?)
     }
 
-    /// V^π, `[s]`; only of the states that can be reached from `start`, if there is one.
+    /// V^π, `[s]`; if there is a `start`, only of states that can be reached from it.
     fn values<M>(&self, mdp: &M, entropy: Entropy, start: Option<&ArrayRef1<F>>) -> Result<Array1<F>, Error>
     where
         M: Model<Scalar = F> + ?Sized,
@@ -135,7 +142,8 @@ impl<F: Real> StationaryPolicy<F> {
                 leave_out_idle(&graph, &values, &mut takes_part, is_asked)?;
             }
         }
-        // With rows of nothing but their own value, states that take no part keep it.
+        // States that take no part keep their value: their rows of the system are those of the
+        // identity.
         let b: Vec<F> = values.iter().map(|&value| if value == dead { F::zero() } else { value }).collect();
         let chain = Chain::new(stage.dynamics, self.tables().0, &takes_part, discount)?;
         let solution = chain.solve_exactly(&b).map_err(|residual| residual.of(Table::StateValues))?;
@@ -148,7 +156,7 @@ impl<F: Real> StationaryPolicy<F> {
         Ok(values)
     }
 
-    /// Writes r_π(s) = Σ_a π (r − τ log(π/ρ)), −∞ included; terminal values in terminal states.
+    /// Writes r_π(s) = Σ_a π (r − τ log(π/ρ)), which may be −∞; terminal values in terminal states.
     fn rewards<M>(
         &self,
         mdp: &M,
@@ -190,7 +198,7 @@ impl<F: Real> StationaryPolicy<F> {
         Ok(())
     }
 
-    /// Which states this policy may lead to from each; none from terminal states.
+    /// The graph of possible steps under this policy. Terminal states have none.
     pub(super) fn graph<M>(&self, mdp: &M, stage: &CheckedStage<'_, F, M::Dynamics>) -> Result<Graph, Error>
     where
         M: Model<Scalar = F> + ?Sized,
@@ -203,7 +211,7 @@ impl<F: Real> StationaryPolicy<F> {
             let taken = (0..width).filter(|action| policy[state * width + action] > F::zero());
             for action in taken {
                 stage.dynamics.for_each_successor(state, action, &mut |next_state, p| {
-                    // Rows that the model never uses may hold anything: `check_taken` sees to them.
+                    // Rows that the model never uses are unchecked here; `check_taken` checks them.
                     if p > F::zero() && next_state < mdp.num_states() {
                         visit(next_state);
                     }
@@ -213,7 +221,8 @@ impl<F: Real> StationaryPolicy<F> {
     }
 }
 
-/// Leaves out what goes on forever without earning anything; [`Error::Endless`] if it earns something, and is asked for.
+/// Leaves out recurrent classes without rewards. Returns [`Error::Endless`] for a class with
+/// rewards that is asked for.
 fn leave_out_idle<F: Real>(
     graph: &Graph,
     values: &Array1<F>,

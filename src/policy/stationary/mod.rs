@@ -1,19 +1,20 @@
-//! Stationary policies: one π(a∣s) for all time, and what follows from acting by it forever.
+//! Stationary policies π(a∣s) and their consequences over an infinite horizon.
 //!
 //! ```text
-//! V^π = r_π + γ P_π V^π,   r_π(s) = Σ_a π(a|s) ( r(s,a) − τ log(π(a|s)/ρ(a|s)) )                   (V6)
-//! x   = p₀ + γ P_πᵀ x,     x(s) = Σ_t γ^t d_t(s),   (1 − γ) x: the discounted occupancy             (V5)
+//! V^π = r_π + γ P_π V^π,   r_π(s) = Σ_a π(a|s) ( r(s,a) − τ log(π(a|s)/ρ(a|s)) )          (V6)
+//! x   = p₀ + γ P_πᵀ x,     x(s) = Σ_t γ^t d_t(s),   (1 − γ) x: the discounted occupancy    (V5)
 //! μ   = P_πᵀ μ,            Σ μ = 1: the stationary distribution
 //! ```
 //!
-//! with V^π(s) = V_T(s) in terminal states. The first two are linear systems in the [chain](crate::markov_chain) of the policy, the
-//! third is one in that chain without one of its states.
+//! with V^π(s) = V_T(s) in terminal states. The first two are linear systems in the
+//! [Markov chain](crate::markov_chain) of the policy. The third becomes one when a state is removed
+//! from the chain.
 //!
 //! # Form computed
 //!
-//! States of value −∞ are found first, from which successors are possible at all, and left out of the system; so are, at γ = 1,
-//! states in which nothing is ever earned any more. What is left is solved until the residual is a few units in the last
-//! place of the terms that it is made of.
+//! States of value −∞ are found first, from the graph of possible steps, and left out of the
+//! system. At γ = 1, so are states from which all future rewards are 0. The remaining system is
+//! solved until the residual is a few ulp of its largest term.
 
 mod distribution;
 mod evaluation;
@@ -27,11 +28,11 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 
 /// A policy that is the same at every stage: π(a∣s), `[s, a]`, with its logarithms.
 ///
-/// Every row is a distribution over actions, or all zeros (a dead end, where there is no action to take). Rows of terminal
-/// states are never used. The logarithms of a solver's policy go on where the probabilities underflow. A clone shares the
-/// tables.
+/// Every row is a distribution over actions, or all zeros in a dead end, a state without actions.
+/// Rows of terminal states are not used. The logarithms of a solver's policy stay accurate where
+/// probabilities underflow. A clone shares the tables.
 ///
-/// The model has to be one whose stages are all alike, as an [`Mdp`](crate::Mdp) is.
+/// The stages of the model must all be equal, as those of an [`Mdp`](crate::Mdp) are.
 ///
 /// # Example
 ///
@@ -47,7 +48,7 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 /// let initial = array![1.0, 0.0];
 /// assert!(careful.expected_return(&mdp, &initial)? > careless.expected_return(&mdp, &initial)?);
 ///
-/// // In the long run the careless one has it broken a fifth of the time.
+/// // In the long run, the machine of the careless policy is broken a fifth of the time.
 /// assert!((careless.stationary_distribution(&mdp)?[1] - 0.2_f64).abs() < 1e-15);
 /// # Ok::<(), softmdp::Error>(())
 /// ```
@@ -58,18 +59,19 @@ pub struct StationaryPolicy<F = f64> {
 }
 
 impl<F: Real> StationaryPolicy<F> {
-    /// Takes a table of probabilities, `[s, a]`: each row sums to 1 within [`Real::ROW_SUM_TOLERANCE`], or is all zeros.
-    /// Rows are used as they are, never rescaled.
+    /// Takes a table of probabilities, `[s, a]`. Each row sums to 1 within
+    /// [`Real::ROW_SUM_TOLERANCE`], or is all zeros. Rows are never rescaled.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidPolicy`] for an entry that is negative, NaN or infinite; [`Error::UnnormalizedPolicy`]; both name
-    /// stage 0. [`Error::TooLarge`] if there is no room for the logarithms.
+    /// [`Error::InvalidPolicy`] for an entry that is negative, NaN or infinite, and
+    /// [`Error::UnnormalizedPolicy`], both with stage 0; [`Error::TooLarge`] if the logarithms
+    /// cannot be allocated.
     pub fn new(probabilities: Array2<F>) -> Result<Self, Error> {
         Ok(Self { once: Policy::new(probabilities.insert_axis(Axis(0)))? })
     }
 
-    /// A policy from a solver's tables, `[s, a]` each.
+    /// Makes a policy from a solver's tables, `[s, a]` each.
     pub(crate) fn from_solver(probabilities: Array2<F>, log_probabilities: Array2<F>) -> Self {
         let shared = |table: Array2<F>| arrays::standard_layout(table).insert_axis(Axis(0)).into_shared();
         let (probabilities, log_probabilities) = (shared(probabilities), shared(log_probabilities));
@@ -90,7 +92,8 @@ impl<F: Real> StationaryPolicy<F> {
         self.once.probabilities.index_axis(Axis(0), 0)
     }
 
-    /// log π(a∣s), `[s, a]`, in nats; −∞ for actions that are never taken, or whose logarithm does not fit the number type.
+    /// log π(a∣s), `[s, a]`, in nats; −∞ for actions that are never taken, or whose logarithm does
+    /// not fit the number type.
     #[must_use]
     pub fn log_probabilities(&self) -> ArrayView2<'_, F> {
         self.once.log_probabilities.index_axis(Axis(0), 0)
@@ -108,8 +111,8 @@ impl<F: Real> StationaryPolicy<F> {
         self.once.num_actions()
     }
 
-    /// Computes the entropy −Σ_a π log π of every state, `[s]`, in nats; 0 for a row of zeros. In terminal states it means
-    /// nothing.
+    /// Computes the entropy −Σ_a π log π of every state, `[s]`, in nats; 0 for a row of zeros.
+    /// Entries of terminal states are those of unused rows.
     ///
     /// # Example
     ///
@@ -127,7 +130,8 @@ impl<F: Real> StationaryPolicy<F> {
 
     /// Computes the divergence KL(self ‖ other) = Σ_a π log(π/π') of every state, `[s]`, in nats.
     ///
-    /// It is +∞ where an action of positive probability has none in the other policy, and 0 for a row of zeros.
+    /// It is +∞ if an action of positive probability has probability 0 in the other policy, and 0
+    /// for a row of zeros.
     ///
     /// # Errors
     ///
@@ -150,8 +154,8 @@ impl<F: Real> StationaryPolicy<F> {
         Ok(self.once.kl_divergence(&other.once)?.remove_axis(Axis(0)))
     }
 
-    /// Returns the most probable action of every state, `[s]`; the first of several, and 0 for a row of zeros. In
-    /// terminal states it means nothing.
+    /// Returns the most probable action of every state, `[s]`: the first of several, and 0 for a
+    /// row of zeros. Entries of terminal states are those of unused rows.
     ///
     /// # Example
     ///
@@ -167,12 +171,11 @@ impl<F: Real> StationaryPolicy<F> {
         self.once.greedy().remove_axis(Axis(0))
     }
 
-    /// This policy for a number of stages, as a [`Policy`]: to be compared with those of a finite horizon, and for what only
-    /// they have.
+    /// Returns this policy as a [`Policy`] over a finite horizon.
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`] if there is no room for T tables.
+    /// [`Error::TooLarge`] if T tables cannot be allocated.
     ///
     /// # Example
     ///
@@ -200,7 +203,7 @@ impl<F: Real> StationaryPolicy<F> {
         self.once.stage(0)
     }
 
-    /// Checks that this policy can be followed in a model.
+    /// Checks that this policy fits a model.
     pub(crate) fn check_model<M: Model<Scalar = F> + ?Sized>(&self, mdp: &M) -> Result<(), Error> {
         check_options(mdp, 1)?;
         if !mdp.is_homogeneous() {
@@ -210,7 +213,7 @@ impl<F: Real> StationaryPolicy<F> {
         arrays::check_shape(Table::Policy, self.probabilities().shape(), &expected)
     }
 
-    /// Fetches the one stage of a model in which this policy can be followed.
+    /// Checks the model and fetches its stage.
     fn stage_of<'m, M>(&self, mdp: &'m M) -> Result<CheckedStage<'m, F, M::Dynamics>, Error>
     where
         M: Model<Scalar = F> + ?Sized,

@@ -1,4 +1,4 @@
-//! Where a stationary policy leads under the true dynamics, over all time.
+//! Discounted occupancy and visits of a stationary policy under the true dynamics.
 
 use ndarray::{Array1, Array2, ArrayRef1};
 
@@ -9,20 +9,22 @@ use crate::mdp::CheckedStage;
 use crate::{Error, Model, Real, Table};
 
 impl<F: Real> StationaryPolicy<F> {
-    /// Computes the discounted occupancy d(s) = (1−γ) Σ_t γ^t d_t(s), with the d_t of (V5): the distribution of the state at a
-    /// random time, t having probability (1−γ) γ^t.
+    /// Computes the discounted occupancy d(s) = (1−γ) Σ_t γ^t d_t(s), with d_t of (V5): the
+    /// distribution of the state at a random time t of probability (1−γ) γ^t.
     ///
-    /// It is normalised, and sums to 1. Mass that enters a terminal state stays there and goes on counting, so that d of a
-    /// terminal state is the expectation of γ^N over those that end in it, N being the stage of their entry. Mass
-    /// in a dead end counts when it gets there and is gone from the next stage on: what is missing from 1 was lost so. Divided by
-    /// 1−γ, in states that are not terminal, it is what [`expected_visits`](Self::expected_visits) returns.
+    /// It sums to 1 minus the mass lost in dead ends: mass counts at the stage when it enters a
+    /// dead end and disappears at the next. Mass that enters a terminal state stays and keeps
+    /// counting, so d of a terminal state is Σ_n γ^n p(the state is entered at stage n). In other
+    /// states, d/(1−γ) is the result of [`expected_visits`](Self::expected_visits).
     ///
-    /// A policy of your own may take actions of prior weight 0, if their rows of the dynamics are distributions.
+    /// Your own policy may take actions of prior weight 0 if their rows of the dynamics are
+    /// distributions.
     ///
     /// # Accuracy
     ///
-    /// Each number is right to a few units in the last place of the largest one, times 1/(1−γ) at most. It is never negative,
-    /// and exactly 0 where the policy never gets to; what is smaller than its error may come out as 0 too.
+    /// The error is a few ulp of the largest entry times 1/(1−γ) at most. Entries are never
+    /// negative, and exactly 0 in states that cannot be reached. Entries below the error may also
+    /// be 0.
     ///
     /// # Shapes
     ///
@@ -30,10 +32,11 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoDiscount`] at γ = 1, where it does not exist; [`Error::ShapeMismatch`] if the policy does not fit the model;
-    /// [`Error::NotHomogeneous`]; [`Error::InvalidInitial`], [`Error::UnnormalizedInitial`];
-    /// [`Error::UnnormalizedTransition`] for the row of an action that the policy takes and the model does not;
-    /// [`Error::IllConditioned`]; [`Error::TooLarge`]; what a [`Model`] of your own returns.
+    /// [`Error::NoDiscount`] at γ = 1, where it is not defined; [`Error::ShapeMismatch`] if the
+    /// policy does not fit the model; [`Error::NotHomogeneous`]; [`Error::InvalidInitial`],
+    /// [`Error::UnnormalizedInitial`]; [`Error::UnnormalizedTransition`] for the row of an action
+    /// that the policy takes but the model excludes; [`Error::IllConditioned`];
+    /// [`Error::TooLarge`]; errors of your own [`Model`].
     ///
     /// # Complexity
     ///
@@ -44,9 +47,12 @@ impl<F: Real> StationaryPolicy<F> {
     /// ```
     /// use softmdp::{Mdp, StationaryPolicy, ndarray::array};
     ///
-    /// // A step gets to the end half of the time.
+    /// // A step reaches the end with probability 1/2.
     /// let transitions = array![[[0.5, 0.5]], [[0.0, 1.0]]];
-    /// let mdp = Mdp::builder(transitions, array![[0.0], [0.0]]).discount(0.5).terminal_states([1]).build()?;
+    /// let mdp = Mdp::builder(transitions, array![[0.0], [0.0]])
+    ///     .discount(0.5)
+    ///     .terminal_states([1])
+    ///     .build()?;
     /// let policy = StationaryPolicy::new(array![[1.0], [1.0]])?;
     /// let occupancy = policy.discounted_occupancy(&mdp, &array![1.0, 0.0])?;
     /// assert!((occupancy[0] - 2.0_f64 / 3.0).abs() < 1e-15); // ½ Σ (½ · ½)^t
@@ -63,7 +69,7 @@ impl<F: Real> StationaryPolicy<F> {
         }
         let mut occupancy = self.expected_visits(mdp, initial)?;
         for (state, occupancy) in occupancy.iter_mut().enumerate() {
-            // Those of terminal states come only once, and stay.
+            // Mass in terminal states stays: their visits, counted once at entry, need no factor.
             if !mdp.is_terminal(state) {
                 *occupancy *= left;
             }
@@ -73,8 +79,8 @@ impl<F: Real> StationaryPolicy<F> {
 
     /// Computes the discounted occupancy of state–action pairs, (1−γ) Σ_t γ^t d_t(s) π(a∣s).
     ///
-    /// It is 0 in terminal states, where no action is taken, and sums to 1 less the
-    /// [occupancy](Self::discounted_occupancy) of those and of dead ends.
+    /// It is 0 in terminal states, where no action is taken. The sum is 1 minus the
+    /// [occupancy](Self::discounted_occupancy) of terminal states and dead ends.
     ///
     /// # Shapes
     ///
@@ -83,6 +89,7 @@ impl<F: Real> StationaryPolicy<F> {
     /// # Errors
     ///
     /// Those of [`discounted_occupancy`](Self::discounted_occupancy).
+    #[doc(alias("occupancy_measure"))]
     pub fn discounted_state_action_occupancy<M>(
         &self,
         mdp: &M,
@@ -94,17 +101,18 @@ impl<F: Real> StationaryPolicy<F> {
         Ok(self.pairs(mdp, self.discounted_occupancy(mdp, initial)?))
     }
 
-    /// Computes how often each state is visited, Σ_t γ^t d_t(s): in expectation, each visit discounted, and not normalised.
+    /// Computes the expected discounted number of visits to each state, Σ_t γ^t d_t(s), not
+    /// normalised.
     ///
-    /// Terminal states are entered once and not left: there it is the expectation of γ^N over the trajectories that end in the
-    /// state, N being the stage of their entry, and at γ = 1 the probability of ending there. So it is, in each state, the
-    /// derivative of Σ p₀ V^π with respect to what is earned in it.
+    /// In a terminal state, which counts once, it is Σ_n γ^n p(the state is entered at stage n); at
+    /// γ = 1 that is the probability of ending there. In each state it is the derivative of Σ p₀
+    /// V^π with respect to a reward earned in that state.
     ///
     /// # Accuracy
     ///
-    /// Each number is right to a few units in the last place of the largest one, times 1/(1−γ), or times the expected number
-    /// of steps if that is less. It is never negative, and exactly 0 where the policy never gets to; what is smaller than its
-    /// error may come out as 0 too.
+    /// The error is a few ulp of the largest entry times 1/(1−γ), or times the expected number of
+    /// steps if that is smaller. Entries are never negative, and exactly 0 in states that cannot be
+    /// reached. Entries below the error may also be 0.
     ///
     /// # Shapes
     ///
@@ -112,22 +120,24 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// # Errors
     ///
-    /// Those of [`discounted_occupancy`](Self::discounted_occupancy), but for [`Error::NoDiscount`]: at γ = 1 it is
-    /// [`Error::Endless`] if there is a state that the policy comes back to forever.
+    /// Those of [`discounted_occupancy`](Self::discounted_occupancy), except [`Error::NoDiscount`].
+    /// At γ = 1 also [`Error::Endless`], if the policy can reach a recurrent class that is not a
+    /// terminal state.
     ///
     /// # Example
     ///
     /// ```
     /// use softmdp::{Mdp, StationaryPolicy, ndarray::array};
     ///
-    /// // A walk over two cells, with an end on either side.
+    /// // A walk over two cells, with an end on each side.
     /// let transitions = array![
     ///     [[1.0, 0.0, 0.0, 0.0]],
     ///     [[0.5, 0.0, 0.5, 0.0]],
     ///     [[0.0, 0.5, 0.0, 0.5]],
     ///     [[0.0, 0.0, 0.0, 1.0]],
     /// ];
-    /// let mdp = Mdp::builder(transitions, array![[0.0], [0.0], [0.0], [0.0]]).terminal_states([0, 3]).build()?;
+    /// let rewards = array![[0.0], [0.0], [0.0], [0.0]];
+    /// let mdp = Mdp::builder(transitions, rewards).terminal_states([0, 3]).build()?;
     /// let policy = StationaryPolicy::new(array![[1.0], [1.0], [1.0], [1.0]])?;
     /// let visits = policy.expected_visits(&mdp, &array![0.0, 1.0, 0.0, 0.0])?;
     /// let expected = array![2.0 / 3.0, 4.0 / 3.0, 2.0 / 3.0, 1.0 / 3.0];
@@ -159,13 +169,16 @@ impl<F: Real> StationaryPolicy<F> {
         Ok(Array1::from_vec(visits))
     }
 
-    /// Computes the gradient of Σ_s p₀(s) V^π(s) with respect to the rewards: Σ_t γ^t d_t(s) π(a∣s), the discounted number of
-    /// times that each pair is expected to come up (V8).
+    /// Computes the gradient of Σ_s p₀(s) V^π(s) with respect to the rewards: Σ_t γ^t d_t(s)
+    /// π(a∣s), the expected discounted number of visits to each pair (V8).
     ///
-    /// It is that of [`elbo`](Self::elbo) and of [`expected_return`](Self::expected_return) alike. For the policy that solves
-    /// a stationary problem it is the gradient of the optimal value too, since that does not gain by another policy to first
-    /// order. It is not normalised: it is the [occupancy](Self::discounted_state_action_occupancy) over 1−γ. With respect
-    /// to terminal values, the gradient is what [`expected_visits`](Self::expected_visits) returns in terminal states.
+    /// It is the gradient of [`elbo`](Self::elbo) and of
+    /// [`expected_return`](Self::expected_return). For the policy of a
+    /// [`StationarySolution`](crate::StationarySolution) it is also the gradient of the optimal
+    /// value, by the envelope theorem. It is not normalised: it equals the
+    /// [occupancy](Self::discounted_state_action_occupancy) over 1−γ. The gradient with respect to
+    /// terminal values is the result of [`expected_visits`](Self::expected_visits) in terminal
+    /// states.
     ///
     /// # Shapes
     ///
@@ -185,6 +198,7 @@ impl<F: Real> StationaryPolicy<F> {
     /// assert_eq!(policy.reward_gradient(&mdp, &array![1.0])?, array![[1.0, 3.0]]); // π/(1 − γ)
     /// # Ok::<(), softmdp::Error>(())
     /// ```
+    #[doc(alias("irl", "inverse_reinforcement_learning"))]
     pub fn reward_gradient<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<Array2<F>, Error>
     where
         M: Model<Scalar = F> + ?Sized,
@@ -205,7 +219,8 @@ impl<F: Real> StationaryPolicy<F> {
         pairs
     }
 
-    /// Checks the rows of actions that are taken where this policy gets to, and that the model never takes.
+    /// Checks the rows of actions that this policy takes in reachable states but the model
+    /// excludes.
     pub(super) fn check_taken<M>(
         &self,
         mdp: &M,

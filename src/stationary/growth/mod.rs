@@ -34,7 +34,7 @@ use super::MAX_ITERATIONS;
 use super::operator::Operator;
 use super::search::{Limits, Search};
 use crate::Convergence;
-use crate::dynamics::for_each_log_successor;
+use crate::dynamics::for_each_possible_successor;
 use crate::markov_chain::Graph;
 use crate::mdp::run_pass;
 use crate::mdp::{CheckedStage, check_options};
@@ -182,9 +182,7 @@ fn steps<F: Real, D: Dynamics<Scalar = F> + ?Sized>(stage: &CheckedStage<'_, F, 
     Graph::new(dynamics.num_states(), |state, visit| {
         let (rewards, prior) = stage.rows(state..state + 1);
         for action in (0..prior.len()).filter(|&a| prior[a] > F::zero() && rewards[a] > F::neg_infinity()) {
-            for_each_log_successor(dynamics, F::one(), (state, action), &mut |next_state, _| {
-                visit(next_state)
-            });
+            for_each_possible_successor(dynamics, (state, action), |next_state, _| visit(next_state));
         }
     })
 }

@@ -17,7 +17,7 @@ use ndarray::Array1;
 
 use super::LongRunGrowth;
 use crate::backward::StageTables;
-use crate::dynamics::for_each_log_successor;
+use crate::dynamics::successors::for_each_log_successor;
 use crate::markov_chain::Graph;
 use crate::mdp::CheckedStage;
 use crate::stationary::derivative::derivative;
@@ -312,7 +312,7 @@ where
     let (mut terms, mut largest) = (Vec::new(), 0.0_f64);
     for action in (0..prior.len()).filter(|&a| prior[a] > F::zero() && rewards[a] > F::neg_infinity()) {
         let (weight, reward) = (prior[action].into_f64().ln(), rewards[action].into_f64() / temperature_wide);
-        for_each_log_successor(stage.dynamics, temperature, (state, action), &mut |next_state, log| {
+        for_each_log_successor(stage.dynamics, temperature, (state, action), |next_state, log| {
             if next_state == state {
                 terms.push(weight + reward + log.into_f64());
                 largest = largest.max(weight.abs() + reward.abs() + log.into_f64().abs());

@@ -17,9 +17,10 @@ use ndarray::{Array1, Array2, Array3, ArrayView1};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use softmdp::dynamics::LogBlock;
 use softmdp::{
-    ActionPrior, DenseDynamics, DeterministicDynamics, Dynamics, Error, Inference, LogBlock, Mdp, Model,
-    Policy, SparseDynamics, Stage, ndarray,
+    ActionPrior, DenseDynamics, DeterministicDynamics, Dynamics, Error, Inference, Mdp, Model, Policy,
+    SparseDynamics, Stage, ndarray,
 };
 
 pub const MINUS_INFINITY: f64 = f64::NEG_INFINITY;

@@ -3,11 +3,12 @@
 use std::fmt::Debug;
 
 use ndarray::{Array1, Array2, Array3, Axis, array};
+use softmdp::dynamics::LogBlock;
 use softmdp::{
     ActionPrior, Convergence, DenseDynamics, DeterministicDynamics, Dynamics, Error, ForwardMessages,
-    Inference, LogBlock, LongRunGrowth, Mdp, MdpBuilder, Method, Policy, Posterior, SoftValueIteration,
-    Solution, SparseDynamics, Stage, StateValues, StationaryPolicy, StationarySolution, StationarySolver,
-    Status, Table, forward_messages, ndarray, posterior, soft_value_iteration,
+    Inference, LongRunGrowth, Mdp, MdpBuilder, Method, Policy, Posterior, SoftValueIteration, Solution,
+    SparseDynamics, Stage, StateValues, StationaryPolicy, StationarySolution, StationarySolver, Status,
+    Table, forward_messages, ndarray, posterior, soft_value_iteration,
 };
 
 use crate::errors::{NAN, NO_WEIGHT, builder, mdp, mismatch, refused, start, with};

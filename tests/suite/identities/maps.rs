@@ -5,9 +5,10 @@ use std::ops::Range;
 use ndarray::{Array1, Array2, array};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use softmdp::dynamics::LogBlock;
 use softmdp::{
-    DenseDynamics, Dynamics, Error, LogBlock, Mdp, SoftValueIteration, SparseDynamics, Table,
-    forward_messages, log_sum_exp, ndarray, posterior,
+    DenseDynamics, Dynamics, Error, Mdp, SoftValueIteration, SparseDynamics, Table, forward_messages,
+    log_sum_exp, ndarray, posterior,
 };
 
 use crate::common::{AnyMdp, MINUS_INFINITY, Tables, assert_close, assert_tables_close, cases};

@@ -1,193 +1,23 @@
-//! Forward messages: where the past leads, given that it went well.
-//!
-//! # Recursion
-//!
-//! ```text
-//! x_t(s,a)     = ρ(a|s) exp(r(s,a)/τ) α_t(s),                                    α_0 = p₀, α_0(†) = 0
-//! Z_t          = Σ_{s,a} x_t(s,a) + Σ_{s terminal} α_t(s) + α_t(†)                              (D4)
-//! α_{t+1}(s')  = ( γ Σ_{s,a} P(s'|s,a) x_t(s,a)  + α_t(s') if s' is terminal ) / Z_t            (D5)
-//! α_{t+1}(†)   = ( (1−γ) Σ_{s,a} x_t(s,a) + α_t(†) ) / Z_t
-//! log p(e)     = Σ_t log Z_t + log( Σ_s α_T(s) exp(V_T(s)/τ) + α_T(†) )                         (D6)
-//! ```
-//!
-//! where † is the absorbing state that a discount γ < 1 leads to.
+//! One stage of the forward pass.
 //!
 //! # Form computed
 //!
-//! Everything is a logarithm: a state of filtered probability e^−5000 is still a state that later evidence
-//! may demand. The pairs of a stage are pushed through the dynamics as plain numbers, in bands: each band holds
-//! the pairs within a fixed distance of its highest, scaled so that no product of a probability and a pair can
-//! lose bits, and the bands are added up as logarithms. Nearly always there is one band; where there are so many
-//! that they would cost more than the dynamics themselves, the rest is added up term by term.
+//! All messages are logarithms, because later evidence can make a state of probability e^−5000
+//! certain. The pairs of a stage are pushed through the dynamics as plain numbers, in bands. A band
+//! holds the pairs within a fixed distance of its largest, scaled so that no product of a
+//! probability and a pair loses bits. The results of the bands are added as logarithms.
 //!
-//! # References
-//!
-//! Levine (2018), §2.3; Rabiner, *A tutorial on hidden Markov models*, Proc. IEEE 77 (1989), for the scaled pass.
-
-#[cfg(any(feature = "npz", feature = "serde"))]
-use ndarray::aview0;
-use ndarray::{Array1, Array2, ArrayRef1, ArrayView1, ArrayView2};
+//! There is nearly always one band. If more bands would cost more than the dynamics themselves, the
+//! remaining pairs are added term by term.
 
 use crate::dynamics::blocks;
-use crate::dynamics::for_each_log_successor;
-use crate::initial::check_initial;
+use crate::dynamics::successors::for_each_log_successor;
 use crate::kernels::{LogMemo, lifted_log, log_add_exp, log_sum_exp, sum};
-use crate::mdp::run_pass;
-use crate::mdp::{CheckedStage, check_options};
+use crate::mdp::CheckedStage;
 use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
 
-/// Computes the forward messages α_t(s) = p(s_t = s ∣ e_0 … e_{t−1}) of direct inference.
-///
-/// # Shapes
-///
-/// `initial` p₀, `[s]`, sums to 1: `&Array1`, a view `&v.view()`, or a slice as `&aview1(..)`.
-///
-/// # Errors
-///
-/// [`Error::ImpossibleEvidence`] if no trajectory survives a stage; [`Error::ZeroTemperature`];
-/// [`Error::InvalidInitial`], [`Error::UnnormalizedInitial`], [`Error::ShapeMismatch`];
-/// [`Error::Overflow`] or [`Error::TotalOverflow`] if a finite logarithm leaves the number type;
-/// [`Error::TooLarge`]; what a [`Model`] of your own returns.
-///
-/// # Complexity
-///
-/// Time O(T · transitions), memory T·S + 2·S·A numbers.
-///
-/// # Example
-///
-/// ```
-/// use softmdp::{Mdp, forward_messages, ndarray::array};
-///
-/// // A coin is tossed once and then stays; tails (state 1) has success probability 1/3 a stage.
-/// let mdp = Mdp::new(array![[[1.0, 0.0]], [[0.0, 1.0]]], array![[0.0], [-(3.0_f64.ln())]])?;
-/// let messages = forward_messages(&mdp, &array![0.5, 0.5], 1)?;
-/// assert!((messages.log_forward()[[1, 1]].exp() - 0.25).abs() < 1e-15);
-/// assert!((messages.log_evidence().exp() - 2.0 / 3.0).abs() < 1e-15);
-/// # Ok::<(), softmdp::Error>(())
-/// ```
-pub fn forward_messages<F: Real, M: Model<Scalar = F> + ?Sized>(
-    mdp: &M,
-    initial: &ArrayRef1<F>,
-    horizon: usize,
-) -> Result<ForwardMessages<F>, Error> {
-    check_options(mdp, horizon)?;
-    let num_states = mdp.num_states();
-    check_initial(initial, num_states)?;
-    let table = Table::ForwardMessages;
-    if mdp.temperature() == F::zero() {
-        return Err(Error::ZeroTemperature { table });
-    }
-    let rows = horizon.saturating_add(1);
-    let mut log_forward = arrays::filled(table, (rows, num_states), F::neg_infinity())?;
-    let mut log_normalizers = arrays::filled(table, horizon, F::zero())?;
-    let mut log_absorbed = arrays::filled(table, rows, F::neg_infinity())?;
-    log_forward.row_mut(0).zip_mut_with(initial, |log, &p| *log = p.ln());
-
-    let mut pass = ForwardPass::new(mdp)?;
-    let messages = arrays::slice_mut(&mut log_forward);
-    run_pass(mdp, horizon, Inference::Direct, || {
-        for t in 0..horizon {
-            let (now, next) = messages[t * num_states..].split_at_mut(num_states);
-            (log_normalizers[t], log_absorbed[t + 1]) =
-                pass.stage(t, now, log_absorbed[t], &mut next[..num_states])?;
-        }
-        Ok(())
-    })?;
-    let log_end = pass.log_end(&messages[horizon * num_states..], log_absorbed[horizon]);
-    let log_end = log_end?;
-    let log_evidence = sum(arrays::slice(&log_normalizers)) + log_end;
-    let log_evidence = if log_end == F::neg_infinity() { log_end } else { log_evidence };
-    if log_end > F::neg_infinity() && !log_evidence.is_finite() {
-        return Err(Error::TotalOverflow { table });
-    }
-    Ok(ForwardMessages { log_forward, log_normalizers, log_absorbed, log_evidence })
-}
-
-/// The forward messages of a finite horizon, as logarithms.
-///
-/// # Example
-///
-/// ```
-/// use softmdp::{Mdp, forward_messages, ndarray::array, soft_value_iteration};
-///
-/// let mdp = Mdp::new(array![[[0.9, 0.1]], [[0.3, 0.7]]], array![[-1.0], [-2.0]])?.with_discount(0.9)?;
-/// let initial = array![1.0, 0.0];
-/// let messages = forward_messages(&mdp, &initial, 4)?;
-/// // At γ < 1 some of the mass has left by stage 1: what is left sums to less than 1.
-/// let in_play: f64 = messages.log_forward().row(1).mapv(f64::exp).sum();
-/// assert!((in_play + messages.log_absorbed()[1].exp() - 1.0).abs() < 1e-15);
-/// // The evidence, forwards and backwards (D6).
-/// let backwards = soft_value_iteration(&mdp, 4)?.state_values()[[0, 0]];
-/// assert!((messages.log_evidence() - backwards).abs() < 1e-14);
-/// # Ok::<(), softmdp::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq)]
-pub struct ForwardMessages<F = f64> {
-    log_forward: Array2<F>,
-    log_normalizers: Array1<F>,
-    log_absorbed: Array1<F>,
-    log_evidence: F,
-}
-
-impl<F: Real> ForwardMessages<F> {
-    /// Messages from their tables, as they were stored.
-    #[cfg(any(feature = "npz", feature = "serde"))]
-    pub(crate) fn from_tables(
-        log_forward: Array2<F>,
-        log_normalizers: Array1<F>,
-        log_absorbed: Array1<F>,
-        log_evidence: F,
-    ) -> Result<Self, Error> {
-        let (num_rows, num_states) = (log_normalizers.len().saturating_add(1), log_forward.ncols());
-        arrays::check_shape(Table::ForwardMessages, log_forward.shape(), &[num_rows, num_states.max(1)])?;
-        arrays::check_shape(Table::LogAbsorbed, log_absorbed.shape(), &[num_rows])?;
-        let is_log = |log: F| log < F::infinity();
-        arrays::check_entries(Table::ForwardMessages, &log_forward, is_log)?;
-        arrays::check_entries(Table::LogNormalizers, &log_normalizers, is_log)?;
-        arrays::check_entries(Table::LogAbsorbed, &log_absorbed, is_log)?;
-        arrays::check_entries(Table::LogEvidence, &aview0(&log_evidence), is_log)?;
-        if let Some(stage) = log_normalizers.iter().position(|&log| log == F::neg_infinity()) {
-            return Err(Error::ImpossibleEvidence { stage });
-        }
-        let log_forward = arrays::standard_layout(log_forward);
-        Ok(Self { log_forward, log_normalizers, log_absorbed, log_evidence })
-    }
-
-    /// log α_t(s) = log p(s_t = s ∣ e_0 … e_{t−1}), `[t, s]` with T+1 rows, in nats; −∞ for states that cannot have
-    /// been reached.
-    #[must_use]
-    pub fn log_forward(&self) -> ArrayView2<'_, F> {
-        self.log_forward.view()
-    }
-
-    /// log Z_t, `[t]` with T entries, in nats: log p(e_t ∣ e_0 … e_{t−1}) if the prior is normalised
-    /// and rewards are at most 0.
-    #[must_use]
-    pub fn log_normalizers(&self) -> ArrayView1<'_, F> {
-        self.log_normalizers.view()
-    }
-
-    /// log α_t(†), `[t]` with T+1 entries, in nats: the mass that has left at γ < 1. −∞ throughout at γ = 1.
-    #[must_use]
-    pub fn log_absorbed(&self) -> ArrayView1<'_, F> {
-        self.log_absorbed.view()
-    }
-
-    /// log p(e), in nats, from this pass alone (D6). −∞ if the terminal values rule out every trajectory.
-    #[must_use]
-    pub fn log_evidence(&self) -> F {
-        self.log_evidence
-    }
-
-    /// Number T of decision stages.
-    #[must_use]
-    pub fn horizon(&self) -> usize {
-        self.log_normalizers.len()
-    }
-}
-
-/// A model and the memory that a stage of the forward pass needs.
+/// A model and the memory for a stage of the forward pass.
 pub(crate) struct ForwardPass<'m, F, M: ?Sized> {
     mdp: &'m M,
     log_discount: F,   // log γ
@@ -284,8 +114,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         next.fill(F::neg_infinity());
         let mut log_paid = F::neg_infinity();
         let mut ceiling = self.log_pairs.iter().fold(F::neg_infinity(), |max, &log| max.max(log));
-        // A band looks at every pair, but reads only the rows of its own: as many as a row has successors cost no
-        // more than a second pass over the dynamics.
+        // A band reads every pair but only its own rows: as many bands as a row has successors cost
+        // as much as a second pass over the dynamics.
         let num_states = self.pushed.len();
         let most_bands = 2 + dynamics.work(0..num_states) / self.pairs.len();
         for _ in 0..most_bands {
@@ -316,7 +146,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         Ok(log_paid)
     }
 
-    /// Scales the pairs of the band below `ceiling` to plain numbers, and returns the largest logarithm below it.
+    /// Scales the pairs of the band below `ceiling` to plain numbers. Returns the largest logarithm
+    /// below the band.
     fn scale_band(&mut self, ceiling: F) -> F {
         let mut below = F::neg_infinity();
         for (pair, &log) in self.pairs.iter_mut().zip(&self.log_pairs) {
@@ -331,8 +162,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         below
     }
 
-    /// Adds what all pairs up to `ceiling` push, and what those above it push to faint successors, one logarithm at a
-    /// time: slower, but one pass however far they spread.
+    /// Adds the contributions of all pairs up to `ceiling`, and those of pairs above it to faint
+    /// successors, one logarithm at a time. This is slower, but takes one pass for any spread.
     fn scatter_rest(
         &mut self,
         t: usize,
@@ -340,7 +171,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         ceiling: F,
         next: &mut [F],
     ) -> Result<(), Error> {
-        // Each sum is kept as a logarithm, the largest of its terms so far, and a factor to it.
+        // A sum is the logarithm of its largest term so far, and a factor.
         for (factor, &log) in self.pushed.iter_mut().zip(next.iter()) {
             *factor = if log > F::neg_infinity() { F::one() } else { F::zero() };
         }
@@ -359,7 +190,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
                         let (log, factor) = (&mut logs.data[at], &mut factors.data[at]);
                         let term = pair + log_p;
                         if term == F::neg_infinity() {
-                            // It does not fit; that matters, and is reported below, if nothing else leads here.
+                            // The term underflows. That is an error, reported below, if no other
+                            // term leads here.
                             *factor = factor.max(F::one());
                         } else if term <= *log {
                             *factor += (term - *log).exp();
@@ -391,7 +223,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
     }
 
     /// log( Σ_s α_T(s) exp(V_T(s)/τ) + α_T(†) ).
-    fn log_end(&mut self, last: &[F], absorbed: F) -> Result<F, Error> {
+    pub(super) fn log_end(&mut self, last: &[F], absorbed: F) -> Result<F, Error> {
         let mut logs = std::mem::take(&mut self.pushed);
         for ((log, &message), &value) in logs.iter_mut().zip(last).zip(self.mdp.terminal_values()) {
             *log = F::neg_infinity();

@@ -1,0 +1,90 @@
+//! [`Dynamics`] for `Box` and `Arc`.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Dynamics;
+use crate::kernels::LogBlock;
+
+/// Implements [`Dynamics`] for a smart pointer by forwarding every method.
+macro_rules! forward_dynamics {
+    ($pointer:ident) => {
+        impl<D: Dynamics + ?Sized> Dynamics for $pointer<D> {
+            type Scalar = D::Scalar;
+
+            fn num_states(&self) -> usize {
+                (**self).num_states()
+            }
+
+            fn num_actions(&self) -> usize {
+                (**self).num_actions()
+            }
+
+            fn for_each_successor(
+                &self,
+                state: usize,
+                action: usize,
+                visit: &mut dyn FnMut(usize, Self::Scalar),
+            ) {
+                (**self).for_each_successor(state, action, visit);
+            }
+
+            fn for_each_faint_successor(
+                &self,
+                state: usize,
+                action: usize,
+                visit: &mut dyn FnMut(usize, Self::Scalar),
+            ) {
+                (**self).for_each_faint_successor(state, action, visit);
+            }
+
+            fn has_faint_successors(&self) -> bool {
+                (**self).has_faint_successors()
+            }
+
+            fn expectation(
+                &self,
+                states: Range<usize>,
+                k: usize,
+                v: &[Self::Scalar],
+                y: &mut [Self::Scalar],
+            ) {
+                (**self).expectation(states, k, v, y);
+            }
+
+            fn log_expectation(
+                &self,
+                states: Range<usize>,
+                v: &LogBlock<Self::Scalar>,
+                y: &mut [Self::Scalar],
+            ) {
+                (**self).log_expectation(states, v, y);
+            }
+
+            fn push_forward(
+                &self,
+                states: Range<usize>,
+                next_states: Range<usize>,
+                k: usize,
+                x: &[Self::Scalar],
+                w: &mut [Self::Scalar],
+            ) {
+                (**self).push_forward(states, next_states, k, x, w);
+            }
+
+            fn mix_actions(
+                &self,
+                weights: &[Self::Scalar],
+            ) -> Option<Box<dyn Dynamics<Scalar = Self::Scalar>>> {
+                (**self).mix_actions(weights)
+            }
+
+            fn work(&self, states: Range<usize>) -> usize {
+                (**self).work(states)
+            }
+        }
+    };
+}
+
+forward_dynamics!(Box);
+forward_dynamics!(Arc);

@@ -1,0 +1,103 @@
+//! Rows of the dynamics as logarithms, and lucky rows (D9).
+//!
+//! ```text
+//! p(s'|s,a,e) = γ P(s'|s,a) exp(V(s')/τ) / ( γ Σ_x P(x|s,a) exp(V(x)/τ) + 1−γ )       (D9)
+//! ```
+//!
+//! where V are the values of the next stage and 1−γ is the probability of leaving for the absorbing
+//! state †.
+//!
+//! # Form computed
+//!
+//! Lucky rows are computed from logarithms relative to the largest value of the row. Relative to
+//! the largest value of all states, the logarithms of a row would lose digits.
+//!
+//! # Limits
+//!
+//! At τ = 0 the first successor with the largest value has probability 1. If γ < 1 and that value
+//! is negative, leaving has probability 1.
+
+use super::{Dynamics, for_each_possible_successor};
+use crate::Real;
+use crate::kernels::gap;
+
+/// Calls `visit(next_state, log P)` for each possible successor.
+pub(crate) fn for_each_log_successor<D: Dynamics + ?Sized>(
+    dynamics: &D,
+    temperature: D::Scalar,
+    pair: (usize, usize),
+    mut visit: impl FnMut(usize, D::Scalar),
+) {
+    for_each_possible_successor(dynamics, pair, |next_state, p| visit(next_state, p.ln(temperature)));
+}
+
+/// Lucky rows (D9) of one stage.
+pub(crate) struct LuckyRows<'a, F> {
+    discount: F,
+    temperature: F,
+    next_values: &'a [F],
+    row: Vec<(usize, F)>, // scratch: s' and log P, later s' and p(s'|s,a,e)
+}
+
+impl<'a, F: Real> LuckyRows<'a, F> {
+    pub(crate) fn new(discount: F, temperature: F, next_values: &'a [F]) -> Self {
+        Self { discount, temperature, next_values, row: Vec::new() }
+    }
+
+    /// Calls `visit(next_state, probability)` for each possible successor whose value is not −∞.
+    ///
+    /// The probabilities sum to 1 minus the probability of leaving for †.
+    pub(crate) fn for_each<D>(&mut self, dynamics: &D, pair: (usize, usize), mut visit: impl FnMut(usize, F))
+    where
+        D: Dynamics<Scalar = F> + ?Sized,
+    {
+        self.row.clear();
+        for_each_possible_successor(dynamics, pair, |next_state, p| {
+            if self.next_values[next_state] > F::neg_infinity() {
+                // At τ = 0 every possible successor counts alike.
+                let is_hard = self.temperature == F::zero();
+                self.row.push((next_state, if is_hard { F::zero() } else { p.ln(self.temperature) }));
+            }
+        });
+        let values = self.row.iter().map(|&(next_state, _)| self.next_values[next_state]);
+        let best = values.fold(F::neg_infinity(), F::max);
+        if best == F::neg_infinity() {
+            return; // no successor can succeed
+        }
+        if self.temperature == F::zero() {
+            self.take_best(best);
+        } else {
+            self.weigh(best);
+        }
+        self.row.iter().for_each(|&(next_state, p)| visit(next_state, p));
+    }
+
+    /// Turns the row into the limit of (D9) at τ = 0.
+    fn take_best(&mut self, best: F) {
+        let mut is_taken = self.discount < F::one() && best < F::zero();
+        for (next_state, p) in &mut self.row {
+            let is_best = self.next_values[*next_state] == best && !is_taken;
+            *p = if is_best { F::one() } else { F::zero() };
+            is_taken |= is_best;
+        }
+    }
+
+    /// Turns log P into (D9).
+    fn weigh(&mut self, best: F) {
+        let (log_discount, log_leave) = (self.discount.ln(), (F::one() - self.discount).ln());
+        // At γ = 1 leaving has probability 0, however small `best` is.
+        let is_leaving = log_leave > F::neg_infinity();
+        let log_leave = if is_leaving { log_leave - best / self.temperature } else { log_leave };
+        let mut max = log_leave;
+        for (next_state, log) in &mut self.row {
+            *log = log_discount + *log + gap(self.next_values[*next_state], best, self.temperature);
+            max = max.max(*log);
+        }
+        if max.is_infinite() {
+            return self.row.clear(); // leaving is better by more than the number type can hold
+        }
+        let mut sum = (log_leave - max).exp();
+        self.row.iter().for_each(|&(_, log)| sum += (log - max).exp());
+        self.row.iter_mut().for_each(|(_, log)| *log = (*log - max).exp() / sum);
+    }
+}

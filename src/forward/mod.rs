@@ -1,0 +1,185 @@
+//! Forward messages: the distribution of the state given the evidence so far.
+//!
+//! # Recursion
+//!
+//! ```text
+//! x_t(s,a)     = ρ(a|s) exp(r(s,a)/τ) α_t(s),               α_0 = p₀, α_0(†) = 0
+//! Z_t          = Σ_{s,a} x_t(s,a) + Σ_{s terminal} α_t(s) + α_t(†)                     (D4)
+//! α_{t+1}(s')  = ( γ Σ_{s,a} P(s'|s,a) x_t(s,a)  + α_t(s') if s' is terminal ) / Z_t   (D5)
+//! α_{t+1}(†)   = ( (1−γ) Σ_{s,a} x_t(s,a) + α_t(†) ) / Z_t
+//! log p(e)     = Σ_t log Z_t + log( Σ_s α_T(s) exp(V_T(s)/τ) + α_T(†) )                (D6)
+//! ```
+//!
+//! where † is the absorbing state that the trajectory leaves for with probability 1 − γ.
+//!
+//! # References
+//!
+//! Levine (2018), §2.3; Rabiner, *A tutorial on hidden Markov models*, Proc. IEEE 77 (1989), for
+//! the scaled pass.
+
+mod pass;
+
+#[cfg(any(feature = "npz", feature = "serde"))]
+use ndarray::aview0;
+use ndarray::{Array1, Array2, ArrayRef1, ArrayView1, ArrayView2};
+
+pub(crate) use pass::ForwardPass;
+
+use crate::initial::check_initial;
+use crate::kernels::sum;
+use crate::mdp::{check_options, run_pass};
+use crate::{Error, Inference, Model, Real, Table, arrays};
+
+/// Computes the forward messages α_t(s) = p(s_t = s ∣ e_0 … e_{t−1}) of direct inference.
+///
+/// # Shapes
+///
+/// `initial` p₀, `[s]`, sums to 1. Pass `&Array1`, a view as `&v.view()`, or a slice as
+/// `&aview1(..)`.
+///
+/// # Errors
+///
+/// [`Error::ImpossibleEvidence`] if every trajectory has probability 0 at some stage;
+/// [`Error::ZeroTemperature`]; [`Error::InvalidInitial`], [`Error::UnnormalizedInitial`],
+/// [`Error::ShapeMismatch`]; [`Error::Overflow`] or [`Error::TotalOverflow`] if a finite logarithm
+/// overflows; [`Error::TooLarge`]; errors of your own [`Model`].
+///
+/// # Complexity
+///
+/// Time O(T · transitions), memory T·S + 2·S·A numbers.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Mdp, forward_messages, ndarray::array};
+///
+/// // A coin is tossed once. Tails (state 1) has success probability 1/3 per stage.
+/// let mdp = Mdp::new(array![[[1.0, 0.0]], [[0.0, 1.0]]], array![[0.0], [-(3.0_f64.ln())]])?;
+/// let messages = forward_messages(&mdp, &array![0.5, 0.5], 1)?;
+/// assert!((messages.log_forward()[[1, 1]].exp() - 0.25).abs() < 1e-15);
+/// assert!((messages.log_evidence().exp() - 2.0 / 3.0).abs() < 1e-15);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+pub fn forward_messages<F: Real, M: Model<Scalar = F> + ?Sized>(
+    mdp: &M,
+    initial: &ArrayRef1<F>,
+    horizon: usize,
+) -> Result<ForwardMessages<F>, Error> {
+    check_options(mdp, horizon)?;
+    let num_states = mdp.num_states();
+    check_initial(initial, num_states)?;
+    let table = Table::ForwardMessages;
+    if mdp.temperature() == F::zero() {
+        return Err(Error::ZeroTemperature { table });
+    }
+    let rows = horizon.saturating_add(1);
+    let mut log_forward = arrays::filled(table, (rows, num_states), F::neg_infinity())?;
+    let mut log_normalizers = arrays::filled(table, horizon, F::zero())?;
+    let mut log_absorbed = arrays::filled(table, rows, F::neg_infinity())?;
+    log_forward.row_mut(0).zip_mut_with(initial, |log, &p| *log = p.ln());
+
+    let mut pass = ForwardPass::new(mdp)?;
+    let messages = arrays::slice_mut(&mut log_forward);
+    run_pass(mdp, horizon, Inference::Direct, || {
+        for t in 0..horizon {
+            let (now, next) = messages[t * num_states..].split_at_mut(num_states);
+            (log_normalizers[t], log_absorbed[t + 1]) =
+                pass.stage(t, now, log_absorbed[t], &mut next[..num_states])?;
+        }
+        Ok(())
+    })?;
+    let log_end = pass.log_end(&messages[horizon * num_states..], log_absorbed[horizon]);
+    let log_end = log_end?;
+    let log_evidence = sum(arrays::slice(&log_normalizers)) + log_end;
+    let log_evidence = if log_end == F::neg_infinity() { log_end } else { log_evidence };
+    if log_end > F::neg_infinity() && !log_evidence.is_finite() {
+        return Err(Error::TotalOverflow { table });
+    }
+    Ok(ForwardMessages { log_forward, log_normalizers, log_absorbed, log_evidence })
+}
+
+/// The forward messages of a finite horizon, as logarithms.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Mdp, forward_messages, ndarray::array, soft_value_iteration};
+///
+/// let mdp = Mdp::new(array![[[0.9, 0.1]], [[0.3, 0.7]]], array![[-1.0], [-2.0]])?;
+/// let mdp = mdp.with_discount(0.9)?;
+/// let initial = array![1.0, 0.0];
+/// let messages = forward_messages(&mdp, &initial, 4)?;
+/// // At γ < 1 some of the mass has left by stage 1: the rest sums to less than 1.
+/// let in_play: f64 = messages.log_forward().row(1).mapv(f64::exp).sum();
+/// assert!((in_play + messages.log_absorbed()[1].exp() - 1.0).abs() < 1e-15);
+/// // The evidence, forwards and backwards (D6).
+/// let backwards = soft_value_iteration(&mdp, 4)?.state_values()[[0, 0]];
+/// assert!((messages.log_evidence() - backwards).abs() < 1e-14);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct ForwardMessages<F = f64> {
+    log_forward: Array2<F>,
+    log_normalizers: Array1<F>,
+    log_absorbed: Array1<F>,
+    log_evidence: F,
+}
+
+impl<F: Real> ForwardMessages<F> {
+    /// Makes messages from stored tables.
+    #[cfg(any(feature = "npz", feature = "serde"))]
+    pub(crate) fn from_tables(
+        log_forward: Array2<F>,
+        log_normalizers: Array1<F>,
+        log_absorbed: Array1<F>,
+        log_evidence: F,
+    ) -> Result<Self, Error> {
+        let (num_rows, num_states) = (log_normalizers.len().saturating_add(1), log_forward.ncols());
+        arrays::check_shape(Table::ForwardMessages, log_forward.shape(), &[num_rows, num_states.max(1)])?;
+        arrays::check_shape(Table::LogAbsorbed, log_absorbed.shape(), &[num_rows])?;
+        let is_log = |log: F| log < F::infinity();
+        arrays::check_entries(Table::ForwardMessages, &log_forward, is_log)?;
+        arrays::check_entries(Table::LogNormalizers, &log_normalizers, is_log)?;
+        arrays::check_entries(Table::LogAbsorbed, &log_absorbed, is_log)?;
+        arrays::check_entries(Table::LogEvidence, &aview0(&log_evidence), is_log)?;
+        if let Some(stage) = log_normalizers.iter().position(|&log| log == F::neg_infinity()) {
+            return Err(Error::ImpossibleEvidence { stage });
+        }
+        let log_forward = arrays::standard_layout(log_forward);
+        Ok(Self { log_forward, log_normalizers, log_absorbed, log_evidence })
+    }
+
+    /// log α_t(s) = log p(s_t = s ∣ e_0 … e_{t−1}), `[t, s]` with T+1 rows, in nats; −∞ for states
+    /// that cannot be reached.
+    #[must_use]
+    pub fn log_forward(&self) -> ArrayView2<'_, F> {
+        self.log_forward.view()
+    }
+
+    /// log Z_t, `[t]` with T entries, in nats. This is log p(e_t ∣ e_0 … e_{t−1}) if the prior is
+    /// normalised and rewards are at most 0.
+    #[must_use]
+    pub fn log_normalizers(&self) -> ArrayView1<'_, F> {
+        self.log_normalizers.view()
+    }
+
+    /// log α_t(†), `[t]` with T+1 entries, in nats: the probability of having left before stage t.
+    /// All −∞ at γ = 1.
+    #[must_use]
+    pub fn log_absorbed(&self) -> ArrayView1<'_, F> {
+        self.log_absorbed.view()
+    }
+
+    /// log p(e), in nats, from the forward pass alone (D6). −∞ if the terminal values exclude every
+    /// trajectory.
+    #[must_use]
+    pub fn log_evidence(&self) -> F {
+        self.log_evidence
+    }
+
+    /// Number T of decision stages.
+    #[must_use]
+    pub fn horizon(&self) -> usize {
+        self.log_normalizers.len()
+    }
+}
