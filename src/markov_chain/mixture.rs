@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::rows::Rows;
+use super::matrix::SplitMatrix;
 use crate::dynamics::blocks;
 use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Real, Table, arrays};
@@ -62,7 +62,7 @@ fn mix<F: Real>(weights: &[F], y: &[F]) -> F {
     terms.fold(F::zero(), |sum, (&weight, &y)| sum + weight * y)
 }
 
-impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Rows<F> for Mixture<'_, F, D> {
+impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> SplitMatrix<F> for Mixture<'_, F, D> {
     fn diagonal(&self) -> &[F] {
         &self.diagonal
     }

@@ -13,25 +13,25 @@
 //!
 //! A chain is only ever applied to finite vectors: whoever makes one leaves out the states of value −∞.
 
-mod classes;
 mod dense;
-mod exact;
+mod graph;
 mod idr;
+mod matrix;
 mod mixture;
-mod rows;
+mod refine;
 mod solve;
 mod sparse;
 mod vectors;
 
-pub(crate) use classes::Graph;
-use dense::DenseRows;
-pub(crate) use exact::Singular;
+use dense::DenseMatrix;
+pub(crate) use graph::Graph;
+use matrix::SplitMatrix;
 use mixture::Mixture;
-use rows::Rows;
+pub(crate) use refine::Singular;
 #[cfg(test)]
 pub(crate) use solve::LinearStatus;
 pub(crate) use solve::{LinearOutcome, LinearSolve};
-use sparse::SparseRows;
+use sparse::SparseMatrix;
 
 use crate::{Dynamics, Error, Real, Table, arrays};
 
@@ -40,7 +40,7 @@ const DENSE_SHARE: usize = 4;
 
 /// A matrix J ≥ 0 over the states of a model, rows that sum to about 1 at most.
 pub(crate) struct Chain<'a, F> {
-    rows: Box<dyn Rows<F> + 'a>,
+    matrix: Box<dyn SplitMatrix<F> + 'a>,
 }
 
 impl<'a, F: Real> Chain<'a, F> {
@@ -77,7 +77,7 @@ impl<'a, F: Real> Chain<'a, F> {
         }
         match dynamics.mix_actions(&weights) {
             Some(mixed) => Self::stored(&*mixed),
-            None => Ok(Self { rows: Box::new(Mixture::new(dynamics, weights)?) }),
+            None => Ok(Self { matrix: Box::new(Mixture::new(dynamics, weights)?) }),
         }
     }
 
@@ -86,14 +86,14 @@ impl<'a, F: Real> Chain<'a, F> {
         num_states: usize,
         row: impl FnMut(usize, &mut dyn FnMut(usize, F)),
     ) -> Result<Self, Error> {
-        let rows = SparseRows::new(num_states, row)?;
+        let rows = SparseMatrix::new(num_states, row)?;
         if !is_dense(rows.num_entries(), num_states) {
-            return Ok(Self { rows: Box::new(rows) });
+            return Ok(Self { matrix: Box::new(rows) });
         }
-        let rows = DenseRows::new(num_states, |state, entries| {
+        let rows = DenseMatrix::new(num_states, |state, entries| {
             rows.for_each_successor(state, 0, &mut |next_state, p| entries[next_state] = p);
         })?;
-        Ok(Self { rows: Box::new(rows) })
+        Ok(Self { matrix: Box::new(rows) })
     }
 
     /// The rows of dynamics of one action, copied so that they can be walked in parts.
@@ -102,31 +102,31 @@ impl<'a, F: Real> Chain<'a, F> {
         if !is_dense(mixed.work(0..num_states), num_states) {
             return Self::from_rows(num_states, |state, add| mixed.for_each_successor(state, 0, add));
         }
-        let rows = DenseRows::new(num_states, |state, entries| {
+        let rows = DenseMatrix::new(num_states, |state, entries| {
             mixed.push_forward(state..state + 1, 0..num_states, 1, &[F::one()], entries);
         })?;
-        Ok(Self { rows: Box::new(rows) })
+        Ok(Self { matrix: Box::new(rows) })
     }
 
     /// This chain with all entries multiplied by a number ≥ 0.
     pub(crate) fn scaled(mut self, by: F) -> Self {
-        self.rows.scale(by);
+        self.matrix.scale(by);
         self
     }
 
     /// Transitions that one product reads.
     pub(crate) fn work(&self) -> usize {
-        self.rows.work()
+        self.matrix.work()
     }
 
     /// y = J x.
     pub(crate) fn multiply(&self, x: &[F], y: &mut [F]) {
-        self.rows.multiply(x, y);
+        self.matrix.multiply(x, y);
     }
 
     /// y = Jᵀ x.
     pub(crate) fn multiply_transposed(&self, x: &[F], y: &mut [F]) {
-        self.rows.multiply_transposed(x, y);
+        self.matrix.multiply_transposed(x, y);
     }
 }
 

@@ -120,7 +120,7 @@ struct System<'s, 'a, 'w, F> {
 impl<'s, 'a, 'w, F: Real> System<'s, 'a, 'w, F> {
     fn new(chain: &'s Chain<'a, F>, is_transposed: bool, options: LinearSolve<'w, F>) -> Self {
         // Where the diagonal leaves nothing, a walk still has to divide by something.
-        let diagonal = chain.rows.diagonal();
+        let diagonal = chain.matrix.diagonal();
         let inverse: Vec<F> =
             diagonal.iter().map(|&own| F::one() / (F::one() - own).max(F::epsilon())).collect();
         let twice = F::from_f64(2.0);
@@ -158,7 +158,7 @@ impl<'s, 'a, 'w, F: Real> System<'s, 'a, 'w, F> {
             if failures >= MOST_FAILURES || !least.is_finite() {
                 break LinearStatus::Stalled;
             }
-            self.halves += 2 * self.chain.rows.price_of_walks();
+            self.halves += 2 * self.chain.matrix.price_of_walks();
             self.walk_left(&mut r);
             let goal = (self.options.tolerance * scale).max(F::epsilon() * terms);
             self.correct(&mut r, &mut y, goal);
@@ -198,18 +198,18 @@ impl<'s, 'a, 'w, F: Real> System<'s, 'a, 'w, F> {
     /// z ← (D − U)⁻¹ z, or what it is for the transpose.
     fn walk_right(&self, z: &mut [F]) {
         if self.is_transposed {
-            self.chain.rows.solve_before_transposed(&self.inverse, z);
+            self.chain.matrix.solve_before_transposed(&self.inverse, z);
         } else {
-            self.chain.rows.solve_behind(&self.inverse, z);
+            self.chain.matrix.solve_behind(&self.inverse, z);
         }
     }
 
     /// z ← (D − L)⁻¹ z, or what it is for the transpose.
     fn walk_left(&self, z: &mut [F]) {
         if self.is_transposed {
-            self.chain.rows.solve_behind_transposed(&self.inverse, z);
+            self.chain.matrix.solve_behind_transposed(&self.inverse, z);
         } else {
-            self.chain.rows.solve_before(&self.inverse, z);
+            self.chain.matrix.solve_before(&self.inverse, z);
         }
     }
 
@@ -230,7 +230,7 @@ impl<'s, 'a, 'w, F: Real> System<'s, 'a, 'w, F> {
 /// The matrix between the two walks.
 impl<F: Real> Operator<F> for System<'_, '_, '_, F> {
     fn apply(&mut self, v: &[F], y: &mut [F]) {
-        self.halves += 2 * self.chain.rows.price_of_walks();
+        self.halves += 2 * self.chain.matrix.price_of_walks();
         let mut t = std::mem::take(&mut self.t);
         t.copy_from_slice(v);
         self.walk_right(&mut t);

@@ -2,20 +2,20 @@
 
 use std::ops::Range;
 
-use super::rows::{Rows, multiply, multiply_transposed};
+use super::matrix::{SplitMatrix, multiply, multiply_transposed};
 use crate::{Dynamics, Error, Real, Table, arrays};
 
 /// What is not 0, row after row: first what leads before the own state, then what leads behind it, ascending; the diagonal
 /// beside them.
 #[derive(Debug)]
-pub(super) struct SparseRows<F> {
+pub(super) struct SparseMatrix<F> {
     diagonal: Vec<F>,    // [s]
     offsets: Vec<usize>, // [s, 2] and one more: where the parts of each row start
     columns: Vec<u32>,
     values: Vec<F>, // beside columns
 }
 
-impl<F: Real> SparseRows<F> {
+impl<F: Real> SparseMatrix<F> {
     /// Makes rows from `row(s, add)`, which adds entries in any order; those of one successor are summed.
     pub(super) fn new(
         num_states: usize,
@@ -111,7 +111,7 @@ fn scatter<F: Real>((columns, values): (&[u32], &[F]), scale: F, x: &mut [F]) {
     }
 }
 
-impl<F: Real> Rows<F> for SparseRows<F> {
+impl<F: Real> SplitMatrix<F> for SparseMatrix<F> {
     fn diagonal(&self) -> &[F] {
         &self.diagonal
     }
@@ -158,7 +158,7 @@ impl<F: Real> Rows<F> for SparseRows<F> {
 }
 
 /// The chain as dynamics of one action, to be cut into blocks like any other. Columns come one at a time.
-impl<F: Real> Dynamics for SparseRows<F> {
+impl<F: Real> Dynamics for SparseMatrix<F> {
     type Scalar = F;
 
     fn num_states(&self) -> usize {

@@ -9,7 +9,7 @@ use crate::{Dynamics, Real};
 /// J = L + diagonal + U, where L is what leads to states before the own one and U what leads behind it. A walk solves one of
 /// the triangular systems that these make with a diagonal matrix D, in place: each state is solved for from those that
 /// the walk has passed. It is given 1/D: a product is sooner there than a quotient, and the next state waits for it.
-pub(super) trait Rows<F: Real>: Send + Sync {
+pub(super) trait SplitMatrix<F: Real>: Send + Sync {
     /// J(s,s), `[s]`.
     fn diagonal(&self) -> &[F];
 
