@@ -3,14 +3,21 @@
 use std::fmt;
 
 /// How a search for a fixed point ended.
+///
+/// Further searches may end in further ways, so a `match` needs an arm for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Status {
     /// The error is at most the tolerance.
     Converged,
-    /// The tolerance was not met: the limit on iterations was reached, or rounding does not let the bound fall any further, or
-    /// there are several fixed points and so no bound.
+    /// The limit on iterations was reached.
     IterationLimit,
+    /// The error bound no longer falls: what is left of it is rounding.
+    RoundingFloor,
+    /// The values satisfy V = BV as far as rounding can tell, and no error bound exists: there are several fixed points, or
+    /// rounding cannot tell one from several. The initial values decide which one was found.
+    SeveralFixedPoints,
     /// The caller's hook asked to stop.
     Stopped,
     /// The values grow without end: there is no fixed point to converge to.
@@ -22,6 +29,8 @@ impl fmt::Display for Status {
         f.write_str(match self {
             Status::Converged => "converged",
             Status::IterationLimit => "iteration limit",
+            Status::RoundingFloor => "rounding floor",
+            Status::SeveralFixedPoints => "several fixed points",
             Status::Stopped => "stopped by the caller",
             Status::Diverging => "diverging",
         })

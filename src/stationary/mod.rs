@@ -47,32 +47,32 @@
 //! Puterman, *Markov Decision Processes* (1994), §6.3–6.6; Geist, Scherrer and Pietquin, *A Theory of Regularized Markov
 //! Decision Processes*, ICML 2019.
 
-mod automatic;
-mod certificate;
+mod answer;
 mod derivative;
-mod first_exit;
-mod gauss_seidel;
-mod growing;
 mod growth;
+mod halt;
 mod interval;
-mod modified;
-mod newton;
+mod iterate;
+mod methods;
 mod operator;
 mod row_sums;
 mod search;
 mod solution;
-mod traps;
-mod value_iteration;
+mod undiscounted;
 
 pub use growth::{LongRunGrowth, long_run_growth};
+pub use methods::Method;
 use ndarray::Array1;
 pub use solution::StationarySolution;
 
 use crate::mdp::check_options;
 use crate::mdp::run_pass;
 use crate::{Convergence, Error, Inference, Model, Real, Status, Table, arrays};
+use halt::Halt;
+use iterate::Iterate;
 use operator::Operator;
-use search::{Limits, Search};
+use search::Search;
+use undiscounted::first_exit;
 
 /// Passes after which a search ends unless told otherwise.
 const MAX_ITERATIONS: usize = 1_000_000;
@@ -111,25 +111,6 @@ pub fn solve_stationary<M: Model + ?Sized>(
         return Ok(solution);
     }
     Err(Error::NotConverged { status, iterations, error_bound: error_bound.into_f64() })
-}
-
-/// How the fixed point is sought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub enum Method {
-    /// Value iteration, until Newton's method is predicted to be faster; at γ = 1 and for direct inference, whose sweeps say
-    /// nothing of what is left, Newton's method at once. The default.
-    #[default]
-    Automatic,
-    /// V ← BV.
-    ValueIteration,
-    /// V ← BV, one state after the other and in place. Not run in parallel.
-    GaussSeidel,
-    /// Several sweeps with the policy of V, which read one row a state, between two of V ← BV.
-    ModifiedPolicyIteration,
-    /// Newton's method on V = BV, which is soft policy iteration, with an iterative inner solve.
-    Newton,
 }
 
 /// Options of a stationary solve; those left out are those of [`solve_stationary`].
@@ -234,19 +215,19 @@ impl<F: Real> StationarySolver<F> {
         }
         let values = self.start(mdp)?;
         run_pass(mdp, 1, self.inference, || {
-            let operator = Operator::new(mdp, self.inference)?;
-            let limits = Limits { tolerance: self.tolerance.into_f64(), max_passes: self.max_iterations };
-            let mut search = Search::new(operator, limits, values)?;
-            let is_contraction = search.operator.contraction().is_known();
-            let status = match self.method {
-                method if !is_contraction => first_exit::run(&mut search, method),
-                Method::Automatic => automatic::run(&mut search),
-                Method::ValueIteration => value_iteration::run(&mut search),
-                Method::GaussSeidel => gauss_seidel::run(&mut search),
-                Method::ModifiedPolicyIteration => modified::run(&mut search),
-                Method::Newton => newton::run(&mut search),
-            }?;
-            search.finish(status)
+            let operator = Operator::new(mdp, self.inference, self.max_iterations)?;
+            let is_contraction = operator.contraction().is_known();
+            let iterate = Iterate::new(operator, values)?;
+            let mut search = Search::new(iterate, self.tolerance.into_f64());
+            let Err(halt) = if is_contraction {
+                self.method.run(&mut search)
+            } else {
+                first_exit::run(&mut search, self.method)
+            };
+            match halt {
+                Halt::Ended(status) => search.answer.finish(search.iterate, status),
+                Halt::Failed(error) => Err(error),
+            }
         })
     }
 

@@ -12,11 +12,12 @@
 //! The unit of work is a pass: as many stored transitions as the model has. Products with the dynamics of a policy cost
 //! what they read of it.
 
+use super::halt::Halt;
 use super::interval::{Contraction, Rounding};
 use super::row_sums::RowSums;
 use crate::backward::{Backup, StageTables};
 use crate::mdp::CheckedStage;
-use crate::{Dynamics, Error, Inference, Model, Real};
+use crate::{Dynamics, Error, Inference, Model, Real, Status};
 
 /// B of one model, and the passes that it has taken.
 pub(super) struct Operator<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
@@ -27,13 +28,14 @@ pub(super) struct Operator<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     contraction: Contraction,
     keeps_shifts: bool,
     rounding: Rounding,
+    max_passes: usize,
     work: usize,
     reads: usize,
 }
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
-    /// Precondition: the model has passed `check_options`.
-    pub(super) fn new(model: &'m M, inference: Inference) -> Result<Self, Error> {
+    /// After `max_passes` passes no further one is begun. Precondition: the model has passed `check_options`.
+    pub(super) fn new(model: &'m M, inference: Inference, max_passes: usize) -> Result<Self, Error> {
         let stage = CheckedStage::new(model, 0, inference)?;
         let is_fixed: Vec<bool> = (0..model.num_states()).map(|state| model.is_terminal(state)).collect();
         let discount = model.discount().into_f64();
@@ -54,6 +56,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
             contraction,
             keeps_shifts,
             rounding,
+            max_passes,
             work,
             reads: work,
         })
@@ -89,6 +92,29 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
     /// Passes so far, rounded up.
     pub(super) fn passes(&self) -> usize {
         self.reads.div_ceil(self.work)
+    }
+
+    /// Passes that may still be begun.
+    pub(super) fn passes_left(&self) -> usize {
+        self.max_passes.saturating_sub(self.passes())
+    }
+
+    /// Asks for leave to begin a pass: from the limit, and from the model's hook, which is told of the passes so far.
+    pub(super) fn ask(&self) -> Result<(), Halt> {
+        let passes = self.passes();
+        if passes >= self.max_passes {
+            return Err(Halt::Ended(Status::IterationLimit));
+        }
+        self.tell(passes)
+    }
+
+    /// Tells the model's hook of passes, which may stop the search.
+    pub(super) fn tell(&self, passes: usize) -> Result<(), Halt> {
+        match self.model.begin_stage(passes) {
+            Ok(()) => Ok(()),
+            Err(Error::Stopped { .. }) => Err(Halt::Ended(Status::Stopped)),
+            Err(error) => Err(Halt::Failed(error)),
+        }
     }
 
     /// Counts stored transitions that were read elsewhere.

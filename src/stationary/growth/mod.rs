@@ -29,16 +29,18 @@
 mod search;
 
 use ndarray::{Array1, ArrayView1};
+use search::{Found, Growth};
 
-use super::MAX_ITERATIONS;
+use super::iterate::Iterate;
 use super::operator::Operator;
-use super::search::{Limits, Search};
-use crate::Convergence;
 use crate::dynamics::for_each_log_successor;
 use crate::markov_chain::Graph;
 use crate::mdp::run_pass;
 use crate::mdp::{CheckedStage, check_options};
-use crate::{Dynamics, Error, Inference, Model, Real, StationaryPolicy, Table, arrays};
+use crate::{Convergence, Dynamics, Error, Inference, Model, Real, StationaryPolicy, Status, Table, arrays};
+
+/// Passes after which a search ends.
+const MAX_PASSES: usize = 1_000_000;
 
 /// The rate at which the evidence of direct inference grows, with the vector and the policy that go with it.
 ///
@@ -167,11 +169,15 @@ pub fn long_run_growth<M: Model + ?Sized>(
     run_pass(mdp, 1, Inference::Direct, || {
         let stage = CheckedStage::new(mdp, 0, Inference::Direct)?;
         let graph = steps(&stage)?;
-        let operator = Operator::new(mdp, Inference::Direct)?;
-        let limits = Limits { tolerance: tolerance.into_f64(), max_passes: MAX_ITERATIONS };
+        let operator = Operator::new(mdp, Inference::Direct, MAX_PASSES)?;
         let values = arrays::filled(Table::StateValues, mdp.num_states(), num_traits::zero())?;
-        let search = Search::new(operator, limits, values.into_raw_vec_and_offset().0)?;
-        search::Growth::new(search, tolerance.into_f64()).find(&stage, &graph)
+        let iterate = Iterate::new(operator, values.into_raw_vec_and_offset().0)?;
+        let found = Growth::new(iterate, tolerance.into_f64()).find(&stage, &graph)?;
+        let Found { rate, lower, upper, error_bound, relative_values, policy, log_policy, iterations } =
+            found;
+        let policy = StationaryPolicy::from_solver(policy, log_policy);
+        let convergence = Convergence { status: Status::Converged, iterations, error_bound };
+        Ok(LongRunGrowth { rate, lower, upper, relative_values, policy, convergence })
     })
 }
 

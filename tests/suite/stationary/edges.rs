@@ -23,11 +23,11 @@ fn without_a_future_the_values_are_soft_maxima_of_rewards() {
 fn a_tolerance_below_rounding_ends_with_an_honest_bound() {
     let solution = StationarySolver::new(1e-300).solve(&one_state(0.999)).unwrap();
     let convergence = *solution.convergence();
-    assert_eq!(convergence.status, Status::IterationLimit);
+    assert_eq!(convergence.status, Status::RoundingFloor);
     assert!(convergence.error_bound < 1e-7 && convergence.iterations < 1000, "{convergence:?}");
     assert!((solution.state_values()[0] - 1000.0 * 4.0_f64.ln()).abs() <= convergence.error_bound);
     let error = solve_stationary(&one_state(0.999), 1e-300).unwrap_err();
-    assert!(matches!(error, Error::NotConverged { status: Status::IterationLimit, .. }), "{error}");
+    assert!(matches!(error, Error::NotConverged { status: Status::RoundingFloor, .. }), "{error}");
 }
 
 #[test]

@@ -11,34 +11,30 @@
 //!
 //! If differences vanish before that is proved, what is left neither gains nor loses, and any values there would do.
 
-use std::ops::ControlFlow;
-
-use super::interval::Differences;
-use super::operator::Operator;
-use super::search::{FIRST_LOOK, Search, Step};
+use super::growing::{FIRST_LOOK, look};
 use crate::backward::StageTables;
 use crate::markov_chain::Graph;
 use crate::mdp::CheckedStage;
+use crate::stationary::halt::Halt;
+use crate::stationary::interval::Differences;
+use crate::stationary::iterate::Iterate;
+use crate::stationary::operator::Operator;
 use crate::{Dynamics, Error, Inference, Model, Real};
 
 /// Puts −∞ where success is impossible or every way on loses. Returns whether that settles every state that cannot reach the
 /// end; the values of others are left as they are.
-pub(super) fn settle<F: Real, M: Model<Scalar = F> + ?Sized>(search: &mut Search<'_, F, M>) -> Step<bool> {
-    let mut backed_up = search.values.clone();
+pub(crate) fn settle<F: Real, M: Model<Scalar = F> + ?Sized>(
+    iterate: &mut Iterate<'_, F, M>,
+) -> Result<bool, Halt> {
+    let mut backed_up = iterate.values.clone();
     loop {
-        if let ControlFlow::Break(status) = lose_hopeless(search, &mut backed_up)? {
-            return Ok(ControlFlow::Break(status));
-        }
-        let (graph, trapped) = trapped(&search.operator, &search.values)?;
+        lose_hopeless(iterate, &mut backed_up)?;
+        let (graph, trapped) = trapped(&iterate.operator, &iterate.values)?;
         if !trapped.contains(&true) {
-            return Ok(ControlFlow::Continue(true));
+            return Ok(true);
         }
-        let lost = match fall(search, &graph, &trapped)? {
-            ControlFlow::Break(status) => return Ok(ControlFlow::Break(status)),
-            ControlFlow::Continue(None) => return Ok(ControlFlow::Continue(false)),
-            ControlFlow::Continue(Some(lost)) => lost,
-        };
-        lose(&mut search.values, |state| lost[state]);
+        let Some(lost) = fall(iterate, &graph, &trapped)? else { return Ok(false) };
+        lose(&mut iterate.values, |state| lost[state]);
     }
 }
 
@@ -49,18 +45,16 @@ fn lose<F: Real>(values: &mut [F], is_lost: impl Fn(usize) -> bool) {
 
 /// Puts −∞ where all actions lead to it at once, until that changes nothing more.
 fn lose_hopeless<F: Real, M: Model<Scalar = F> + ?Sized>(
-    search: &mut Search<'_, F, M>,
+    iterate: &mut Iterate<'_, F, M>,
     backed_up: &mut [F],
-) -> Step<()> {
+) -> Result<(), Halt> {
+    let Iterate { values, operator, .. } = iterate;
     loop {
-        if let ControlFlow::Break(status) = search.ask()? {
-            return Ok(ControlFlow::Break(status));
-        }
-        search.operator.apply(&search.values, StageTables::values(backed_up))?;
-        let Search { values, operator, .. } = search;
+        operator.ask()?;
+        operator.apply(values, StageTables::values(backed_up))?;
         let is_hopeless = |state: usize| !operator.is_fixed()[state] && backed_up[state] == F::neg_infinity();
         if (0..values.len()).all(|state| !is_hopeless(state) || values[state] == F::neg_infinity()) {
-            return Ok(ControlFlow::Continue(()));
+            return Ok(());
         }
         lose(values, is_hopeless);
     }
@@ -113,25 +107,24 @@ fn for_each_possible_successor<F: Real, D: Dynamics<Scalar = F> + ?Sized>(
 
 /// Sweeps until some trapped states are proved to lose without end: returns which; none if none of them gains or loses.
 fn fall<F: Real, M: Model<Scalar = F> + ?Sized>(
-    search: &mut Search<'_, F, M>,
+    iterate: &mut Iterate<'_, F, M>,
     graph: &Graph,
     trapped: &[bool],
-) -> Step<Option<Vec<bool>>> {
+) -> Result<Option<Vec<bool>>, Halt> {
+    let operator = &mut iterate.operator;
     let is_left: Vec<bool> = trapped.iter().map(|&is_in| !is_in).collect();
-    let mut values = search.values.clone();
+    let mut values = iterate.values.clone();
     let mut backed_up = values.clone();
     for sweep in 1_usize.. {
-        if let ControlFlow::Break(status) = search.ask()? {
-            return Ok(ControlFlow::Break(status));
-        }
-        search.operator.apply(&values, StageTables::values(&mut backed_up))?;
+        operator.ask()?;
+        operator.apply(&values, StageTables::values(&mut backed_up))?;
         let differences = Differences::of(&values, &backed_up, &is_left);
-        let rounding = search.operator.rounding().of(differences.magnitudes);
+        let rounding = operator.rounding().of(differences.magnitudes);
         if differences.norm() <= rounding {
-            return Ok(ControlFlow::Continue(None));
+            return Ok(None);
         }
         if differences.hi < -rounding {
-            return Ok(ControlFlow::Continue(Some(trapped.to_vec())));
+            return Ok(Some(trapped.to_vec()));
         }
         if sweep.is_power_of_two() {
             let falls =
@@ -139,13 +132,10 @@ fn fall<F: Real, M: Model<Scalar = F> + ?Sized>(
             let stays = graph.leading_to(|state| !falls(state));
             let lost: Vec<bool> = trapped.iter().zip(stays).map(|(&is_in, stays)| is_in && !stays).collect();
             if lost.contains(&true) {
-                return Ok(ControlFlow::Continue(Some(lost)));
+                return Ok(Some(lost));
             }
-            if sweep >= FIRST_LOOK
-                && differences.hi > rounding
-                && let ControlFlow::Break(status) = search.look(values.clone())?
-            {
-                return Ok(ControlFlow::Break(status));
+            if sweep >= FIRST_LOOK && differences.hi > rounding {
+                look(operator, values.clone())?;
             }
         }
         let half = F::from_f64(0.5);
@@ -153,5 +143,5 @@ fn fall<F: Real, M: Model<Scalar = F> + ?Sized>(
             *v += half * (backed_up[state] - *v);
         }
     }
-    Ok(ControlFlow::Continue(None))
+    Ok(None)
 }

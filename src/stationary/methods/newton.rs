@@ -27,13 +27,13 @@
 //!
 //! Puterman and Brumelle, *Math. Oper. Res.* 4 (1979) 60–69; Eisenstat and Walker, *SIAM J. Sci. Comput.* 17 (1996) 16–32.
 
-use std::ops::ControlFlow;
+use std::convert::Infallible;
 
-use super::derivative::derivative;
-use super::interval::{Differences, Interval};
-use super::search::{Search, Step};
-use crate::Status;
-use crate::{Error, Model, Real, Table, arrays};
+use crate::stationary::derivative::{derivative, solve};
+use crate::stationary::halt::Halt;
+use crate::stationary::interval::{Contraction, Differences};
+use crate::stationary::search::Search;
+use crate::{Model, Real, Status, Table, arrays};
 
 /// The share of the residual at which a first solve ends, and the largest.
 const LARGEST_SHARE: f64 = 0.1;
@@ -53,20 +53,18 @@ const MOST_STEPS: usize = 64;
 /// Steps until the search ends.
 pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
-) -> Result<Status, Error> {
-    let shape = (search.values.len(), search.operator.model().num_actions());
+) -> Result<Infallible, Halt> {
+    let shape = (search.iterate.values.len(), search.iterate.operator.model().num_actions());
     let mut policy = arrays::filled(Table::Policy, shape, F::zero())?;
     let mut logs = arrays::filled(Table::Policy, shape, F::zero())?;
     let (policy, logs) = (arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs));
+    let is_contraction = search.iterate.operator.contraction().is_known();
     let mut steps = 0_usize;
     let mut first_size = f64::INFINITY;
     let (mut last_size, mut largest_share, mut sweeps) = (f64::INFINITY, LARGEST_SHARE, FIRST_SWEEPS);
     loop {
-        let differences = match search.back_up(Some((&mut *policy, &mut *logs)))? {
-            ControlFlow::Break(status) => return Ok(status),
-            ControlFlow::Continue(differences) => differences,
-        };
-        let size = search.size(&differences);
+        let differences = search.back_up(Some((&mut *policy, &mut *logs)))?;
+        let size = search.iterate.size(&differences);
         let ratio = size / last_size;
         if !first_size.is_finite() {
             first_size = size;
@@ -77,23 +75,18 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
         let follows = if last_size.is_finite() { 0.9 * ratio * ratio } else { 1.0 };
         let share = follows.max(SMALLEST_SHARE).min(largest_share);
         last_size = size;
-        let has_gained = match step(search, policy, &differences, share * size.min(first_size))? {
-            ControlFlow::Break(status) => return Ok(status),
-            ControlFlow::Continue(has_gained) => has_gained,
-        };
+        let has_gained = step(search, policy, &differences, share * size.min(first_size))?;
         steps += 1;
-        if steps >= MOST_STEPS && !search.operator.contraction().is_known() {
-            return Ok(Status::IterationLimit);
+        if steps >= MOST_STEPS && !is_contraction {
+            return Err(Halt::Ended(Status::RoundingFloor));
         }
         if has_gained {
             continue;
         }
-        search.advance(&differences);
+        search.iterate.advance(&differences);
         for _ in 0..sweeps {
-            match search.back_up(None)? {
-                ControlFlow::Break(status) => return Ok(status),
-                ControlFlow::Continue(differences) => search.advance(&differences),
-            }
+            let differences = search.back_up(None)?;
+            search.iterate.advance(&differences);
         }
         sweeps = sweeps.saturating_mul(2);
     }
@@ -105,60 +98,35 @@ fn step<F: Real, M: Model<Scalar = F> + ?Sized>(
     policy: &[F],
     differences: &Differences,
     tolerance: f64,
-) -> Step<bool> {
+) -> Result<bool, Halt> {
     if differences.is_open {
-        return Ok(ControlFlow::Continue(false));
+        return Ok(false);
     }
-    if let ControlFlow::Break(status) = search.ask()? {
-        return Ok(ControlFlow::Break(status));
-    }
-    let alive = search.alive();
-    let chain = derivative(&mut search.operator, &search.values, policy, &alive)?;
-    let states = search.values.iter().zip(&search.backed_up).zip(&alive);
+    let Search { iterate, answer, .. } = search;
+    iterate.operator.ask()?;
+    let alive = iterate.takes_part();
+    let chain = derivative(&mut iterate.operator, &iterate.values, policy, &alive)?;
+    let states = iterate.values.iter().zip(&iterate.backed_up).zip(&alive);
     let b: Vec<F> = states.map(|((&v, &b), &alive)| if alive { b - v } else { F::zero() }).collect();
-    let start = F::from_f64(search.constant(differences));
+    let contraction = iterate.operator.contraction();
+    let start = F::from_f64(constant(contraction, differences));
     let mut x: Vec<F> = alive.iter().map(|&alive| if alive { start } else { F::zero() }).collect();
-    let size = search.size(differences);
-    let tolerance = tolerance.max(search.needed() / 4.0);
-    let outcome = match search.solve(&chain, &b, &mut x, F::from_f64(tolerance))? {
-        ControlFlow::Break(status) => return Ok(ControlFlow::Break(status)),
-        ControlFlow::Continue(outcome) => outcome,
-    };
-    let is_finite = x.iter().zip(&search.values).all(|(&x, &v)| x.is_finite() && (v + x) < F::infinity());
-    if !is_finite || !(outcome.residual.into_f64() <= size / 2.0) {
-        return Ok(ControlFlow::Continue(false));
+    let tolerance = F::from_f64(tolerance.max(answer.needed(contraction) / 4.0));
+    let outcome = solve(&mut iterate.operator, &chain, &b, &mut x, tolerance)?;
+    let is_finite = x.iter().zip(&iterate.values).all(|(&x, &v)| x.is_finite() && (v + x) < F::infinity());
+    if !is_finite || !(outcome.residual.into_f64() <= iterate.size(differences) / 2.0) {
+        return Ok(false);
     }
-    for ((v, &x), &alive) in search.values.iter_mut().zip(&x).zip(&alive) {
+    for ((v, &x), &alive) in iterate.values.iter_mut().zip(&x).zip(&alive) {
         if alive {
             *v += x;
         }
     }
-    Ok(ControlFlow::Continue(true))
+    Ok(true)
 }
 
-impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
-    /// What a step has to bring down: differences, as far as the interval minds them.
-    pub(super) fn size(&self, differences: &Differences) -> f64 {
-        let contraction = self.operator.contraction();
-        let half = Interval::new(differences, contraction, 0.0).width() / 2.0;
-        let size = half * (1.0 - contraction.most) / contraction.most;
-        if size.is_finite() { size.min(differences.norm()) } else { differences.norm() }
-    }
-
-    /// The size of differences that the tolerance needs.
-    pub(super) fn needed(&self) -> f64 {
-        let contraction = self.operator.contraction();
-        if contraction.is_known() {
-            self.tolerance() * (1.0 - contraction.most) / contraction.most.max(f64::MIN_POSITIVE)
-        } else {
-            0.0
-        }
-    }
-
-    /// By how much V* lies above V, if all differences were their middle.
-    fn constant(&self, differences: &Differences) -> f64 {
-        let contraction = self.operator.contraction();
-        let constant = (differences.lo / 2.0 + differences.hi / 2.0) / (1.0 - contraction.most);
-        if contraction.is_even() && constant.is_finite() { constant } else { 0.0 }
-    }
+/// By how much V* lies above V, if all differences were their middle.
+fn constant(contraction: Contraction, differences: &Differences) -> f64 {
+    let constant = (differences.lo / 2.0 + differences.hi / 2.0) / (1.0 - contraction.most);
+    if contraction.is_even() && constant.is_finite() { constant } else { 0.0 }
 }

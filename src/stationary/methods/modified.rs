@@ -17,12 +17,12 @@
 //!
 //! Puterman and Shin, *Management Science* 24 (1978) 1127–1137.
 
-use std::ops::ControlFlow;
+use std::convert::Infallible;
 
-use super::derivative::derivative;
-use super::search::Search;
-use crate::Status;
-use crate::{Error, Model, Real, Table, arrays};
+use crate::stationary::derivative::derivative;
+use crate::stationary::halt::Halt;
+use crate::stationary::search::Search;
+use crate::{Model, Real, Table, arrays};
 
 /// What is left of the differences when the next backup comes.
 const SHARE: f64 = 0.1;
@@ -39,43 +39,37 @@ const MOST_SWEEPS_IN_DOUBT: usize = 64;
 /// Backs up and sweeps until the search ends.
 pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
-) -> Result<Status, Error> {
-    let shape = (search.values.len(), search.operator.model().num_actions());
+) -> Result<Infallible, Halt> {
+    let shape = (search.iterate.values.len(), search.iterate.operator.model().num_actions());
     let mut policy = arrays::filled(Table::Policy, shape, F::zero())?;
     let mut logs = arrays::filled(Table::Policy, shape, F::zero())?;
     let (policy, logs) = (arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs));
     let mut change = arrays::filled(Table::StateValues, shape.0, F::zero())?.into_raw_vec_and_offset().0;
     let mut next = change.clone();
+    let is_shift_free = search.iterate.operator.contraction().is_known();
     let mut most_sweeps = FIRST_SWEEPS;
     loop {
-        let differences = match search.back_up(Some((&mut *policy, &mut *logs)))? {
-            ControlFlow::Break(status) => return Ok(status),
-            ControlFlow::Continue(differences) => differences,
-        };
+        let differences = search.back_up(Some((&mut *policy, &mut *logs)))?;
+        let iterate = &mut search.iterate;
         if differences.is_open {
-            search.advance(&differences);
+            iterate.advance(&differences);
             continue;
         }
-        if let ControlFlow::Break(status) = search.ask()? {
-            return Ok(status);
-        }
-        let alive = search.alive();
-        let chain = derivative(&mut search.operator, &search.values, policy, &alive)?;
+        iterate.operator.ask()?;
+        let alive = iterate.takes_part();
+        let chain = derivative(&mut iterate.operator, &iterate.values, policy, &alive)?;
         for (state, change) in change.iter_mut().enumerate() {
-            let (v, b) = (search.values[state], search.backed_up[state]);
+            let (v, b) = (iterate.values[state], iterate.backed_up[state]);
             *change = if alive[state] { b - v } else { F::zero() };
         }
-        search.advance(&differences);
-        let is_shift_free = search.operator.contraction().is_known();
+        iterate.advance(&differences);
         let first = size(&change, &alive, is_shift_free);
         for _ in 0..most_sweeps {
-            if let ControlFlow::Break(status) = search.ask()? {
-                return Ok(status);
-            }
+            iterate.operator.ask()?;
             chain.multiply(&change, &mut next);
-            search.operator.count(chain.work());
+            iterate.operator.count(chain.work());
             std::mem::swap(&mut change, &mut next);
-            for ((v, &change), &alive) in search.values.iter_mut().zip(&change).zip(&alive) {
+            for ((v, &change), &alive) in iterate.values.iter_mut().zip(&change).zip(&alive) {
                 if alive {
                     *v += change;
                 }

@@ -28,13 +28,15 @@
 //!
 //! It is all a guess: policies of later steps may mix slower than what was seen. It costs time, never truth.
 
-use std::ops::ControlFlow;
+use std::convert::Infallible;
 
-use super::interval::Differences;
 use super::newton;
-use super::search::Search;
-use crate::Status;
 use crate::mdp::CheckedStage;
+use crate::stationary::halt::Halt;
+use crate::stationary::interval::Differences;
+use crate::stationary::iterate::Iterate;
+use crate::stationary::operator::Operator;
+use crate::stationary::search::Search;
 use crate::{Dynamics, Error, Model, Real};
 
 /// Sweeps before anything is predicted.
@@ -64,22 +66,21 @@ const SAMPLES: usize = 32;
 /// Sweeps, and then steps, until the search ends.
 pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
-) -> Result<Status, Error> {
-    let costs = Costs::of(search)?;
+) -> Result<Infallible, Halt> {
+    let costs = Costs::of(&search.iterate.operator)?;
+    let needed = search.answer.needed(search.iterate.operator.contraction());
     let mut seen = Vec::new();
     loop {
-        let differences = match search.back_up(None)? {
-            ControlFlow::Break(status) => return Ok(status),
-            ControlFlow::Continue(differences) => differences,
-        };
-        let position = search.mean_position(&differences);
-        search.advance(&differences);
+        let differences = search.back_up(None)?;
+        let iterate = &mut search.iterate;
+        let position = mean_position(iterate, &differences);
+        iterate.advance(&differences);
         if differences.is_open {
             seen.clear();
             continue;
         }
-        seen.push(Seen { size: search.size(&differences), position });
-        if costs.is_newton_cheaper(&seen, search.needed()) {
+        seen.push(Seen { size: iterate.size(&differences), position });
+        if costs.is_newton_cheaper(&seen, needed) {
             return newton::run(search);
         }
     }
@@ -102,14 +103,14 @@ struct Costs {
 }
 
 impl Costs {
-    fn of<F: Real, M: Model<Scalar = F> + ?Sized>(search: &Search<'_, F, M>) -> Result<Self, Error> {
-        let price = price(search)?;
-        let most_sweeps = 1.0 / (1.0 - search.operator.contraction().most);
-        let pass = if search.operator.work() < LARGE { PASS.0 } else { PASS.1 };
-        let num_steps = if search.operator.model().temperature() > F::zero() { STEPS.0 } else { STEPS.1 };
+    fn of<F: Real, M: Model<Scalar = F> + ?Sized>(operator: &Operator<'_, F, M>) -> Result<Self, Error> {
+        let price = price(operator)?;
+        let most_sweeps = 1.0 / (1.0 - operator.contraction().most);
+        let pass = if operator.work() < LARGE { PASS.0 } else { PASS.1 };
+        let num_steps = if operator.model().temperature() > F::zero() { STEPS.0 } else { STEPS.1 };
         Ok(Self {
             most_sweeps,
-            most_products: (search.values.len() as f64).min(most_sweeps).sqrt(),
+            most_products: (operator.model().num_states() as f64).min(most_sweeps).sqrt(),
             steps: pass * num_steps * (3.0 + 2.0 * price),
             product: pass * price,
         })
@@ -143,9 +144,9 @@ fn sweeps_until_arrival(first: Seen, last: Seen, window: f64) -> f64 {
 }
 
 /// Transitions in rows that are mixed over the actions, over those of the rows themselves, on a few states.
-fn price<F: Real, M: Model<Scalar = F> + ?Sized>(search: &Search<'_, F, M>) -> Result<f64, Error> {
-    let model = search.operator.model();
-    let stage = CheckedStage::new(model, 0, search.operator.inference())?;
+fn price<F: Real, M: Model<Scalar = F> + ?Sized>(operator: &Operator<'_, F, M>) -> Result<f64, Error> {
+    let model = operator.model();
+    let stage = CheckedStage::new(model, 0, operator.inference())?;
     let (num_states, num_actions) = (model.num_states(), model.num_actions());
     let (mut mixed, mut stored) = (0, 0);
     let mut successors = Vec::new();
@@ -167,17 +168,18 @@ fn price<F: Real, M: Model<Scalar = F> + ?Sized>(search: &Search<'_, F, M>) -> R
     Ok(if stored > 0 { mixed as f64 / stored as f64 } else { 1.0 })
 }
 
-impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
-    /// The mean of B V − V over the states that count, where 0 is the least and 1 the largest.
-    fn mean_position(&self, differences: &Differences) -> f64 {
-        let span = differences.hi - differences.lo;
-        let states = self.values.iter().zip(&self.backed_up).zip(self.operator.is_fixed());
-        let counted = states.filter(|((v, b), fixed)| !**fixed && v.is_finite() && b.is_finite());
-        let (mut sum, mut number) = (0.0, 0.0);
-        for ((&v, &b), _) in counted {
-            sum += (b - v).into_f64() - differences.lo;
-            number += 1.0;
-        }
-        if span > 0.0 && number > 0.0 { sum / (number * span) } else { 0.0 }
+/// The mean of B V − V over the states that count, where 0 is the least and 1 the largest.
+fn mean_position<F: Real, M: Model<Scalar = F> + ?Sized>(
+    iterate: &Iterate<'_, F, M>,
+    differences: &Differences,
+) -> f64 {
+    let span = differences.hi - differences.lo;
+    let states = iterate.values.iter().zip(&iterate.backed_up).zip(iterate.operator.is_fixed());
+    let counted = states.filter(|((v, b), fixed)| !**fixed && v.is_finite() && b.is_finite());
+    let (mut sum, mut number) = (0.0, 0.0);
+    for ((&v, &b), _) in counted {
+        sum += (b - v).into_f64() - differences.lo;
+        number += 1.0;
     }
+    if span > 0.0 && number > 0.0 { sum / (number * span) } else { 0.0 }
 }

@@ -13,46 +13,44 @@
 //! At temperature 0 a loop that costs nothing may be chosen even where the end can be reached; the certificate excludes that.
 //! Whenever there is none, the search begins anew, by sweeps alone, so that the answer does not depend on the method.
 
-use std::ops::ControlFlow;
+use std::convert::Infallible;
 
-use super::search::{Search, Step};
-use super::{Method, gauss_seidel, modified, newton, traps, value_iteration};
-use crate::Status;
-use crate::{Error, Model, Real};
+use super::traps;
+use crate::stationary::halt::Halt;
+use crate::stationary::iterate::Iterate;
+use crate::stationary::methods::Method;
+use crate::stationary::search::Search;
+use crate::{Model, Real, Status};
 
 /// Searches by a method, and by sweeps if that has not settled it.
-pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
+pub(crate) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
     method: Method,
-) -> Result<Status, Error> {
-    let is_settled = match settle(search)? {
-        ControlFlow::Break(status) => return Ok(status),
-        ControlFlow::Continue(is_settled) => is_settled,
-    };
-    if !is_settled {
-        return value_iteration::run(search);
+) -> Result<Infallible, Halt> {
+    if !settle(&mut search.iterate)? {
+        return Method::ValueIteration.run(search);
     }
-    let initial = search.values.clone();
-    let status = match method {
-        Method::Automatic | Method::Newton => newton::run(search)?,
-        Method::ModifiedPolicyIteration => modified::run(search)?,
-        Method::GaussSeidel => gauss_seidel::run(search)?,
-        Method::ValueIteration => return value_iteration::run(search),
-    };
-    let is_found = status != Status::IterationLimit || search.bound() < f64::INFINITY;
-    if is_found || search.passes_left() == 0 {
-        return Ok(status);
+    let initial = search.iterate.values.clone();
+    let method = if method == Method::Automatic { Method::Newton } else { method };
+    let Err(halt) = method.run(search);
+    let Halt::Ended(status) = halt else { return Err(halt) };
+    let is_settled = matches!(status, Status::Converged | Status::Stopped | Status::Diverging);
+    if is_settled || method == Method::ValueIteration || search.answer.bound() < f64::INFINITY {
+        return Err(halt);
     }
-    search.values = initial;
-    value_iteration::run(search)
+    if search.iterate.operator.passes_left() == 0 {
+        return Err(Halt::Ended(Status::IterationLimit));
+    }
+    search.iterate.values = initial;
+    Method::ValueIteration.run(search)
 }
 
 /// Settles what becomes of states that cannot reach the end, unless each may leave at any step; returns whether that is known.
-fn settle<F: Real, M: Model<Scalar = F> + ?Sized>(search: &mut Search<'_, F, M>) -> Step<bool> {
-    let is_undiscounted = search.operator.model().discount() == F::one();
+fn settle<F: Real, M: Model<Scalar = F> + ?Sized>(iterate: &mut Iterate<'_, F, M>) -> Result<bool, Halt> {
+    let is_undiscounted = iterate.operator.model().discount() == F::one();
     // Where rows lose something of each sum, nothing goes on without end.
-    if is_undiscounted && search.operator.keeps_shifts() {
-        return traps::settle(search);
+    if is_undiscounted && iterate.operator.keeps_shifts() {
+        return traps::settle(iterate);
     }
-    Ok(ControlFlow::Continue(true))
+    Ok(true)
 }
