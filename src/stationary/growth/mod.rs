@@ -121,9 +121,9 @@ impl<F: Real> LongRunGrowth<F> {
 ///
 /// # Errors
 ///
-/// [`Error::NotConverged`] if the tolerance is not met; [`Error::Undiscounted`] unless γ = 1;
+/// [`Error::NotConverged`] if the tolerance is not met; [`Error::DiscountedGrowth`] unless γ = 1;
 /// [`Error::EndsInTerminalState`] if there is a terminal state: ask [`StationarySolver`](crate::StationarySolver) for the value
-/// until it is entered; [`Error::ZeroTemperature`]; [`Error::TiedGrowth`] as above; [`Error::ImpossibleEvidence`] if
+/// until it is entered; [`Error::ZeroTemperature`]; [`Error::TiedGrowth`] as above; [`Error::NoEndlessTrajectory`] if
 /// no trajectory goes on forever; [`Error::InvalidTolerance`]; [`Error::NotHomogeneous`]; [`Error::Overflow`];
 /// [`Error::TooLarge`]; what a [`Model`] of your own returns. A [`Watched`](crate::Watched) model is told of passes, and may
 /// stop them, which leaves it not converged.
@@ -158,7 +158,7 @@ pub fn long_run_growth<M: Model + ?Sized>(
         return Err(Error::NotHomogeneous);
     }
     if mdp.discount() < num_traits::one() {
-        return Err(Error::Undiscounted { discount: mdp.discount().into_f64() });
+        return Err(Error::DiscountedGrowth { discount: mdp.discount().into_f64() });
     }
     if let Some(state) = (0..mdp.num_states()).find(|&state| mdp.is_terminal(state)) {
         return Err(Error::EndsInTerminalState { state });

@@ -119,9 +119,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Growth<'m, F, M> {
                 }
             }
         }
-        let Some((bounds, class, values)) = fastest else {
-            return Err(Error::ImpossibleEvidence { stage: num_states - 1 });
-        };
+        let Some((bounds, class, values)) = fastest else { return Err(Error::NoEndlessTrajectory) };
         if let Some((rival, second)) = rival.filter(|(rival, _)| rival.upper >= bounds.lower) {
             let rate = (bounds.lower.max(rival.lower) + bounds.upper.max(rival.upper)) / 2.0;
             return Err(Error::TiedGrowth {
