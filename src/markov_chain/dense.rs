@@ -1,4 +1,4 @@
-//! Full rows of a chain.
+//! A chain in full rows.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use super::matrix::{SplitMatrix, multiply, multiply_transposed};
 use crate::kernels::{add_scaled, dot_rows};
 use crate::{Dynamics, Error, Real, Table, arrays};
 
-/// All entries, with those on the diagonal beside them.
+/// The diagonal, and all other entries in full rows.
 #[derive(Debug)]
 pub(super) struct DenseMatrix<F> {
     diagonal: Vec<F>, // [s]
@@ -14,7 +14,7 @@ pub(super) struct DenseMatrix<F> {
 }
 
 impl<F: Real> DenseMatrix<F> {
-    /// Takes a table that `row(s, entries)` fills row by row.
+    /// Makes a matrix from `row(s, entries)`, which fills one row.
     pub(super) fn new(num_states: usize, mut row: impl FnMut(usize, &mut [F])) -> Result<Self, Error> {
         let shape = (num_states, num_states);
         let mut table = arrays::filled(Table::Transitions, shape, F::zero())?.into_raw_vec_and_offset().0;
@@ -83,7 +83,7 @@ impl<F: Real> SplitMatrix<F> for DenseMatrix<F> {
     }
 }
 
-/// The chain as dynamics of one action, to be cut into blocks like any other. Columns come one at a time.
+/// The matrix as dynamics of one action, so that blocks can be cut. Takes one column at a time.
 impl<F: Real> Dynamics for DenseMatrix<F> {
     type Scalar = F;
 

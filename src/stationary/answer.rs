@@ -6,25 +6,26 @@ use super::iterate::Iterate;
 use crate::backward::StageTables;
 use crate::{Convergence, Error, Model, Real, Status, Table, arrays};
 
-/// Rounding counts as all that is left of the bound once the rest is this part of it.
+/// The bound counts as pure rounding once its exact part is at most this share of its rounding
+/// part.
 const ALL_ROUNDING: f64 = 1.0 / 16.0;
 
-/// Where rounding is a good part of the bound, a search ends that has not improved it for so many backups.
+/// Backups without improvement after which a search ends, if rounding is a large part of the bound.
 const PATIENCE: usize = 64;
 
-/// By less than this part, a bound has not improved.
+/// The least relative decrease of the bound that counts as an improvement.
 const IMPROVEMENT: f64 = 0.01;
 
-/// Values, and how far they may be off.
+/// Values with a bound on their error.
 pub(super) struct Answer<F> {
     tolerance: f64,
     values: Vec<F>,
     bound: f64,
-    improved: (usize, f64), // backups ago, and what the bound was then
+    improved: (usize, f64), // backups since the last improvement, and the bound then
 }
 
 impl<F: Real> Answer<F> {
-    /// None so far; `values` are room for one.
+    /// An answer with bound +∞. `values` is memory for later values.
     pub(super) fn new(tolerance: f64, values: Vec<F>) -> Self {
         Self { tolerance, values, bound: f64::INFINITY, improved: (0, f64::INFINITY) }
     }
@@ -33,12 +34,13 @@ impl<F: Real> Answer<F> {
         self.tolerance
     }
 
-    /// Largest error of the values; +∞ if none is known.
+    /// A bound on the error of the values; +∞ if none is known.
     pub(super) fn bound(&self) -> f64 {
         self.bound
     }
 
-    /// The size of differences that the tolerance needs.
+    /// The size of BV − V below which the tolerance is met; 0 if B is not known to be a
+    /// contraction.
     pub(super) fn needed(&self, contraction: Contraction) -> f64 {
         if contraction.is_known() {
             self.tolerance * (1.0 - contraction.most) / contraction.most.max(f64::MIN_POSITIVE)
@@ -47,12 +49,12 @@ impl<F: Real> Answer<F> {
         }
     }
 
-    /// Whether the backup of the values, rounded, meets the tolerance.
+    /// Whether the backup of the values meets the tolerance, its rounding error included.
     pub(super) fn is_enough(&self, contraction: Contraction, rounding: f64) -> bool {
         self.bound * passed_on(contraction) + rounding <= self.tolerance
     }
 
-    /// Keeps values whose error is at most `bound`, if they are the best so far.
+    /// Takes `values`, whose error is at most `bound`, if that is the smallest bound so far.
     pub(super) fn offer(&mut self, values: &[F], bound: f64) {
         if bound < self.bound && values.iter().all(|&v| v < F::infinity()) {
             self.values.copy_from_slice(values);
@@ -60,7 +62,7 @@ impl<F: Real> Answer<F> {
         }
     }
 
-    /// Keeps `values` moved by `shift` but where they are fixed, if they are the best so far.
+    /// Takes `values` plus `shift` in nonterminal states, if `bound` is the smallest bound so far.
     pub(super) fn offer_shifted(&mut self, values: &[F], is_fixed: &[bool], shift: F, bound: f64) {
         if !(bound < self.bound) {
             return;
@@ -71,7 +73,7 @@ impl<F: Real> Answer<F> {
         self.bound = if self.values.iter().all(|&v| v < F::infinity()) { bound } else { f64::INFINITY };
     }
 
-    /// Whether nothing but rounding is left of the bound, or the bound does not improve any more.
+    /// Whether only rounding is left of the bound, or the bound has stopped improving.
     pub(super) fn has_stalled(
         &mut self,
         contraction: Contraction,
@@ -88,11 +90,11 @@ impl<F: Real> Answer<F> {
         if exact > 8.0 * rounded {
             patience += 8.0 / (1.0 - contraction.most);
         }
-        // Where rounding is unbounded, values are about to leave the number type.
+        // Unbounded rounding means that values are about to overflow: the next backup reports it.
         (rounded.is_finite() && exact <= ALL_ROUNDING * rounded) || self.improved.0 as f64 > patience
     }
 
-    /// The solution of a search that ended: the backup of the best values, or, if there is no bound, of the last.
+    /// Makes the solution by one last backup: of the best values, or of V if no bound is known.
     pub(super) fn finish<M>(
         mut self,
         iterate: Iterate<'_, F, M>,
@@ -124,7 +126,7 @@ impl<F: Real> Answer<F> {
         let status = match status {
             Status::Diverging => status,
             _ if error_bound.into_f64() <= self.tolerance => Status::Converged,
-            // The last backup was rounded more than the search took it to be.
+            // The last backup has a larger rounding error than the search assumed.
             Status::Converged => Status::RoundingFloor,
             other => other,
         };
@@ -136,7 +138,7 @@ impl<F: Real> Answer<F> {
     }
 }
 
-/// How much of an error a backup passes on.
+/// The factor by which a backup reduces an error, at most 1 even where it is unknown.
 fn passed_on(contraction: Contraction) -> f64 {
     if contraction.most.is_finite() { contraction.most } else { 1.0 }
 }

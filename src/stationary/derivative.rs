@@ -1,11 +1,12 @@
-//! The derivative of B, as a chain.
+//! The derivative J of B at V, as a matrix over the states, and linear systems in it.
 //!
 //! ```text
 //! J(s,s') = γ Σ_a π(a|s) P(s'|s,a)                                    variational
-//! J(s,s') = Σ_a π(a|s) p(s'|s,a,e),  the dynamics of (D9)              direct
+//! J(s,s') = Σ_a π(a|s) p(s'|s,a,e),  the dynamics of (D9)             direct
 //! ```
 //!
-//! with π the policy of V. Rows of terminal states and of value −∞ are zero. B is convex, so B(V + x) ≥ B V + J x.
+//! where π is the policy of V. Rows of terminal states and of states with value −∞ are zero. B is
+//! convex, so B(V + x) ≥ B V + J x.
 
 use std::ops::ControlFlow;
 
@@ -16,7 +17,9 @@ use crate::markov_chain::{Chain, LinearOutcome, LinearSolve};
 use crate::mdp::CheckedStage;
 use crate::{Error, Inference, Model, Real};
 
-/// J of the policy of `values`, for the states that take part; counts what it reads.
+/// J at `values` with their policy. Rows and columns of states that do not take part are zero.
+///
+/// Counts the transitions that it reads and writes.
 pub(super) fn derivative<'m, F: Real, M: Model<Scalar = F> + ?Sized>(
     operator: &mut Operator<'m, F, M>,
     values: &[F],
@@ -62,7 +65,8 @@ pub(super) fn derivative<'m, F: Real, M: Model<Scalar = F> + ?Sized>(
     Ok(chain)
 }
 
-/// At temperature 0 logarithms of probabilities do not count, but faint successors have to be told from none.
+/// At temperature 0 logarithms of probabilities do not count, but faint successors have to be told
+/// from none.
 fn temperature_or_one<F: Real>(temperature: F) -> F {
     if temperature > F::zero() { temperature } else { F::one() }
 }
@@ -96,7 +100,7 @@ fn lucky<F: Real>(row: &mut [(usize, F)], values: &[F], (discount, temperature):
     }
 }
 
-/// Solves (I − J) x = b as far as limit and hook allow.
+/// Solves (I − J) x = b, within the limit of passes. The model's hook may stop it.
 pub(super) fn solve<F: Real, M: Model<Scalar = F> + ?Sized>(
     operator: &mut Operator<'_, F, M>,
     chain: &Chain<'_, F>,

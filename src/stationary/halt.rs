@@ -1,13 +1,13 @@
-//! Why a search stops: it has ended, or something went wrong.
+//! Why a search stops: it ended, or something failed.
 
 use crate::{Error, Status};
 
-/// What stops a search. `?` hands it up to whoever began the search.
+/// Stops a search; `?` passes it up to the caller that started the search.
 #[derive(Debug)]
 pub(super) enum Halt {
-    /// The search ended, in this way.
+    /// The search ended with this status.
     Ended(Status),
-    /// The model, the numbers or the memory failed.
+    /// The model returned an error, a value overflowed, or memory ran out.
     Failed(Error),
 }
 

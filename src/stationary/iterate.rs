@@ -1,4 +1,4 @@
-//! The values that a search works on, and their backup.
+//! The iterate of a search: values V and their backup BV.
 
 use super::halt::Halt;
 use super::interval::{Differences, Interval};
@@ -6,10 +6,10 @@ use super::operator::Operator;
 use crate::backward::StageTables;
 use crate::{Error, Model, Real, Table, arrays};
 
-/// V and BV.
+/// The operator B, values V and their backup BV.
 pub(super) struct Iterate<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     pub(super) operator: Operator<'m, F, M>,
-    /// V, finite wherever V* can be told from −∞ so far.
+    /// V; −∞ only in states proven to have V* = −∞.
     pub(super) values: Vec<F>,
     /// BV of the last backup.
     pub(super) backed_up: Vec<F>,
@@ -21,7 +21,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Iterate<'m, F, M> {
         Ok(Self { operator, values, backed_up: backed_up.into_raw_vec_and_offset().0 })
     }
 
-    /// Backs up V, with the policy of V if asked.
+    /// Writes BV, and the policy of V if asked.
     pub(super) fn back_up(&mut self, policy: Option<(&mut [F], &mut [F])>) -> Result<Differences, Halt> {
         let Self { operator, values, backed_up } = self;
         operator.ask()?;
@@ -29,8 +29,9 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Iterate<'m, F, M> {
         Ok(Differences::of(values, backed_up, operator.is_fixed()))
     }
 
-    /// V ← BV, moved to the middle of the interval where all states pass shifts on alike: that takes nothing from
-    /// the differences but the constant, which sweeps would take long to lose.
+    /// V ← BV, plus the middle of the interval of (S2) where B shifts all states nearly alike.
+    ///
+    /// The added constant removes the constant part of BV − V, which sweeps reduce slowly.
     pub(super) fn advance(&mut self, differences: &Differences) {
         std::mem::swap(&mut self.values, &mut self.backed_up);
         let contraction = self.operator.contraction();
@@ -45,13 +46,13 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Iterate<'m, F, M> {
         states.filter(|(_, fixed)| !**fixed).for_each(|(v, _)| *v += middle);
     }
 
-    /// Which states take part in a step: not terminal, V and BV finite.
+    /// The states that a policy step changes: nonterminal, with finite V and BV.
     pub(super) fn takes_part(&self) -> Vec<bool> {
         let states = self.values.iter().zip(&self.backed_up).zip(self.operator.is_fixed());
         states.map(|((v, b), fixed)| v.is_finite() && b.is_finite() && !fixed).collect()
     }
 
-    /// What a step has to bring down: differences, as far as the interval minds them.
+    /// The size of BV − V that a step has to reduce: half its span where (S2) holds, else its norm.
     pub(super) fn size(&self, differences: &Differences) -> f64 {
         let contraction = self.operator.contraction();
         let half = Interval::new(differences, contraction, 0.0).width() / 2.0;

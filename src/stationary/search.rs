@@ -1,4 +1,4 @@
-//! A search for the fixed point, as every method sees it: one backup, and what it says of V*.
+//! The step that every method is made of: one backup, and the bound on V* that it gives.
 
 use super::answer::Answer;
 use super::halt::Halt;
@@ -8,7 +8,10 @@ use super::undiscounted::certificate::Certifier;
 use super::undiscounted::growing::Lookout;
 use crate::{Model, Real, Status};
 
-/// Values, the best answer so far, and what tells how good it is where B is no contraction.
+/// A search for the fixed point.
+///
+/// `certifier` and `lookout` are used where B is not known to be a contraction: the first bounds
+/// the error, the second detects divergence.
 pub(super) struct Search<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     pub(super) iterate: Iterate<'m, F, M>,
     pub(super) answer: Answer<F>,
@@ -22,12 +25,14 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
         Self { iterate, answer, certifier: Certifier::new(), lookout: Lookout::new() }
     }
 
-    /// Backs up V, with the policy of V if asked, and looks at what that says of V*.
+    /// Backs up V, writes the policy of V if asked, and updates the answer with the bound.
+    ///
+    /// Ends the search if the answer meets the tolerance or the bound cannot improve.
     pub(super) fn back_up(&mut self, policy: Option<(&mut [F], &mut [F])>) -> Result<Differences, Halt> {
         let Self { iterate, answer, certifier, lookout } = self;
         let differences = iterate.back_up(policy)?;
         let contraction = iterate.operator.contraction();
-        // Rounding is that at the middle, so that the answer, which is its backup, keeps the bound.
+        // The answer is the backup of the middle, so rounding is taken at the middle.
         let middle = Interval::new(&differences, contraction, 0.0).middle();
         let (largest, largest_backed_up) = differences.magnitudes;
         let magnitude = largest.max(largest_backed_up + middle.abs());

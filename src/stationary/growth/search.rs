@@ -2,14 +2,16 @@
 //!
 //! # Form computed
 //!
-//! States that lead to each other share their rate; it is sought for each such class by itself, and the largest is that of M. Then
-//! come the states from which that class can be reached. From where it cannot, growth is slower, and V = −∞.
+//! The states of a strongly connected class share a rate. The search finds the rate of each class
+//! by itself; the largest one is the rate of M. It then adds the states that lead to that class.
+//! From all other states growth is slower, and V = −∞.
 //!
-//! The search goes by V ← V + (B V − V)/2, less a constant: half a step, so that it does not go around with a period. Where
-//! that is predicted to take longer, it takes steps of Newton's method, (I − κJ) x = B V − V − c, V ← V + x, with the
-//! derivative J of B. Rows of J sum to 1, and the κ just below 1 keeps the system solvable, also where states are all but cut off
-//! from each other. B is convex, so a step raises min (B V − V), up to what κ and an inexact solve take. One that does neither
-//! that nor narrow the bounds is taken back.
+//! The basic step is V ← V + (B V − V)/2, less a constant. It is half a step, so that periodic
+//! classes converge too. Where it is predicted to take longer, the search takes a step of Newton's
+//! method, (I − κJ) x = B V − V − c, V ← V + x, with the derivative J of B. Rows of J sum to 1. A κ
+//! just below 1 keeps the system regular, also for states that are almost disconnected. B is
+//! convex, so a Newton step raises min (B V − V), up to the effect of κ and of an inexact solve. A
+//! step that neither raises it nor narrows the bounds is undone.
 
 use ndarray::{Array1, Array2};
 
@@ -23,29 +25,29 @@ use crate::stationary::interval::round_up;
 use crate::stationary::iterate::Iterate;
 use crate::{Dynamics, Error, Model, Real, Status, Table, arrays, log_sum_exp};
 
-/// Half steps at a time.
+/// Half steps before the first decision between half steps and Newton's method.
 const NUM_SWEEPS: usize = 8;
 
-/// Half steps that a step of Newton's method is worth; about the passes that one takes.
+/// The cost of a Newton step, in half steps.
 const NEWTON_PRICE: f64 = 64.0;
 
-/// Share of the differences that a step of Newton's method may leave in its system.
+/// The target residual of a Newton step, relative to the span of B V − V.
 const NEWTON_SHARE: f64 = 1e-3;
 
-/// Half steps without a narrower interval after which a search ends.
+/// Half steps without a narrower interval after which the search ends.
 const MOST_IDLE_STEPS: usize = 1000;
 
-/// A search ends once the interval is this part of its rounding.
+/// The search ends once the span of B V − V is at most this share of its rounding error.
 const ENOUGH_OF_ROUNDING: f64 = 1.0 / 8.0;
 
-/// What is known of the rate of a set of states.
+/// Bounds on the rate of a set of states.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Bounds {
     lower: f64,
     upper: f64,
 }
 
-/// B V − V over the states of a set, and how exactly it is known.
+/// The range of B V − V over a set of states, with its rounding error.
 #[derive(Debug, Clone, Copy)]
 struct Spread {
     lo: f64,
@@ -59,7 +61,7 @@ impl Spread {
     }
 }
 
-/// What a search has found.
+/// The result of a search.
 pub(super) struct Found<F> {
     pub(super) rate: F,
     pub(super) lower: F,
@@ -82,7 +84,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Growth<'m, F, M> {
         Self { iterate, tolerance }
     }
 
-    /// The fastest class, then what leads there.
+    /// Finds the fastest class, then the values of the states that lead to it.
     pub(super) fn find<D>(mut self, stage: &CheckedStage<'_, F, D>, graph: &Graph) -> Result<Found<F>, Error>
     where
         D: Dynamics<Scalar = F> + ?Sized,
@@ -93,7 +95,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Growth<'m, F, M> {
         let mut rival: Option<(Bounds, usize)> = None;
         let mut classes = graph.classes();
         classes.retain(|class| class.len() > 1 || graph.successors(class[0]).any(|next| next == class[0]));
-        // Those of one state cost nothing, and may spare others.
+        // Classes of one state cost nothing, and may allow others to stop early.
         classes.sort_by_key(|class| (class.len() > 1, class[0]));
         for class in classes {
             let enough = fastest.as_ref().map_or(f64::NEG_INFINITY, |(bounds, ..)| bounds.lower);
@@ -137,21 +139,21 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Growth<'m, F, M> {
         self.finish(&leads, bounds)
     }
 
-    /// Starts anew on a set of states.
+    /// Sets V to 0 on a set of states and to −∞ elsewhere.
     fn start(&mut self, is_in: &[bool]) {
         for (v, &is_in) in self.iterate.values.iter_mut().zip(is_in) {
             *v = if is_in { F::zero() } else { F::neg_infinity() };
         }
     }
 
-    /// Searches until the rate of a set is known to the tolerance, or to be below `enough`.
+    /// Searches until the rate of a set is known to the tolerance, or known to be below `enough`.
     fn climb(&mut self, is_in: &[bool], enough: f64) -> Result<Bounds, Error> {
         let mut bounds = Bounds { lower: f64::NEG_INFINITY, upper: f64::INFINITY };
         self.try_climb(is_in, enough, &mut bounds).map_err(|halt| self.not_converged(halt, bounds))?;
         Ok(bounds)
     }
 
-    /// The error of a search that ended without its tolerance being met.
+    /// The error of a search that ended before the tolerance was met.
     fn not_converged(&self, halt: Halt, bounds: Bounds) -> Error {
         match halt {
             Halt::Failed(error) => error,
@@ -202,7 +204,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Growth<'m, F, M> {
         }
     }
 
-    /// Backs V up and looks at what that says of the rate.
+    /// Backs V up and improves the bounds on the rate.
     fn measure(
         &mut self,
         is_in: &[bool],
@@ -224,7 +226,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Growth<'m, F, M> {
         Ok(spread)
     }
 
-    /// V ← V + (B V − V)/2, less the largest.
+    /// V ← V + (B V − V)/2, less the largest value.
     fn half_step(&mut self, is_in: &[bool]) {
         let Iterate { values, backed_up, .. } = &mut self.iterate;
         for ((v, &b), _) in values.iter_mut().zip(&*backed_up).zip(is_in).filter(|(_, is_in)| **is_in) {
@@ -233,8 +235,9 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Growth<'m, F, M> {
         lower_to_zero(values);
     }
 
-    /// One step of Newton's method from V, whose differences are `spread`. Returns whether it was taken, and the differences of
-    /// what V is then.
+    /// Tries a Newton step from V, whose B V − V has the range `spread`.
+    ///
+    /// Returns whether V has changed, and the range for the V that results.
     fn newton(
         &mut self,
         is_in: &[bool],
@@ -271,7 +274,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Growth<'m, F, M> {
         Ok((false, self.measure(is_in, bounds, None)?))
     }
 
-    /// The answer: V as it is, and its policy.
+    /// Makes the result from V and its policy.
     fn finish(mut self, is_in: &[bool], mut bounds: Bounds) -> Result<Found<F>, Error> {
         let shape = (is_in.len(), self.iterate.operator.model().num_actions());
         let mut policy = arrays::filled(Table::Policy, shape, F::zero())?;
@@ -287,7 +290,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Growth<'m, F, M> {
     }
 }
 
-/// The rate of a state that is a class by itself: τ log Σ_a ρ exp(r/τ) P(s|s,a).
+/// The rate of a class of one state: τ log Σ_a ρ exp(r/τ) P(s|s,a).
 fn rate_of_loop<F, D>(stage: &CheckedStage<'_, F, D>, temperature: F, state: usize) -> Bounds
 where
     F: Real,
@@ -312,7 +315,7 @@ where
     Bounds { lower: rate - slack, upper: rate + slack }
 }
 
-/// Takes the largest from all.
+/// Subtracts the largest value from all values.
 fn lower_to_zero<F: Real>(values: &mut [F]) {
     let largest = values.iter().fold(F::neg_infinity(), |largest, &v| largest.max(v));
     if largest.is_finite() {

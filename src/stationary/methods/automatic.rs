@@ -2,31 +2,42 @@
 //!
 //! # The rule
 //!
-//! Let e be the number of times that what the interval minds of B V − V still has to shrink by the factor 1/e = 0.37, and n the
-//! number of sweeps that shrink it once, as seen over the later half of the sweeps so far. Then
+//! Let e be the number of times that B V − V, measured as (S2) does, still has to shrink by the
+//! factor 1/e ≈ 0.37. Let n be the number of sweeps that one such factor takes, estimated from the
+//! later half of the sweeps so far. The predicted costs, in sweeps, are
 //!
 //! ```text
-//! value iteration still needs      e · n                                  sweeps,
-//! Newton's method from here        c (k (3 + 2p) + p e √n)                sweeps' time
+//! value iteration      e · n
+//! Newton's method      c (k (3 + 2p) + p e √n)
 //! ```
 //!
-//! where p is the price of a product with P_π in passes: what rows cost that are mixed over the actions, seen on a few states. The
-//! parts: k = 6 steps, or 12 at temperature 0, each of which backs up, reads the rows twice to mix them, and copies the result; inner
-//! iterations, which for a Krylov method go with the square root of the number of sweeps; and c = 2.5 for large models, whose sweeps run
-//! in parallel and in vector arithmetic as inner ones do not, 1.25 for small ones. n is at most 1/(1 − κ), and there are no more inner
-//! iterations than √S for each factor.
+//! where
 //!
-//! Newton's method is taken once it is predicted to be cheaper, and a sixteenth of what it is predicted to cost has been spent on
-//! looking: before, too little has been seen, and if it is right all along, no more than that is lost.
+//! - p is the cost of a product with P_π in passes, estimated by mixing the rows of a few states;
+//! - k = 6 is the number of Newton steps, 12 at temperature 0; each step backs up, reads the rows
+//!   twice to mix them, and copies the result;
+//! - √n is the number of inner iterations for one factor, because a Krylov method needs about the
+//!   square root of the number of sweeps;
+//! - c = 2.5 for large models, whose sweeps run in parallel and in vector arithmetic while inner
+//!   iterations do not, and 1.25 for small models.
 //!
-//! # Values that travel
+//! n is at most 1/(1 − κ), and there are at most √S inner iterations for one factor.
 //!
-//! Values first have to travel from where rewards are to all other states. Until they have, nothing shrinks, and then often all at once.
-//! It shows in the mean of B V − V: between its least and its largest it moves as fast as the front does, in two dimensions with the
-//! square of time, whereas it stands still where one slow mode is left. So if the front, at the speed of the later half of the
-//! sweeps, arrives within half the cost of Newton's method, or within about half of the sweeps so far, it is waited for.
+//! The search changes to Newton's method once it is predicted to be cheaper and a sixteenth of its
+//! predicted cost has been spent on sweeps. Earlier predictions have too few data. If Newton's
+//! method was the better choice from the start, at most that sixteenth is lost.
 //!
-//! It is all a guess: policies of later steps may mix slower than what was seen. It costs time, never truth.
+//! # Propagation of values
+//!
+//! Values first have to propagate from the rewards to all other states. Until then B V − V does not
+//! shrink; afterwards it often shrinks at once. The mean of B V − V between its minimum and its
+//! maximum shows this front. In two dimensions the mean moves with the square of time while the
+//! front moves, and stands still once a single slow mode is left. If the front, at its speed over
+//! the later half of the sweeps, will arrive within half the cost of Newton's method, or within
+//! about half of the sweeps so far, the search waits for it.
+//!
+//! All this is a heuristic: the policies of later steps may mix more slowly. A wrong guess costs
+//! time, and never invalidates the bound.
 
 use std::convert::Infallible;
 
@@ -39,31 +50,33 @@ use crate::stationary::operator::Operator;
 use crate::stationary::search::Search;
 use crate::{Dynamics, Error, Model, Real};
 
-/// Sweeps before anything is predicted.
+/// Sweeps before the first prediction.
 const FIRST_SWEEPS: usize = 5;
 
-/// What of a predicted cost is spent on looking.
+/// The share of the predicted cost of Newton's method that is spent on sweeps first.
 const SHARE: f64 = 0.0625;
 
-/// Steps of Newton's method above temperature 0, and at it, where policies change by leaps.
+/// Steps of Newton's method above temperature 0, and at temperature 0, where policies change
+/// abruptly.
 const STEPS: (f64, f64) = (6.0, 12.0);
 
-/// Stored transitions from which on a sweep runs in parallel, about.
+/// Stored transitions from which sweeps run in parallel, approximately.
 const LARGE: usize = 30_000;
 
-/// The time of a pass of Newton's method, in sweeps, of small and of large models.
+/// The time of a pass of Newton's method, in sweeps, for small and for large models.
 const PASS: (f64, f64) = (1.25, 2.5);
 
-/// What is waited for a front, over the cost of Newton's method.
+/// The longest wait for a front, relative to the cost of Newton's method.
 const WAIT: f64 = 0.5;
 
-/// What is waited for a front, over the sweeps so far. What slows down as 1/t always seems to arrive within half of t.
+/// The longest wait for a front, relative to the sweeps so far. A front that slows down as 1/t
+/// always seems to arrive within t/2.
 const LONGER: f64 = 0.45;
 
-/// States that are looked at for the price of a product.
+/// States sampled to estimate the cost of a product.
 const SAMPLES: usize = 32;
 
-/// Sweeps, and then steps, until the search ends.
+/// Sweeps, and then takes Newton steps, until the search ends.
 pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
 ) -> Result<Infallible, Halt> {
@@ -86,14 +99,14 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     }
 }
 
-/// What a sweep has left.
+/// B V − V after a sweep.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
-    size: f64,     // what the interval minds of B V − V
+    size: f64,     // of B V − V, as (S2) measures it
     position: f64, // of the mean of B V − V, between its least, 0, and its largest, 1
 }
 
-/// What things cost, in sweeps.
+/// Predicted costs, in sweeps.
 #[derive(Debug, Clone, Copy)]
 struct Costs {
     most_sweeps: f64,   // for a factor of e, by the contraction
@@ -116,7 +129,7 @@ impl Costs {
         })
     }
 
-    /// Whether to change over, after sweeps that have left this.
+    /// Whether Newton's method is predicted to be cheaper, given B V − V after each sweep.
     fn is_newton_cheaper(&self, seen: &[Seen], needed: f64) -> bool {
         let sweeps = seen.len();
         let (Some(&first), Some(&last)) = (seen.get(sweeps / 2), seen.last()) else { return false };
@@ -124,7 +137,7 @@ impl Costs {
             return false;
         }
         let window = (sweeps - 1 - sweeps / 2) as f64;
-        // Sweeps for a factor of e: as many as there may be where nothing shrinks.
+        // Sweeps for a factor of e: the most that the contraction allows, if nothing shrinks.
         let sweeps_each = (window / (first.size / last.size).ln().max(1e-12)).clamp(0.0, self.most_sweeps);
         let times = (last.size / needed.max(last.size * f64::EPSILON)).ln();
         let by_sweeps = times * sweeps_each;
@@ -136,14 +149,14 @@ impl Costs {
     }
 }
 
-/// When the front arrives that the mean shows; NaN or ∞ if it stands still.
+/// Sweeps until the front arrives; NaN or ∞ if it stands still.
 fn sweeps_until_arrival(first: Seen, last: Seen, window: f64) -> f64 {
     let rises = last.position > first.position;
     let front = |seen: Seen| (if rises { seen.position } else { 1.0 - seen.position }).sqrt();
     window * (1.0 - front(last)) / (front(last) - front(first))
 }
 
-/// Transitions in rows that are mixed over the actions, over those of the rows themselves, on a few states.
+/// The transitions of rows mixed over the actions, relative to those of the rows, in a few states.
 fn price<F: Real, M: Model<Scalar = F> + ?Sized>(operator: &Operator<'_, F, M>) -> Result<f64, Error> {
     let model = operator.model();
     let stage = CheckedStage::new(model, 0, operator.inference())?;
@@ -168,7 +181,7 @@ fn price<F: Real, M: Model<Scalar = F> + ?Sized>(operator: &Operator<'_, F, M>) 
     Ok(if stored > 0 { mixed as f64 / stored as f64 } else { 1.0 })
 }
 
-/// The mean of B V − V over the states that count, where 0 is the least and 1 the largest.
+/// The mean of B V − V, on a scale from 0 at its minimum to 1 at its maximum.
 fn mean_position<F: Real, M: Model<Scalar = F> + ?Sized>(
     iterate: &Iterate<'_, F, M>,
     differences: &Differences,

@@ -1,13 +1,16 @@
-//! Gauss–Seidel value iteration: each state is backed up from what the states before it have just become.
+//! Gauss–Seidel value iteration: each backup of a state uses the new values of the states before
+//! it.
 //!
-//! A sweep G is monotone and has the fixed point of B, but raising V by a constant does not raise GV by a constant, so a
-//! sweep gives no interval. Every tenth pass therefore is a plain backup, whose interval (S2) counts and whose result is as good to go on from as any.
+//! A sweep G is monotone and has the fixed point of B. It gives no interval, because adding a
+//! constant to V does not add a constant to GV. Every tenth pass is therefore a backup V ← BV,
+//! which gives the interval (S2).
 //!
-//! The constant that V is off by, which a sweep takes out slowly if γ is near 1, is taken out with the interval: V goes on from
-//! its middle where all states would rise nearly alike.
+//! If γ is near 1, sweeps remove the constant part of the error slowly. The backup removes it:
+//! where B shifts all states nearly alike, V continues from the middle of the interval.
 //!
-//! Rows are taken one at a time and in order: a sweep is not run in parallel. What it gains over value iteration depends on
-//! the numbering of the states; a factor of two is common, and much where values flow against the order of the states.
+//! A sweep takes states in order, on one thread. Its gain over value iteration depends on the
+//! numbering of the states. A factor of two is common; it is much larger where values propagate in
+//! the order of the states.
 //!
 //! # References
 //!
@@ -23,10 +26,10 @@ use crate::stationary::operator::Operator;
 use crate::stationary::search::Search;
 use crate::{Dynamics, Error, Inference, Model, Real, Table};
 
-/// Passes of which one is a plain backup.
+/// One in this many passes is a backup V ← BV.
 const PERIOD: usize = 10;
 
-/// Sweeps until the search ends.
+/// Alternates one backup and nine sweeps until the search ends.
 pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
 ) -> Result<Infallible, Halt> {
@@ -41,7 +44,7 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     }
 }
 
-/// Backs up one state after the other, in place: one pass.
+/// Backs up one state after the other, in place. Counts one pass.
 fn sweep<F: Real, M: Model<Scalar = F> + ?Sized>(
     operator: &mut Operator<'_, F, M>,
     values: &mut [F],
@@ -50,7 +53,7 @@ fn sweep<F: Real, M: Model<Scalar = F> + ?Sized>(
     let (model, inference) = (operator.model(), operator.inference());
     let stage = CheckedStage::new(model, 0, inference)?;
     let (dynamics, width, temperature) = (stage.dynamics, model.num_actions(), model.temperature());
-    // The rule asks for values to see how large they are, and which are −∞: those before the sweep will do.
+    // The rule inspects values only for their size and for −∞, so the values before the sweep serve.
     let before = values.to_vec();
     let rule = BellmanRule::new(inference, model.discount(), temperature, &before);
     let mut action_values = vec![F::zero(); width];

@@ -1,4 +1,7 @@
-//! The methods, one file each. A method backs up and moves on until the search ends.
+//! The methods that search for the fixed point, one file each.
+//!
+//! To add a method, add a file with a function `run`, a `mod` line, and a variant of [`Method`]
+//! with its arm in [`Method::run`].
 
 use std::convert::Infallible;
 
@@ -12,27 +15,29 @@ mod modified;
 mod newton;
 mod value_iteration;
 
-/// How the fixed point is sought.
+/// The method that searches for the fixed point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Method {
-    /// Value iteration, until Newton's method is predicted to be faster; at γ = 1 and for direct inference, whose sweeps say
-    /// nothing of what is left, Newton's method at once. The default.
+    /// Value iteration, then Newton's method once it is predicted to be faster. The default.
+    ///
+    /// At γ = 1 and for direct inference there is no prediction, and Newton's method starts at
+    /// once.
     #[default]
     Automatic,
     /// V ← BV.
     ValueIteration,
-    /// V ← BV, one state after the other and in place. Not run in parallel.
+    /// V ← BV in place, one state after the other, on one thread.
     GaussSeidel,
-    /// Several sweeps with the policy of V, which read one row a state, between two of V ← BV.
+    /// V ← BV, followed by several sweeps with the policy of V, which read one row a state.
     ModifiedPolicyIteration,
-    /// Newton's method on V = BV, which is soft policy iteration, with an iterative inner solve.
+    /// Newton's method on V = BV, with an iterative linear solve: soft policy iteration.
     Newton,
 }
 
 impl Method {
-    /// Searches until the search ends.
+    /// Runs the method until the search ends.
     pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
         self,
         search: &mut Search<'_, F, M>,

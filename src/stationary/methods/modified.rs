@@ -1,17 +1,18 @@
-//! Modified soft policy iteration: between two backups, the policy is evaluated by a number of cheaper sweeps.
+//! Modified soft policy iteration: cheap sweeps evaluate the policy between two backups.
 //!
 //! ```text
 //! V ← B V + J δ + J² δ + … + J^m δ,   δ = B V − V,   J the derivative of B at V
 //! ```
 //!
-//! For variational inference this is m + 1 sweeps of V ← r_π + τ H_π + γ P_π V, each of which reads one row a state where a
-//! backup reads A. With m = 0 it is value iteration, with m → ∞ Newton's method.
+//! For variational inference these are m + 1 sweeps of V ← r_π + τ H_π + γ P_π V. A sweep reads one
+//! row a state, a backup reads A rows. m = 0 is value iteration, m → ∞ is Newton's method.
 //!
-//! # How many sweeps
+//! # Number of sweeps
 //!
-//! Until J^i δ has shrunk to a tenth: what the policy of the next backup has to correct is of the size that is left. Its span counts
-//! where (S2) holds, since a constant is corrected for nothing, and otherwise its norm. The first policies are worth few
-//! sweeps, and what grows is not worth any: there may be no fixed point.
+//! Sweeps stop once J^i δ has shrunk to a tenth, because the policy of the next backup changes V by
+//! about that much. The size of J^i δ is its span where (S2) holds, since a constant is corrected
+//! at no cost, and its norm otherwise. Early policies get few sweeps. Sweeps stop if J^i δ grows,
+//! since a fixed point may not exist.
 //!
 //! # References
 //!
@@ -24,19 +25,19 @@ use crate::stationary::halt::Halt;
 use crate::stationary::search::Search;
 use crate::{Model, Real, Table, arrays};
 
-/// What is left of the differences when the next backup comes.
+/// Sweeps stop once the change has shrunk to this share.
 const SHARE: f64 = 0.1;
 
-/// The most sweeps after the first backup, twice as many after the next, and so on: early policies are not worth more.
+/// The most sweeps after the first backup; the limit doubles with each backup.
 const FIRST_SWEEPS: usize = 16;
 
-/// The most sweeps after any backup.
+/// The largest limit of sweeps after a backup.
 const MOST_SWEEPS: usize = 1024;
 
-/// The same where there need not be a fixed point, of which backups have to find out.
+/// The largest limit where a fixed point may not exist: only backups detect that.
 const MOST_SWEEPS_IN_DOUBT: usize = 64;
 
-/// Backs up and sweeps until the search ends.
+/// Alternates a backup and sweeps until the search ends.
 pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
 ) -> Result<Infallible, Halt> {
@@ -84,7 +85,8 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     }
 }
 
-/// Half the span of a change over the states that take part, or its norm.
+/// Half the span of a change over the states that take part, or its norm if `is_shift_free` is
+/// false.
 fn size<F: Real>(change: &[F], alive: &[bool], is_shift_free: bool) -> f64 {
     let (mut lo, mut hi) = (F::infinity(), F::neg_infinity());
     for (&x, _) in change.iter().zip(alive).filter(|(_, alive)| **alive) {

@@ -4,28 +4,32 @@
 //! (I − J) x = B V − V,   V ← V + x,   J the derivative of B at V
 //! ```
 //!
-//! For variational inference J = γ P_π, so that V + x is the value of the soft policy π of V; at τ = 0 this is Howard's policy
-//! iteration. It converges quadratically.
+//! For variational inference J = γ P_π, so V + x is the value of the soft policy π of V. At τ = 0
+//! this is Howard's policy iteration. The convergence is quadratic.
 //!
 //! # Form computed
 //!
-//! The system is solved by a Krylov method, from the constant that the middle of B V − V says: this takes the slowest mode
-//! out for nothing. It is solved only as far as the next step can use: until the residual is the larger of what the tolerance
-//! needs and of a share of the present one, which follows how fast that fell in the step before (Eisenstat and Walker). Where a
-//! step has widened it, the share is one of the residual that the method began with: that is of the size of rewards, and a
-//! residual acts as an error of the rewards would.
+//! A Krylov method solves the system. It starts from the constant given by the middle of B V − V,
+//! which removes the slowest mode at no cost. The solve is inexact. Its target residual is the
+//! larger of the one that the tolerance needs and a share of the present residual (Eisenstat and
+//! Walker); the share follows the decrease in the step before. If a step increased the residual,
+//! the share refers to the residual of the first step. That one is of the size of rewards, and a
+//! residual has the effect of an error in the rewards.
 //!
 //! # Safeguard
 //!
-//! B is convex, so a step with residual ρ has B V − V ≥ −max|ρ| afterwards: from the first step on, iterates rise but for that. With
-//! exact solves they converge from anywhere. The interval around them may widen a hundredfold in the first steps, so it is no
-//! measure of progress, and the best one is kept; but a residual that was left may be what widens it, a thousandfold
-//! enlarged if γ is near 1. So whenever it has widened, solves are asked for ten times as much from there on. Where a
-//! solve gains less than half, the method goes on by value iteration for a while, longer each time.
+//! B is convex, so B V − V ≥ −max|ρ| after a step whose linear residual is ρ. From the first step
+//! on, iterates therefore rise, up to ρ. With exact solves they converge from any start. The
+//! interval around V* may widen a hundredfold in the first steps, so its width does not measure
+//! progress; the search keeps the best interval. A large ρ can also widen the interval, a
+//! thousandfold if γ is near 1. So each time the interval has widened, all later solves are ten
+//! times as exact. If a solve reduces the residual by less than half, the method falls back to
+//! value iteration for some sweeps, twice as many each time.
 //!
 //! # References
 //!
-//! Puterman and Brumelle, *Math. Oper. Res.* 4 (1979) 60–69; Eisenstat and Walker, *SIAM J. Sci. Comput.* 17 (1996) 16–32.
+//! Puterman and Brumelle, *Math. Oper. Res.* 4 (1979) 60–69; Eisenstat and Walker, *SIAM J. Sci.
+//! Comput.* 17 (1996) 16–32.
 
 use std::convert::Infallible;
 
@@ -35,22 +39,22 @@ use crate::stationary::interval::{Contraction, Differences};
 use crate::stationary::search::Search;
 use crate::{Model, Real, Status, Table, arrays};
 
-/// The share of the residual at which a first solve ends, and the largest.
+/// The share of the residual at which the first solve ends; later shares are at most as large.
 const LARGEST_SHARE: f64 = 0.1;
 
-/// The smallest share that is asked for while all goes well.
+/// The smallest share before any step has increased the residual.
 const SMALLEST_SHARE: f64 = 1e-4;
 
-/// The smallest share that is ever asked for: solves are exact then.
+/// The smallest share of all: such solves are practically exact.
 const LEAST_SHARE: f64 = 1e-9;
 
-/// Sweeps of value iteration after the first solve that failed.
+/// Sweeps of value iteration after the first failed solve.
 const FIRST_SWEEPS: usize = 10;
 
-/// Steps after which it is given up where there need not be a fixed point.
+/// Steps after which the method gives up, where a fixed point may not exist.
 const MOST_STEPS: usize = 64;
 
-/// Steps until the search ends.
+/// Takes Newton steps until the search ends.
 pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
 ) -> Result<Infallible, Halt> {
@@ -92,7 +96,8 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     }
 }
 
-/// One step from a backup and its policy. Returns whether it was taken; if not, V is as it was.
+/// Tries one step from a backup and its policy, to a linear residual of `tolerance`. Returns
+/// whether it changed V.
 fn step<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
     policy: &[F],
@@ -125,7 +130,7 @@ fn step<F: Real, M: Model<Scalar = F> + ?Sized>(
     Ok(true)
 }
 
-/// By how much V* lies above V, if all differences were their middle.
+/// V* − V, if B V − V were constant at its middle.
 fn constant(contraction: Contraction, differences: &Differences) -> f64 {
     let constant = (differences.lo / 2.0 + differences.hi / 2.0) / (1.0 - contraction.most);
     if contraction.is_even() && constant.is_finite() { constant } else { 0.0 }

@@ -1,4 +1,4 @@
-//! Value iteration: V ← BV until the interval of (S2) is narrow enough.
+//! Value iteration: V ← BV until the interval of (S2) meets the tolerance.
 
 use std::convert::Infallible;
 

@@ -1,29 +1,32 @@
-//! Certificates for what is not a contraction: γ = 1, and direct inference at any discount.
+//! Certified error bounds where B is not known to be a contraction: γ = 1, and direct inference.
 //!
 //! # Derivation
 //!
-//! Let J be the derivative of B at V, and h > 0 with (I − J) h ≥ 1 − ρ where V is neither fixed nor −∞: about the number of steps
-//! until the end. B is convex, so l = V − d h has
+//! Let J be the derivative of B at V, and let h > 0 satisfy (I − J) h ≥ 1 − ρ in the nonterminal
+//! states with finite V. h is about the number of steps until the end. B is convex, so l = V − d h
+//! satisfies
 //!
 //! ```text
 //! B l ≥ B V − d J h ≥ l + (B V − V) + d (1 − ρ),
 //! ```
 //!
-//! which is at least l if d is at least max(V − BV)/(1 − ρ). From above the curvature of B adds a term of second order, so
-//! u = V + d h is tried with a d somewhat larger than max(BV − V), doubled some times if need be. Neither is trusted: both
-//! are backed up, and count only if
+//! which is at least l if d ≥ max(V − BV)/(1 − ρ). From above, the curvature of B adds a term of
+//! second order. So u = V + d h starts with a d somewhat larger than max(BV − V)/(1 − ρ), and d
+//! doubles a few times if necessary. l and u are verified by one backup each:
 //!
 //! ```text
-//! B l ≥ l + e   and   B u ≤ u − e,   in every state, with more than the rounding e of a backup to spare.
+//! B l ≥ l + e   and   B u ≤ u − e   in every state,
 //! ```
 //!
-//! Then l ≤ V* ≤ u since B is monotone; and the fixed point is unique, because under u every policy that stays away from the end
-//! forever loses something on the way. What is offered as an answer is the middle, and half of what is between is its error.
+//! where e exceeds the rounding error of a backup. Then l ≤ V* ≤ u, since B is monotone. The fixed
+//! point is unique, because below u every policy that never ends loses reward. The answer is the
+//! middle of l and u, and its error is at most half their distance.
 //!
 //! # When
 //!
-//! A certificate costs three backups and a solve. It is tried once B V − V is so small that it should do, judged by the
-//! largest h seen so far, and where B V − V is nothing but rounding, so that waiting cannot help.
+//! A certificate costs three backups and a linear solve. It is tried once B V − V is small enough
+//! for the tolerance, judged by the largest h of earlier attempts, or once B V − V is pure
+//! rounding.
 
 use crate::backward::StageTables;
 use crate::stationary::answer::Answer;
@@ -34,23 +37,23 @@ use crate::stationary::iterate::Iterate;
 use crate::stationary::operator::Operator;
 use crate::{Model, Real, Status, Table, arrays};
 
-/// Residual of h that will do.
+/// The target residual ρ of the linear solve for h.
 const RESIDUAL: f64 = 0.1;
 
-/// How often d is doubled.
+/// The number of values of d that are tried, each twice the last.
 const MOST_DOUBLINGS: usize = 8;
 
-/// Differences of less than so many times the rounding of a backup count as rounding.
+/// B V − V counts as pure rounding below this many times the rounding error of a backup.
 const FEW_ROUNDINGS: f64 = 4.0;
 
-/// By how much differences have to fall after a certificate that failed, before the next is tried.
+/// The factor by which B V − V has to fall after a failed attempt before the next attempt.
 const RETRY: f64 = 100.0;
 
-/// What certificates so far have shown.
+/// Schedules attempts at a certificate.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Certifier {
-    longest: Option<f64>, // max h
-    next: f64,            // differences for which to try again
+    longest: Option<f64>, // max h of the last attempt
+    next: f64,            // max |B V − V| of the next attempt
 }
 
 impl Certifier {
@@ -58,7 +61,9 @@ impl Certifier {
         Self { longest: None, next: f64::INFINITY }
     }
 
-    /// Tries for a certificate at V, of which BV is known, if it is time.
+    /// Attempts a certificate at V and its backup BV, if one is due.
+    ///
+    /// Ends the search if the answer meets the tolerance, or if B V − V is pure rounding.
     pub(crate) fn certify<F: Real, M: Model<Scalar = F> + ?Sized>(
         &mut self,
         iterate: &mut Iterate<'_, F, M>,
@@ -87,7 +92,7 @@ impl Certifier {
         }
     }
 
-    /// Offers the middle between l and u as an answer, if both can be verified.
+    /// Offers the middle of l and u as an answer, if both are verified.
     fn try_at<F: Real, M: Model<Scalar = F> + ?Sized>(
         &mut self,
         iterate: &mut Iterate<'_, F, M>,
@@ -127,14 +132,14 @@ impl Certifier {
         for (room, middle) in room.iter_mut().zip(middle) {
             *room = middle;
         }
-        // The middle is rounded, as l and u were.
+        // The middle is rounded, as are l and u.
         let error = (above + below) / 2.0 * longest * (1.0 + 8.0 * F::epsilon().into_f64()) + 2.0 * rounding;
         answer.offer(&room, error);
         Ok(())
     }
 }
 
-/// The least d tried for which V ± d h is a certificate, verified by a backup.
+/// The first d, of a doubling sequence, for which a backup verifies V ± d h.
 fn one_sided<F: Real, M: Model<Scalar = F> + ?Sized>(
     operator: &mut Operator<'_, F, M>,
     values: &[F],

@@ -1,17 +1,22 @@
-//! Problems that are not discounted, or whose fixed point need not exist: γ = 1, and direct inference.
+//! Searches where a fixed point may not exist or may not be unique: γ = 1, and direct inference.
 //!
-//! # What may happen
+//! # Cases
 //!
-//! - *Every state can reach the end.* The chosen method, and a [certificate](super::certificate).
-//! - *Some states cannot.* What becomes of them is [settled](super::traps) first. Where every way on loses, values fall
-//!   without end: they are −∞, as in a state from which success is impossible, and the chosen method goes on with the rest.
-//! - *Values grow without end*, since rewards, or the entropy of a prior that sums to more than 1, come in faster than steps
-//!   cost. That is called diverging once there is a [proof](super::growing).
-//! - *Neither*, as in loops that cost nothing: the fixed point is not unique. The answer is where value iteration ends from the
-//!   initial values, and there is no bound.
+//! - *Every state can reach a terminal state.* The chosen method runs, and a
+//!   [certificate](super::certificate) bounds the error.
+//! - *Some states cannot.* [`traps`](super::traps) treats them first. If they lose reward on every
+//!   path, their values fall without end and are set to −∞. The chosen method continues with the
+//!   other states.
+//! - *Values grow without end*, because rewards, or the entropy of a prior that sums to more than
+//!   1, exceed the cost of steps. The status is `Diverging` once there is a
+//!   [proof](super::growing).
+//! - *None of these*, for example with loops that cost nothing. The fixed point is not unique. The
+//!   answer is the limit of value iteration from the initial values, without a bound.
 //!
-//! At temperature 0 a loop that costs nothing may be chosen even where the end can be reached; the certificate excludes that.
-//! Whenever there is none, the search begins anew, by sweeps alone, so that the answer does not depend on the method.
+//! At temperature 0 the optimal policy may take a loop that costs nothing even if it can reach a
+//! terminal state; then there is no certificate. Whenever the chosen method ends without a
+//! certificate, the search starts again with value iteration, so that the answer does not depend on
+//! the method.
 
 use std::convert::Infallible;
 
@@ -22,7 +27,7 @@ use crate::stationary::methods::Method;
 use crate::stationary::search::Search;
 use crate::{Model, Real, Status};
 
-/// Searches by a method, and by sweeps if that has not settled it.
+/// Runs a method, and then value iteration if the method ended without a bound.
 pub(crate) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
     method: Method,
@@ -45,10 +50,10 @@ pub(crate) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     Method::ValueIteration.run(search)
 }
 
-/// Settles what becomes of states that cannot reach the end, unless each may leave at any step; returns whether that is known.
+/// Finds the states with value −∞. Returns whether the values of all other states may be unique.
 fn settle<F: Real, M: Model<Scalar = F> + ?Sized>(iterate: &mut Iterate<'_, F, M>) -> Result<bool, Halt> {
     let is_undiscounted = iterate.operator.model().discount() == F::one();
-    // Where rows lose something of each sum, nothing goes on without end.
+    // With a discount, or with rows that sum to less than 1, every trajectory ends.
     if is_undiscounted && iterate.operator.keeps_shifts() {
         return traps::settle(iterate);
     }

@@ -2,14 +2,15 @@
 //!
 //! # Derivation
 //!
-//! Let B₀ be B with the end worth −∞. If some V, finite on a set of states and −∞ elsewhere, has B₀ V ≥ V + c on that set with
-//! c > 0 beyond rounding, and B₀ passes shifts on undiminished, then B^n V ≥ B₀^n V ≥ V + n c: that is asked for before anything
-//! is called diverging. V comes from damped sweeps of B₀.
+//! Let B₀ be B with all terminal values replaced by −∞. Let V be finite on a set of states and −∞
+//! elsewhere. If B₀ V ≥ V + c on the set, with c > 0 beyond rounding, and B₀ preserves shifts, then
+//! B^n V ≥ B₀^n V ≥ V + n c. Divergence is only reported with such a V, which comes from damped
+//! sweeps of B₀.
 //!
-//! Direct inference passes shifts on as they are. Short of †, which its discount leads to, it is the undiscounted one with
-//! τ log 1/γ less in every step. Variational inference passes on γ times what rows sum to, so there is a proof only where
-//! γ = 1 and rows sum to 1 but for rounding: those that were accepted although they sum to 1 − 10⁻⁹ let values grow to 10⁹ c and
-//! no further.
+//! Direct inference preserves shifts. With a discount and without †, it equals the undiscounted
+//! problem with the cost τ log 1/γ added to every step. Variational inference scales shifts by γ
+//! times the row sums, so a proof needs γ = 1 and rows that sum to 1 to within rounding. Rows that
+//! sum to 1 − 10⁻⁹, which validation accepts, let values grow up to 10⁹ c only.
 
 use crate::backward::{Backup, StageTables};
 use crate::stationary::halt::Halt;
@@ -18,21 +19,21 @@ use crate::stationary::iterate::Iterate;
 use crate::stationary::operator::Operator;
 use crate::{Inference, Model, Real, Status};
 
-/// Passes before values are first asked whether they grow without end; then each time there are twice as many, unless
-/// differences have halved meanwhile.
+/// Passes before the first attempt at a proof. The number of passes doubles between attempts, and
+/// an attempt is skipped if BV − V has halved since the last.
 pub(crate) const FIRST_LOOK: usize = 16;
 
-/// Sweeps that this may take: one for so many passes so far.
+/// An attempt takes at most one sweep for this many passes so far.
 const LOOK_SHARE: usize = 4;
 
-/// Sweeps between two looks at a part of the states.
+/// Sweeps between two attempts with a part of the states.
 const PERIOD: usize = 8;
 
-/// When to look for a proof.
+/// Schedules attempts to prove divergence.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lookout {
-    passes: usize, // of the next look
-    norm: f64,     // of the differences at the look before
+    passes: usize, // of the next attempt
+    norm: f64,     // of BV − V at the last attempt
 }
 
 impl Lookout {
@@ -40,7 +41,7 @@ impl Lookout {
         Self { passes: FIRST_LOOK, norm: f64::INFINITY }
     }
 
-    /// Looks for a proof from V on, if values rise and enough passes went by without progress.
+    /// Attempts a proof from V, if values rise and enough passes went by without progress.
     pub(crate) fn look_if_due<F: Real, M: Model<Scalar = F> + ?Sized>(
         &mut self,
         iterate: &mut Iterate<'_, F, M>,
@@ -60,7 +61,7 @@ impl Lookout {
     }
 }
 
-/// Ends the search if values can be proved to grow without end; this takes a part of the passes so far, from `start` on.
+/// Ends the search if a proof of divergence is found from `start`, in a share of the passes so far.
 pub(crate) fn look<F: Real, M: Model<Scalar = F> + ?Sized>(
     operator: &mut Operator<'_, F, M>,
     start: Vec<F>,
@@ -68,7 +69,7 @@ pub(crate) fn look<F: Real, M: Model<Scalar = F> + ?Sized>(
     if is_diverging(operator, start)? { Err(Halt::Ended(Status::Diverging)) } else { Ok(()) }
 }
 
-/// Whether there is a proof, as far as it is looked for.
+/// Whether a proof of divergence is found from `values`.
 fn is_diverging<F: Real, M: Model<Scalar = F> + ?Sized>(
     operator: &mut Operator<'_, F, M>,
     mut values: Vec<F>,
@@ -101,32 +102,32 @@ fn is_diverging<F: Real, M: Model<Scalar = F> + ?Sized>(
         }
         let half = F::from_f64(0.5);
         for (v, &b) in values.iter_mut().zip(&backed_up) {
-            // Damped, since sweeps may go round in circles.
+            // Damped, because undamped sweeps may be periodic.
             *v = if b > F::neg_infinity() { *v + half * (b - *v) } else { b };
         }
     }
     Ok(false)
 }
 
-/// B₀: what goes on forever.
+/// B₀: the problem without terminal states.
 struct Endless<'o, 'm, F: Real, M: Model<Scalar = F> + ?Sized> {
     backup: Backup<'m, F, M>,
     operator: &'o mut Operator<'m, F, M>,
-    loss: f64, // of each step, besides
+    loss: f64, // extra cost of each step
 }
 
-/// Where B₀ V > V, beyond rounding, among the states whose V is finite.
+/// Where B₀ V > V beyond rounding, among the states with finite V.
 enum Rise {
     Nowhere,
     Everywhere,
-    /// And by how much at most.
+    /// In some states, by at most this.
     Somewhere(f64),
-    /// States have just fallen to −∞.
+    /// Not known, because B₀ V is −∞ in some of these states.
     Unknown,
 }
 
 impl<F: Real, M: Model<Scalar = F> + ?Sized> Endless<'_, '_, F, M> {
-    /// Writes B₀ V where V is finite. States at −∞ stay there: what they could rise to is no part of the proof.
+    /// Writes B₀ V where V is finite, and −∞ elsewhere.
     fn apply(&mut self, values: &[F], backed_up: &mut [F]) -> Result<Rise, Halt> {
         self.operator.ask()?;
         self.operator.count_passes(1);
@@ -149,7 +150,11 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Endless<'_, '_, F, M> {
         })
     }
 
-    /// Whether the states alone that rise by half as much as the fastest, or what is left of them, rise for themselves.
+    /// Whether the states that rise at least half as fast as the fastest rise without the other
+    /// states.
+    ///
+    /// States that rise more slowly are removed until the set rises, stops rising or stops
+    /// shrinking.
     fn part_rises(&mut self, values: &[F], backed_up: &[F], most: f64) -> Result<bool, Halt> {
         let (mut part, mut rises) = (values.to_vec(), backed_up.to_vec());
         loop {

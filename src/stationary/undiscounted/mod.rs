@@ -1,4 +1,5 @@
-//! What is no contraction: γ = 1, and direct inference at any discount.
+//! Problems in which B is not known to be a contraction: γ = 1, and direct inference at any
+//! discount.
 
 pub(super) mod certificate;
 pub(super) mod first_exit;

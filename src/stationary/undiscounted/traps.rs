@@ -1,15 +1,19 @@
-//! States that cannot reach the end, in problems that are not discounted.
+//! States that cannot reach a terminal state, in undiscounted problems.
 //!
 //! # Derivation
 //!
-//! A step is possible if its action is and, for variational inference, if none of its successors has the value −∞. Let T be the
-//! states from which no possible steps lead to an end that is worth more than −∞, and V any values. If B V ≤ V − c, with
-//! c > 0 beyond rounding, on a part C of T that no possible step leaves, then B^n V ≤ V − n c on C, for B passes shifts on
-//! where rows sum to 1: values there are −∞. Such V come from damped sweeps, which end in differences that are alike on
-//! each class of states, also where plain sweeps would go round in circles. What has turned out to be −∞ may take steps from
-//! other states, so T is found anew until nothing changes.
+//! A step is possible if its action is available and, for variational inference, none of its
+//! successors has the value −∞. Let T be the states from which no possible steps lead to a terminal
+//! value above −∞. Let V be any values. If B V ≤ V − c with c > 0, beyond rounding, on a subset C
+//! of T that no possible step leaves, then B^n V ≤ V − n c on C, because B preserves shifts where
+//! rows sum to 1. Values on C are then −∞.
 //!
-//! If differences vanish before that is proved, what is left neither gains nor loses, and any values there would do.
+//! Such V come from damped sweeps: in the limit, B V − V is constant on each class of states, even
+//! where undamped sweeps are periodic. A state found to be −∞ may rule out steps of other states,
+//! so T is computed again until nothing changes.
+//!
+//! If B V − V vanishes on T before there is a proof, those states neither gain nor lose, and their
+//! fixed point is not unique.
 
 use super::growing::{FIRST_LOOK, look};
 use crate::backward::StageTables;
@@ -21,8 +25,8 @@ use crate::stationary::iterate::Iterate;
 use crate::stationary::operator::Operator;
 use crate::{Dynamics, Error, Inference, Model, Real};
 
-/// Puts −∞ where success is impossible or every way on loses. Returns whether that settles every state that cannot reach the
-/// end; the values of others are left as they are.
+/// Sets values to −∞ where success is impossible or every path loses without end. Returns false if
+/// some state that cannot reach a terminal state neither gains nor loses.
 pub(crate) fn settle<F: Real, M: Model<Scalar = F> + ?Sized>(
     iterate: &mut Iterate<'_, F, M>,
 ) -> Result<bool, Halt> {
@@ -43,7 +47,7 @@ fn lose<F: Real>(values: &mut [F], is_lost: impl Fn(usize) -> bool) {
     states.for_each(|(_, v)| *v = F::neg_infinity());
 }
 
-/// Puts −∞ where all actions lead to it at once, until that changes nothing more.
+/// Sets values to −∞ where all action values are −∞, until nothing changes.
 fn lose_hopeless<F: Real, M: Model<Scalar = F> + ?Sized>(
     iterate: &mut Iterate<'_, F, M>,
     backed_up: &mut [F],
@@ -60,7 +64,7 @@ fn lose_hopeless<F: Real, M: Model<Scalar = F> + ?Sized>(
     }
 }
 
-/// The possible steps, and the states from which they lead to no end, beside those that are −∞.
+/// The graph of possible steps, and the states of T whose value is not −∞ yet.
 fn trapped<F: Real, M: Model<Scalar = F> + ?Sized>(
     operator: &Operator<'_, F, M>,
     values: &[F],
@@ -105,7 +109,8 @@ fn for_each_possible_successor<F: Real, D: Dynamics<Scalar = F> + ?Sized>(
     dynamics.for_each_faint_successor(state, action, &mut |next, _| visit(next));
 }
 
-/// Sweeps until some trapped states are proved to lose without end: returns which; none if none of them gains or loses.
+/// Sweeps until some trapped states are proven to lose without end, and returns them. Returns
+/// `None` if no trapped state gains or loses.
 fn fall<F: Real, M: Model<Scalar = F> + ?Sized>(
     iterate: &mut Iterate<'_, F, M>,
     graph: &Graph,
