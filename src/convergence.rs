@@ -1,16 +1,24 @@
-//! How iterative searches ended, and how far they got.
+//! The status and the error bound of an iterative search.
 
 use std::fmt;
 
 /// How a search for a fixed point ended.
+///
+/// Later versions may add statuses of other searches, so a `match` needs a wildcard arm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Status {
-    /// The error is at most the tolerance.
+    /// The error bound is at most the tolerance.
     Converged,
-    /// The tolerance was not met: the limit on iterations was reached, or rounding does not let the bound fall any further, or
-    /// there are several fixed points and so no bound.
+    /// The limit of iterations was reached.
     IterationLimit,
+    /// The error bound cannot fall any further, because of rounding.
+    RoundingFloor,
+    /// The values are a fixed point to within rounding, and no error bound exists: there are
+    /// several fixed points, or rounding cannot exclude others. The initial values decide which one
+    /// is found.
+    SeveralFixedPoints,
     /// The caller's hook asked to stop.
     Stopped,
     /// The values grow without end: there is no fixed point to converge to.
@@ -22,21 +30,25 @@ impl fmt::Display for Status {
         f.write_str(match self {
             Status::Converged => "converged",
             Status::IterationLimit => "iteration limit",
+            Status::RoundingFloor => "rounding floor",
+            Status::SeveralFixedPoints => "several fixed points",
             Status::Stopped => "stopped by the caller",
             Status::Diverging => "diverging",
         })
     }
 }
 
-/// How far a search for a fixed point got, and what it took.
+/// The outcome of a search for a fixed point: status, cost and error bound.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Convergence<F = f64> {
-    /// How it ended.
+    /// How the search ended.
     pub status: Status,
-    /// Passes over the dynamics: stored transitions read, in units of those that the model has, rounded up.
+    /// Passes over the dynamics: stored transitions read, in units of the transitions of the model,
+    /// rounded up.
     pub iterations: usize,
-    /// Largest error of any state value, in reward units, rounding included; +∞ if none is known.
+    /// A bound on the error of every state value, in reward units, rounding included; +∞ if none is
+    /// known.
     pub error_bound: F,
 }

@@ -3,6 +3,8 @@
 //! A variant is one violated condition; its fields name the first offending place, the value found there and
 //! the bound, so that a caller can match on them and a reader of the message can mend the input.
 
+use std::fmt;
+
 use crate::{Inference, Status, Table};
 
 /// Everything that can be wrong with a model, a table or a question asked of them.
@@ -403,26 +405,31 @@ pub enum Error {
         value: f64,
     },
     /// A stationary problem needs a model whose stages are all alike.
-    #[error("a stationary problem needs a model whose stages are all alike, and this one does not say so")]
+    #[error("a stationary problem needs a homogeneous model: the stages of this one may differ")]
     NotHomogeneous,
-    /// Nothing ever ends and nothing is discounted.
+    /// At discount 1, a model without terminal states has no fixed point.
     #[error(
         "there is no fixed point at discount 1 without terminal states: declare some, choose a discount < 1, or ask for the \
          `long_run_growth` of direct inference"
     )]
     NoTerminalState,
-    /// A question about the long run of direct inference, where a discount is a chance to leave.
-    #[error("discount is {discount}: in the long run all have left; choose a discount of 1")]
-    Undiscounted {
+    /// A long-run growth rate was asked of a model with a discount, under which every trajectory ends.
+    #[error("discount is {discount}, expected 1: a long-run growth rate needs trajectories without end")]
+    DiscountedGrowth {
         /// Discount of the model.
         discount: f64,
     },
-    /// A question about the long run of a model in which things come to an end.
-    #[error("state {state} is terminal: the long run has to have no end")]
+    /// A long-run growth rate was asked of a model with a terminal state.
+    #[error("state {state} is terminal: a long-run growth rate needs a model without terminal states")]
     EndsInTerminalState {
         /// The first terminal state.
         state: usize,
     },
+    /// A long-run growth rate was asked of a model in which no trajectory of positive weight goes on forever.
+    #[error(
+        "no trajectory of positive weight goes on forever: each one comes to a state where every action has reward -inf"
+    )]
+    NoEndlessTrajectory,
     /// Trajectories grow equally fast, as far as can be told, in two sets of states.
     #[error("growth is equally fast, {rate} a stage, around state {first} and around state {second}")]
     TiedGrowth {
@@ -434,13 +441,13 @@ pub enum Error {
         rate: f64,
     },
     /// A search for a fixed point ended before its tolerance was met.
-    #[error("not converged after {iterations} iterations ({status}): the error bound is {error_bound:e}")]
+    #[error("not converged after {iterations} iterations: {}", Unmet { status: *status, error_bound: *error_bound })]
     NotConverged {
         /// How it ended.
         status: Status,
         /// Passes over the dynamics that it took.
         iterations: usize,
-        /// Largest error of any state value; +∞ if none is known.
+        /// Largest error of any state value, or of the growth rate; +∞ if none is known.
         error_bound: f64,
     },
 
@@ -608,4 +615,36 @@ pub enum Error {
         /// What was given.
         value: f64,
     },
+}
+
+/// Why a tolerance was not met, and what to do about it.
+struct Unmet {
+    status: Status,
+    error_bound: f64,
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, error_bound } = self;
+        match status {
+            Status::IterationLimit => write!(
+                f,
+                "the error bound is {error_bound:e} at the limit of iterations; raise the limit or the tolerance"
+            ),
+            Status::RoundingFloor => write!(
+                f,
+                "rounding does not let the error bound fall below {error_bound:e}; choose a tolerance above it"
+            ),
+            Status::SeveralFixedPoints => f.write_str(
+                "there are several fixed points, so that no error bound exists; let every loop cost something, or \
+                 choose a discount < 1",
+            ),
+            Status::Diverging => f.write_str(
+                "values grow without end, since rewards and the entropy of the action prior bring in more than steps \
+                 cost; choose `ActionPrior::Uniform`, a smaller discount or dearer steps",
+            ),
+            Status::Stopped => write!(f, "stopped by the caller at an error bound of {error_bound:e}"),
+            Status::Converged => write!(f, "the error bound is {error_bound:e}"),
+        }
+    }
 }

@@ -1,20 +1,20 @@
-//! Full rows of a chain.
+//! A chain in full rows.
 
 use std::ops::Range;
 
-use super::rows::{Rows, multiply, multiply_transposed};
+use super::matrix::{SplitMatrix, multiply, multiply_transposed};
 use crate::kernels::{add_scaled, dot_rows};
 use crate::{Dynamics, Error, Real, Table, arrays};
 
-/// All entries, with those on the diagonal beside them.
+/// The diagonal, and all other entries in full rows.
 #[derive(Debug)]
-pub(super) struct DenseRows<F> {
+pub(super) struct DenseMatrix<F> {
     diagonal: Vec<F>, // [s]
     table: Vec<F>,    // [s, s'], 0 on the diagonal
 }
 
-impl<F: Real> DenseRows<F> {
-    /// Takes a table that `row(s, entries)` fills row by row.
+impl<F: Real> DenseMatrix<F> {
+    /// Makes a matrix from `row(s, entries)`, which fills one row.
     pub(super) fn new(num_states: usize, mut row: impl FnMut(usize, &mut [F])) -> Result<Self, Error> {
         let shape = (num_states, num_states);
         let mut table = arrays::filled(Table::Transitions, shape, F::zero())?.into_raw_vec_and_offset().0;
@@ -41,7 +41,7 @@ fn product<F: Real>(row: &[F], x: &[F]) -> F {
     sum[0]
 }
 
-impl<F: Real> Rows<F> for DenseRows<F> {
+impl<F: Real> SplitMatrix<F> for DenseMatrix<F> {
     fn diagonal(&self) -> &[F] {
         &self.diagonal
     }
@@ -83,8 +83,8 @@ impl<F: Real> Rows<F> for DenseRows<F> {
     }
 }
 
-/// The chain as dynamics of one action, to be cut into blocks like any other. Columns come one at a time.
-impl<F: Real> Dynamics for DenseRows<F> {
+/// The matrix as dynamics of one action, so that blocks can be cut. Takes one column at a time.
+impl<F: Real> Dynamics for DenseMatrix<F> {
     type Scalar = F;
 
     fn num_states(&self) -> usize {

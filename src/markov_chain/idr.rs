@@ -1,35 +1,38 @@
-//! IDR(s): induced dimension reduction, a Krylov method for any matrix with short recurrences.
+//! IDR(s): induced dimension reduction, a Krylov method for general matrices with short
+//! recurrences.
 //!
-//! Solves A u = r₀ from u = 0, given products with A alone. Residuals are forced into spaces that shrink by s dimensions every
-//! s + 1 products:
+//! Solves A u = r₀ from u = 0, given products with A alone. Residuals lie in spaces that shrink by
+//! s dimensions every s + 1 products:
 //!
 //! ```text
-//! G_{j+1} = (I − ω_{j+1} A)(G_j ∩ S),    S: what is orthogonal to s fixed vectors
+//! G_{j+1} = (I − ω_{j+1} A)(G_j ∩ S),    S: the orthogonal complement of s fixed vectors
 //! ```
 //!
-//! It needs about as many products as GMRES that never restarts, and remembers 2 s vectors, however many products it takes.
-//! On the chains that it was chosen on (those in `solve`), s = 4 took half to all of the products of BiCGSTAB, its relative with
-//! s = 1, which without sweeps broke down now and then; GMRES that restarts after 20 or 50 stalled on queues and on grids that
-//! loop; and s = 6 or 8 saved one product in twenty.
+//! It needs about as many products as GMRES without restarts, and stores 2 s vectors at any number
+//! of products. On the chains listed in `solve`, IDR(4) took half to all of the products of
+//! BiCGSTAB, which is related to s = 1 and broke down now and then without sweeps. GMRES with
+//! restarts after 20 or 50 products stalled on queues and on grids with loops. s = 6 or 8 saved one
+//! product in twenty.
 //!
 //! # References
 //!
-//! P. Sonneveld, M. van Gijzen, *IDR(s): a family of simple and fast algorithms for solving large nonsymmetric systems of
-//! linear equations*, SIAM J. Sci. Comput. 31, 2008; the variant with bi-orthogonal vectors is theirs, ACM TOMS 38, 2011.
+//! P. Sonneveld, M. van Gijzen, *IDR(s): a family of simple and fast algorithms for solving large
+//! nonsymmetric systems of linear equations*, SIAM J. Sci. Comput. 31, 2008; the variant with
+//! bi-orthogonal vectors: the same authors, ACM TOMS 38, 2011.
 
 use std::ops::Range;
 
 use super::vectors::{Shadows, add_pairs, combine, dot, largest, step};
 use crate::Real;
 
-/// The most fixed vectors; s, unless there are fewer states.
+/// The number s of fixed vectors, unless there are fewer states.
 const MOST: usize = Shadows::<f64>::MOST;
 
-/// Products without the residual being halved after which there is no more to hope for.
+/// Products after which the method gives up if the residual has not halved.
 const PATIENCE: usize = 200;
 
-/// Least cosine between r and A r for which ω is that of the least residual; below it, a larger one keeps the method from
-/// standing still.
+/// The least cosine between r and A r for which ω minimises the residual. Below it, a larger ω
+/// keeps the method from stagnating.
 const LEAST_COSINE: f64 = 0.7;
 
 /// A matrix A.
@@ -37,13 +40,13 @@ pub(super) trait Operator<F> {
     /// y = A v.
     fn apply(&mut self, v: &[F], y: &mut [F]);
 
-    /// Whether to go on, asked before every product, with max |r|.
+    /// Whether to continue. Called before every product, with max |r|.
     fn goes_on(&mut self, residual: F) -> bool;
 }
 
-/// Finds a u for which max |r₀ − A u| is at most `goal`, or as small as it gets.
+/// Finds u with max |r₀ − A u| ≤ `goal`, or as small as the method gets.
 ///
-/// `r` holds r₀, and then r₀ − A u as far as the recurrence knows it; `u` is overwritten.
+/// `r` is r₀, and afterwards r₀ − A u as computed by the recurrence; `u` is overwritten.
 pub(super) fn reduce<F: Real>(a: &mut impl Operator<F>, r: &mut [F], u: &mut [F], goal: F) {
     let n = r.len();
     u.fill(F::zero());
@@ -62,7 +65,7 @@ pub(super) fn reduce<F: Real>(a: &mut impl Operator<F>, r: &mut [F], u: &mut [F]
             if best.is_done(goal) || !a.goes_on(best.now) {
                 return best.finish(u);
             }
-            // The next direction keeps the residual orthogonal to the shadows that are behind it.
+            // The next direction keeps the residual orthogonal to the shadow vectors before it.
             let c = solve_lower(&products, &f, k..s);
             combine(&mut v, omega, r, &pairs(&images, &directions, k..s), &c.map(|c| (-c, c))[k..s]);
             let mut image = std::mem::take(&mut images[k]);
@@ -88,7 +91,7 @@ pub(super) fn reduce<F: Real>(a: &mut impl Operator<F>, r: &mut [F], u: &mut [F]
         if best.is_done(goal) || !a.goes_on(best.now) {
             return best.finish(u);
         }
-        // Into the next space.
+        // Enter the next space G.
         a.apply(r, &mut v);
         omega = least_residual(r, &v);
         if !(omega.is_finite() && omega != F::zero()) {
@@ -115,12 +118,12 @@ fn last_step<F: Real>(u: &mut [F], r: &mut [F], image: &[F], omega: F) -> F {
     largest(r)
 }
 
-/// The best u so far, kept as a copy.
+/// A copy of the best u so far.
 struct Best<F> {
     now: F, // max |r|
     least: F,
     u: Vec<F>,
-    steps: usize, // since it was halved
+    steps: usize, // since max |r| was halved
 }
 
 impl<F: Real> Best<F> {
@@ -138,12 +141,12 @@ impl<F: Real> Best<F> {
         }
     }
 
-    /// Whether there is nothing left to do, or to hope for.
+    /// Whether the goal is met, or no progress can be expected.
     fn is_done(&self, goal: F) -> bool {
         self.now <= goal || self.steps >= PATIENCE || !self.now.is_finite()
     }
 
-    /// Goes back to the copy, if what there is now is worse.
+    /// Restores the copy if the present u is worse.
     fn finish(self, u: &mut [F]) {
         if !(self.now <= self.least) {
             u.copy_from_slice(&self.u);
@@ -161,7 +164,7 @@ fn solve_lower<F: Real>(m: &[[F; MOST]; MOST], f: &[F; MOST], range: Range<usize
     c
 }
 
-/// ω of the least |r − ω A r|, or a larger one where that is next to nothing.
+/// The ω that minimises |r − ω A r|, or a larger one if the cosine of r and A r is small.
 fn least_residual<F: Real>(r: &[F], image: &[F]) -> F {
     let (product, square) = (dot(image, r), dot(image, image));
     let omega = product / square;

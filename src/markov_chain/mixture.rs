@@ -1,23 +1,23 @@
-//! Chains whose rows stay with the dynamics that they come from.
+//! A chain whose rows are not stored: the dynamics mix them for each product.
 
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::rows::Rows;
+use super::matrix::SplitMatrix;
 use crate::dynamics::blocks;
 use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Real, Table, arrays};
 
-/// Σ_a w(s,a) P(s'|s,a), mixed anew whenever it is needed.
+/// The matrix Σ_a w(s,a) P(s'|s,a), computed for each product.
 pub(super) struct Mixture<'a, F, D: ?Sized> {
     dynamics: &'a D,
     weights: Vec<F>,      // [s, a]
     diagonal: Vec<F>,     // [s]
-    pairs: Mutex<Vec<F>>, // [s, a], room for one product
+    pairs: Mutex<Vec<F>>, // [s, a], scratch of one product
 }
 
 impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Mixture<'a, F, D> {
-    /// Takes the rows of `dynamics`, mixed by `weights`, `[s, a]`.
+    /// The rows of `dynamics`, mixed by `weights`, `[s, a]`.
     pub(super) fn new(dynamics: &'a D, weights: Vec<F>) -> Result<Self, Error> {
         let num_states = dynamics.num_states();
         let pairs = arrays::filled(Table::ActionValues, weights.len(), F::zero())?;
@@ -44,7 +44,7 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Mixture<'a, F, D> {
         self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls `visit(s', w P)` for what leads from a state, once for each action.
+    /// Calls `visit(s', w P)` for each action and successor of a state.
     fn for_each_entry(&self, state: usize, mut visit: impl FnMut(usize, F)) {
         for (action, &weight) in self.weights(state..state + 1).iter().enumerate() {
             if weight > F::zero() {
@@ -56,13 +56,13 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Mixture<'a, F, D> {
     }
 }
 
-/// Σ_a w(s,a) y(s,a), leaving out what has no weight.
+/// Σ_a w(s,a) y(s,a), without actions of weight 0.
 fn mix<F: Real>(weights: &[F], y: &[F]) -> F {
     let terms = weights.iter().zip(y).filter(|(weight, _)| **weight > F::zero());
     terms.fold(F::zero(), |sum, (&weight, &y)| sum + weight * y)
 }
 
-impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Rows<F> for Mixture<'_, F, D> {
+impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> SplitMatrix<F> for Mixture<'_, F, D> {
     fn diagonal(&self) -> &[F] {
         &self.diagonal
     }
@@ -75,7 +75,7 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Rows<F> for Mixture<'_, F, D> {
         self.dynamics.work(0..self.diagonal.len())
     }
 
-    /// Each walk visits all entries, those that it leaves out too.
+    /// Each walk visits all entries, also those that it skips.
     fn price_of_walks(&self) -> usize {
         2
     }

@@ -1,53 +1,54 @@
-//! The Markov chain that a policy makes of a model, and linear systems in it.
+//! The Markov chain of a policy in a model, and linear systems in its matrix.
 //!
-//! A [`Chain`] is a matrix J of numbers ≥ 0 over the states, whose rows sum to about 1 at most: γ P_π of a policy, or the
-//! derivative of a backup. Rows of states that take no part are zero. Evaluating a policy, its occupancy, and a step of
-//! Newton's method are systems in it:
+//! A [`Chain`] is a matrix J ≥ 0 over the states, whose rows sum to about 1 at most: γ P_π of a
+//! policy, or the derivative of a backup. Rows of states that do not take part are zero. Policy
+//! evaluation, occupancy and Newton's method solve systems in it:
 //!
 //! ```text
 //! (I − J) x = b,      (I − Jᵀ) x = b
 //! ```
 //!
-//! [`Chain::solve`] and [`Chain::solve_transposed`] solve them by a Krylov method, IDR(4) (`idr`), between the two halves of
-//! a symmetric Gauss–Seidel sweep (`solve`, which says what that is worth).
+//! [`Chain::solve`] and [`Chain::solve_transposed`] use a Krylov method, IDR(4) (`idr`),
+//! preconditioned by the two halves of a symmetric Gauss–Seidel sweep (`solve`).
 //!
-//! A chain is only ever applied to finite vectors: whoever makes one leaves out the states of value −∞.
+//! A chain multiplies finite vectors only: its caller leaves out states with value −∞.
 
-mod classes;
 mod dense;
-mod exact;
+mod graph;
 mod idr;
+mod matrix;
 mod mixture;
-mod rows;
+mod refine;
 mod solve;
 mod sparse;
 mod vectors;
 
-pub(crate) use classes::Graph;
-use dense::DenseRows;
-pub(crate) use exact::Singular;
+use dense::DenseMatrix;
+pub(crate) use graph::Graph;
+use matrix::SplitMatrix;
 use mixture::Mixture;
-use rows::Rows;
+pub(crate) use refine::Singular;
 #[cfg(test)]
 pub(crate) use solve::LinearStatus;
 pub(crate) use solve::{LinearOutcome, LinearSolve};
-use sparse::SparseRows;
+use sparse::SparseMatrix;
 
 use crate::{Dynamics, Error, Real, Table, arrays};
 
-/// Share of entries that are not 0, one in so many, from which on full rows are read faster than compressed ones.
+/// If at least one entry in this many is not 0, full rows are read faster than compressed rows.
 const DENSE_SHARE: usize = 4;
 
-/// A matrix J ≥ 0 over the states of a model, rows that sum to about 1 at most.
+/// A matrix J ≥ 0 over the states of a model, whose rows sum to about 1 at most.
 pub(crate) struct Chain<'a, F> {
-    rows: Box<dyn Rows<F> + 'a>,
+    matrix: Box<dyn SplitMatrix<F> + 'a>,
 }
 
 impl<'a, F: Real> Chain<'a, F> {
-    /// The chain γ P_π of a policy: J(s,s') = γ Σ_a π(a|s) P(s'|s,a) in the states that take part, 0 in all other rows.
+    /// The chain γ P_π of a policy: J(s,s') = γ Σ_a π(a|s) P(s'|s,a) in rows of states that take
+    /// part, and 0 in all other rows.
     ///
-    /// Rows are mixed once where the dynamics know how ([`Dynamics::mix_actions`]); other dynamics are asked again for every
-    /// product.
+    /// Dynamics with [`Dynamics::mix_actions`] mix their rows once. Other dynamics mix them again
+    /// for each product.
     ///
     /// # Shapes
     ///
@@ -65,8 +66,8 @@ impl<'a, F: Real> Chain<'a, F> {
         debug_assert_eq!(takes_part.len(), dynamics.num_states());
         debug_assert_eq!(policy.len(), takes_part.len() * num_actions);
         let mut weights = arrays::filled(Table::Policy, policy.len(), F::zero())?.into_raw_vec_and_offset().0;
-        // What is less probable than that adds nothing to a product that rounding does not, and would keep rows from being
-        // mixed, since a product with it may be below the normal numbers.
+        // Smaller weights change products by less than rounding does. Their terms may be subnormal, and
+        // `mix_actions` refuses to mix such terms.
         let least = F::min_positive_value() / (F::epsilon() * F::epsilon());
         let rows = weights.chunks_exact_mut(num_actions).zip(policy.chunks_exact(num_actions));
         for ((weights, policy), _) in rows.zip(takes_part).filter(|(_, takes_part)| **takes_part) {
@@ -77,60 +78,61 @@ impl<'a, F: Real> Chain<'a, F> {
         }
         match dynamics.mix_actions(&weights) {
             Some(mixed) => Self::stored(&*mixed),
-            None => Ok(Self { rows: Box::new(Mixture::new(dynamics, weights)?) }),
+            None => Ok(Self { matrix: Box::new(Mixture::new(dynamics, weights)?) }),
         }
     }
 
-    /// A chain whose rows are given one by one: `row(s, add)` calls `add(s', J(s,s'))` for what is not 0, in any order.
+    /// A chain from its rows: `row(s, add)` calls `add(s', J(s,s'))` for the entries that are not
+    /// 0, in any order. Entries of one s' are summed.
     pub(crate) fn from_rows(
         num_states: usize,
         row: impl FnMut(usize, &mut dyn FnMut(usize, F)),
     ) -> Result<Self, Error> {
-        let rows = SparseRows::new(num_states, row)?;
+        let rows = SparseMatrix::new(num_states, row)?;
         if !is_dense(rows.num_entries(), num_states) {
-            return Ok(Self { rows: Box::new(rows) });
+            return Ok(Self { matrix: Box::new(rows) });
         }
-        let rows = DenseRows::new(num_states, |state, entries| {
+        let rows = DenseMatrix::new(num_states, |state, entries| {
             rows.for_each_successor(state, 0, &mut |next_state, p| entries[next_state] = p);
         })?;
-        Ok(Self { rows: Box::new(rows) })
+        Ok(Self { matrix: Box::new(rows) })
     }
 
-    /// The rows of dynamics of one action, copied so that they can be walked in parts.
+    /// Copies the rows of dynamics of one action into a form that can be walked in parts.
     fn stored(mixed: &dyn Dynamics<Scalar = F>) -> Result<Self, Error> {
         let num_states = mixed.num_states();
         if !is_dense(mixed.work(0..num_states), num_states) {
             return Self::from_rows(num_states, |state, add| mixed.for_each_successor(state, 0, add));
         }
-        let rows = DenseRows::new(num_states, |state, entries| {
+        let rows = DenseMatrix::new(num_states, |state, entries| {
             mixed.push_forward(state..state + 1, 0..num_states, 1, &[F::one()], entries);
         })?;
-        Ok(Self { rows: Box::new(rows) })
+        Ok(Self { matrix: Box::new(rows) })
     }
 
     /// This chain with all entries multiplied by a number ≥ 0.
     pub(crate) fn scaled(mut self, by: F) -> Self {
-        self.rows.scale(by);
+        self.matrix.scale(by);
         self
     }
 
     /// Transitions that one product reads.
     pub(crate) fn work(&self) -> usize {
-        self.rows.work()
+        self.matrix.work()
     }
 
     /// y = J x.
     pub(crate) fn multiply(&self, x: &[F], y: &mut [F]) {
-        self.rows.multiply(x, y);
+        self.matrix.multiply(x, y);
     }
 
     /// y = Jᵀ x.
     pub(crate) fn multiply_transposed(&self, x: &[F], y: &mut [F]) {
-        self.rows.multiply_transposed(x, y);
+        self.matrix.multiply_transposed(x, y);
     }
 }
 
-/// Whether so many entries are enough to keep full rows.
+/// Whether full rows are faster than compressed rows.
 fn is_dense(num_entries: usize, num_states: usize) -> bool {
     num_entries.saturating_mul(DENSE_SHARE) >= num_states.saturating_mul(num_states)
 }
@@ -143,8 +145,8 @@ mod tests {
     /// Successors of a pair.
     type Row = Vec<(usize, f64)>;
 
-    /// Products that a system and its transpose take to a residual of 10⁻¹⁰ under equal chances for all actions, where one
-    /// state is the end.
+    /// Products for a system and its transpose, to a residual of 10⁻¹⁰, under the uniform policy
+    /// and with one terminal state.
     fn products(
         (num_states, num_actions, end): (usize, usize, usize),
         discount: f64,
@@ -164,7 +166,7 @@ mod tests {
         })
     }
 
-    /// A queue of 200 places, which one of two actions keeps new arrivals out of.
+    /// A queue of 200 places; one of two actions refuses new arrivals.
     fn queue(state: usize, action: usize) -> Row {
         let arrival = if action == 0 { 0.45 } else { 0.0 };
         vec![((state + 1).min(199), arrival), (state.saturating_sub(1), 0.55), (state, 0.45 - arrival)]
@@ -180,20 +182,21 @@ mod tests {
         turns.map(|(turn, p)| (50 * cells[(action + turn) % 4].0 + cells[(action + turn) % 4].1, p)).to_vec()
     }
 
-    /// Rust's bus: mileage grows by up to two bins, from where it is or from 0.
+    /// Rust's bus engine: mileage grows by up to two bins, from the present bin or from 0.
     fn bus(state: usize, action: usize) -> Row {
         let from = if action == 0 { state } else { 0 };
         [0.3919, 0.5953, 0.0128].iter().enumerate().map(|(k, &p)| ((from + k).min(89), p)).collect()
     }
 
-    /// Five successors that have nothing to do with the place.
+    /// Five pseudorandom successors.
     fn random(state: usize, action: usize) -> Row {
         let successor =
             |k| (state * 7919 + action * 104_729 + k * k * 1_299_709 + state * state * k * 31) % 2000;
         (0..5).map(|k| (successor(k), 0.2)).collect()
     }
 
-    /// Value iteration reduces an error by γ, or less, a product: it would take thousands.
+    /// Value iteration would take thousands of products: each reduces the error by a factor of
+    /// about γ.
     #[test]
     fn products_are_few_where_mixing_is_slow() {
         let found = [

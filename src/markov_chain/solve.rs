@@ -2,19 +2,22 @@
 //!
 //! # Form computed
 //!
-//! With J = L + diagonal + U, and D what the diagonal leaves of 1, I − J is D − L − U. What IDR(4) is given is
+//! Let J = L + diagonal + U and let D be the diagonal of I − J, so that I − J = D − L − U. IDR(4)
+//! solves
 //!
 //! ```text
 //! (D − L)⁻¹ (I − J) (D − U)⁻¹ y = (D − L)⁻¹ r,      x ← x + (D − U)⁻¹ y,      r = b − (I − J) x
 //! ```
 //!
-//! a symmetric Gauss–Seidel sweep, cut in two. One product with that matrix takes a walk over U and a walk over L, and none
-//! over I − J, since with t = (D − U)⁻¹ v it is t + (D − L)⁻¹ (v − D t): it reads J once, as a plain product does. Then the
-//! true r is computed anew, and what it lacks solved for in turn: so the residual that is reported is that of x, and x gets as
-//! exact as rounding lets it, whatever the recurrences have lost.
+//! The two inverses are the halves of a symmetric Gauss–Seidel sweep. With t = (D − U)⁻¹ v, the
+//! product of this matrix and v is t + (D − L)⁻¹ (v − D t). So it takes one walk over U and one
+//! over L, and reads J once, as a plain product does. After each run the residual r is computed
+//! from x, and IDR solves for the rest. The reported residual is therefore that of x, whatever the
+//! recurrences have lost to rounding.
 //!
-//! What the sweep is worth, in passes over the mixed rows and the model for all steps of Newton's method to a bound of 1e−6, inner
-//! systems to a hundredth, soft at τ = 1:
+//! The table shows the gain of the preconditioner. It lists passes over the mixed rows and the
+//! model for all steps of Newton's method, to a bound of 1e−6, with inner systems solved to a
+//! hundredth, at τ = 1:
 //!
 //! | model | plain | between half sweeps |
 //! |---|---|---|
@@ -26,16 +29,18 @@
 //! | random, 2000 states, 4 actions, 5 successors, γ = .999 | 79 | 46 |
 //! | forest of 1000 ages, γ = .999 | 183 | 64 |
 //!
-//! A sweep in one direction alone is better still where all goes in that direction (the bus: 50), and no better than none where it
-//! goes in the other (794). Sweeps within 16 blocks, which could run on as many threads, took a quarter more on the grids.
+//! A sweep in one direction is better still if all steps go in that direction (the bus: 50), and
+//! gains nothing if they go in the other (794). Sweeps within 16 blocks, which could run on as many
+//! threads, took a quarter more on the grids.
 //!
-//! There are crates with such methods over a trait for operators, but they come with a whole library of linear algebra, several
-//! times the size of this crate; these two files are smaller than what would join them to it.
+//! Crates with such methods over a trait for operators come with a library of linear algebra
+//! several times the size of this crate. These two files are smaller than the code that would
+//! connect them.
 //!
 //! # References
 //!
-//! S. Eisenstat, *Efficient implementation of a class of preconditioned conjugate gradient methods*, SIAM J. Sci. Stat.
-//! Comput. 2, 1981, for the product at the price of one.
+//! S. Eisenstat, *Efficient implementation of a class of preconditioned conjugate gradient
+//! methods*, SIAM J. Sci. Stat. Comput. 2, 1981, for the product at the price of one.
 
 use std::ops::ControlFlow;
 
@@ -44,19 +49,20 @@ use super::idr::{Operator, reduce};
 use super::vectors::largest;
 use crate::Real;
 
-/// Units in the last place of what was added up, within which a residual is rounding and nothing else.
+/// A residual of this many units in the last place of its terms is pure rounding.
 const ROUNDING: f64 = 4.0;
 
-/// Rounds that do not halve the residual before it is given up.
+/// Rounds that do not halve the residual before the solve gives up.
 const MOST_FAILURES: usize = 2;
 
-/// When to stop.
+/// Options of a solve.
 pub(crate) struct LinearSolve<'w, F> {
-    /// Largest max |b − (I − J) x| that will do.
+    /// The largest max |b − (I − J) x| that meets the request.
     pub(crate) tolerance: F,
-    /// Largest number of products with J; it may be passed by a few.
+    /// The limit of products with J. A solve may exceed it by a few.
     pub(crate) max_products: usize,
-    /// Asked before every product, with the number of those made and about max |b − (I − J) x|.
+    /// Called before every product, with the products so far and an estimate of max |b − (I − J)
+    /// x|.
     pub(crate) watch: Option<&'w mut dyn FnMut(usize, F) -> ControlFlow<()>>,
 }
 
@@ -65,28 +71,30 @@ pub(crate) struct LinearSolve<'w, F> {
 pub(crate) enum LinearStatus {
     /// The residual is within the tolerance.
     Converged,
-    /// It is not, but it is within the rounding of the terms that it is made of.
+    /// The residual is above the tolerance, but within the rounding of its terms.
     Rounding,
-    /// There were no products left.
+    /// The limit of products was reached.
     OutOfProducts,
-    /// The residual does not fall any more: the system is singular, or nearly.
+    /// The residual has stopped falling: the system is singular, or nearly.
     Stalled,
-    /// The watch asked to stop.
+    /// `watch` stopped the solve.
     Stopped,
 }
 
-/// What a solve has come to.
+/// The outcome of a solve.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LinearOutcome<F> {
-    /// Transitions read, over those of one product, rounded up.
+    /// Transitions read, in units of one product, rounded up.
     pub(crate) products: usize,
-    /// max |b − (I − J) x| of the x that is returned, computed from it; finite unless that of the start was not.
+    /// max |b − (I − J) x|, computed from the returned x. Finite if it was finite for the initial
+    /// x.
     pub(crate) residual: F,
     pub(crate) status: LinearStatus,
 }
 
 impl<F: Real> Chain<'_, F> {
-    /// Solves (I − J) x = b. `x` holds the start, and then the iterate with the least residual that was found.
+    /// Solves (I − J) x = b. `x` is the initial value, and afterwards the iterate of the least
+    /// residual.
     ///
     /// Preconditions: b and x are finite.
     pub(crate) fn solve(&self, b: &[F], x: &mut [F], options: LinearSolve<'_, F>) -> LinearOutcome<F> {
@@ -104,23 +112,23 @@ impl<F: Real> Chain<'_, F> {
     }
 }
 
-/// A system under way.
+/// A system that is being solved.
 struct System<'s, 'a, 'w, F> {
     chain: &'s Chain<'a, F>,
     is_transposed: bool,
-    inverse: Vec<F>, // of what stands for D in the walks: 1 − J(s,s), or a little more
-    centre: Vec<F>,  // twice that, less D: it is D where the two agree
-    t: Vec<F>,       // room
-    unit: F,         // what the residuals of a round are measured in
-    halves: usize,   // of products made
+    inverse: Vec<F>, // 1/D of the walks; D is 1 − J(s,s), or slightly more
+    centre: Vec<F>,  // 2 D of the walks less the true D
+    t: Vec<F>,       // scratch
+    unit: F,         // scale of the residuals of a round
+    halves: usize,   // half products so far
     stopped: bool,
     options: LinearSolve<'w, F>,
 }
 
 impl<'s, 'a, 'w, F: Real> System<'s, 'a, 'w, F> {
     fn new(chain: &'s Chain<'a, F>, is_transposed: bool, options: LinearSolve<'w, F>) -> Self {
-        // Where the diagonal leaves nothing, a walk still has to divide by something.
-        let diagonal = chain.rows.diagonal();
+        // Where 1 − J(s,s) is 0, walks divide by the machine epsilon instead.
+        let diagonal = chain.matrix.diagonal();
         let inverse: Vec<F> =
             diagonal.iter().map(|&own| F::one() / (F::one() - own).max(F::epsilon())).collect();
         let twice = F::from_f64(2.0);
@@ -138,7 +146,7 @@ impl<'s, 'a, 'w, F: Real> System<'s, 'a, 'w, F> {
         let (mut r, mut y) = (vec![F::zero(); b.len()], vec![F::zero(); b.len()]);
         let mut best = x.to_vec();
         let mut least = self.residual(b, x, &mut r);
-        // How much of a residual of y one of x may be, at least to begin with: L and U have rows that sum to 1 at most.
+        // The ratio of the residuals of y and x, initially: rows of L and U sum to at most 1.
         let mut scale = F::from_f64(0.5);
         let mut failures = 0;
         let status = loop {
@@ -158,7 +166,7 @@ impl<'s, 'a, 'w, F: Real> System<'s, 'a, 'w, F> {
             if failures >= MOST_FAILURES || !least.is_finite() {
                 break LinearStatus::Stalled;
             }
-            self.halves += 2 * self.chain.rows.price_of_walks();
+            self.halves += 2 * self.chain.matrix.price_of_walks();
             self.walk_left(&mut r);
             let goal = (self.options.tolerance * scale).max(F::epsilon() * terms);
             self.correct(&mut r, &mut y, goal);
@@ -167,7 +175,7 @@ impl<'s, 'a, 'w, F: Real> System<'s, 'a, 'w, F> {
             let residual = self.residual(b, x, &mut r);
             failures = if residual <= least * F::from_f64(0.5) { 0 } else { failures + 1 };
             if residual < least {
-                // The recurrence may have thought that it was there.
+                // The recurrence may have underestimated the residual.
                 let lacking = self.options.tolerance / residual;
                 scale *= lacking.min(F::one()).max(F::from_f64(0.01));
                 least = residual;
@@ -181,35 +189,35 @@ impl<'s, 'a, 'w, F: Real> System<'s, 'a, 'w, F> {
         LinearOutcome { products: self.products(), residual: least, status }
     }
 
-    /// y with a residual of at most about `goal`, where r, which is used up, is what it has to make.
+    /// Solves for y with right-hand side r, to a residual of about `goal`. Overwrites r.
     fn correct(&mut self, r: &mut [F], y: &mut [F], goal: F) {
-        // Squares are taken on the way: they have to fit.
+        // Scale r, so that squares do not overflow.
         self.unit = largest(r);
         if !(self.unit > F::zero() && self.unit.is_finite()) {
             return y.fill(F::zero());
         }
         r.iter_mut().for_each(|r| *r /= self.unit);
-        // A recurrence that goes on for longer than its digits does not know what it does.
+        // Below its own rounding, the recurrence is meaningless.
         let goal = (goal / self.unit).max(F::from_f64(ROUNDING) * F::epsilon());
         reduce(self, r, y, goal);
         y.iter_mut().for_each(|y| *y *= self.unit);
     }
 
-    /// z ← (D − U)⁻¹ z, or what it is for the transpose.
+    /// z ← (D − U)⁻¹ z, or (D − Lᵀ)⁻¹ z for the transpose.
     fn walk_right(&self, z: &mut [F]) {
         if self.is_transposed {
-            self.chain.rows.solve_before_transposed(&self.inverse, z);
+            self.chain.matrix.solve_before_transposed(&self.inverse, z);
         } else {
-            self.chain.rows.solve_behind(&self.inverse, z);
+            self.chain.matrix.solve_behind(&self.inverse, z);
         }
     }
 
     /// z ← (D − L)⁻¹ z, or what it is for the transpose.
     fn walk_left(&self, z: &mut [F]) {
         if self.is_transposed {
-            self.chain.rows.solve_behind_transposed(&self.inverse, z);
+            self.chain.matrix.solve_behind_transposed(&self.inverse, z);
         } else {
-            self.chain.rows.solve_before(&self.inverse, z);
+            self.chain.matrix.solve_before(&self.inverse, z);
         }
     }
 
@@ -227,10 +235,10 @@ impl<'s, 'a, 'w, F: Real> System<'s, 'a, 'w, F> {
     }
 }
 
-/// The matrix between the two walks.
+/// The preconditioned matrix.
 impl<F: Real> Operator<F> for System<'_, '_, '_, F> {
     fn apply(&mut self, v: &[F], y: &mut [F]) {
-        self.halves += 2 * self.chain.rows.price_of_walks();
+        self.halves += 2 * self.chain.matrix.price_of_walks();
         let mut t = std::mem::take(&mut self.t);
         t.copy_from_slice(v);
         self.walk_right(&mut t);

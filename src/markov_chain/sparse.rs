@@ -1,22 +1,32 @@
-//! Compressed rows of a chain.
+//! A chain in compressed rows, split at the diagonal.
+//!
+//! This is a second format beside the compressed rows of sparse dynamics, for three reasons:
+//!
+//! - Walks read the part of a row before the diagonal, the part behind it and the diagonal, each by
+//!   itself. In one row of all entries they would search for the diagonal, or branch on it, in
+//!   their inner loop.
+//! - Rows come from any dynamics and from the derivative of direct inference, not from sparse
+//!   dynamics alone.
+//! - Entries of one successor are summed in the order of the actions. Sparse dynamics sum them from
+//!   the smallest on, which rounds differently.
 
 use std::ops::Range;
 
-use super::rows::{Rows, multiply, multiply_transposed};
+use super::matrix::{SplitMatrix, multiply, multiply_transposed};
 use crate::{Dynamics, Error, Real, Table, arrays};
 
-/// What is not 0, row after row: first what leads before the own state, then what leads behind it, ascending; the diagonal
-/// beside them.
+/// The diagonal, and the other entries that are not 0 in compressed rows, ascending.
 #[derive(Debug)]
-pub(super) struct SparseRows<F> {
+pub(super) struct SparseMatrix<F> {
     diagonal: Vec<F>,    // [s]
-    offsets: Vec<usize>, // [s, 2] and one more: where the parts of each row start
+    offsets: Vec<usize>, // [s, 2] and one more: starts of L and U in each row
     columns: Vec<u32>,
-    values: Vec<F>, // beside columns
+    values: Vec<F>, // [entry], as columns
 }
 
-impl<F: Real> SparseRows<F> {
-    /// Makes rows from `row(s, add)`, which adds entries in any order; those of one successor are summed.
+impl<F: Real> SparseMatrix<F> {
+    /// Makes rows from `row(s, add)`, which adds entries in any order. Entries of one successor are
+    /// summed.
     pub(super) fn new(
         num_states: usize,
         mut row: impl FnMut(usize, &mut dyn FnMut(usize, F)),
@@ -38,7 +48,7 @@ impl<F: Real> SparseRows<F> {
             entries.clear();
             row(state, &mut |next_state, value| {
                 debug_assert!(next_state < num_states && value >= F::zero() && value.is_finite());
-                // There are no more states than 32 bits can name.
+                // The number of states fits into 32 bits.
                 #[allow(clippy::cast_possible_truncation)]
                 if value > F::zero() {
                     entries.push((next_state as u32, value));
@@ -54,7 +64,7 @@ impl<F: Real> SparseRows<F> {
         Ok(rows)
     }
 
-    /// Appends a row whose entries ascend.
+    /// Appends a row with ascending entries.
     fn push(&mut self, state: usize, entries: &[(u32, F)]) {
         let first_behind = entries.partition_point(|&(column, _)| column as usize <= state);
         let (head, behind) = entries.split_at(first_behind);
@@ -72,20 +82,20 @@ impl<F: Real> SparseRows<F> {
         }
     }
 
-    /// Entries of a row: `parts` 0..1 before the own state, 1..2 behind it, 0..2 both.
+    /// Entries of a row: `parts` 0..1 is L, 1..2 is U, 0..2 is both.
     #[inline]
     fn entries(&self, state: usize, parts: Range<usize>) -> (&[u32], &[F]) {
         let entries = self.offsets[2 * state + parts.start]..self.offsets[2 * state + parts.end];
         (&self.columns[entries.clone()], &self.values[entries])
     }
 
-    /// Number of entries, without those on the diagonal.
+    /// Number of entries off the diagonal.
     pub(super) fn num_entries(&self) -> usize {
         self.values.len()
     }
 }
 
-/// Sorts entries, and sums those of one column in the order in which they came.
+/// Sorts entries by column and sums those of one column in their original order.
 fn sum_equals<F: Real>(entries: &mut Vec<(u32, F)>) {
     entries.sort_by_key(|entry| entry.0);
     entries.dedup_by(|next, kept| {
@@ -111,7 +121,7 @@ fn scatter<F: Real>((columns, values): (&[u32], &[F]), scale: F, x: &mut [F]) {
     }
 }
 
-impl<F: Real> Rows<F> for SparseRows<F> {
+impl<F: Real> SplitMatrix<F> for SparseMatrix<F> {
     fn diagonal(&self) -> &[F] {
         &self.diagonal
     }
@@ -157,8 +167,8 @@ impl<F: Real> Rows<F> for SparseRows<F> {
     }
 }
 
-/// The chain as dynamics of one action, to be cut into blocks like any other. Columns come one at a time.
-impl<F: Real> Dynamics for SparseRows<F> {
+/// The matrix as dynamics of one action, so that blocks can be cut. Takes one column at a time.
+impl<F: Real> Dynamics for SparseMatrix<F> {
     type Scalar = F;
 
     fn num_states(&self) -> usize {

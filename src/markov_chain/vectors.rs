@@ -1,7 +1,7 @@
-//! Long vectors, worked on in pieces: what is done to a piece is done while it is in cache, and pieces run on all threads.
+//! Operations on long vectors, in pieces that fit into the cache and run on all threads.
 //!
-//! Where vectors are cut depends on their length alone, and sums over pieces are added up in one fixed order, so results are the
-//! same for any number of threads.
+//! The pieces depend on the length alone, and sums over pieces are added in a fixed order. Results
+//! are therefore the same for any number of threads.
 
 use std::ops::Range;
 
@@ -9,17 +9,17 @@ use crate::Real;
 use crate::kernels::{add_scaled, dot_rows};
 use crate::parallel::{PIECE, RowsMut, fold_pieces};
 
-/// A vector to be written to, a number a state.
+/// A vector to be written, one number for each state.
 fn rows<F>(data: &mut [F]) -> RowsMut<'_, F> {
     RowsMut { data, width: 1 }
 }
 
-/// Largest number of a list; NaN and +∞ if there is one.
+/// The larger number; NaN if `b` is NaN.
 fn larger<F: Real>(a: F, b: F) -> F {
     if b <= a { a } else { b }
 }
 
-/// max |r|; NaN and +∞ if there is one.
+/// max |r|. If entries are NaN, the largest entry after the last NaN.
 pub(super) fn largest<F: Real>(r: &[F]) -> F {
     r.iter().fold(F::zero(), |largest, r| larger(largest, r.abs()))
 }
@@ -90,7 +90,7 @@ pub(super) fn step<F: Real>(u: &mut [F], v: &[F], r: &mut [F], g: &[F], a: F) ->
     )
 }
 
-/// s vectors without a pattern, the same whenever they are asked for.
+/// s pseudorandom vectors from a fixed seed.
 #[derive(Debug)]
 pub(super) struct Shadows<F> {
     values: Vec<F>, // [piece, s, entry]
@@ -98,10 +98,10 @@ pub(super) struct Shadows<F> {
 }
 
 impl<F: Real> Shadows<F> {
-    /// The most shadows that there may be.
+    /// The largest s.
     pub(super) const MOST: usize = 4;
 
-    /// As many vectors of n entries as there may be, and no more than n.
+    /// Makes min(`MOST`, n) vectors of n entries.
     pub(super) fn new(n: usize) -> Self {
         let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
         let mut random = || {
@@ -112,18 +112,18 @@ impl<F: Real> Shadows<F> {
         let num = Self::MOST.min(n);
         let mut values: Vec<F> = (0..num * n).map(|_| random()).collect();
         if n <= PIECE {
-            // Of few entries, some are nearly alike, or have little of what there is.
+            // Short random vectors may be nearly parallel.
             orthogonalize(&mut values, n);
         }
         Self { values, num }
     }
 
-    /// Their number s.
+    /// The number s of vectors.
     pub(super) fn len(&self) -> usize {
         self.num
     }
 
-    /// Products of r with each of them; 0 for those that there are not.
+    /// The product of r with each vector; 0 beyond s.
     pub(super) fn products(&self, r: &[F]) -> [F; 4] {
         let piece = |piece: Range<usize>, ()| {
             let mut products = [F::zero(); 4];
@@ -135,7 +135,7 @@ impl<F: Real> Shadows<F> {
     }
 }
 
-/// Makes vectors of n entries orthogonal, and of length 1.
+/// Makes vectors of n entries orthonormal.
 fn orthogonalize<F: Real>(vectors: &mut [F], n: usize) {
     for first in (0..vectors.len()).step_by(n) {
         let (done, rest) = vectors.split_at_mut(first);

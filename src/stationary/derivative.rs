@@ -1,23 +1,25 @@
-//! The derivative of B, as a chain.
+//! The derivative J of B at V, as a matrix over the states, and linear systems in it.
 //!
 //! ```text
 //! J(s,s') = γ Σ_a π(a|s) P(s'|s,a)                                    variational
-//! J(s,s') = Σ_a π(a|s) p(s'|s,a,e),  the dynamics of (D9)              direct
+//! J(s,s') = Σ_a π(a|s) p(s'|s,a,e),  the dynamics of (D9)             direct
 //! ```
 //!
-//! with π the policy of V. Rows of terminal states and of value −∞ are zero. B is convex, so B(V + x) ≥ B V + J x.
+//! where π is the policy of V. Rows of terminal states and of states with value −∞ are zero. B is
+//! convex, so B(V + x) ≥ B V + J x.
 
 use std::ops::ControlFlow;
 
+use super::halt::Halt;
 use super::operator::Operator;
-use super::search::{Search, Step};
-use crate::Status;
 use crate::dynamics::successors::LuckyRows;
 use crate::markov_chain::{Chain, LinearOutcome, LinearSolve};
 use crate::mdp::CheckedStage;
 use crate::{Error, Inference, Model, Real};
 
-/// J of the policy of `values`, for the states that take part; counts what it reads.
+/// J at `values` with their policy. Rows and columns of states that do not take part are zero.
+///
+/// Counts the transitions that it reads and writes.
 pub(super) fn derivative<'m, F: Real, M: Model<Scalar = F> + ?Sized>(
     operator: &mut Operator<'m, F, M>,
     values: &[F],
@@ -53,49 +55,34 @@ pub(super) fn derivative<'m, F: Real, M: Model<Scalar = F> + ?Sized>(
     Ok(chain)
 }
 
-impl<F: Real, M: Model<Scalar = F> + ?Sized> Search<'_, F, M> {
-    /// Which states take part in a step: not terminal, V and BV finite.
-    pub(super) fn alive(&self) -> Vec<bool> {
-        let states = self.values.iter().zip(&self.backed_up).zip(self.operator.is_fixed());
-        states.map(|((v, b), fixed)| v.is_finite() && b.is_finite() && !fixed).collect()
-    }
-
-    /// Solves (I − J) x = b as far as limit and hook allow.
-    pub(super) fn solve(
-        &mut self,
-        chain: &Chain<'_, F>,
-        b: &[F],
-        x: &mut [F],
-        tolerance: F,
-    ) -> Step<LinearOutcome<F>> {
-        let mut error = None;
-        let outcome = {
-            let operator = &self.operator;
-            let model = operator.model();
-            let (start, price) = (operator.passes(), chain.work() as f64 / operator.work() as f64);
-            let mut watch = |products: usize, _: F| {
-                // As a whole number of passes.
-                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-                let passes = start + (products as f64 * price) as usize;
-                match model.begin_stage(passes) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(found) => {
-                        error = Some(found);
-                        ControlFlow::Break(())
-                    }
-                }
-            };
-            let left = self.passes_left() as f64 / price.max(1e-9);
+/// Solves (I − J) x = b, within the limit of passes. The model's hook may stop it.
+pub(super) fn solve<F: Real, M: Model<Scalar = F> + ?Sized>(
+    operator: &mut Operator<'_, F, M>,
+    chain: &Chain<'_, F>,
+    b: &[F],
+    x: &mut [F],
+    tolerance: F,
+) -> Result<LinearOutcome<F>, Halt> {
+    let mut halt = None;
+    let outcome = {
+        let (start, price) = (operator.passes(), chain.work() as f64 / operator.work() as f64);
+        let mut watch = |products: usize, _: F| {
+            // As a whole number of passes.
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            let max_products = left.min(1e15) as usize;
-            let options = LinearSolve { tolerance, max_products, watch: Some(&mut watch) };
-            chain.solve(b, x, options)
+            let passes = start + (products as f64 * price) as usize;
+            match operator.tell(passes) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(found) => {
+                    halt = Some(found);
+                    ControlFlow::Break(())
+                }
+            }
         };
-        self.operator.count(outcome.products.saturating_mul(chain.work()));
-        match error {
-            Some(Error::Stopped { .. }) => Ok(ControlFlow::Break(Status::Stopped)),
-            Some(error) => Err(error),
-            None => Ok(ControlFlow::Continue(outcome)),
-        }
-    }
+        let left = operator.passes_left() as f64 / price.max(1e-9);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let max_products = left.min(1e15) as usize;
+        chain.solve(b, x, LinearSolve { tolerance, max_products, watch: Some(&mut watch) })
+    };
+    operator.count(outcome.products.saturating_mul(chain.work()));
+    halt.map_or(Ok(outcome), Err)
 }

@@ -1,35 +1,39 @@
-//! The interval around the fixed point that one application of B gives, with nothing assumed that is not so.
+//! The interval around the fixed point that one application of B gives.
 //!
 //! # Derivation
 //!
-//! Let N be the states that are not terminal and whose value is finite, δ = B V − V on N, lo = min δ and hi = max δ. Raising
-//! V by c on N raises r + γ Σ P V by γ c times what its row sums to over N: by a number between κ⁻c and κ⁺c, where κ⁻ and κ⁺
-//! are γ times the least and the largest of these sums. The soft maximum, a weighted mean of changes, passes that on. So
+//! Let N be the nonterminal states with finite value, δ = B V − V on N, lo = min δ and hi = max δ.
+//! Adding c to V on N adds γ c Σ_{s' ∈ N} P(s'|s,a) to the action value of (s,a). The factor of c
+//! lies between κ⁻ and κ⁺, which are γ times the least and the largest row sum over N. The soft
+//! maximum takes a weighted mean of these changes. Hence
 //!
 //! ```text
 //! B^{n+1} V − B^n V ≤ κ^n hi,   κ = κ⁺ if hi ≥ 0, else κ⁻
-//! V* ≤ B V + κ/(1−κ) hi,        and in the same way from below                                            (S2)
+//! V* ≤ B V + κ/(1−κ) hi,        and in the same way from below    (S2)
 //! ```
 //!
-//! With rows that sum to 1 and no terminal states κ = γ, which is the bound of MacQueen and Porteus. Where all successors may
-//! be terminal, κ⁻ = 0; where none may, rows that were accepted although they sum to 1 + 10⁻⁹ count as what they are.
+//! If rows sum to 1 and there are no terminal states, κ = γ, and this is the bound of MacQueen and
+//! Porteus. κ⁻ = 0 if all successors of some pair are terminal. Rows that sum to 1 + 10⁻⁹, which
+//! validation accepts, count with their actual sum.
 //!
 //! # Rounding
 //!
-//! B V is computed with an error of at most e in each state, so lo − e and hi + e take the places of lo and hi, and B V itself is off
-//! by e. A sum of n terms p v has an error of at most n + 1 units of κ max|v|. Errors of action values pass through the soft
-//! maximum as means; its own exponentials and their sum add a few τ for each action and, by the Gibbs inequality, twice the mean
-//! of the gaps, Σ π (max Q − Q) ≤ τ log(Σ ρ / min ρ).
+//! B V is computed with an error of at most e in each state. So lo − e and hi + e replace lo and
+//! hi, and the interval widens by e. A sum of n terms p v has an error of at most n + 1 units of κ
+//! max|v|. The soft maximum averages errors of action values. Its own exponentials and their sum
+//! add a few τ for each action and, by the Gibbs inequality, twice the mean of the gaps, Σ π (max Q
+//! − Q) ≤ τ log(Σ ρ / min ρ).
 //!
 //! # References
 //!
-//! Puterman, *Markov Decision Processes* (1994), §6.6; Higham, *Accuracy and Stability of Numerical Algorithms* (2002), ch. 3.
+//! Puterman, *Markov Decision Processes* (1994), §6.6; Higham, *Accuracy and Stability of Numerical
+//! Algorithms* (2002), ch. 3.
 
 use super::row_sums::RowSums;
 use crate::mdp::CheckedStage;
 use crate::{Dynamics, Error, Inference, Real};
 
-/// By how much B passes a shift of its argument on: κ⁻ and κ⁺.
+/// Bounds κ⁻ and κ⁺ on the factor by which B scales a shift of its argument.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Contraction {
     pub(super) least: f64,
@@ -38,7 +42,7 @@ pub(super) struct Contraction {
 
 impl Contraction {
     pub(super) fn new(discount: f64, rows: &RowSums) -> Self {
-        // Sums are rounded themselves.
+        // The row sums are rounded too.
         let slack = rows.slack + 4.0 * f64::EPSILON;
         Self {
             least: discount * rows.least * (1.0 - slack).max(0.0),
@@ -46,22 +50,23 @@ impl Contraction {
         }
     }
 
-    /// That of an operator of which nothing of the kind is known.
+    /// An operator that is not known to be a contraction.
     pub(super) fn unknown() -> Self {
         Self { least: 0.0, most: f64::INFINITY }
     }
 
-    /// Whether (S2) says anything.
+    /// Whether B is known to be a contraction, so that (S2) holds.
     pub(super) fn is_known(self) -> bool {
         self.most < 1.0
     }
 
-    /// Whether shifts are passed on so nearly alike by all states that one to the middle of an interval upsets nothing.
+    /// Whether B scales shifts nearly alike in all states, so that adding the middle of an interval
+    /// to V changes BV − V by little more than a constant.
     pub(super) fn is_even(self) -> bool {
         self.is_known() && self.most - self.least <= 0.01 * (1.0 - self.most)
     }
 
-    /// κ/(1−κ) c for the κ of an upper end, which for a lower one is asked of −c.
+    /// κ/(1−κ) c with the κ of the upper end. For the lower end, pass −c.
     fn total(self, c: f64) -> f64 {
         let kappa = if c >= 0.0 { self.most } else { self.least };
         if c == 0.0 || kappa == 0.0 {
@@ -72,16 +77,16 @@ impl Contraction {
     }
 }
 
-/// δ = B V − V over the states that count.
+/// δ = B V − V over the nonterminal states with finite V and B V.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Differences {
     pub(super) lo: f64,
     pub(super) hi: f64,
     /// Largest magnitudes of finite V and BV.
     pub(super) magnitudes: (f64, f64),
-    /// Whether a state has B V = −∞ < V, or the other way round: then there is no bound yet.
+    /// Whether V or B V, but not both, is −∞ in some state. Then there is no bound yet.
     pub(super) is_open: bool,
-    /// Whether no state has a value that could be wrong: all are terminal, or −∞.
+    /// Whether all states are terminal or have V = B V = −∞: such values have no error.
     pub(super) is_exact: bool,
 }
 
@@ -116,7 +121,7 @@ impl Differences {
     }
 }
 
-/// V* − B V lies between these, away from terminal states.
+/// Bounds on V* − B V in nonterminal states.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Interval {
     pub(super) lower: f64,
@@ -124,10 +129,10 @@ pub(super) struct Interval {
 }
 
 impl Interval {
-    /// Of nothing known.
+    /// No bound.
     pub(super) const EVERYTHING: Self = Self { lower: f64::NEG_INFINITY, upper: f64::INFINITY };
 
-    /// (S2), given that BV was computed with errors of at most `rounding`.
+    /// (S2), for a BV whose rounding error is at most `rounding`.
     pub(super) fn new(differences: &Differences, contraction: Contraction, rounding: f64) -> Self {
         if differences.is_exact {
             return Self { lower: 0.0, upper: 0.0 };
@@ -144,7 +149,7 @@ impl Interval {
         self.upper - self.lower
     }
 
-    /// What to add to BV for the middle; 0 if no bound is known.
+    /// The shift of BV to the middle; 0 if no bound is known.
     pub(super) fn middle(&self) -> f64 {
         let middle = self.lower / 2.0 + self.upper / 2.0;
         if middle.is_finite() { middle } else { 0.0 }
@@ -181,7 +186,7 @@ impl Rounding {
         let unit = F::epsilon().into_f64() / 2.0;
         let (terms, width) = (rows.most_terms as f64, stage.dynamics.num_actions() as f64);
         let temperature = temperature.into_f64();
-        let (mut least, mut most) = (f64::INFINITY, 0.0_f64); // a positive weight, the sum of a row
+        let (mut least, mut most) = (f64::INFINITY, 0.0_f64); // positive weight, row sum
         for state in (0..is_fixed.len()).filter(|&state| !is_fixed[state]) {
             let (_, prior) = stage.row(state)?;
             let mut sum = 0.0;
@@ -195,7 +200,7 @@ impl Rounding {
             width + 16.0 + 4.0 * (log_most - log_least) + 4.0 * log_least.abs().max(log_most.abs());
         let mut per_value = discount * (terms + 4.0);
         if inference == Inference::Direct {
-            // Here the terms are exponentials too; a weight P is at least e^−745, or its value counts.
+            // The terms of the expectation are exponentials too, with weights P of at least e^−745.
             exponentials += terms + 16.0 - 4.0 * F::min_positive_value().into_f64().ln();
             per_value = 8.0;
         }
@@ -204,14 +209,14 @@ impl Rounding {
         Ok(Self { unit, per_value, constant })
     }
 
-    /// Largest error of a state's BV, for the largest magnitudes of V and BV. It includes that of the difference BV − V.
+    /// The largest rounding error of BV and of BV − V, given the largest magnitudes of V and BV.
     pub(super) fn of(&self, (largest, largest_backed_up): (f64, f64)) -> f64 {
-        // Units first: values may be as large as numbers get.
+        // Multiply by the unit first: values may be close to overflow.
         self.unit * (self.per_value + 1.0) * largest + 8.0 * self.unit * largest_backed_up + self.constant
     }
 }
 
-/// A number of the type that is not below, the next one or the one after it.
+/// Rounds up to the number type, by at most two units in the last place.
 pub(super) fn round_up<F: Real>(x: f64) -> F {
     let rounded = F::from_f64(x);
     if rounded.into_f64() >= x {

@@ -1,92 +1,113 @@
-//! Stationary problems: the fixed point of the soft Bellman operator, with a bound on its error that is true.
+//! Stationary problems: the fixed point of the soft Bellman operator, with a proven error bound.
 //!
-//! Answers how good each state is and how to act if there is no horizon: rewards go on forever, discounted, or until a
-//! terminal state is entered. The answer is the fixed point V* of
+//! The fixed point V* gives the value of each state, and the policy, when there is no horizon: the
+//! process goes on forever with a discount, or until it enters a terminal state.
 //!
 //! ```text
-//! (B V)(s) = τ log Σ_a ρ(a|s) exp( (r(s,a) + γ Σ_s' P(s'|s,a) V(s')) / τ ),   V_T(s) if s is terminal          (S1)
+//! (B V)(s) = τ log Σ_a ρ(a|s) exp( (r(s,a) + γ Σ_s' P(s'|s,a) V(s')) / τ )    (S1)
+//! (B V)(s) = V_T(s)  if s is terminal
+//! V* = B V*
 //! ```
 //!
-//! which no number of applications of B reaches, so the question is how far away they end.
+//! Finitely many applications of B only approach V*. A solve therefore also bounds the remaining
+//! error.
 //!
 //! # The bound
 //!
-//! For γ < 1, one application gives an interval around V*. With δ = B V − V, lo = min δ and hi = max δ,
+//! For γ < 1, one application of B gives an interval around V*. With δ = B V − V, lo = min δ and
+//! hi = max δ,
 //!
 //! ```text
-//! B V + γ/(1−γ) lo  ≤  V*  ≤  B V + γ/(1−γ) hi                                                             (S2)
+//! B V + γ/(1−γ) lo  ≤  V*  ≤  B V + γ/(1−γ) hi    (S2)
 //! ```
 //!
-//! The rows of the dynamics count with what they sum to over states that are not terminal, and rounding is added on both
-//! sides. What is returned is the middle of the best such interval, backed up once more, so that V, Q and π belong
-//! together. A tolerance below what rounding allows ends with the bound that there is.
+//! The code uses the actual row sums of the dynamics over nonterminal states in place of 1, and
+//! widens the interval by the rounding error of one backup. The answer is the middle of the best
+//! interval, backed up once more, so that V, Q and π are consistent. If rounding keeps the bound
+//! above the tolerance, the search ends with [`Status::RoundingFloor`] and the smallest bound it
+//! found.
 //!
-//! At γ = 1, and for direct inference at any discount, there is no such interval. Two functions l and u with B l ≥ l and B u ≤ u,
-//! each checked by a backup, take its place. There need not be a fixed point then: values that grow without end are
-//! reported as [`Status::Diverging`], and those that fall without end, of states that cannot reach the end and always lose, as −∞; each
-//! with a proof. Where the fixed point is not unique, the answer is where value iteration ends from the initial values, the bound
-//! is +∞, and the status [`Status::IterationLimit`].
+//! At γ = 1, and for direct inference at any discount, (S2) gives no interval. Two functions l and
+//! u with B l ≥ l and B u ≤ u replace it; one backup verifies each. A fixed point need not exist:
+//!
+//! - Values that grow without end are reported as [`Status::Diverging`], with a proof.
+//! - Values that fall without end are −∞, with a proof. They belong to states that cannot reach a
+//!   terminal state and lose reward on every path.
+//! - If there are several fixed points, the answer is the limit of value iteration from the initial
+//!   values. Its bound is +∞ and its status [`Status::SeveralFixedPoints`].
 //!
 //! # Methods
 //!
-//! | [`Method`] | a step | takes |
+//! | [`Method`] | one step | cost of a step |
 //! |---|---|---|
-//! | `ValueIteration` | V ← BV | a pass, in parallel |
-//! | `GaussSeidel` | the same in place, state by state | a pass, on one thread |
-//! | `ModifiedPolicyIteration` | some sweeps with the policy of V | each as much as P_π has of transitions |
-//! | `Newton` | V ← V^π, by an iterative solve | the same for each of its products |
-//! | `Automatic` | value iteration, until Newton's method is predicted to be cheaper; at γ = 1 and for direct inference Newton's method at once | |
+//! | `ValueIteration` | V ← BV | one pass, in parallel |
+//! | `GaussSeidel` | V ← BV in place, state by state | one pass, on one thread |
+//! | `ModifiedPolicyIteration` | V ← BV, then sweeps of P_π | one pass, then P_π a sweep |
+//! | `Newton` | V ← V^π, by an iterative linear solve | one pass, then P_π a product |
+//! | `Automatic` | value iteration, then `Newton` once predicted to be cheaper | |
 //!
-//! Newton's method holds the transitions of P_π and some twenty vectors beside the tables of the answer.
+//! At γ = 1 and for direct inference, `Automatic` is `Newton` from the start. Sweeps and products
+//! read the transitions of P_π, at most as many as the model has.
 //!
-//! An *iteration* is a pass over the dynamics: as many stored transitions read as the model has. What reads fewer or more counts
-//! with what it reads. Which method is chosen changes the time, not the truth of the bound.
+//! Newton's method stores the transitions of P_π and about twenty vectors, in addition to the
+//! tables of the answer.
+//!
+//! An *iteration* is one pass over the dynamics: it reads as many stored transitions as the model
+//! has. Other work counts in proportion to the transitions that it reads. The method affects the
+//! time, never the validity of the bound.
+//!
+//! # Structure
+//!
+//! `search` holds the one backup that every method is made of. Each method is a file in `methods`.
+//! `undiscounted` handles γ = 1 and direct inference; `growth` is the long-run growth rate.
 //!
 //! # References
 //!
-//! Puterman, *Markov Decision Processes* (1994), §6.3–6.6; Geist, Scherrer and Pietquin, *A Theory of Regularized Markov
-//! Decision Processes*, ICML 2019.
+//! Puterman, *Markov Decision Processes* (1994), §6.3–6.6; Geist, Scherrer and Pietquin, *A Theory
+//! of Regularized Markov Decision Processes*, ICML 2019.
 
-mod automatic;
-mod certificate;
+mod answer;
 mod derivative;
-mod first_exit;
-mod gauss_seidel;
-mod growing;
 mod growth;
+mod halt;
 mod interval;
-mod modified;
-mod newton;
+mod iterate;
+mod methods;
 mod operator;
 mod row_sums;
 mod search;
 mod solution;
-mod traps;
-mod value_iteration;
+mod undiscounted;
 
 pub use growth::{LongRunGrowth, long_run_growth};
+pub use methods::Method;
 use ndarray::Array1;
 pub use solution::StationarySolution;
 
 use crate::mdp::check_options;
 use crate::mdp::run_pass;
 use crate::{Convergence, Error, Inference, Model, Real, Status, Table, arrays};
+use halt::Halt;
+use iterate::Iterate;
 use operator::Operator;
-use search::{Limits, Search};
+use search::Search;
+use undiscounted::first_exit;
 
-/// Passes after which a search ends unless told otherwise.
+/// The default limit of passes.
 const MAX_ITERATIONS: usize = 1_000_000;
 
-/// Solves a stationary problem by variational inference, to an error of at most `tolerance` in any state.
+/// Solves a stationary problem by variational inference, to an error of at most `tolerance` in any
+/// state value.
 ///
-/// Variational inference is how to act: it keeps the true dynamics. [`StationarySolver::inference`] gives the direct one,
-/// which [`soft_value_iteration`](crate::soft_value_iteration) solves by default; for γ < 1 the two do not agree, so this is not
-/// the limit of that for long horizons.
+/// Variational inference keeps the true dynamics: its policy is the one to act by. For direct
+/// inference, use [`StationarySolver::inference`]. The result is not the limit of
+/// [`soft_value_iteration`](crate::soft_value_iteration) for long horizons, because that function
+/// solves direct inference.
 ///
 /// # Errors
 ///
-/// [`Error::NotConverged`] if the tolerance is not met: never less than what was asked for. [`StationarySolver::solve`] returns
-/// what there is. Otherwise the errors of that.
+/// [`Error::NotConverged`] if the tolerance is not met; use [`StationarySolver::solve`] to get the
+/// partial result. Otherwise the errors of [`StationarySolver::solve`].
 ///
 /// # Example
 ///
@@ -98,7 +119,7 @@ const MAX_ITERATIONS: usize = 1_000_000;
 /// let mdp = Mdp::new(transitions, array![[1.0, -1.0], [0.0, -1.0]])?.with_discount(0.95)?;
 /// let solution = solve_stationary(&mdp, 1e-6)?;
 /// assert!(solution.convergence().error_bound <= 1e-6);
-/// assert!(solution.probabilities()[[1, 1]] > 0.5); // what is broken is repaired
+/// assert!(solution.probabilities()[[1, 1]] > 0.5); // repair a broken machine
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 pub fn solve_stationary<M: Model + ?Sized>(
@@ -113,40 +134,24 @@ pub fn solve_stationary<M: Model + ?Sized>(
     Err(Error::NotConverged { status, iterations, error_bound: error_bound.into_f64() })
 }
 
-/// How the fixed point is sought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub enum Method {
-    /// Value iteration, until Newton's method is predicted to be faster; at γ = 1 and for direct inference, whose sweeps say
-    /// nothing of what is left, Newton's method at once. The default.
-    #[default]
-    Automatic,
-    /// V ← BV.
-    ValueIteration,
-    /// V ← BV, one state after the other and in place. Not run in parallel.
-    GaussSeidel,
-    /// Several sweeps with the policy of V, which read one row a state, between two of V ← BV.
-    ModifiedPolicyIteration,
-    /// Newton's method on V = BV, which is soft policy iteration, with an iterative inner solve.
-    Newton,
-}
-
-/// Options of a stationary solve; those left out are those of [`solve_stationary`].
+/// Options of a stationary solve. The defaults are those of [`solve_stationary`].
 ///
-/// Progress and a way to stop come from a [`Watched`](crate::Watched) model, whose hook is given the number of passes so far;
-/// a search that it stops ends with [`Status::Stopped`] and what it has.
+/// Setters take plain values and cannot fail; [`solve`](Self::solve) checks them.
+///
+/// To follow or stop a solve, pass a [`Watched`](crate::Watched) model: its hook receives the
+/// number of passes so far. A stopped solve returns its best values with [`Status::Stopped`].
 ///
 /// # Example
 ///
 /// ```
 /// use softmdp::{Mdp, Status, StationarySolver, ndarray::array};
 ///
-/// let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[0.0], [1.0]])?.with_discount(0.99)?;
+/// let transitions = array![[[0.5, 0.5]], [[0.0, 1.0]]];
+/// let mdp = Mdp::new(transitions, array![[0.0], [1.0]])?.with_discount(0.99)?;
 /// let solution = StationarySolver::new(1e-9).max_iterations(10).solve(&mdp)?;
 /// let convergence = solution.convergence();
 /// assert_eq!(convergence.status, Status::IterationLimit);
-/// assert!((solution.state_values()[1] - 100.0_f64).abs() <= convergence.error_bound); // as far as it got
+/// assert!((solution.state_values()[1] - 100.0_f64).abs() <= convergence.error_bound);
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -165,7 +170,7 @@ pub struct StationarySolver<F = f64> {
 }
 
 impl<F: Real> StationarySolver<F> {
-    /// Options for an error of at most `tolerance` in any state value, in reward units; variational inference.
+    /// Options for an error of at most `tolerance` in any state value, in reward units.
     pub fn new(tolerance: F) -> Self {
         Self {
             tolerance,
@@ -176,47 +181,56 @@ impl<F: Real> StationarySolver<F> {
         }
     }
 
-    /// Sets which problem is solved; [`Inference::Variational`] by default.
+    /// Sets the inference; [`Inference::Variational`] by default.
     pub fn inference(mut self, inference: Inference) -> Self {
         self.inference = inference;
         self
     }
 
-    /// Sets how; [`Method::Automatic`] by default.
+    /// Sets the method; [`Method::Automatic`] by default.
     pub fn method(mut self, method: Method) -> Self {
         self.method = method;
         self
     }
 
-    /// Sets the number of passes over the dynamics from which on no further one is begun; a million by default.
+    /// Sets the limit of passes over the dynamics; a million by default.
     ///
-    /// One more is always made, for the answer, and a pass that is begun ends. 0 returns the backup of the initial values.
+    /// No pass starts once the limit is reached, except one last backup that makes the answer. With
+    /// a limit of 0, the answer is the backup of the initial values.
     pub fn max_iterations(mut self, max_iterations: usize) -> Self {
         self.max_iterations = max_iterations;
         self
     }
 
-    /// Sets where the search starts, `[s]`; zeros by default. The values of a similar model save passes.
+    /// Sets the initial values, `[s]`; zeros by default. The values of a similar model save passes.
     ///
-    /// Terminal states keep V_T whatever stands here. −∞, which a search cannot leave, is taken for the least finite value.
+    /// Entries of terminal states are ignored in favour of V_T. Entries of −∞ are replaced by the
+    /// least finite entry, because a search cannot raise −∞.
     pub fn initial_values(mut self, initial_values: Array1<F>) -> Self {
         self.initial_values = Some(initial_values);
         self
     }
 
-    /// Solves a model whose stages are all alike ([`Model::is_homogeneous`]), and returns what was reached.
+    /// Solves a homogeneous model ([`Model::is_homogeneous`]).
+    ///
+    /// The result is returned even if the tolerance is not met; its
+    /// [`convergence`](StationarySolution::convergence) tells the status and the error bound.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidTolerance`] unless it is above 0; [`Error::ShapeMismatch`] and [`Error::InvalidInitialValue`] for initial
-    /// values; [`Error::NotHomogeneous`]; [`Error::NoTerminalState`] for γ = 1 without terminal states;
-    /// [`Error::Overflow`] if a value leaves the number type, [`Error::TooLarge`] if the tables do not fit; what a [`Model`] of
-    /// your own returns, or is found wrong in it.
+    /// - [`Error::InvalidTolerance`] unless the tolerance is above 0.
+    /// - [`Error::ShapeMismatch`] and [`Error::InvalidInitialValue`] for the initial values.
+    /// - [`Error::NotHomogeneous`] if the stages of the model may differ.
+    /// - [`Error::NoTerminalState`] for γ = 1 without terminal states.
+    /// - [`Error::Overflow`] if a value leaves the number type.
+    /// - [`Error::TooLarge`] if a table does not fit into memory.
+    /// - Errors of a custom [`Model`], and errors about its tables.
     ///
     /// # Complexity
     ///
-    /// Time O(transitions) a pass. Memory 3·S·A + 6·S numbers; where policies are evaluated, 2·S·A more and the chain of one
-    /// policy, at most as many transitions as the model has, and for Newton's method another 20·S.
+    /// Time O(transitions) a pass. Memory 3·S·A + 6·S numbers. Methods that evaluate policies take
+    /// another 2·S·A numbers and P_π, which has at most as many transitions as the model. Newton's
+    /// method takes another 20·S numbers.
     pub fn solve<M>(&self, mdp: &M) -> Result<StationarySolution<F>, Error>
     where
         M: Model<Scalar = F> + ?Sized,
@@ -234,23 +248,23 @@ impl<F: Real> StationarySolver<F> {
         }
         let values = self.start(mdp)?;
         run_pass(mdp, 1, self.inference, || {
-            let operator = Operator::new(mdp, self.inference)?;
-            let limits = Limits { tolerance: self.tolerance.into_f64(), max_passes: self.max_iterations };
-            let mut search = Search::new(operator, limits, values)?;
-            let is_contraction = search.operator.contraction().is_known();
-            let status = match self.method {
-                method if !is_contraction => first_exit::run(&mut search, method),
-                Method::Automatic => automatic::run(&mut search),
-                Method::ValueIteration => value_iteration::run(&mut search),
-                Method::GaussSeidel => gauss_seidel::run(&mut search),
-                Method::ModifiedPolicyIteration => modified::run(&mut search),
-                Method::Newton => newton::run(&mut search),
-            }?;
-            search.finish(status)
+            let operator = Operator::new(mdp, self.inference, self.max_iterations)?;
+            let is_contraction = operator.contraction().is_known();
+            let iterate = Iterate::new(operator, values)?;
+            let mut search = Search::new(iterate, self.tolerance.into_f64());
+            let Err(halt) = if is_contraction {
+                self.method.run(&mut search)
+            } else {
+                first_exit::run(&mut search, self.method)
+            };
+            match halt {
+                Halt::Ended(status) => search.answer.finish(search.iterate, status),
+                Halt::Failed(error) => Err(error),
+            }
         })
     }
 
-    /// The values to start from.
+    /// The initial values, with V_T in terminal states and no −∞ elsewhere.
     fn start<M>(&self, mdp: &M) -> Result<Vec<F>, Error>
     where
         M: Model<Scalar = F> + ?Sized,

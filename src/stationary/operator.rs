@@ -1,24 +1,27 @@
-//! The operator B of a stationary problem, with what a bound has to know of it.
+//! The operator B of a stationary problem, its contraction factor and rounding error, and its cost.
 //!
 //! ```text
-//! (B V)(s) = τ log Σ_a ρ(a|s) exp( (r(s,a) + γ Σ_s' P(s'|s,a) V(s')) / τ ),   V_T(s) if s is terminal          (S1)
+//! (B V)(s) = τ log Σ_a ρ(a|s) exp( (r(s,a) + γ Σ_s' P(s'|s,a) V(s')) / τ )    (S1)
+//! (B V)(s) = V_T(s)  if s is terminal
 //! ```
 //!
-//! for variational inference; for direct inference the expectation is the log-expectation of (D1). One application is one
-//! stage of [`SoftValueIteration`](crate::SoftValueIteration), computed by the same code, in parallel blocks.
+//! This is variational inference; direct inference replaces the expectation by the log-expectation
+//! of (D1). One application is one stage of [`SoftValueIteration`](crate::SoftValueIteration) and
+//! runs the same code, in parallel blocks.
 //!
-//! # What is counted
+//! # Counting
 //!
-//! The unit of work is a pass: as many stored transitions as the model has. Products with the dynamics of a policy cost
-//! what they read of it.
+//! The unit of work is a pass: as many stored transitions as the model has. Products with the
+//! dynamics of a policy count the transitions that they read.
 
+use super::halt::Halt;
 use super::interval::{Contraction, Rounding};
 use super::row_sums::RowSums;
 use crate::backward::{Backup, StageTables};
 use crate::mdp::CheckedStage;
-use crate::{Dynamics, Error, Inference, Model, Real};
+use crate::{Dynamics, Error, Inference, Model, Real, Status};
 
-/// B of one model, and the passes that it has taken.
+/// B of one model, with a count of the passes so far.
 pub(super) struct Operator<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     model: &'m M,
     inference: Inference,
@@ -27,20 +30,21 @@ pub(super) struct Operator<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     contraction: Contraction,
     keeps_shifts: bool,
     rounding: Rounding,
+    max_passes: usize,
     work: usize,
     reads: usize,
 }
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
     /// Precondition: the model has passed `check_options`.
-    pub(super) fn new(model: &'m M, inference: Inference) -> Result<Self, Error> {
+    pub(super) fn new(model: &'m M, inference: Inference, max_passes: usize) -> Result<Self, Error> {
         let stage = CheckedStage::new(model, 0, inference)?;
         let is_fixed: Vec<bool> = (0..model.num_states()).map(|state| model.is_terminal(state)).collect();
         let discount = model.discount().into_f64();
         let rows = RowSums::of(&stage, &is_fixed, discount)?;
         let (contraction, keeps_shifts) = match inference {
             Inference::Variational => (Contraction::new(discount, &rows), rows.keep_shifts::<F>(discount)),
-            // Shifts are not passed on by the exit to †; by the soft maximum over successors, as they are.
+            // The soft maximum over successors preserves shifts; the exit to † does not.
             Inference::Direct => (Contraction::unknown(), true),
         };
         let rounding = Rounding::new(&stage, &is_fixed, inference, model.temperature(), discount, &rows)?;
@@ -54,6 +58,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
             contraction,
             keeps_shifts,
             rounding,
+            max_passes,
             work,
             reads: work,
         })
@@ -67,7 +72,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
         self.inference
     }
 
-    /// Which states keep their value, `[s]`.
+    /// Whether each state is terminal and so keeps its value, `[s]`.
     pub(super) fn is_fixed(&self) -> &[bool] {
         &self.is_fixed
     }
@@ -76,8 +81,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
         self.contraction
     }
 
-    /// Whether a change by a constant of all values but those of terminal states, of † and of −∞ is passed on undiminished by rows
-    /// that lead to none of these.
+    /// Whether B preserves shifts: a constant added to all finite nonterminal values is added to BV
+    /// in each state that leads only to such states.
     pub(super) fn keeps_shifts(&self) -> bool {
         self.keeps_shifts
     }
@@ -91,12 +96,35 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
         self.reads.div_ceil(self.work)
     }
 
-    /// Counts stored transitions that were read elsewhere.
+    /// Passes that may still be begun.
+    pub(super) fn passes_left(&self) -> usize {
+        self.max_passes.saturating_sub(self.passes())
+    }
+
+    /// Must be called before a pass: ends the search at the limit, or if the model's hook stops it.
+    pub(super) fn ask(&self) -> Result<(), Halt> {
+        let passes = self.passes();
+        if passes >= self.max_passes {
+            return Err(Halt::Ended(Status::IterationLimit));
+        }
+        self.tell(passes)
+    }
+
+    /// Reports the number of passes to the model's hook, which may stop the search.
+    pub(super) fn tell(&self, passes: usize) -> Result<(), Halt> {
+        match self.model.begin_stage(passes) {
+            Ok(()) => Ok(()),
+            Err(Error::Stopped { .. }) => Err(Halt::Ended(Status::Stopped)),
+            Err(error) => Err(Halt::Failed(error)),
+        }
+    }
+
+    /// Counts stored transitions that other code has read.
     pub(super) fn count(&mut self, transitions: usize) {
         self.reads = self.reads.saturating_add(transitions);
     }
 
-    /// Counts visits of all stored transitions.
+    /// Counts passes that other code has made.
     pub(super) fn count_passes(&mut self, passes: usize) {
         self.count(self.work.saturating_mul(passes));
     }

@@ -1,21 +1,22 @@
-//! What the rows of the dynamics sum to: by how much B passes a shift of its argument on.
+//! Row sums of the dynamics, which bound the factor by which B scales a shift of its argument.
 
 use crate::dynamics::{Probability, blocks, for_each_possible_successor};
 use crate::mdp::CheckedStage;
 use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Real};
 
-/// How much of 1 − γ an error of the sums may be, that they are taken by the faster way.
+/// Sums are taken by matrix products if their error is at most this share of 1 − γ.
 const SHARE: f64 = 0.01;
 
-/// What the rows that are used sum to.
+/// Extreme row sums, over the pairs that are available in nonterminal states.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RowSums {
-    /// Over successors that are not terminal.
+    /// Least sum over nonterminal successors.
     pub(super) least: f64,
+    /// Largest sum over nonterminal successors.
     pub(super) most: f64,
     least_of_all: f64, // over all successors
-    /// The most terms in a sum, of any successors.
+    /// The largest number of successors of a pair.
     pub(super) most_terms: usize,
     /// Relative error of the sums.
     pub(super) slack: f64,
@@ -34,7 +35,7 @@ impl RowSums {
         let (dynamics, num_states) = (stage.dynamics, is_fixed.len());
         let width = dynamics.num_actions();
         let work = dynamics.work(0..num_states);
-        // Rows that are full are summed by a product, which is faster than to visit what they hold; if that is exact enough.
+        // Full rows are summed by a matrix product, which is faster than visiting entries, if it is exact enough.
         let is_full = work / num_states.max(1) / width.max(1) >= num_states.div_ceil(2) && num_states > 8;
         let slack_of_products = (num_states as f64 + 4.0) * F::epsilon().into_f64();
         let by_products = is_full && slack_of_products <= SHARE * (1.0 - discount);
@@ -57,7 +58,7 @@ impl RowSums {
                     }
                     row.include(if by_products {
                         let sum = sums[index * width + action].into_f64();
-                        // Nobody asks for that over all successors below discount 1.
+                        // Below discount 1, `least_of_all` is not used.
                         Self { least: sum, most: sum, least_of_all: 0.0, most_terms: num_states, slack }
                     } else {
                         Self::of_row(dynamics, (state, action), is_fixed)
@@ -74,7 +75,7 @@ impl RowSums {
         Ok(all)
     }
 
-    /// Those of one row, summed without rounding errors that add up.
+    /// The sums of one row, compensated for rounding.
     fn of_row<F, D>(dynamics: &D, pair: (usize, usize), is_fixed: &[bool]) -> Self
     where
         F: Real,
@@ -100,7 +101,7 @@ impl RowSums {
         self.most_terms = self.most_terms.max(other.most_terms);
     }
 
-    /// Whether rows pass shifts on undiminished: 1 is what they sum to if nothing but rounding is missing.
+    /// Whether rows preserve shifts: γ times each row sum is 1 to within rounding.
     pub(super) fn keep_shifts<F: Real>(&self, discount: f64) -> bool {
         let rounding = (self.most_terms as f64 + 4.0) * F::epsilon().into_f64();
         if discount >= 1.0 {

@@ -1,4 +1,4 @@
-//! What a stationary solve leaves behind.
+//! The result of a stationary solve.
 
 use ndarray::{ArcArray1, ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
 
@@ -6,11 +6,12 @@ use crate::{Convergence, Inference, Real, StationaryPolicy};
 #[cfg(feature = "serde")]
 use crate::{Error, Table, arrays};
 
-/// Values, action values and policy of a stationary problem, and how well they are known.
+/// State values, action values and policy of a stationary problem, with an error bound.
 ///
-/// Made by [`solve_stationary`](crate::solve_stationary) and [`StationarySolver::solve`](crate::StationarySolver::solve). They
-/// belong together: the state values are the soft maxima of the action values, and the policy is theirs. The error bound
-/// of [`convergence`](Self::convergence) is that of the state values. A clone shares the tables.
+/// Returned by [`solve_stationary`](crate::solve_stationary) and
+/// [`StationarySolver::solve`](crate::StationarySolver::solve). The state values are the soft
+/// maxima of the action values, and the policy is the softmax of the action values. The error bound
+/// of [`convergence`](Self::convergence) holds for the state values. A clone shares the tables.
 ///
 /// # Example
 ///
@@ -75,14 +76,16 @@ impl<F: Real> StationarySolution<F> {
         self.state_values.view()
     }
 
-    /// Q(s,a), `[s, a]`, in reward units. −∞ for actions that are unavailable, of prior weight 0 or hopeless, and in
-    /// terminal states.
+    /// Q(s,a), `[s, a]`, in reward units.
+    ///
+    /// −∞ for actions that are unavailable, have prior weight 0 or cannot succeed, and in terminal
+    /// states.
     #[must_use]
     pub fn action_values(&self) -> ArrayView2<'_, F> {
         self.action_values.view()
     }
 
-    /// The policy that goes with the action values.
+    /// The policy π(a∣s) of the action values.
     #[must_use]
     pub fn policy(&self) -> &StationaryPolicy<F> {
         &self.policy
@@ -94,13 +97,13 @@ impl<F: Real> StationarySolution<F> {
         self.policy.probabilities()
     }
 
-    /// How the search ended, the passes that it took, and the error bound of the state values.
+    /// The status of the search, its number of passes, and the error bound of the state values.
     #[must_use]
     pub fn convergence(&self) -> &Convergence<F> {
         &self.convergence
     }
 
-    /// Which problem this solves.
+    /// The inference that was solved.
     #[must_use]
     pub fn inference(&self) -> Inference {
         self.inference

@@ -1,48 +1,53 @@
-//! The long-run growth rate of direct inference: how fast the evidence grows or shrinks if there is no end.
+//! The long-run growth rate of direct inference: how fast the evidence grows or shrinks with the
+//! horizon.
 //!
-//! At γ = 1 and without terminal states the backward messages of direct inference are powers of one matrix, β_t = M β_{t+1}, with
+//! At γ = 1 and without terminal states, the backward messages of direct inference follow one
+//! linear recursion, β_t = M β_{t+1}, with
 //!
 //! ```text
-//! M(s,s') = Σ_a ρ(a|s) exp(r(s,a)/τ) P(s'|s,a)                                                          (D11)
+//! M(s,s') = Σ_a ρ(a|s) exp(r(s,a)/τ) P(s'|s,a)    (D11)
 //! ```
 //!
-//! They grow without end, each stage by the largest eigenvalue λ of M in the long run. In logarithms, and in reward units, with
-//! B V = τ log(M exp(V/τ)), the backup of (D1) and (D2), the rate g = τ log λ and the relative values V solve
+//! For long horizons, each stage multiplies them by λ, the largest eigenvalue of M. In logarithms
+//! and in reward units, with B V = τ log(M exp(V/τ)), the backup of (D1) and (D2), the rate g = τ
+//! log λ and the relative values V solve
 //!
 //! ```text
 //! B V = V + g
 //! ```
 //!
-//! and the policy of V is how those act who are still far from the end and will have done well.
+//! The policy of V is the policy of direct inference far from the horizon.
 //!
 //! # Bounds
 //!
-//! For any V that is finite on a set of states and −∞ elsewhere, the rate that the set has by itself lies between min and
-//! max of B V − V over it (Collatz and Wielandt). The rounding of one backup widens both. What is returned is the middle of the
-//! best bounds seen.
+//! Let V be finite on a set of states and −∞ elsewhere. The rate of the set by itself lies between
+//! the minimum and the maximum of B V − V over the set (Collatz and Wielandt). The rounding of one
+//! backup widens both bounds. The result is the middle of the best bounds.
 //!
 //! # References
 //!
-//! Collatz, *Math. Z.* 48 (1942) 221–226; Wielandt, *Math. Z.* 52 (1950) 642–648; Todorov, *Linearly-solvable Markov decision
-//! problems*, NIPS 2006.
+//! Collatz, *Math. Z.* 48 (1942) 221–226; Wielandt, *Math. Z.* 52 (1950) 642–648; Todorov,
+//! *Linearly-solvable Markov decision problems*, NIPS 2006.
 
 mod search;
 
 use ndarray::{Array1, ArrayView1};
+use search::{Found, Growth};
 
-use super::MAX_ITERATIONS;
+use super::iterate::Iterate;
 use super::operator::Operator;
-use super::search::{Limits, Search};
-use crate::Convergence;
 use crate::dynamics::for_each_possible_successor;
 use crate::markov_chain::Graph;
 use crate::mdp::run_pass;
 use crate::mdp::{CheckedStage, check_options};
-use crate::{Dynamics, Error, Inference, Model, Real, StationaryPolicy, Table, arrays};
+use crate::{Convergence, Dynamics, Error, Inference, Model, Real, StationaryPolicy, Status, Table, arrays};
 
-/// The rate at which the evidence of direct inference grows, with the vector and the policy that go with it.
+/// The limit of passes.
+const MAX_PASSES: usize = 1_000_000;
+
+/// The long-run growth rate of the evidence of direct inference, with relative values and policy.
 ///
-/// Made by [`long_run_growth`]. A clone copies the tables.
+/// Returned by [`long_run_growth`]. A clone copies the tables.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LongRunGrowth<F = f64> {
     rate: F,
@@ -67,80 +72,92 @@ impl<F: Real> LongRunGrowth<F> {
         Ok(Self { rate, lower, upper, relative_values, policy, convergence })
     }
 
-    /// g = τ log λ, in reward units a stage: what V_t of direct inference grows by from one stage to the one before it, far
-    /// from the end.
+    /// The rate g = τ log λ, in reward units a stage: V_t − V_{t+1} of direct inference, far from
+    /// the horizon.
     #[must_use]
     pub fn rate(&self) -> F {
         self.rate
     }
 
-    /// A number that the rate is not below.
+    /// A lower bound on the rate.
     #[must_use]
     pub fn lower_bound(&self) -> F {
         self.lower
     }
 
-    /// A number that the rate is not above.
+    /// An upper bound on the rate.
     #[must_use]
     pub fn upper_bound(&self) -> F {
         self.upper
     }
 
-    /// What a start in each state is worth beside the others, `[s]`, in reward units: τ log of the Perron vector of M.
+    /// Values relative to the best state, `[s]`, in reward units: τ log of the Perron vector of M.
     ///
-    /// The largest is 0. −∞ where growth is slower, or where nothing can go on forever.
+    /// The largest is 0. −∞ in states from which growth is slower, or from which no trajectory goes
+    /// on forever.
     #[must_use]
     pub fn relative_values(&self) -> ArrayView1<'_, F> {
         self.relative_values.view()
     }
 
-    /// π(a∣s) of direct inference far from the end. Rows of states whose relative value is −∞ are the normalised prior.
+    /// The policy π(a∣s) of direct inference far from the horizon.
+    ///
+    /// Rows of states with relative value −∞ are the normalised prior.
     #[must_use]
     pub fn policy(&self) -> &StationaryPolicy<F> {
         &self.policy
     }
 
-    /// How well the rate is known: its error bound is that of the rate, and the relative values satisfy B V = V + g as closely.
+    /// The number of passes and the error bound of the rate.
+    ///
+    /// The relative values satisfy B V = V + g to within that bound.
     #[must_use]
     pub fn convergence(&self) -> &Convergence<F> {
         &self.convergence
     }
 }
 
-/// Computes the rate at which the evidence of direct inference grows in the long run, to an error of at most `tolerance`.
+/// Computes the long-run growth rate of the evidence of direct inference, to an error of at most
+/// `tolerance`.
 ///
-/// For a model without discount and without terminal states, log p(e) over T stages grows by rate/τ a stage as T → ∞. With a
-/// prior that sums to 1 and rewards ≤ 0 the rate is ≤ 0, and −rate/τ is the rate at which success becomes improbable; with a
-/// counting prior the entropy of choice is in it.
+/// For a model without discount and without terminal states, log p(e) over T stages grows by rate/τ
+/// a stage as T → ∞. If the prior sums to 1 and rewards are ≤ 0, the rate is ≤ 0, and −rate/τ is
+/// the rate at which the probability of success decays. With a counting prior, the rate includes
+/// the entropy of the choices.
 ///
-/// Which trajectories set the rate depends on what leads where. It is that of the set of states, each leading to all others,
-/// in which trajectories grow fastest; relative values are finite in all states that lead there. If two such sets cannot be
-/// told apart to the tolerance, the rate is in the error, and which of them counts is for the start to decide.
+/// The rate is the largest rate of any strongly connected set of states. Relative values are finite
+/// in all states that lead to that set. If two sets have the same rate, to within the tolerance,
+/// the policy depends on the initial state, and [`Error::TiedGrowth`] contains the rate.
 ///
 /// # Errors
 ///
-/// [`Error::NotConverged`] if the tolerance is not met; [`Error::Undiscounted`] unless γ = 1;
-/// [`Error::EndsInTerminalState`] if there is a terminal state: ask [`StationarySolver`](crate::StationarySolver) for the value
-/// until it is entered; [`Error::ZeroTemperature`]; [`Error::TiedGrowth`] as above; [`Error::ImpossibleEvidence`] if
-/// no trajectory goes on forever; [`Error::InvalidTolerance`]; [`Error::NotHomogeneous`]; [`Error::Overflow`];
-/// [`Error::TooLarge`]; what a [`Model`] of your own returns. A [`Watched`](crate::Watched) model is told of passes, and may
-/// stop them, which leaves it not converged.
+/// - [`Error::NotConverged`] if the tolerance is not met, or if the hook of a
+///   [`Watched`](crate::Watched) model stops the search.
+/// - [`Error::DiscountedGrowth`] unless γ = 1.
+/// - [`Error::EndsInTerminalState`] if there is a terminal state; use
+///   [`StationarySolver`](crate::StationarySolver) for such a model.
+/// - [`Error::ZeroTemperature`] at temperature 0.
+/// - [`Error::TiedGrowth`] if two sets of states have the same rate.
+/// - [`Error::NoEndlessTrajectory`] if no trajectory goes on forever.
+/// - [`Error::InvalidTolerance`] unless the tolerance is above 0.
+/// - [`Error::NotHomogeneous`] if the stages of the model may differ.
+/// - [`Error::Overflow`], [`Error::TooLarge`], and the errors of a custom [`Model`].
 ///
 /// # Complexity
 ///
-/// Time O(transitions) a pass, some tens of them, or hundreds where mixing is slow, for each set of states that lead to each
-/// other. Memory that of the possible transitions.
+/// Time O(transitions) a pass. Each strongly connected set of states takes tens of passes, or
+/// hundreds if it mixes slowly. Memory O(transitions).
 ///
 /// # Example
 ///
 /// ```
 /// use softmdp::{ActionPrior, Mdp, long_run_growth, ndarray::array};
 ///
-/// // A coin decides where it goes on; in state 1 a stage is survived with probability ½ only.
+/// // A coin decides the next state; in state 1, a stage succeeds with probability ½ only.
 /// let transitions = array![[[0.5, 0.5]], [[0.5, 0.5]]];
 /// let mdp = Mdp::new(transitions, array![[0.0], [0.5_f64.ln()]])?;
 /// let growth = long_run_growth(&mdp, 1e-12)?;
-/// assert!((growth.rate() - 0.75_f64.ln()).abs() < 1e-12); // three stages in four are survived
+/// assert!((growth.rate() - 0.75_f64.ln()).abs() < 1e-12); // three stages in four succeed
 /// assert!((growth.relative_values()[1] - 0.5_f64.ln()).abs() < 1e-11);
 /// # Ok::<(), softmdp::Error>(())
 /// ```
@@ -156,7 +173,7 @@ pub fn long_run_growth<M: Model + ?Sized>(
         return Err(Error::NotHomogeneous);
     }
     if mdp.discount() < num_traits::one() {
-        return Err(Error::Undiscounted { discount: mdp.discount().into_f64() });
+        return Err(Error::DiscountedGrowth { discount: mdp.discount().into_f64() });
     }
     if let Some(state) = (0..mdp.num_states()).find(|&state| mdp.is_terminal(state)) {
         return Err(Error::EndsInTerminalState { state });
@@ -167,15 +184,19 @@ pub fn long_run_growth<M: Model + ?Sized>(
     run_pass(mdp, 1, Inference::Direct, || {
         let stage = CheckedStage::new(mdp, 0, Inference::Direct)?;
         let graph = steps(&stage)?;
-        let operator = Operator::new(mdp, Inference::Direct)?;
-        let limits = Limits { tolerance: tolerance.into_f64(), max_passes: MAX_ITERATIONS };
+        let operator = Operator::new(mdp, Inference::Direct, MAX_PASSES)?;
         let values = arrays::filled(Table::StateValues, mdp.num_states(), num_traits::zero())?;
-        let search = Search::new(operator, limits, values.into_raw_vec_and_offset().0)?;
-        search::Growth::new(search, tolerance.into_f64()).find(&stage, &graph)
+        let iterate = Iterate::new(operator, values.into_raw_vec_and_offset().0)?;
+        let found = Growth::new(iterate, tolerance.into_f64()).find(&stage, &graph)?;
+        let Found { rate, lower, upper, error_bound, relative_values, policy, log_policy, iterations } =
+            found;
+        let policy = StationaryPolicy::from_solver(policy, log_policy);
+        let convergence = Convergence { status: Status::Converged, iterations, error_bound };
+        Ok(LongRunGrowth { rate, lower, upper, relative_values, policy, convergence })
     })
 }
 
-/// The steps that direct inference may take.
+/// The graph of the possible steps of direct inference.
 fn steps<F: Real, D: Dynamics<Scalar = F> + ?Sized>(stage: &CheckedStage<'_, F, D>) -> Result<Graph, Error> {
     let dynamics = stage.dynamics;
     (0..dynamics.num_states()).try_for_each(|state| stage.row(state).map(|_| ()))?;

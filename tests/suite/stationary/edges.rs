@@ -1,11 +1,13 @@
 //! What is extreme, and what is refused.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use approx::{abs_diff_eq, assert_abs_diff_eq};
 use ndarray::{Array2, Array3, array};
 use softmdp::{
-    Error, Mdp, StationarySolver, Status, Table, TimeVaryingMdp, Watched, ndarray, solve_stationary,
+    Error, Inference, Mdp, Method, Model, StationarySolver, Status, Table, TimeVaryingMdp, Watched, ndarray,
+    solve_stationary,
 };
 
 /// One state, two actions that pay 0 and log 3.
@@ -24,11 +26,13 @@ fn without_a_future_the_values_are_soft_maxima_of_rewards() {
 fn a_tolerance_below_rounding_ends_with_an_honest_bound() {
     let solution = StationarySolver::new(1e-300).solve(&one_state(0.999)).unwrap();
     let convergence = *solution.convergence();
-    assert_eq!(convergence.status, Status::IterationLimit);
+    assert_eq!(convergence.status, Status::RoundingFloor);
     assert!(convergence.error_bound < 1e-7 && convergence.iterations < 1000, "{convergence:?}");
     assert_abs_diff_eq!(solution.state_values()[0], 1000.0 * 4.0_f64.ln(), epsilon = convergence.error_bound);
     let error = solve_stationary(&one_state(0.999), 1e-300).unwrap_err();
-    assert!(matches!(error, Error::NotConverged { status: Status::IterationLimit, .. }), "{error}");
+    assert!(matches!(error, Error::NotConverged { status: Status::RoundingFloor, .. }), "{error}");
+    let message = error.to_string();
+    assert!(message.contains(&format!("below {:e};", convergence.error_bound)), "{message}");
 }
 
 #[test]
@@ -38,6 +42,26 @@ fn no_iterations_still_back_up_once() {
     assert_abs_diff_eq!(solution.state_values()[0], 0.5 + 4.0_f64.ln(), epsilon = 1e-15);
     assert!(solution.convergence().error_bound >= 2.0 * 4.0_f64.ln() - solution.state_values()[0]);
     assert_eq!(solution.convergence().status, Status::IterationLimit);
+}
+
+#[test]
+fn models_behind_pointers_have_the_same_solution() {
+    let (mdp, solver) = (one_state(0.9), StationarySolver::new(1e-9));
+    let expected = solver.solve(&mdp).unwrap();
+    let pointers = (&&mdp, Box::new(mdp.clone()), Arc::new(mdp.clone()));
+    assert_eq!(solver.solve(pointers.0).unwrap(), expected);
+    assert_eq!(solver.solve(&pointers.1).unwrap(), expected);
+    assert_eq!(solver.solve(&pointers.2).unwrap(), expected);
+    let homogeneous: &dyn Model<Scalar = f64, Dynamics = _> = &mdp;
+    assert_eq!(solver.solve(homogeneous).unwrap(), expected);
+    assert_eq!(solve_stationary(&pointers.2, 1e-9).unwrap(), expected);
+}
+
+#[test]
+fn options_are_checked_when_they_are_used() {
+    let solver = StationarySolver::new(f64::NAN).initial_values(array![f64::NAN, 0.0]);
+    let solver = solver.inference(Inference::Direct).method(Method::Newton).max_iterations(0);
+    assert!(matches!(solver.solve(&one_state(0.5)), Err(Error::InvalidTolerance { .. })));
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use approx::{abs_diff_eq, assert_abs_diff_eq};
 use ndarray::{Array1, Array2, Array3, array};
-use softmdp::{ActionPrior, Inference, Mdp, Method, StationarySolver, Status, ndarray, solve_stationary};
+use softmdp::{
+    ActionPrior, Error, Inference, Mdp, Method, StationarySolver, Status, ndarray, solve_stationary,
+};
 
 use crate::stationary::exact::{Exact, error};
 use crate::stationary::models::random;
@@ -104,7 +106,7 @@ fn a_loop_that_costs_nothing_leaves_the_limit_and_no_bound() {
             assert_eq!(solution.state_values()[0], expected, "{method:?} from {start}");
             let convergence = solution.convergence();
             assert_eq!(convergence.error_bound, f64::INFINITY);
-            assert_eq!(convergence.status, Status::IterationLimit);
+            assert_eq!(convergence.status, Status::SeveralFixedPoints);
             assert!(convergence.iterations < 1000, "{convergence:?}");
         }
     }
@@ -127,8 +129,43 @@ fn a_cell_without_a_way_out_is_lost_if_every_step_in_it_costs() {
     assert_eq!(solution.state_values(), array![-1.0, f64::NEG_INFINITY, 0.0]);
     let solve = |reward| *StationarySolver::new(1e-9).solve(&mdp(reward)).unwrap().convergence();
     assert_eq!(solve(0.1).status, Status::Diverging);
-    assert_eq!(solve(0.0).status, Status::IterationLimit);
+    assert_eq!(solve(0.0).status, Status::SeveralFixedPoints);
     assert_eq!(solve(0.0).error_bound, f64::INFINITY);
+}
+
+#[test]
+fn every_way_to_end_has_a_status_and_a_message_with_a_cure() {
+    let loops = |reward| with_loop(reward, 1.0);
+    let solve = |mdp: &Mdp, tolerance| {
+        let solver = StationarySolver::new(tolerance).max_iterations(5000);
+        *solver.solve(mdp).unwrap().convergence()
+    };
+    // The same question with a bound that cannot be had, one that can, and passes that do not suffice.
+    let costly = loops(-2.0);
+    assert_eq!(solve(&costly, 1e-6).status, Status::Converged);
+    assert_eq!(solve(&costly, 1e-300).status, Status::RoundingFloor);
+    let few = StationarySolver::new(1e-6).method(Method::ValueIteration).max_iterations(3);
+    let few = *few.solve(&costly).unwrap().convergence();
+    assert_eq!(few.status, Status::IterationLimit);
+    assert_eq!(solve(&with_loop(0.0, 0.0), 1e-6).status, Status::SeveralFixedPoints);
+    assert_eq!(solve(&loops(0.5), 1e-6).status, Status::Diverging);
+    let message = |mdp: &Mdp, tolerance| solve_stationary(mdp, tolerance).unwrap_err().to_string();
+    let diverging = message(&loops(0.5), 1e-6);
+    for part in ["entropy of the action prior", "`ActionPrior::Uniform`", "smaller discount", "dearer steps"]
+    {
+        assert!(diverging.contains(part), "{diverging}");
+    }
+    let floor = message(&costly, 1e-300);
+    let smallest = solve(&costly, 1e-300).error_bound;
+    assert!(smallest > 0.0 && smallest < 1e-12 && floor.contains(&format!("{smallest:e}")), "{floor}");
+    let several = message(&with_loop(0.0, 0.0), 1e-6);
+    assert!(several.contains("several fixed points") && several.contains("no error bound"), "{several}");
+    let limit = Error::NotConverged { status: few.status, iterations: 3, error_bound: 0.5 }.to_string();
+    assert_eq!(
+        limit,
+        "not converged after 3 iterations: the error bound is 5e-1 at the limit of iterations; raise the limit or \
+         the tolerance"
+    );
 }
 
 /// A random model in which every step may end, and costs so much that values are finite.

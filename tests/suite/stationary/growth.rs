@@ -81,7 +81,7 @@ fn the_rate_is_the_logarithm_of_the_spectral_radius() {
                     growth.policy().probabilities().to_owned(),
                 );
             }
-            Err(Error::ImpossibleEvidence { .. }) => assert_eq!(expected, DEAD, "seed {seed}"),
+            Err(Error::NoEndlessTrajectory) => assert_eq!(expected, DEAD, "seed {seed}"),
             Err(Error::TiedGrowth { rate, .. }) => {
                 tied += 1;
                 assert!(abs_diff_eq!(rate, expected, epsilon = 1e-9), "seed {seed}");
@@ -308,22 +308,36 @@ fn single_precision_has_its_own_digits() {
 }
 
 #[test]
+fn below_rounding_every_search_ends_with_a_small_bound() {
+    for seed in 0..60 {
+        let case = endless(seed, 2 + seed as usize % 4, true);
+        match long_run_growth(&case.mdp(), 1e-300) {
+            Err(Error::NotConverged { status: Status::RoundingFloor, iterations, error_bound }) => {
+                assert!(iterations < 5000 && error_bound < 1e-10, "{seed}: {iterations} {error_bound:e}");
+            }
+            Ok(_) | Err(Error::NoEndlessTrajectory | Error::TiedGrowth { .. }) => {}
+            other => panic!("{seed}: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn what_has_no_answer_is_refused() {
     let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[0.0], [1.0]]).unwrap();
     assert_eq!(long_run_growth(&mdp, 0.0), Err(Error::InvalidTolerance { value: 0.0 }));
     let discounted = mdp.with_discount(0.5).unwrap();
-    assert_eq!(long_run_growth(&discounted, 1e-6), Err(Error::Undiscounted { discount: 0.5 }));
+    assert_eq!(long_run_growth(&discounted, 1e-6), Err(Error::DiscountedGrowth { discount: 0.5 }));
     let hard = mdp.with_temperature(0.0).unwrap();
     assert_eq!(long_run_growth(&hard, 1e-6), Err(Error::ZeroTemperature { table: Table::GrowthRates }));
     let ends =
         Mdp::builder(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[0.0], [1.0]]).terminal_states([1]).build();
     assert_eq!(long_run_growth(&ends.unwrap(), 1e-6), Err(Error::EndsInTerminalState { state: 1 }));
     let doomed = mdp.with_rewards(array![[DEAD], [DEAD]]).unwrap();
-    assert_eq!(long_run_growth(&doomed, 1e-6), Err(Error::ImpossibleEvidence { stage: 1 }));
+    assert_eq!(long_run_growth(&doomed, 1e-6), Err(Error::NoEndlessTrajectory));
     // Below rounding, it says what is known.
     let ring = Mdp::new(array![[[0.3, 0.7]], [[0.6, 0.4]]], array![[0.1], [1.0]]).unwrap();
     match long_run_growth(&ring, 1e-300) {
-        Err(Error::NotConverged { status: Status::IterationLimit, error_bound, .. }) => {
+        Err(Error::NotConverged { status: Status::RoundingFloor, error_bound, .. }) => {
             assert!(error_bound < 1e-12)
         }
         other => panic!("{other:?}"),

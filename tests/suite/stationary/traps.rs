@@ -66,7 +66,7 @@ fn beside_a_loop_that_costs_nothing_a_trap_is_lost_all_the_same() {
         let solved = solver.solve(&corridor(5, &traps, -1.0)).unwrap();
         let place = format!("{method:?} {:?}", solved.convergence());
         assert_eq!(solved.state_values().slice(ndarray::s![6..]), array![0.0, -INF, -INF, -INF], "{place}");
-        assert_eq!(solved.convergence().status, Status::IterationLimit, "{place}");
+        assert_eq!(solved.convergence().status, Status::SeveralFixedPoints, "{place}");
         assert_eq!(solved.convergence().error_bound, INF);
         assert!(solved.convergence().iterations < 20_000, "{place}");
     }
@@ -142,7 +142,8 @@ fn rows_that_sum_to_less_than_one_are_taken_as_they_are() {
         }
         let solver = StationarySolver::new(1.0).method(Method::ValueIteration).max_iterations(1000);
         let convergence = *solver.solve(&mdp).unwrap().convergence();
-        assert_eq!(convergence.status, Status::IterationLimit, "{convergence:?}");
+        assert_eq!(convergence.status, Status::RoundingFloor, "{convergence:?}");
+        assert!(convergence.error_bound < 100.0 && convergence.iterations < 1000, "{convergence:?}");
     }
 }
 
@@ -310,11 +311,11 @@ fn what_is_claimed_is_what_long_horizons_come_to() {
                 counts[1] += 1;
                 assert!(long.iter().zip(&longer).any(|(long, longer)| longer > long), "{place}");
             }
-            Status::IterationLimit => {
+            Status::IterationLimit | Status::SeveralFixedPoints => {
                 counts[2] += 1;
                 assert_eq!(convergence.error_bound, INF, "{place}");
             }
-            Status::Stopped => panic!("{place}"),
+            _ => panic!("{place}"),
         }
     }
     assert!(counts[0] > 400 && counts[1] > 80 && counts[2] < 60, "{counts:?}");

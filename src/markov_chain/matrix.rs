@@ -1,25 +1,25 @@
-//! What a solver asks of the rows of a chain.
+//! The matrix of a chain, split into its diagonal and the parts on both sides.
 
 use crate::dynamics::blocks;
 use crate::parallel::RowsMut;
 use crate::{Dynamics, Real};
 
-/// A matrix J ≥ 0 that can be multiplied as a whole, and walked state by state.
+/// A matrix J = L + diagonal + U ≥ 0, with L strictly lower and U strictly upper triangular.
 ///
-/// J = L + diagonal + U, where L is what leads to states before the own one and U what leads behind it. A walk solves one of
-/// the triangular systems that these make with a diagonal matrix D, in place: each state is solved for from those that
-/// the walk has passed. It is given 1/D: a product is sooner there than a quotient, and the next state waits for it.
-pub(super) trait Rows<F: Real>: Send + Sync {
+/// Besides products with J it offers walks. A walk solves a triangular system of L or U and a
+/// diagonal matrix D in place, state by state. It takes 1/D, since each state waits for the one
+/// before, and a multiplication has a shorter latency than a division.
+pub(super) trait SplitMatrix<F: Real>: Send + Sync {
     /// J(s,s), `[s]`.
     fn diagonal(&self) -> &[F];
 
-    /// Multiplies all entries by a number ≥ 0.
+    /// Multiplies all entries by `by` ≥ 0.
     fn scale(&mut self, by: F);
 
-    /// Transitions that one product reads.
+    /// The number of transitions that one product reads.
     fn work(&self) -> usize;
 
-    /// Products that a walk over L and one over U cost as much as, together.
+    /// The cost of a walk over L and a walk over U together, in products.
     fn price_of_walks(&self) -> usize;
 
     /// y = J x.
@@ -54,7 +54,7 @@ pub(super) trait Rows<F: Real>: Send + Sync {
         }
     }
 
-    /// z ← (D − Lᵀ)⁻¹ z. The rows of J are the columns of its transpose: what is solved for is handed on at once.
+    /// z ← (D − Lᵀ)⁻¹ z. Rows of J are columns of Jᵀ, so each solved state is scattered at once.
     fn solve_before_transposed(&self, inverse: &[F], z: &mut [F]) {
         for (state, &inverse) in inverse.iter().enumerate().rev() {
             z[state] *= inverse;
@@ -71,7 +71,7 @@ pub(super) trait Rows<F: Real>: Send + Sync {
     }
 }
 
-/// y = J x, for rows that are dynamics of one action.
+/// y = J x, for a matrix that is the dynamics of one action.
 pub(super) fn multiply<F: Real, D: Dynamics<Scalar = F>>(rows: &D, x: &[F], y: &mut [F]) {
     let _ = blocks::for_each_block(rows, RowsMut { data: y, width: 1 }, &|states, y| {
         rows.expectation(states, 1, x, y.data);
@@ -79,7 +79,7 @@ pub(super) fn multiply<F: Real, D: Dynamics<Scalar = F>>(rows: &D, x: &[F], y: &
     });
 }
 
-/// y = Jᵀ x, for rows that are dynamics of one action.
+/// y = Jᵀ x, for a matrix that is the dynamics of one action.
 pub(super) fn multiply_transposed<F: Real, D: Dynamics<Scalar = F>>(rows: &D, x: &[F], y: &mut [F]) {
     blocks::for_each_part(rows, RowsMut { data: y, width: 1 }, &|next_states, y| {
         y.data.fill(F::zero());

@@ -1,54 +1,55 @@
-//! Systems of a chain, solved to the rounding of the numbers themselves.
+//! Systems of a chain, solved to working precision by iterative refinement.
 
 use super::Chain;
 use super::solve::{LinearSolve, LinearStatus};
 use super::vectors::largest;
 use crate::{Error, Real, Table};
 
-/// Units in the last place of the terms of a residual that are as good as it gets.
+/// A residual of this many units in the last place of its terms is pure rounding.
 const ROUNDING: f64 = 4.0;
 
-/// What is still accepted, of those of the largest terms.
+/// The largest accepted residual, in units in the last place of the largest terms.
 const ACCEPTED: f64 = 64.0;
 
-/// Largest residual that is accepted, in units of the right-hand side: an x so large that its own rounding makes more of one
-/// has no digits to speak of.
+/// The largest accepted residual, relative to the right-hand side. If the rounding of x alone makes
+/// a larger residual, x has no correct digits.
 const LOST: f64 = 0.01;
 
-/// What a round is to leave of the residual that it starts from. Below the digits of single precision, which are then all used.
+/// The target of one round, relative to its first residual. Single precision reaches its rounding
+/// first.
 const CORRECTED: f64 = 1e-10;
 
-/// Rounds of refinement; those after the second are there for what is small beside the rest.
+/// Rounds of refinement. Rounds after the second improve entries much smaller than the largest.
 const MOST_ROUNDS: usize = 5;
 
-/// Products before a round is given up: no system that has an answer to its digits takes so many.
+/// The most products in a round: no system that is regular to working precision takes as many.
 const MOST_PRODUCTS: usize = 100_000;
 
 /// A system that is singular to working precision.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Singular {
-    residual: f64, // of what the right-hand side is
+    residual: f64, // relative to the right-hand side
 }
 
 impl Singular {
-    /// The error that names what was asked for.
+    /// The error for the table that was asked for.
     pub(crate) fn of(self, table: Table) -> Error {
         Error::IllConditioned { table, residual: self.residual }
     }
 }
 
 impl<F: Real> Chain<'_, F> {
-    /// x = (I − J)⁻¹ b, with a residual of a few units in the last place of the terms that it is made of. An x that leaves
-    /// the number type is infinite.
+    /// x = (I − J)⁻¹ b, with a residual of a few units in the last place of its terms. Entries that
+    /// overflow are infinite.
     pub(crate) fn solve_exactly(&self, b: &[F]) -> Result<Vec<F>, Singular> {
         self.refine(false, b)
     }
 
-    /// x = (I − Jᵀ)⁻¹ b for b ≥ 0, which makes x ≥ 0.
+    /// x = (I − Jᵀ)⁻¹ b for b ≥ 0; x ≥ 0.
     pub(crate) fn solve_transposed_exactly(&self, b: &[F]) -> Result<Vec<F>, Singular> {
         debug_assert!(b.iter().all(|&b| b >= F::zero()));
         let mut x = self.refine(true, b)?;
-        // What rounding made negative is next to nothing. One step more, in which nothing cancels.
+        // Clip rounding errors below 0, then take one fixed-point step, in which nothing cancels.
         x.iter_mut().for_each(|x| *x = x.max(F::zero()));
         let mut y = vec![F::zero(); b.len()];
         self.multiply_transposed(&x, &mut y);
@@ -95,7 +96,7 @@ impl<F: Real> Chain<'_, F> {
         Ok(best)
     }
 
-    /// r = b − (I − J) x, and how large that is beside its terms |b| + |x| + J |x|.
+    /// r = b − (I − J) x, and its size relative to its terms |b| + |x| + J |x|.
     fn residual(&self, is_transposed: bool, b: &[F], x: &[F], r: &mut [F]) -> Residual<F> {
         let mut terms = vec![F::zero(); b.len()];
         let sizes: Vec<F> = x.iter().map(|x| x.abs()).collect();
@@ -119,11 +120,11 @@ impl<F: Real> Chain<'_, F> {
     }
 }
 
-/// How large a residual is.
+/// The size of a residual.
 #[derive(Debug, Clone, Copy)]
 struct Residual<F> {
     size: F,     // max |r|
     relative: F, // max |r| / terms, state by state
     share: F,    // max |r| / max terms
-    needed: F,   // max |r| that is rounding wherever it stands
+    needed: F,   // max |r| that is rounding in every state
 }

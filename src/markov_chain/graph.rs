@@ -1,11 +1,11 @@
-//! Which states can be reached from which: the classes of a chain.
+//! Reachability between states: strongly connected and recurrent classes.
 //!
-//! What leads where, and what lasts forever, is a question of which entries are positive, not of how large they are: it is
-//! answered exactly, before any number is computed.
+//! Reachability depends on which entries are positive, not on their size, so these answers are
+//! exact.
 
 use crate::{Error, Table, arrays};
 
-/// Possible steps between states.
+/// The graph of possible steps between states.
 #[derive(Debug)]
 pub(crate) struct Graph {
     offsets: Vec<usize>, // [s], and one more
@@ -13,7 +13,8 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// Takes the steps from each state: `steps(s, visit)` calls `visit(s')`, any number of times for each.
+    /// Makes the graph from `steps(s, visit)`, which calls `visit(s')` for each successor, repeats
+    /// allowed.
     pub(crate) fn new(
         num_states: usize,
         mut steps: impl FnMut(usize, &mut dyn FnMut(usize)),
@@ -25,7 +26,7 @@ impl Graph {
         let mut offsets = arrays::filled(Table::RowOffsets, num_states + 1, 0)?.into_raw_vec_and_offset().0;
         let (mut successors, mut row) = (Vec::new(), Vec::new());
         for state in 0..num_states {
-            // There are no more states than 32 bits can name.
+            // The number of states fits into 32 bits.
             #[allow(clippy::cast_possible_truncation)]
             steps(state, &mut |next_state| row.push(next_state as u32));
             row.sort_unstable();
@@ -45,7 +46,7 @@ impl Graph {
         self.successors[self.offsets[state]..self.offsets[state + 1]].iter().map(|&next| next as usize)
     }
 
-    /// The states from which one of some states can be reached, themselves among them.
+    /// The states from which a goal can be reached, goals included.
     pub(crate) fn leading_to(&self, is_goal: impl Fn(usize) -> bool) -> Vec<bool> {
         let mut leads: Vec<bool> = (0..self.num_states()).map(is_goal).collect();
         for class in self.classes() {
@@ -56,7 +57,7 @@ impl Graph {
         leads
     }
 
-    /// The states that can be reached from some states, themselves among them.
+    /// The states that can be reached from a start, starts included.
     pub(crate) fn reached_from(&self, is_start: impl Fn(usize) -> bool) -> Vec<bool> {
         let mut is_reached: Vec<bool> = (0..self.num_states()).map(is_start).collect();
         let mut open: Vec<usize> = (0..self.num_states()).filter(|&state| is_reached[state]).collect();
@@ -70,7 +71,7 @@ impl Graph {
         is_reached
     }
 
-    /// The classes that are never left again, and in which there is always a next step.
+    /// The recurrent classes: no step leaves the class, and each of its states has a step.
     pub(crate) fn recurrent_classes(&self) -> Vec<Vec<usize>> {
         let mut class_of = vec![usize::MAX; self.num_states()];
         let classes = self.classes();
@@ -87,13 +88,13 @@ impl Graph {
         classes.into_iter().filter(is_recurrent).collect()
     }
 
-    /// The strongly connected classes, each behind all that it leads to (Tarjan, *SIAM J. Comput.* 1, 1972, without
-    /// recursion).
+    /// The strongly connected classes, each after all classes that it leads to (Tarjan, *SIAM J.
+    /// Comput.* 1, 1972, without recursion).
     pub(crate) fn classes(&self) -> Vec<Vec<usize>> {
         const UNSEEN: usize = usize::MAX;
         let num_states = self.num_states();
         let mut seen_at = vec![UNSEEN; num_states];
-        let mut least = vec![0; num_states]; // earliest state on the stack that is known to be reached
+        let mut least = vec![0; num_states]; // earliest state on the stack that is known to be reachable
         let mut is_open = vec![false; num_states];
         let (mut stack, mut path, mut classes) = (Vec::new(), Vec::new(), Vec::new());
         let mut clock = 0;
@@ -112,7 +113,7 @@ impl Graph {
                 if *next < self.offsets[state + 1] {
                     let successor = self.successors[*next] as usize;
                     if seen_at[successor] == UNSEEN {
-                        // Comes back to this step, and then finds the successor seen.
+                        // Repeats this step later, when the successor has been seen.
                         path.push((successor, self.offsets[successor]));
                         continue;
                     }

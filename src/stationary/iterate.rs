@@ -1,0 +1,62 @@
+//! The iterate of a search: values V and their backup BV.
+
+use super::halt::Halt;
+use super::interval::{Differences, Interval};
+use super::operator::Operator;
+use crate::backward::StageTables;
+use crate::{Error, Model, Real, Table, arrays};
+
+/// The operator B, values V and their backup BV.
+pub(super) struct Iterate<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
+    pub(super) operator: Operator<'m, F, M>,
+    /// V; −∞ only in states proven to have V* = −∞.
+    pub(super) values: Vec<F>,
+    /// BV of the last backup.
+    pub(super) backed_up: Vec<F>,
+}
+
+impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Iterate<'m, F, M> {
+    pub(super) fn new(operator: Operator<'m, F, M>, values: Vec<F>) -> Result<Self, Error> {
+        let backed_up = arrays::filled(Table::StateValues, values.len(), F::zero())?;
+        Ok(Self { operator, values, backed_up: backed_up.into_raw_vec_and_offset().0 })
+    }
+
+    /// Writes BV, and the policy of V if asked.
+    pub(super) fn back_up(&mut self, policy: Option<(&mut [F], &mut [F])>) -> Result<Differences, Halt> {
+        let Self { operator, values, backed_up } = self;
+        operator.ask()?;
+        operator.apply(values, StageTables { policy, ..StageTables::values(backed_up) })?;
+        Ok(Differences::of(values, backed_up, operator.is_fixed()))
+    }
+
+    /// V ← BV, plus the middle of the interval of (S2) where B shifts all states nearly alike.
+    ///
+    /// The added constant removes the constant part of BV − V, which sweeps reduce slowly.
+    pub(super) fn advance(&mut self, differences: &Differences) {
+        std::mem::swap(&mut self.values, &mut self.backed_up);
+        let contraction = self.operator.contraction();
+        if !contraction.is_even() {
+            return;
+        }
+        let middle = F::from_f64(Interval::new(differences, contraction, 0.0).middle());
+        if !(middle.abs() < F::max_value() * F::from_f64(0.25)) {
+            return;
+        }
+        let states = self.values.iter_mut().zip(self.operator.is_fixed());
+        states.filter(|(_, fixed)| !**fixed).for_each(|(v, _)| *v += middle);
+    }
+
+    /// The states that a policy step changes: nonterminal, with finite V and BV.
+    pub(super) fn takes_part(&self) -> Vec<bool> {
+        let states = self.values.iter().zip(&self.backed_up).zip(self.operator.is_fixed());
+        states.map(|((v, b), fixed)| v.is_finite() && b.is_finite() && !fixed).collect()
+    }
+
+    /// The size of BV − V that a step has to reduce: half its span where (S2) holds, else its norm.
+    pub(super) fn size(&self, differences: &Differences) -> f64 {
+        let contraction = self.operator.contraction();
+        let half = Interval::new(differences, contraction, 0.0).width() / 2.0;
+        let size = half * (1.0 - contraction.most) / contraction.most;
+        if size.is_finite() { size.min(differences.norm()) } else { differences.norm() }
+    }
+}

@@ -1,0 +1,102 @@
+//! Gauss–Seidel value iteration: each backup of a state uses the new values of the states before
+//! it.
+//!
+//! A sweep G is monotone and has the fixed point of B. It gives no interval, because adding a
+//! constant to V does not add a constant to GV. Every tenth pass is therefore a backup V ← BV,
+//! which gives the interval (S2).
+//!
+//! If γ is near 1, sweeps remove the constant part of the error slowly. The backup removes it:
+//! where B shifts all states nearly alike, V continues from the middle of the interval.
+//!
+//! A sweep takes states in order, on one thread. Its gain over value iteration depends on the
+//! numbering of the states. A factor of two is common; it is much larger where values propagate in
+//! the order of the states.
+//!
+//! # References
+//!
+//! Puterman, *Markov Decision Processes* (1994), §6.3.3.
+
+use std::convert::Infallible;
+
+use crate::bellman::BellmanRule;
+use crate::dynamics::for_each_possible_successor;
+use crate::kernels::{LogMemo, row_log_expectation, soft_maximum};
+use crate::mdp::CheckedStage;
+use crate::stationary::halt::Halt;
+use crate::stationary::operator::Operator;
+use crate::stationary::search::Search;
+use crate::{Dynamics, Error, Inference, Model, Real, Table};
+
+/// One in this many passes is a backup V ← BV.
+const PERIOD: usize = 10;
+
+/// Alternates one backup and nine sweeps until the search ends.
+pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
+    search: &mut Search<'_, F, M>,
+) -> Result<Infallible, Halt> {
+    loop {
+        let differences = search.back_up(None)?;
+        let iterate = &mut search.iterate;
+        iterate.advance(&differences);
+        for _ in 1..PERIOD {
+            iterate.operator.ask()?;
+            sweep(&mut iterate.operator, &mut iterate.values)?;
+        }
+    }
+}
+
+/// Backs up one state after the other, in place. Counts one pass.
+fn sweep<F: Real, M: Model<Scalar = F> + ?Sized>(
+    operator: &mut Operator<'_, F, M>,
+    values: &mut [F],
+) -> Result<(), Error> {
+    operator.count_passes(1);
+    let (model, inference) = (operator.model(), operator.inference());
+    let stage = CheckedStage::new(model, 0, inference)?;
+    let (dynamics, width, temperature) = (stage.dynamics, model.num_actions(), model.temperature());
+    // The rule inspects values only for their size and for −∞, so the values before the sweep serve.
+    let before = values.to_vec();
+    let rule = BellmanRule::new(inference, model.discount(), temperature, &before);
+    let mut action_values = vec![F::zero(); width];
+    let mut log_prior = LogMemo::new();
+    for state in (0..values.len()).filter(|&state| !operator.is_fixed()[state]) {
+        let (rewards, prior) = stage.row(state)?;
+        if inference == Inference::Variational && rule.continues() {
+            dynamics.expectation(state..state + 1, 1, values, &mut action_values);
+        }
+        for (action, q) in action_values.iter_mut().enumerate() {
+            if inference == Inference::Direct && rule.continues() {
+                *q = log_expectation(dynamics, (state, action), temperature, values);
+            }
+            let terms = (rewards[action], prior[action]);
+            let table = Table::ActionValues;
+            *q = rule.action_value(terms, *q, dynamics, (state, action)).ok_or(Error::Overflow {
+                table,
+                stage: 0,
+                state,
+            })?;
+        }
+        let value = soft_maximum(prior, &action_values, temperature, &mut log_prior, None);
+        let is_possible = action_values.iter().any(|&q| q > F::neg_infinity());
+        if is_possible && !value.is_finite() {
+            return Err(Error::Overflow { table: Table::StateValues, stage: 0, state });
+        }
+        values[state] = value;
+    }
+    Ok(())
+}
+
+/// τ log Σ P exp(V/τ) of one pair.
+fn log_expectation<F: Real, D: Dynamics<Scalar = F> + ?Sized>(
+    dynamics: &D,
+    pair: (usize, usize),
+    temperature: F,
+    values: &[F],
+) -> F {
+    row_log_expectation(temperature, |visit| {
+        for_each_possible_successor(dynamics, pair, |next_state, p| {
+            let (weight, value) = p.term(values[next_state]);
+            visit(weight, value);
+        });
+    })
+}
