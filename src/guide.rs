@@ -41,7 +41,10 @@ pub mod large {}
 
 #[doc = include_str!("links.md")]
 #[cfg_attr(feature = "rand", doc = include_str!("../docs/guide/learning.md"))]
-#[cfg_attr(not(feature = "rand"), doc = "Build the documentation with the feature `rand` to see this chapter.")]
+#[cfg_attr(
+    not(feature = "rand"),
+    doc = "Build the documentation with the feature `rand` to see this chapter."
+)]
 pub mod learning {}
 
 #[doc = include_str!("links.md")]
@@ -51,7 +54,10 @@ pub mod numerics {}
 #[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/pictures/inline.md")]
 #[cfg_attr(feature = "plot", doc = include_str!("../docs/guide/pictures.md"))]
-#[cfg_attr(not(feature = "plot"), doc = "Build the documentation with the feature `plot` to see this chapter.")]
+#[cfg_attr(
+    not(feature = "plot"),
+    doc = "Build the documentation with the feature `plot` to see this chapter."
+)]
 pub mod pictures {}
 
 #[doc = include_str!("links.md")]
