@@ -1,14 +1,18 @@
-//! When is it time to replace the engine of a bus?
+//! When should the engine of a bus be replaced?
 //!
-//! Harold Zurcher kept the buses of Madison, Wisconsin. Each month he looked at the mileage of an engine and either kept
-//! it, for maintenance that costs more with every mile, or replaced it and began anew. J. Rust estimated from ten years of
-//! his records what he must have reckoned with: *Optimal Replacement of GMC Bus Engines: An Empirical Model of Harold
-//! Zurcher*, Econometrica 55 (1987), 999–1033. What Zurcher saw and the records do not say is a shock to each choice, of
-//! the extreme-value distribution: that is variational inference at temperature 1 with a counting prior. At a discount of
-//! 0.9999 a month plain value iteration takes 200 000 passes over the model.
+//! Harold Zurcher maintained the buses of Madison, Wisconsin. Each month he looked at the mileage
+//! of an engine. He either kept the engine, at a maintenance cost that grows with the mileage, or
+//! replaced it. From ten years of records, J. Rust estimated the costs that explain his choices:
+//! *Optimal Replacement of GMC Bus Engines: An Empirical Model of Harold Zurcher*, Econometrica 55
+//! (1987), 999–1033.
 //!
-//! The numbers are those of table IX for buses of group 4 and linear cost, in bins of 5000 miles. Compared with are values in
-//! 30 digits (`tests/data/stationary`) and the tests of ruspy, a program by OpenSourceEconomics.
+//! The records do not contain everything that Zurcher saw. Rust models the rest as a shock to each
+//! choice, with an extreme-value distribution. That is variational inference at temperature 1 with
+//! a counting prior. At a discount of 0.9999 per month, plain value iteration takes 200 000 passes.
+//!
+//! The numbers are those of table IX, for buses of group 4 and linear cost, in bins of 5000 miles.
+//! The example checks its results against values in 30 digits (`tests/data/stationary`), and
+//! against the tests of ruspy, a program by OpenSourceEconomics.
 //!
 //! ```text
 //! cargo run --release --example engine_replacement
@@ -34,7 +38,7 @@ const REPLACE: usize = 1;
 /// The mean of a shock whose location is 0. Rust's shocks have mean 0.
 const EULER: f64 = 0.577_215_664_901_532_9;
 
-/// What Zurcher reckons with, in units of the standard shock.
+/// The costs of a bus, in units of the standard shock, and how far it drives.
 struct Bus<'a> {
     replacement: f64,
     maintenance: f64,      // a month, for 1000 bins
@@ -61,7 +65,7 @@ impl Bus<'_> {
     }
 }
 
-/// Replacements a year in the long run.
+/// Replacements per year in the long run.
 fn replacements_a_year(
     mdp: &Mdp<f64, SparseDynamics>,
     solution: &StationarySolution,
@@ -81,7 +85,10 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
     let hazard = solution.probabilities().column(REPLACE).to_owned();
     let a_year = replacements_a_year(&mdp, &solution)?;
 
-    println!("Rust's bus, group 4: replacing costs {}, a month of keeping up to", GROUP_4.replacement);
+    println!(
+        "Rust's bus, group 4: a new engine costs {}, a month of maintenance at most",
+        GROUP_4.replacement
+    );
     println!("{:.3}; {} mileages, γ = {DISCOUNT}\n", -mdp.rewards()[[NUM_BINS - 1, KEEP]], mdp.num_states());
     println!("{:>8}  {:>10}  {:>8}  chance of a new engine this month", "miles", "V", "V − V(0)");
     for bin in (0..NUM_BINS).step_by(5).chain([NUM_BINS - 1]) {
@@ -91,14 +98,14 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
         println!("{miles:>8}  {value:>10.3}  {worn:>8.3}  {:>5.2} % {bar}", 100.0 * hazard[bin]);
     }
     println!(
-        "\nan engine lasts {:.0} months on average: {a_year:.3} replacements a bus and year",
+        "\nAn engine lasts {:.0} months on average: {a_year:.3} replacements per bus and year.",
         12.0 / a_year
     );
     println!(
-        "{} passes over the model, error at most {:.0e}; with shocks that are not centred, of mean {EULER:.4}, all",
+        "{} passes over the model, error at most {:.0e}. Shocks with mean {EULER:.4} instead of 0 would raise",
         convergence.iterations, convergence.error_bound
     );
-    println!("values are higher by that over 1 − γ, {:.0}, and choices the same", EULER / (1.0 - DISCOUNT));
+    println!("all values by {:.0}, the mean over 1 − γ, and change no choice.", EULER / (1.0 - DISCOUNT));
 
     // In 30 digits, in bins 0, 44 and 89.
     for (bin, expected) in
@@ -121,13 +128,13 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
         assert!((found - expected).abs() < 2e-6, "E V of bin {bin} is that of ruspy");
     }
 
-    // The demand for engines, had they cost a fifth, about as much, and more.
-    println!("\nRC    replacements a bus and year");
+    // The demand for engines at three prices.
+    println!("\nprice   replacements per bus and year");
     for (replacement, expected) in [(2.0, 1.533_931_365), (10.0, 0.132_029_738_1), (13.0, 0.104_927_806_7)] {
         let bus = Bus { replacement, ..GROUP_4 };
         let (mdp, solution) = bus.solve()?;
         let a_year = replacements_a_year(&mdp, &solution)?;
-        println!("{replacement:<5} {a_year:.4}");
+        println!("{replacement:<7} {a_year:.4}");
         // Its estimates have more digits than table IX.
         assert!((a_year - expected).abs() < 1e-4 * expected, "the demand is that of ruspy");
     }
@@ -138,7 +145,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// When engines are replaced, and how fast three methods find out.
+/// The chance of replacement by mileage, and the convergence of three methods.
 #[cfg(feature = "plot")]
 fn pictures(
     folder: &Path,
@@ -154,7 +161,7 @@ fn pictures(
         .series("group 4", by_mileage)
         .save(folder.join("engine_replacement.svg"))?;
 
-    // The bound after so many passes is that of a search which may take no more.
+    // Each point is the bound of a search with that limit of passes.
     let mut curves =
         Curves::convergence().subtitle(format!("Rust's buses, variational inference, γ = {DISCOUNT}"));
     let methods = [
@@ -171,6 +178,6 @@ fn pictures(
         curves = curves.series(name, bounds);
     }
     curves.save(folder.join("engine_replacement_convergence.svg"))?;
-    println!("pictures in {}", folder.display());
+    println!("pictures written to {}", folder.display());
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! Does a soft policy adapt faster to a world that has changed?
 //!
-//! Two ways lead to the goal, and the shorter one is learned. Then a trap opens on it. A hard learner (Q-learning, ε-greedy) has
-//! put everything on one way, and knows next to nothing of the other; a soft one went there now and then all along, in
-//! proportion to how good it looked, and has its values ready. Both are tuned on the changed world from what they know, and the steps
-//! are counted until acting by what is learned earns nine tenths of what is best there. After Haarnoja et al., *Reinforcement Learning with
-//! Deep Energy-Based Policies* (ICML 2017), section 5.2.
+//! Two routes lead to the goal. The learner learns the shorter one. Then a trap opens on it. A hard
+//! learner (Q-learning, ε-greedy) has tried the other route only rarely, and has poor values for
+//! it. A soft learner has taken it now and then, in proportion to its value, and knows it well.
+//!
+//! Both learners continue in the changed world with the values that they have. The example counts
+//! steps until the greedy policy earns 90 % of the best return. After Haarnoja et al.,
+//! *Reinforcement Learning with Deep Energy-Based Policies* (ICML 2017), section 5.2.
 //!
 //! ```text
 //! cargo run --release --example fine_tuning
@@ -43,7 +45,7 @@ const SEEDS: u64 = 10;
 const LEARNING: usize = 200_000;
 const LIMIT: usize = 400_000;
 const CHECK: usize = 200;
-/// Steps in the changed world that a picture shows.
+/// Number of steps in the changed world that the picture shows.
 #[cfg(feature = "plot")]
 const SHOWN: usize = 20_000;
 
@@ -56,21 +58,19 @@ fn main() -> ExitCode {
 fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     options.out.prepare()?;
     let (grid, changed) = (world(BEFORE)?, world(AFTER)?);
-    println!("A trap opens on the way that was learned:\n{AFTER}");
+    println!("A trap opens on the route that was learned:\n{AFTER}");
     let initial = grid.0.initial();
     let best = solve_stationary(&changed.1.with_temperature(0.0)?, 1e-9)?;
     let best =
         StationaryPolicy::new(best.probabilities().to_owned())?.expected_return(&changed.1, &initial)?;
-    println!(
-        "Return of the best policy there: {best:.3}. Steps until the learned one earns nine tenths of that:\n"
-    );
+    println!("Return of the best policy now: {best:.3}. Steps until the learned policy earns 90 % of it:\n");
 
     let kinds = [
         ("soft Q-learning, τ = 0.03", 0.03, Behaviour::Soft),
         ("Q-learning, ε = 0.1", 0.0, Behaviour::EpsilonGreedy(0.1)),
         ("Q-learning, ε = 0.3", 0.0, Behaviour::EpsilonGreedy(0.3)),
     ];
-    println!("{:<28}{:>12}{:>12}{:>16}", "", "mean", "worst", "from nothing");
+    println!("{:<28}{:>12}{:>12}{:>16}", "", "mean", "worst", "from scratch");
     let (mut means, mut means_from_nothing) = (Vec::new(), Vec::new());
     #[cfg(feature = "plot")]
     let mut curves = Vec::new();
@@ -84,7 +84,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
             let mut learner = learner(&grid.1, temperature, behaviour)?;
             let mut simulator = Simulator::new(&grid.1, &initial)?.with_time_limit(100)?;
             learner.train(&mut simulator, LEARNING, &mut rng, |_, _| ControlFlow::Continue(()))?;
-            // What is known goes along into the changed world, whose ends are others.
+            // The learner takes its values into the changed world, which has another terminal state.
             let known = learner.action_values().mapv(|value| if value.is_finite() { value } else { 0.0 });
             let start = self::learner(&changed.1, temperature, behaviour)?;
             let tuning = start.clone().with_action_values(&known)?;
@@ -107,13 +107,10 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
         means_from_nothing.push(mean(&fresh));
     }
     let factor = means[1].min(means[2]) as f64 / means[0] as f64;
-    println!("\nThe soft policy adapts {factor:.1} times as fast as the faster of the hard ones.");
-    println!("What those know stands in their way: they are faster from nothing.");
-    assert!(
-        (1..3).all(|hard| means_from_nothing[hard] < means[hard]),
-        "old values mislead those who trust the best"
-    );
-    assert!(factor > 2.0, "what was tried now and then is known when it is needed");
+    println!("\nThe soft learner adapts {factor:.1} times as fast as the faster hard learner.");
+    println!("The old values hinder the hard learners, which are faster from scratch.");
+    assert!((1..3).all(|hard| means_from_nothing[hard] < means[hard]), "old values hinder the hard learners");
+    assert!(factor > 2.0, "the soft learner already knows the other route");
     #[cfg(feature = "plot")]
     if let Some(folder) = options.out.folder() {
         pictures(folder, &grid, &changed, &curves, best)?;
@@ -121,7 +118,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// What the learned policy earns in the changed world, from one look to the next.
+/// The return of the greedy policy in the changed world, every `CHECK` steps.
 #[cfg(feature = "plot")]
 fn returns_of(
     mut learner: SoftQLearning,
@@ -139,7 +136,7 @@ fn returns_of(
     returns.into_iter().collect()
 }
 
-/// What is earned in the changed world by how long it has been there, and where the soft policy leads in either.
+/// Returns in the changed world over time, and the soft policy in both worlds.
 #[cfg(feature = "plot")]
 fn pictures(
     folder: &Path,
@@ -152,8 +149,8 @@ fn pictures(
     use softmdp::plot::{Curves, StateMap};
 
     let mut figure = Curves::learning()
-        .title("Learning on, after a trap has opened")
-        .subtitle(format!("what the best of the learned actions earn, mean of {SEEDS} runs"));
+        .title("Returns after a trap has opened")
+        .subtitle(format!("return of the greedy policy, mean of {SEEDS} runs"));
     for (name, returns) in curves {
         figure = figure
             .series(*name, returns.iter().enumerate().map(|(at, &earned)| ((at * CHECK) as f64, earned)));
@@ -178,7 +175,7 @@ fn pictures(
             .subtitle(format!("soft Q-learning, τ = 0.03, {when}"))
             .save(folder.join(format!("fine_tuning_{file}.svg")))?;
     }
-    println!("pictures in {}", folder.display());
+    println!("pictures written to {}", folder.display());
     Ok(())
 }
 
@@ -194,7 +191,7 @@ fn learner(mdp: &World, temperature: f64, behaviour: Behaviour) -> Result<SoftQL
         .with_step_size(StepSize::Constant(0.2))
 }
 
-/// Steps until acting by the best of what is learned earns so much; the limit, if it never does.
+/// Steps until the greedy policy earns `goal`, or `LIMIT` if it never does.
 fn steps_to(
     goal: f64,
     mut learner: SoftQLearning,
@@ -220,7 +217,7 @@ fn steps_to(
     Ok(progress.steps)
 }
 
-/// What acting by the most valuable action in each state earns.
+/// The expected return of the greedy policy.
 fn greedy_return(learner: &SoftQLearning, grid: &Gridworld, mdp: &World) -> Result<f64, Error> {
     let mut policy = learner.action_values().mapv(|_| 0.0);
     for (state, action) in learner.policy()?.greedy().iter().enumerate() {

@@ -1,11 +1,13 @@
 //! How likely is it to cross the frozen lake?
 //!
-//! The ice is slippery: a step goes where it should one time in three, and to either side otherwise. The goal pays 1, a
-//! hole ends the episode with nothing, so that the expected return is the probability of arriving. The problem is
-//! FrozenLake-v1 of Gymnasium, read from the bundled exports (`examples/models`).
+//! The ice is slippery: one step in three goes where it should, and the others go to either side.
+//! The goal pays 1. A hole ends the episode and pays nothing. So the expected return is the
+//! probability of arriving. The problem is FrozenLake-v1 of Gymnasium, read from the bundled files
+//! (`examples/models`).
 //!
-//! Variational inference plans for the ice as it is, and turns into the classical optimum as τ → 0. Direct inference
-//! asks how it went for those who arrived: its value is higher, and acting by its policy arrives less often.
+//! Variational inference plans with the true dynamics, and becomes classical planning as τ → 0.
+//! Direct inference asks how it went for those who arrived. Its value is higher, but its policy
+//! arrives less often.
 //!
 //! ```text
 //! cargo run --release --features npz --example frozen_lake
@@ -28,7 +30,8 @@ use support::side_by_side;
 /// Gymnasium's order of moves.
 const ARROWS: [char; 4] = ['←', '↓', '→', '↑'];
 
-/// File, side of the map, steps, and the chance of arriving under the best policy, from a value iteration in numpy.
+/// File, side of the map, number of steps, and probability of arriving under the best policy by
+/// numpy.
 const LAKES: [(&str, usize, usize, f64); 2] = [
     ("frozen_lake_4x4", 4, 100, 0.744_190_287_829_268_9),
     ("frozen_lake_8x8", 8, 200, 0.913_220_150_201_628_8),
@@ -43,8 +46,8 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
     for (name, side, horizon, best) in LAKES {
         let path = format!("{}/examples/models/{name}.npz", env!("CARGO_MANIFEST_DIR"));
         let lake = ModelFile::<f64>::read_npz(path)?.with_action_prior(&ActionPrior::Uniform)?;
-        println!("FrozenLake {side}x{side}, {horizon} steps; direct values count on luck\n");
-        println!("{:<12}{:>8}{:>12}{:>18}", "inference", "τ", "V(start)", "chance to arrive");
+        println!("FrozenLake {side}x{side}, {horizon} steps. Direct inference relies on luck.\n");
+        println!("{:<12}{:>8}{:>12}{:>18}", "inference", "τ", "V(start)", "P(arrive)");
         let mut drawings = Vec::new();
         let mut show = |inference: Inference, temperature: f64| {
             let row = cross(&lake, inference, temperature, horizon)?;
@@ -63,7 +66,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
         assert!((classical.success - best).abs() < 1e-12, "the classical optimum is that of numpy");
         assert!(
             (classical.value - best).abs() < 1e-12,
-            "with return 1 for arriving, the value is the chance of it"
+            "the return is 1 for arriving, so the value is the probability of arriving"
         );
         assert!(
             variational.success < best && best - variational.success < 0.1,
@@ -74,7 +77,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
             "the prior is a distribution: deviating from it costs"
         );
         assert!(direct.value > variational.value, "direct inference is optimistic");
-        assert!(direct.success < variational.success, "and acting by it arrives less often");
+        assert!(direct.success < variational.success, "and its policy arrives less often");
         #[cfg(feature = "plot")]
         if let Some(folder) = options.out.folder() {
             picture(folder, name, side, lake.model(), &variational)?;
@@ -109,7 +112,7 @@ fn cross(
     })
 }
 
-/// The most probable move of each state; ends as `H`, the last of them as `G`.
+/// The most probable move of each state. `H` is a hole and `G` the goal.
 fn draw(policy: &ArrayView2<'_, f64>, lake: &impl Model<Scalar = f64>, side: usize) -> String {
     let symbol = |state: usize| {
         if lake.is_terminal(state) {
@@ -122,7 +125,8 @@ fn draw(policy: &ArrayView2<'_, f64>, lake: &impl Model<Scalar = f64>, side: usi
     rows.collect::<Vec<_>>().join("\n")
 }
 
-/// A model from a file has no map: its states are put where they belong, and told where the moves point.
+/// A model from a file has no map. So the layout sets the place of each state and the directions of
+/// moves.
 #[cfg(feature = "plot")]
 fn picture(
     folder: &Path,
@@ -145,6 +149,6 @@ fn picture(
     StateMap::values(layout, &crossing.values, Inference::Variational)?
         .policy(&crossing.policy)?
         .save(folder.join(format!("{name}.svg")))?;
-    println!("a picture in {}", folder.display());
+    println!("picture written to {}", folder.display());
     Ok(())
 }

@@ -1,8 +1,9 @@
-//! Which way does an agent go that acts well, and where is it when?
+//! Which route does a successful agent take, and where is it at each stage?
 //!
-//! Reads a map, solves it for a finite horizon by either inference, and prints values, policy, evidence, evidence
-//! lower bound and the distribution of states over time. Control as inference after Levine, *Reinforcement Learning
-//! and Control as Probabilistic Inference* (arXiv:1805.00909), sections 2 and 3.
+//! Reads a map and solves it for a finite horizon, with either inference. Prints values, policy,
+//! evidence, evidence lower bound and the distribution of states over time. After Levine,
+//! *Reinforcement Learning and Control as Probabilistic Inference* (arXiv:1805.00909), sections 2
+//! and 3.
 //!
 //! ```text
 //! cargo run --release --example gridworld
@@ -29,36 +30,39 @@ use support::side_by_side;
 
 type Mdp = softmdp::Mdp<f64, SparseDynamics<f64>>;
 
-/// Solves a gridworld and shows which behaviour is probable if the agent acts well.
+/// Solves a gridworld: values, policy, and where the agent is at each stage.
 #[derive(Debug, Parser)]
 struct Options {
-    /// Text map: '#' wall, '.' or 'F' free, 'S' start, 'G' goal, '1'-'9' smaller goals, 'X' or 'H' trap [default: bundled]
+    /// Text map: '#' wall, '.' or 'F' free, 'S' start, 'G' goal, '1'-'9' smaller goals, 'X' or 'H'
+    /// trap [default: bundled]
     map: Option<PathBuf>,
     /// Number of steps
     #[arg(long, default_value_t = 30)]
     horizon: usize,
-    /// Reward units per nat: small is sharp, large is random, 0 is the classical optimum (variational only)
+    /// Temperature, in reward units per nat: higher is more random; 0 is classical planning
+    /// (variational only)
     #[arg(long, default_value_t = 1.0, allow_hyphen_values = true)]
     temperature: f64,
-    /// Chance of going on after a step (direct), or factor on what comes later (variational)
+    /// Discount: probability to continue after a step (direct), or factor on later rewards
+    /// (variational)
     #[arg(long, default_value_t = 1.0, allow_hyphen_values = true)]
     discount: f64,
-    /// direct: how did it go, given that it went well? variational: how should one act?
+    /// direct: how did it go, given that it went well? variational: how should I act?
     #[arg(long, value_enum, default_value_t = Question::Direct)]
     inference: Question,
-    /// Probability that a step goes astray
+    /// Probability that a step slips to either side
     #[arg(long, default_value_t = 0.1, allow_hyphen_values = true)]
     slip: f64,
-    /// What each step pays
+    /// Reward of each step
     #[arg(long, default_value_t = -1.0, allow_hyphen_values = true)]
     step_reward: f64,
-    /// What a goal 'G' is worth
+    /// Value of a goal 'G'
     #[arg(long, default_value_t = 30.0, allow_hyphen_values = true)]
     goal_reward: f64,
-    /// What a trap 'X' is worth
+    /// Value of a trap 'X'
     #[arg(long, default_value_t = -30.0, allow_hyphen_values = true)]
     trap_reward: f64,
-    /// Also move diagonally
+    /// Allow diagonal moves
     #[arg(long)]
     diagonal: bool,
     #[command(flatten)]
@@ -91,7 +95,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         .step_reward(options.step_reward)
         .goal_reward(options.goal_reward)
         .trap_reward(options.trap_reward);
-    // With terminal states a normalised prior keeps the agent from loitering for the sake of its entropy.
+    // With terminal states, a counting prior would reward delays with entropy. A uniform prior does not.
     let mdp = grid
         .builder()
         .temperature(options.temperature)
@@ -127,59 +131,59 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 fn print_start(grid: &Gridworld, solution: &Solution) -> Result<(), Box<dyn Error>> {
     let screen = grid.colored(ColorChoice::Auto);
     let values = screen.render_values(&solution.state_values().index_axis(Axis(0), 0))?;
-    println!("value of each cell, at the start\n{values}");
+    println!("Value of each cell at stage 0:\n{values}");
     if let Ok(policy) = solution.policy().at(0) {
         println!(
-            "first move: all that are at least half as probable as the best\n{}",
+            "First move (all moves that are at least half as probable as the best):\n{}",
             screen.render_policy(&policy)?
         );
     }
     Ok(())
 }
 
-/// Direct inference: prints the evidence, and returns where those were who succeeded.
+/// Direct inference: prints the evidence, and returns the posterior marginals of states.
 fn success(mdp: &Mdp, initial: &Array1<f64>, solution: &Solution) -> Result<Array2<f64>, Box<dyn Error>> {
     let posterior = solution.posterior(mdp, initial)?;
     let (log_evidence, tau) = (posterior.log_evidence(), mdp.temperature());
     let bound = solution.policy().elbo(mdp, initial)?;
     println!("log evidence                       {log_evidence:9.4} nats");
     println!("ELBO of this policy, true dynamics {:9.4} nats", bound / tau);
-    println!("gap: luck in start and steps        {:9.4} nats\n", log_evidence - bound / tau);
+    println!("gap: luck in start and steps       {:9.4} nats\n", log_evidence - bound / tau);
     assert!(
         bound / tau <= log_evidence + 1e-9 * log_evidence.abs().max(1.0),
         "the ELBO is a lower bound (V7)"
     );
     let marginals = posterior.state_marginals().to_owned();
     for row in marginals.rows() {
-        assert!(row.sum() < 1.0 + 1e-12, "what has not left is no more than everything (D7)");
+        assert!(row.sum() < 1.0 + 1e-12, "marginals sum to 1, less what has left (D7)");
     }
-    println!("where the agent is, given that it acts well");
+    println!("Where the agent is, given that it succeeds:");
     Ok(marginals)
 }
 
-/// Variational inference: prints the ELBO, and returns where this policy leads.
+/// Variational inference: prints the ELBO, and returns the occupancy of the policy.
 fn acting(mdp: &Mdp, initial: &Array1<f64>, solution: &Solution) -> Result<Array2<f64>, Box<dyn Error>> {
     let (policy, tau) = (solution.policy(), mdp.temperature());
     let bound = policy.elbo(mdp, initial)?;
     println!("expected return                    {:9.4} reward units", policy.expected_return(mdp, initial)?);
-    println!("soft value: return and entropy     {bound:9.4} reward units");
+    println!("soft value (return and entropy)    {bound:9.4} reward units");
     if tau > 0.0 {
-        println!("ELBO, in nats                      {:9.4}", bound / tau);
+        println!("ELBO                               {:9.4} nats", bound / tau);
         match posterior(mdp, initial, solution.horizon()) {
             Ok(posterior) => {
                 let log_evidence = posterior.log_evidence();
-                println!("log evidence                       {log_evidence:9.4}");
+                println!("log evidence                       {log_evidence:9.4} nats");
                 let slack = 1e-9 * log_evidence.abs().max(1.0);
                 assert!(bound / tau <= log_evidence + slack, "the ELBO is a lower bound (V7)");
             }
             Err(error) => println!("no log evidence: {error}"),
         }
     }
-    println!("\nwhere this policy leads");
+    println!("\nWhere the agent is under this policy:");
     Ok(policy.state_occupancy(mdp, initial)?)
 }
 
-/// Five stages from the first to the last, side by side where the map is narrow enough.
+/// Prints five stages from the first to the last, side by side if the map is narrow enough.
 fn print_marginals(grid: &Gridworld, marginals: &Array2<f64>) -> Result<(), Box<dyn Error>> {
     let horizon = marginals.nrows() - 1;
     let mut stages: Vec<usize> = (0..=4).map(|quarter| horizon * quarter / 4).collect();
@@ -187,7 +191,7 @@ fn print_marginals(grid: &Gridworld, marginals: &Array2<f64>) -> Result<(), Box<
     let mut blocks = Vec::new();
     for t in stages {
         blocks.push((
-            format!("step {t}"),
+            format!("stage {t}"),
             grid.colored(ColorChoice::Auto).render_marginals(&marginals.index_axis(Axis(0), t))?,
         ));
     }
@@ -199,7 +203,7 @@ fn print_marginals(grid: &Gridworld, marginals: &Array2<f64>) -> Result<(), Box<
     Ok(())
 }
 
-/// Values, policy and what comes of them, as pictures.
+/// Draws values, policy, occupancy and marginals.
 #[cfg(feature = "plot")]
 fn draw(folder: &Path, grid: &Gridworld, mdp: &Mdp, solution: &Solution) -> Result<(), Box<dyn Error>> {
     use softmdp::plot::{Animation, StateMap};
@@ -222,7 +226,7 @@ fn draw(folder: &Path, grid: &Gridworld, mdp: &Mdp, solution: &Solution) -> Resu
         let posterior = solution.posterior(mdp, &grid.initial())?;
         let likely = posterior.most_likely(mdp)?;
         let map = StateMap::values(grid, &values, inference)?.trajectory(&likely)?;
-        map.title("The most likely way, over state values V")
+        map.title("The most likely trajectory, over state values V")
             .save(folder.join("gridworld_trajectory.svg"))?;
         let middle = horizon / 4;
         StateMap::marginals(grid, &posterior.state_marginals().row(middle), middle)?
@@ -233,6 +237,6 @@ fn draw(folder: &Path, grid: &Gridworld, mdp: &Mdp, solution: &Solution) -> Resu
         animation.save(folder.join("gridworld_inference.gif"))?;
         spinner.finish_and_clear();
     }
-    println!("pictures in {}", folder.display());
+    println!("pictures written to {}", folder.display());
     Ok(())
 }

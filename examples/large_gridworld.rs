@@ -1,8 +1,9 @@
-//! A grid of a million cells, solved in the memory of its values.
+//! A grid of a million cells.
 //!
-//! A slippery square without walls, a goal in one corner. Values of every stage are kept (`solve_values`), action values
-//! and policies are not: those of a stage cost one backup when they are asked for. At 1000 × 1000 cells and 100 stages
-//! this takes 12 million transitions and 101 million values, about 1.1 GB in all.
+//! The world is a slippery square without walls, with a goal in one corner. `solve_values` stores
+//! the values of every stage, but no action values and no policies. Those of one stage cost one
+//! backup when you ask for them. At 1000 × 1000 cells and 100 stages there are 12 million
+//! transitions and 101 million values, which take about 1.1 GB in all.
 //!
 //! ```sh
 //! cargo run --release --example large_gridworld -- --size 1000 --horizon 100
@@ -18,16 +19,16 @@ use std::time::Instant;
 use clap::{Parser, ValueEnum};
 use softmdp::{ActionPrior, Gridworld, Inference, SoftValueIteration, Watched};
 
-/// Walking to the corner of a large slippery square.
+/// Solves a large slippery square with a goal in one corner
 #[derive(Debug, Parser)]
 struct Options {
-    /// Rows and columns of the square.
+    /// Number of rows, and of columns
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(2..=10_000))]
     size: u32,
-    /// Number of decision stages.
+    /// Number of decision stages
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(8..))]
     horizon: u32,
-    /// Which inference.
+    /// direct: how did it go, given that it went well? variational: how should I act?
     #[arg(long, default_value = "variational")]
     inference: Which,
     #[command(flatten)]
@@ -68,7 +69,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
     let rate = (horizon * mdp.dynamics().num_transitions()) as f64 / seconds / 1e6;
-    println!("{inference} inference: {seconds:.2} s, {rate:.0} million transitions a second\n");
+    println!("{inference} inference: {seconds:.2} s, {rate:.0} million transitions per second\n");
 
     println!("Value at the first stage, by distance from the goal along the edge:");
     let value =
@@ -78,7 +79,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     for column in marks {
         println!("  {column:>5}  {:>9.2}", value(column));
     }
-    // The nearer the better.
+    // States nearer to the goal are worth more.
     assert!(marks.windows(2).all(|pair| pair[0] == pair[1] || value(pair[0]) > value(pair[1])));
     #[cfg(feature = "plot")]
     if let Some(folder) = options.out.folder() {
@@ -88,7 +89,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             .subtitle(format!("{inference} inference, {horizon} steps to go"));
         map.save(folder.join("large_gridworld.svg"))?;
         map.save(folder.join("large_gridworld.png"))?;
-        println!("pictures in {}", folder.display());
+        println!("pictures written to {}", folder.display());
     }
     Ok(())
 }

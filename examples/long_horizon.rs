@@ -1,8 +1,9 @@
-//! A million stages on a small model: how it went, hour by hour, for a century.
+//! A million stages of a small model.
 //!
-//! A machine works, wears out and breaks; an operator runs, maintains or repairs it. Given that the factory did
-//! well for a million hours, how was the machine looked after? The posterior marginals of every stage are computed with
-//! checkpoints, in the memory of two thousand stages, and added up as they come.
+//! A machine works, wears out and breaks. An operator runs, maintains or repairs it. Given that the
+//! factory did well for a million hours, what state was the machine in? The example computes the
+//! posterior marginals of every stage with checkpoints, and adds them up. That needs the memory of
+//! two thousand stages.
 //!
 //! ```sh
 //! cargo run --release --example long_horizon -- --horizon 1000000
@@ -19,10 +20,10 @@ use clap::Parser;
 use softmdp::ndarray::{Array1, Array2, array};
 use softmdp::{ActionPrior, Inference, Mdp, SoftValueIteration, Watched, stream_posterior};
 
-/// Looking after a machine for very long.
+/// Computes the posterior of a small model over a very long horizon
 #[derive(Debug, Parser)]
 struct Options {
-    /// Number of decision stages.
+    /// Number of decision stages
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
     horizon: u32,
     #[command(flatten)]
@@ -61,37 +62,40 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     })?;
     bar.finish_and_clear();
 
-    // The same hours when acting by the best policy, whose early stages are all alike.
+    // The same shares under the best policy, whose early stages are all alike.
     let acting = SoftValueIteration::new(2_000).inference(Inference::Variational).solve(&mdp)?;
     let occupancy: Array2<f64> = acting.policy().state_occupancy(&mdp, &initial)?;
     let ControlFlow::Continue(log_evidence) = end else { return Ok(()) };
     println!(
-        "log-evidence of {horizon} stages: {log_evidence:.3} nats, {:.6} a stage\n",
+        "log-evidence of {horizon} stages: {log_evidence:.3} nats, {:.6} per stage\n",
         log_evidence / horizon as f64
     );
-    println!("            share of the hours");
-    println!("            given it went well    acting well");
+    println!("            share of hours");
+    println!("            given success         best policy");
     for (state, name) in STATES.iter().enumerate() {
         let share = hours[state] / (horizon + 1) as f64;
         println!("  {name:<8}  {:>15.2} %  {:>11.2} %", 100.0 * share, 100.0 * occupancy[[1_000, state]]);
     }
     assert!((hours.sum() - (horizon + 1) as f64).abs() < 1e-6 * horizon as f64);
     if horizon > 10_000 {
-        assert!(hours[2] / (horizon as f64) < occupancy[[1_000, 2]], "those who did well were lucky too");
+        assert!(hours[2] / (horizon as f64) < occupancy[[1_000, 2]], "those who succeeded were also lucky");
     }
     assert_eq!(first_hours.len(), (horizon + 1).min(61));
     #[cfg(feature = "plot")]
     if let Some(folder) = options.out.folder() {
-        let mut curves =
-            softmdp::plot::Curves::new("The machine, given that all went well", "hour", "probability")
-                .subtitle(format!("direct inference: the first hours of {horizon}"))
-                .log_scale();
+        let mut curves = softmdp::plot::Curves::new(
+            "State of the machine, given that all went well",
+            "hour",
+            "probability",
+        )
+        .subtitle(format!("direct inference: the first hours of {horizon}"))
+        .log_scale();
         for (state, name) in STATES.iter().enumerate() {
             curves =
                 curves.series(*name, first_hours.iter().enumerate().map(|(hour, p)| (hour as f64, p[state])));
         }
         curves.save(folder.join("long_horizon.svg"))?;
-        println!("pictures in {}", folder.display());
+        println!("pictures written to {}", folder.display());
     }
     Ok(())
 }

@@ -1,13 +1,14 @@
-//! What is wrong with conditioning on success?
+//! Why is conditioning on success bad advice?
 //!
-//! A cliff walk with slippery steps: the short way goes along the edge, the safe way around. Direct inference asks how
-//! it went for those who did well; they went along the edge, because those of them who went there were lucky. As advice
-//! it is bad: it counts on luck that nobody has. Variational inference keeps the true dynamics and stays away.
+//! In this cliff walk some steps slip. The short route goes along the edge, and the safe route goes
+//! around. Direct inference asks how it went for those who succeeded. They went along the edge, and
+//! were lucky. As advice that is bad, because it relies on luck. Variational inference keeps the
+//! true dynamics and stays away from the edge.
 //!
-//! The difference is exactly the divergence between the two distributions over trajectories. After Levine,
-//! *Reinforcement Learning and Control as Probabilistic Inference* (arXiv:1805.00909), section 2.4, and the cliff of
-//! Sutton and Barto, *Reinforcement Learning*, example 6.6.
-
+//! The evidence exceeds the evidence lower bound by exactly the divergence between the two
+//! distributions over trajectories. After Levine, *Reinforcement Learning and Control as
+//! Probabilistic Inference* (arXiv:1805.00909), section 2.4. The cliff is from Sutton and Barto,
+//! *Reinforcement Learning*, example 6.6.
 //!
 //! ```text
 //! cargo run --release --example luck
@@ -50,7 +51,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     let variational =
         SoftValueIteration::new(HORIZON).inference(Inference::Variational).solve(&mdp)?.policy().clone();
 
-    println!("A cliff, and steps that go astray one time in ten. First move under each inference:\n");
+    println!("A cliff walk where one step in ten slips. First move under each inference:\n");
     let screen = grid.colored(ColorChoice::Auto);
     let draw = |policy: &Policy| screen.render_policy(&policy.probabilities().index_axis(Axis(0), 0));
     println!(
@@ -58,7 +59,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
         side_by_side(
             0,
             &[
-                ("direct: those who did well".to_string(), draw(direct.policy())?),
+                ("direct: given success".to_string(), draw(direct.policy())?),
                 ("variational: how to act".to_string(), draw(&variational)?),
             ]
         )
@@ -68,31 +69,38 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     let below = grid.state_at(3, 3).unwrap_or_default();
     let true_fall = mdp.dynamics().transitions()[[edge, right, below]];
     let lucky_fall = direct.dynamics_at(&mdp, 4)?[[edge, right, below]];
-    println!("A step to the right along the edge falls with probability");
-    println!("  {true_fall:.6} in truth");
+    println!("Probability that a step to the right along the edge falls:");
+    println!("  {true_fall:.6}  under the true dynamics");
     println!(
-        "  {lucky_fall:.1e}  in the posterior dynamics (D9): it next to never happened to those who did well\n"
+        "  {lucky_fall:.1e}   under the posterior dynamics (D9): those who succeeded almost never fell\n"
     );
 
-    println!("{:<36}{:>12}{:>12}", "acting in the true world", "direct", "variational");
+    println!("{:<36}{:>12}{:>12}", "under the true dynamics", "direct", "variational");
     // At τ = 1 reward units are nats.
     let row = |what: &str, of: &dyn Fn(&Policy) -> Result<f64, Error>| {
         let (first, second) = (of(direct.policy())?, of(&variational)?);
         println!("{what:<36}{first:>12.4}{second:>12.4}");
         Ok::<_, Error>((first, second))
     };
-    let falls = row("falls off the cliff", &|policy| probability_of_falling(&grid, &mdp, &initial, policy))?;
+    let falls =
+        row("probability of falling", &|policy| probability_of_falling(&grid, &mdp, &initial, policy))?;
     row("expected return", &|policy| policy.expected_return(&mdp, &initial))?;
     let elbo = row("ELBO", &|policy| policy.elbo(&mdp, &initial))?;
     let gap =
         row("gap: log p(e) − ELBO", &|policy| Ok(direct.log_evidence() - policy.elbo(&mdp, &initial)?))?;
     let kl =
         row("KL(q ‖ posterior), by the chain rule", &|policy| divergence(&mdp, &initial, policy, &direct))?;
-    println!("\nlog p(e) = {:.4}: no policy reaches it, since none can rely on luck.", direct.log_evidence());
+    println!(
+        "\nlog p(e) = {:.4}. No policy reaches it, because no policy can rely on luck.",
+        direct.log_evidence()
+    );
 
-    assert!(lucky_fall < 1e-6 && (true_fall - 0.05).abs() < 1e-12, "luck has been conditioned on");
-    assert!(falls.0 > 2.0 * falls.1, "the direct policy takes the bet that the variational one declines");
-    assert!(elbo.0 < elbo.1, "the variational policy is the best there is (V4)");
+    assert!(
+        lucky_fall < 1e-6 && (true_fall - 0.05).abs() < 1e-12,
+        "the posterior dynamics condition on luck"
+    );
+    assert!(falls.0 > 2.0 * falls.1, "the direct policy takes a risk that the variational one avoids");
+    assert!(elbo.0 < elbo.1, "the variational policy is the best policy (V4)");
     for (gap, kl) in [(gap.0, kl.0), (gap.1, kl.1)] {
         assert!((gap - kl).abs() < 1e-9 * gap, "the gap is the divergence (V7)");
     }
@@ -103,7 +111,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Both policies, and where they lead in the true world.
+/// Both policies, and their occupancy under the true dynamics.
 #[cfg(feature = "plot")]
 fn pictures(
     folder: &Path,
@@ -118,18 +126,18 @@ fn pictures(
         let map = StateMap::policy_of(grid, &policy.at(0)?, inference)?;
         map.save(folder.join(format!("luck_{inference}.svg")))?;
     }
-    let animation = Animation::new(grid, "A cliff: where two policies lead under the true dynamics")
-        .panel("direct: those who did well", &direct.state_occupancy(mdp, &grid.initial())?)?
+    let animation = Animation::new(grid, "A cliff: two policies under the true dynamics")
+        .panel("direct: given success", &direct.state_occupancy(mdp, &grid.initial())?)?
         .panel("variational: how to act", &variational.state_occupancy(mdp, &grid.initial())?)?;
     animation.frame(8)?.save(folder.join("luck.svg"))?;
     let spinner = support::spinner("writing luck.gif");
     animation.save(folder.join("luck.gif"))?;
     spinner.finish_and_clear();
-    println!("pictures in {}", folder.display());
+    println!("pictures written to {}", folder.display());
     Ok(())
 }
 
-/// Probability of ending in a trap when acting by a policy.
+/// Probability of ending in a trap under a policy.
 fn probability_of_falling(
     grid: &Gridworld,
     mdp: &Mdp,
@@ -141,7 +149,7 @@ fn probability_of_falling(
     Ok(traps.map(|trap| occupancy[[HORIZON, trap]]).sum())
 }
 
-/// KL(q ‖ p(trajectory∣e)) in nats: that of the first state, then of each action and of each successor.
+/// KL(q ‖ p(trajectory∣e)) in nats, by the chain rule: first state, actions, successors.
 fn divergence(
     mdp: &Mdp,
     initial: &Array1<f64>,

@@ -1,9 +1,13 @@
-//! Three ways up the same hill: exact gradient, natural gradient, gradient from samples.
+//! Three ways to climb the same hill: exact gradient, natural gradient, gradient from samples.
 //!
-//! A machine that wears out is run, serviced or replaced. The soft value J of a softmax policy is climbed from the policy that
-//! takes all actions alike: by the exact gradient (G1), whose steps shrink with the probabilities that they multiply; by the
-//! natural gradient (G2), which at its largest step is soft policy iteration; and by the score-function estimate from episodes, which
-//! needs no model. After Mei et al. (ICML 2020) and Cen et al. (Oper. Res. 2022).
+//! An operator runs, services or replaces a machine that wears out. Each method increases the soft
+//! value J of a softmax policy, starting from the policy that takes all actions equally often:
+//!
+//! - the exact gradient (G1), whose steps shrink with the probabilities of the actions;
+//! - the natural gradient (G2), whose largest step is soft policy iteration;
+//! - the score-function estimate from episodes, which needs no model.
+//!
+//! After Mei et al. (ICML 2020) and Cen et al. (Oper. Res. 2022).
 //!
 //! ```text
 //! cargo run --release --example policy_gradient
@@ -35,7 +39,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     initial[0] = 1.0;
     let best = solve_stationary(&mdp, 1e-12)?;
     let top = best.state_values()[0];
-    println!("What is missing to the best value, J* = {top:.4}, after so many iterations:\n");
+    println!("Gap to the best value J* = {top:.4}, by iteration:\n");
     println!("{:>10}  {:>12}  {:>12}  {:>12}", "iteration", "exact", "natural", "sampled");
 
     let mut exact = SoftPolicyGradient::new(Task::of(&mdp)?)?;
@@ -67,7 +71,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
         }
     }
 
-    println!("\nPolicies at the end, by wear (run, service, replace):\n");
+    println!("\nFinal policies by wear (run, service, replace):\n");
     println!("{:>6}  {:^23}  {:^23}", "wear", "best", "sampled");
     let learned = sampled.policy()?;
     for wear in 0..WEAR {
@@ -83,31 +87,29 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     }
     let [start, last] = [rows[0], rows[rows.len() - 1]];
     assert!(rows[5][1] < 1e-9, "five steps of soft policy iteration are enough");
-    assert!(last[0] < 1e-3 * start[0], "the exact gradient gets there, slowly");
-    assert!(last[2] < 0.05 * start[2], "and samples lead the same way");
+    assert!(last[0] < 1e-3 * start[0], "the exact gradient converges slowly");
+    assert!(last[2] < 0.05 * start[2], "the sampled gradient converges too");
     #[cfg(feature = "plot")]
     if let Some(folder) = options.out.folder() {
         let mut curves = softmdp::plot::Curves::new(
-            "Three ways up the same hill",
+            "Three soft policy gradients",
             "log₁₀ of iterations",
-            "missing to the best value",
+            "gap to the best value",
         )
-        .subtitle(format!(
-            "soft policy gradients; an iteration of samples is {EPISODES_AN_ITERATION} episodes"
-        ))
+        .subtitle(format!("a sampled iteration is {EPISODES_AN_ITERATION} episodes"))
         .log_scale();
         for (index, name) in ["exact gradient", "natural gradient", "from samples"].into_iter().enumerate() {
-            // What is below is rounding.
+            // Smaller gaps are rounding.
             let points = rows.iter().enumerate().skip(1).filter(|(_, row)| row[index] > 1e-13 * top);
             curves = curves.series(name, points.map(|(at, row)| ((at as f64).log10(), row[index])));
         }
         curves.save(folder.join("policy_gradient.svg"))?;
-        println!("\na picture in {}", folder.display());
+        println!("\npicture written to {}", folder.display());
     }
     Ok(())
 }
 
-/// One episode of the learner's own policy, which it learns from when it ends.
+/// Runs one episode of the learner's own policy. The learner updates at its end.
 fn episode<E: Environment<Scalar = f64>>(
     learner: &mut SoftPolicyGradient,
     world: &mut E,
@@ -125,7 +127,8 @@ fn episode<E: Environment<Scalar = f64>>(
     }
 }
 
-/// Running wears a machine and pays less the more it is worn; a service takes one step of wear off, a replacement all.
+/// Running wears the machine, and pays less the more it is worn. A service removes one step of
+/// wear, a replacement all.
 fn machine() -> Result<Mdp, Error> {
     let mut transitions = Array3::zeros((WEAR, 3, WEAR));
     let mut rewards = Array2::zeros((WEAR, 3));

@@ -1,12 +1,13 @@
 //! Where was the agent, given that it succeeded?
 //!
-//! Forward messages know the past, backward messages the future; the posterior multiplies them. This is the
-//! forward–backward algorithm of hidden Markov models (Rabiner, Proc. IEEE 77, 1989) with optimality in place of
-//! observations, as in Levine (arXiv:1805.00909), section 2.3.
+//! Forward messages describe the past, and backward messages describe the future. The posterior
+//! multiplies them. This is the forward–backward algorithm of hidden Markov models (Rabiner, Proc.
+//! IEEE 77, 1989), with success in place of observations. After Levine (arXiv:1805.00909), section
+//! 2.3.
 //!
-//! The world has two doors between two rooms. The agent drifts at random; all that is known is that it was in the
-//! right room's far corner at the end. Forward messages alone say that it hardly left the first room.
-
+//! The world has two rooms and two doors between them. The agent moves at random. We know only that
+//! it ends in the far corner of the right room. Forward messages alone say that it probably stays
+//! in the first room.
 //!
 //! ```text
 //! cargo run --release --example smoothing
@@ -42,7 +43,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     options.out.prepare()?;
     let grid = Gridworld::parse(MAP)?.step_reward(0.0);
     let corner = grid.state_at(0, 9).unwrap_or_default();
-    // Nothing is earned on the way; ending anywhere but in the corner is ruled out.
+    // There are no rewards on the way. Ending outside of the corner is impossible.
     let mut end = Array1::from_elem(grid.num_states(), f64::NEG_INFINITY);
     end[corner] = 0.0;
     let mdp = grid.builder().terminal_values(end).action_prior(ActionPrior::Uniform).build()?;
@@ -54,15 +55,15 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
 
     let screen = grid.colored(ColorChoice::Auto);
     println!(
-        "A random walk of {HORIZON} steps from S, known to end in the upper right corner:\n{}",
+        "A random walk of {HORIZON} steps from S that ends in the upper right corner:\n{}",
         screen.render_map()
     );
     for t in [0, 6, 12, 18, HORIZON] {
         let marginals = posterior.state_marginals();
         let columns = [
-            (format!("step {t}: past alone"), probabilities(forward.log_forward().row(t))),
-            // β is no distribution over states; what is drawn is its share of the total.
-            ("future alone".to_string(), probabilities(backward.row(t))),
+            (format!("stage {t}: past only"), probabilities(forward.log_forward().row(t))),
+            // β is not a distribution over states. The drawing shows β over its sum.
+            ("future only".to_string(), probabilities(backward.row(t))),
             ("both".to_string(), marginals.row(t).to_owned()),
         ];
         let mut blocks = Vec::new();
@@ -73,7 +74,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     }
     println!("██ 1/2   ▓▓ 1/4   ▒▒ 1/10   ░░ 1/100   · 1/1000   ## wall\n");
 
-    println!("{:>6}{:>22}{:>22}", "step", "p(right room), past", "p(right room), both");
+    println!("{:>6}{:>22}{:>22}", "stage", "p(right room), past", "p(right room), both");
     let in_right_room = |row: ArrayView1<'_, f64>| -> f64 {
         let states = row
             .indexed_iter()
@@ -86,7 +87,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
         println!("{t:>6}{past:>22.4}{both:>22.4}");
     }
 
-    // The evidence is one number, whichever pass and whichever stage it is read from (D6).
+    // Both passes and every stage give the same evidence (D6).
     println!(
         "\nlog p(in the corner at the end): {:.12} forwards, {:.12} backwards",
         forward.log_evidence(),
@@ -101,7 +102,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     }
     assert!(posterior.state_marginals()[[HORIZON, corner]] > 1.0 - 1e-12);
     let last = probabilities(forward.log_forward().row(HORIZON));
-    assert!(last[corner] < 0.02, "the past alone did not expect the corner");
+    assert!(last[corner] < 0.02, "the past alone makes the corner improbable");
     #[cfg(feature = "plot")]
     if let Some(folder) = options.out.folder() {
         pictures(folder, &grid, &mdp, &posterior)?;
@@ -109,7 +110,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// What is known from nothing, from the past and from everything.
+/// Prior, filtered and posterior distribution over time.
 #[cfg(feature = "plot")]
 fn pictures(
     folder: &Path,
@@ -122,11 +123,11 @@ fn pictures(
     let spinner = support::spinner("writing smoothing.gif");
     animation.save(folder.join("smoothing.gif"))?;
     spinner.finish_and_clear();
-    println!("pictures in {}", folder.display());
+    println!("pictures written to {}", folder.display());
     Ok(())
 }
 
-/// exp of logarithms over its sum.
+/// Probabilities from logarithms, normalised.
 fn probabilities(logs: ArrayView1<'_, f64>) -> Array1<f64> {
     let total = log_sum_exp(&logs.to_vec());
     logs.mapv(|log| (log - total).exp())

@@ -1,10 +1,13 @@
-//! How random should a policy be? A temperature that finds out.
+//! A temperature that adjusts itself to the rewards.
 //!
-//! Rewards come in units of their own, so a temperature that suits one problem is far too hot for another. Soft actor-critic can be told
-//! instead how much entropy the policy should keep: its temperature rises where there is less, and falls where there is more
-//! (A1). Here the same grid pays once in coins of 1 and once in coins of 100: from the same start, the temperatures
-//! end a hundred times apart, and the policies are the same. After Haarnoja et al., *Soft Actor-Critic Algorithms and
-//! Applications* (arXiv:1812.05905), section 5.
+//! A temperature that suits one problem is too high for another, because rewards have different
+//! units. Soft actor-critic can be given a target entropy instead (A1). Its temperature rises while
+//! the entropy of the policy is below the target, and falls while it is above.
+//!
+//! Here the same grid pays once in coins of 1 and once in coins of 100. Both runs start at the same
+//! temperature. The final temperatures differ by a factor of a hundred, and the policies are the
+//! same. After Haarnoja et al., *Soft Actor-Critic Algorithms and Applications* (arXiv:1812.05905),
+//! section 5.
 //!
 //! ```text
 //! cargo run --release --example soft_actor_critic
@@ -36,7 +39,7 @@ const MAP: &str = "
 const TARGET: f64 = 0.5;
 const STEPS: usize = 400_000;
 const CHECKPOINTS: [usize; 7] = [1, 3_000, 10_000, 30_000, 100_000, 200_000, STEPS];
-/// Steps from one look at the policy to the next, besides those.
+/// The curves have a point every so many steps, besides the checkpoints.
 const EVERY: usize = 4_000;
 
 fn main() -> ExitCode {
@@ -46,7 +49,7 @@ fn main() -> ExitCode {
 fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     options.out.prepare()?;
     println!(
-        "Target: {TARGET} nats of entropy in the states that are visited; four actions have at most {:.3}.\n",
+        "Target: {TARGET} nats of entropy in visited states. The maximum for four actions is {:.3}.\n",
         4.0_f64.ln()
     );
     println!("{:>9}  {:>12} {:>10}    {:>12} {:>10}", "", "coins of 1", "", "coins of 100", "");
@@ -75,18 +78,18 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
         )
     );
     println!(
-        "What the learned values are off from those of a planner at the temperature found: {:.3} of 1, {:.3} of 100.",
+        "Error of V(start), compared with a planner at the final temperature: {:.3} (coins of 1), {:.3} (coins of 100).",
         small.error, large.error
     );
 
     let ratio = large.temperature / small.temperature;
-    println!("Temperatures are {ratio:.1} times apart.");
-    assert!((ratio / 100.0 - 1.0).abs() < 0.1, "the temperature takes the unit of the rewards");
+    println!("The temperatures differ by a factor of {ratio:.1}.");
+    assert!((ratio / 100.0 - 1.0).abs() < 0.1, "the temperature scales with the rewards");
     for run in [&small, &large] {
         let entropy = run.curve.last().map_or(f64::NAN, |look| look.entropy);
         assert!((entropy - TARGET).abs() < 0.05, "{entropy}: the target is met");
     }
-    assert!(small.error < 0.1 && large.error < 10.0, "and the values are right for it");
+    assert!(small.error < 0.1 && large.error < 10.0, "the values are those of a planner");
     #[cfg(feature = "plot")]
     if let Some(folder) = options.out.folder() {
         pictures(folder, [("coins of 1", &small), ("coins of 100", &large)])?;
@@ -108,19 +111,19 @@ struct Run {
 struct Look {
     steps: usize,
     temperature: f64,
-    entropy: f64, // where the policy goes
+    entropy: f64, // in visited states
 }
 
-/// Temperature and entropy over time, and what is learned in the end.
+/// Temperature and entropy over time, and the final values and policy.
 #[cfg(feature = "plot")]
 fn pictures(folder: &Path, runs: [(&str, &Run); 2]) -> Result<(), Box<dyn std::error::Error>> {
     use softmdp::Inference;
     use softmdp::plot::{Curves, StateMap};
 
-    let mut temperatures = Curves::new("A temperature that finds out", "steps", "temperature τ")
+    let mut temperatures = Curves::new("Automatic temperature", "steps", "temperature τ")
         .subtitle(format!("soft actor-critic, target {TARGET} nats"))
         .log_scale();
-    let mut entropies = Curves::new("Entropy where the policy goes", "steps", "entropy, nats")
+    let mut entropies = Curves::new("Entropy in visited states", "steps", "entropy, nats")
         .subtitle(format!("soft actor-critic, target {TARGET} nats"));
     for (name, run) in runs {
         let points =
@@ -137,11 +140,11 @@ fn pictures(folder: &Path, runs: [(&str, &Run); 2]) -> Result<(), Box<dyn std::e
     entropies
         .series("target", [(1.0, TARGET), (STEPS as f64, TARGET)])
         .save(folder.join("soft_actor_critic_entropy.svg"))?;
-    println!("pictures in {}", folder.display());
+    println!("pictures written to {}", folder.display());
     Ok(())
 }
 
-/// Learns from a world that pays in such coins, starting at temperature 1.
+/// Learns from a world that pays in coins of this value, starting at temperature 1.
 fn learn(coin: f64) -> Result<Run, Error> {
     let grid = Gridworld::parse(MAP)?
         .slip(0.1)
@@ -188,7 +191,7 @@ fn learn(coin: f64) -> Result<Run, Error> {
     })
 }
 
-/// Mean entropy over the states that an episode goes through.
+/// Mean entropy over the states that an episode visits.
 fn visited_entropy(
     grid: &Gridworld,
     mdp: &Mdp<f64, SparseDynamics<f64>>,

@@ -1,12 +1,16 @@
-//! How many steps does it take to learn what a planner computes, and what does exploring softly gain?
+//! How many steps does learning need to reach the values of a planner, and does soft exploration
+//! help?
 //!
-//! A ridge with a drop on either side, and a prize at its far end. Soft Q-learning (Q1) sees neither map nor rewards; it learns from its
-//! own steps, chosen by three behaviours: any action, mostly the best so far (ε-greedy), or the soft policy learned so far. All
-//! three would arrive, given long enough, since the rule is off-policy. How soon is told by the error of their values against the exact ones, where the
-//! best policy goes: who takes any action falls off before getting
-//! anywhere, and who takes the best one settles for what it found first; the soft one avoids what it knows to be bad and goes on
-//! trying what may be as good. After Haarnoja et al., *Reinforcement
-//! Learning with Deep Energy-Based Policies* (ICML 2017), section 4.
+//! A narrow path has a drop on either side and a prize at its end. Soft Q-learning (Q1) knows
+//! neither map nor rewards. It learns from its own steps. Three behaviours choose the steps:
+//! uniform, ε-greedy, and the soft policy learned so far. The rule is off-policy, so all three
+//! converge to the same values.
+//!
+//! The example shows the error of the values over time, at the states that the best policy visits.
+//! The uniform behaviour falls off before it gets far. The ε-greedy behaviour settles for what it
+//! found first. The soft behaviour avoids bad actions and keeps trying actions that may be as good.
+//! After Haarnoja et al., *Reinforcement Learning with Deep Energy-Based Policies* (ICML 2017),
+//! section 4.
 //!
 //! ```text
 //! cargo run --release --example soft_q_learning
@@ -34,7 +38,7 @@ const MAP: &str = "
 ";
 const CHECKPOINTS: [usize; 7] = [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000];
 const STEPS: usize = CHECKPOINTS[CHECKPOINTS.len() - 1];
-/// Steps from one look at the values to the next.
+/// The curves have a point every so many steps.
 const EVERY: usize = 1_000;
 const SEEDS: u64 = 5;
 const WIDTH: f64 = 44.0;
@@ -48,7 +52,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
     let grid = Gridworld::parse(MAP)?.slip(0.02).step_reward(-0.05).goal_reward(8.0).trap_reward(-2.0);
     let mdp = grid.builder().discount(0.98).temperature(0.2).action_prior(ActionPrior::Uniform).build()?;
     let exact = solve_stationary(&mdp, 1e-9)?;
-    println!("The values that a planner finds, from the map and at once:\n");
+    println!("Exact values, by a planner that has the model:\n");
     println!("{}", grid.render_values(&exact.state_values().to_owned())?);
 
     let behaviours = [
@@ -57,7 +61,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
         ("soft", Behaviour::Soft),
     ];
     println!(
-        "Root mean square error of the learned values where the best policy goes, mean of {SEEDS} runs:\n"
+        "Root mean square error of the learned values at states of the best policy, mean of {SEEDS} runs:\n"
     );
     let weights = exact_occupancy(&grid, &mdp, &exact)?;
     let mut learned = Vec::new();
@@ -104,12 +108,12 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
 
     let [uniform, greedy, soft] = [0, 1, 2].map(|index| learned[index].curve[STEPS / EVERY - 1]);
     println!(
-        "After {STEPS} steps the soft behaviour is {:.1} times as close as the greedy one, and {:.1} times as close as the uniform one.",
+        "After {STEPS} steps, the error of the ε-greedy behaviour is {:.1} times that of the soft one, and the error of the uniform behaviour {:.1} times.",
         greedy / soft,
         uniform / soft
     );
-    assert!(soft < 0.05, "it learns what the planner computed");
-    assert!(greedy > 3.0 * soft && uniform > 3.0 * soft, "and sooner than by looking around blindly");
+    assert!(soft < 0.05, "the soft behaviour reaches the exact values");
+    assert!(greedy > 3.0 * soft && uniform > 3.0 * soft, "and sooner than the other behaviours");
     #[cfg(feature = "plot")]
     if let Some(folder) = options.out.folder() {
         pictures(folder, &grid, &learned)?;
@@ -117,23 +121,23 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What came of a behaviour.
+/// The result of a behaviour.
 #[cfg_attr(not(feature = "plot"), allow(dead_code, reason = "pictures show the rest"))]
 struct Learned {
     name: &'static str,
-    curve: Vec<f64>,        // mean error, each so many steps
+    curve: Vec<f64>,        // mean error, a point every `EVERY` steps
     learner: SoftQLearning, // of the last run
 }
 
-/// The errors, what the soft behaviour learned, and where each behaviour spent its steps.
+/// The errors, the values of the soft behaviour, and the steps of each behaviour by cell.
 #[cfg(feature = "plot")]
 fn pictures(folder: &Path, grid: &Gridworld, learned: &[Learned]) -> Result<(), Box<dyn Error>> {
     use softmdp::Inference;
     use softmdp::ndarray::Axis;
     use softmdp::plot::{Curves, StateMap};
 
-    let mut curves = Curves::new("What learned values are off by", "steps", "root mean square error of V")
-        .subtitle(format!("soft Q-learning where the best policy goes, mean of {SEEDS} runs"))
+    let mut curves = Curves::new("Error of learned values", "steps", "root mean square error of V")
+        .subtitle(format!("soft Q-learning, states of the best policy, mean of {SEEDS} runs"))
         .log_scale();
     for Learned { name, curve, .. } in learned {
         let points = curve.iter().enumerate().map(|(index, &error)| (((index + 1) * EVERY) as f64, error));
@@ -154,11 +158,11 @@ fn pictures(folder: &Path, grid: &Gridworld, learned: &[Learned]) -> Result<(), 
                 .save(folder.join("soft_q_learning_values.svg"))?;
         }
     }
-    println!("pictures in {}", folder.display());
+    println!("pictures written to {}", folder.display());
     Ok(())
 }
 
-/// Where the best policy goes: discounted occupancy.
+/// Discounted occupancy of the best policy.
 fn exact_occupancy(
     grid: &Gridworld,
     mdp: &Mdp<f64, SparseDynamics<f64>>,
@@ -167,7 +171,7 @@ fn exact_occupancy(
     exact.policy().discounted_occupancy(mdp, &grid.initial())
 }
 
-/// Root mean square of the errors, weighed.
+/// Weighted root mean square of the errors.
 fn error(values: &Array1<f64>, exact: ArrayView1<'_, f64>, weights: &Array1<f64>) -> f64 {
     let squares = values.iter().zip(exact).map(|(value, exact)| (value - exact) * (value - exact));
     (squares.zip(weights).map(|(square, weight)| square * weight).sum::<f64>() / weights.sum()).sqrt()

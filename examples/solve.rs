@@ -1,8 +1,8 @@
-//! What should be done in a model that is in a file? The crate in one command, for those who live in another language.
+//! Solves a model from a file. No Rust needed.
 //!
-//! Reads a model as `.npz` (its arrays are described in `softmdp::io`; `export_gymnasium.py` makes some) or as the `.tra` of
-//! PRISM and Storm, solves it for a finite horizon, prints a summary and writes an `.npz` of results, in Python
-//! `np.load("result.npz")`:
+//! Reads a model as `.npz`, or as `.tra` of PRISM and Storm. `softmdp::io` describes the arrays,
+//! and `export_gymnasium.py` makes such files. Solves the model for a finite horizon, prints a
+//! summary, and writes the results as `.npz`. In Python, read them with `np.load("result.npz")`:
 //!
 //! | inference | without `initial` | with it, also |
 //! |---|---|---|
@@ -11,9 +11,10 @@
 //! | variational | | `state_occupancy`, `state_action_occupancy`, `elbo`, `expected_return`, `initial` |
 //!
 //! ```text
-//! cargo run --release --features npz --example solve -- examples/models/taxi.npz --horizon 30 --temperature 0.5 \
-//!     --inference variational --out result.npz
-//! cargo run --release --features npz --example solve -- model.tra --labels model.lab --terminal goal --horizon 100
+//! cargo run --release --features npz --example solve -- examples/models/taxi.npz --horizon 30 \
+//!     --temperature 0.5 --inference variational --out result.npz
+//! cargo run --release --features npz --example solve -- model.tra --labels model.lab \
+//!     --terminal goal --horizon 100
 //! ```
 
 mod support;
@@ -27,27 +28,28 @@ use softmdp::io::{ExplicitMdp, ModelFile, Npz, NpzWriter};
 use softmdp::ndarray::{Array1, ArrayRef1, arr0};
 use softmdp::{ActionPrior, Inference, Model, SoftValueIteration, Solution, Watched};
 
-/// Solves the model of a file for a finite horizon.
+/// Solves a model from a file for a finite horizon
 #[derive(Debug, Parser)]
 struct Options {
     /// Model: `.npz`, or `.tra` of PRISM or Storm
     model: PathBuf,
-    /// Number of steps [default: that of the model, if it has one]
+    /// Number of stages [default: that of the model, if it has one]
     #[arg(long)]
     horizon: Option<usize>,
-    /// Chance of going on after a step (direct), or factor on what comes later (variational) [default: that of the model]
+    /// Discount: probability to continue after a step (direct), or factor on later rewards
+    /// (variational) [default: that of the model]
     #[arg(long, allow_hyphen_values = true)]
     discount: Option<f64>,
-    /// Reward units per nat; 0 is the classical optimum [default: that of the model]
+    /// Temperature, in reward units per nat; 0 is classical planning [default: that of the model]
     #[arg(long, allow_hyphen_values = true)]
     temperature: Option<f64>,
     /// Prior weight of actions [default: that of the model]
     #[arg(long, value_enum)]
     prior: Option<Prior>,
-    /// direct: how did it go, given that it went well? variational: how should one act?
+    /// direct: how did it go, given that it went well? variational: how should I act?
     #[arg(long, value_enum, default_value_t = Question::Direct)]
     inference: Question,
-    /// Where results go, as `.npz`
+    /// File for the results, as `.npz`
     #[arg(long)]
     out: Option<PathBuf>,
     /// With `.tra`: rewards of states, `.srew` or `.state.rew`
@@ -56,10 +58,10 @@ struct Options {
     /// With `.tra`: rewards of transitions, `.trew` or `.trans.rew`
     #[arg(long)]
     transition_rewards: Option<PathBuf>,
-    /// With `.tra`: labels of states, `.lab`; episodes begin in the one labelled init
+    /// With `.tra`: labels of states, `.lab`; episodes start in the state labelled init
     #[arg(long)]
     labels: Option<PathBuf>,
-    /// With `--labels`: the episode ends in states with this label; may be repeated
+    /// With `--labels`: states with this label are terminal; may be repeated
     #[arg(long, value_name = "LABEL", requires = "labels")]
     terminal: Vec<String>,
 }
@@ -113,7 +115,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     });
     println!("V at stage 0  {least:.6} to {most:.6}");
 
-    // The file is begun where everything has been computed.
+    // The file is created after everything is computed.
     let out = || options.out.as_ref().map(NpzWriter::create).transpose();
     let mut writer;
     match (file.initial().map(|initial| initial.to_owned()), inference) {
@@ -122,8 +124,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         }
         (Some(initial), Inference::Variational) => writer = act(model, &initial, &solution, out)?,
         (initial, _) => {
-            let reason = if initial.is_none() { "the model has no `initial`" } else { "temperature 0" };
-            println!("              {reason}: no marginals");
+            let reason =
+                if initial.is_none() { "the model has no `initial`" } else { "the temperature is 0" };
+            println!("              no marginals, because {reason}");
             writer = out()?;
             if let Some(writer) = &mut writer {
                 writer.add(&solution)?;
@@ -132,21 +135,21 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     if let (Some(writer), Some(path)) = (writer, &options.out) {
         writer.finish()?;
-        assert_eq!(Solution::read_npz(path)?, solution, "what was written is read again to the bit");
+        assert_eq!(Solution::read_npz(path)?, solution, "reading the file returns the same bits");
         println!("results       {}", path.display());
     }
     Ok(())
 }
 
-/// What can be said of the paths before anything is computed.
+/// Checks the paths before anything is computed.
 fn check_paths(options: &Options) -> Result<(), Box<dyn Error>> {
     let Some(out) = &options.out else { return Ok(()) };
     if out.canonicalize().is_ok_and(|out| options.model.canonicalize().is_ok_and(|model| model == out)) {
-        return Err("--out is the model itself".into());
+        return Err("--out is the file of the model: choose another file".into());
     }
     match out.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            Err(format!("{}: there is no such folder", folder.display()).into())
+            Err(format!("folder {} does not exist", folder.display()).into())
         }
         _ => Ok(()),
     }
@@ -158,7 +161,7 @@ fn read(options: &Options) -> Result<ModelFile, Box<dyn Error>> {
         Some("npz") => {
             let of_tra = [&options.state_rewards, &options.transition_rewards, &options.labels];
             if of_tra.iter().any(|path| path.is_some()) {
-                return Err("rewards and labels from files of their own go with a model .tra".into());
+                return Err("files of rewards and labels need a model as .tra, and this one is .npz".into());
             }
             Ok(ModelFile::read_npz(&options.model)?)
         }
@@ -182,7 +185,7 @@ fn read_explicit(options: &Options) -> Result<ModelFile, Box<dyn Error>> {
     for label in &options.terminal {
         let states = explicit.states_labelled(label).ok_or_else(|| {
             let labels: Vec<&str> = explicit.labels().collect();
-            format!("there is no label {label:?}, only {}", labels.join(", "))
+            format!("label {label:?} does not exist; the labels are {}", labels.join(", "))
         })?;
         terminal.extend_from_slice(states);
     }
@@ -199,7 +202,7 @@ fn read_explicit(options: &Options) -> Result<ModelFile, Box<dyn Error>> {
     })
 }
 
-/// Discount, temperature and prior, where they are given.
+/// Sets discount, temperature and prior, if the options have them.
 fn with_options(mut file: ModelFile, options: &Options) -> Result<ModelFile, softmdp::Error> {
     if let Some(discount) = options.discount {
         file = file.with_discount(discount)?;
@@ -214,7 +217,7 @@ fn with_options(mut file: ModelFile, options: &Options) -> Result<ModelFile, sof
     }
 }
 
-/// How it went, given that it went well.
+/// Prints and writes the posterior.
 fn posterior(
     model: &impl Model<Scalar = f64>,
     initial: &ArrayRef1<f64>,
@@ -224,7 +227,7 @@ fn posterior(
     let posterior = solution.posterior(model, initial)?;
     println!("log-evidence  {:.6} nats", posterior.log_evidence());
     println!(
-        "ended         {:.6} by the last stage, given that it went well",
+        "P(terminal)   {:.6} at the last stage, given that it went well",
         ended(model, &posterior.state_marginals().row(solution.horizon()))
     );
     let mut writer = out()?;
@@ -234,7 +237,7 @@ fn posterior(
     Ok(writer)
 }
 
-/// What comes of acting by the policy.
+/// Prints and writes the evaluation of the policy.
 fn act(
     model: &impl Model<Scalar = f64>,
     initial: &ArrayRef1<f64>,
@@ -246,7 +249,7 @@ fn act(
     let states = policy.state_occupancy(model, initial)?;
     println!("return        {expected_return:.6}");
     println!(
-        "ended         {:.6} by the last stage, acting by the policy",
+        "P(terminal)   {:.6} at the last stage, under this policy",
         ended(model, &states.row(solution.horizon()))
     );
     let pairs = policy.state_action_occupancy(model, initial)?;

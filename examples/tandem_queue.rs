@@ -1,12 +1,13 @@
 //! How hard should the first of two servers in a row work?
 //!
-//! Jobs arrive at a first queue, are served, go on to a second queue and are served again. The second server has one
-//! speed; the first may rest, work or hurry, at a price. Waiting costs more in the second queue than in the first, so that
-//! it may pay to hold jobs back. (Rosberg, Varaiya, Walrand, *Optimal control of service in tandem queues*, IEEE TAC 27,
-//! 1982, show that the best control switches at a curve through the plane of queue lengths.)
+//! Jobs arrive at a first queue, are served, enter a second queue, and are served again. The second
+//! server has one speed. The first server may rest, work or hurry, at a price. Waiting costs more
+//! in the second queue than in the first, so it can pay to hold jobs back. The best control
+//! switches at a curve in the plane of queue lengths: Rosberg, Varaiya and Walrand, *Optimal
+//! control of service in tandem queues*, IEEE TAC 27, 1982.
 //!
-//! The model is matrix-free: its transitions, millions of them at the default size, are computed and never stored. A
-//! progress bar shows how far the backward pass is.
+//! The transitions are computed and never stored. There are millions of them at the default size. A
+//! progress bar shows the backward pass.
 //!
 //! ```sh
 //! cargo run --release --example tandem_queue -- --capacity 500 --horizon 300
@@ -27,16 +28,16 @@ use softmdp::{
     ActionPrior, Dynamics, Inference, Mdp, SoftValueIteration, SparseDynamics, StateValues, Watched,
 };
 
-/// Service in a row of two queues.
+/// Controls the first of two servers in a row
 #[derive(Debug, Parser)]
 struct Options {
-    /// Jobs that each queue has room for.
+    /// Capacity of each queue, in jobs
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=5_000))]
     capacity: u32,
-    /// Number of decision stages.
+    /// Number of decision stages
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     horizon: u32,
-    /// Temperature: how much better an action has to be to be chosen for sure, in units of cost.
+    /// Temperature, in units of cost per nat: higher is more random
     #[arg(long, default_value_t = 0.01, allow_hyphen_values = true)]
     temperature: f64,
     #[command(flatten)]
@@ -48,11 +49,11 @@ const ARRIVAL: f64 = 0.3;
 const FIRST_SERVICE: [f64; 3] = [0.0, 0.25, 0.45];
 const SECOND_SERVICE: f64 = 0.25;
 const EFFORT: [f64; 3] = [0.0, 0.1, 0.8];
-/// Of a job and stage, in each queue.
+/// Cost per job and stage, in each queue.
 const WAITING: [f64; 2] = [0.10, 0.12];
 
-/// Two queues with room for `capacity` jobs each; state `first · (capacity + 1) + second`. In a stage one thing happens: an arrival, an
-/// end of service at one of the servers, or nothing.
+/// Two queues with room for `capacity` jobs each. The state is `first · (capacity + 1) + second`.
+/// One event happens per stage: an arrival, an end of service at one of the servers, or nothing.
 #[derive(Debug)]
 struct TandemQueue {
     capacity: usize,
@@ -95,13 +96,13 @@ impl Dynamics for TandemQueue {
         visit(state, nothing.max(0.0));
     }
 
-    /// Four events a pair: what threads share out.
+    /// Four events for each pair. Threads divide the states by this number.
     fn work(&self, states: Range<usize>) -> usize {
         4 * ACTIONS.len() * states.len()
     }
 }
 
-/// What waiting and effort cost.
+/// The cost of waiting and effort, as negative rewards.
 fn rewards(queue: &TandemQueue) -> Array2<f64> {
     Array2::from_shape_fn((queue.num_states(), ACTIONS.len()), |(state, action)| {
         let (first, second) = queue.queues(state);
@@ -144,14 +145,14 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     );
     let values = solve(&mdp, horizon)?;
 
-    println!("\nThe most probable effort at the first stage (. rest, w work, h hurry), by queue lengths:\n");
+    println!("\nThe most probable effort at stage 0, by queue lengths (. rest, w work, h hurry):\n");
     let policy = values.policy_at(&mdp, 0)?;
     let queue = mdp.dynamics();
     let greedy = |first: usize, second: usize| {
         let row = policy.row(queue.state(first, second));
         (0..ACTIONS.len()).fold(0, |best, action| if row[action] > row[best] { action } else { best })
     };
-    println!("  second queue (0 to 15, downwards), first queue (0 to 60, to the right)");
+    println!("  rows: jobs in the second queue; columns: jobs in the first queue, from 0");
     for second in 0..=capacity.min(15) {
         let line: String =
             (0..=capacity.min(60)).map(|first| ['.', 'w', 'h'][greedy(first, second)]).collect();
@@ -176,13 +177,13 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let difference = (&computed.state_values() - &stored.state_values()).mapv(f64::abs);
     let largest = difference.iter().copied().fold(0.0, f64::max);
     println!(
-        "\nCheck with queues of 20 and 50 stages: stored or computed, values differ by {largest:.1e} at most."
+        "\nCheck with queues of 20 and 50 stages: stored or computed, values differ by at most {largest:.1e}."
     );
     assert!(largest < 1e-11);
     Ok(())
 }
 
-/// How hard to work, over the plane of queue lengths.
+/// Effort and values in the plane of queue lengths.
 #[cfg(feature = "plot")]
 fn pictures(
     folder: &Path,
@@ -193,7 +194,7 @@ fn pictures(
     use softmdp::ndarray::{Axis, aview1};
     use softmdp::plot::{StateLayout, StateMap};
 
-    // The corner in which it matters.
+    // The part of the plane where the effort varies.
     let shown = |longest: usize| 0..=queue.capacity.min(longest);
     let states: Vec<usize> =
         shown(30).flat_map(|second| shown(120).map(move |first| queue.state(first, second))).collect();
@@ -213,6 +214,6 @@ fn pictures(
     .save(folder.join("tandem_queue.svg"))?;
     let first = values.state_values().row(0).select(Axis(0), &states);
     StateMap::values(plane, &first, Inference::Variational)?.save(folder.join("tandem_queue_values.svg"))?;
-    println!("pictures in {}", folder.display());
+    println!("pictures written to {}", folder.display());
     Ok(())
 }

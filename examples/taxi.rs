@@ -1,12 +1,12 @@
-//! What does it cost a taxi to be random?
+//! How much return does a taxi lose by driving at random?
 //!
-//! A taxi fetches a passenger from one of four places and takes them to another: −1 a step, −10 for a wrong attempt to
-//! pick up or put down, +20 for arriving. The problem is that of Dietterich, *Hierarchical Reinforcement Learning with the
-//! MAXQ Value Function Decomposition* (2000), as Taxi-v3 of Gymnasium has it, read from the bundled export
-//! (`examples/models`).
+//! A taxi fetches a passenger from one of four places and takes them to another. Each step costs 1,
+//! a wrong attempt to pick up or put down costs 10, and arriving pays 20. The problem is from
+//! Dietterich, *Hierarchical Reinforcement Learning with the MAXQ Value Function Decomposition*
+//! (2000). It is Taxi-v3 of Gymnasium, read from the bundled file (`examples/models`).
 //!
-//! The higher the temperature, the more random the driver and the lower the return. Every move leads where it should, so
-//! that nothing is left to luck: direct and variational inference are the same here.
+//! The higher the temperature, the more random is the driver, and the lower is the return. The
+//! dynamics are deterministic, so direct and variational inference agree.
 //!
 //! ```text
 //! cargo run --release --features npz --example taxi
@@ -24,8 +24,8 @@ use softmdp::{ActionPrior, Inference, Model, Policy, SoftValueIteration};
 
 const HORIZON: usize = 40;
 const TEMPERATURES: [f64; 6] = [0.0, 0.1, 0.5, 1.0, 2.0, 5.0];
-/// The best return over 30 steps, on average over where episodes begin, from a value iteration in numpy. No ride takes
-/// longer.
+/// The best return over 30 steps, averaged over initial states, by value iteration in numpy. No
+/// ride takes longer.
 const BEST: f64 = 7.93;
 
 fn main() -> ExitCode {
@@ -37,8 +37,8 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
     let path = format!("{}/examples/models/taxi.npz", env!("CARGO_MANIFEST_DIR"));
     let taxi = ModelFile::<f64>::read_npz(path)?.with_action_prior(&ActionPrior::Uniform)?;
     let initial = taxi.initial().ok_or("the taxi has starts")?.to_owned();
-    println!("{} states (500 and 4 where a ride has ended), {HORIZON} steps", taxi.model().num_states());
-    println!("variational inference; the entropy at temperature 0 is that of ties\n");
+    println!("{} states (500, and 4 terminal ones), {HORIZON} steps", taxi.model().num_states());
+    println!("variational inference; at temperature 0, only ties have entropy\n");
     println!("{:>6}{:>10}{:>10}{:>12}{:>18}", "τ", "V(start)", "return", "delivered", "entropy (nats)");
 
     let mut returns = Vec::new();
@@ -50,7 +50,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
         let direct = solver(Inference::Direct).solve_values(model)?;
         let gap =
             (&direct.state_values() - &solution.state_values()).fold(0.0_f64, |max, gap| max.max(gap.abs()));
-        assert!(gap < 1e-9, "where nothing is left to luck, the two inferences agree");
+        assert!(gap < 1e-9, "the dynamics are deterministic, so the two inferences agree");
 
         let policy = solution.policy();
         let value = initial.dot(&solution.state_values().row(0));
@@ -66,16 +66,16 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
     assert!(returns.windows(2).all(|pair| pair[0] > pair[1] - 1e-12), "randomness costs");
     #[cfg(feature = "plot")]
     if let Some(folder) = options.out.folder() {
-        softmdp::plot::Curves::new("A taxi that is random", "temperature τ", "expected return")
+        softmdp::plot::Curves::new("Return of a random taxi", "temperature τ", "expected return")
             .subtitle("variational inference, uniform prior")
             .series("40 steps", TEMPERATURES.into_iter().zip(returns))
             .save(folder.join("taxi.svg"))?;
-        println!("a picture in {}", folder.display());
+        println!("picture written to {}", folder.display());
     }
     Ok(())
 }
 
-/// Entropy of the choices made on the way, a ride on average.
+/// Expected sum of the entropies of the choices in one ride.
 fn mean_entropy(
     policy: &Policy,
     model: &impl Model<Scalar = f64>,

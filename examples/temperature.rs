@@ -1,12 +1,14 @@
 //! What does temperature do to behaviour?
 //!
-//! One world, from temperature 0, where only the best action counts, to one so high that nothing does and the policy is
-//! the prior. In between, an agent gives up some of its return to stay near the prior: V is the expected return less τ times
-//! what it strays, in nats (Levine, arXiv:1805.00909, section 3; Geist, Scherrer and Pietquin, *A Theory of Regularized
-//! Markov Decision Processes*, ICML 2019). Temperature ∞ itself is refused.
+//! One world, solved at temperatures from 0 to 10 000. At 0 the policy takes the best action. At
+//! very high temperatures the policy is the prior. In between, an agent gives up some return to
+//! stay near the prior. V is the expected return, less τ times the divergence from the prior in
+//! nats. See Levine, arXiv:1805.00909, section 3, and Geist, Scherrer and Pietquin, *A Theory of
+//! Regularized Markov Decision Processes*, ICML 2019. An infinite temperature is an error.
 //!
-//! The world is a frozen lake, as FrozenLake-v1 of Gymnasium is: a step goes where it should one time in three, and to
-//! either side otherwise; holes end the walk, and the goal is worth 1 / γ, so that stepping onto it is worth 1.
+//! The world is a frozen lake, like FrozenLake-v1 of Gymnasium. One step in three goes where it
+//! should, and the others go to either side. Holes end the episode. The goal is worth 1 / γ, so
+//! that stepping onto it is worth 1.
 //!
 //! ```text
 //! cargo run --release --example temperature
@@ -34,10 +36,10 @@ const LAKE: &str = "
 const DISCOUNT: f64 = 0.99;
 const TOLERANCE: f64 = 1e-8;
 const TEMPERATURES: [f64; 11] = [0.0, 1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 100.0, 1e4];
-/// V of the start at temperature 0, by QuantEcon (`tests/data/stationary`).
+/// V(start) at temperature 0, by QuantEcon (`tests/data/stationary`).
 const CLASSICAL: f64 = 0.542_025_932_000_473_6;
 
-/// One line of the table, all for an agent at the start.
+/// One line of the table, for an agent at the start.
 struct Line {
     temperature: f64,
     value: f64,
@@ -61,7 +63,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
     let mut initial = Array1::zeros(mdp.num_states());
     initial[start] = 1.0;
     let prior = StationaryPolicy::new(mdp.prior_weights().to_owned())?;
-    println!("A frozen lake, γ = {DISCOUNT}, and an agent that would rather act at random:\n");
+    println!("A frozen lake, γ = {DISCOUNT}, with a uniform prior over moves:\n");
     let screen = grid.colored(ColorChoice::Auto);
     println!("{}", screen.render_map());
     println!("{:>8}  {:>8}  {:>8}  {:>10}  {:>9}  passes", "τ", "V", "return", "KL, nats", "entropy");
@@ -75,7 +77,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
         lines.push(line);
     }
 
-    println!("\nall moves that are at least half as probable as the best:\n");
+    println!("\nAll moves that are at least half as probable as the best:\n");
     let mut drawings = Vec::new();
     for index in [0, 4, 6, 10] {
         let Line { temperature, policy, .. } = &lines[index];
@@ -85,15 +87,15 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
 
     let (coldest, hottest) = (&lines[0], &lines[lines.len() - 1]);
     assert!((coldest.value - CLASSICAL).abs() < 2.0 * TOLERANCE, "τ = 0 is classical dynamic programming");
-    assert!((coldest.expected_return - CLASSICAL).abs() < 4.0 * TOLERANCE, "and acts by it");
+    assert!((coldest.expected_return - CLASSICAL).abs() < 4.0 * TOLERANCE, "and its policy earns that value");
     let random = prior.expected_return(&mdp, &initial)?;
     assert!((hottest.value - random).abs() < 1e-5, "the limit of V is the return of the prior");
     assert!((hottest.entropy - 4.0_f64.ln()).abs() < 1e-9, "the limit of the policy is the prior");
     for (colder, hotter) in lines.iter().zip(&lines[1..]) {
         let slack = 4.0 * TOLERANCE;
         assert!(colder.value >= hotter.value - slack, "V falls with τ, since divergence costs more");
-        assert!(colder.expected_return >= hotter.expected_return - slack, "and so does what is earned");
-        assert!(hotter.divergence <= colder.divergence + slack, "the policy moves to the prior");
+        assert!(colder.expected_return >= hotter.expected_return - slack, "the return falls with τ");
+        assert!(hotter.divergence <= colder.divergence + slack, "the policy approaches the prior");
     }
     for line in &lines {
         let parts = line.expected_return - line.temperature * line.divergence;
@@ -107,7 +109,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Values and returns by temperature, and the policies at some.
+/// Values and returns by temperature, and three policies.
 #[cfg(feature = "plot")]
 fn pictures(folder: &Path, grid: &Gridworld, lines: &[Line]) -> Result<(), Box<dyn Error>> {
     use softmdp::plot::{Curves, StateMap};
@@ -126,7 +128,7 @@ fn pictures(folder: &Path, grid: &Gridworld, lines: &[Line]) -> Result<(), Box<d
         map.title(format!("Policy π(a | s) at τ = {}", line.temperature))
             .save(folder.join(format!("temperature_{}.svg", line.temperature)))?;
     }
-    println!("pictures in {}", folder.display());
+    println!("pictures written to {}", folder.display());
     Ok(())
 }
 
@@ -138,7 +140,7 @@ fn solve(
 ) -> Result<Line, Box<dyn Error>> {
     let solution = solve_stationary(mdp, TOLERANCE)?;
     let policy = solution.policy();
-    // Occupancy sums to 1, and steps to 1 / (1 − γ). At terminal states there are no actions to stray with.
+    // Occupancy sums to 1, so the discounted number of steps is 1 / (1 − γ) times it. Terminal states have no actions.
     let occupancy = policy.discounted_occupancy(mdp, initial)?;
     let divergence = policy.kl_divergence(prior)?;
     let acting = (0..mdp.num_states()).filter(|&state| !mdp.is_terminal(state));

@@ -1,48 +1,77 @@
-//! From the idea to a model of one's own, a chapter at a time.
+//! From the idea to your own model, one chapter at a time.
 //!
 //! 1. [`idea`]: planning as inference
 //! 2. [`first_model`]: two states, and a map
-//! 3. [`which_inference`]: how it went, or how to act
+//! 3. [`which_inference`]: how to act, or how it went
 //! 4. [`priors`]: action priors, temperature, discount
-//! 5. [`endings`]: terminal against absorbing states
-//! 6. [`dynamics`]: sparse, deterministic, computed; models that are drawn
+//! 5. [`endings`]: terminal states and absorbing states
+//! 6. [`dynamics`]: sparse, deterministic and computed transitions
 //! 7. [`large`]: long horizons and big models
-//! 8. [`stationary`]: no horizon at all
-//! 9. [`learning`]: from samples
-//! 10. [`numerics`]: and what −∞ means
-//! 11. [`python`]: what it is called in other libraries
+//! 8. [`stationary`]: problems without a horizon
+//! 9. [`learning`]: the same answers from samples
+//! 10. [`pictures`]: maps, curves and animations
+//! 11. [`numerics`]: what −∞ means, and how exact results are
+//! 12. [`python`]: names in other libraries
 //!
-//! The equations are in [`formulas`](crate::formulas), the overview of all types is on the [first page](crate).
+//! Every equation is in [`formulas`](crate::formulas). The [crate page](crate) has all types and the notation.
 
+// The chapters are files that GitHub shows too. There, their links lead to other files and to docs.rs. Here the first
+// definition of a link counts, so that the definitions of `links.md` replace those at the end of each chapter.
+
+#[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/dynamics.md")]
 pub mod dynamics {}
 
+#[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/endings.md")]
 pub mod endings {}
 
+#[doc = include_str!("links.md")]
+#[doc = include_str!("../docs/pictures/inline.md")]
 #[doc = include_str!("../docs/guide/first_model.md")]
 pub mod first_model {}
 
+#[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/idea.md")]
 pub mod idea {}
 
+#[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/large.md")]
 pub mod large {}
 
-#[doc = include_str!("../docs/guide/learning.md")]
+#[doc = include_str!("links.md")]
+#[cfg_attr(feature = "rand", doc = include_str!("../docs/guide/learning.md"))]
+#[cfg_attr(
+    not(feature = "rand"),
+    doc = "Build the documentation with the feature `rand` to see this chapter."
+)]
 pub mod learning {}
 
+#[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/numerics.md")]
 pub mod numerics {}
 
+#[doc = include_str!("links.md")]
+#[doc = include_str!("../docs/pictures/inline.md")]
+#[cfg_attr(feature = "plot", doc = include_str!("../docs/guide/pictures.md"))]
+#[cfg_attr(
+    not(feature = "plot"),
+    doc = "Build the documentation with the feature `plot` to see this chapter."
+)]
+pub mod pictures {}
+
+#[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/priors.md")]
 pub mod priors {}
 
+#[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/python.md")]
 pub mod python {}
 
+#[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/stationary.md")]
 pub mod stationary {}
 
+#[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/which_inference.md")]
 pub mod which_inference {}

@@ -1,5 +1,5 @@
-//! What the examples share: errors as messages, progress bars and how they are hooked to a solver or a learner, blocks of text
-//! side by side, a folder for pictures.
+//! Code that the examples share: error messages, progress bars for solvers and learners, text
+//! blocks side by side, and a folder for pictures.
 
 #![allow(dead_code, reason = "each example uses a part of this")]
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Ends an example: an error is printed as its message.
+/// Ends an example, and prints an error as its message.
 pub(crate) fn exit(result: Result<(), Box<dyn Error>>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -25,10 +25,10 @@ pub(crate) fn exit(result: Result<(), Box<dyn Error>>) -> ExitCode {
     }
 }
 
-/// Where pictures go.
+/// The folder for pictures.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Out {
-    /// Folder to write pictures to, made if it is not there (needs `--features plot`)
+    /// Write pictures to this folder, and create it if necessary (needs `--features plot`)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -41,11 +41,11 @@ pub(crate) struct OutOnly {
 }
 
 impl Out {
-    /// Makes the folder, before anything is computed.
+    /// Creates the folder before anything is computed.
     pub(crate) fn prepare(&self) -> Result<(), Box<dyn Error>> {
         match &self.out {
             Some(_) if cfg!(not(feature = "plot")) => {
-                Err("this was built without pictures: run it with --features plot".into())
+                Err("--out needs pictures: run again with --features plot".into())
             }
             Some(folder) => std::fs::create_dir_all(folder)
                 .map_err(|error| format!("{}: {error}", folder.display()).into()),
@@ -53,16 +53,17 @@ impl Out {
         }
     }
 
-    /// The folder, if pictures are wanted.
+    /// The folder, if the user set one.
     #[cfg(feature = "plot")]
     pub(crate) fn folder(&self) -> Option<&Path> {
         self.out.as_deref()
     }
 }
 
-/// A bar for so much of something, such as stages, with the time that is left. It draws nothing where there is no terminal.
+/// A progress bar with a number of units, such as stages, and the remaining time. Without a
+/// terminal it draws nothing.
 ///
-/// Clear it (`finish_and_clear`) before something else is printed.
+/// Call `finish_and_clear` before you print anything else.
 pub(crate) fn progress_bar(len: usize, unit: &str, what: impl Into<String>) -> ProgressBar {
     let template = format!("{{msg}} [{{bar:40}}] {{human_pos}}/{{human_len}} {unit}, {{eta}} left");
     let style = ProgressStyle::with_template(&template)
@@ -71,9 +72,9 @@ pub(crate) fn progress_bar(len: usize, unit: &str, what: impl Into<String>) -> P
     ProgressBar::new(len as u64).with_style(style).with_message(what.into())
 }
 
-/// A hook for [`softmdp::Watched`]: the bar counts each stage that a pass over the model works on.
+/// A hook for [`softmdp::Watched`]. The bar counts the stages of each pass over the model.
 ///
-/// `Watched::new(&mdp, count_stages(&bar))`, in the place of `&mdp`, is all there is to it.
+/// Use `&Watched::new(&mdp, count_stages(&bar))` in place of `&mdp`.
 pub(crate) fn count_stages(bar: &ProgressBar) -> impl FnMut(usize) -> ControlFlow<()> + Send {
     |_stage| {
         bar.inc(1);
@@ -81,14 +82,16 @@ pub(crate) fn count_stages(bar: &ProgressBar) -> impl FnMut(usize) -> ControlFlo
     }
 }
 
-/// A hook for [`softmdp::learning::Learner::train`], or a part of one that does more: the bar counts the steps that are taken.
+/// A hook for [`softmdp::learning::Learner::train`]. The bar counts the steps. Another hook may
+/// call this one.
 ///
-/// `learner.train(&mut world, num_steps, &mut rng, count_steps(&bar))`. One bar may count several trainings, one after the other.
+/// `learner.train(&mut world, num_steps, &mut rng, count_steps(&bar))`. One bar may count several
+/// trainings in turn.
 #[cfg(feature = "rand")]
 pub(crate) fn count_steps<L>(
     bar: &ProgressBar,
 ) -> impl FnMut(&L, &softmdp::learning::Progress) -> ControlFlow<()> {
-    // A step takes less time than a look at the clock.
+    // Reading the clock takes longer than a step.
     const AT_ONCE: usize = 1_000;
     |_learner, progress| {
         if progress.steps.is_multiple_of(AT_ONCE) {
@@ -98,7 +101,8 @@ pub(crate) fn count_steps<L>(
     }
 }
 
-/// What goes on for a while and cannot be counted, such as writing an animation: its name, and how long it has taken.
+/// Shows the name of a long task without a count, such as writing an animation, and its elapsed
+/// time.
 #[cfg(feature = "plot")]
 pub(crate) fn spinner(what: impl Into<String>) -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {msg}, {elapsed}")
@@ -108,7 +112,8 @@ pub(crate) fn spinner(what: impl Into<String>) -> ProgressBar {
     spinner
 }
 
-/// Puts titled blocks of text beside each other, lines aligned at the top, each at least `least_width` wide.
+/// Arranges titled blocks of text side by side, aligned at the top, each at least `least_width`
+/// wide.
 pub(crate) fn side_by_side(least_width: usize, blocks: &[(String, String)]) -> String {
     let columns: Vec<(usize, Vec<&str>)> = blocks
         .iter()
@@ -133,7 +138,8 @@ pub(crate) fn side_by_side(least_width: usize, blocks: &[(String, String)]) -> S
     text
 }
 
-/// How many letters of a line are seen: what sets colours, from an escape to an `m`, is not.
+/// The number of visible characters of a line. Colour codes, from an escape to an `m`, are
+/// invisible.
 fn printed_width(line: &str) -> usize {
     let mut is_code = false;
     line.chars()

@@ -1,5 +1,7 @@
 //! Pictures of what the crate computes, as SVG, PNG and, for time, GIF.
 //!
+#![doc = include_str!("../../docs/pictures/first_model.svg")]
+//!
 //! | to see | call |
 //! |---|---|
 //! | values of states | [`StateMap::values`] |
