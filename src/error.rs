@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+
 use crate::{Inference, Status, Table};
 
 /// Everything that can be wrong with a model, a table or a question asked of them.
@@ -24,7 +25,7 @@ use crate::{Inference, Status, Table};
 ///     "transition row (state 0, action 0) sums to 0.9, expected 1 within 1e-8"
 /// );
 /// ```
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A table does not have the shape that the model implies.
@@ -646,5 +647,12 @@ impl fmt::Display for Unmet {
             Status::Stopped => write!(f, "stopped by the caller at an error bound of {error_bound:e}"),
             Status::Converged => write!(f, "the error bound is {error_bound:e}"),
         }
+    }
+}
+
+/// The message, so that `fn main() -> Result<(), Error>` prints it.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }

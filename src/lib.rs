@@ -63,6 +63,8 @@ pub mod learning;
 pub mod plot;
 
 pub use ndarray;
+#[cfg(feature = "rand")]
+pub use rand;
 #[cfg(feature = "sprs")]
 pub use sprs;
 
