@@ -7,7 +7,7 @@ use crate::{Error, Real, Table, arrays};
 
 impl<F: Real> Policy<F> {
     /// Computes the entropy −Σ_a π log π of every row, `[t, s]`, in nats; 0 for a row of zeros.
-    /// Entries of terminal states are those of unused rows.
+    /// Ignore the entries of terminal states, whose rows are not used.
     ///
     /// # Example
     ///
@@ -51,7 +51,7 @@ impl<F: Real> Policy<F> {
     }
 
     /// Returns the most probable action of every row, `[t, s]`: the first of several, and 0 for a
-    /// row of zeros. Entries of terminal states are those of unused rows.
+    /// row of zeros. Ignore the entries of terminal states, whose rows are not used.
     ///
     /// # Example
     ///

@@ -112,7 +112,7 @@ impl<F: Real> StationaryPolicy<F> {
     }
 
     /// Computes the entropy −Σ_a π log π of every state, `[s]`, in nats; 0 for a row of zeros.
-    /// Entries of terminal states are those of unused rows.
+    /// Ignore the entries of terminal states, whose rows are not used.
     ///
     /// # Example
     ///
@@ -155,7 +155,7 @@ impl<F: Real> StationaryPolicy<F> {
     }
 
     /// Returns the most probable action of every state, `[s]`: the first of several, and 0 for a
-    /// row of zeros. Entries of terminal states are those of unused rows.
+    /// row of zeros. Ignore the entries of terminal states, whose rows are not used.
     ///
     /// # Example
     ///
