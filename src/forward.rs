@@ -30,8 +30,8 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayView1, ArrayView2};
 
 use crate::dynamics::blocks;
 use crate::dynamics::for_each_log_successor;
-use crate::initial::check_initial;
 use crate::kernels::{LogMemo, lifted_log, log_add_exp, log_sum_exp, sum};
+use crate::mdp::check_initial;
 use crate::mdp::run_pass;
 use crate::mdp::{CheckedStage, check_options};
 use crate::parallel::RowsMut;

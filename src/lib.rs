@@ -167,15 +167,12 @@ mod error;
 mod forward;
 mod gridworld;
 mod inference;
-mod initial;
 mod kernels;
 mod markov_chain;
 mod mdp;
 mod parallel;
 mod policy;
 mod posterior;
-#[cfg(feature = "rand")]
-mod sampling;
 #[cfg(feature = "serde")]
 mod serde_impls;
 mod stationary;

@@ -13,6 +13,8 @@ mod log_sum_exp;
 mod products;
 mod real;
 mod row_batch;
+#[cfg(feature = "rand")]
+mod sampling;
 mod single;
 mod soft_maxima;
 mod soft_maximum;
@@ -27,6 +29,8 @@ pub(crate) use log_sum_exp::{gap, log_add_exp, offset};
 pub(crate) use products::{MANY, guarded_multiply, multiply};
 pub use real::Real;
 pub(crate) use row_batch::RowBatch;
+#[cfg(feature = "rand")]
+pub(crate) use sampling::{Draw, draw};
 pub(crate) use soft_maxima::{CHUNK, FEW, SoftRows, most_value, most_weight, soft_maxima};
 pub(crate) use soft_maximum::{SoftRow, normalized_prior, soft_maximum};
 pub(crate) use transcendental::Aligned;

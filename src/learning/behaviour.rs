@@ -179,7 +179,7 @@ impl<F: Real> Row<'_, F> {
     /// Draws an action; `None` in a dead end.
     #[cfg(feature = "rand")]
     pub(super) fn draw<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> Option<usize> {
-        crate::sampling::draw(rng, self.possible().map(|action| (action, self.probability(action))))
+        crate::kernels::draw(rng, self.possible().map(|action| (action, self.probability(action))))
     }
 }
 

@@ -6,9 +6,8 @@ use rand::Rng;
 
 use super::environment::Environment;
 use super::step::Step;
-use crate::initial::check_initial;
-use crate::mdp::{CheckedStage, check_options, check_reward, check_row};
-use crate::sampling::{Draw, draw};
+use crate::kernels::{Draw, draw};
+use crate::mdp::{CheckedStage, check_initial, check_options, check_reward, check_row};
 use crate::{Dynamics, Error, Inference, Model, Real};
 
 /// An environment that does what a model says: successors are drawn from the dynamics, rewards are paid as they stand.

@@ -6,6 +6,7 @@
 mod builder;
 mod checks;
 mod forward;
+mod initial;
 mod model;
 mod pass;
 mod prior;
@@ -24,6 +25,7 @@ pub(crate) use checks::{
     check_discount, check_prior_weight, check_reward, check_temperature, check_terminal_values, is_normalized,
 };
 pub(crate) use forward::{forward_description, forward_model};
+pub(crate) use initial::{check_initial, initial_expectation};
 pub(crate) use model::{CheckedStage, check_options};
 pub use model::{Model, Stage, check_model};
 pub(crate) use pass::run_pass;

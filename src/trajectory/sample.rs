@@ -7,10 +7,9 @@ use ndarray::{ArrayRef1, ArrayView2};
 use rand::Rng;
 
 use super::Trajectory;
-use crate::initial::check_initial;
-use crate::mdp::CheckedStage;
+use crate::kernels::{Draw, draw};
+use crate::mdp::{CheckedStage, check_initial};
 use crate::posterior::Luck;
-use crate::sampling::{Draw, draw};
 use crate::{Dynamics, Error, Inference, Model, Policy, Posterior, Real, StationaryPolicy, arrays};
 
 impl<F: Real> Posterior<F> {

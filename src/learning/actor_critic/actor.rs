@@ -108,7 +108,7 @@ impl<F: Real> ActorRow<'_, F> {
         }
         let weight = |action: usize| (log_weight(action) - peak).exp();
         let total = actions.clone().fold(F::zero(), |total, action| total + weight(action));
-        crate::sampling::draw(rng, actions.map(|action| (action, weight(action) / total)))
+        crate::kernels::draw(rng, actions.map(|action| (action, weight(action) / total)))
     }
 }
 

@@ -4,9 +4,9 @@ use ndarray::{Array, ArrayRef1, aview1};
 
 use super::{SoftPolicyGradient, check_rate};
 use crate::bellman::BellmanRule;
-use crate::initial::{check_initial, initial_expectation};
 use crate::learning::{Horizon, Learner};
 use crate::mdp::CheckedStage;
+use crate::mdp::{check_initial, initial_expectation};
 use crate::{Dynamics, Error, Inference, Model, Real, Table};
 
 /// V^π and Q^π of a policy in a model.

@@ -225,7 +225,7 @@ impl<F: Real, H: Horizon> Learner for SoftPolicyGradient<F, H> {
     fn act_at<R: rand::Rng + ?Sized>(&self, stage: usize, state: usize, rng: &mut R) -> Result<usize, Error> {
         let row = self.task.acting_row(stage, state)?;
         let probabilities = &self.probabilities[self.task.pairs(row)];
-        let choice = crate::sampling::draw(rng, probabilities.iter().copied().enumerate());
+        let choice = crate::kernels::draw(rng, probabilities.iter().copied().enumerate());
         choice.ok_or(Error::DeadEnd { stage, state })
     }
 }
