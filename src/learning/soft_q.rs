@@ -23,7 +23,7 @@ use super::horizon::{Horizon, Stationary};
 use super::learner::Learner;
 use super::schedule::{StepSize, count, default_step_size, mix};
 use super::step::Step;
-use super::task::{Next, Place, Task};
+use super::task::{Next, StepIndex, Task};
 use crate::kernels::{LogMemo, soft_maximum};
 use crate::{Error, Real, Table};
 
@@ -182,7 +182,7 @@ impl<F: Real, H: Horizon> Learner for SoftQLearning<F, H> {
     }
 
     fn update(&mut self, step: &Step<F>) -> Result<(), Error> {
-        let Place { row, pair, next } = self.task.place(step)?;
+        let StepIndex { row, pair, next } = self.task.locate(step)?;
         let next_value = match next {
             Next::End(value) => value,
             Next::Row(_) if self.task.discount() == F::zero() => F::zero(),

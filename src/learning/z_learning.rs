@@ -25,7 +25,7 @@ use super::horizon::{Horizon, Stationary};
 use super::learner::Learner;
 use super::schedule::{StepSize, count, default_step_size};
 use super::step::Step;
-use super::task::{Next, Place, Task};
+use super::task::{Next, StepIndex, Task};
 use crate::kernels::{log_add_exp, offset};
 use crate::{Error, Real, Table};
 
@@ -139,18 +139,18 @@ impl<F: Real, H: Horizon> ZLearning<F, H> {
     /// Those of [`update`](Learner::update); [`Error::InvalidBehaviour`] unless the probability is in (0, 1]. The learner is left
     /// as it was.
     pub fn update_from(&mut self, step: &Step<F>, probability: F) -> Result<(), Error> {
-        let place = self.task.place(step)?;
+        let index = self.task.locate(step)?;
         if !(probability > F::zero() && probability <= F::one()) {
             let (state, action, value) = (step.state, step.action, probability.into_f64());
             return Err(Error::InvalidBehaviour { state, action, value });
         }
-        self.learn_from(step, place, probability.ln())
+        self.learn_from(step, index, probability.ln())
     }
 
-    fn learn_from(&mut self, step: &Step<F>, place: Place<F>, log_probability: F) -> Result<(), Error> {
-        let (row, pair) = (place.row, place.pair);
+    fn learn_from(&mut self, step: &Step<F>, index: StepIndex<F>, log_probability: F) -> Result<(), Error> {
+        let (row, pair) = (index.row, index.pair);
         let overflow = || self.task.overflow(Table::BackwardMessages, row);
-        let log_next = match place.next {
+        let log_next = match index.next {
             Next::End(_) if self.task.discount() == F::zero() => Some(F::zero()),
             Next::End(value) => self.in_nats(value),
             Next::Row(next) => Some(self.log_backward[next]),
@@ -247,15 +247,15 @@ impl<F: Real, H: Horizon> Learner for ZLearning<F, H> {
     }
 
     fn update(&mut self, step: &Step<F>) -> Result<(), Error> {
-        let place = self.task.place(step)?;
-        let (prior, pairs) = (self.task.prior_row(place.row), self.task.pairs(place.row));
+        let index = self.task.locate(step)?;
+        let (prior, pairs) = (self.task.prior_row(index.row), self.task.pairs(index.row));
         let row = self.behaviour.row(prior, &self.action_values[pairs], self.task.temperature());
         let log_probability = row.log_probability(step.action);
         if !log_probability.is_finite() {
             let (state, action) = (step.state, step.action);
             return Err(Error::InvalidBehaviour { state, action, value: 0.0 });
         }
-        self.learn_from(step, place, log_probability)
+        self.learn_from(step, index, log_probability)
     }
 
     #[cfg(feature = "rand")]

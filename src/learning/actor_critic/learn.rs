@@ -33,10 +33,10 @@ impl<F: Real, H: Horizon> Learner for SoftActorCritic<F, H> {
     }
 
     fn update(&mut self, step: &Step<F>) -> Result<(), Error> {
-        let place = self.task.place(step)?;
-        let (row, pair) = (place.row, place.pair);
+        let index = self.task.locate(step)?;
+        let (row, pair) = (index.row, index.pair);
         self.scratch.fit(self.task.num_actions());
-        let next_value = match place.next {
+        let next_value = match index.next {
             Next::End(value) => value,
             Next::Row(_) if self.task.discount() == F::zero() => F::zero(),
             Next::Row(next) => {
@@ -79,7 +79,7 @@ impl<F: Real, H: Horizon> Learner for SoftActorCritic<F, H> {
     /// the number type in the middle of a batch, what was learned before stays, and so does the step in the memory.
     #[cfg(feature = "rand")]
     fn learn<R: rand::Rng + ?Sized>(&mut self, step: &Step<F>, rng: &mut R) -> Result<(), Error> {
-        self.task.place(step)?;
+        self.task.locate(step)?;
         let Some(replay) = &mut self.replay else { return self.update(step) };
         replay.buffer.push(*step);
         for _ in 0..replay.batch {

@@ -320,7 +320,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
         }
         if let Some(replay) = &self.replay {
             check_batch(replay.batch)?;
-            replay.buffer.iter().try_for_each(|step| self.task.place(step).map(drop))?;
+            replay.buffer.iter().try_for_each(|step| self.task.locate(step).map(drop))?;
         }
         Ok(())
     }

@@ -26,13 +26,13 @@ fn for_each_return<F: Real, H: Horizon>(
 ) -> Result<(), Error> {
     let mut value = end_value;
     for step in episode.iter().rev() {
-        let place = task.place(step)?;
-        let log_ratio = logs[place.pair] - task.prior_row(place.row)[step.action].ln();
+        let index = task.locate(step)?;
+        let log_ratio = logs[index.pair] - task.prior_row(index.row)[step.action].ln();
         let earned = step.reward - task.temperature() * log_ratio;
         let found = task.target(earned, value).filter(|value| value.is_finite());
-        value = found.ok_or_else(|| task.overflow(Table::StateValues, place.row))?;
+        value = found.ok_or_else(|| task.overflow(Table::StateValues, index.row))?;
         let weight = task.discount().powf(F::from_f64(step.stage as f64));
-        visit(place.row, place.pair, weight, value);
+        visit(index.row, index.pair, weight, value);
     }
     Ok(())
 }
@@ -112,16 +112,16 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     }
 
     fn follow_after(&self, before: Option<&Step<F>>, step: &Step<F>) -> Result<Follows<F>, Error> {
-        let place = self.task.place(step)?;
+        let index = self.task.locate(step)?;
         let &Step { stage, state, action, .. } = step;
         let expected = before.map_or((0, state), |before| (before.stage + 1, before.next_state));
         if (stage, state) != expected {
             return Err(Error::StepOutOfOrder { stage, state });
         }
-        if self.probabilities[place.pair] == F::zero() {
+        if self.probabilities[index.pair] == F::zero() {
             return Err(Error::InvalidBehaviour { state, action, value: 0.0 });
         }
-        let (is_last, end_value) = match place.next {
+        let (is_last, end_value) = match index.next {
             Next::End(value) => (true, value),
             Next::Row(next) if self.task.is_dead_end(next) => (true, F::neg_infinity()),
             Next::Row(next) => (step.truncated, self.baseline_of(next)),

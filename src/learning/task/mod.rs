@@ -1,11 +1,11 @@
 //! What a learner is told: everything about a problem but its dynamics and its rewards.
 
-mod place;
+mod step_index;
 mod tables;
 
 use ndarray::{Array1, Array2, ArrayView1};
 
-pub(super) use place::{Next, Place};
+pub(super) use step_index::{Next, StepIndex};
 
 use super::horizon::{FiniteHorizon, Horizon, Stationary};
 use crate::arrays::{check_shape, filled};
@@ -13,7 +13,6 @@ use crate::mdp::{
     check_discount, check_options, check_prior_weight, check_temperature, check_terminal_values,
 };
 use crate::{Error, Inference, Model, Real, Table};
-use place::check_state;
 
 /// What there is to learn: numbers of states and actions, discount, temperature, action prior, terminal states and values.
 ///
@@ -279,6 +278,12 @@ impl<F: Real, H: Horizon> Task<F, H> {
         }
         Ok(())
     }
+}
+
+/// [`Error::StateOutOfRange`] unless the state is one of the task.
+#[inline]
+fn check_state(table: Table, state: usize, num_states: usize) -> Result<(), Error> {
+    if state < num_states { Ok(()) } else { Err(Error::StateOutOfRange { table, state, num_states }) }
 }
 
 #[cfg(feature = "serde")]

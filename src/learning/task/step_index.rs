@@ -1,13 +1,13 @@
-//! Where a step belongs in the tables of a learner, and what it says.
+//! Checks a step and finds its entries in the tables of a learner.
 
-use super::{Horizon, Task};
+use super::{Horizon, Task, check_state};
 use crate::learning::step::Step;
 use crate::mdp::check_reward;
 use crate::{Error, Real, Table};
 
-/// Where a step belongs in the tables of a learner.
+/// Indices of a step in the tables of a learner, and what follows the step.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<F> {
+pub(crate) struct StepIndex<F> {
     /// t·S + s.
     pub(crate) row: usize,
     /// (t·S + s)·A + a.
@@ -35,9 +35,9 @@ impl<F: Real, H: Horizon> Task<F, H> {
         Ok(table * self.num_states() + state)
     }
 
-    /// Checks a step, and says where it belongs.
+    /// Checks a step and finds its indices.
     #[inline]
-    pub(crate) fn place(&self, step: &Step<F>) -> Result<Place<F>, Error> {
+    pub(crate) fn locate(&self, step: &Step<F>) -> Result<StepIndex<F>, Error> {
         let &Step { stage, state, action, reward, next_state, terminated, .. } = step;
         let num_actions = self.num_actions;
         let row = self.acting_row(stage, state)?;
@@ -55,7 +55,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
             }
             _ => Next::End(self.terminal_values[next_state]),
         };
-        Ok(Place { row, pair: row * num_actions + action, next })
+        Ok(StepIndex { row, pair: row * num_actions + action, next })
     }
 
     /// r + γ V', with γ = 0 making V' nothing, also −∞; `None` if finite numbers leave the number type.
@@ -71,10 +71,4 @@ impl<F: Real, H: Horizon> Task<F, H> {
     pub(crate) fn overflow(&self, table: Table, row: usize) -> Error {
         Error::Overflow { table, stage: row / self.num_states(), state: row % self.num_states() }
     }
-}
-
-/// [`Error::StateOutOfRange`] for what is no state.
-#[inline]
-pub(super) fn check_state(table: Table, state: usize, num_states: usize) -> Result<(), Error> {
-    if state < num_states { Ok(()) } else { Err(Error::StateOutOfRange { table, state, num_states }) }
 }
