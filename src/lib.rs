@@ -125,6 +125,7 @@
 // Tests compare with values that are exact: ±∞, small integers, results that must agree to the bit.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+pub mod gridworld;
 pub mod guide;
 pub mod io;
 pub mod learning;
@@ -143,7 +144,7 @@ pub use dynamics::{
 };
 pub use error::Error;
 pub use forward::{ForwardMessages, forward_messages};
-pub use gridworld::{Cell, ColorChoice, ColoredGridworld, Direction, Gridworld, Moves};
+pub use gridworld::{Cell, ColorChoice, Direction, Gridworld, Moves, Rendering};
 pub use inference::Inference;
 pub use kernels::{LogBlock, Real, log_sum_exp};
 pub use mdp::{
@@ -165,7 +166,6 @@ mod convergence;
 mod dynamics;
 mod error;
 mod forward;
-mod gridworld;
 mod inference;
 mod kernels;
 mod markov_chain;

@@ -1,6 +1,6 @@
 //! Text maps.
 
-use crate::Error;
+use super::Error;
 
 /// What a cell of a map is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

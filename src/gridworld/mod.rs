@@ -1,19 +1,21 @@
 //! Gridworlds: small worlds to see it all on, from a text map.
 
-mod colored;
+mod error;
 mod map;
 mod moves;
 mod render;
+mod rendering;
 #[cfg(feature = "serde")]
 mod serde_impls;
 
 use ndarray::{Array1, Array2};
 
-pub use colored::{ColorChoice, ColoredGridworld};
+pub use error::Error;
 pub use map::Cell;
 pub use moves::{Direction, Moves};
+pub use rendering::{ColorChoice, Rendering};
 
-use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Error, Mdp, MdpBuilder, SparseDynamics};
+use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Mdp, MdpBuilder, SparseDynamics};
 
 /// A world of cells, given as a text map, that an agent walks through.
 ///
@@ -49,7 +51,7 @@ use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Error, Mdp, MdpBuild
 /// let below = grid.state_at(1, 2).unwrap();
 /// assert!(posterior.state_marginals()[[3, below]] > 0.5);
 /// assert_eq!(grid.state_at(0, 2), None); // the wall
-/// # Ok::<(), softmdp::Error>(())
+/// # Ok::<(), softmdp::gridworld::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gridworld {
@@ -76,7 +78,7 @@ impl Gridworld {
     /// # Example
     ///
     /// ```
-    /// use softmdp::{Error, Gridworld};
+    /// use softmdp::gridworld::{Error, Gridworld};
     ///
     /// assert_eq!(Gridworld::parse("S.G")?.num_states(), 3);
     /// assert_eq!(Gridworld::parse("S?G"), Err(Error::UnknownCell { row: 0, column: 1, symbol: '?' }));
@@ -216,9 +218,9 @@ impl Gridworld {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] for a slip or wind that is no probability, [`Error::InvalidReward`] and
-    /// [`Error::InvalidTerminalValue`] for rewards that are NaN or +∞.
-    pub fn mdp(&self) -> Result<Mdp<f64, SparseDynamics<f64>>, Error> {
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) for a slip or wind that is no probability, [`softmdp::Error::InvalidReward`](crate::Error::InvalidReward) and
+    /// [`softmdp::Error::InvalidTerminalValue`](crate::Error::InvalidTerminalValue) for rewards that are NaN or +∞.
+    pub fn mdp(&self) -> Result<Mdp<f64, SparseDynamics<f64>>, crate::Error> {
         self.builder().build()
     }
 
@@ -226,8 +228,8 @@ impl Gridworld {
     ///
     /// # Errors
     ///
-    /// Those of [`mdp`](Self::mdp), and [`Error::TooLarge`].
-    pub fn dense_mdp(&self) -> Result<Mdp, Error> {
+    /// Those of [`mdp`](Self::mdp), and [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
+    pub fn dense_mdp(&self) -> Result<Mdp, crate::Error> {
         self.configure(self.dynamics().and_then(|sparse| DenseDynamics::from_dynamics(&sparse))).build()
     }
 
@@ -235,9 +237,9 @@ impl Gridworld {
     ///
     /// # Errors
     ///
-    /// Those of [`mdp`](Self::mdp), and [`Error::NotDeterministic`] with the first move that slip or wind make
+    /// Those of [`mdp`](Self::mdp), and [`softmdp::Error::NotDeterministic`](crate::Error::NotDeterministic) with the first move that slip or wind make
     /// uncertain.
-    pub fn deterministic_mdp(&self) -> Result<Mdp<f64, DeterministicDynamics>, Error> {
+    pub fn deterministic_mdp(&self) -> Result<Mdp<f64, DeterministicDynamics>, crate::Error> {
         let dynamics = self.check_options().and_then(|()| self.successors());
         self.configure(dynamics).build()
     }
@@ -256,7 +258,7 @@ impl Gridworld {
     ///     .temperature(0.5)
     ///     .build()?;
     /// assert_eq!(mdp.num_actions(), 4);
-    /// # Ok::<(), softmdp::Error>(())
+    /// # Ok::<(), softmdp::gridworld::Error>(())
     /// ```
     #[must_use]
     pub fn builder(&self) -> MdpBuilder<f64, SparseDynamics<f64>> {
@@ -264,7 +266,7 @@ impl Gridworld {
     }
 
     /// A builder with rewards, terminal states and values of the map.
-    fn configure<D: Dynamics<Scalar = f64>>(&self, dynamics: Result<D, Error>) -> MdpBuilder<f64, D> {
+    fn configure<D: Dynamics<Scalar = f64>>(&self, dynamics: Result<D, crate::Error>) -> MdpBuilder<f64, D> {
         let rewards = Array2::from_elem((self.num_states(), self.directions().len()), self.step_reward);
         let cells = || (0..self.num_states()).map(|state| self.cell_of(state));
         let terminal_values = cells().map(|cell| match cell {
@@ -279,7 +281,7 @@ impl Gridworld {
     }
 
     /// P(s'∣s,a) of the map. Rows of terminal states are empty.
-    fn dynamics(&self) -> Result<SparseDynamics<f64>, Error> {
+    fn dynamics(&self) -> Result<SparseDynamics<f64>, crate::Error> {
         self.check_options()?;
         SparseDynamics::from_fn(self.num_states(), self.directions().len(), |state, action| {
             if self.cell_of(state).is_terminal() { vec![] } else { self.outcomes(state, action) }
@@ -287,7 +289,7 @@ impl Gridworld {
     }
 
     /// The one successor of each move. Terminal states keep to themselves.
-    fn successors(&self) -> Result<DeterministicDynamics, Error> {
+    fn successors(&self) -> Result<DeterministicDynamics, crate::Error> {
         let mut result = Ok(());
         let dynamics =
             DeterministicDynamics::from_fn(self.num_states(), self.directions().len(), |state, action| {
@@ -297,18 +299,19 @@ impl Gridworld {
                 let mut possible = self.outcomes(state, action).into_iter().filter(|(_, p)| *p > 0.0);
                 let first = possible.next().map_or(state, |(next_state, _)| next_state);
                 if possible.any(|(next_state, _)| next_state != first) && result.is_ok() {
-                    result = Err(Error::NotDeterministic { state, action });
+                    result = Err(crate::Error::NotDeterministic { state, action });
                 }
                 first
             })?;
         result.map(|()| dynamics)
     }
 
-    fn check_options(&self) -> Result<(), Error> {
+    fn check_options(&self) -> Result<(), crate::Error> {
         let wind_probability = self.wind.map_or(0.0, |(_, probability)| probability);
-        for (option, value) in [("slip", self.slip), ("wind", wind_probability)] {
+        for (setting, value) in [("slip", self.slip), ("wind", wind_probability)] {
             if !(0.0..=1.0).contains(&value) {
-                return Err(Error::InvalidOption { option, value });
+                let expected = "a probability in [0, 1]";
+                return Err(crate::Error::InvalidSetting { setting, value, expected });
             }
         }
         Ok(())

@@ -21,7 +21,7 @@ struct GridworldParts {
 impl Serialize for Gridworld {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         GridworldParts {
-            map: self.render_map(),
+            map: self.render_map().to_string(),
             moves: self.moves,
             goal_reward: self.goal_reward,
             trap_reward: self.trap_reward,

@@ -1,5 +1,6 @@
 //! How a learner acts while it learns.
 
+use super::settings::{check_chance, check_setting};
 use crate::kernels::gap;
 use crate::{Error, Real};
 
@@ -22,7 +23,7 @@ use crate::{Error, Real};
 /// let mut share = |behaviour| {
 ///     let learner = learner.clone().with_behaviour(behaviour)?;
 ///     let actions: Vec<usize> = (0..10_000).map(|_| learner.act(0, &mut rng)).collect::<Result<_, _>>()?;
-///     Ok::<_, softmdp::Error>(actions.iter().sum::<usize>() as f64 / 10_000.0)
+///     Ok::<_, softmdp::learning::Error>(actions.iter().sum::<usize>() as f64 / 10_000.0)
 /// };
 /// assert!((share(Behaviour::Uniform)? - 0.5).abs() < 0.02);
 /// assert!((share(Behaviour::EpsilonGreedy(0.1))? - 0.95).abs() < 0.02);
@@ -30,7 +31,7 @@ use crate::{Error, Real};
 /// assert!((share(Behaviour::EpsilonSoft(0.1))? - 0.725).abs() < 0.02);
 /// assert!((share(Behaviour::Boltzmann(0.5))? - 0.9).abs() < 0.02); // 9 to 1
 /// # }
-/// # Ok::<(), softmdp::Error>(())
+/// # Ok::<(), softmdp::learning::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -60,13 +61,11 @@ impl<F: Real> Behaviour<F> {
     pub(super) fn check(&self) -> Result<(), Error> {
         match *self {
             Behaviour::EpsilonGreedy(epsilon) | Behaviour::EpsilonSoft(epsilon) => check_chance(epsilon),
-            Behaviour::Boltzmann(temperature)
-                if !(temperature >= F::zero() && temperature < F::infinity()) =>
-            {
-                let (setting, value) = ("temperature of the behaviour", temperature.into_f64());
-                Err(Error::InvalidSetting { setting, value, expected: "a finite number >= 0" })
+            Behaviour::Boltzmann(temperature) => {
+                let is_valid = temperature >= F::zero() && temperature < F::infinity();
+                check_setting(is_valid, "temperature of the behaviour", temperature, "a finite number >= 0")
             }
-            _ => Ok(()),
+            Behaviour::Uniform | Behaviour::Soft => Ok(()),
         }
     }
 
@@ -99,15 +98,6 @@ impl<F: Real> Behaviour<F> {
         }
         row
     }
-}
-
-/// [`Error::InvalidSetting`] for what is no chance of a random action.
-pub(super) fn check_chance<F: Real>(chance: F) -> Result<(), Error> {
-    if chance >= F::zero() && chance <= F::one() {
-        return Ok(());
-    }
-    let (setting, expected) = ("chance of a random action", "a probability in [0, 1]");
-    Err(Error::InvalidSetting { setting, value: chance.into_f64(), expected })
 }
 
 /// A behaviour in one state.

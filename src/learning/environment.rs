@@ -2,8 +2,9 @@
 
 use rand::Rng;
 
+use super::error::Error;
 use super::step::Step;
-use crate::{Error, Real};
+use crate::Real;
 
 /// A world that can be acted in, one episode after the other.
 ///
@@ -17,8 +18,8 @@ use crate::{Error, Real};
 ///
 /// ```
 /// use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
-/// use softmdp::{Error, Mdp, ndarray::array};
-/// use softmdp::learning::{Environment, Simulator, Step};
+/// use softmdp::learning::{Environment, Error, Simulator, Step};
+/// use softmdp::{Mdp, ndarray::array};
 ///
 /// #[derive(Debug)]
 /// struct Noisy<E>(E);

@@ -53,6 +53,14 @@ pub trait Horizon: sealed::Sealed + Debug + Copy + PartialEq + Send + Sync + 'st
     #[doc(hidden)]
     fn policy<F: Real>(probabilities: Array3<F>, logs: Array3<F>) -> Self::Policy<F>;
 
+    /// J = Σ_s p₀(s) V^π(s) (V1).
+    #[doc(hidden)]
+    fn elbo<M: Model + ?Sized>(
+        policy: &Self::Policy<M::Scalar>,
+        mdp: &M,
+        initial: &ArrayRef1<M::Scalar>,
+    ) -> Result<M::Scalar, Error>;
+
     /// V^π, `[t, s]`, as many rows as there are of values.
     #[doc(hidden)]
     fn evaluate<M: Model + ?Sized>(
@@ -113,7 +121,7 @@ pub struct Stationary;
 /// assert_eq!(values.dim(), (3, 1));
 /// assert!((values[[0, 0]] - (1.0 + 2.0 * 4.0_f64.ln())).abs() < 1e-14);
 /// assert_eq!(learner.policy()?.probabilities().dim(), (2, 1, 2)); // [t, s, a]
-/// # Ok::<(), softmdp::Error>(())
+/// # Ok::<(), softmdp::learning::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -156,6 +164,14 @@ impl Horizon for Stationary {
     fn policy<F: Real>(probabilities: Array3<F>, logs: Array3<F>) -> StationaryPolicy<F> {
         let only = |table: Array3<F>| table.index_axis_move(ndarray::Axis(0), 0);
         StationaryPolicy::from_solver(only(probabilities), only(logs))
+    }
+
+    fn elbo<M: Model + ?Sized>(
+        policy: &StationaryPolicy<M::Scalar>,
+        mdp: &M,
+        initial: &ArrayRef1<M::Scalar>,
+    ) -> Result<M::Scalar, Error> {
+        policy.elbo(mdp, initial)
     }
 
     fn evaluate<M: Model + ?Sized>(
@@ -209,6 +225,14 @@ impl Horizon for FiniteHorizon {
 
     fn policy<F: Real>(probabilities: Array3<F>, logs: Array3<F>) -> Policy<F> {
         Policy::from_solver(probabilities, logs)
+    }
+
+    fn elbo<M: Model + ?Sized>(
+        policy: &Policy<M::Scalar>,
+        mdp: &M,
+        initial: &ArrayRef1<M::Scalar>,
+    ) -> Result<M::Scalar, Error> {
+        policy.elbo(mdp, initial)
     }
 
     fn evaluate<M: Model + ?Sized>(policy: &Policy<M::Scalar>, mdp: &M) -> Result<Vec<M::Scalar>, Error> {

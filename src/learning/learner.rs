@@ -9,12 +9,13 @@ use rand::Rng;
 
 #[cfg(feature = "rand")]
 use super::environment::Environment;
+use super::error::Error;
 use super::horizon::Horizon;
 #[cfg(feature = "rand")]
 use super::horizon::Stationary;
 use super::step::Step;
 use super::task::Task;
-use crate::{Error, Real};
+use crate::Real;
 
 /// A learner: a state machine that is given one step after the other, and can be asked for its policy at any time.
 ///
@@ -46,7 +47,7 @@ use crate::{Error, Real};
 /// let difference: f64 = learner.state_values()?[0] - exact.state_values()[0]; // from 1/(1 − ¼)
 /// assert!(difference.abs() < 1e-9);
 /// # }
-/// # Ok::<(), softmdp::Error>(())
+/// # Ok::<(), softmdp::learning::Error>(())
 /// ```
 pub trait Learner {
     /// The number type of all tables.
@@ -61,7 +62,7 @@ pub trait Learner {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`].
+    /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     fn policy(&self) -> Result<<Self::Horizon as Horizon>::Policy<Self::Scalar>, Error>;
 
     /// V(s) as far as it is known, `[s]`, or `[t, s]` with T+1 rows, in reward units. Terminal states, and the last row, have
@@ -69,7 +70,7 @@ pub trait Learner {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`]; [`Error::Overflow`] where action values near the end of the number type have a soft maximum beyond it.
+    /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge); [`softmdp::Error::Overflow`](crate::Error::Overflow) where action values near the end of the number type have a soft maximum beyond it.
     fn state_values(&self) -> Result<Array<Self::Scalar, <Self::Horizon as Horizon>::States>, Error>;
 
     /// Tells the learner that an episode begins: one that was left unfinished is dropped. It matters only to those that learn
@@ -80,9 +81,9 @@ pub trait Learner {
     ///
     /// # Errors
     ///
-    /// Any error leaves the learner as it was. [`Error::StateOutOfRange`], [`Error::ActionOutOfRange`],
-    /// [`Error::StageOutOfRange`]; [`Error::InvalidReward`] for NaN and +∞; [`Error::ActionAfterEnd`] for a step out of a
-    /// terminal state; [`Error::UnavailableAction`]; [`Error::Overflow`] if a number leaves the number type; what the
+    /// Any error leaves the learner as it was. [`softmdp::Error::StateOutOfRange`](crate::Error::StateOutOfRange), [`softmdp::Error::ActionOutOfRange`](crate::Error::ActionOutOfRange),
+    /// [`softmdp::Error::StageOutOfRange`](crate::Error::StageOutOfRange); [`softmdp::Error::InvalidReward`](crate::Error::InvalidReward) for NaN and +∞; [`softmdp::Error::ActionAfterEnd`](crate::Error::ActionAfterEnd) for a step out of a
+    /// terminal state; [`Error::UnavailableAction`]; [`softmdp::Error::Overflow`](crate::Error::Overflow) if a number leaves the number type; what the
     /// learner at hand adds to these.
     fn update(&mut self, step: &Step<Self::Scalar>) -> Result<(), Error>;
 
@@ -90,7 +91,7 @@ pub trait Learner {
     ///
     /// # Errors
     ///
-    /// [`Error::StateOutOfRange`], [`Error::StageOutOfRange`]; [`Error::ActionAfterEnd`] in a terminal state;
+    /// [`softmdp::Error::StateOutOfRange`](crate::Error::StateOutOfRange), [`softmdp::Error::StageOutOfRange`](crate::Error::StageOutOfRange); [`softmdp::Error::ActionAfterEnd`](crate::Error::ActionAfterEnd) in a terminal state;
     /// [`Error::DeadEnd`] where there is no action.
     #[cfg(feature = "rand")]
     fn act_at<R: Rng + ?Sized>(&self, stage: usize, state: usize, rng: &mut R) -> Result<usize, Error>;
@@ -155,7 +156,7 @@ pub trait Learner {
     ///     if is_time && error(learner).is_ok_and(|error| error < 0.1) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     /// })?;
     /// assert!(error(&learner)? < 0.1 && progress.episodes > 100);
-    /// # Ok::<(), softmdp::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[cfg(feature = "rand")]
     fn train<E, R>(

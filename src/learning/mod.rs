@@ -43,7 +43,7 @@
 //! let repairs: f64 = learner.policy()?.probabilities()[[1, 1]];
 //! assert!((repairs - exact.probabilities()[[1, 1]]).abs() < 0.02);
 //! # }
-//! # Ok::<(), softmdp::Error>(())
+//! # Ok::<(), softmdp::learning::Error>(())
 //! ```
 
 // Without the feature `rand` nobody acts or trains, and there is nothing to link to.
@@ -53,6 +53,7 @@ mod actor_critic;
 mod behaviour;
 #[cfg(feature = "rand")]
 mod environment;
+mod error;
 mod horizon;
 mod learner;
 mod policy_gradient;
@@ -60,6 +61,7 @@ mod replay;
 mod schedule;
 #[cfg(feature = "serde")]
 mod serde_impls;
+mod settings;
 #[cfg(feature = "rand")]
 mod simulator;
 mod soft_q;
@@ -71,6 +73,7 @@ pub use actor_critic::{Actor, SoftActorCritic};
 pub use behaviour::Behaviour;
 #[cfg(feature = "rand")]
 pub use environment::Environment;
+pub use error::Error;
 pub use horizon::{FiniteHorizon, Horizon, Stationary};
 pub use learner::Learner;
 #[cfg(feature = "rand")]

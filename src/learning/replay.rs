@@ -1,7 +1,9 @@
 //! A memory of steps.
 
+use super::error::Error;
+use super::settings::check_num_steps;
 use super::step::Step;
-use crate::{Error, Real, Table};
+use crate::{Real, Table};
 
 /// Keeps the last steps, to learn from them more than once.
 ///
@@ -20,7 +22,7 @@ use crate::{Error, Real, Table};
 /// let mut states: Vec<usize> = buffer.iter().map(|step| step.state).collect();
 /// states.sort();
 /// assert_eq!(states, [1, 2]);
-/// # Ok::<(), softmdp::Error>(())
+/// # Ok::<(), softmdp::learning::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -36,14 +38,11 @@ impl<F: Real> ReplayBuffer<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`] for none; [`Error::TooLarge`].
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) for none; [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn new(capacity: usize) -> Result<Self, Error> {
-        if capacity == 0 {
-            let (setting, expected) = ("capacity of the replay buffer", "room for at least one step");
-            return Err(Error::InvalidSetting { setting, value: 0.0, expected });
-        }
+        check_num_steps(capacity, "capacity of the replay buffer")?;
         let mut steps = Vec::new();
-        let too_large = |_| Error::TooLarge { table: Table::ReplayBuffer, shape: vec![capacity] };
+        let too_large = |_| crate::Error::TooLarge { table: Table::ReplayBuffer, shape: vec![capacity] };
         steps.try_reserve_exact(capacity).map_err(too_large)?;
         Ok(Self { capacity, oldest: 0, steps })
     }
@@ -101,7 +100,7 @@ impl<F: Real> ReplayBuffer<F> {
             return Ok(());
         }
         let (found, expected) = (vec![self.steps.len(), self.oldest], vec![self.capacity, 0]);
-        Err(Error::ShapeMismatch { table: Table::ReplayBuffer, found, expected })
+        Err(crate::Error::ShapeMismatch { table: Table::ReplayBuffer, found, expected }.into())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Step sizes: how far an estimate moves towards what a sample says.
 
+use super::settings::check_setting;
 use crate::{Error, Real};
 
 /// The step size η_n of the update after n earlier ones of the same entry.
@@ -75,11 +76,7 @@ impl<F: Real> StepSize<F> {
                 (half, is_valid, "half-life of the step size", "a finite number > 0")
             }
         };
-        if is_valid {
-            Ok(())
-        } else {
-            Err(Error::InvalidSetting { setting, value: value.into_f64(), expected })
-        }
+        check_setting(is_valid, setting, value, expected)
     }
 }
 

@@ -29,7 +29,7 @@ macro_rules! checked {
             $($horizon: crate::learning::Horizon + serde::Deserialize<'de>,)?
         {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let restore: fn(Self) -> Result<Self, crate::Error> = $restore;
+                let restore: fn(Self) -> Result<Self, crate::learning::Error> = $restore;
                 restore(Self::deserialize(deserializer)?).map_err(serde::de::Error::custom)
             }
         }

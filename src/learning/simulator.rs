@@ -5,10 +5,12 @@ use num_traits::Zero;
 use rand::Rng;
 
 use super::environment::Environment;
+use super::error::Error;
+use super::settings::check_num_steps;
 use super::step::Step;
 use crate::kernels::{Draw, draw};
 use crate::mdp::{CheckedStage, check_initial, check_options, check_reward, check_row};
-use crate::{Dynamics, Error, Inference, Model, Real};
+use crate::{Dynamics, Inference, Model, Real};
 
 /// An environment that does what a model says: successors are drawn from the dynamics, rewards are paid as they stand.
 ///
@@ -23,8 +25,8 @@ use crate::{Dynamics, Error, Inference, Model, Real};
 ///
 /// ```
 /// use rand::{SeedableRng, rngs::StdRng};
-/// use softmdp::{Error, Mdp, ndarray::array};
-/// use softmdp::learning::{Environment, Simulator, Step};
+/// use softmdp::learning::{Environment, Error, Simulator, Step};
+/// use softmdp::{Mdp, ndarray::array};
 ///
 /// // A step gets to the end half of the time.
 /// let mdp = Mdp::builder(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[-1.0], [0.0]]).terminal_states([1]).build()?;
@@ -59,7 +61,7 @@ impl<'m, M: Model + ?Sized> Simulator<'m, M> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidInitial`], [`Error::UnnormalizedInitial`], [`Error::ShapeMismatch`]; [`Error::NoStart`] if a
+    /// [`softmdp::Error::InvalidInitial`](crate::Error::InvalidInitial), [`softmdp::Error::UnnormalizedInitial`](crate::Error::UnnormalizedInitial), [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch); [`Error::NoStart`] if a
     /// state of positive probability is terminal or a dead end; what a [`Model`] of your own returns.
     pub fn new(model: &'m M, initial: &ArrayRef1<M::Scalar>) -> Result<Self, Error> {
         check_options(model, 1)?;
@@ -77,12 +79,9 @@ impl<'m, M: Model + ?Sized> Simulator<'m, M> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`] for 0.
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) for 0.
     pub fn with_time_limit(self, num_steps: usize) -> Result<Self, Error> {
-        if num_steps == 0 {
-            let (setting, expected) = ("time limit", "at least one step");
-            return Err(Error::InvalidSetting { setting, value: 0.0, expected });
-        }
+        check_num_steps(num_steps, "time limit")?;
         Ok(Self { time_limit: Some(num_steps), ..self })
     }
 
@@ -116,8 +115,8 @@ where
     Ok(stage.row(state)?.1.iter().all(|&weight| weight == F::zero()))
 }
 
-/// A step returns [`Error::NoEpisode`] before a reset and after an end; [`Error::ActionOutOfRange`] and
-/// [`Error::UnavailableAction`]; [`Error::UnnormalizedTransition`] and others of [`check_model`](crate::check_model) for what is
+/// A step returns [`Error::NoEpisode`] before a reset and after an end; [`softmdp::Error::ActionOutOfRange`](crate::Error::ActionOutOfRange) and
+/// [`Error::UnavailableAction`]; [`softmdp::Error::UnnormalizedTransition`](crate::Error::UnnormalizedTransition) and others of [`check_model`](crate::check_model) for what is
 /// wrong in a model of your own, and what that returns. Any of them leaves the episode where it was.
 impl<M: Model + ?Sized> Environment for Simulator<'_, M> {
     type Scalar = M::Scalar;
@@ -132,7 +131,7 @@ impl<M: Model + ?Sized> Environment for Simulator<'_, M> {
         let (stage, state) = self.at.ok_or(Error::NoEpisode)?;
         let num_actions = self.model.num_actions();
         if action >= num_actions {
-            return Err(Error::ActionOutOfRange { state, action, num_actions });
+            return Err(crate::Error::ActionOutOfRange { state, action, num_actions }.into());
         }
         let tables = CheckedStage::begin(self.model, stage, Inference::Variational)?;
         let (rewards, prior) = tables.row(state)?;

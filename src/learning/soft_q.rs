@@ -19,13 +19,14 @@
 use ndarray::{Array, ArrayRef, ArrayView};
 
 use super::behaviour::Behaviour;
+use super::error::Error;
 use super::horizon::{Horizon, Stationary};
 use super::learner::Learner;
 use super::schedule::{StepSize, count, default_step_size, mix};
 use super::step::Step;
 use super::task::{Next, StepIndex, Task};
 use crate::kernels::{LogMemo, soft_maximum};
-use crate::{Error, Real, Table};
+use crate::{Real, Table};
 
 /// Learns the action values of variational inference from steps, off-policy (Q1).
 ///
@@ -56,7 +57,7 @@ use crate::{Error, Real, Table};
 /// assert!(learner.update(&Step::new(0, 0, f64::NAN, 0)).is_err());
 /// assert!(learner.update(&Step::new(1, 0, 0.0, 0)).is_err()); // state 1 is terminal
 /// assert_eq!(learner, before);
-/// # Ok::<(), softmdp::Error>(())
+/// # Ok::<(), softmdp::learning::Error>(())
 /// ```
 #[doc(alias = "Q-learning")]
 #[derive(Debug, Clone, PartialEq)]
@@ -82,7 +83,7 @@ impl<F: Real, H: Horizon> SoftQLearning<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`].
+    /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn new(task: Task<F, H>) -> Result<Self, Error> {
         Ok(Self {
             action_values: task.action_values(Table::ActionValues, F::zero())?,
@@ -97,7 +98,7 @@ impl<F: Real, H: Horizon> SoftQLearning<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`].
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting).
     pub fn with_step_size(self, step_size: StepSize<F>) -> Result<Self, Error> {
         step_size.check()?;
         Ok(Self { step_size, ..self })
@@ -107,7 +108,7 @@ impl<F: Real, H: Horizon> SoftQLearning<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`].
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting).
     pub fn with_behaviour(self, behaviour: Behaviour<F>) -> Result<Self, Error> {
         behaviour.check()?;
         Ok(Self { behaviour, ..self })
@@ -122,7 +123,7 @@ impl<F: Real, H: Horizon> SoftQLearning<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`]; [`Error::InvalidEntry`] for NaN and +∞.
+    /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch); [`softmdp::Error::InvalidEntry`](crate::Error::InvalidEntry) for NaN and +∞.
     pub fn with_action_values(self, action_values: &ArrayRef<F, H::Pairs>) -> Result<Self, Error> {
         let action_values = self.task.take_table(Table::ActionValues, action_values)?;
         Ok(Self { action_values, visits: self.task.filled(Table::Visits, 0)?, ..self })

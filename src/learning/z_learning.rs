@@ -21,13 +21,15 @@
 use ndarray::{Array, ArrayView};
 
 use super::behaviour::Behaviour;
+use super::error::Error;
 use super::horizon::{Horizon, Stationary};
 use super::learner::Learner;
 use super::schedule::{StepSize, count, default_step_size};
+use super::settings::check_setting;
 use super::step::Step;
 use super::task::{Next, StepIndex, Task};
 use crate::kernels::{log_add_exp, offset};
-use crate::{Error, Real, Table};
+use crate::{Real, Table};
 
 /// Learns the backward messages of direct inference from steps, corrected for how actions are chosen (Q2).
 ///
@@ -53,7 +55,7 @@ use crate::{Error, Real, Table};
 /// learner.update_from(&end(1, 3.0_f64.ln()), 0.5)?;
 /// assert!((learner.state_values()?[0] - 4.0_f64.ln()).abs() < 1e-15);
 /// assert!((learner.policy()?.probabilities()[[0, 1]] - 0.75).abs() < 1e-15);
-/// # Ok::<(), softmdp::Error>(())
+/// # Ok::<(), softmdp::learning::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -80,10 +82,10 @@ impl<F: Real, H: Horizon> ZLearning<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::ZeroTemperature`], at which there are no messages; [`Error::TooLarge`].
+    /// [`softmdp::Error::ZeroTemperature`](crate::Error::ZeroTemperature), at which there are no messages; [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn new(task: Task<F, H>) -> Result<Self, Error> {
         if task.temperature() == F::zero() {
-            return Err(Error::ZeroTemperature { table: Table::BackwardMessages });
+            return Err(crate::Error::ZeroTemperature { table: Table::BackwardMessages }.into());
         }
         let action_values = task.action_values(Table::ActionValues, F::zero())?;
         // A state without hope from the start is one in which no action can be taken.
@@ -104,7 +106,7 @@ impl<F: Real, H: Horizon> ZLearning<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`].
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting).
     pub fn with_step_size(self, step_size: StepSize<F>) -> Result<Self, Error> {
         step_size.check()?;
         Ok(Self { step_size, ..self })
@@ -118,7 +120,7 @@ impl<F: Real, H: Horizon> ZLearning<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`]; a behaviour that never chooses an action leaves out what it is worth, so ε and temperature
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting); a behaviour that never chooses an action leaves out what it is worth, so ε and temperature
     /// have to be above 0.
     pub fn with_behaviour(self, behaviour: Behaviour<F>) -> Result<Self, Error> {
         behaviour.check()?;
@@ -215,7 +217,7 @@ impl<F: Real, H: Horizon> ZLearning<F, H> {
         self.behaviour.check()?;
         check_covers(self.behaviour)?;
         if self.task.temperature() == F::zero() {
-            return Err(Error::ZeroTemperature { table: Table::BackwardMessages });
+            return Err(crate::Error::ZeroTemperature { table: Table::BackwardMessages }.into());
         }
         let rows = self.task.num_rows();
         let len = rows * self.task.num_actions();
@@ -270,17 +272,16 @@ impl<F: Real, H: Horizon> Learner for ZLearning<F, H> {
 #[cfg(feature = "serde")]
 super::serde_impls::checked!(ZLearning<F, H>);
 
-/// [`Error::InvalidSetting`] for a behaviour that leaves actions out.
-fn check_covers<F: Real>(behaviour: Behaviour<F>) -> Result<(), Error> {
-    let setting = match behaviour {
-        Behaviour::EpsilonGreedy(epsilon) | Behaviour::EpsilonSoft(epsilon) if epsilon == F::zero() => {
-            "chance of a random action"
+/// [`InvalidSetting`](crate::Error::InvalidSetting) for a behaviour that never takes some of the actions.
+fn check_covers<F: Real>(behaviour: Behaviour<F>) -> Result<(), crate::Error> {
+    let (setting, value) = match behaviour {
+        Behaviour::EpsilonGreedy(epsilon) | Behaviour::EpsilonSoft(epsilon) => {
+            ("chance of a random action", epsilon)
         }
-        Behaviour::Boltzmann(temperature) if temperature == F::zero() => "temperature of the behaviour",
-        _ => return Ok(()),
+        Behaviour::Boltzmann(temperature) => ("temperature of the behaviour", temperature),
+        Behaviour::Uniform | Behaviour::Soft => return Ok(()),
     };
-    let expected = "a number > 0, so that every action is tried";
-    Err(Error::InvalidSetting { setting, value: 0.0, expected })
+    check_setting(value > F::zero(), setting, value, "a number > 0, so that every action is tried")
 }
 
 /// The sum of two logarithms; `None` if finite ones leave the number type.

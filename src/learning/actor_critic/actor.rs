@@ -3,7 +3,8 @@
 #[cfg(feature = "rand")]
 use crate::kernels::gap;
 use crate::kernels::{LogMemo, SoftRow, soft_maximum};
-use crate::learning::policy_gradient::{check_rate, softmax};
+use crate::learning::policy_gradient::softmax;
+use crate::learning::settings::check_rate;
 use crate::{Error, Real};
 
 /// How the policy follows the critics.
@@ -23,7 +24,7 @@ use crate::{Error, Real};
 /// let [exact, climber] = [exact, climber].map(|learner| learner.policy().map(|policy| policy.probabilities()[[0, 1]]));
 /// assert!((exact? - 1.0 / (1.0 + (-1.0_f64).exp())).abs() < 1e-15);
 /// assert!((climber? - 1.0 / (1.0 + (-0.05_f64).exp())).abs() < 1e-15); // θ = ∓ 0.1 · ½ · ½
-/// # Ok::<(), softmdp::Error>(())
+/// # Ok::<(), softmdp::learning::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -5,10 +5,11 @@ use ndarray::Array;
 use super::actor::climb;
 use super::{Actor, SoftActorCritic};
 use crate::kernels::SoftRow;
+use crate::learning::Error;
 use crate::learning::schedule::{count, mix};
 use crate::learning::task::{Next, Task};
 use crate::learning::{Horizon, Learner, Step};
-use crate::{Error, Real, Table};
+use crate::{Real, Table};
 
 impl<F: Real, H: Horizon> Learner for SoftActorCritic<F, H> {
     type Scalar = F;

@@ -24,13 +24,13 @@ use ndarray::{Array, ArrayRef, ArrayView};
 
 pub use actor::Actor;
 
-use super::behaviour::check_chance;
+use super::error::Error;
 use super::horizon::{Horizon, Stationary};
-use super::policy_gradient::check_rate;
 use super::replay::ReplayBuffer;
 use super::schedule::{StepSize, default_step_size};
+use super::settings::{check_chance, check_num_steps, check_rate};
 use super::task::Task;
-use crate::{Error, Real, Table};
+use crate::{Real, Table};
 use actor::ActorRow;
 use scratch::Scratch;
 use temperature::TargetEntropy;
@@ -58,7 +58,7 @@ use temperature::TargetEntropy;
 /// learner.train(&mut world, 5_000, &mut StdRng::seed_from_u64(1), |_, _| ControlFlow::Continue(()))?;
 /// assert!((learner.policy()?.entropy()[0] - 0.5_f64).abs() < 1e-6);
 /// # }
-/// # Ok::<(), softmdp::Error>(())
+/// # Ok::<(), softmdp::learning::Error>(())
 /// ```
 #[doc(alias = "SAC")]
 #[derive(Debug, Clone, PartialEq)]
@@ -113,8 +113,8 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`] at temperature 0, at which there is no actor but the greedy one: use
-    /// [`SoftQLearning`](super::SoftQLearning); [`Error::TooLarge`].
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) at temperature 0, at which there is no actor but the greedy one: use
+    /// [`SoftQLearning`](super::SoftQLearning); [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn new(task: Task<F, H>) -> Result<Self, Error> {
         check_rate(task.temperature(), "temperature of an actor")?;
         let mut scratch = Scratch::default();
@@ -137,7 +137,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`].
+    /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn with_two_critics(mut self) -> Result<Self, Error> {
         self.critics.resize(2, self.critics[0].clone());
         Ok(self)
@@ -147,7 +147,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`].
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting).
     pub fn with_step_size(self, step_size: StepSize<F>) -> Result<Self, Error> {
         step_size.check()?;
         Ok(Self { step_size, ..self })
@@ -157,7 +157,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`]; [`Error::TooLarge`].
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting); [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn with_actor(self, actor: Actor<F>) -> Result<Self, Error> {
         actor.check()?;
         let preferences = match actor {
@@ -176,7 +176,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`] unless the target is finite, and the rate finite and above 0.
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) unless the target is finite, and the rate finite and above 0.
     pub fn with_target_entropy(self, target: F, rate: F) -> Result<Self, Error> {
         Ok(Self { target_entropy: Some(TargetEntropy::new(target, rate)?), ..self })
     }
@@ -187,7 +187,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`].
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting).
     pub fn with_exploration(self, chance: F) -> Result<Self, Error> {
         check_chance(chance)?;
         Ok(Self { exploration: chance, ..self })
@@ -197,9 +197,9 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`] for none; [`Error::TooLarge`].
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) for none; [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn with_replay(self, capacity: usize, batch: usize) -> Result<Self, Error> {
-        check_batch(batch)?;
+        check_num_steps(batch, "batch")?;
         Ok(Self { replay: Some(Replay { buffer: ReplayBuffer::new(capacity)?, batch }), ..self })
     }
 
@@ -212,7 +212,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`]; [`Error::InvalidEntry`] for NaN and +∞.
+    /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch); [`softmdp::Error::InvalidEntry`](crate::Error::InvalidEntry) for NaN and +∞.
     pub fn with_action_values(mut self, action_values: &ArrayRef<F, H::Pairs>) -> Result<Self, Error> {
         let values = self.task.take_table(Table::ActionValues, action_values)?;
         for critic in &mut self.critics {
@@ -244,7 +244,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`].
+    /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn action_values(&self) -> Result<Array<F, H::Pairs>, Error> {
         let mut values = self.task.filled(Table::ActionValues, F::zero())?;
         for (row, values) in values.chunks_exact_mut(self.task.num_actions()).enumerate() {
@@ -257,7 +257,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`].
+    /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn visits(&self) -> Result<Array<u32, H::Pairs>, Error> {
         let mut visits = self.task.filled(Table::Visits, 0_u32)?;
         for critic in &self.critics {
@@ -293,7 +293,8 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
         let len = self.task.num_rows() * self.task.num_actions();
         if !(1..=2).contains(&self.critics.len()) {
             let found = vec![self.critics.len()];
-            return Err(Error::ShapeMismatch { table: Table::ActionValues, found, expected: vec![2] });
+            let (table, expected) = (Table::ActionValues, vec![2]);
+            return Err(crate::Error::ShapeMismatch { table, found, expected }.into());
         }
         for critic in &self.critics {
             check_len(Table::Visits, &critic.visits, len)?;
@@ -311,7 +312,8 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
                 if let Some(at) = pairs.position(|(found, allowed)| allowed.is_finite() && !found.is_finite())
                 {
                     let value = self.preferences[at].into_f64();
-                    return Err(Error::InvalidEntry { table: Table::Preferences, index: vec![at], value });
+                    let (table, index) = (Table::Preferences, vec![at]);
+                    return Err(crate::Error::InvalidEntry { table, index, value }.into());
                 }
             }
         }
@@ -319,7 +321,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
             target_entropy.check()?;
         }
         if let Some(replay) = &self.replay {
-            check_batch(replay.batch)?;
+            check_num_steps(replay.batch, "batch")?;
             replay.buffer.iter().try_for_each(|step| self.task.locate(step).map(drop))?;
         }
         Ok(())
@@ -331,14 +333,6 @@ impl<F: Real> Critic<F> {
         let action_values = task.action_values(Table::ActionValues, F::zero())?;
         Ok(Self { action_values, visits: task.filled(Table::Visits, 0)? })
     }
-}
-
-fn check_batch(batch: usize) -> Result<(), Error> {
-    if batch > 0 {
-        return Ok(());
-    }
-    let (setting, expected) = ("batch", "at least one step");
-    Err(Error::InvalidSetting { setting, value: 0.0, expected })
 }
 
 #[cfg(feature = "serde")]

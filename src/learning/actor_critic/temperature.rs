@@ -1,6 +1,6 @@
 //! A temperature that finds the entropy asked for: dual descent on τ (A1).
 
-use crate::learning::policy_gradient::check_rate;
+use crate::learning::settings::{check_rate, check_setting};
 use crate::{Error, Real};
 
 /// What the temperature is to bring about.
@@ -20,10 +20,7 @@ impl<F: Real> TargetEntropy<F> {
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
-        if !self.target.is_finite() {
-            let (setting, value) = ("target entropy", self.target.into_f64());
-            return Err(Error::InvalidSetting { setting, value, expected: "a finite number" });
-        }
+        check_setting(self.target.is_finite(), "target entropy", self.target, "a finite number")?;
         check_rate(self.rate, "step size of the temperature")
     }
 

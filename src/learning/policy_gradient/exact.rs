@@ -1,13 +1,13 @@
 //! The gradient from a model, and steps along it.
 
-use ndarray::{Array, ArrayRef1, aview1};
+use ndarray::{Array, ArrayRef1};
 
-use super::{SoftPolicyGradient, check_rate};
+use super::SoftPolicyGradient;
 use crate::bellman::BellmanRule;
-use crate::learning::{Horizon, Learner};
+use crate::learning::settings::{check_rate, check_setting};
+use crate::learning::{Error, Horizon, Learner};
 use crate::mdp::CheckedStage;
-use crate::mdp::{check_initial, initial_expectation};
-use crate::{Dynamics, Error, Inference, Model, Real, Table};
+use crate::{Dynamics, Inference, Model, Real, Table};
 
 /// V^π and Q^π of a policy in a model.
 struct Evaluated<F> {
@@ -32,9 +32,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     where
         M: Model<Scalar = F> + ?Sized,
     {
-        let values = H::evaluate(&self.policy()?, mdp)?;
-        check_initial(initial, mdp.num_states())?;
-        initial_expectation(initial, &aview1(&values[..mdp.num_states()]))
+        Ok(H::elbo(&self.policy()?, mdp, initial)?)
     }
 
     /// Computes the exact gradient of J with respect to the preferences (G1).
@@ -48,7 +46,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     /// # Errors
     ///
     /// [`Error::NoGradient`] if the policy may meet a value of −∞; those of evaluating it and of its
-    /// [visits](crate::StationaryPolicy::expected_visits); [`Error::Overflow`].
+    /// [visits](crate::StationaryPolicy::expected_visits); [`softmdp::Error::Overflow`](crate::Error::Overflow).
     ///
     /// # Complexity
     ///
@@ -64,7 +62,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[1.0, 3.0]])?;
     /// let learner = SoftPolicyGradient::new(Task::of(&mdp)?.within(1))?;
     /// assert_eq!(learner.gradient(&mdp, &array![1.0])?, array![[[-0.5, 0.5]]]);
-    /// # Ok::<(), softmdp::Error>(())
+    /// # Ok::<(), softmdp::learning::Error>(())
     /// ```
     pub fn gradient<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<Array<F, H::Pairs>, Error>
     where
@@ -77,7 +75,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`] for η; those of [`gradient`](Self::gradient); [`Error::Overflow`]. The policy is left as it was.
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) for η; those of [`gradient`](Self::gradient); [`softmdp::Error::Overflow`](crate::Error::Overflow). The policy is left as it was.
     pub fn ascend<M>(&mut self, mdp: &M, initial: &ArrayRef1<F>, step_size: F) -> Result<(), Error>
     where
         M: Model<Scalar = F> + ?Sized,
@@ -98,8 +96,8 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`] for η; [`Error::NoGradient`] if the policy may meet a value of −∞; those of evaluating it;
-    /// [`Error::Overflow`]. The policy is left as it was.
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) for η; [`Error::NoGradient`] if the policy may meet a value of −∞; those of evaluating it;
+    /// [`softmdp::Error::Overflow`](crate::Error::Overflow). The policy is left as it was.
     ///
     /// # Example
     ///
@@ -111,7 +109,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     /// let mut learner = SoftPolicyGradient::new(Task::of(&mdp)?)?;
     /// learner.natural_step(&mdp, 0.5)?;
     /// assert!((learner.policy()?.probabilities()[[0, 1]] - 0.75).abs() < 1e-15);
-    /// # Ok::<(), softmdp::Error>(())
+    /// # Ok::<(), softmdp::learning::Error>(())
     /// ```
     pub fn natural_step<M>(&mut self, mdp: &M, step_size: F) -> Result<(), Error>
     where
@@ -123,11 +121,10 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         let (power, kept) = (step_size / scale, F::one() - step_size * temperature / scale);
         // The largest step may be off by its own rounding.
         let slack = F::epsilon() * F::from_f64(4.0);
-        if !(step_size > F::zero() && step_size < F::infinity() && kept >= -slack) {
-            let (setting, expected) =
-                ("step size of the natural gradient", "a number in (0, (1 - discount) / temperature]");
-            return Err(Error::InvalidSetting { setting, value: step_size.into_f64(), expected });
-        }
+        let is_valid = step_size > F::zero() && step_size < F::infinity() && kept >= -slack;
+        let (setting, expected) =
+            ("step size of the natural gradient", "a number in (0, (1 - discount) / temperature]");
+        check_setting(is_valid, setting, step_size, expected)?;
         let kept = if kept > slack { kept } else { F::zero() };
         let Evaluated { values, action_values } = self.evaluated(mdp)?;
         let mut preferences = self.preferences.clone();
@@ -225,7 +222,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
                 for (action, value) in row.iter_mut().enumerate() {
                     let terms = (rewards[action], prior[action]);
                     let found = rule.action_value(terms, *value, stage.dynamics, (state, action));
-                    let overflow = Error::Overflow { table: Table::ActionValues, stage: t, state };
+                    let overflow = crate::Error::Overflow { table: Table::ActionValues, stage: t, state };
                     *value = found.ok_or(overflow)?;
                 }
             }

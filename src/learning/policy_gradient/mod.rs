@@ -23,12 +23,14 @@ mod sampled;
 
 use ndarray::{Array, ArrayRef, ArrayView};
 
+use super::error::Error;
 use super::horizon::{Horizon, Stationary};
 use super::schedule::StepSize;
+use super::settings::check_rate;
 use super::step::Step;
 use super::task::Task;
 use crate::kernels::{SoftRow, normalized_prior};
-use crate::{Error, Real, Table};
+use crate::{Real, Table};
 
 /// A softmax policy that climbs the gradient of its soft value, exactly from a model, or from steps.
 ///
@@ -56,7 +58,7 @@ use crate::{Error, Real, Table};
 /// let best = solve_stationary(&mdp, 1e-10)?;
 /// let difference = &learner.policy()?.probabilities() - &best.probabilities();
 /// assert!(difference.iter().all(|d: &f64| d.abs() < 1e-9));
-/// # Ok::<(), softmdp::Error>(())
+/// # Ok::<(), softmdp::learning::Error>(())
 /// ```
 #[doc(alias = "REINFORCE")]
 #[derive(Debug, Clone, PartialEq)]
@@ -91,7 +93,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`].
+    /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn new(task: Task<F, H>) -> Result<Self, Error> {
         let mut learner = Self {
             preferences: task.action_values(Table::Preferences, F::zero())?,
@@ -114,7 +116,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`] unless the rate is finite and above 0.
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) unless the rate is finite and above 0.
     pub fn with_rate(self, rate: F, schedule: StepSize<F>) -> Result<Self, Error> {
         check_rate(rate, "rate of the policy gradient")?;
         schedule.check()?;
@@ -126,7 +128,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`].
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting).
     pub fn with_baseline(self, step_size: Option<StepSize<F>>) -> Result<Self, Error> {
         if let Some(step_size) = &step_size {
             step_size.check()?;
@@ -143,7 +145,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`]; [`Error::InvalidEntry`] for NaN and +∞; [`Error::NoPreference`] for a state that has actions,
+    /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch); [`softmdp::Error::InvalidEntry`](crate::Error::InvalidEntry) for NaN and +∞; [`Error::NoPreference`] for a state that has actions,
     /// and −∞ for each.
     pub fn with_preferences(mut self, preferences: &ArrayRef<F, H::Pairs>) -> Result<Self, Error> {
         let preferences = self.task.take_table(Table::Preferences, preferences)?;
@@ -166,7 +168,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`]; [`Error::Overflow`].
+    /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge); [`softmdp::Error::Overflow`](crate::Error::Overflow).
     pub fn action_values(&self) -> Result<Array<F, H::Pairs>, Error> {
         let mut values = self.task.action_values(Table::ActionValues, F::zero())?;
         for (row, values) in values.chunks_exact_mut(self.task.num_actions()).enumerate() {
@@ -258,12 +260,4 @@ pub(super) fn softmax<F: Real>(preference: impl Fn(usize) -> F, prior: &[F], out
         *p /= sum;
         *log -= log_sum;
     }
-}
-
-/// [`Error::InvalidSetting`] unless a rate is finite and above 0.
-pub(super) fn check_rate<F: Real>(rate: F, setting: &'static str) -> Result<(), Error> {
-    if rate > F::zero() && rate < F::infinity() {
-        return Ok(());
-    }
-    Err(Error::InvalidSetting { setting, value: rate.into_f64(), expected: "a finite number > 0" })
 }

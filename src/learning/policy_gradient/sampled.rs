@@ -3,12 +3,13 @@
 use ndarray::Array;
 
 use super::SoftPolicyGradient;
+use crate::learning::Error;
 use crate::learning::horizon::Horizon;
 use crate::learning::learner::Learner;
 use crate::learning::schedule::{count, mix};
 use crate::learning::step::Step;
 use crate::learning::task::{Next, Task};
-use crate::{Error, Real, Table};
+use crate::{Real, Table};
 
 /// What a step is to the episode that it goes on with.
 pub(super) struct Follows<F> {
@@ -64,7 +65,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     /// let learner = SoftPolicyGradient::new(task)?;
     /// let step = Step { terminated: true, ..Step::new(0, 1, 2.0, 0) };
     /// assert_eq!(learner.estimate(&[step])?, array![[-1.0, 1.0]]); // 2 (e_a − π)
-    /// # Ok::<(), softmdp::Error>(())
+    /// # Ok::<(), softmdp::learning::Error>(())
     /// ```
     pub fn estimate(&self, episode: &[Step<F>]) -> Result<Array<F, H::Pairs>, Error> {
         let mut gradient = self.task.filled(Table::Preferences, F::zero())?;

@@ -7,12 +7,13 @@ use ndarray::{Array1, Array2, ArrayView1};
 
 pub(super) use step_index::{Next, StepIndex};
 
+use super::error::Error;
 use super::horizon::{FiniteHorizon, Horizon, Stationary};
 use crate::arrays::{check_shape, filled};
 use crate::mdp::{
     check_discount, check_options, check_prior_weight, check_temperature, check_terminal_values,
 };
-use crate::{Error, Inference, Model, Real, Table};
+use crate::{Inference, Model, Real, Table};
 
 /// What there is to learn: numbers of states and actions, discount, temperature, action prior, terminal states and values.
 ///
@@ -33,7 +34,7 @@ use crate::{Error, Inference, Model, Real, Table};
 /// let mdp = Mdp::new(array![[[0.5, 0.5]], [[1.0, 0.0]]], array![[1.0], [2.0]])?.with_discount(0.9)?;
 /// assert_eq!(Task::of(&mdp)?.discount(), 0.9);
 /// assert_eq!(Task::of(&mdp)?.within(10).horizon().horizon, 10);
-/// # Ok::<(), softmdp::Error>(())
+/// # Ok::<(), softmdp::learning::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -54,14 +55,9 @@ impl<F: Real> Task<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyModel`] if there are none; [`Error::TooLarge`].
+    /// [`softmdp::Error::EmptyModel`](crate::Error::EmptyModel) if there are none; [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn new(num_states: usize, num_actions: usize) -> Result<Self, Error> {
-        if num_states == 0 || num_actions == 0 {
-            return Err(Error::EmptyModel {
-                table: Table::ActionPrior,
-                shape: vec![num_states, num_actions],
-            });
-        }
+        check_not_empty(num_states, num_actions)?;
         let prior = filled(Table::ActionPrior, (num_states, num_actions), F::one())?;
         Ok(Self {
             horizon: Stationary,
@@ -78,11 +74,11 @@ impl<F: Real> Task<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotHomogeneous`] if they are not, or do not say so; what a [`Model`] of your own returns, or is found wrong in
+    /// [`softmdp::Error::NotHomogeneous`](crate::Error::NotHomogeneous) if they are not, or do not say so; what a [`Model`] of your own returns, or is found wrong in
     /// it.
     pub fn of<M: Model<Scalar = F> + ?Sized>(mdp: &M) -> Result<Self, Error> {
         if !mdp.is_homogeneous() {
-            return Err(Error::NotHomogeneous);
+            return Err(crate::Error::NotHomogeneous.into());
         }
         Self::gather(mdp, Stationary, 1)
     }
@@ -101,7 +97,7 @@ impl<F: Real> Task<F, FiniteHorizon> {
     ///
     /// # Errors
     ///
-    /// [`Error::HorizonOutOfRange`] if there are fewer; [`Error::TooLarge`]; what a [`Model`] of your own returns, or is found
+    /// [`softmdp::Error::HorizonOutOfRange`](crate::Error::HorizonOutOfRange) if there are fewer; [`softmdp::Error::TooLarge`](crate::Error::TooLarge); what a [`Model`] of your own returns, or is found
     /// wrong in it.
     pub fn of_stages<M: Model<Scalar = F> + ?Sized>(mdp: &M, horizon: usize) -> Result<Self, Error> {
         check_options(mdp, horizon)?;
@@ -138,7 +134,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidDiscount`].
+    /// [`softmdp::Error::InvalidDiscount`](crate::Error::InvalidDiscount).
     pub fn with_discount(self, discount: F) -> Result<Self, Error> {
         check_discount(discount)?;
         Ok(Self { discount, ..self })
@@ -148,7 +144,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidTemperature`].
+    /// [`softmdp::Error::InvalidTemperature`](crate::Error::InvalidTemperature).
     pub fn with_temperature(self, temperature: F) -> Result<Self, Error> {
         check_temperature(temperature)?;
         Ok(Self { temperature, ..self })
@@ -159,7 +155,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], [`Error::InvalidPriorWeight`].
+    /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch), [`softmdp::Error::InvalidPriorWeight`](crate::Error::InvalidPriorWeight).
     pub fn with_prior_weights(self, prior: Array2<F>) -> Result<Self, Error> {
         check_shape(Table::ActionPrior, prior.shape(), &[self.num_states(), self.num_actions])?;
         for ((state, action), &weight) in prior.indexed_iter() {
@@ -172,7 +168,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::StateOutOfRange`].
+    /// [`softmdp::Error::StateOutOfRange`](crate::Error::StateOutOfRange).
     pub fn with_terminal_states(
         mut self,
         terminal_states: impl IntoIterator<Item = usize>,
@@ -189,7 +185,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], [`Error::InvalidTerminalValue`].
+    /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch), [`softmdp::Error::InvalidTerminalValue`](crate::Error::InvalidTerminalValue).
     pub fn with_terminal_values(self, terminal_values: Array1<F>) -> Result<Self, Error> {
         check_terminal_values(terminal_values.view(), self.num_states())?;
         Ok(Self { terminal_values: terminal_values.to_vec(), ..self })
@@ -257,17 +253,12 @@ impl<F: Real, H: Horizon> Task<F, H> {
     /// Checks what a model of the caller's, or a file, says.
     fn check(&self) -> Result<(), Error> {
         let (num_states, num_actions) = (self.num_states(), self.num_actions);
-        if num_states == 0 || num_actions == 0 {
-            return Err(Error::EmptyModel {
-                table: Table::ActionPrior,
-                shape: vec![num_states, num_actions],
-            });
-        }
+        check_not_empty(num_states, num_actions)?;
         check_discount(self.discount)?;
         check_temperature(self.temperature)?;
         check_terminal_values(self.terminal_values(), num_states)?;
         let too_large =
-            || Error::TooLarge { table: Table::ActionPrior, shape: vec![num_states, num_actions] };
+            || crate::Error::TooLarge { table: Table::ActionPrior, shape: vec![num_states, num_actions] };
         let steady = num_states.checked_mul(num_actions).ok_or_else(too_large)?;
         let staged = steady.checked_mul(self.horizon.num_stages()).ok_or_else(too_large)?;
         if self.prior.len() != steady {
@@ -280,10 +271,18 @@ impl<F: Real, H: Horizon> Task<F, H> {
     }
 }
 
-/// [`Error::StateOutOfRange`] unless the state is one of the task.
+/// [`EmptyModel`](crate::Error::EmptyModel) without states or without actions.
+fn check_not_empty(num_states: usize, num_actions: usize) -> Result<(), crate::Error> {
+    if num_states > 0 && num_actions > 0 {
+        return Ok(());
+    }
+    Err(crate::Error::EmptyModel { table: Table::ActionPrior, shape: vec![num_states, num_actions] })
+}
+
+/// [`StateOutOfRange`](crate::Error::StateOutOfRange) unless the state is one of the task.
 #[inline]
-fn check_state(table: Table, state: usize, num_states: usize) -> Result<(), Error> {
-    if state < num_states { Ok(()) } else { Err(Error::StateOutOfRange { table, state, num_states }) }
+fn check_state(table: Table, state: usize, num_states: usize) -> Result<(), crate::Error> {
+    if state < num_states { Ok(()) } else { Err(crate::Error::StateOutOfRange { table, state, num_states }) }
 }
 
 #[cfg(feature = "serde")]

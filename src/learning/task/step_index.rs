@@ -1,9 +1,10 @@
 //! Checks a step and finds its entries in the tables of a learner.
 
 use super::{Horizon, Task, check_state};
+use crate::learning::Error;
 use crate::learning::step::Step;
 use crate::mdp::check_reward;
-use crate::{Error, Real, Table};
+use crate::{Real, Table};
 
 /// Indices of a step in the tables of a learner, and what follows the step.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +31,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
         let table = self.horizon.table_of(stage)?;
         check_state(Table::Step, state, self.num_states())?;
         if self.is_terminal[state] {
-            return Err(Error::ActionAfterEnd { stage, state });
+            return Err(crate::Error::ActionAfterEnd { stage, state }.into());
         }
         Ok(table * self.num_states() + state)
     }
@@ -43,7 +44,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
         let row = self.acting_row(stage, state)?;
         check_state(Table::Step, next_state, self.num_states())?;
         if action >= num_actions {
-            return Err(Error::ActionOutOfRange { state, action, num_actions });
+            return Err(crate::Error::ActionOutOfRange { state, action, num_actions }.into());
         }
         if self.prior_row(row)[action] == F::zero() {
             return Err(Error::UnavailableAction { state, action });
@@ -67,8 +68,9 @@ impl<F: Real, H: Horizon> Task<F, H> {
         (target.is_finite() || next_value == F::neg_infinity()).then_some(target)
     }
 
-    /// [`Error::Overflow`] of a row.
+    /// [`softmdp::Error::Overflow`](crate::Error::Overflow) of a row.
     pub(crate) fn overflow(&self, table: Table, row: usize) -> Error {
-        Error::Overflow { table, stage: row / self.num_states(), state: row % self.num_states() }
+        crate::Error::Overflow { table, stage: row / self.num_states(), state: row % self.num_states() }
+            .into()
     }
 }

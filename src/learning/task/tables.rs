@@ -6,7 +6,8 @@ use ndarray::{Array, ArrayRef, ArrayView, Dimension};
 
 use super::{Horizon, Task};
 use crate::kernels::{LogMemo, SoftRow, soft_maximum};
-use crate::{Error, Real, Table, arrays};
+use crate::learning::Error;
+use crate::{Real, Table, arrays};
 
 impl<F: Real, H: Horizon> Task<F, H> {
     /// Prior weights of a row t·S + s.
@@ -64,7 +65,10 @@ impl<F: Real, H: Horizon> Task<F, H> {
         let mut expected = values.to_vec();
         self.forbid(&mut expected);
         match values.iter().zip(&expected).position(|(found, expected)| found != expected) {
-            Some(at) => Err(Error::InvalidEntry { table, index: vec![at], value: values[at].into_f64() }),
+            Some(at) => {
+                let (index, value) = (vec![at], values[at].into_f64());
+                Err(crate::Error::InvalidEntry { table, index, value }.into())
+            }
             None => Ok(()),
         }
     }

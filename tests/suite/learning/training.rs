@@ -3,9 +3,8 @@
 use std::ops::ControlFlow;
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use softmdp::Error;
 use softmdp::learning::{
-    Environment, Learner, Simulator, SoftActorCritic, SoftPolicyGradient, SoftQLearning, Step, Task,
+    Environment, Error, Learner, Simulator, SoftActorCritic, SoftPolicyGradient, SoftQLearning, Step, Task,
 };
 
 use super::worlds::{endless, first_exit, go_on};
