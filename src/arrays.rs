@@ -1,5 +1,7 @@
 //! Making and reading tables: allocation that can fail, slices of arrays, shape checks.
 
+use std::fmt;
+
 use ndarray::{Array, ArrayRef, Dimension, IntoDimension};
 
 use crate::{Error, Real, Table};
@@ -67,6 +69,33 @@ pub(crate) fn index_of(shape: &[usize], mut at: usize) -> Vec<usize> {
         at /= axis.max(1);
     }
     index
+}
+
+/// Memory that is no part of a value: it makes no two values differ, and a clone starts without it.
+pub(crate) struct Scratch<T>(pub(crate) T);
+
+impl<T: Default> Default for Scratch<T> {
+    fn default() -> Self {
+        Self(T::default())
+    }
+}
+
+impl<T: Default> Clone for Scratch<T> {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl<T> PartialEq for Scratch<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<T> fmt::Debug for Scratch<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("_")
+    }
 }
 
 #[cfg(test)]

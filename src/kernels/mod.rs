@@ -18,6 +18,7 @@ mod sampling;
 mod single;
 mod soft_maxima;
 mod soft_maximum;
+mod softmax;
 mod transcendental;
 
 pub(crate) use dot::{add_scaled, dot_rows, guarded_dot_rows, sum};
@@ -33,6 +34,7 @@ pub(crate) use row_batch::RowBatch;
 pub(crate) use sampling::{Draw, draw};
 pub(crate) use soft_maxima::{CHUNK, FEW, SoftRows, most_value, most_weight, soft_maxima};
 pub(crate) use soft_maximum::{SoftRow, normalized_prior, soft_maximum};
+pub(crate) use softmax::{Softmax, softmax};
 pub(crate) use transcendental::Aligned;
 #[cfg(feature = "simd")]
 pub(crate) use transcendental::Inlined;

@@ -1,7 +1,7 @@
 //! How a learner acts while it learns.
 
 use super::settings::{check_chance, check_setting};
-use crate::kernels::gap;
+use crate::kernels::{Softmax, gap};
 use crate::{Error, Real};
 
 /// How actions are chosen from what is known so far.
@@ -84,17 +84,14 @@ impl<F: Real> Behaviour<F> {
             any: zero,
             max: zero,
             best: zero,
-            peak: zero,
-            total: zero,
+            softmax: None,
         };
         let share = |count: usize| F::from_f64(count as f64).recip();
         row.any = share(row.possible().count());
         row.max = row.possible().fold(F::neg_infinity(), |max, action| max.max(action_values[action]));
         row.best = share(row.possible().filter(|&action| action_values[action] == row.max).count());
         if !matches!(self, Behaviour::Uniform | Behaviour::EpsilonGreedy(_)) {
-            row.peak =
-                row.possible().fold(F::neg_infinity(), |peak, action| peak.max(row.log_weight(action)));
-            row.total = row.possible().fold(zero, |total, action| total + row.soft_weight(action));
+            row.softmax = Softmax::new(row.possible().map(|action| row.log_weight(action)));
         }
         row
     }
@@ -109,9 +106,8 @@ pub(super) struct Row<'a, F> {
     temperature: F,
     any: F, // probability of an action if all are alike
     max: F,
-    best: F,  // probability of an action of largest value if all of those are alike
-    peak: F,  // largest of the log-weights of a soft behaviour
-    total: F, // of its weights
+    best: F,                     // probability of an action of largest value if all of those are alike
+    softmax: Option<Softmax<F>>, // of a soft behaviour, unless the row is a dead end
 }
 
 impl<F: Real> Row<'_, F> {
@@ -133,9 +129,9 @@ impl<F: Real> Row<'_, F> {
         log_prior + gap(value, self.max, self.temperature)
     }
 
-    /// What a soft behaviour chooses an action in proportion to, at most 1.
-    fn soft_weight(&self, action: usize) -> F {
-        (self.log_weight(action) - self.peak).exp()
+    /// The probability of an action under the soft policy, as a share of `mass`.
+    fn soft_share(&self, mass: F, action: usize) -> F {
+        self.softmax.map_or(F::zero(), |softmax| softmax.share(mass, self.log_weight(action)))
     }
 
     /// b(a|s).
@@ -149,9 +145,9 @@ impl<F: Real> Row<'_, F> {
                 let best = if self.action_values[action] == self.max { self.best } else { F::zero() };
                 epsilon * self.any + (F::one() - epsilon) * best
             }
-            Behaviour::Boltzmann(_) | Behaviour::Soft => self.soft_weight(action) / self.total,
+            Behaviour::Boltzmann(_) | Behaviour::Soft => self.soft_share(F::one(), action),
             Behaviour::EpsilonSoft(epsilon) => {
-                epsilon * self.any + (F::one() - epsilon) * self.soft_weight(action) / self.total
+                epsilon * self.any + self.soft_share(F::one() - epsilon, action)
             }
         }
     }
@@ -160,7 +156,8 @@ impl<F: Real> Row<'_, F> {
     pub(super) fn log_probability(&self, action: usize) -> F {
         match self.behaviour {
             Behaviour::Boltzmann(_) | Behaviour::Soft => {
-                self.log_weight(action) - self.peak - self.total.ln()
+                let log_weight = self.log_weight(action);
+                self.softmax.map_or(F::neg_infinity(), |softmax| softmax.log_probability(log_weight))
             }
             _ => self.probability(action).ln(),
         }

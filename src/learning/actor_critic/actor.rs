@@ -1,9 +1,8 @@
 //! The actor: a policy that follows what the critics say, at once or by steps.
 
+use crate::kernels::{LogMemo, SoftRow, soft_maximum, softmax};
 #[cfg(feature = "rand")]
-use crate::kernels::gap;
-use crate::kernels::{LogMemo, SoftRow, soft_maximum};
-use crate::learning::policy_gradient::softmax;
+use crate::kernels::{Softmax, draw, gap};
 use crate::learning::settings::check_rate;
 use crate::{Error, Real};
 
@@ -92,10 +91,7 @@ impl<F: Real> ActorRow<'_, F> {
         rng: &mut R,
     ) -> Option<usize> {
         let actions = 0..self.prior.len();
-        let largest = |of: &dyn Fn(usize) -> F| {
-            actions.clone().fold(F::neg_infinity(), |largest, action| largest.max(of(action)))
-        };
-        let max = largest(&value);
+        let max = actions.clone().fold(F::neg_infinity(), |max, action| max.max(value(action)));
         let log_weight = |action: usize| match self.preferences {
             // No hope: the policy row is the normalised prior.
             _ if max == F::neg_infinity() => self.prior[action].ln(),
@@ -103,13 +99,8 @@ impl<F: Real> ActorRow<'_, F> {
             None if self.prior[action] == F::zero() => F::neg_infinity(),
             None => gap(value(action), max, self.temperature) + self.prior[action].ln(),
         };
-        let peak = largest(&log_weight);
-        if peak == F::neg_infinity() {
-            return None;
-        }
-        let weight = |action: usize| (log_weight(action) - peak).exp();
-        let total = actions.clone().fold(F::zero(), |total, action| total + weight(action));
-        crate::kernels::draw(rng, actions.map(|action| (action, weight(action) / total)))
+        let softmax = Softmax::new(actions.clone().map(log_weight))?;
+        draw(rng, actions.map(|action| (action, softmax.share(F::one(), log_weight(action)))))
     }
 }
 

@@ -36,13 +36,15 @@ impl<F: Real, H: Horizon> Learner for SoftActorCritic<F, H> {
     fn update(&mut self, step: &Step<F>) -> Result<(), Error> {
         let index = self.task.locate(step)?;
         let (row, pair) = (index.row, index.pair);
-        self.scratch.fit(self.task.num_actions());
+        for row in &mut self.scratch.0 {
+            row.resize(self.task.num_actions(), F::zero());
+        }
         let next_value = match index.next {
             Next::End(value) => value,
             Next::Row(_) if self.task.discount() == F::zero() => F::zero(),
             Next::Row(next) => {
                 let value = self.soften(next);
-                let value = self.task.unless_lost(next, &self.scratch.values, value);
+                let value = self.task.unless_lost(next, &self.scratch.0[0], value);
                 value.ok_or_else(|| self.task.overflow(Table::StateValues, next))?
             }
         };
@@ -104,11 +106,11 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     /// Writes the values of a row and the actor's policy for it to the scratch, and returns Σ π ( Q − τ log(π/ρ) ).
     fn soften(&mut self, row: usize) -> F {
         // Taken out while it is written to by what is read.
-        let mut scratch = std::mem::take(&mut self.scratch);
-        self.copy_row(row, &mut scratch.values);
-        let out = SoftRow { probabilities: &mut scratch.probabilities, logs: &mut scratch.logs };
-        let value = self.actor_row(row).write(&scratch.values, out);
-        self.scratch = scratch;
+        let mut rows = std::mem::take(&mut self.scratch.0);
+        let [values, probabilities, logs] = &mut rows;
+        self.copy_row(row, values);
+        let value = self.actor_row(row).write(values, SoftRow { probabilities, logs });
+        self.scratch.0 = rows;
         value
     }
 
@@ -116,16 +118,17 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     fn follow(&mut self, row: usize) -> Result<(), Error> {
         if let Actor::Gradient(rate) = self.actor {
             let mean = self.soften(row);
-            let (scratch, prior) = (&mut self.scratch, self.task.prior_row(row));
-            let policy = (&scratch.probabilities[..], &mut scratch.logs[..]);
+            let [values, probabilities, logs] = &mut self.scratch.0;
+            let prior = self.task.prior_row(row);
             let preferences = &mut self.preferences[self.task.pairs(row)];
-            let climbed =
-                climb(preferences, rate, (&scratch.values, prior), policy, (self.temperature, mean));
+            let policy = (&probabilities[..], &mut logs[..]);
+            let climbed = climb(preferences, rate, (values, prior), policy, (self.temperature, mean));
             climbed.ok_or_else(|| self.task.overflow(Table::Preferences, row))?;
         }
         if let Some(target_entropy) = self.target_entropy {
             self.soften(row);
-            let entropy = self.actor_row(row).entropy(&self.scratch.probabilities, &self.scratch.logs);
+            let [_, probabilities, logs] = &self.scratch.0;
+            let entropy = self.actor_row(row).entropy(probabilities, logs);
             self.temperature = target_entropy.next_temperature(self.temperature, entropy);
         }
         Ok(())

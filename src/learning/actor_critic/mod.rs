@@ -17,7 +17,6 @@
 
 mod actor;
 mod learn;
-mod scratch;
 mod temperature;
 
 use ndarray::{Array, ArrayRef, ArrayView};
@@ -30,9 +29,9 @@ use super::replay::ReplayBuffer;
 use super::schedule::{StepSize, default_step_size};
 use super::settings::{check_chance, check_num_steps, check_rate};
 use super::task::Task;
+use crate::arrays::Scratch;
 use crate::{Real, Table};
 use actor::ActorRow;
-use scratch::Scratch;
 use temperature::TargetEntropy;
 
 /// Learns action values, a policy and, if asked, a temperature from steps, off-policy (A1).
@@ -82,8 +81,11 @@ pub struct SoftActorCritic<F = f64, H = Stationary> {
     exploration: F,
     replay: Option<Replay<F>>,
     #[cfg_attr(feature = "serde", serde(skip))]
-    scratch: Scratch<F>,
+    scratch: Scratch<Rows<F>>,
 }
+
+/// Rows that an update writes before it reads them, `[a]` each: action values, probabilities and log-probabilities.
+type Rows<F> = [Vec<F>; 3];
 
 /// One table of action values.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,8 +119,6 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     /// [`SoftQLearning`](super::SoftQLearning); [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn new(task: Task<F, H>) -> Result<Self, Error> {
         check_rate(task.temperature(), "temperature of an actor")?;
-        let mut scratch = Scratch::default();
-        scratch.fit(task.num_actions());
         Ok(Self {
             step_size: default_step_size(task.discount()),
             critics: vec![Critic::new(&task)?],
@@ -128,7 +128,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
             target_entropy: None,
             exploration: F::from_f64(0.1),
             replay: None,
-            scratch,
+            scratch: Scratch(std::array::from_fn(|_| vec![F::zero(); task.num_actions()])),
             task,
         })
     }
@@ -139,7 +139,12 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     ///
     /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn with_two_critics(mut self) -> Result<Self, Error> {
-        self.critics.resize(2, self.critics[0].clone());
+        if self.critics.len() == 1 {
+            let mut second = Critic::new(&self.task)?;
+            second.action_values.copy_from_slice(&self.critics[0].action_values);
+            second.visits.copy_from_slice(&self.critics[0].visits);
+            self.critics.push(second);
+        }
         Ok(self)
     }
 
