@@ -1,4 +1,4 @@
-//! Does a soft policy adapt faster to a world that has changed?
+//! Does a soft policy adapt faster to a changed environment?
 //!
 //! Two routes lead to the goal. The learner learns the shorter one. Then a trap opens on it. A hard
 //! learner (Q-learning, ε-greedy) has tried the other route only rarely, and has poor values for
@@ -22,8 +22,8 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use rand::{SeedableRng, rngs::StdRng};
-use softmdp::learning::{Behaviour, Learner, Simulator, SoftQLearning, StepSize, Task};
-use softmdp::{ActionPrior, Error, Gridworld, Mdp, SparseDynamics, StationaryPolicy, solve_stationary};
+use softmdp::learning::{Behaviour, Error, Learner, Simulator, SoftQLearning, StepSize, Task};
+use softmdp::{ActionPrior, Gridworld, Mdp, SparseDynamics, StationaryPolicy, solve_stationary};
 
 const BEFORE: &str = "
     .........
@@ -179,7 +179,7 @@ fn pictures(
     Ok(())
 }
 
-fn world(map: &str) -> Result<(Gridworld, World), Error> {
+fn world(map: &str) -> Result<(Gridworld, World), softmdp::gridworld::Error> {
     let grid = Gridworld::parse(map)?.step_reward(-0.01).goal_reward(1.0).trap_reward(-1.0).slip(0.05);
     let mdp = grid.builder().discount(0.98).action_prior(ActionPrior::Uniform).build()?;
     Ok((grid, mdp))
@@ -223,5 +223,5 @@ fn greedy_return(learner: &SoftQLearning, grid: &Gridworld, mdp: &World) -> Resu
     for (state, action) in learner.policy()?.greedy().iter().enumerate() {
         policy[[state, *action]] = 1.0;
     }
-    StationaryPolicy::new(policy)?.expected_return(mdp, &grid.initial())
+    Ok(StationaryPolicy::new(policy)?.expected_return(mdp, &grid.initial())?)
 }

@@ -129,13 +129,12 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
 /// Values and policy of the first stage.
 fn print_start(grid: &Gridworld, solution: &Solution) -> Result<(), Box<dyn Error>> {
-    let screen = grid.colored(ColorChoice::Auto);
-    let values = screen.render_values(&solution.state_values().index_axis(Axis(0), 0))?;
-    println!("Value of each cell at stage 0:\n{values}");
+    let values = grid.render_values(&solution.state_values().index_axis(Axis(0), 0))?;
+    println!("Value of each cell at stage 0:\n{}", values.colored(ColorChoice::Auto));
     if let Ok(policy) = solution.policy().at(0) {
         println!(
             "First move (all moves that are at least half as probable as the best):\n{}",
-            screen.render_policy(&policy)?
+            grid.render_policy(&policy)?.colored(ColorChoice::Auto)
         );
     }
     Ok(())
@@ -190,10 +189,8 @@ fn print_marginals(grid: &Gridworld, marginals: &Array2<f64>) -> Result<(), Box<
     stages.dedup();
     let mut blocks = Vec::new();
     for t in stages {
-        blocks.push((
-            format!("stage {t}"),
-            grid.colored(ColorChoice::Auto).render_marginals(&marginals.index_axis(Axis(0), t))?,
-        ));
+        let rendering = grid.render_marginals(&marginals.index_axis(Axis(0), t))?;
+        blocks.push((format!("stage {t}"), rendering.colored(ColorChoice::Auto).to_string()));
     }
     let per_line = (100 / (2 * grid.width() + 4)).max(1);
     for line in blocks.chunks(per_line) {

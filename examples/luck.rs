@@ -52,8 +52,10 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
         SoftValueIteration::new(HORIZON).inference(Inference::Variational).solve(&mdp)?.policy().clone();
 
     println!("A cliff walk where one step in ten slips. First move under each inference:\n");
-    let screen = grid.colored(ColorChoice::Auto);
-    let draw = |policy: &Policy| screen.render_policy(&policy.probabilities().index_axis(Axis(0), 0));
+    let draw = |policy: &Policy| {
+        let rendering = grid.render_policy(&policy.probabilities().index_axis(Axis(0), 0))?;
+        Ok::<_, Error>(rendering.colored(ColorChoice::Auto).to_string())
+    };
     println!(
         "{}",
         side_by_side(

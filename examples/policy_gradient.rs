@@ -20,9 +20,9 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use rand::{SeedableRng, rngs::StdRng};
-use softmdp::learning::{Environment, Learner, Simulator, SoftPolicyGradient, StepSize, Task};
+use softmdp::learning::{Environment, Error, Learner, Simulator, SoftPolicyGradient, StepSize, Task};
 use softmdp::ndarray::{Array2, Array3, array};
-use softmdp::{ActionPrior, Error, Mdp, solve_stationary};
+use softmdp::{ActionPrior, Mdp, solve_stationary};
 
 const WEAR: usize = 5;
 const ITERATIONS: [usize; 7] = [0, 1, 2, 5, 20, 100, 1000];
@@ -129,7 +129,7 @@ fn episode<E: Environment<Scalar = f64>>(
 
 /// Running wears the machine, and pays less the more it is worn. A service removes one step of
 /// wear, a replacement all.
-fn machine() -> Result<Mdp, Error> {
+fn machine() -> Result<Mdp, softmdp::Error> {
     let mut transitions = Array3::zeros((WEAR, 3, WEAR));
     let mut rewards = Array2::zeros((WEAR, 3));
     for wear in 0..WEAR {

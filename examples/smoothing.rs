@@ -53,10 +53,9 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     let posterior = posterior(&mdp, &initial, HORIZON)?;
     let backward = posterior.solution().state_values();
 
-    let screen = grid.colored(ColorChoice::Auto);
     println!(
         "A random walk of {HORIZON} steps from S that ends in the upper right corner:\n{}",
-        screen.render_map()
+        grid.render_map().colored(ColorChoice::Auto)
     );
     for t in [0, 6, 12, 18, HORIZON] {
         let marginals = posterior.state_marginals();
@@ -68,7 +67,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
         ];
         let mut blocks = Vec::new();
         for (title, column) in columns {
-            blocks.push((title, screen.render_marginals(&column)?));
+            blocks.push((title, grid.render_marginals(&column)?.colored(ColorChoice::Auto).to_string()));
         }
         println!("{}", side_by_side(2 * grid.width(), &blocks));
     }

@@ -23,11 +23,11 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use rand::{SeedableRng, rngs::StdRng};
-use softmdp::learning::{Learner, Simulator, SoftActorCritic, StepSize, Task};
+use softmdp::learning::{Error, Learner, Simulator, SoftActorCritic, StepSize, Task};
 #[cfg(feature = "plot")]
 use softmdp::ndarray::Array1;
 use softmdp::ndarray::Array2;
-use softmdp::{Error, Gridworld, Mdp, SparseDynamics, StationaryPolicy, solve_stationary};
+use softmdp::{Gridworld, Mdp, SparseDynamics, StationaryPolicy, solve_stationary};
 use support::side_by_side;
 
 const MAP: &str = "
@@ -72,8 +72,8 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
         side_by_side(
             24,
             &[
-                ("coins of 1".to_string(), small.grid.render_policy(&small.policy)?),
-                ("coins of 100".to_string(), large.grid.render_policy(&large.policy)?)
+                ("coins of 1".to_string(), small.grid.render_policy(&small.policy)?.to_string()),
+                ("coins of 100".to_string(), large.grid.render_policy(&large.policy)?.to_string())
             ]
         )
     );
@@ -145,7 +145,7 @@ fn pictures(folder: &Path, runs: [(&str, &Run); 2]) -> Result<(), Box<dyn std::e
 }
 
 /// Learns from a world that pays in coins of this value, starting at temperature 1.
-fn learn(coin: f64) -> Result<Run, Error> {
+fn learn(coin: f64) -> Result<Run, Box<dyn std::error::Error>> {
     let grid = Gridworld::parse(MAP)?
         .slip(0.1)
         .step_reward(-0.1 * coin)

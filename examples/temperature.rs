@@ -64,8 +64,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
     initial[start] = 1.0;
     let prior = StationaryPolicy::new(mdp.prior_weights().to_owned())?;
     println!("A frozen lake, γ = {DISCOUNT}, with a uniform prior over moves:\n");
-    let screen = grid.colored(ColorChoice::Auto);
-    println!("{}", screen.render_map());
+    println!("{}", grid.render_map().colored(ColorChoice::Auto));
     println!("{:>8}  {:>8}  {:>8}  {:>10}  {:>9}  passes", "τ", "V", "return", "KL, nats", "entropy");
     let mut lines = Vec::new();
     for temperature in TEMPERATURES {
@@ -81,7 +80,8 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
     let mut drawings = Vec::new();
     for index in [0, 4, 6, 10] {
         let Line { temperature, policy, .. } = &lines[index];
-        drawings.push((format!("τ = {temperature}"), screen.render_policy(policy)?));
+        let drawing = grid.render_policy(policy)?.colored(ColorChoice::Auto);
+        drawings.push((format!("τ = {temperature}"), drawing.to_string()));
     }
     println!("{}", side_by_side(16, &drawings));
 

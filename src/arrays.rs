@@ -1,5 +1,7 @@
 //! Tables: fallible allocation, slices of arrays, checks of shapes and entries.
 
+use std::fmt;
+
 use ndarray::{Array, ArrayRef, Dimension, IntoDimension};
 
 use crate::{Error, Real, Table};
@@ -69,6 +71,33 @@ pub(crate) fn index_of(shape: &[usize], mut at: usize) -> Vec<usize> {
     index
 }
 
+/// Memory that is no part of a value: it makes no two values differ, and a clone starts without it.
+pub(crate) struct Scratch<T>(pub(crate) T);
+
+impl<T: Default> Default for Scratch<T> {
+    fn default() -> Self {
+        Self(T::default())
+    }
+}
+
+impl<T: Default> Clone for Scratch<T> {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl<T> PartialEq for Scratch<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<T> fmt::Debug for Scratch<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("_")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use ndarray::Array2;
@@ -81,6 +110,6 @@ mod tests {
             let error = filled::<f64, _, _>(Table::StateValues, shape, 0.0).unwrap_err();
             assert_eq!(error, Error::TooLarge { table: Table::StateValues, shape: vec![shape.0, shape.1] });
         }
-        assert_eq!(filled(Table::StateValues, (2, 0), 1.0).unwrap(), Array2::ones((2, 0)));
+        assert_eq!(filled(Table::StateValues, (2, 0), 1.0).unwrap(), Array2::<f64>::ones((2, 0)));
     }
 }

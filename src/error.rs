@@ -5,7 +5,6 @@
 
 use std::fmt;
 
-
 use crate::{Inference, Status, Table};
 
 /// Everything that can be wrong with a model, a table or a question asked of them.
@@ -405,6 +404,16 @@ pub enum Error {
         /// What stands there.
         value: f64,
     },
+    /// An option of a solver, a learner or a gridworld is out of its range.
+    #[error("{setting} is {value}, expected {expected}")]
+    InvalidSetting {
+        /// Name of the setting.
+        setting: &'static str,
+        /// What was given.
+        value: f64,
+        /// What is expected.
+        expected: &'static str,
+    },
     /// A stationary problem needs a model whose stages are all alike.
     #[error("a stationary problem needs a homogeneous model: the stages of this one may differ")]
     NotHomogeneous,
@@ -450,83 +459,6 @@ pub enum Error {
         iterations: usize,
         /// Largest error of any state value, or of the growth rate; +∞ if none is known.
         error_bound: f64,
-    },
-
-    // --- learning ---------------------------------------------------------------------------------
-    /// A setting of a learner is out of its range.
-    #[error("{setting} is {value}, expected {expected}")]
-    InvalidSetting {
-        /// Name of the setting.
-        setting: &'static str,
-        /// What was given.
-        value: f64,
-        /// What is expected.
-        expected: &'static str,
-    },
-    /// An action was taken that is unavailable or has prior weight 0.
-    #[error("action {action} of state {state} is unavailable or has prior weight 0")]
-    UnavailableAction {
-        /// The state.
-        state: usize,
-        /// The action.
-        action: usize,
-    },
-    /// A state was acted in that has no action to take.
-    #[error("state {state} at stage {stage} has no action to take")]
-    DeadEnd {
-        /// Stage of the action.
-        stage: usize,
-        /// The dead end.
-        state: usize,
-    },
-    /// An episode cannot start in a state where there is no action to take.
-    #[error("an episode may start in state {state}, where there is no action to take")]
-    NoStart {
-        /// A state of positive initial probability that is terminal or a dead end.
-        state: usize,
-    },
-    /// A step was asked of an environment whose episode has not begun, or is over.
-    #[error("there is no episode to go on with: reset the environment first")]
-    NoEpisode,
-    /// A learner from whole episodes was given a step that does not go on where the last one ended.
-    #[error("a step from state {state} at stage {stage} does not go on where the episode was")]
-    StepOutOfOrder {
-        /// Stage of the step.
-        stage: usize,
-        /// State that it was taken in.
-        state: usize,
-    },
-    /// The probability of an action that was taken is not in (0, 1].
-    #[error(
-        "action {action} of state {state} is said to be taken with probability {value}, expected one in (0, 1]"
-    )]
-    InvalidBehaviour {
-        /// The state.
-        state: usize,
-        /// The action.
-        action: usize,
-        /// What was given.
-        value: f64,
-    },
-    /// A softmax policy has a preference of −∞ for every action of a state.
-    #[error(
-        "all preferences of state {state} at stage {stage} are -inf: at least one action has to be taken"
-    )]
-    NoPreference {
-        /// Stage of the row; 0 if there are none.
-        stage: usize,
-        /// The state.
-        state: usize,
-    },
-    /// The policy may meet a reward or a terminal value of −∞, so that its value has no gradient.
-    #[error(
-        "the policy is worth -inf in state {state} at stage {stage}, and has no gradient: make what is forbidden unavailable"
-    )]
-    NoGradient {
-        /// Stage of the value; 0 if there are none.
-        stage: usize,
-        /// A state that is visited.
-        state: usize,
     },
 
     // --- pictures ---------------------------------------------------------------------------------
@@ -580,41 +512,6 @@ pub enum Error {
         sum: f64,
         /// Largest difference from 1 that is accepted.
         tolerance: f64,
-    },
-
-    // --- gridworlds -------------------------------------------------------------------------------
-    /// A map has no cells, or none that can be stood on.
-    #[error("the map has no cell to stand on")]
-    EmptyMap,
-    /// A row of a map is longer or shorter than the first one.
-    #[error("map row {row} has {found} cells, expected {expected} as in row 0")]
-    RaggedMap {
-        /// Row of the map, from 0.
-        row: usize,
-        /// Its number of cells.
-        found: usize,
-        /// Number of cells in row 0.
-        expected: usize,
-    },
-    /// A character of a map has no meaning.
-    #[error(
-        "map cell (row {row}, column {column}) is {symbol:?}, expected one of '#' '.' 'S' 'G' '1'-'9' 'X' 'F' 'H'"
-    )]
-    UnknownCell {
-        /// Row of the map, from 0.
-        row: usize,
-        /// Column of the map, from 0.
-        column: usize,
-        /// The character.
-        symbol: char,
-    },
-    /// A probability of slipping or of wind is not in [0, 1].
-    #[error("{option} is {value}, expected a probability in [0, 1]")]
-    InvalidOption {
-        /// Name of the option.
-        option: &'static str,
-        /// What was given.
-        value: f64,
     },
 }
 

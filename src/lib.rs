@@ -55,6 +55,7 @@
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 pub mod dynamics;
+pub mod gridworld;
 pub mod guide;
 pub mod io;
 pub mod learning;
@@ -85,7 +86,8 @@ pub use error::Error;
 pub use forward::ForwardMessages;
 #[doc(alias("filtering"))]
 pub use forward::forward_messages;
-pub use gridworld::{Cell, ColorChoice, ColoredGridworld, Direction, Gridworld, Moves};
+#[doc(inline)]
+pub use gridworld::{Cell, ColorChoice, Direction, Gridworld, Moves, Rendering};
 #[doc(alias("control_as_inference"))]
 pub use inference::Inference;
 pub use kernels::{Real, log_sum_exp};
@@ -113,17 +115,13 @@ mod color;
 mod convergence;
 mod error;
 mod forward;
-mod gridworld;
 mod inference;
-mod initial;
 mod kernels;
 mod markov_chain;
 mod mdp;
 mod parallel;
 mod policy;
 mod posterior;
-#[cfg(feature = "rand")]
-mod sampling;
 #[cfg(feature = "serde")]
 mod serde_impls;
 mod stationary;

@@ -222,10 +222,10 @@ fn best_of<R>(
 }
 
 /// A grid with a goal in one corner where moves go astray.
-fn grid(size: usize) -> Result<Mdp<f64, SparseDynamics>, softmdp::Error> {
+fn grid(size: usize) -> Result<Mdp<f64, SparseDynamics>, softmdp::gridworld::Error> {
     let mut map = format!("{}\n", ".".repeat(size)).repeat(size);
     map.replace_range(0..1, "G");
-    Gridworld::parse(&map)?.slip(0.2).builder().action_prior(ActionPrior::Uniform).build()
+    Ok(Gridworld::parse(&map)?.slip(0.2).builder().action_prior(ActionPrior::Uniform).build()?)
 }
 
 /// A model from a file, with its dynamics as the type that they are.

@@ -181,7 +181,7 @@ impl SoftValueIteration {
         let found = solution.action_values().dim();
         let expected = [self.horizon, num_states, num_actions];
         arrays::check_shape(Table::ActionValues, &[found.0, found.1, found.2], &expected)?;
-        let block = solution.workspace_mut().0.take();
+        let block = solution.workspace_mut().take();
         let mut backup = Backup::with_block(mdp, self.inference, self.horizon, block);
         let (values, action_values, probabilities, logs) = solution.tables_mut(self.inference);
         let pairs = num_states * num_actions;
@@ -194,7 +194,7 @@ impl SoftValueIteration {
             };
             backup.stages(stages, next, tables)
         })?;
-        solution.workspace_mut().0 = Some(backup.into_block());
+        *solution.workspace_mut() = Some(backup.into_block());
         Ok(())
     }
 

@@ -1,7 +1,5 @@
 //! What a backward pass leaves behind.
 
-use std::fmt;
-
 #[cfg(any(feature = "npz", feature = "serde"))]
 use ndarray::Array3;
 use ndarray::{ArcArray2, ArcArray3, Array2, ArrayView2, ArrayView3, Axis};
@@ -38,27 +36,8 @@ pub struct Solution<F = f64> {
     workspace: Workspace<F>,
 }
 
-/// Memory that solving into a solution again takes from it. It is no part of what the solution says: a clone starts without,
-/// and all are equal.
-pub(super) struct Workspace<F>(pub(super) Option<LogBlock<F>>);
-
-impl<F> Clone for Workspace<F> {
-    fn clone(&self) -> Self {
-        Self(None)
-    }
-}
-
-impl<F> fmt::Debug for Workspace<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("_")
-    }
-}
-
-impl<F> PartialEq for Workspace<F> {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
+/// What solving into a solution again takes from it.
+type Workspace<F> = arrays::Scratch<Option<LogBlock<F>>>;
 
 /// State values, action values, probabilities and log-probabilities, to be written.
 pub(super) type TablesMut<'a, F> = (&'a mut [F], &'a mut [F], &'a mut [F], &'a mut [F]);
@@ -76,7 +55,7 @@ impl<F: Real> Solution<F> {
             action_values: arrays::filled(Table::ActionValues, shape, F::zero())?.into_shared(),
             policy: Policy::with_shape(shape)?,
             inference,
-            workspace: Workspace(None),
+            workspace: Workspace::default(),
         })
     }
 
@@ -96,12 +75,12 @@ impl<F: Real> Solution<F> {
         arrays::check_shape(Table::Policy, policy.probabilities().shape(), expected)?;
         arrays::check_entries(Table::ActionValues, &action_values, |value| value < F::infinity())?;
         let action_values = arrays::standard_layout(action_values).into_shared();
-        let workspace = Workspace(None);
+        let workspace = Workspace::default();
         Ok(Self { state_values: values.values, action_values, policy, inference, workspace })
     }
 
-    pub(super) fn workspace_mut(&mut self) -> &mut Workspace<F> {
-        &mut self.workspace
+    pub(super) fn workspace_mut(&mut self) -> &mut Option<LogBlock<F>> {
+        &mut self.workspace.0
     }
 
     pub(super) fn tables_mut(&mut self, inference: Inference) -> TablesMut<'_, F> {

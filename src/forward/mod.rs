@@ -25,8 +25,8 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayView1, ArrayView2};
 
 pub(crate) use pass::ForwardPass;
 
-use crate::initial::check_initial;
 use crate::kernels::sum;
+use crate::mdp::check_initial;
 use crate::mdp::{check_options, run_pass};
 use crate::{Error, Inference, Model, Real, Table, arrays};
 

@@ -1,22 +1,24 @@
-//! Gridworlds and what is known about their states, as text.
+//! Draws a gridworld and what is known about its states as text.
 
 use ndarray::{ArrayRef1, ArrayRef2};
 
-use super::{Cell, Gridworld};
+use super::Gridworld;
+use super::map::Cell;
+use super::rendering::{Rendering, Style};
+use crate::color::viridis;
 use crate::{Error, Table, arrays};
+
+/// Shades, each with the least probability it is drawn for.
+const SHADES: [(f64, &str); 5] = [(0.5, "██"), (0.25, "▓▓"), (0.1, "▒▒"), (0.01, "░░"), (0.001, " ·")];
 
 impl Gridworld {
     /// Draws the map, in the symbols that [`parse`](Self::parse) reads.
     #[must_use]
-    pub fn render_map(&self) -> String {
-        self.draw_map(|_, _, text| text)
+    pub fn render_map(&self) -> Rendering {
+        self.render("", |_, cell| (cell.symbol().to_string(), Style::of(cell)))
     }
 
-    pub(super) fn draw_map(&self, paint: impl Paint) -> String {
-        self.render("", |state, cell| paint(state, cell, cell.symbol().to_string()))
-    }
-
-    /// Draws a value for each state, with one decimal, such as a row of
+    /// Draws a value for each state with one decimal, such as a row of
     /// [`Solution::state_values`](crate::Solution::state_values).
     ///
     /// # Shapes
@@ -33,14 +35,10 @@ impl Gridworld {
     /// use softmdp::{Gridworld, ndarray::array};
     ///
     /// let grid = Gridworld::parse("S#G")?;
-    /// assert_eq!(grid.render_values(&array![-2.5, 10.0])?, "-2.5 #### 10.0\n");
-    /// # Ok::<(), softmdp::Error>(())
+    /// assert_eq!(grid.render_values(&array![-2.5, 10.0])?.to_string(), "-2.5 #### 10.0\n");
+    /// # Ok::<(), softmdp::gridworld::Error>(())
     /// ```
-    pub fn render_values(&self, values: &ArrayRef1<f64>) -> Result<String, Error> {
-        self.draw_values(values, |_, _, text| text)
-    }
-
-    pub(super) fn draw_values(&self, values: &ArrayRef1<f64>, paint: impl Paint) -> Result<String, Error> {
+    pub fn render_values(&self, values: &ArrayRef1<f64>) -> Result<Rendering, Error> {
         arrays::check_shape(Table::StateValues, values.shape(), &[self.num_states()])?;
         let texts: Vec<String> = values
             .iter()
@@ -51,15 +49,25 @@ impl Gridworld {
                 value => format!("{value:.1}"),
             })
             .collect();
-        let width = texts.iter().map(|text| text.chars().count()).max().unwrap_or(0);
-        Ok(self.render(" ", |state, cell| {
-            let text = state.map_or("#".repeat(width), |state| format!("{:>width$}", texts[state]));
-            paint(state, cell, text)
+        let finite = || values.iter().copied().filter(|value| value.is_finite());
+        let (low, high) =
+            (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
+        // Halves, since the difference may leave the number type.
+        let fraction =
+            |value: f64| (value / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0).max(f64::MIN_POSITIVE);
+        let width = widest(&texts);
+        Ok(self.render(" ", |state, cell| match state {
+            Some(state) if values[state].is_finite() => {
+                (format!("{:>width$}", texts[state]), Style::Background(viridis(fraction(values[state]))))
+            }
+            Some(state) => (format!("{:>width$}", texts[state]), Style::of(cell)),
+            None => ("#".repeat(width), Style::of(cell)),
         }))
     }
 
-    /// Draws the policy of one stage: for each state an arrow for every move that is at least half as probable as the
-    /// most probable one, those first that are more probable. `*` stands for more than four.
+    /// Draws the policy of one stage. Each state shows an arrow for every move that is at least
+    /// half as probable as the most probable one, in order of probability. `*` stands for more than
+    /// four arrows.
     ///
     /// # Shapes
     ///
@@ -76,38 +84,38 @@ impl Gridworld {
     ///
     /// let grid = Gridworld::parse("S.G")?;
     /// let policy = array![[0.0, 1.0, 0.0, 0.0], [0.2, 0.5, 0.3, 0.0], [0.25, 0.25, 0.25, 0.25]];
-    /// assert_eq!(grid.render_policy(&policy)?, "→  →↓ G\n");
-    /// # Ok::<(), softmdp::Error>(())
+    /// assert_eq!(grid.render_policy(&policy)?.to_string(), "→  →↓ G\n");
+    /// # Ok::<(), softmdp::gridworld::Error>(())
     /// ```
-    pub fn render_policy(&self, policy: &ArrayRef2<f64>) -> Result<String, Error> {
-        self.draw_policy(policy, |_, _, text| text)
-    }
-
-    pub(super) fn draw_policy(&self, policy: &ArrayRef2<f64>, paint: impl Paint) -> Result<String, Error> {
+    pub fn render_policy(&self, policy: &ArrayRef2<f64>) -> Result<Rendering, Error> {
         let expected = [self.num_states(), self.directions().len()];
         arrays::check_shape(Table::Policy, policy.shape(), &expected)?;
-        let texts: Vec<String> = (policy.rows().into_iter().enumerate())
-            .map(|(state, probabilities)| {
-                let cell = self.cell_of(state);
-                if cell.is_terminal() {
-                    return cell.symbol().to_string();
-                }
-                let most = probabilities.iter().fold(0.0_f64, |most, &p| most.max(p));
-                let mut moves: Vec<usize> = (0..probabilities.len())
-                    .filter(|&action| most > 0.0 && probabilities[action] >= 0.5 * most)
-                    .collect();
-                moves.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
-                match moves.len() {
-                    0 => "?".to_string(),
-                    1..=4 => moves.iter().map(|&action| self.directions()[action].arrow()).collect(),
-                    _ => "*".to_string(),
-                }
+        let most = |state: usize| policy.row(state).iter().fold(0.0_f64, |most, &p| most.max(p));
+        let arrows = |state: usize| {
+            let (probabilities, most) = (policy.row(state), most(state));
+            let mut moves: Vec<usize> = (0..probabilities.len())
+                .filter(|&action| most > 0.0 && probabilities[action] >= 0.5 * most)
+                .collect();
+            moves.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+            match moves.len() {
+                0 => "?".to_string(),
+                1..=4 => moves.iter().map(|&action| self.directions()[action].arrow()).collect(),
+                _ => "*".to_string(),
+            }
+        };
+        let texts: Vec<String> = (0..self.num_states())
+            .map(|state| match self.cell_of(state) {
+                cell if cell.is_terminal() => cell.symbol().to_string(),
+                _ => arrows(state),
             })
             .collect();
-        let width = texts.iter().map(|text| text.chars().count()).max().unwrap_or(0);
-        Ok(self.render(" ", |state, cell| {
-            let text = state.map_or("#".repeat(width), |state| format!("{:<width$}", texts[state]));
-            paint(state, cell, text)
+        let width = widest(&texts);
+        Ok(self.render(" ", |state, cell| match state {
+            Some(state) if !cell.is_terminal() => {
+                (format!("{:<width$}", texts[state]), Style::Background(viridis(most(state))))
+            }
+            Some(state) => (format!("{:<width$}", texts[state]), Style::of(cell)),
+            None => ("#".repeat(width), Style::of(cell)),
         }))
     }
 
@@ -139,46 +147,36 @@ impl Gridworld {
     /// use softmdp::{Gridworld, ndarray::array};
     ///
     /// let grid = Gridworld::parse("S.#.G")?;
-    /// assert_eq!(grid.render_marginals(&array![0.7, 0.3, 0.0, 0.0])?, "██▓▓##   G\n");
-    /// # Ok::<(), softmdp::Error>(())
+    /// let marginals = array![0.7, 0.3, 0.0, 0.0];
+    /// assert_eq!(grid.render_marginals(&marginals)?.to_string(), "██▓▓##   G\n");
+    /// # Ok::<(), softmdp::gridworld::Error>(())
     /// ```
-    pub fn render_marginals(&self, marginals: &ArrayRef1<f64>) -> Result<String, Error> {
-        self.draw_marginals(marginals, |_, _, text| text)
-    }
-
-    pub(super) fn draw_marginals(
-        &self,
-        marginals: &ArrayRef1<f64>,
-        paint: impl Paint,
-    ) -> Result<String, Error> {
+    pub fn render_marginals(&self, marginals: &ArrayRef1<f64>) -> Result<Rendering, Error> {
         arrays::check_shape(Table::StateMarginals, marginals.shape(), &[self.num_states()])?;
-        let shades = [(0.5, "██"), (0.25, "▓▓"), (0.1, "▒▒"), (0.01, "░░"), (0.001, " ·")];
         Ok(self.render("", |state, cell| {
-            let shade = state.and_then(|state| shades.iter().find(|(least, _)| marginals[state] >= *least));
-            let text = match (state, shade) {
-                (None, _) => "##".to_string(),
-                (_, Some((_, shade))) => shade.to_string(),
-                (_, None) if cell.is_terminal() => format!(" {}", cell.symbol()),
-                (_, None) => "  ".to_string(),
-            };
-            paint(state, cell, text)
+            let Some(state) = state else { return ("##".to_string(), Style::of(cell)) };
+            let p = marginals[state];
+            match SHADES.iter().find(|(least, _)| p >= *least) {
+                // 1/1000 is the dark end: nothing is drawn below it.
+                Some((_, shade)) => (shade.to_string(), Style::Ink(viridis(1.0 + p.log10() / 3.0))),
+                None if cell.is_terminal() => (format!(" {}", cell.symbol()), Style::of(cell)),
+                None => ("  ".to_string(), Style::of(cell)),
+            }
         }))
     }
 
-    /// Puts the text of each cell side by side, with something between them, one line a row.
-    fn render(&self, between: &str, text: impl Fn(Option<usize>, Cell) -> String) -> String {
-        let mut lines = String::new();
-        for (states, cells) in self.states.chunks(self.width).zip(self.cells.chunks(self.width)) {
-            let row: Vec<String> =
-                states.iter().zip(cells).map(|(&state, &cell)| text(state, cell)).collect();
-            lines.push_str(row.join(between).trim_end());
-            lines.push('\n');
-        }
-        lines
+    /// Draws all cells; `draw` takes the state of a cell, which is `None` for a wall.
+    fn render(
+        &self,
+        separator: &'static str,
+        draw: impl Fn(Option<usize>, Cell) -> (String, Style),
+    ) -> Rendering {
+        let cells = self.states.iter().zip(&self.cells).map(|(&state, &cell)| draw(state, cell));
+        Rendering::new(cells, self.width, separator)
     }
 }
 
-/// What becomes of the text of a cell, given its state, before it is printed.
-pub(super) trait Paint: Fn(Option<usize>, Cell, String) -> String {}
-
-impl<T: Fn(Option<usize>, Cell, String) -> String> Paint for T {}
+/// Number of characters of the longest text.
+fn widest(texts: &[String]) -> usize {
+    texts.iter().map(|text| text.chars().count()).max().unwrap_or(0)
+}

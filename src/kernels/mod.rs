@@ -13,9 +13,12 @@ mod log_sum_exp;
 mod products;
 mod real;
 mod row_batch;
+#[cfg(feature = "rand")]
+mod sampling;
 mod single;
 mod soft_maxima;
 mod soft_maximum;
+mod softmax;
 mod transcendental;
 
 pub(crate) use dot::{add_scaled, dot_rows, guarded_dot_rows, sum};
@@ -27,8 +30,11 @@ pub(crate) use log_sum_exp::{gap, log_add_exp, offset};
 pub(crate) use products::{MANY, guarded_multiply, multiply};
 pub use real::Real;
 pub(crate) use row_batch::RowBatch;
+#[cfg(feature = "rand")]
+pub(crate) use sampling::{Draw, draw};
 pub(crate) use soft_maxima::{CHUNK, FEW, SoftRows, most_value, most_weight, soft_maxima};
 pub(crate) use soft_maximum::{SoftRow, normalized_prior, soft_maximum};
+pub(crate) use softmax::{Softmax, softmax};
 pub(crate) use transcendental::Aligned;
 #[cfg(feature = "simd")]
 pub(crate) use transcendental::Inlined;

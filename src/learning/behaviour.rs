@@ -1,12 +1,14 @@
-//! How a learner acts while it learns.
+//! Behaviours: how a learner acts while it learns.
 
-use crate::kernels::gap;
+use super::settings::{check_chance, check_setting};
+use crate::kernels::{Softmax, gap};
 use crate::{Error, Real};
 
-/// How actions are chosen from what is known so far.
+/// How a learner chooses actions while it learns.
 ///
-/// The rules here are off-policy or corrected for the behaviour, so any that tries every action again and again leads to the same
-/// values: what differs is how soon. Actions of prior weight 0 are never chosen.
+/// The learners are off-policy or correct for the behaviour. Every behaviour that tries each action
+/// again and again leads to the same values; they differ in speed. Actions of prior weight 0 are
+/// never chosen.
 ///
 /// # Example
 ///
@@ -16,13 +18,15 @@ use crate::{Error, Real};
 /// use softmdp::learning::{Behaviour, Learner, SoftQLearning, Task};
 /// use softmdp::ndarray::array;
 ///
-/// // What is known: action 0 is worth 0, action 1 is worth log 3.
-/// let learner = SoftQLearning::new(Task::new(1, 2)?)?.with_action_values(&array![[0.0, 3.0_f64.ln()]])?;
+/// // Action 0 is worth 0, action 1 is worth log 3.
+/// let action_values = array![[0.0, 3.0_f64.ln()]];
+/// let learner = SoftQLearning::new(Task::new(1, 2)?)?.with_action_values(&action_values)?;
 /// let mut rng = StdRng::seed_from_u64(1);
 /// let mut share = |behaviour| {
 ///     let learner = learner.clone().with_behaviour(behaviour)?;
-///     let actions: Vec<usize> = (0..10_000).map(|_| learner.act(0, &mut rng)).collect::<Result<_, _>>()?;
-///     Ok::<_, softmdp::Error>(actions.iter().sum::<usize>() as f64 / 10_000.0)
+///     let actions = (0..10_000).map(|_| learner.act(0, &mut rng));
+///     let actions = actions.collect::<Result<Vec<usize>, _>>()?;
+///     Ok::<_, softmdp::learning::Error>(actions.iter().sum::<usize>() as f64 / 10_000.0)
 /// };
 /// assert!((share(Behaviour::Uniform)? - 0.5).abs() < 0.02);
 /// assert!((share(Behaviour::EpsilonGreedy(0.1))? - 0.95).abs() < 0.02);
@@ -30,22 +34,23 @@ use crate::{Error, Real};
 /// assert!((share(Behaviour::EpsilonSoft(0.1))? - 0.725).abs() < 0.02);
 /// assert!((share(Behaviour::Boltzmann(0.5))? - 0.9).abs() < 0.02); // 9 to 1
 /// # }
-/// # Ok::<(), softmdp::Error>(())
+/// # Ok::<(), softmdp::learning::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Behaviour<F = f64> {
-    /// All actions of positive prior weight alike.
+    /// All available actions with equal probability.
     Uniform,
-    /// One of the best so far, or with probability ε in [0, 1] any action, as in [`Uniform`](Self::Uniform).
+    /// An action of largest value, or with probability ε in [0, 1] a uniformly drawn one.
     EpsilonGreedy(F),
-    /// ∝ ρ exp(Q/τ) at a temperature τ ≥ 0 of its own.
+    /// ∝ ρ exp(Q/τ), with a temperature τ ≥ 0 of its own.
     Boltzmann(F),
-    /// The soft policy learned so far: [`Boltzmann`](Self::Boltzmann) at the temperature of the task.
+    /// The soft policy learned so far: [`Boltzmann`](Self::Boltzmann) at the temperature of the
+    /// task.
     Soft,
-    /// The soft policy learned so far, or with probability ε in [0, 1] any action, as in [`Uniform`](Self::Uniform): no action
-    /// is ever given up. The default, with ε = 0.1.
+    /// The soft policy learned so far, or with probability ε in [0, 1] a uniformly drawn action, so
+    /// that no action is given up. The default, with ε = 0.1.
     EpsilonSoft(F),
 }
 
@@ -56,21 +61,19 @@ impl<F: Real> Default for Behaviour<F> {
 }
 
 impl<F: Real> Behaviour<F> {
-    /// [`Error::InvalidSetting`] for a parameter out of range.
+    /// [`Error::InvalidSetting`] if a parameter is out of range.
     pub(super) fn check(&self) -> Result<(), Error> {
         match *self {
             Behaviour::EpsilonGreedy(epsilon) | Behaviour::EpsilonSoft(epsilon) => check_chance(epsilon),
-            Behaviour::Boltzmann(temperature)
-                if !(temperature >= F::zero() && temperature < F::infinity()) =>
-            {
-                let (setting, value) = ("temperature of the behaviour", temperature.into_f64());
-                Err(Error::InvalidSetting { setting, value, expected: "a finite number >= 0" })
+            Behaviour::Boltzmann(temperature) => {
+                let is_valid = temperature >= F::zero() && temperature < F::infinity();
+                check_setting(is_valid, "temperature of the behaviour", temperature, "a finite number >= 0")
             }
-            _ => Ok(()),
+            Behaviour::Uniform | Behaviour::Soft => Ok(()),
         }
     }
 
-    /// This behaviour in one state, for action values at the temperature of the task.
+    /// This behaviour in one state, from action values and the temperature of the task.
     pub(super) fn row<'a>(self, prior: &'a [F], action_values: &'a [F], temperature: F) -> Row<'a, F> {
         let temperature = match self {
             Behaviour::Boltzmann(own) => own,
@@ -85,29 +88,17 @@ impl<F: Real> Behaviour<F> {
             any: zero,
             max: zero,
             best: zero,
-            peak: zero,
-            total: zero,
+            softmax: None,
         };
         let share = |count: usize| F::from_f64(count as f64).recip();
         row.any = share(row.possible().count());
         row.max = row.possible().fold(F::neg_infinity(), |max, action| max.max(action_values[action]));
         row.best = share(row.possible().filter(|&action| action_values[action] == row.max).count());
         if !matches!(self, Behaviour::Uniform | Behaviour::EpsilonGreedy(_)) {
-            row.peak =
-                row.possible().fold(F::neg_infinity(), |peak, action| peak.max(row.log_weight(action)));
-            row.total = row.possible().fold(zero, |total, action| total + row.soft_weight(action));
+            row.softmax = Softmax::new(row.possible().map(|action| row.log_weight(action)));
         }
         row
     }
-}
-
-/// [`Error::InvalidSetting`] for what is no chance of a random action.
-pub(super) fn check_chance<F: Real>(chance: F) -> Result<(), Error> {
-    if chance >= F::zero() && chance <= F::one() {
-        return Ok(());
-    }
-    let (setting, expected) = ("chance of a random action", "a probability in [0, 1]");
-    Err(Error::InvalidSetting { setting, value: chance.into_f64(), expected })
 }
 
 /// A behaviour in one state.
@@ -119,9 +110,8 @@ pub(super) struct Row<'a, F> {
     temperature: F,
     any: F, // probability of an action if all are alike
     max: F,
-    best: F,  // probability of an action of largest value if all of those are alike
-    peak: F,  // largest of the log-weights of a soft behaviour
-    total: F, // of its weights
+    best: F,                     // probability of an action of largest value if all of those are alike
+    softmax: Option<Softmax<F>>, // of a soft behaviour, unless the row is a dead end
 }
 
 impl<F: Real> Row<'_, F> {
@@ -130,7 +120,8 @@ impl<F: Real> Row<'_, F> {
         (0..prior.len()).filter(move |&action| prior[action] > F::zero())
     }
 
-    /// log ρ + Q/τ of an action, but for what all have in common; the prior where all hope is lost, as in a policy.
+    /// log ρ + Q/τ of an action, up to a constant; log ρ if all action values are −∞, as in a
+    /// policy.
     fn log_weight(&self, action: usize) -> F {
         let log_prior = self.prior[action].ln();
         if self.max == F::neg_infinity() {
@@ -143,9 +134,9 @@ impl<F: Real> Row<'_, F> {
         log_prior + gap(value, self.max, self.temperature)
     }
 
-    /// What a soft behaviour chooses an action in proportion to, at most 1.
-    fn soft_weight(&self, action: usize) -> F {
-        (self.log_weight(action) - self.peak).exp()
+    /// The probability of an action under the soft policy, as a share of `mass`.
+    fn soft_share(&self, mass: F, action: usize) -> F {
+        self.softmax.map_or(F::zero(), |softmax| softmax.share(mass, self.log_weight(action)))
     }
 
     /// b(a|s).
@@ -159,18 +150,19 @@ impl<F: Real> Row<'_, F> {
                 let best = if self.action_values[action] == self.max { self.best } else { F::zero() };
                 epsilon * self.any + (F::one() - epsilon) * best
             }
-            Behaviour::Boltzmann(_) | Behaviour::Soft => self.soft_weight(action) / self.total,
+            Behaviour::Boltzmann(_) | Behaviour::Soft => self.soft_share(F::one(), action),
             Behaviour::EpsilonSoft(epsilon) => {
-                epsilon * self.any + (F::one() - epsilon) * self.soft_weight(action) / self.total
+                epsilon * self.any + self.soft_share(F::one() - epsilon, action)
             }
         }
     }
 
-    /// log b(a|s) of an action of positive prior weight, also where b itself underflows.
+    /// log b(a|s) of an available action, also where b underflows.
     pub(super) fn log_probability(&self, action: usize) -> F {
         match self.behaviour {
             Behaviour::Boltzmann(_) | Behaviour::Soft => {
-                self.log_weight(action) - self.peak - self.total.ln()
+                let log_weight = self.log_weight(action);
+                self.softmax.map_or(F::neg_infinity(), |softmax| softmax.log_probability(log_weight))
             }
             _ => self.probability(action).ln(),
         }
@@ -179,7 +171,7 @@ impl<F: Real> Row<'_, F> {
     /// Draws an action; `None` in a dead end.
     #[cfg(feature = "rand")]
     pub(super) fn draw<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> Option<usize> {
-        crate::sampling::draw(rng, self.possible().map(|action| (action, self.probability(action))))
+        crate::kernels::draw(rng, self.possible().map(|action| (action, self.probability(action))))
     }
 }
 

@@ -8,6 +8,7 @@ mod builder;
 mod checked_stage;
 mod checks;
 mod forward;
+mod initial;
 mod model;
 mod pass;
 mod prior;
@@ -28,6 +29,7 @@ pub(crate) use checks::{
     check_discount, check_prior_weight, check_reward, check_temperature, check_terminal_values, is_normalized,
 };
 pub(crate) use forward::{forward_description, forward_model};
+pub(crate) use initial::{check_initial, initial_expectation};
 pub use model::{Model, Stage};
 pub(crate) use pass::run_pass;
 pub use prior::ActionPrior;

@@ -15,10 +15,10 @@ use ndarray::{Array2, ArrayRef1, Axis};
 use super::Policy;
 use crate::bellman::BellmanRule;
 use crate::dynamics::blocks;
-use crate::initial::{check_initial, initial_expectation};
 use crate::kernels::LogMemo;
 use crate::mdp::CheckedStage;
 use crate::mdp::run_pass;
+use crate::mdp::{check_initial, initial_expectation};
 use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
 

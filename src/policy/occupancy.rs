@@ -8,8 +8,8 @@ use ndarray::{Array2, Array3, ArrayRef1};
 
 use super::Policy;
 use crate::dynamics::blocks;
-use crate::initial::check_initial;
 use crate::mdp::CheckedStage;
+use crate::mdp::check_initial;
 use crate::mdp::run_pass;
 use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};

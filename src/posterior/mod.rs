@@ -68,7 +68,7 @@ pub fn posterior<F: Real, M: Model<Scalar = F> + ?Sized>(
     initial: &ArrayRef1<F>,
     horizon: usize,
 ) -> Result<Posterior<F>, Error> {
-    crate::initial::check_initial(initial, mdp.num_states())?;
+    crate::mdp::check_initial(initial, mdp.num_states())?;
     soft_value_iteration(mdp, horizon)?.posterior(mdp, initial)
 }
 
@@ -174,7 +174,7 @@ impl<F: Real> Posterior<F> {
     ) -> Result<Self, Error> {
         solution.check_direct()?;
         let (states, pairs) = (solution.state_values(), solution.action_values());
-        crate::initial::check_initial(&initial, states.ncols())?;
+        crate::mdp::check_initial(&initial, states.ncols())?;
         arrays::check_shape(Table::StateMarginals, state_marginals.shape(), states.shape())?;
         arrays::check_shape(Table::AbsorbedMarginals, absorbed_marginals.shape(), &[states.nrows()])?;
         arrays::check_shape(Table::StateActionMarginals, state_action_marginals.shape(), pairs.shape())?;

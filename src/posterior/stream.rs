@@ -18,7 +18,7 @@ use ndarray::{Array2, ArrayRef1, ArrayView1, aview1};
 use super::marginals::{log_evidence, marginals_of_stage};
 use crate::backward::{Backup, StageTables, policy_from};
 use crate::forward::ForwardPass;
-use crate::initial::check_initial;
+use crate::mdp::check_initial;
 use crate::mdp::check_options;
 use crate::{Error, Inference, Model, Real, Table, arrays};
 

@@ -8,9 +8,8 @@ use rand::Rng;
 
 use super::Trajectory;
 use crate::dynamics::successors::LuckyRows;
-use crate::initial::check_initial;
-use crate::mdp::CheckedStage;
-use crate::sampling::{Draw, draw};
+use crate::kernels::{Draw, draw};
+use crate::mdp::{CheckedStage, check_initial};
 use crate::{Dynamics, Error, Inference, Model, Policy, Posterior, Real, StationaryPolicy, arrays};
 
 impl<F: Real> Posterior<F> {

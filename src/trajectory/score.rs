@@ -4,9 +4,9 @@ use ndarray::ArrayRef1;
 
 use super::Trajectory;
 use crate::dynamics::successors::for_each_log_successor;
-use crate::initial::check_initial;
 use crate::kernels::log_add_exp;
 use crate::mdp::CheckedStage;
+use crate::mdp::check_initial;
 use crate::{Dynamics, Error, Inference, Model, Policy, Posterior, Real, Table};
 
 impl<F: Real> Posterior<F> {

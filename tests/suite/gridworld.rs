@@ -3,6 +3,7 @@
 #![allow(clippy::float_cmp, reason = "probabilities such as 0.25 are exact")]
 
 use approx::{assert_abs_diff_eq, assert_relative_eq};
+use softmdp::gridworld::Error as MapError;
 use softmdp::ndarray::{Array1, Array2, Array3, array};
 use softmdp::{
     Cell, ColorChoice, Direction, Dynamics, Error, Gridworld, Inference, Moves, SoftValueIteration,
@@ -41,7 +42,7 @@ fn states_are_the_cells_that_are_not_walls_row_by_row() {
         (grid.cell(0, 1), grid.cell(1, 1), grid.cell(0, 9)),
         (Some(Cell::Wall), Some(Cell::Trap), None)
     );
-    assert_eq!(grid.render_map(), "S#.\n.XG\n");
+    assert_eq!(grid.render_map().to_string(), "S#.\n.XG\n");
 }
 
 #[test]
@@ -140,26 +141,26 @@ fn frozen_lake_has_its_published_values() {
 
 #[test]
 fn bad_maps_and_options_name_the_place_and_the_value() {
-    assert_eq!(Gridworld::parse(""), Err(Error::EmptyMap));
-    assert_eq!(Gridworld::parse(" \n\n"), Err(Error::EmptyMap));
-    assert_eq!(Gridworld::parse("##\n##"), Err(Error::EmptyMap));
-    let ragged = |row, found| Err(Error::RaggedMap { row, found, expected: 2 });
+    assert_eq!(Gridworld::parse(""), Err(MapError::EmptyMap));
+    assert_eq!(Gridworld::parse(" \n\n"), Err(MapError::EmptyMap));
+    assert_eq!(Gridworld::parse("##\n##"), Err(MapError::EmptyMap));
+    let ragged = |row, found| Err(MapError::RaggedMap { row, found, expected: 2 });
     assert_eq!(Gridworld::parse("S.\n..."), ragged(1, 3));
     assert_eq!(Gridworld::parse("S.\n\n.G"), ragged(1, 0));
-    let unknown = Error::UnknownCell { row: 1, column: 1, symbol: 'é' };
+    let unknown = MapError::UnknownCell { row: 1, column: 1, symbol: 'é' };
     assert_eq!(Gridworld::parse("S.\n.é"), Err(unknown.clone()));
     assert!(unknown.to_string().starts_with("map cell (row 1, column 1) is 'é'"));
 
     let grid = Gridworld::parse("S.G").unwrap();
     for value in [-0.1, 1.1, f64::INFINITY] {
-        let error = Error::InvalidOption { option: "slip", value };
+        let error = Error::InvalidSetting { setting: "slip", value, expected: "a probability in [0, 1]" };
         assert_eq!(grid.clone().slip(value).mdp().unwrap_err(), error);
         assert_eq!(grid.clone().slip(value).dense_mdp().unwrap_err(), error);
-        let error = Error::InvalidOption { option: "wind", value };
+        let error = Error::InvalidSetting { setting: "wind", value, expected: "a probability in [0, 1]" };
         assert_eq!(grid.clone().wind(Direction::Up, value).mdp().unwrap_err(), error);
     }
     let error = grid.clone().slip(f64::NAN).mdp().unwrap_err();
-    assert!(matches!(error, Error::InvalidOption { option: "slip", value } if value.is_nan()));
+    assert!(matches!(error, Error::InvalidSetting { setting: "slip", value, .. } if value.is_nan()));
     let error = grid.clone().step_reward(f64::NAN).mdp().unwrap_err();
     assert!(matches!(error, Error::InvalidReward { state: 0, action: 0, .. }));
     let error = grid.clone().goal_reward(f64::INFINITY).mdp().unwrap_err();
@@ -179,7 +180,7 @@ fn renderings_refuse_tables_of_another_shape() {
 fn renderings_line_up_and_draw_what_is_special() {
     let grid = Gridworld::parse("S.#\n.XG").unwrap();
     let values = array![-12.25, f64::NEG_INFINITY, 0.04, -10.0, 10.0];
-    assert_eq!(grid.render_values(&values).unwrap(), "-12.2    -∞ #####\n  0.0 -10.0  10.0\n");
+    assert_eq!(grid.render_values(&values).unwrap().to_string(), "-12.2    -∞ #####\n  0.0 -10.0  10.0\n");
     let policy = array![
         [0.25, 0.25, 0.25, 0.25],
         [0.1, 0.6, 0.3, 0.0],
@@ -187,14 +188,14 @@ fn renderings_line_up_and_draw_what_is_special() {
         [0.0, 1.0, 0.0, 0.0],
         [0.0, 1.0, 0.0, 0.0],
     ];
-    assert_eq!(grid.render_policy(&policy).unwrap(), "↑→↓← →↓   ####\n?    X    G\n");
+    assert_eq!(grid.render_policy(&policy).unwrap().to_string(), "↑→↓← →↓   ####\n?    X    G\n");
     let eight = Gridworld::parse("S").unwrap().moves(Moves::Eight);
     assert_eq!(
-        eight.render_policy(&array![[0.125; 8]].into_shape_with_order((1, 8)).unwrap()).unwrap(),
+        eight.render_policy(&array![[0.125; 8]].into_shape_with_order((1, 8)).unwrap()).unwrap().to_string(),
         "*\n"
     );
     let marginals = array![0.5, 0.2, 0.05, 0.002, 0.0];
-    assert_eq!(grid.render_marginals(&marginals).unwrap(), "██▒▒##\n░░ · G\n");
+    assert_eq!(grid.render_marginals(&marginals).unwrap().to_string(), "██▒▒##\n░░ · G\n");
 }
 
 #[test]
@@ -229,26 +230,16 @@ fn colour_changes_no_letter() {
     let values = array![1.0, -2.0, f64::NEG_INFINITY, 0.5, 3.0, 7.0, 1e300];
     let marginals = array![0.6, 0.2, 0.1, 0.0, 0.005, 0.0, 0.0];
     let policy = Array2::from_shape_fn((7, 4), |(state, action)| if action == state % 4 { 0.7 } else { 0.1 });
-    let (always, never) = (grid.colored(ColorChoice::Always), grid.colored(ColorChoice::Never));
-    let pairs = [
-        (always.render_map(), never.render_map(), grid.render_map()),
-        (
-            always.render_values(&values).unwrap(),
-            never.render_values(&values).unwrap(),
-            grid.render_values(&values).unwrap(),
-        ),
-        (
-            always.render_policy(&policy).unwrap(),
-            never.render_policy(&policy).unwrap(),
-            grid.render_policy(&policy).unwrap(),
-        ),
-        (
-            always.render_marginals(&marginals).unwrap(),
-            never.render_marginals(&marginals).unwrap(),
-            grid.render_marginals(&marginals).unwrap(),
-        ),
+    let renderings = [
+        grid.render_map(),
+        grid.render_values(&values).unwrap(),
+        grid.render_policy(&policy).unwrap(),
+        grid.render_marginals(&marginals).unwrap(),
     ];
-    for (colored, uncolored, plain) in pairs {
+    for rendering in renderings {
+        let plain = rendering.to_string();
+        let [colored, uncolored] = [ColorChoice::Always, ColorChoice::Never]
+            .map(|choice| rendering.clone().colored(choice).to_string());
         assert!(colored.contains("\u{1b}["));
         assert_eq!(uncolored, plain);
         let lines: Vec<String> =
@@ -256,5 +247,7 @@ fn colour_changes_no_letter() {
         assert_eq!(lines, plain.lines().collect::<Vec<_>>());
     }
     let short = array![1.0];
-    assert!(matches!(always.render_values(&short), Err(Error::ShapeMismatch { .. })));
+    assert!(matches!(grid.render_values(&short), Err(Error::ShapeMismatch { .. })));
+    let colored = grid.render_map().colored(ColorChoice::Always);
+    assert_eq!(colored.colored(ColorChoice::Never), grid.render_map(), "the last choice counts");
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ndarray::{Array1, ArrayView1};
 
-use crate::initial::check_initial;
 use crate::mdp::BoxedDynamics;
+use crate::mdp::check_initial;
 use crate::{
     ActionPrior, Dynamics, Error, Inference, Mdp, Model, Real, Stage, SuccessorRewardMdp, TimeVaryingMdp,
 };

@@ -1,14 +1,15 @@
-//! What a step teaches critics, actor and temperature.
+//! Updates of critics, actor and temperature.
 
 use ndarray::Array;
 
 use super::actor::climb;
 use super::{Actor, SoftActorCritic};
 use crate::kernels::SoftRow;
+use crate::learning::Error;
 use crate::learning::schedule::{count, mix};
 use crate::learning::task::{Next, Task};
 use crate::learning::{Horizon, Learner, Step};
-use crate::{Error, Real, Table};
+use crate::{Real, Table};
 
 impl<F: Real, H: Horizon> Learner for SoftActorCritic<F, H> {
     type Scalar = F;
@@ -27,21 +28,23 @@ impl<F: Real, H: Horizon> Learner for SoftActorCritic<F, H> {
         })
     }
 
-    /// The soft maximum of the action values at the temperature reached.
+    /// The soft maximum of the action values at the current temperature.
     fn state_values(&self) -> Result<Array<F, H::States>, Error> {
         self.task.soft_values(|row, out| self.copy_row(row, out), self.temperature)
     }
 
     fn update(&mut self, step: &Step<F>) -> Result<(), Error> {
-        let place = self.task.place(step)?;
-        let (row, pair) = (place.row, place.pair);
-        self.scratch.fit(self.task.num_actions());
-        let next_value = match place.next {
+        let index = self.task.locate(step)?;
+        let (row, pair) = (index.row, index.pair);
+        for row in &mut self.scratch.0 {
+            row.resize(self.task.num_actions(), F::zero());
+        }
+        let next_value = match index.next {
             Next::End(value) => value,
             Next::Row(_) if self.task.discount() == F::zero() => F::zero(),
             Next::Row(next) => {
                 let value = self.soften(next);
-                let value = self.task.unless_lost(next, &self.scratch.values, value);
+                let value = self.task.unless_lost(next, &self.scratch.0[0], value);
                 value.ok_or_else(|| self.task.overflow(Table::StateValues, next))?
             }
         };
@@ -75,11 +78,12 @@ impl<F: Real, H: Horizon> Learner for SoftActorCritic<F, H> {
         choice.ok_or(Error::DeadEnd { stage, state })
     }
 
-    /// Keeps the step, and learns from a batch of those that are kept. A bad step is refused, and not kept; if a number leaves
-    /// the number type in the middle of a batch, what was learned before stays, and so does the step in the memory.
+    /// Adds the step to the replay buffer and learns from a batch drawn from it. An invalid step is
+    /// refused and not added. If a number leaves the number type within a batch, the earlier
+    /// updates of the batch and the step in the buffer stay.
     #[cfg(feature = "rand")]
     fn learn<R: rand::Rng + ?Sized>(&mut self, step: &Step<F>, rng: &mut R) -> Result<(), Error> {
-        self.task.place(step)?;
+        self.task.locate(step)?;
         let Some(replay) = &mut self.replay else { return self.update(step) };
         replay.buffer.push(*step);
         for _ in 0..replay.batch {
@@ -94,37 +98,38 @@ impl<F: Real, H: Horizon> Learner for SoftActorCritic<F, H> {
 }
 
 impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
-    /// The critic that has learned least from a pair.
+    /// The critic with the fewest updates of a pair.
     fn least_taught(&self, pair: usize) -> usize {
         let visits = |&critic: &usize| self.critics[critic].visits[pair];
         (0..self.critics.len()).min_by_key(visits).unwrap_or(0)
     }
 
-    /// Writes the values of a row and the actor's policy for it to the scratch, and returns Σ π ( Q − τ log(π/ρ) ).
+    /// Writes action values and policy of a row to the scratch, and returns Σ π ( Q − τ log(π/ρ) ).
     fn soften(&mut self, row: usize) -> F {
-        // Taken out while it is written to by what is read.
-        let mut scratch = std::mem::take(&mut self.scratch);
-        self.copy_row(row, &mut scratch.values);
-        let out = SoftRow { probabilities: &mut scratch.probabilities, logs: &mut scratch.logs };
-        let value = self.actor_row(row).write(&scratch.values, out);
-        self.scratch = scratch;
+        // Taken out, because writing to it reads the learner.
+        let mut rows = std::mem::take(&mut self.scratch.0);
+        let [values, probabilities, logs] = &mut rows;
+        self.copy_row(row, values);
+        let value = self.actor_row(row).write(values, SoftRow { probabilities, logs });
+        self.scratch.0 = rows;
         value
     }
 
-    /// Lets actor and temperature follow the critics, in the state of a row; nothing is changed if it fails.
+    /// Updates actor and temperature in the state of a row; an error changes nothing.
     fn follow(&mut self, row: usize) -> Result<(), Error> {
         if let Actor::Gradient(rate) = self.actor {
             let mean = self.soften(row);
-            let (scratch, prior) = (&mut self.scratch, self.task.prior_row(row));
-            let policy = (&scratch.probabilities[..], &mut scratch.logs[..]);
+            let [values, probabilities, logs] = &mut self.scratch.0;
+            let prior = self.task.prior_row(row);
             let preferences = &mut self.preferences[self.task.pairs(row)];
-            let climbed =
-                climb(preferences, rate, (&scratch.values, prior), policy, (self.temperature, mean));
+            let policy = (&probabilities[..], &mut logs[..]);
+            let climbed = climb(preferences, rate, (values, prior), policy, (self.temperature, mean));
             climbed.ok_or_else(|| self.task.overflow(Table::Preferences, row))?;
         }
         if let Some(target_entropy) = self.target_entropy {
             self.soften(row);
-            let entropy = self.actor_row(row).entropy(&self.scratch.probabilities, &self.scratch.logs);
+            let [_, probabilities, logs] = &self.scratch.0;
+            let entropy = self.actor_row(row).entropy(probabilities, logs);
             self.temperature = target_entropy.next_temperature(self.temperature, entropy);
         }
         Ok(())

@@ -3,10 +3,10 @@
 use ndarray::{Array1, ArrayRef1};
 
 use super::StationaryPolicy;
-use crate::initial::{check_initial, initial_expectation};
 use crate::kernels::LogMemo;
 use crate::markov_chain::{Chain, Graph};
 use crate::mdp::CheckedStage;
+use crate::mdp::{check_initial, initial_expectation};
 use crate::policy::evaluation::Entropy;
 use crate::{Dynamics, Error, Model, Real, Table, arrays};
 

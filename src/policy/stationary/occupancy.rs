@@ -3,9 +3,9 @@
 use ndarray::{Array1, Array2, ArrayRef1};
 
 use super::StationaryPolicy;
-use crate::initial::check_initial;
 use crate::markov_chain::Chain;
 use crate::mdp::CheckedStage;
+use crate::mdp::check_initial;
 use crate::{Error, Model, Real, Table};
 
 impl<F: Real> StationaryPolicy<F> {

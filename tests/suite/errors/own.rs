@@ -167,7 +167,7 @@ fn rows_of_a_stage_are_looked_at_where_they_are_used_and_only_when_asked_to() {
 
 #[test]
 fn an_error_of_the_model_comes_back_unchanged() {
-    let error = Error::InvalidOption { option: "wind", value: 7.5 };
+    let error = Error::InvalidSetting { setting: "wind", value: 7.5, expected: "a probability" };
     every_pass_refuses(&Own { fails: Some(error.clone()), ..own() }, &error, &["wind is 7.5"]);
 }
 

@@ -187,7 +187,7 @@ fn public_types_have_the_common_traits() {
     for_each_number::<f64>();
     for_each_number::<f32>();
     value::<(Error, Table, Inference, SoftValueIteration, Method, Status)>();
-    value::<(softmdp::Gridworld, softmdp::ColorChoice, softmdp::ColoredGridworld<'_>)>();
+    value::<(softmdp::Gridworld, softmdp::ColorChoice, softmdp::Rendering)>();
     #[cfg(feature = "plot")]
     {
         use softmdp::plot::{Animation, Curves, Figure, StateLayout, StateMap};
@@ -195,6 +195,9 @@ fn public_types_have_the_common_traits() {
     }
     fn error<E: std::error::Error + 'static>() {}
     error::<Error>();
+    value::<(softmdp::learning::Error, softmdp::gridworld::Error)>();
+    error::<softmdp::learning::Error>();
+    error::<softmdp::gridworld::Error>();
     // A clone of a model over dynamics that cannot be cloned.
     let dynamics: Box<dyn Dynamics<Scalar = f64>> =
         Box::new(DenseDynamics::new(Array3::ones((1, 1, 1))).unwrap());

@@ -5,8 +5,10 @@ use std::ops::ControlFlow;
 use approx::abs_diff_eq;
 use ndarray::array;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use softmdp::learning::{Environment, Simulator, Step};
-use softmdp::{Dynamics, Error, Inference, Mdp, Model, Stage, TimeVaryingMdp, Watched, ndarray};
+use softmdp::learning::{Environment, Error, Simulator, Step};
+use softmdp::{
+    Dynamics, Error as ModelError, Inference, Mdp, Model, Stage, TimeVaryingMdp, Watched, ndarray,
+};
 
 use super::worlds::{first_exit, stages};
 
@@ -99,7 +101,7 @@ fn a_time_limit_cuts_off_and_does_not_end() {
         assert_eq!(world.step(0, &mut rng), Err(Error::NoEpisode));
     }
     let refused = Simulator::new(&mdp, &array![1.0]).unwrap().with_time_limit(0);
-    assert!(matches!(refused, Err(Error::InvalidSetting { setting: "time limit", .. })));
+    assert!(matches!(refused, Err(Error::Model(ModelError::InvalidSetting { setting: "time limit", .. }))));
 }
 
 /// An end at the limit is an end.
@@ -136,9 +138,12 @@ fn episodes_do_not_start_where_there_is_nothing_to_do() {
     assert!(matches!(Simulator::new(&mdp, &array![0.9, 0.0, 0.0, 0.1]), Err(Error::NoStart { state: 3 })));
     assert!(matches!(
         Simulator::new(&mdp, &array![0.9, 0.0, 0.0, 0.0]),
-        Err(Error::UnnormalizedInitial { .. })
+        Err(Error::Model(ModelError::UnnormalizedInitial { .. }))
     ));
-    assert!(matches!(Simulator::new(&mdp, &array![1.0]), Err(Error::ShapeMismatch { .. })));
+    assert!(matches!(
+        Simulator::new(&mdp, &array![1.0]),
+        Err(Error::Model(ModelError::ShapeMismatch { .. }))
+    ));
 }
 
 #[test]
@@ -148,7 +153,10 @@ fn wrong_actions_leave_the_episode_where_it_was() {
     let mut rng = StdRng::seed_from_u64(1);
     assert_eq!(world.step(0, &mut rng), Err(Error::NoEpisode)); // not even begun
     world.reset(&mut rng).unwrap();
-    assert_eq!(world.step(3, &mut rng), Err(Error::ActionOutOfRange { state: 1, action: 3, num_actions: 3 }));
+    assert_eq!(
+        world.step(3, &mut rng),
+        Err(Error::Model(ModelError::ActionOutOfRange { state: 1, action: 3, num_actions: 3 }))
+    );
     assert_eq!(world.step(1, &mut rng), Err(Error::UnavailableAction { state: 1, action: 1 }));
     assert_eq!(world.state(), Some(1));
     assert_eq!(world.step(0, &mut rng).unwrap().stage, 0);
@@ -206,7 +214,7 @@ impl Model for Unchecked {
         self.0.terminal_values()
     }
 
-    fn stage(&self, _t: usize, _inference: Inference) -> Result<Stage<'_, f64, Leak>, Error> {
+    fn stage(&self, _t: usize, _inference: Inference) -> Result<Stage<'_, f64, Leak>, ModelError> {
         Ok(Stage { dynamics: &Leak, rewards: self.0.rewards(), action_prior: self.0.prior_weights() })
     }
 }
@@ -218,7 +226,10 @@ fn rows_of_a_model_of_ones_own_are_checked_when_they_are_drawn_from() {
     let mut rng = StdRng::seed_from_u64(1);
     world.reset(&mut rng).unwrap();
     let found = world.step(0, &mut rng);
-    assert!(matches!(found, Err(Error::UnnormalizedTransition { state: 0, action: 0, .. })), "{found:?}");
+    assert!(
+        matches!(found, Err(Error::Model(ModelError::UnnormalizedTransition { state: 0, action: 0, .. }))),
+        "{found:?}"
+    );
     assert_eq!(world.state(), Some(0));
 }
 

@@ -4,10 +4,10 @@ use approx::assert_abs_diff_eq;
 use ndarray::{Array2, array};
 use rand::{SeedableRng, rngs::StdRng};
 use softmdp::learning::{
-    Actor, Behaviour, FiniteHorizon, Learner, Simulator, SoftActorCritic, SoftPolicyGradient, SoftQLearning,
-    Step, StepSize, Task, ZLearning,
+    Actor, Behaviour, Error, FiniteHorizon, Learner, Simulator, SoftActorCritic, SoftPolicyGradient,
+    SoftQLearning, Step, StepSize, Task, ZLearning,
 };
-use softmdp::{Error, Inference, Mdp, SoftValueIteration, Table, ndarray, solve_stationary};
+use softmdp::{Error as ModelError, Inference, Mdp, SoftValueIteration, Table, ndarray, solve_stationary};
 
 use super::convergence::{SEEDS, assert_lands};
 use super::worlds::{DEAD, go_on};
@@ -106,7 +106,7 @@ fn huge_rewards_are_learned_or_refused() {
             let is_right = |v: &f64| *v < f64::INFINITY;
             match learner.state_values() {
                 Ok(values) => assert!(values.iter().all(is_right)),
-                Err(error) => assert!(matches!(error, Error::Overflow { .. })),
+                Err(error) => assert!(matches!(error, Error::Model(ModelError::Overflow { .. }))),
             }
             assert!(!format!("{:?}", learner.policy().unwrap()).contains("NaN"));
         }
@@ -130,7 +130,10 @@ fn z_learning_does_not_take_the_unlikely_for_impossible() {
     let mut learner = ZLearning::new(task).unwrap();
     let before = learner.clone();
     let found = learner.update(&last(0, 0, -1e300));
-    assert_eq!(found, Err(Error::Overflow { table: Table::BackwardMessages, stage: 0, state: 0 }));
+    assert_eq!(
+        found,
+        Err(Error::Model(ModelError::Overflow { table: Table::BackwardMessages, stage: 0, state: 0 }))
+    );
     assert_eq!(learner, before);
     learner.update(&last(0, 0, -1e290)).unwrap();
     assert_abs_diff_eq!(learner.state_values().unwrap()[0] / -1e290, 1.0_f64, epsilon = 1e-15);
@@ -144,7 +147,7 @@ fn state_values_beyond_the_number_type_are_an_error() {
     let learner = SoftQLearning::new(task).unwrap().with_action_values(&values).unwrap();
     assert_eq!(
         learner.state_values(),
-        Err(Error::Overflow { table: Table::StateValues, stage: 0, state: 0 })
+        Err(Error::Model(ModelError::Overflow { table: Table::StateValues, stage: 0, state: 0 }))
     );
     assert_eq!(learner.policy().unwrap().probabilities(), array![[0.5, 0.5]]);
 }
@@ -254,12 +257,12 @@ fn actions_that_the_policy_never_takes_are_refused_at_once() {
 fn a_horizon_of_nothing_is_an_end() {
     let task = || Task::new(2, 1).unwrap().with_terminal_values(array![1.0, 2.0]).unwrap().within(0);
     let mut soft = SoftQLearning::new(task()).unwrap();
-    let none = Error::StageOutOfRange { stage: 0, horizon: 0 };
+    let none = Error::Model(ModelError::StageOutOfRange { stage: 0, horizon: 0 });
     assert_eq!(soft.update(&Step::new(0, 0, 0.0, 1)), Err(none));
     assert_eq!(soft.state_values().unwrap(), array![[1.0, 2.0]]);
     assert_eq!(SoftPolicyGradient::new(task()).unwrap().policy().unwrap().horizon(), 0);
     let too_long = SoftQLearning::new(Task::<f64>::new(2, 1).unwrap().within(usize::MAX));
-    assert!(matches!(too_long, Err(Error::TooLarge { .. })));
+    assert!(matches!(too_long, Err(Error::Model(ModelError::TooLarge { .. }))));
 }
 
 /// A prior that forbids everything but one action leaves nothing to learn but its value.

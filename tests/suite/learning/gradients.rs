@@ -4,9 +4,10 @@ use approx::{abs_diff_eq, assert_abs_diff_eq, assert_relative_eq};
 use ndarray::{Array, Array1, Array2, Array3, Dimension as _};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use softmdp::learning::{
-    Environment, FiniteHorizon, Horizon, Learner, Simulator, SoftPolicyGradient, Stationary, StepSize, Task,
+    Environment, Error, FiniteHorizon, Horizon, Learner, Simulator, SoftPolicyGradient, Stationary, StepSize,
+    Task,
 };
-use softmdp::{Error, Mdp, Model, SoftValueIteration, StationaryPolicy, ndarray, solve_stationary};
+use softmdp::{Mdp, Model, SoftValueIteration, StationaryPolicy, ndarray, solve_stationary};
 
 use super::worlds::{DEAD, endless, first_exit, stages};
 
@@ -78,10 +79,16 @@ fn exact_gradient_is_that_of_the_exact_objective() {
 fn objective_is_the_elbo_of_the_policy() {
     let (mdp, initial) = first_exit();
     let learner = lopsided(Task::of(&mdp).unwrap(), 4);
-    assert_eq!(learner.objective(&mdp, &initial), learner.policy().unwrap().elbo(&mdp, &initial));
+    assert_eq!(
+        learner.objective(&mdp, &initial).unwrap(),
+        learner.policy().unwrap().elbo(&mdp, &initial).unwrap()
+    );
     let (model, initial) = stages();
     let learner = lopsided(Task::of_stages(&model, 3).unwrap(), 4);
-    assert_eq!(learner.objective(&model, &initial), learner.policy().unwrap().elbo(&model, &initial));
+    assert_eq!(
+        learner.objective(&model, &initial).unwrap(),
+        learner.policy().unwrap().elbo(&model, &initial).unwrap()
+    );
 }
 
 /// π^κ ∝ π^{1−ητ/(1−γ)} (ρ^τ exp Q)^{η/(1−γ)}, in plain powers.

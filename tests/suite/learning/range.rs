@@ -3,10 +3,10 @@
 use ndarray::{Array1, Array2, array};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use softmdp::learning::{
-    Actor, Behaviour, Environment, Learner, SoftActorCritic, SoftPolicyGradient, SoftQLearning, Step,
+    Actor, Behaviour, Environment, Error, Learner, SoftActorCritic, SoftPolicyGradient, SoftQLearning, Step,
     StepSize, Task, ZLearning,
 };
-use softmdp::{ActionPrior, Error, Mdp, SoftValueIteration, Table, ndarray};
+use softmdp::{ActionPrior, Error as ModelError, Mdp, SoftValueIteration, Table, ndarray};
 
 use std::ops::ControlFlow;
 
@@ -25,7 +25,7 @@ fn end(action: usize, reward: f64) -> Step {
 #[test]
 fn finite_rewards_do_not_add_up_to_impossible_ones() {
     let mdp = bandit([-1e308, -1e308]);
-    assert!(matches!(SoftValueIteration::new(3).solve(&mdp), Err(Error::Overflow { .. })));
+    assert!(matches!(SoftValueIteration::new(3).solve(&mdp), Err(ModelError::Overflow { .. })));
     for temperature in [1.0, 1e10] {
         let task = Task::of(&mdp.with_temperature(temperature).unwrap()).unwrap().within(3);
         let all = StepSize::Constant(1.0);
@@ -36,7 +36,8 @@ fn finite_rewards_do_not_add_up_to_impossible_ones() {
             let (by_z, by_q) =
                 ([0, 1].map(|a| z.update_from(&step(a), 0.5)), [0, 1].map(|a| q.update(&step(a))));
             // Two of them are more than there is; what was refused is not known a stage earlier.
-            let is_refused = |result: &Result<(), Error>| matches!(result, Err(Error::Overflow { .. }));
+            let is_refused =
+                |result: &Result<(), Error>| matches!(result, Err(Error::Model(ModelError::Overflow { .. })));
             let expected = stage == 1;
             assert!(by_q.iter().all(|result| is_refused(result) == expected), "{stage} {by_q:?}");
             assert!(by_z.iter().all(|result| is_refused(result) == expected), "{stage} {by_z:?}");
@@ -53,12 +54,15 @@ fn a_soft_value_that_underflows_is_no_dead_end() {
         .action_prior(ActionPrior::Weights(array![[1e-300]]))
         .build()
         .unwrap();
-    assert!(matches!(SoftValueIteration::new(2).solve(&mdp), Err(Error::Overflow { .. })));
+    assert!(matches!(SoftValueIteration::new(2).solve(&mdp), Err(ModelError::Overflow { .. })));
     let task = Task::of(&mdp).unwrap().within(2);
     let mut learner = SoftQLearning::new(task.clone()).unwrap();
-    let overflow = Error::Overflow { table: Table::StateValues, stage: 1, state: 0 };
+    let overflow = Error::Model(ModelError::Overflow { table: Table::StateValues, stage: 1, state: 0 });
     assert_eq!(learner.update(&Step::new(0, 0, 0.0, 0)), Err(overflow.clone()));
-    assert!(matches!(learner.state_values(), Err(Error::Overflow { table: Table::StateValues, .. })));
+    assert!(matches!(
+        learner.state_values(),
+        Err(Error::Model(ModelError::Overflow { table: Table::StateValues, .. }))
+    ));
     for actor in [Actor::Exact, Actor::Gradient(0.1)] {
         let mut learner = SoftActorCritic::new(task.clone()).unwrap().with_actor(actor).unwrap();
         assert_eq!(learner.update(&Step::new(0, 0, 0.0, 0)), Err(overflow.clone()));
@@ -74,12 +78,15 @@ fn no_action_is_given_up_for_a_number_that_does_not_fit() {
     let mut learner =
         SoftPolicyGradient::new(task).unwrap().with_preferences(&array![[[-40.0, 0.0]]]).unwrap();
     let before = learner.clone();
-    assert!(matches!(learner.natural_step(&mdp, 1e9), Err(Error::Overflow { .. })));
+    assert!(matches!(learner.natural_step(&mdp, 1e9), Err(Error::Model(ModelError::Overflow { .. }))));
     assert_eq!(learner, before);
     let mdp = bandit([-1.7e308, 1.7e308]);
     let mut learner = SoftPolicyGradient::new(Task::of(&mdp).unwrap().within(1)).unwrap();
     let before = learner.clone();
-    assert!(matches!(learner.ascend(&mdp, &array![1.0], 10.0), Err(Error::Overflow { .. })));
+    assert!(matches!(
+        learner.ascend(&mdp, &array![1.0], 10.0),
+        Err(Error::Model(ModelError::Overflow { .. }))
+    ));
     assert_eq!(learner, before);
 }
 
@@ -91,7 +98,8 @@ fn what_a_policy_gradient_says_is_a_number_or_an_error() {
         let learner = SoftPolicyGradient::new(task).unwrap().with_preferences(&array![[0.0, -INF]]).unwrap();
         assert_eq!(learner.action_values().unwrap(), array![[0.0, -INF]]);
     }
-    let overflows = |result: Result<Array2<f64>, Error>| matches!(result, Err(Error::Overflow { .. }));
+    let overflows =
+        |result: Result<Array2<f64>, Error>| matches!(result, Err(Error::Model(ModelError::Overflow { .. })));
     let weights = ActionPrior::Weights(array![[1e-300, 1e300]]);
     let mdp = bandit([0.0, 0.0]).with_action_prior(weights).unwrap().with_temperature(1e308).unwrap();
     assert!(overflows(SoftPolicyGradient::new(Task::of(&mdp).unwrap()).unwrap().action_values()));

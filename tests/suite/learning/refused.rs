@@ -6,10 +6,10 @@ use approx::assert_abs_diff_eq;
 use ndarray::{Array2, array};
 use rand::{SeedableRng, rngs::StdRng};
 use softmdp::learning::{
-    Actor, Behaviour, FiniteHorizon, Learner, ReplayBuffer, SoftActorCritic, SoftPolicyGradient,
+    Actor, Behaviour, Error, FiniteHorizon, Learner, ReplayBuffer, SoftActorCritic, SoftPolicyGradient,
     SoftQLearning, Step, StepSize, Task, ZLearning,
 };
-use softmdp::{Error, Mdp, Table, ndarray};
+use softmdp::{Error as ModelError, Mdp, Table, ndarray};
 
 use super::worlds::{DEAD, first_exit, stages};
 
@@ -24,26 +24,38 @@ fn refuses<L: Learner<Scalar = f64> + Clone + PartialEq + Debug>(mut learner: L)
     let before = learner.clone();
     let written = format!("{before:?}");
     let num_states = 4;
-    let out = |state| Error::StateOutOfRange { table: Table::Step, state, num_states };
+    let out = |state| Error::Model(ModelError::StateOutOfRange { table: Table::Step, state, num_states });
     let spoiled = [
         (Step { state: 4, ..GOOD }, out(4)),
         (Step { next_state: 9, ..GOOD }, out(9)),
-        (Step { action: 3, ..GOOD }, Error::ActionOutOfRange { state: 0, action: 3, num_actions: 3 }),
+        (
+            Step { action: 3, ..GOOD },
+            Error::Model(ModelError::ActionOutOfRange { state: 0, action: 3, num_actions: 3 }),
+        ),
         (Step { state: 1, ..GOOD }, Error::UnavailableAction { state: 1, action: 1 }),
-        (Step { stage: 1, state: 3, ..GOOD }, Error::ActionAfterEnd { stage: 1, state: 3 }),
+        (
+            Step { stage: 1, state: 3, ..GOOD },
+            Error::Model(ModelError::ActionAfterEnd { stage: 1, state: 3 }),
+        ),
     ];
     for (step, error) in spoiled {
         assert_eq!(learner.update(&step), Err(error));
     }
     for reward in [f64::NAN, f64::INFINITY] {
         let found = learner.update(&Step { reward, ..GOOD });
-        assert!(matches!(found, Err(Error::InvalidReward { state: 0, action: 1, .. })));
+        assert!(matches!(found, Err(Error::Model(ModelError::InvalidReward { state: 0, action: 1, .. }))));
     }
     assert_eq!(learner, before);
     assert_eq!(format!("{learner:?}"), written); // what equality leaves out
     let mut rng = StdRng::seed_from_u64(1);
-    assert!(matches!(learner.act_at(0, 4, &mut rng), Err(Error::StateOutOfRange { state: 4, .. })));
-    assert!(matches!(learner.act_at(0, 3, &mut rng), Err(Error::ActionAfterEnd { state: 3, .. })));
+    assert!(matches!(
+        learner.act_at(0, 4, &mut rng),
+        Err(Error::Model(ModelError::StateOutOfRange { state: 4, .. }))
+    ));
+    assert!(matches!(
+        learner.act_at(0, 3, &mut rng),
+        Err(Error::Model(ModelError::ActionAfterEnd { state: 3, .. }))
+    ));
     // By way of a memory or a loop it is the same.
     assert!(learner.learn(&Step { reward: f64::NAN, ..GOOD }, &mut rng).is_err());
     assert_eq!(format!("{learner:?}"), written);
@@ -71,16 +83,16 @@ fn stages_beyond_the_horizon_are_refused() {
     let (model, _) = stages();
     let task = || Task::of_stages(&model, 3).unwrap();
     let late = Step { stage: 3, ..Step::new(0, 0, 0.0, 1) };
-    let error = Err(Error::StageOutOfRange { stage: 3, horizon: 3 });
+    let error = Err(Error::Model(ModelError::StageOutOfRange { stage: 3, horizon: 3 }));
     assert_eq!(SoftQLearning::new(task()).unwrap().update(&late), error);
     assert_eq!(ZLearning::new(task()).unwrap().update(&late), error);
     assert_eq!(SoftPolicyGradient::new(task()).unwrap().update(&late), error);
     assert_eq!(SoftActorCritic::new(task()).unwrap().update(&late), error);
     let mut rng = StdRng::seed_from_u64(1);
     let found = SoftQLearning::new(task()).unwrap().act_at(3, 0, &mut rng);
-    assert_eq!(found, Err(Error::StageOutOfRange { stage: 3, horizon: 3 }));
-    assert!(matches!(Task::of_stages(&model, 4), Err(Error::HorizonOutOfRange { .. })));
-    assert_eq!(Task::of(&model), Err(Error::NotHomogeneous));
+    assert_eq!(found, Err(Error::Model(ModelError::StageOutOfRange { stage: 3, horizon: 3 })));
+    assert!(matches!(Task::of_stages(&model, 4), Err(Error::Model(ModelError::HorizonOutOfRange { .. }))));
+    assert_eq!(Task::of(&model), Err(Error::Model(ModelError::NotHomogeneous)));
 }
 
 /// Finite numbers that leave the number type are an error, whatever had been computed by then.
@@ -88,8 +100,9 @@ fn stages_beyond_the_horizon_are_refused() {
 fn overflow_is_an_error_and_leaves_no_trace() {
     let task = Task::new(2, 2).unwrap();
     let large = Step::new(0, 0, 1.7e308, 0);
-    let check =
-        |result: Result<(), Error>| assert!(matches!(result, Err(Error::Overflow { .. })), "{result:?}");
+    let check = |result: Result<(), Error>| {
+        assert!(matches!(result, Err(Error::Model(ModelError::Overflow { .. }))), "{result:?}")
+    };
 
     let mut learner = SoftQLearning::new(task.clone()).unwrap();
     learner.update(&large).unwrap();
@@ -176,7 +189,7 @@ fn settings_out_of_range_are_refused() {
     #[track_caller]
     fn refused<T: Debug>(result: Result<T, Error>, name: &str) {
         match result {
-            Err(Error::InvalidSetting { setting, .. }) => assert_eq!(setting, name),
+            Err(Error::Model(ModelError::InvalidSetting { setting, .. })) => assert_eq!(setting, name),
             other => panic!("{name}: {other:?}"),
         }
     }
@@ -204,7 +217,10 @@ fn settings_out_of_range_are_refused() {
         assert!(matches!(found, Err(Error::InvalidBehaviour { state: 0, action: 0, .. })));
     }
     let cold = || task().with_temperature(0.0).unwrap();
-    assert_eq!(ZLearning::new(cold()), Err(Error::ZeroTemperature { table: Table::BackwardMessages }));
+    assert_eq!(
+        ZLearning::new(cold()),
+        Err(Error::Model(ModelError::ZeroTemperature { table: Table::BackwardMessages }))
+    );
     refused(SoftActorCritic::new(cold()), "temperature of an actor");
     let critic = || SoftActorCritic::new(task()).unwrap();
     refused(critic().with_actor(Actor::Gradient(0.0)), "step size of the actor");
@@ -224,16 +240,28 @@ fn settings_out_of_range_are_refused() {
         refused(gradient.natural_step(&mdp, step), "step size of the natural gradient");
     }
     assert!(gradient.natural_step(&mdp, (1.0 - 0.8) / 0.7).is_ok());
-    assert!(matches!(ReplayBuffer::<f64>::new(usize::MAX), Err(Error::TooLarge { .. })));
-    assert!(matches!(Task::<f64>::new(0, 1), Err(Error::EmptyModel { .. })));
-    assert!(matches!(Task::<f64>::new(usize::MAX, 2), Err(Error::TooLarge { .. })));
-    assert!(matches!(task().with_discount(1.1), Err(Error::InvalidDiscount { .. })));
-    assert!(matches!(task().with_temperature(f64::NAN), Err(Error::InvalidTemperature { .. })));
-    assert!(matches!(task().with_terminal_states([2]), Err(Error::StateOutOfRange { state: 2, .. })));
+    assert!(matches!(ReplayBuffer::<f64>::new(usize::MAX), Err(Error::Model(ModelError::TooLarge { .. }))));
+    assert!(matches!(Task::<f64>::new(0, 1), Err(Error::Model(ModelError::EmptyModel { .. }))));
+    assert!(matches!(Task::<f64>::new(usize::MAX, 2), Err(Error::Model(ModelError::TooLarge { .. }))));
+    assert!(matches!(task().with_discount(1.1), Err(Error::Model(ModelError::InvalidDiscount { .. }))));
+    assert!(matches!(
+        task().with_temperature(f64::NAN),
+        Err(Error::Model(ModelError::InvalidTemperature { .. }))
+    ));
+    assert!(matches!(
+        task().with_terminal_states([2]),
+        Err(Error::Model(ModelError::StateOutOfRange { state: 2, .. }))
+    ));
     let values = array![0.0, f64::NAN];
-    assert!(matches!(task().with_terminal_values(values), Err(Error::InvalidTerminalValue { state: 1, .. })));
+    assert!(matches!(
+        task().with_terminal_values(values),
+        Err(Error::Model(ModelError::InvalidTerminalValue { state: 1, .. }))
+    ));
     let weights = array![[1.0, -1.0], [1.0, 1.0]];
-    assert!(matches!(task().with_prior_weights(weights), Err(Error::InvalidPriorWeight { action: 1, .. })));
+    assert!(matches!(
+        task().with_prior_weights(weights),
+        Err(Error::Model(ModelError::InvalidPriorWeight { action: 1, .. }))
+    ));
 }
 
 #[test]
@@ -246,9 +274,9 @@ fn tables_of_the_callers_are_checked() {
     assert_eq!((learner.action_values()[[1, 1]], learner.action_values()[[3, 0]]), (DEAD, DEAD));
     table[[2, 1]] = f64::NAN;
     let found = SoftQLearning::new(task()).unwrap().with_action_values(&table);
-    assert!(matches!(found, Err(Error::InvalidEntry { table: Table::ActionValues, .. })));
+    assert!(matches!(found, Err(Error::Model(ModelError::InvalidEntry { table: Table::ActionValues, .. }))));
     let found = SoftPolicyGradient::new(task()).unwrap().with_preferences(&Array2::zeros((3, 3)));
-    assert!(matches!(found, Err(Error::ShapeMismatch { table: Table::Preferences, .. })));
+    assert!(matches!(found, Err(Error::Model(ModelError::ShapeMismatch { table: Table::Preferences, .. }))));
     let critic = SoftActorCritic::new(task()).unwrap().with_action_values(&Array2::zeros((4, 3))).unwrap();
     assert_eq!(critic.action_values().unwrap()[[3, 0]], DEAD);
 }
@@ -286,7 +314,7 @@ fn a_model_of_another_shape_is_refused() {
     let (mdp, _) = first_exit();
     let learner = SoftPolicyGradient::new(Task::<f64>::new(2, 2).unwrap()).unwrap();
     let found = learner.gradient(&mdp, &array![1.0, 0.0, 0.0, 0.0]);
-    assert!(matches!(found, Err(Error::ShapeMismatch { table: Table::Policy, .. })));
+    assert!(matches!(found, Err(Error::Model(ModelError::ShapeMismatch { table: Table::Policy, .. }))));
     let small = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 0.0]]).unwrap();
     assert!(learner.objective(&small, &array![1.0]).is_err());
 }

@@ -4,9 +4,8 @@ use std::ops::ControlFlow;
 
 use approx::abs_diff_eq;
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use softmdp::Error;
 use softmdp::learning::{
-    Environment, Learner, Simulator, SoftActorCritic, SoftPolicyGradient, SoftQLearning, Step, Task,
+    Environment, Error, Learner, Simulator, SoftActorCritic, SoftPolicyGradient, SoftQLearning, Step, Task,
 };
 
 use super::worlds::{endless, first_exit, go_on};

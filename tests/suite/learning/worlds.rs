@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use ndarray::{Array1, Array2, Array3, array};
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
-use softmdp::learning::{Environment, Step};
-use softmdp::{ActionPrior, Error, Mdp, TimeVaryingMdp, ndarray};
+use softmdp::learning::{Environment, Error, Step};
+use softmdp::{ActionPrior, Mdp, TimeVaryingMdp, ndarray};
 
 pub(crate) const DEAD: f64 = f64::NEG_INFINITY;
 

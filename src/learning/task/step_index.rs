@@ -1,13 +1,14 @@
-//! Where a step belongs in the tables of a learner, and what it says.
+//! Checks a step and finds its entries in the tables of a learner.
 
-use super::{Horizon, Task};
+use super::{Horizon, Task, check_state};
+use crate::learning::Error;
 use crate::learning::step::Step;
 use crate::mdp::check_reward;
-use crate::{Error, Real, Table};
+use crate::{Real, Table};
 
-/// Where a step belongs in the tables of a learner.
+/// Indices of a step in the tables of a learner, and what follows the step.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<F> {
+pub(crate) struct StepIndex<F> {
     /// t·S + s.
     pub(crate) row: usize,
     /// (t·S + s)·A + a.
@@ -15,35 +16,35 @@ pub(crate) struct Place<F> {
     pub(crate) next: Next<F>,
 }
 
-/// What comes after a step.
+/// What follows a step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Next<F> {
-    /// The end, with this terminal value.
+    /// The end of the episode, with this terminal value.
     End(F),
     /// The row of the next state.
     Row(usize),
 }
 
 impl<F: Real, H: Horizon> Task<F, H> {
-    /// The table of a stage and state as a row t·S + s, for acting.
+    /// The row t·S + s in which an action is chosen.
     pub(crate) fn acting_row(&self, stage: usize, state: usize) -> Result<usize, Error> {
         let table = self.horizon.table_of(stage)?;
         check_state(Table::Step, state, self.num_states())?;
         if self.is_terminal[state] {
-            return Err(Error::ActionAfterEnd { stage, state });
+            return Err(crate::Error::ActionAfterEnd { stage, state }.into());
         }
         Ok(table * self.num_states() + state)
     }
 
-    /// Checks a step, and says where it belongs.
+    /// Checks a step and finds its indices.
     #[inline]
-    pub(crate) fn place(&self, step: &Step<F>) -> Result<Place<F>, Error> {
+    pub(crate) fn locate(&self, step: &Step<F>) -> Result<StepIndex<F>, Error> {
         let &Step { stage, state, action, reward, next_state, terminated, .. } = step;
         let num_actions = self.num_actions;
         let row = self.acting_row(stage, state)?;
         check_state(Table::Step, next_state, self.num_states())?;
         if action >= num_actions {
-            return Err(Error::ActionOutOfRange { state, action, num_actions });
+            return Err(crate::Error::ActionOutOfRange { state, action, num_actions }.into());
         }
         if self.prior_row(row)[action] == F::zero() {
             return Err(Error::UnavailableAction { state, action });
@@ -55,10 +56,10 @@ impl<F: Real, H: Horizon> Task<F, H> {
             }
             _ => Next::End(self.terminal_values[next_state]),
         };
-        Ok(Place { row, pair: row * num_actions + action, next })
+        Ok(StepIndex { row, pair: row * num_actions + action, next })
     }
 
-    /// r + γ V', with γ = 0 making V' nothing, also −∞; `None` if finite numbers leave the number type.
+    /// r + γ V', or r at γ = 0, whatever V' is; `None` if finite numbers leave the number type.
     pub(crate) fn target(&self, reward: F, next_value: F) -> Option<F> {
         if self.discount == F::zero() || reward == F::neg_infinity() {
             return Some(reward);
@@ -67,14 +68,9 @@ impl<F: Real, H: Horizon> Task<F, H> {
         (target.is_finite() || next_value == F::neg_infinity()).then_some(target)
     }
 
-    /// [`Error::Overflow`] of a row.
+    /// The error for a row of a table that leaves the number type.
     pub(crate) fn overflow(&self, table: Table, row: usize) -> Error {
-        Error::Overflow { table, stage: row / self.num_states(), state: row % self.num_states() }
+        crate::Error::Overflow { table, stage: row / self.num_states(), state: row % self.num_states() }
+            .into()
     }
-}
-
-/// [`Error::StateOutOfRange`] for what is no state.
-#[inline]
-pub(super) fn check_state(table: Table, state: usize, num_states: usize) -> Result<(), Error> {
-    if state < num_states { Ok(()) } else { Err(Error::StateOutOfRange { table, state, num_states }) }
 }

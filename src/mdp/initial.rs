@@ -2,7 +2,7 @@
 
 use ndarray::ArrayRef1;
 
-use crate::mdp::is_normalized;
+use super::checks::is_normalized;
 use crate::{Error, Real, Table, arrays};
 
 /// Checks that p₀ is a distribution over the states of a model. It is used as it is, never rescaled.
