@@ -119,8 +119,8 @@ fn pictures(
         map.save(folder.join(format!("luck_{inference}.svg")))?;
     }
     let animation = Animation::new(grid, "A cliff: where two policies lead under the true dynamics")
-        .panel("direct: those who did well", &direct.state_occupancy(mdp, &grid.initial())?)?
-        .panel("variational: how to act", &variational.state_occupancy(mdp, &grid.initial())?)?;
+        .with_panel("direct: those who did well", &direct.state_occupancy(mdp, &grid.initial())?)?
+        .with_panel("variational: how to act", &variational.state_occupancy(mdp, &grid.initial())?)?;
     animation.frame(8)?.save(folder.join("luck.svg"))?;
     let spinner = support::spinner("writing luck.gif");
     animation.save(folder.join("luck.gif"))?;

@@ -3,25 +3,26 @@
 use std::ops::Range;
 use std::path::Path;
 
-use ndarray::{Array3, ArrayRef1, ArrayRef2, Axis};
+use ndarray::{Array3, ArrayRef2, Axis};
 
-use super::board::{BELOW, Board};
-use super::figure::{self, Anchor, Figure, Mark};
+use super::board::{BELOW, Board, first_board};
+use super::checks::{PROBABILITY, numbers};
+use super::color_scale::ColorScale;
+use super::error::Error;
+use super::figure::{self, Figure};
 use super::keys::{draw_keys, keys};
 use super::layout::StateLayout;
-use super::scale::{ColorScale, INK, Scale, Spread};
+use super::marks::{Anchor, INK, Mark};
 use super::shapes::Colored;
-use super::state_map::{PROBABILITIES, checked, draw_titles, first_board, join, title_width};
+use super::titles::{draw_titles, join, title_width};
 use super::{bitmap, text};
-use crate::{Error, Inference, Model, Policy, Posterior, Real, Table, arrays, forward_messages, io};
+use crate::{Inference, Model, Policy, Posterior, Real, Table, arrays, forward_messages};
 
 const LONGEST: f64 = 250.0;
 const PANEL_TITLE: f64 = 13.0;
 const BETWEEN: f64 = 38.0;
 /// Longer names of panels are cut.
 const LONGEST_NAME: f64 = 320.0;
-/// As in maps of marginals.
-const LEAST: f64 = 1e-4;
 const HUNDREDTHS: u16 = 40;
 
 /// Distributions of states over time, one panel beside the other, on one scale: as an animation, or stage by stage.
@@ -87,9 +88,9 @@ impl Animation {
         let filtered =
             forward_messages(mdp, &initial, horizon)?.log_forward().mapv(|log| log.into_f64().exp());
         Self::new(layout, "Where is the agent, given that it acts well? Direct inference")
-            .panel("prior: no evidence", &prior)?
-            .panel("filtered: evidence so far", &filtered)?
-            .panel("posterior: all evidence", &posterior.state_marginals())
+            .with_panel("prior: no evidence", &prior)?
+            .with_panel("filtered: evidence so far", &filtered)?
+            .with_panel("posterior: all evidence", &posterior.state_marginals())
     }
 
     /// Adds a distribution of each stage, on the right.
@@ -102,29 +103,19 @@ impl Animation {
     ///
     /// [`Error::ShapeMismatch`], [`Error::InvalidEntry`] for what is negative or more than rounding above 1,
     /// and [`Error::NothingToDraw`] without a stage.
-    pub fn panel<F: Real>(
+    pub fn with_panel<F: Real>(
         mut self,
         name: impl Into<String>,
         marginals: &ArrayRef2<F>,
     ) -> Result<Self, Error> {
         let num_stages = self.panels.first().map_or(marginals.nrows(), |(_, stages)| stages.len());
-        let expected = [num_stages, self.layout.num_states()];
-        arrays::check_shape(Table::StateMarginals, marginals.shape(), &expected)?;
+        let num_states = self.layout.num_states();
+        let table = Table::StateMarginals;
+        let marginals = numbers(table, marginals, &[num_stages, num_states], PROBABILITY)?;
         if num_stages == 0 {
-            return Err(Error::NothingToDraw { table: Table::StateMarginals });
+            return Err(Error::NothingToDraw { table });
         }
-        let stages = marginals.rows().into_iter().enumerate().map(|(t, row)| {
-            let row: &ArrayRef1<F> = &row;
-            checked(self.layout.num_states(), row, Table::StateMarginals, PROBABILITIES).map_err(|error| {
-                match error {
-                    Error::InvalidEntry { table, index, value } => {
-                        Error::InvalidEntry { table, index: vec![t, index[0]], value }
-                    }
-                    error => error,
-                }
-            })
-        });
-        self.panels.push((name.into(), stages.collect::<Result<_, _>>()?));
+        self.panels.push((name.into(), marginals.chunks(num_states).map(<[f64]>::to_vec).collect()));
         Ok(self)
     }
 
@@ -149,7 +140,7 @@ impl Animation {
     pub fn frame(&self, stage: usize) -> Result<Figure, Error> {
         let horizon = self.num_stages();
         if stage >= horizon {
-            return Err(Error::StageOutOfRange { stage, horizon });
+            return Err(crate::Error::StageOutOfRange { stage, horizon }.into());
         }
         Ok(self.picture(stage))
     }
@@ -167,7 +158,7 @@ impl Animation {
     pub fn stages(&self, stages: &[usize]) -> Result<Figure, Error> {
         let horizon = self.num_stages();
         if let Some(&stage) = stages.iter().find(|&&stage| stage >= horizon) {
-            return Err(Error::StageOutOfRange { stage, horizon });
+            return Err(crate::Error::StageOutOfRange { stage, horizon }.into());
         }
         if stages.is_empty() {
             return Err(Error::NothingToDraw { table: Table::StateMarginals });
@@ -181,11 +172,7 @@ impl Animation {
         let mut marks = Vec::new();
         let top = draw_titles(&self.title, subtitle, &mut marks);
         let (left, top) = first_board(&self.layout, LONGEST, top + 22.0);
-        let colors = ColorScale {
-            scale: Scale::new(LEAST, 1.0, Spread::Logarithmic),
-            is_ink: true,
-            unit: "probability".to_string(),
-        };
+        let colors = ColorScale::of_probabilities();
         let (width, height) = Board::new(&self.layout, (left, top), LONGEST).size();
         // Where there are several rows, each says its stage.
         let stage = if stages.len() == 1 { 0.0 } else { text::width(", stage 00000", PANEL_TITLE) };
@@ -235,9 +222,9 @@ impl Animation {
     ///
     /// # Errors
     ///
-    /// [`io::Error`] names the file: [`Reason::UnknownExtension`](io::Reason::UnknownExtension),
-    /// [`Reason::Model`](io::Reason::Model) without a panel or with more than 65535 pixels on a side, or [`Reason::Io`](io::Reason::Io) if it cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), io::Error> {
+    /// [`Error::UnknownExtension`], [`Error::NothingToDraw`] without a panel or a stage, [`Error::PictureTooLarge`] beyond 65535
+    /// pixels on a side, and [`Error::Io`] if the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         self.save_stages(path, 0..self.num_stages())
     }
 
@@ -246,30 +233,28 @@ impl Animation {
     /// # Errors
     ///
     /// Those of [`save`](Self::save).
-    pub fn save_stages(&self, path: impl AsRef<Path>, stages: Range<usize>) -> Result<(), io::Error> {
+    pub fn save_stages(&self, path: impl AsRef<Path>, stages: Range<usize>) -> Result<(), Error> {
         let path = path.as_ref();
         if figure::extension(path) != "gif" {
             return Err(figure::unknown_extension(path, "gif, or a single stage as svg or png"));
         }
-        let model_error = |error: Error| io::Error::new(io::Place::File, error).in_file(path);
         let horizon = self.num_stages();
         if stages.is_empty() {
-            return Err(model_error(Error::NothingToDraw { table: Table::StateMarginals }));
+            return Err(Error::NothingToDraw { table: Table::StateMarginals });
         }
         if stages.end > horizon {
-            return Err(model_error(Error::StageOutOfRange { stage: stages.end - 1, horizon }));
+            return Err(crate::Error::StageOutOfRange { stage: stages.end - 1, horizon }.into());
         }
         // The title is as wide at the last stage as at any.
         let size = self.picture(horizon - 1).size();
-        let bytes =
-            bitmap::gif(size, self.hundredths, stages.map(|stage| self.picture(stage).with_size(size)))
-                .map_err(model_error)?;
+        let sheets = stages.map(|stage| self.picture(stage).into_sheet().cut_to(size));
+        let bytes = bitmap::gif(size, self.hundredths, sheets)?;
         figure::write(path, &bytes)
     }
 }
 
 /// The action prior of each stage as a policy: its weights as probabilities.
-fn prior_policy<M: Model + ?Sized>(mdp: &M, horizon: usize) -> Result<Policy<M::Scalar>, Error> {
+fn prior_policy<M: Model + ?Sized>(mdp: &M, horizon: usize) -> Result<Policy<M::Scalar>, crate::Error> {
     let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
     let shape = (horizon, num_states, num_actions);
     let mut table: Array3<M::Scalar> = arrays::filled(Table::Policy, shape, num_traits::zero())?;

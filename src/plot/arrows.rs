@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::board::Board;
-use super::figure::{Mark, Point};
 use super::layout::StateLayout;
-use super::scale::INK;
+use super::marks::{INK, Mark, PAPER, Point};
 use super::shapes::Colored;
 use crate::Trajectory;
 use crate::color::{Color, contrast};
@@ -145,7 +144,7 @@ pub(super) fn draw_trajectory(
     let centers: Vec<Point> = trajectory.states().iter().map(|&state| board.center(state)).collect();
     let side = (0.07 + 0.1 * (index % PLACES) as f64) * extent;
     let path = beside(&centers, side);
-    for (color, extra) in [([255, 255, 255], 1.5), (color, 0.0)] {
+    for (color, extra) in [(PAPER, 1.5), (color, 0.0)] {
         if path.len() > 1 {
             marks.push(Mark::Line { points: path.clone(), width: width + extra, color });
         }
@@ -155,7 +154,7 @@ pub(super) fn draw_trajectory(
     }
     let radius = (0.13 * extent).clamp(2.5, 6.0);
     if let (Some(&first), Some(&(x, y))) = (centers.first(), centers.last()) {
-        for (extra, color) in [(1.0, [255, 255, 255]), (0.0, color)] {
+        for (extra, color) in [(1.0, PAPER), (0.0, color)] {
             let half = radius + extra;
             marks.push(Mark::Disc { center: first, radius: half, color });
             marks.push(Mark::Area { from: (x - half, y - half), to: (x + half, y + half), color });

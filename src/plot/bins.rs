@@ -1,6 +1,6 @@
 //! Many states in one image: a pixel shows the mean of those that fall into it.
 
-use super::figure::Image;
+use super::marks::Image;
 use super::shapes::{Colored, Fill, HATCH, HATCHED, NEUTRAL};
 use crate::color::Color;
 

@@ -1,12 +1,12 @@
 //! Pictures as PNG and GIF.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 
 use plotters_bitmap::BitMapBackend;
 
 use super::draw::{Joins, draw, to_grid};
-use super::figure::{Figure, Mark, UNITS};
-use crate::Error;
+use super::error::Error;
+use super::marks::{Mark, Sheet, UNITS};
 use crate::color::{Color, viridis};
 
 const PNG_PIXELS: usize = 2;
@@ -17,9 +17,9 @@ const GREYS: usize = 35;
 const STEPS: usize = 5;
 
 /// The bytes of a PNG.
-pub(super) fn png(figure: &Figure) -> Vec<u8> {
-    let (width, _) = figure.size();
-    let pixels = pixels(figure, PNG_PIXELS);
+pub(super) fn png(sheet: &Sheet) -> Vec<u8> {
+    let (width, _) = sheet.size;
+    let pixels = pixels(sheet, PNG_PIXELS);
     let width = width as usize * PNG_PIXELS;
     encode_png((width, pixels.len() / width.max(1)), pixels.as_flattened())
 }
@@ -44,7 +44,7 @@ pub(super) fn encode_png((width, height): (usize, usize), bytes: &[u8]) -> Vec<u
 pub(super) fn gif(
     (columns, rows): (u32, u32),
     hundredths: u16,
-    figures: impl IntoIterator<Item = Figure>,
+    sheets: impl IntoIterator<Item = impl Borrow<Sheet>>,
 ) -> Result<Vec<u8>, Error> {
     let (Ok(width), Ok(height)) = (u16::try_from(columns), u16::try_from(rows)) else {
         return Err(Error::PictureTooLarge { width: columns, height: rows, limit: u16::MAX.into() });
@@ -54,9 +54,9 @@ pub(super) fn gif(
     let mut encoder = gif::Encoder::new(&mut file, width, height, palette.colors.as_flattened())
         .expect("a vector takes all that is written");
     encoder.set_repeat(gif::Repeat::Infinite).expect("a vector takes all that is written");
-    for figure in figures {
+    for sheet in sheets {
         let indices: Vec<u8> =
-            pixels(&figure, GIF_PIXELS).iter().map(|&color| palette.nearest(color)).collect();
+            pixels(sheet.borrow(), GIF_PIXELS).iter().map(|&color| palette.nearest(color)).collect();
         let buffer = Cow::Owned(indices);
         let frame = gif::Frame { width, height, buffer, delay: hundredths, ..gif::Frame::default() };
         encoder.write_frame(&frame).expect("a vector takes all that is written");
@@ -66,14 +66,14 @@ pub(super) fn gif(
 }
 
 /// The picture at so many pixels a unit of its size: drawn on the fine grid, then averaged.
-fn pixels(figure: &Figure, per_unit: usize) -> Vec<Color> {
-    let (width, height) = figure.size();
+fn pixels(sheet: &Sheet, per_unit: usize) -> Vec<Color> {
+    let (width, height) = sheet.size;
     let (grid_width, grid_height) = (width as usize * UNITS as usize, height as usize * UNITS as usize);
     let mut grid = vec![u8::MAX; grid_width * grid_height * 3];
-    lay_images(figure, &mut grid, grid_width);
+    lay_images(sheet, &mut grid, grid_width);
     {
         let mut backend = BitMapBackend::with_buffer(&mut grid, (grid_width as u32, grid_height as u32));
-        draw(figure.marks(), Joins::Drawn, &mut backend).expect("the buffer has the size of the grid");
+        draw(&sheet.marks, Joins::Drawn, &mut backend).expect("the buffer has the size of the grid");
     }
     let block = UNITS as usize / per_unit;
     let (columns, rows) = (grid_width / block, grid_height / block);
@@ -96,8 +96,8 @@ fn pixels(figure: &Figure, per_unit: usize) -> Vec<Color> {
 }
 
 /// Paints images, each point with the pixel that covers it.
-fn lay_images(figure: &Figure, grid: &mut [u8], grid_width: usize) {
-    for mark in figure.marks() {
+fn lay_images(sheet: &Sheet, grid: &mut [u8], grid_width: usize) {
+    for mark in &sheet.marks {
         let Mark::Image { from, to, image } = mark else { continue };
         let ((left, top), (right, bottom)) = (to_grid(*from), to_grid(*to));
         for y in top.max(0)..bottom {

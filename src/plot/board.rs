@@ -1,13 +1,12 @@
 //! The states of a layout on the page: cells of a map, discs at points, or an image where there are too many.
 
 use super::bins::{Bins, hatching};
-use super::figure::{Anchor, Mark, Point};
 use super::layout::{Grid, StateLayout};
-use super::scale::{INK, PALE, Scale, Spread, TICK_SIZE, label_at, short};
-use super::shapes::{
-    Colored, Fill, HATCHED, NEUTRAL, PAPER, WALL, area, crossed_disc, disc, frame, ring, wall,
-};
-use super::text;
+use super::marks::{Anchor, INK, Mark, PALE, PAPER, Point};
+use super::scale::{Scale, Spread, short};
+use super::shapes::{Colored, Fill, HATCHED, NEUTRAL, WALL, area, crossed_disc, disc, frame, ring, wall};
+use super::text::{self, TICK_SIZE, label_at};
+use super::titles::MARGIN;
 use crate::Cell;
 use crate::color::{Color, contrast};
 
@@ -353,6 +352,11 @@ impl<'l> Board<'l> {
             ));
         }
     }
+}
+
+/// Where the first board of a picture begins, below its titles.
+pub(super) fn first_board(layout: &StateLayout, longest: f64, top: f64) -> Point {
+    (MARGIN + Board::new(layout, (0.0, 0.0), longest).room_left(), top)
 }
 
 /// How many ticks a length has room for.

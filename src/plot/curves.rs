@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use super::arrows::line_color;
-use super::figure::{Anchor, Figure, Mark, Point};
-use super::scale::{INK, PALE, Scale, TICK_SIZE, label_at};
-use super::state_map::{draw_titles, title_width};
-use super::text;
-use crate::{Error, Table, io};
+use super::error::Error;
+use super::figure::Figure;
+use super::marks::{Anchor, INK, Mark, PALE, Point};
+use super::scale::Scale;
+use super::text::{self, TICK_SIZE, label_at};
+use super::titles::{draw_titles, join, title_width};
+use crate::Table;
 
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 300.0;
@@ -35,7 +37,7 @@ const FAINT: [u8; 3] = [226, 226, 226];
 /// let bounds = (1..20).map(bound_after).collect::<Result<Vec<_>, _>>()?;
 /// let figure = Curves::convergence().series("value iteration", bounds).figure()?;
 /// assert!(figure.to_svg().contains("error bound, reward units"));
-/// # Ok::<(), softmdp::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curves {
@@ -106,12 +108,12 @@ impl Curves {
     ///
     /// [`Error::NothingToDraw`] if no curve has a point that can be drawn.
     pub fn figure(&self) -> Result<Figure, Error> {
-        let nothing = Error::NothingToDraw { table: Table::Series };
+        let nothing = || Error::NothingToDraw { table: Table::Series };
         let points =
             || self.series.iter().flat_map(|(_, points)| points).filter(|point| self.is_drawn(**point));
-        let xs = Scale::even(points().map(|point| point.0)).ok_or(nothing.clone())?;
+        let xs = Scale::even(points().map(|point| point.0)).ok_or_else(nothing)?;
         let scale = if self.is_logarithmic { Scale::logarithmic } else { Scale::even };
-        let ys = scale(&mut points().map(|point| point.1)).ok_or(nothing)?.with_margin();
+        let ys = scale(&mut points().map(|point| point.1)).ok_or_else(nothing)?.with_margin();
 
         let mut marks = Vec::new();
         let top = draw_titles(&self.title, &self.subtitle, &mut marks);
@@ -137,7 +139,7 @@ impl Curves {
         }
         let width = (right + 16.0 + widest + 14.0).max(title_width(&self.title, &self.subtitle));
         let height = (bottom + 54.0).max(top + 20.0 * self.series.len() as f64 + 10.0);
-        let title = super::state_map::join(&self.title, &self.subtitle);
+        let title = join(&self.title, &self.subtitle);
         Ok(Figure::new((width, height), title, marks))
     }
 
@@ -177,11 +179,9 @@ impl Curves {
     ///
     /// # Errors
     ///
-    /// Those of [`Figure::save`], and [`Reason::Model`](io::Reason::Model) if there is nothing to draw.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), io::Error> {
-        let path = path.as_ref();
-        let figure = self.figure().map_err(|error| io::Error::new(io::Place::File, error).in_file(path))?;
-        figure.save(path)
+    /// Those of [`figure`](Self::figure) and of [`Figure::save`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        self.figure()?.save(path)
     }
 }
 

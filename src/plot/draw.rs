@@ -2,7 +2,7 @@
 
 use plotters_backend::{BackendColor, BackendCoord, BackendStyle, DrawingBackend, DrawingErrorKind};
 
-use super::figure::{Mark, Point, UNITS};
+use super::marks::{Mark, Point, UNITS};
 use super::text::{TextStyle, printable};
 use crate::color::Color;
 

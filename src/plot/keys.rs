@@ -1,10 +1,11 @@
 //! Explanations below a picture.
 
-use super::figure::{Anchor, Mark, Point};
+use super::color_scale::ColorScale;
 use super::layout::StateLayout;
-use super::scale::{ColorScale, INK, PALE, TICK_SIZE, label_at, power_of_ten};
-use super::shapes::{Fill, NEUTRAL, PAPER, TRACE, area, crossed_disc, disc, frame, ring, wall};
-use super::text;
+use super::marks::{Anchor, INK, Mark, PALE, PAPER, Point};
+use super::scale::power_of_ten;
+use super::shapes::{Fill, NEUTRAL, TRACE, area, crossed_disc, disc, frame, ring, wall};
+use super::text::{self, TICK_SIZE, label_at};
 use crate::Cell;
 
 /// One explanation below a picture; states are cells or discs.

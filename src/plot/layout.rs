@@ -2,7 +2,9 @@
 
 use ndarray::ArrayRef2;
 
-use crate::{Cell, Dynamics, Error, Gridworld, Real, Table, arrays};
+use super::checks::{FINITE, numbers};
+use super::error::Error;
+use crate::{Cell, Dynamics, Gridworld, Real, Table, arrays};
 
 /// Where each state of a model is drawn, and in which direction its actions point.
 ///
@@ -19,14 +21,14 @@ use crate::{Cell, Dynamics, Error, Gridworld, Real, Table, arrays};
 /// // Three stops on a ring road, one way or the other.
 /// let around = array![[[0., 1., 0.], [0., 0., 1.]], [[0., 0., 1.], [1., 0., 0.]], [[1., 0., 0.], [0., 1., 0.]]];
 /// let mdp = Mdp::new(around, array![[0., 0.], [0., 0.], [1., 1.]])?;
-/// let stops = StateLayout::points(&array![[0.0, 0.0], [1.0, 0.0], [0.5, 0.8]])?.moves_of(mdp.dynamics())?;
+/// let stops = StateLayout::points(&array![[0.0, 0.0], [1.0, 0.0], [0.5, 0.8]])?.with_moves_of(mdp.dynamics())?;
 ///
 /// let solution = soft_value_iteration(&mdp, 5)?;
 /// let figure = StateMap::values(stops, &solution.state_values().row(0), Inference::Direct)?
-///     .policy(&solution.policy_at(&mdp, 0)?)?
+///     .with_policy(&solution.policy_at(&mdp, 0)?)?
 ///     .figure();
 /// assert!(figure.to_svg().contains("<circle"));
-/// # Ok::<(), softmdp::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct StateLayout {
@@ -92,7 +94,7 @@ impl StateLayout {
         let (num_states, columns) = coordinates.dim();
         let table = Table::Coordinates;
         if num_states == 0 {
-            return Err(Error::EmptyModel { table, shape: vec![num_states, columns] });
+            return Err(crate::Error::EmptyModel { table, shape: vec![num_states, columns] }.into());
         }
         arrays::check_shape(table, coordinates.shape(), &[num_states, 2])?;
         if let Some(((state, axis), value)) = coordinates.indexed_iter().find(|(_, value)| !value.is_finite())
@@ -121,11 +123,12 @@ impl StateLayout {
     /// # Errors
     ///
     /// [`Error::StateOutOfRange`].
-    pub fn terminal_states(mut self, states: impl IntoIterator<Item = usize>) -> Result<Self, Error> {
+    pub fn with_terminal_states(mut self, states: impl IntoIterator<Item = usize>) -> Result<Self, Error> {
         let num_states = self.num_states();
         for state in states {
             let table = Table::TerminalStates;
-            *self.terminal.get_mut(state).ok_or(Error::StateOutOfRange { table, state, num_states })? = true;
+            let terminal = self.terminal.get_mut(state);
+            *terminal.ok_or(crate::Error::StateOutOfRange { table, state, num_states })? = true;
         }
         Ok(self)
     }
@@ -139,19 +142,14 @@ impl StateLayout {
     /// # Errors
     ///
     /// [`Error::EmptyModel`] without an action, [`Error::ShapeMismatch`] if there are not two columns, [`Error::InvalidEntry`] for NaN and ±∞.
-    pub fn moves<F: Real>(mut self, directions: &ArrayRef2<F>) -> Result<Self, Error> {
+    pub fn with_moves<F: Real>(mut self, directions: &ArrayRef2<F>) -> Result<Self, Error> {
         let table = Table::Directions;
         if directions.nrows() == 0 {
-            return Err(Error::EmptyModel { table, shape: directions.shape().to_vec() });
+            return Err(crate::Error::EmptyModel { table, shape: directions.shape().to_vec() }.into());
         }
-        arrays::check_shape(table, directions.shape(), &[directions.nrows(), 2])?;
-        if let Some(((action, axis), value)) = directions.indexed_iter().find(|(_, value)| !value.is_finite())
-        {
-            return Err(Error::InvalidEntry { table, index: vec![action, axis], value: value.into_f64() });
-        }
-        let towards = |x: F, y: F| unit((x.into_f64(), self.downwards(y.into_f64())));
-        self.moves =
-            Moves::Actions(directions.rows().into_iter().map(|row| towards(row[0], row[1])).collect());
+        let directions = numbers(table, directions, &[directions.nrows(), 2], FINITE)?;
+        let rows = directions.chunks(2).map(|row| unit((row[0], self.downwards(row[1]))));
+        self.moves = Moves::Actions(rows.collect());
         Ok(self)
     }
 
@@ -164,11 +162,11 @@ impl StateLayout {
     /// # Complexity
     ///
     /// One pass over the dynamics, memory O(S·A).
-    pub fn moves_of<D: Dynamics + ?Sized>(mut self, dynamics: &D) -> Result<Self, Error> {
+    pub fn with_moves_of<D: Dynamics + ?Sized>(mut self, dynamics: &D) -> Result<Self, Error> {
         let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
         if num_actions == 0 {
             let shape = vec![num_states, num_actions, num_states];
-            return Err(Error::EmptyModel { table: Table::Transitions, shape });
+            return Err(crate::Error::EmptyModel { table: Table::Transitions, shape }.into());
         }
         arrays::check_shape(Table::Coordinates, &[self.num_states(), 2], &[num_states, 2])?;
         let mut moves = Vec::with_capacity(num_states * num_actions);
@@ -228,15 +226,13 @@ impl StateLayout {
         }
     }
 
-    /// [`Error::ShapeMismatch`] unless a policy has a row for each state and a column for each direction, and
-    /// [`Error::NoDirections`] where none are known.
-    pub(super) fn check_policy(&self, shape: &[usize]) -> Result<(), Error> {
-        let num_actions = match &self.moves {
-            Moves::Unknown => return Err(Error::NoDirections),
-            Moves::Actions(moves) => moves.len(),
-            Moves::Pairs(num_actions, _) => *num_actions,
-        };
-        arrays::check_shape(Table::Policy, shape, &[self.num_states(), num_actions])
+    /// The number of actions; [`Error::NoDirections`] where it is not known where they point.
+    pub(super) fn num_actions(&self) -> Result<usize, Error> {
+        match &self.moves {
+            Moves::Unknown => Err(Error::NoDirections),
+            Moves::Actions(moves) => Ok(moves.len()),
+            Moves::Pairs(num_actions, _) => Ok(*num_actions),
+        }
     }
 }
 

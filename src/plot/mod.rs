@@ -3,10 +3,10 @@
 //! | to see | call |
 //! |---|---|
 //! | values of states | [`StateMap::values`] |
-//! | a policy: arrows as long as probable | [`StateMap::policy_of`], or [`StateMap::policy`] on top of others |
+//! | a policy: arrows as long as probable | [`StateMap::policy_of`], or [`StateMap::with_policy`] on top of others |
 //! | where it was at a stage, given success | [`StateMap::marginals`] |
 //! | where a policy leads | [`StateMap::occupancy`] |
-//! | a trajectory | [`StateMap::trajectory`], on top of any of these |
+//! | a trajectory | [`StateMap::with_trajectory`], on top of any of these |
 //! | any number of each state | [`StateMap::numbers`] |
 //! | marginals over time: prior, filtered, posterior | [`Animation::of_posterior`] |
 //! | how a search converges, how an agent learns | [`Curves::convergence`], [`Curves::learning`] |
@@ -40,19 +40,25 @@ mod arrows;
 mod bins;
 mod bitmap;
 mod board;
+mod checks;
+mod color_scale;
 mod curves;
 mod draw;
+mod error;
 mod figure;
 mod keys;
 mod layout;
+mod marks;
 mod scale;
 mod shapes;
 mod state_map;
 mod svg;
 mod text;
+mod titles;
 
 pub use animation::Animation;
 pub use curves::Curves;
+pub use error::Error;
 pub use figure::Figure;
 pub use layout::StateLayout;
 pub use state_map::StateMap;

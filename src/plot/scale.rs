@@ -1,15 +1,4 @@
-//! From numbers to places and colours: scales, their ticks, and the colour bar.
-
-use super::figure::{Anchor, Mark, Point};
-use super::text;
-use crate::color::{Color, viridis};
-
-pub(super) const INK: Color = [38, 38, 38];
-pub(super) const PALE: Color = [120, 120, 120];
-pub(super) const TICK_SIZE: f64 = 12.0;
-const BAR_WIDTH: f64 = 14.0;
-const BAR_STEPS: usize = 128;
-const LONGEST_UNIT: f64 = 300.0;
+//! Scales: where a number lies between two others, and round numbers to mark on the way.
 
 /// How numbers between two ends are spread.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -216,75 +205,6 @@ fn superscript(power: i32) -> String {
         _ => char::from_u32('⁰' as u32 + letter.to_digit(10).unwrap_or(0)).unwrap_or(letter),
     };
     power.to_string().chars().map(digit).collect()
-}
-
-/// What colours mean: a scale, and whether dark or bright is much.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct ColorScale {
-    pub(super) scale: Scale,
-    /// Probabilities are drawn as ink on paper: nothing is white, much is dark.
-    pub(super) is_ink: bool,
-    pub(super) unit: String,
-}
-
-impl ColorScale {
-    /// Whether a frequency is too small for the scale.
-    pub(super) fn is_below(&self, number: f64) -> bool {
-        self.is_ink && self.scale.fraction(number) < -1e-9
-    }
-
-    pub(super) fn color(&self, number: f64) -> Color {
-        self.color_at(self.scale.fraction(number))
-    }
-
-    fn color_at(&self, fraction: f64) -> Color {
-        viridis(if self.is_ink { 1.0 - fraction.clamp(0.0, 1.0) } else { fraction })
-    }
-
-    /// Width that the bar takes, with its labels.
-    pub(super) fn bar_width(&self) -> f64 {
-        let ticks = self.scale.ticks(6);
-        let labels = ticks.iter().map(|(_, label)| text::width(label, TICK_SIZE)).fold(0.0, f64::max);
-        BAR_WIDTH + 8.0 + labels + 22.0
-    }
-
-    /// How tall the bar is beside a board: so that its unit is not cut, unless that is very long.
-    pub(super) fn bar_height(&self, board: f64) -> f64 {
-        board.max(110.0).max(text::width(&self.unit, TICK_SIZE).min(LONGEST_UNIT))
-    }
-
-    /// The bar, its ticks and its unit.
-    pub(super) fn bar(&self, (left, top): Point, height: f64, marks: &mut Vec<Mark>) {
-        let right = left + BAR_WIDTH;
-        let bottom = top + height;
-        let step = height / BAR_STEPS as f64;
-        for index in 0..BAR_STEPS {
-            let color = self.color_at((index as f64 + 0.5) / BAR_STEPS as f64);
-            // Up to the top, each covering the last: steps side by side would let the paper shine through.
-            let low = bottom - index as f64 * step;
-            marks.push(Mark::Area { from: (left, top), to: (right, low), color });
-        }
-        let mut widest = 0.0_f64;
-        for (number, label) in self.scale.ticks(6) {
-            let y = bottom - height * self.scale.fraction(number);
-            marks.push(Mark::Line { points: vec![(right, y), (right + 4.0, y)], width: 1.0, color: INK });
-            widest = widest.max(text::width(&label, TICK_SIZE));
-            marks.push(label_at((right + 7.0, y), label, Anchor::Start));
-        }
-        marks.push(Mark::Text {
-            at: (right + 7.0 + widest + 13.0, top + height / 2.0),
-            text: text::cut(&self.unit, TICK_SIZE, height),
-            size: TICK_SIZE,
-            anchor: Anchor::Middle,
-            color: INK,
-            upwards: true,
-        });
-    }
-}
-
-/// A small label.
-pub(super) fn label_at(at: Point, text: String, anchor: Anchor) -> Mark {
-    Mark::Text { at, text, size: TICK_SIZE, anchor, color: INK, upwards: false }
 }
 
 #[cfg(test)]

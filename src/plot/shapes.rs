@@ -1,10 +1,9 @@
 //! What states look like: cells, walls, discs, and what has no colour.
 
-use super::figure::{Mark, Point};
-use super::scale::{ColorScale, INK};
+use super::color_scale::ColorScale;
+use super::marks::{INK, Mark, PAPER, Point};
 use crate::color::Color;
 
-pub(super) const PAPER: Color = [255, 255, 255];
 /// Less than the scale shows, but not nothing.
 pub(super) const TRACE: Color = [255, 248, 205];
 pub(super) const NEUTRAL: Color = [226, 232, 238];

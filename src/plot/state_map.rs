@@ -1,30 +1,22 @@
 //! Maps of states: values, probabilities, policies and trajectories.
 
-use std::ops::RangeInclusive;
 use std::path::Path;
 
 use ndarray::{ArrayRef1, ArrayRef2};
 
 use super::arrows::{draw_policy, draw_trajectory, has_own_arrows};
-use super::board::{BELOW, Board};
-use super::figure::{Anchor, Figure, Mark, Point};
+use super::board::{BELOW, Board, first_board};
+use super::checks::{self, FREQUENCY, PROBABILITY, VALUE, numbers};
+use super::color_scale::ColorScale;
+use super::error::Error;
+use super::figure::Figure;
 use super::keys::{Key, draw_keys, keys};
 use super::layout::StateLayout;
-use super::scale::{ColorScale, INK, PALE, Scale, Spread};
 use super::shapes::Colored;
-use super::text;
-use crate::{Error, Inference, Real, Table, Trajectory, arrays, io};
+use super::titles::{MARGIN, draw_titles, join, title_width};
+use crate::{Inference, Real, Table, Trajectory};
 
 const LONGEST: f64 = 560.0;
-const TITLE_SIZE: f64 = 17.0;
-const SUBTITLE_SIZE: f64 = 13.0;
-const MARGIN: f64 = 14.0;
-/// Longer titles are cut: a picture has a width that every format can count.
-const LONGEST_TITLE: f64 = 800.0;
-/// Probabilities below that are as good as nothing to the eye, and get the colour of this.
-const LEAST_PROBABILITY: f64 = 1e-4;
-/// What may be a probability, or one in single precision after many sums.
-pub(super) const PROBABILITIES: RangeInclusive<f64> = 0.0..=1.0 + 1e-3;
 
 /// A map of the states of a model: what is known of each state as its colour, a policy as arrows, trajectories as lines.
 ///
@@ -43,7 +35,7 @@ pub(super) const PROBABILITIES: RangeInclusive<f64> = 0.0..=1.0 + 1e-3;
 /// let grid = Gridworld::parse("S..G\n..#X")?.slip(0.1);
 /// let solution = SoftValueIteration::new(12).inference(Inference::Variational).solve(&grid.mdp()?)?;
 /// let map = StateMap::values(&grid, &solution.state_values().row(0), solution.inference())?
-///     .policy(&solution.policy().at(0)?)?;
+///     .with_policy(&solution.policy().at(0)?)?;
 /// # let folder = std::env::temp_dir().join(format!("softmdp-map-{}", std::process::id()));
 /// # std::fs::create_dir_all(&folder)?;
 /// map.save(folder.join("values.svg"))?;
@@ -76,9 +68,11 @@ impl StateMap {
         values: &ArrayRef1<F>,
         inference: Inference,
     ) -> Result<Self, Error> {
-        let title = "State values V";
-        Self::new(layout.into(), values, Table::StateValues, title, "V, reward units", None)
-            .map(|map| map.subtitle(how(inference)))
+        let layout = layout.into();
+        let values = numbers(Table::StateValues, values, &[layout.num_states()], VALUE)?;
+        let colors = ColorScale::of_values(&values, "V, reward units");
+        let map = Self { colored: Some((values, colors)), ..Self::blank(layout, "State values V") };
+        Ok(map.subtitle(how(inference)))
     }
 
     /// Colours states by the probability of being there at a stage, given success, such as a row of
@@ -96,12 +90,12 @@ impl StateMap {
         marginals: &ArrayRef1<F>,
         stage: usize,
     ) -> Result<Self, Error> {
-        let title = format!("State marginals p(s | e), stage {stage}");
-        let scale = Some(probabilities(marginals, LEAST_PROBABILITY, Some(1.0)));
         let layout = layout.into();
-        checked(layout.num_states(), marginals, Table::StateMarginals, PROBABILITIES)?;
-        Self::new(layout, marginals, Table::StateMarginals, &title, "probability", scale)
-            .map(|map| map.subtitle("direct inference: where it was, given that it went well"))
+        let marginals = numbers(Table::StateMarginals, marginals, &[layout.num_states()], PROBABILITY)?;
+        let colored = Some((marginals, ColorScale::of_probabilities()));
+        let title = format!("State marginals p(s | e), stage {stage}");
+        let map = Self { colored, ..Self::blank(layout, title) };
+        Ok(map.subtitle("direct inference: where it was, given that it went well"))
     }
 
     /// Colours states by how often a policy is there under the true dynamics, such as a row of
@@ -121,22 +115,15 @@ impl StateMap {
         occupancy: &ArrayRef1<F>,
         inference: Inference,
     ) -> Result<Self, Error> {
-        let largest = occupancy.iter().map(|&number| number.into_f64()).fold(0.0, f64::max);
-        // A power of ten, so that the scale ends where it has a tick.
-        let least = LEAST_PROBABILITY * 10.0_f64.powf(largest.log10().ceil());
-        let scale = Some(probabilities(occupancy, least, None));
-        Self::new(
-            layout.into(),
-            occupancy,
-            Table::StateOccupancy,
-            "Occupancy of the policy",
-            "occupancy",
-            scale,
-        )
-        .map(|map| map.subtitle(format!("acting by the {inference} policy under the true dynamics")))
+        let layout = layout.into();
+        let occupancy = numbers(Table::StateOccupancy, occupancy, &[layout.num_states()], FREQUENCY)?;
+        let colors = ColorScale::of_frequencies(&occupancy, "occupancy");
+        let map =
+            Self { colored: Some((occupancy, colors)), ..Self::blank(layout, "Occupancy of the policy") };
+        Ok(map.subtitle(format!("acting by the {inference} policy under the true dynamics")))
     }
 
-    /// Draws a policy on blank states, such as [`Policy::at`](crate::Policy::at) a stage; see [`policy`](Self::policy).
+    /// Draws a policy on blank states, such as [`Policy::at`](crate::Policy::at) a stage; see [`with_policy`](Self::with_policy).
     ///
     /// # Shapes
     ///
@@ -144,21 +131,13 @@ impl StateMap {
     ///
     /// # Errors
     ///
-    /// Those of [`policy`](Self::policy).
+    /// Those of [`with_policy`](Self::with_policy).
     pub fn policy_of<F: Real>(
         layout: impl Into<StateLayout>,
         policy: &ArrayRef2<F>,
         inference: Inference,
     ) -> Result<Self, Error> {
-        let blank = Self {
-            layout: layout.into(),
-            title: "Policy π(a | s)".to_string(),
-            subtitle: how(inference).to_string(),
-            colored: None,
-            policy: None,
-            trajectories: Vec::new(),
-        };
-        blank.policy(policy)
+        Self::blank(layout.into(), "Policy π(a | s)").subtitle(how(inference)).with_policy(policy)
     }
 
     /// Colours states by numbers of any kind, on an even scale.
@@ -176,32 +155,22 @@ impl StateMap {
         title: &str,
         unit: &str,
     ) -> Result<Self, Error> {
-        Self::new(layout.into(), numbers, Table::Series, title, unit, None)
+        let layout = layout.into();
+        let numbers = checks::numbers(Table::Series, numbers, &[layout.num_states()], VALUE)?;
+        let colors = ColorScale::of_values(&numbers, unit);
+        Ok(Self { colored: Some((numbers, colors)), ..Self::blank(layout, title) })
     }
 
-    /// A map of numbers on an even scale, or of frequencies on one that is given.
-    fn new<F: Real>(
-        layout: StateLayout,
-        numbers: &ArrayRef1<F>,
-        table: Table,
-        title: &str,
-        unit: &str,
-        frequencies: Option<Scale>,
-    ) -> Result<Self, Error> {
-        let least = if frequencies.is_some() { 0.0 } else { f64::NEG_INFINITY };
-        let numbers = checked(layout.num_states(), numbers, table, least..=f64::MAX)?;
-        let scale = frequencies.or_else(|| Scale::even(numbers.iter().copied()));
-        // Where all is −∞ any scale will do: nothing is on it.
-        let scale = scale.unwrap_or(Scale::new(0.0, 1.0, Spread::Even));
-        let colors = ColorScale { scale, is_ink: frequencies.is_some(), unit: unit.to_string() };
-        Ok(Self {
+    /// States without a colour.
+    fn blank(layout: StateLayout, title: impl Into<String>) -> Self {
+        Self {
             layout,
-            title: title.to_string(),
+            title: title.into(),
             subtitle: String::new(),
-            colored: Some((numbers, colors)),
+            colored: None,
             policy: None,
             trajectories: Vec::new(),
-        })
+        }
     }
 
     /// Adds a policy: for each action an arrow as long as its probability, half a cell for 1; below 4 % there is none. Actions
@@ -217,17 +186,13 @@ impl StateMap {
     ///
     /// [`Error::NoDirections`] if the layout does not know where actions point, [`Error::ShapeMismatch`], and
     /// [`Error::InvalidEntry`] for what is negative or more than rounding above 1.
-    pub fn policy<F: Real>(mut self, policy: &ArrayRef2<F>) -> Result<Self, Error> {
-        self.layout.check_policy(policy.shape())?;
-        let is_valid = |value: f64| PROBABILITIES.contains(&value);
-        if let Some(((state, action), value)) = policy.indexed_iter().find(|(_, p)| !is_valid(p.into_f64())) {
-            let index = vec![state, action];
-            return Err(Error::InvalidEntry { table: Table::Policy, index, value: value.into_f64() });
-        }
+    pub fn with_policy<F: Real>(mut self, policy: &ArrayRef2<F>) -> Result<Self, Error> {
+        let shape = [self.layout.num_states(), self.layout.num_actions()?];
+        let policy = numbers(Table::Policy, policy, &shape, PROBABILITY)?;
         if self.colored.is_some() && self.policy.is_none() {
             self.title.push_str(", and policy π(a | s)");
         }
-        self.policy = Some(policy.iter().map(|&p| p.into_f64()).collect());
+        self.policy = Some(policy);
         Ok(self)
     }
 
@@ -236,10 +201,10 @@ impl StateMap {
     /// # Errors
     ///
     /// [`Error::StateOutOfRange`].
-    pub fn trajectory(mut self, trajectory: &Trajectory) -> Result<Self, Error> {
+    pub fn with_trajectory(mut self, trajectory: &Trajectory) -> Result<Self, Error> {
         let num_states = self.layout.num_states();
         if let Some(&state) = trajectory.states().iter().find(|&&state| state >= num_states) {
-            return Err(Error::StateOutOfRange { table: Table::Trajectory, state, num_states });
+            return Err(crate::Error::StateOutOfRange { table: Table::Trajectory, state, num_states }.into());
         }
         self.trajectories.push(trajectory.clone());
         Ok(self)
@@ -324,7 +289,7 @@ impl StateMap {
     /// # Errors
     ///
     /// Those of [`Figure::save`].
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), io::Error> {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         self.figure().save(path)
     }
 }
@@ -335,59 +300,4 @@ fn how(inference: Inference) -> &'static str {
         Inference::Direct => "direct inference: given that it goes well",
         Inference::Variational => "variational inference: how to act",
     }
-}
-
-/// A logarithmic scale from a least number up to the largest, or up to a given one.
-fn probabilities<F: Real>(numbers: &ArrayRef1<F>, least: f64, most: Option<f64>) -> Scale {
-    let largest = numbers.iter().map(|&number| number.into_f64()).fold(0.0, f64::max);
-    let least = least.max(f64::MIN_POSITIVE);
-    Scale::new(least, most.unwrap_or(largest).max(least), Spread::Logarithmic)
-}
-
-/// Numbers in double precision, checked: [s], each from a least to a largest one.
-pub(super) fn checked<F: Real>(
-    num_states: usize,
-    numbers: &ArrayRef1<F>,
-    table: Table,
-    valid: RangeInclusive<f64>,
-) -> Result<Vec<f64>, Error> {
-    arrays::check_shape(table, numbers.shape(), &[num_states])?;
-    let numbers: Vec<f64> = numbers.iter().map(|&number| number.into_f64()).collect();
-    match numbers.iter().position(|number| !valid.contains(number)) {
-        Some(state) => Err(Error::InvalidEntry { table, index: vec![state], value: numbers[state] }),
-        None => Ok(numbers),
-    }
-}
-
-/// Title and subtitle; returns where the rest begins.
-pub(super) fn draw_titles(title: &str, subtitle: &str, marks: &mut Vec<Mark>) -> f64 {
-    let text = |y, text: &str, size, color| Mark::Text {
-        at: (MARGIN, y),
-        text: text::cut(text, size, LONGEST_TITLE),
-        size,
-        anchor: Anchor::Start,
-        color,
-        upwards: false,
-    };
-    marks.push(text(20.0, title, TITLE_SIZE, INK));
-    if subtitle.is_empty() {
-        return 42.0;
-    }
-    marks.push(text(42.0, subtitle, SUBTITLE_SIZE, PALE));
-    62.0
-}
-
-/// How wide title and subtitle are, with the margins beside them.
-pub(super) fn title_width(title: &str, subtitle: &str) -> f64 {
-    2.0 * MARGIN + text::width(title, TITLE_SIZE).max(text::width(subtitle, SUBTITLE_SIZE)).min(LONGEST_TITLE)
-}
-
-/// Both in one line, for those who cannot see the picture.
-pub(super) fn join(title: &str, subtitle: &str) -> String {
-    if subtitle.is_empty() { title.to_string() } else { format!("{title}: {subtitle}") }
-}
-
-/// Where the first board of a picture begins, below its titles.
-pub(super) fn first_board(layout: &StateLayout, longest: f64, top: f64) -> Point {
-    (MARGIN + Board::new(layout, (0.0, 0.0), longest).room_left(), top)
 }

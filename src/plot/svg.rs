@@ -6,25 +6,25 @@ use plotters_svg::SVGBackend;
 
 use super::bitmap::encode_png;
 use super::draw::{Joins, draw, to_grid};
-use super::figure::{Figure, Mark, UNITS};
+use super::marks::{Mark, Sheet, UNITS};
 use super::text::printable;
 
 /// The whole document: what plotters draws, in a frame with a title for those who cannot see it, a background, and images.
-pub(super) fn document(figure: &Figure) -> String {
-    let (width, height) = figure.size();
+pub(super) fn document(title: &str, sheet: &Sheet) -> String {
+    let (width, height) = sheet.size;
     let (grid_width, grid_height) = (width * UNITS as u32, height * UNITS as u32);
     let mut drawing = String::new();
     {
         let mut backend = SVGBackend::with_string(&mut drawing, (grid_width, grid_height));
-        draw(figure.marks(), Joins::OfFormat, &mut backend).expect("a string takes all that is written");
+        draw(&sheet.marks, Joins::OfFormat, &mut backend).expect("a string takes all that is written");
     }
-    let title = escape(&printable(figure.title()));
+    let title = escape(&printable(title));
     let mut document = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {grid_width} {grid_height}\" role=\"img\">\n<title>{title}</title>\n\
          <rect width=\"{grid_width}\" height=\"{grid_height}\" fill=\"#FFFFFF\"/>\n"
     );
-    for mark in figure.marks() {
+    for mark in &sheet.marks {
         let Mark::Image { from, to, image } = mark else { continue };
         let ((left, top), (right, bottom)) = (to_grid(*from), to_grid(*to));
         let (width, height) = (right - left, bottom - top);

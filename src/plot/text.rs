@@ -11,11 +11,13 @@ use ab_glyph::{Font as _, FontRef, Glyph, PxScale, ScaleFont as _, point};
 use plotters_backend::text_anchor::{HPos, Pos, VPos};
 use plotters_backend::{BackendColor, BackendCoord, BackendTextStyle, FontFamily, FontTransform};
 
-use super::figure::{Anchor, UNITS};
+use super::marks::{Anchor, INK, Mark, Point, UNITS};
 use crate::color::Color;
 
 /// What an SVG asks for: the bundled font where it is installed, for the same widths, and otherwise whatever is there.
 const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
+/// Size of labels at ticks and in keys.
+pub(super) const TICK_SIZE: f64 = 12.0;
 /// Middle of the small letters above the baseline, in font sizes.
 const HALF_X_HEIGHT: f32 = 0.27;
 /// plotters counts sizes in heights of a line, SVG in ems.
@@ -58,6 +60,11 @@ pub(super) fn cut(text: &str, size: f64, room: f64) -> String {
         }
     }
     text.to_string()
+}
+
+/// A small label.
+pub(super) fn label_at(at: Point, text: String, anchor: Anchor) -> Mark {
+    Mark::Text { at, text, size: TICK_SIZE, anchor, color: INK, upwards: false }
 }
 
 /// A text of one line, of characters that XML 1.0 allows.

@@ -194,6 +194,8 @@ fn public_types_have_the_common_traits() {
     }
     fn error<E: std::error::Error + 'static>() {}
     error::<Error>();
+    #[cfg(feature = "plot")]
+    error::<softmdp::plot::Error>();
     // A clone of a model over dynamics that cannot be cloned.
     let dynamics: Box<dyn Dynamics<Scalar = f64>> =
         Box::new(DenseDynamics::new(Array3::ones((1, 1, 1))).unwrap());
