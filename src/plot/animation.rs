@@ -1,4 +1,4 @@
-//! Distributions over time, side by side.
+//! Distributions over time, in panels side by side.
 
 use std::ops::Range;
 use std::path::Path;
@@ -25,7 +25,10 @@ const BETWEEN: f64 = 38.0;
 const LONGEST_NAME: f64 = 320.0;
 const HUNDREDTHS: u16 = 40;
 
-/// Distributions of states over time, one panel beside the other, on one scale: as an animation, or stage by stage.
+/// Distributions of states over time, in panels with one scale.
+///
+/// [`save`](Self::save) writes an animation; [`stages`](Self::stages) draws stages below each
+/// other.
 ///
 /// # Example
 ///
@@ -55,21 +58,21 @@ pub struct Animation {
 }
 
 impl Animation {
-    /// An animation without any panel yet.
+    /// Starts an animation without a panel.
     pub fn new(layout: impl Into<StateLayout>, title: impl Into<String>) -> Self {
         Self { layout: layout.into(), title: title.into(), panels: Vec::new(), hundredths: HUNDREDTHS }
     }
 
-    /// What is known of the state at each stage from nothing, from the past and from everything:
+    /// Shows the state at each stage in three panels: prior, filtered and posterior.
     ///
-    /// - *prior*: where the action prior leads under the true dynamics, nothing being known (its weights as probabilities);
-    /// - *filtered*: p(s_t ∣ e before t), the forward message (D5), less what has left for † at γ < 1;
-    /// - *posterior*: p(s_t ∣ e), the marginal given that everything goes well (D7).
+    /// - *prior*: p(s_t) under the true dynamics and the action prior, with normalised weights;
+    /// - *filtered*: p(s_t ∣ e before t), the forward message (D5), without the mass in † at γ < 1;
+    /// - *posterior*: p(s_t ∣ e), the marginal given success at every stage (D7).
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] for a model or a layout of another size than the posterior, and those of
-    /// [`forward_messages`].
+    /// [`ShapeMismatch`](crate::Error::ShapeMismatch) if the model or the layout differs in size
+    /// from the posterior, and the errors of [`forward_messages`].
     ///
     /// # Complexity
     ///
@@ -93,16 +96,17 @@ impl Animation {
             .with_panel("posterior: all evidence", &posterior.state_marginals())
     }
 
-    /// Adds a distribution of each stage, on the right.
+    /// Adds a panel on the right, with a distribution for each stage.
     ///
     /// # Shapes
     ///
-    /// `marginals` `[t, s]`, each from 0 to 1; as many stages as the panels that are there.
+    /// `marginals` `[t, s]`, each from 0 to 1, with as many stages as the other panels.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], [`Error::InvalidEntry`] for what is negative or more than rounding above 1,
-    /// and [`Error::NothingToDraw`] without a stage.
+    /// [`ShapeMismatch`](crate::Error::ShapeMismatch),
+    /// [`InvalidEntry`](crate::Error::InvalidEntry) for a number that is negative, or above 1 by
+    /// more than rounding, and [`Error::NothingToDraw`] without a stage.
     pub fn with_panel<F: Real>(
         mut self,
         name: impl Into<String>,
@@ -119,24 +123,24 @@ impl Animation {
         Ok(self)
     }
 
-    /// Sets how long a stage is shown, in hundredths of a second; 40 by default.
+    /// Sets the time per stage, in hundredths of a second. The default is 40.
     #[must_use]
     pub fn delay(mut self, hundredths: u16) -> Self {
         self.hundredths = hundredths;
         self
     }
 
-    /// Number of stages, that of the end included.
+    /// Number of stages, including the last one.
     #[must_use]
     pub fn num_stages(&self) -> usize {
         self.panels.first().map_or(0, |(_, stages)| stages.len())
     }
 
-    /// The picture of one stage.
+    /// Draws one stage.
     ///
     /// # Errors
     ///
-    /// [`Error::StageOutOfRange`].
+    /// [`StageOutOfRange`](crate::Error::StageOutOfRange).
     pub fn frame(&self, stage: usize) -> Result<Figure, Error> {
         let horizon = self.num_stages();
         if stage >= horizon {
@@ -145,16 +149,17 @@ impl Animation {
         Ok(self.picture(stage))
     }
 
-    /// [`frame`](Self::frame) of a stage that there is.
+    /// [`frame`](Self::frame) of a stage in range.
     fn picture(&self, stage: usize) -> Figure {
         self.rows(&[stage], &format!("stage {stage} of {}", self.num_stages() - 1))
     }
 
-    /// Several stages in one picture, one below the other: an animation on paper.
+    /// Draws several stages in one picture, one below the other.
     ///
     /// # Errors
     ///
-    /// [`Error::StageOutOfRange`], and [`Error::NothingToDraw`] without a stage.
+    /// [`StageOutOfRange`](crate::Error::StageOutOfRange), and [`Error::NothingToDraw`] without a
+    /// stage.
     pub fn stages(&self, stages: &[usize]) -> Result<Figure, Error> {
         let horizon = self.num_stages();
         if let Some(&stage) = stages.iter().find(|&&stage| stage >= horizon) {
@@ -167,14 +172,14 @@ impl Animation {
         Ok(self.rows(stages, &format!("stages {} of {}", names.join(", "), horizon - 1)))
     }
 
-    /// A row of panels for each stage.
+    /// Draws a row of panels for each stage.
     fn rows(&self, stages: &[usize], subtitle: &str) -> Figure {
         let mut marks = Vec::new();
         let top = draw_titles(&self.title, subtitle, &mut marks);
         let (left, top) = first_board(&self.layout, LONGEST, top + 22.0);
         let colors = ColorScale::of_probabilities();
         let (width, height) = Board::new(&self.layout, (left, top), LONGEST).size();
-        // Where there are several rows, each says its stage.
+        // In a picture of several stages, each panel names its stage.
         let stage = if stages.len() == 1 { 0.0 } else { text::width(", stage 00000", PANEL_TITLE) };
         let widest = self
             .panels
@@ -193,14 +198,7 @@ impl Animation {
                 let stage = if stages.len() == 1 { String::new() } else { format!(", stage {stage}") };
                 let room = step - 0.5 * BETWEEN - text::width(&stage, PANEL_TITLE);
                 let name = text::cut(name, PANEL_TITLE, room) + &stage;
-                marks.push(Mark::Text {
-                    at: (left, top - 13.0),
-                    text: name,
-                    size: PANEL_TITLE,
-                    anchor: Anchor::Start,
-                    color: INK,
-                    upwards: false,
-                });
+                marks.push(Mark::text((left, top - 13.0), name, Anchor::Start, PANEL_TITLE, INK));
             }
         }
         let bottom = top + line * (stages.len() - 1) as f64 + height;
@@ -217,22 +215,25 @@ impl Animation {
         Figure::new((right, bottom + 7.0), join(&self.title, subtitle), marks)
     }
 
-    /// Writes the animation to a file with the extension `.gif`. Single stages can be saved in other formats; see
-    /// [`frame`](Self::frame).
+    /// Writes the animation to a file with the extension `.gif`.
+    ///
+    /// To write one stage in another format, save its [`frame`](Self::frame).
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownExtension`], [`Error::NothingToDraw`] without a panel or a stage, [`Error::PictureTooLarge`] beyond 65535
-    /// pixels on a side, and [`Error::Io`] if the file cannot be written.
+    /// [`Error::UnknownExtension`], [`Error::NothingToDraw`] without a panel or a stage,
+    /// [`Error::PictureTooLarge`] with a side of more than 65535 pixels, and [`Error::Io`] if the
+    /// file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         self.save_stages(path, 0..self.num_stages())
     }
 
-    /// Writes some of the stages to a file with the extension `.gif`.
+    /// Writes a range of stages to a file with the extension `.gif`.
     ///
     /// # Errors
     ///
-    /// Those of [`save`](Self::save).
+    /// The errors of [`save`](Self::save), and
+    /// [`StageOutOfRange`](crate::Error::StageOutOfRange).
     pub fn save_stages(&self, path: impl AsRef<Path>, stages: Range<usize>) -> Result<(), Error> {
         let path = path.as_ref();
         if figure::extension(path) != "gif" {
@@ -245,7 +246,7 @@ impl Animation {
         if stages.end > horizon {
             return Err(crate::Error::StageOutOfRange { stage: stages.end - 1, horizon }.into());
         }
-        // The title is as wide at the last stage as at any.
+        // The last stage has the longest number, so its picture is the widest.
         let size = self.picture(horizon - 1).size();
         let sheets = stages.map(|stage| self.picture(stage).into_sheet().cut_to(size));
         let bytes = bitmap::gif(size, self.hundredths, sheets)?;
@@ -253,7 +254,7 @@ impl Animation {
     }
 }
 
-/// The action prior of each stage as a policy: its weights as probabilities.
+/// The action prior of each stage as a policy: its weights, normalised to probabilities.
 fn prior_policy<M: Model + ?Sized>(mdp: &M, horizon: usize) -> Result<Policy<M::Scalar>, crate::Error> {
     let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
     let shape = (horizon, num_states, num_actions);

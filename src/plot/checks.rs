@@ -1,4 +1,4 @@
-//! Checks of the tables that pictures are made of.
+//! Checks of tables before they are drawn.
 
 use std::ops::RangeInclusive;
 
@@ -6,16 +6,17 @@ use ndarray::{ArrayRef, Dimension};
 
 use crate::{Error, Real, Table, arrays};
 
-/// A probability, or one in single precision after many sums.
+/// A probability, with the rounding errors of single precision.
 pub(super) const PROBABILITY: RangeInclusive<f64> = 0.0..=1.0 + 1e-3;
-/// A value or a reward; −∞ is one.
+/// A value in reward units, or −∞.
 pub(super) const VALUE: RangeInclusive<f64> = f64::NEG_INFINITY..=f64::MAX;
 pub(super) const FREQUENCY: RangeInclusive<f64> = 0.0..=f64::MAX;
 pub(super) const FINITE: RangeInclusive<f64> = -f64::MAX..=f64::MAX;
 
 /// The numbers of a table in double precision, in row-major order.
 ///
-/// [`Error::ShapeMismatch`] for another shape, and [`Error::InvalidEntry`] for the first number that is not valid.
+/// [`Error::ShapeMismatch`] for another shape, [`Error::InvalidEntry`] for the first invalid
+/// number.
 pub(super) fn numbers<F: Real, D: Dimension>(
     table: Table,
     array: &ArrayRef<F, D>,

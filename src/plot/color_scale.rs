@@ -1,27 +1,27 @@
-//! From numbers to colours: what a colour means, and the bar that says so.
+//! Colour scales: from numbers to colours, and the colour bar.
 
 use super::marks::{Anchor, INK, Mark, Point};
 use super::scale::{Scale, Spread};
 use super::text::{self, TICK_SIZE, label_at};
 use crate::color::{Color, viridis};
 
-/// Probabilities below that are as good as nothing to the eye.
+/// Smaller probabilities get the colour of a trace.
 const LEAST_PROBABILITY: f64 = 1e-4;
 const BAR_WIDTH: f64 = 14.0;
 const BAR_STEPS: usize = 128;
 const LONGEST_UNIT: f64 = 300.0;
 
-/// What colours mean: a scale, and whether dark or bright is much.
+/// A scale, and the colour of each place on it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ColorScale {
     pub(super) scale: Scale,
-    /// Probabilities are drawn as ink on paper: nothing is white, much is dark.
+    /// Probabilities are ink on paper: 0 is white, and dark is likely.
     pub(super) is_ink: bool,
     pub(super) unit: String,
 }
 
 impl ColorScale {
-    /// An even scale for all finite numbers. Where there are none any scale will do: nothing is on it.
+    /// An even scale of all finite numbers. Without a finite number it goes from 0 to 1.
     pub(super) fn of_values(numbers: &[f64], unit: &str) -> Self {
         let scale = Scale::even(numbers.iter().copied()).unwrap_or(Scale::new(0.0, 1.0, Spread::Even));
         Self { scale, is_ink: false, unit: unit.to_string() }
@@ -42,7 +42,7 @@ impl ColorScale {
         Self { scale, is_ink: true, unit: unit.to_string() }
     }
 
-    /// Whether a frequency is too small for the scale.
+    /// Whether a frequency lies below the scale.
     pub(super) fn is_below(&self, number: f64) -> bool {
         self.is_ink && self.scale.fraction(number) < -1e-9
     }
@@ -55,26 +55,27 @@ impl ColorScale {
         viridis(if self.is_ink { 1.0 - fraction.clamp(0.0, 1.0) } else { fraction })
     }
 
-    /// Width that the bar takes, with its labels.
+    /// Width of the bar with its labels and its unit.
     pub(super) fn bar_width(&self) -> f64 {
         let ticks = self.scale.ticks(6);
         let labels = ticks.iter().map(|(_, label)| text::width(label, TICK_SIZE)).fold(0.0, f64::max);
         BAR_WIDTH + 8.0 + labels + 22.0
     }
 
-    /// How tall the bar is beside a board: so that its unit is not cut, unless that is very long.
+    /// Height of the bar beside a board: enough for the unit, unless the unit is very long.
     pub(super) fn bar_height(&self, board: f64) -> f64 {
         board.max(110.0).max(text::width(&self.unit, TICK_SIZE).min(LONGEST_UNIT))
     }
 
-    /// The bar, its ticks and its unit.
+    /// Draws the bar, its ticks and its unit.
     pub(super) fn bar(&self, (left, top): Point, height: f64, marks: &mut Vec<Mark>) {
         let right = left + BAR_WIDTH;
         let bottom = top + height;
         let step = height / BAR_STEPS as f64;
         for index in 0..BAR_STEPS {
             let color = self.color_at((index as f64 + 0.5) / BAR_STEPS as f64);
-            // Up to the top, each covering the last: steps side by side would let the paper shine through.
+            // Each step reaches to the top and covers the last one: steps with a common edge show
+            // paper there.
             let low = bottom - index as f64 * step;
             marks.push(Mark::Area { from: (left, top), to: (right, low), color });
         }
@@ -85,13 +86,8 @@ impl ColorScale {
             widest = widest.max(text::width(&label, TICK_SIZE));
             marks.push(label_at((right + 7.0, y), label, Anchor::Start));
         }
-        marks.push(Mark::Text {
-            at: (right + 7.0 + widest + 13.0, top + height / 2.0),
-            text: text::cut(&self.unit, TICK_SIZE, height),
-            size: TICK_SIZE,
-            anchor: Anchor::Middle,
-            color: INK,
-            upwards: true,
-        });
+        let unit = text::cut(&self.unit, TICK_SIZE, height);
+        let at = (right + 7.0 + widest + 13.0, top + height / 2.0);
+        marks.push(Mark::upwards(at, unit, TICK_SIZE, INK));
     }
 }

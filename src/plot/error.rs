@@ -1,14 +1,13 @@
-//! What cannot be drawn, or not be written to a file.
+//! Errors of pictures.
 
 use std::path::PathBuf;
 use std::{fmt, io};
 
 use crate::Table;
 
-/// A picture that cannot be drawn, or not be written to a file.
+/// A picture cannot be drawn, or cannot be written to a file.
 ///
-/// Tables that do not fit are reported as [`Model`](Self::Model). The debug format is the message, so that `main` can return
-/// this error.
+/// The debug format is the message, so `main` can return this error.
 ///
 /// # Example
 ///
@@ -22,7 +21,7 @@ use crate::Table;
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A table or a model is invalid.
+    /// A table or a model is invalid, or has another shape than the layout.
     #[error(transparent)]
     Model(#[from] crate::Error),
     /// `coordinates[state, axis]` is not finite.
@@ -35,33 +34,36 @@ pub enum Error {
         /// The coordinate.
         value: f64,
     },
-    /// A policy is drawn as arrows, and the layout does not know where actions point.
-    #[error("a policy is drawn as arrows: say where actions point, by directions or by the dynamics")]
+    /// A policy is drawn as arrows, but the layout has no directions of actions.
+    #[error(
+        "cannot draw a policy: the layout has no directions of actions; set them with `with_moves` or \
+         `with_moves_of`"
+    )]
     NoDirections,
-    /// A picture has more pixels on a side than its format can count.
-    #[error("picture of {width} × {height} pixels, expected at most {limit} on a side")]
+    /// A side of the picture has more pixels than its format allows.
+    #[error("picture has {width} × {height} pixels, expected at most {limit} on a side")]
     PictureTooLarge {
         /// Pixels across.
         width: u32,
         /// Pixels down.
         height: u32,
-        /// How many the format can count.
+        /// Largest number of pixels on a side in this format.
         limit: u32,
     },
-    /// There is nothing to be drawn.
-    #[error("{table} hold nothing that can be drawn")]
+    /// A table has no stage, or no point that can be drawn.
+    #[error("no {table} to draw, expected at least one stage or one finite point (positive on a log scale)")]
     NothingToDraw {
         /// The table.
         table: Table,
     },
-    /// The extension of a file names no format that can be written.
+    /// The extension of a file name is not that of a supported format.
     #[error("{}: the extension is {found:?}, expected {expected}", path.display())]
     UnknownExtension {
         /// The file.
         path: PathBuf,
-        /// Its extension; empty if there is none.
+        /// Its extension; empty if the name has no extension.
         found: String,
-        /// The extensions that can be written.
+        /// The supported extensions.
         expected: &'static str,
     },
     /// A file cannot be written.
@@ -69,7 +71,7 @@ pub enum Error {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says. The message includes it, so it is not the source of this error.
+        /// The error of the system. The message includes it, so it is not the source of this error.
         error: io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! A picture, and the files that it can become.
+//! A picture, and the files that it can be written to.
 
 use std::fs;
 use std::path::Path;
@@ -7,10 +7,10 @@ use super::error::Error;
 use super::marks::{Mark, Sheet};
 use super::{bitmap, svg};
 
-/// A picture, ready to be written to a file or shown by other means.
+/// A picture that can be written to a file.
 ///
-/// Made by [`StateMap`](super::StateMap), [`Animation`](super::Animation) and [`Curves`](super::Curves). It holds shapes, not
-/// pixels; a clone copies them.
+/// [`StateMap`](super::StateMap), [`Animation`](super::Animation) and [`Curves`](super::Curves)
+/// make figures. A figure holds shapes, not pixels. A clone copies the shapes.
 ///
 /// # Example
 ///
@@ -33,18 +33,20 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// Marks on a sheet that is large enough for a size, in pixels.
+    /// A picture of marks; `size` is width and height in pixels.
     pub(super) fn new(size: (f64, f64), title: String, marks: Vec<Mark>) -> Self {
         Self { title, sheet: Sheet::new(size, marks) }
     }
 
-    /// Width and height, in pixels of an SVG at its natural size. A PNG has twice as many on a side, a GIF the same.
+    /// Width and height in pixels of an SVG at its natural size.
+    ///
+    /// A PNG has twice as many pixels on each side, a GIF as many.
     #[must_use]
     pub fn size(&self) -> (u32, u32) {
         self.sheet.size
     }
 
-    /// What the picture says that it shows.
+    /// Title and subtitle of the picture.
     #[must_use]
     pub fn title(&self) -> &str {
         &self.title
@@ -54,33 +56,34 @@ impl Figure {
         self.sheet
     }
 
-    /// The picture as the text of an SVG.
+    /// Returns the picture as an SVG document.
     #[must_use]
     pub fn to_svg(&self) -> String {
         svg::document(&self.title, &self.sheet)
     }
 
-    /// The picture as the bytes of a PNG, at two pixels a unit of [`size`](Self::size).
+    /// Returns the picture as a PNG file, with two pixels per unit of [`size`](Self::size).
     #[must_use]
     pub fn to_png(&self) -> Vec<u8> {
         bitmap::png(&self.sheet)
     }
 
-    /// Writes the picture to a file, in the format that its extension names: `.svg`, `.png` or `.gif`.
+    /// Writes the picture to a file. The extension chooses the format: `.svg`, `.png` or `.gif`.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownExtension`], [`Error::PictureTooLarge`] for a GIF of more than 65535 pixels on a side, and [`Error::Io`]
-    /// if the file cannot be written.
+    /// [`Error::UnknownExtension`], [`Error::PictureTooLarge`] for a GIF with a side of more than
+    /// 65535 pixels, and [`Error::Io`] if the file cannot be written.
     ///
     /// # Example
     ///
     /// ```
     /// use softmdp::plot::{Curves, Error};
     ///
-    /// let figure = Curves::new("A line", "x", "y").series("x", [(0.0, 0.0), (1.0, 1.0)]).figure()?;
-    /// let error = figure.save("line.bmp").unwrap_err();
-    /// assert_eq!(error.to_string(), "line.bmp: the extension is \"bmp\", expected svg, png or gif");
+    /// let line = [(0.0, 0.0), (1.0, 1.0)];
+    /// let figure = Curves::new("A line", "x", "y").series("x", line).figure()?;
+    /// let message = "line.bmp: the extension is \"bmp\", expected svg, png or gif";
+    /// assert_eq!(figure.save("line.bmp").unwrap_err().to_string(), message);
     /// let error = figure.save("no/such/folder/line.svg").unwrap_err();
     /// assert!(matches!(error, Error::Io { .. }));
     /// # Ok::<(), Error>(())
@@ -97,7 +100,7 @@ impl Figure {
     }
 }
 
-/// The extension of a file name, in small letters; empty if there is none.
+/// The extension of a file name, in lower case; empty if the name has no extension.
 pub(super) fn extension(path: &Path) -> String {
     path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default()
 }

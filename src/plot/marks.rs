@@ -1,19 +1,20 @@
-//! A sheet of marks: what a picture consists of before it has a format.
+//! A sheet of marks: a picture before it has a file format.
 
 use crate::color::Color;
 
-/// Lengths are in pixels of an SVG at its natural size. Drawing is done on a grid this much finer: SVG counts in it, and bitmaps
-/// are averaged down from it, which smooths all edges.
+/// Points of the drawing grid per pixel of an SVG at its natural size.
+///
+/// SVG uses the coordinates of the grid. Bitmaps are averages of the grid, which smooths all edges.
 pub(super) const UNITS: f64 = 4.0;
 
 pub(super) const INK: Color = [38, 38, 38];
 pub(super) const PALE: Color = [120, 120, 120];
 pub(super) const PAPER: Color = [255, 255, 255];
 
-/// A point, in pixels from the upper left corner.
+/// A point, in pixels to the right of the upper left corner and below it.
 pub(super) type Point = (f64, f64);
 
-/// Marks on paper of a size, in pixels.
+/// Marks on a sheet of paper. `size` is its width and height in pixels.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sheet {
     pub(super) size: (u32, u32),
@@ -21,18 +22,18 @@ pub(super) struct Sheet {
 }
 
 impl Sheet {
-    /// A sheet of whole pixels that is large enough for a width and a height.
+    /// A sheet of the given width and height, rounded up to whole pixels.
     pub(super) fn new((width, height): (f64, f64), marks: Vec<Mark>) -> Self {
         Self { size: (width.ceil() as u32, height.ceil() as u32), marks }
     }
 
-    /// The same marks on another sheet, cut off where it is smaller.
+    /// The same marks on a sheet of another size. Marks beyond its edges are cut off.
     pub(super) fn cut_to(self, size: (u32, u32)) -> Self {
         Self { size, ..self }
     }
 }
 
-/// Where a text is relative to its point.
+/// The part of a text that lies at its point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Anchor {
     Start,
@@ -40,7 +41,7 @@ pub(super) enum Anchor {
     End,
 }
 
-/// Something to be drawn. Later marks cover earlier ones, but images lie below everything.
+/// A shape, a text or an image. Later marks cover earlier ones; images lie below all other marks.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Mark {
     Area { from: Point, to: Point, color: Color },
@@ -51,7 +52,19 @@ pub(super) enum Mark {
     Image { from: Point, to: Point, image: Image },
 }
 
-/// Colours in rows of a width, the upper row first.
+impl Mark {
+    /// A line of text from left to right.
+    pub(super) fn text(at: Point, text: String, anchor: Anchor, size: f64, color: Color) -> Self {
+        Mark::Text { at, text, size, anchor, color, upwards: false }
+    }
+
+    /// A line of text that reads upwards, with its middle at a point.
+    pub(super) fn upwards(at: Point, text: String, size: f64, color: Color) -> Self {
+        Mark::Text { at, text, size, anchor: Anchor::Middle, color, upwards: true }
+    }
+}
+
+/// Pixels in rows, the upper row first.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Image {
     pub(super) width: usize,
@@ -63,7 +76,7 @@ impl Image {
         self.pixels.len() / self.width.max(1)
     }
 
-    /// Red, green and blue of each pixel.
+    /// Red, green and blue of each pixel, in order.
     pub(super) fn bytes(&self) -> Vec<u8> {
         self.pixels.as_flattened().to_vec()
     }

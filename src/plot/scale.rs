@@ -1,13 +1,18 @@
-//! Scales: where a number lies between two others, and round numbers to mark on the way.
+//! Scales: the place of a number between two ends, and the ticks of an axis.
+//!
+//! Ticks are chosen here and not by plotters (0.3.7). Its logarithmic ticks are
+//! `9.999999999999999e-5`, none lie within a decade, and none lie below 2.2e−16. Its default labels
+//! repeat on a narrow range, such as `1000000.0`. Its search for ticks does not end where the range
+//! is as long as `f64::MAX`.
 
-/// How numbers between two ends are spread.
+/// How a scale spreads numbers between its ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Spread {
     Even,
     Logarithmic,
 }
 
-/// An interval of numbers, and what lies where in it.
+/// An interval of numbers, spread over a length.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Scale {
     low: f64,
@@ -16,19 +21,20 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// The least even scale for all finite numbers; `None` if there are none.
+    /// The shortest even scale that contains all finite numbers; `None` without one.
     pub(super) fn even(numbers: impl IntoIterator<Item = f64>) -> Option<Self> {
         let (low, high) = ends(numbers.into_iter().filter(|number| number.is_finite()))?;
         Some(Self::new(low, high, Spread::Even))
     }
 
-    /// The least logarithmic scale for all positive finite numbers; `None` if there are none.
+    /// The shortest logarithmic scale that contains all positive finite numbers; `None` without
+    /// one.
     pub(super) fn logarithmic(numbers: impl IntoIterator<Item = f64>) -> Option<Self> {
         let (low, high) = ends(numbers.into_iter().filter(|&number| number > 0.0 && number.is_finite()))?;
         Some(Self::new(low, high, Spread::Logarithmic))
     }
 
-    /// A scale between two ends; equal ones are moved apart, so that everything lies in the middle.
+    /// A scale between two ends. Equal ends are moved apart, so that the number lies in the middle.
     pub(super) fn new(low: f64, high: f64, spread: Spread) -> Self {
         let apart = high / 2.0 - low / 2.0 > 4.0 * f64::EPSILON * low.abs().max(high.abs());
         let (low, high) = match spread {
@@ -39,7 +45,7 @@ impl Scale {
         Self { low: low.max(-f64::MAX), high: high.min(f64::MAX), spread }
     }
 
-    /// The same scale with a little room at both ends.
+    /// The same scale with a margin at both ends.
     pub(super) fn with_margin(self) -> Self {
         let Self { low, high, spread } = self;
         match spread {
@@ -57,21 +63,21 @@ impl Scale {
         self.low
     }
 
-    /// From end to end, at most half of the largest number.
+    /// Half the distance between the ends, which is always a finite number.
     pub(super) fn span(&self) -> f64 {
         self.high / 2.0 - self.low / 2.0
     }
 
-    /// Where a number lies: 0 at the lower end, 1 at the upper one.
+    /// The place of a number: 0 at the lower end, 1 at the upper end.
     pub(super) fn fraction(&self, number: f64) -> f64 {
         match self.spread {
-            // Halves, since the difference of two numbers may leave the number type.
+            // Halves, because the difference of two numbers can overflow.
             Spread::Even => (number / 2.0 - self.low / 2.0) / (self.high / 2.0 - self.low / 2.0),
             Spread::Logarithmic => (number.ln() - self.low.ln()) / (self.high.ln() - self.low.ln()),
         }
     }
 
-    /// Round numbers within the scale and how they are written, about as many as asked for.
+    /// Round numbers on the scale with their labels, about as many as asked for.
     pub(super) fn ticks(&self, about: usize) -> Vec<(f64, String)> {
         match self.spread {
             Spread::Even => self.even_ticks(about.max(1) as f64),
@@ -94,20 +100,22 @@ impl Scale {
             } else {
                 Vec::new()
             };
-        // Steps below the last digit of the numbers cannot be told apart.
+        // Steps below the last digit of the numbers have equal labels.
         if ticks.is_empty() || ticks.windows(2).any(|pair| pair[0].1 == pair[1].1) {
             return self.both_ends();
         }
         ticks
     }
 
-    /// The ends alone, with all their digits.
+    /// The two ends, with all their digits.
     fn both_ends(&self) -> Vec<(f64, String)> {
         [self.low, self.high].map(|number| (number, with_minus(format!("{number:e}")))).to_vec()
     }
 
-    /// Powers of ten, not all of them where there are many; where there is at most one, their multiples by 2 and 5 too, and
-    /// within less than that multiples of a step.
+    /// Ticks of a logarithmic scale: powers of ten, some of them skipped on a long scale.
+    ///
+    /// A scale with at most one power of ten has ticks at 1, 2 and 5 times powers of ten. A scale
+    /// with at most one of these has multiples of a step.
     fn decades(&self, about: usize) -> Vec<(f64, String)> {
         let (low, high) = (self.low.log10() - 1e-9, self.high.log10() + 1e-9);
         let (first, last) = (low.ceil() as i32, high.floor() as i32);
@@ -126,7 +134,7 @@ impl Scale {
             return ticks;
         }
         let ticks = self.even_ticks(about as f64);
-        // A multiple of a step is 0 where the numbers are the smallest that there are.
+        // Among the smallest positive numbers, a multiple of a step can round to 0.
         if ticks.iter().all(|&(number, _)| number > 0.0) { ticks } else { self.both_ends() }
     }
 }
@@ -138,7 +146,9 @@ fn ends(numbers: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
-/// A multiple of a step, with as many digits as tell it from its neighbours; powers of ten where zeros would only be counted.
+/// Writes a multiple of a step, with the digits that distinguish it from its neighbours.
+///
+/// Very large and very small numbers are written with a power of ten.
 fn written(number: f64, step: f64, largest: f64) -> String {
     let place = |number: f64| (number.abs().log10() + 1e-9).floor() as i32;
     let digits = (place(largest) - place(step)).max(0);
@@ -159,12 +169,12 @@ fn written(number: f64, step: f64, largest: f64) -> String {
     with_minus(text)
 }
 
-/// A number with the sign of mathematics.
+/// Replaces hyphens by minus signs.
 fn with_minus(text: String) -> String {
     text.replace('-', "−")
 }
 
-/// 1, 2 or 5 times a power of ten.
+/// Writes 1, 2 or 5 times a power of ten.
 fn labelled_digit(digit: u8, power: i32) -> String {
     match power {
         -3..=3 => written(f64::from(digit) * 10.0_f64.powi(power), 10.0_f64.powi(power), 1.0),
@@ -172,7 +182,7 @@ fn labelled_digit(digit: u8, power: i32) -> String {
     }
 }
 
-/// A number in a few letters, to stand in a cell.
+/// Writes a number in a few characters, to fit into a cell.
 pub(super) fn short(number: f64) -> String {
     let size = number.abs();
     let text = match size {
@@ -184,7 +194,7 @@ pub(super) fn short(number: f64) -> String {
     if text == "-0.0" { "0.0".to_string() } else { with_minus(text) }
 }
 
-/// A power of ten, written out where it is short.
+/// Writes a power of ten, in full from 0.001 to 1000.
 pub(super) fn power_of_ten(number: f64) -> String {
     if number > 0.0 { labelled_power(number.log10().round() as i32) } else { "0".to_string() }
 }

@@ -18,13 +18,14 @@ use crate::{Inference, Real, Table, Trajectory};
 
 const LONGEST: f64 = 560.0;
 
-/// A map of the states of a model: what is known of each state as its colour, a policy as arrows, trajectories as lines.
+/// A map of states: a number per state as its colour, a policy as arrows, trajectories as lines.
 ///
-/// Begun by one of [`values`](Self::values), [`marginals`](Self::marginals), [`occupancy`](Self::occupancy),
-/// [`policy_of`](Self::policy_of) and [`numbers`](Self::numbers), over a [`Gridworld`](crate::Gridworld) or any [`StateLayout`].
+/// [`values`](Self::values), [`marginals`](Self::marginals), [`occupancy`](Self::occupancy),
+/// [`policy_of`](Self::policy_of) and [`numbers`](Self::numbers) make a map, from a
+/// [`Gridworld`](crate::Gridworld) or any [`StateLayout`].
 ///
-/// Terminal states are framed, walls are bricks, −∞ is hatched, and a probability of exactly 0 is blank paper. Where there
-/// are thousands of states they are drawn as an image, a pixel showing the mean of the finite numbers under it.
+/// Terminal states have a frame, walls are bricks, −∞ is hatched, and a probability of exactly 0 is
+/// blank paper. Thousands of states become an image, whose pixels show means of finite numbers.
 ///
 /// # Example
 ///
@@ -33,7 +34,8 @@ const LONGEST: f64 = 560.0;
 /// use softmdp::{Gridworld, Inference, SoftValueIteration};
 ///
 /// let grid = Gridworld::parse("S..G\n..#X")?.slip(0.1);
-/// let solution = SoftValueIteration::new(12).inference(Inference::Variational).solve(&grid.mdp()?)?;
+/// let planner = SoftValueIteration::new(12).inference(Inference::Variational);
+/// let solution = planner.solve(&grid.mdp()?)?;
 /// let map = StateMap::values(&grid, &solution.state_values().row(0), solution.inference())?
 ///     .with_policy(&solution.policy().at(0)?)?;
 /// # let folder = std::env::temp_dir().join(format!("softmdp-map-{}", std::process::id()));
@@ -54,15 +56,17 @@ pub struct StateMap {
 }
 
 impl StateMap {
-    /// Colours states by their soft values, such as a row of [`Solution::state_values`](crate::Solution::state_values).
+    /// Colours states by their soft values, such as a row of
+    /// [`Solution::state_values`](crate::Solution::state_values).
     ///
     /// # Shapes
     ///
-    /// `values` `[s]`, reward units; −∞ is drawn as such.
+    /// `values` `[s]`, reward units; −∞ is hatched.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], and [`Error::InvalidEntry`] for NaN and +∞.
+    /// [`ShapeMismatch`](crate::Error::ShapeMismatch), and
+    /// [`InvalidEntry`](crate::Error::InvalidEntry) for NaN and +∞.
     pub fn values<F: Real>(
         layout: impl Into<StateLayout>,
         values: &ArrayRef1<F>,
@@ -75,8 +79,10 @@ impl StateMap {
         Ok(map.subtitle(how(inference)))
     }
 
-    /// Colours states by the probability of being there at a stage, given success, such as a row of
-    /// [`Posterior::state_marginals`](crate::Posterior::state_marginals). The scale is logarithmic, down to 10⁻⁴.
+    /// Colours states by their posterior marginals p(s_t ∣ e), such as a row of
+    /// [`Posterior::state_marginals`](crate::Posterior::state_marginals).
+    ///
+    /// The scale is logarithmic, from 10⁻⁴ to 1.
     ///
     /// # Shapes
     ///
@@ -84,7 +90,9 @@ impl StateMap {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], and [`Error::InvalidEntry`] for what is negative or more than rounding above 1.
+    /// [`ShapeMismatch`](crate::Error::ShapeMismatch), and
+    /// [`InvalidEntry`](crate::Error::InvalidEntry) for a number that is negative, or above 1 by
+    /// more than rounding.
     pub fn marginals<F: Real>(
         layout: impl Into<StateLayout>,
         marginals: &ArrayRef1<F>,
@@ -98,10 +106,12 @@ impl StateMap {
         Ok(map.subtitle("direct inference: where it was, given that it went well"))
     }
 
-    /// Colours states by how often a policy is there under the true dynamics, such as a row of
-    /// [`Policy::state_occupancy`](crate::Policy::state_occupancy), its sum over stages or
-    /// [`StationaryPolicy::expected_visits`](crate::StationaryPolicy::expected_visits). The scale is logarithmic, over four
-    /// powers of ten below the largest.
+    /// Colours states by the occupancy of a policy under the true dynamics.
+    ///
+    /// The occupancy is a row of [`Policy::state_occupancy`](crate::Policy::state_occupancy), its
+    /// sum over stages, or
+    /// [`StationaryPolicy::expected_visits`](crate::StationaryPolicy::expected_visits). The scale
+    /// is logarithmic, over four powers of ten below the largest number.
     ///
     /// # Shapes
     ///
@@ -109,7 +119,8 @@ impl StateMap {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], and [`Error::InvalidEntry`] for what is negative or not finite.
+    /// [`ShapeMismatch`](crate::Error::ShapeMismatch), and
+    /// [`InvalidEntry`](crate::Error::InvalidEntry) for a number that is negative or not finite.
     pub fn occupancy<F: Real>(
         layout: impl Into<StateLayout>,
         occupancy: &ArrayRef1<F>,
@@ -123,7 +134,8 @@ impl StateMap {
         Ok(map.subtitle(format!("acting by the {inference} policy under the true dynamics")))
     }
 
-    /// Draws a policy on blank states, such as [`Policy::at`](crate::Policy::at) a stage; see [`with_policy`](Self::with_policy).
+    /// Draws a policy on states without colour, such as [`Policy::at`](crate::Policy::at) a stage;
+    /// see [`with_policy`](Self::with_policy).
     ///
     /// # Shapes
     ///
@@ -131,7 +143,7 @@ impl StateMap {
     ///
     /// # Errors
     ///
-    /// Those of [`with_policy`](Self::with_policy).
+    /// The errors of [`with_policy`](Self::with_policy).
     pub fn policy_of<F: Real>(
         layout: impl Into<StateLayout>,
         policy: &ArrayRef2<F>,
@@ -140,15 +152,16 @@ impl StateMap {
         Self::blank(layout.into(), "Policy π(a | s)").subtitle(how(inference)).with_policy(policy)
     }
 
-    /// Colours states by numbers of any kind, on an even scale.
+    /// Colours states by any numbers, on an even scale.
     ///
     /// # Shapes
     ///
-    /// `numbers` `[s]`; −∞ is drawn as such.
+    /// `numbers` `[s]`; −∞ is hatched.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], and [`Error::InvalidEntry`] for NaN and +∞.
+    /// [`ShapeMismatch`](crate::Error::ShapeMismatch), and
+    /// [`InvalidEntry`](crate::Error::InvalidEntry) for NaN and +∞.
     pub fn numbers<F: Real>(
         layout: impl Into<StateLayout>,
         numbers: &ArrayRef1<F>,
@@ -161,7 +174,7 @@ impl StateMap {
         Ok(Self { colored: Some((numbers, colors)), ..Self::blank(layout, title) })
     }
 
-    /// States without a colour.
+    /// A map without colours.
     fn blank(layout: StateLayout, title: impl Into<String>) -> Self {
         Self {
             layout,
@@ -173,19 +186,25 @@ impl StateMap {
         }
     }
 
-    /// Adds a policy: for each action an arrow as long as its probability, half a cell for 1; below 4 % there is none. Actions
-    /// that stay are dots, and terminal states have no arrows. Where cells are too small for that, an arrow shows the mean
-    /// direction of a neighbourhood, each action of each state there weighted by its probability: it is short where they
-    /// disagree, and below 4 % of its greatest length there is none.
+    /// Adds a policy: an arrow for each action, whose length is proportional to its probability.
+    ///
+    /// An arrow of probability 1 is half a cell long. Arrows below 4 % are left out. Actions that
+    /// stay are dots, and terminal states have no arrows.
+    ///
+    /// Where cells are too small, one arrow stands for a neighbourhood. It shows the mean direction
+    /// of all actions there, weighted by their probabilities, so it is short where actions
+    /// disagree. Arrows below 4 % of the largest length are left out.
     ///
     /// # Shapes
     ///
-    /// `policy` `[s, a]`, each from 0 to 1. Rows need not sum to 1: each entry is drawn by itself.
+    /// `policy` `[s, a]`, each from 0 to 1. Rows need not sum to 1.
     ///
     /// # Errors
     ///
-    /// [`Error::NoDirections`] if the layout does not know where actions point, [`Error::ShapeMismatch`], and
-    /// [`Error::InvalidEntry`] for what is negative or more than rounding above 1.
+    /// [`Error::NoDirections`] if the layout has no directions of actions,
+    /// [`ShapeMismatch`](crate::Error::ShapeMismatch), and
+    /// [`InvalidEntry`](crate::Error::InvalidEntry) for a number that is negative, or above 1 by
+    /// more than rounding.
     pub fn with_policy<F: Real>(mut self, policy: &ArrayRef2<F>) -> Result<Self, Error> {
         let shape = [self.layout.num_states(), self.layout.num_actions()?];
         let policy = numbers(Table::Policy, policy, &shape, PROBABILITY)?;
@@ -196,11 +215,13 @@ impl StateMap {
         Ok(self)
     }
 
-    /// Adds a trajectory, as a line from a disc to a square. It may be called again, for another one in another colour.
+    /// Adds a trajectory: a line that starts at a disc and ends at a square.
+    ///
+    /// Each further call adds a trajectory in another colour.
     ///
     /// # Errors
     ///
-    /// [`Error::StateOutOfRange`].
+    /// [`StateOutOfRange`](crate::Error::StateOutOfRange).
     pub fn with_trajectory(mut self, trajectory: &Trajectory) -> Result<Self, Error> {
         let num_states = self.layout.num_states();
         if let Some(&state) = trajectory.states().iter().find(|&&state| state >= num_states) {
@@ -217,14 +238,14 @@ impl StateMap {
         self
     }
 
-    /// Replaces the line below the title, which says which inference, of what.
+    /// Replaces the line below the title, which names the inference.
     #[must_use]
     pub fn subtitle(mut self, subtitle: impl Into<String>) -> Self {
         self.subtitle = subtitle.into();
         self
     }
 
-    /// The picture.
+    /// Draws the picture.
     #[must_use]
     pub fn figure(&self) -> Figure {
         let mut marks = Vec::new();
@@ -244,7 +265,7 @@ impl StateMap {
             draw_trajectory(&board, trajectory, index, &mut marks);
         }
         let (mut right, mut bar_bottom) = (origin.0 + width, top + height);
-        // Where nothing has a colour there is no scale to explain.
+        // Without a coloured state there is no colour bar.
         let has_bar = |colored: &Colored<'_>| {
             let is_ink = colored.colors.is_ink;
             colored.numbers.iter().any(|&number| number.is_finite() && (!is_ink || number > 0.0))
@@ -288,13 +309,13 @@ impl StateMap {
     ///
     /// # Errors
     ///
-    /// Those of [`Figure::save`].
+    /// The errors of [`Figure::save`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         self.figure().save(path)
     }
 }
 
-/// Which problem the numbers solve.
+/// The line below the title that names the inference.
 fn how(inference: Inference) -> &'static str {
     match inference {
         Inference::Direct => "direct inference: given that it goes well",

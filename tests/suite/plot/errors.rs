@@ -1,4 +1,4 @@
-//! What cannot be drawn or written is an error that says where.
+//! Errors name the table and the entry that cannot be drawn, or the file that cannot be written.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ fn grid() -> Gridworld {
     Gridworld::parse("S.G").unwrap()
 }
 
-/// What is wrong with a table, where that is why it cannot be drawn.
+/// The error of the crate in an error of a picture.
 fn of_table<T: std::fmt::Debug>(result: Result<T, plot::Error>) -> Error {
     match result.unwrap_err() {
         plot::Error::Model(error) => error,
@@ -18,7 +18,7 @@ fn of_table<T: std::fmt::Debug>(result: Result<T, plot::Error>) -> Error {
     }
 }
 
-/// Whether there is nothing in a table that could be drawn.
+/// Whether the error says that a table has nothing to draw.
 fn is_nothing<T>(result: Result<T, plot::Error>, expected: Table) -> bool {
     matches!(result, Err(plot::Error::NothingToDraw { table }) if table == expected)
 }

@@ -1,4 +1,4 @@
-//! Files decode, and have the sizes that they should.
+//! Files decode to the expected sizes and colours.
 
 use std::fs;
 use std::path::PathBuf;

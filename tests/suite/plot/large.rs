@@ -1,4 +1,4 @@
-//! Large models, and numbers at the edges of the number type.
+//! Large models, and the largest and smallest numbers.
 
 use std::time::{Duration, Instant};
 

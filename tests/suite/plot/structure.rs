@@ -1,4 +1,4 @@
-//! What is on the sheet, where, and in which colour.
+//! Shapes on the sheet: their place, their colour and their text.
 
 use std::collections::HashSet;
 
