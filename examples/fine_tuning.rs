@@ -170,7 +170,7 @@ fn pictures(
         (&tuned, after, "after", format!("{SHOWN} steps after the change")),
     ] {
         StateMap::values(grid, &learner.state_values()?, Inference::Variational)?
-            .policy(&learner.policy()?.probabilities().to_owned())?
+            .with_policy(&learner.policy()?.probabilities().to_owned())?
             .title("Learned: state values V, and policy π(a | s)")
             .subtitle(format!("soft Q-learning, τ = 0.03, {when}"))
             .save(folder.join(format!("fine_tuning_{file}.svg")))?;

@@ -144,10 +144,10 @@ fn picture(
     });
     let layout = StateLayout::points(&cells)?
         .axes("column", "row, upwards")
-        .moves(&array![[-1.0, 0.0], [0.0, -1.0], [1.0, 0.0], [0.0, 1.0]])?
-        .terminal_states((0..lake.num_states()).filter(|&state| lake.is_terminal(state)))?;
+        .with_moves(&array![[-1.0, 0.0], [0.0, -1.0], [1.0, 0.0], [0.0, 1.0]])?
+        .with_terminal_states((0..lake.num_states()).filter(|&state| lake.is_terminal(state)))?;
     StateMap::values(layout, &crossing.values, Inference::Variational)?
-        .policy(&crossing.policy)?
+        .with_policy(&crossing.policy)?
         .save(folder.join(format!("{name}.svg")))?;
     println!("picture written to {}", folder.display());
     Ok(())

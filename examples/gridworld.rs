@@ -211,7 +211,7 @@ fn draw(folder: &Path, grid: &Gridworld, mdp: &Mdp, solution: &Solution) -> Resu
     if horizon > 0 {
         let first = solution.policy().at(0)?;
         StateMap::policy_of(grid, &first, inference)?.save(folder.join("gridworld_policy.svg"))?;
-        let map = StateMap::values(grid, &values, inference)?.policy(&first)?;
+        let map = StateMap::values(grid, &values, inference)?.with_policy(&first)?;
         map.save(folder.join("gridworld.svg"))?;
         map.save(folder.join("gridworld.png"))?;
     }
@@ -222,7 +222,7 @@ fn draw(folder: &Path, grid: &Gridworld, mdp: &Mdp, solution: &Solution) -> Resu
     if inference == Inference::Direct {
         let posterior = solution.posterior(mdp, &grid.initial())?;
         let likely = posterior.most_likely(mdp)?;
-        let map = StateMap::values(grid, &values, inference)?.trajectory(&likely)?;
+        let map = StateMap::values(grid, &values, inference)?.with_trajectory(&likely)?;
         map.title("The most likely trajectory, over state values V")
             .save(folder.join("gridworld_trajectory.svg"))?;
         let middle = horizon / 4;

@@ -85,7 +85,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if let Some(folder) = options.out.folder() {
         let map = softmdp::plot::StateMap::values(&grid, &values.state_values().row(0), inference)?;
         let map = map
-            .policy(&values.policy_at(&mdp, 0)?)?
+            .with_policy(&values.policy_at(&mdp, 0)?)?
             .subtitle(format!("{inference} inference, {horizon} steps to go"));
         map.save(folder.join("large_gridworld.svg"))?;
         map.save(folder.join("large_gridworld.png"))?;

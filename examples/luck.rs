@@ -129,8 +129,8 @@ fn pictures(
         map.save(folder.join(format!("luck_{inference}.svg")))?;
     }
     let animation = Animation::new(grid, "A cliff: two policies under the true dynamics")
-        .panel("direct: given success", &direct.state_occupancy(mdp, &grid.initial())?)?
-        .panel("variational: how to act", &variational.state_occupancy(mdp, &grid.initial())?)?;
+        .with_panel("direct: given success", &direct.state_occupancy(mdp, &grid.initial())?)?
+        .with_panel("variational: how to act", &variational.state_occupancy(mdp, &grid.initial())?)?;
     animation.frame(8)?.save(folder.join("luck.svg"))?;
     let spinner = support::spinner("writing luck.gif");
     animation.save(folder.join("luck.gif"))?;

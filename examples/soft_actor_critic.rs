@@ -131,7 +131,7 @@ fn pictures(folder: &Path, runs: [(&str, &Run); 2]) -> Result<(), Box<dyn std::e
         temperatures = temperatures.series(name, points(|look| look.temperature));
         entropies = entropies.series(name, points(|look| look.entropy));
         StateMap::values(&run.grid, &run.values, Inference::Variational)?
-            .policy(&run.policy)?
+            .with_policy(&run.policy)?
             .title("Learned: state values V, and policy π(a | s)")
             .subtitle(format!("soft actor-critic, {name}, τ = {:.3} in the end", run.temperature))
             .save(folder.join(format!("soft_actor_critic_{}.svg", name.replace(' ', "_"))))?;

@@ -152,7 +152,7 @@ fn pictures(folder: &Path, grid: &Gridworld, learned: &[Learned]) -> Result<(), 
             .save(folder.join(format!("soft_q_learning_visits_{file}.svg")))?;
         if file == "soft" {
             StateMap::values(grid, &learner.state_values()?, Inference::Variational)?
-                .policy(&learner.policy()?.probabilities().to_owned())?
+                .with_policy(&learner.policy()?.probabilities().to_owned())?
                 .title("Learned: state values V, and policy π(a | s)")
                 .subtitle(format!("soft Q-learning, {STEPS} steps"))
                 .save(folder.join("soft_q_learning_values.svg"))?;

@@ -461,37 +461,6 @@ pub enum Error {
         error_bound: f64,
     },
 
-    // --- pictures ---------------------------------------------------------------------------------
-    /// `coordinates[state, axis]` is not finite.
-    #[error("coordinate {axis} of state {state} is {value}, expected a finite number")]
-    InvalidCoordinate {
-        /// The state.
-        state: usize,
-        /// 0 for x, 1 for y.
-        axis: usize,
-        /// What stands there.
-        value: f64,
-    },
-    /// Arrows were asked for, and it is not known where actions point.
-    #[error("a policy is drawn as arrows: say where actions point, by directions or by the dynamics")]
-    NoDirections,
-    /// A picture has more pixels on a side than its format can count.
-    #[error("picture of {width} × {height} pixels, expected at most {limit} on a side")]
-    PictureTooLarge {
-        /// Pixels across.
-        width: u32,
-        /// Pixels down.
-        height: u32,
-        /// How many the format can count.
-        limit: u32,
-    },
-    /// There is nothing to be drawn.
-    #[error("{table} hold nothing that can be drawn")]
-    NothingToDraw {
-        /// The table.
-        table: Table,
-    },
-
     // --- results that were stored -----------------------------------------------------------------
     /// A table that is taken as a result holds a number that no such result does.
     #[error("entry {index:?} of {table} is {value}, which no result holds there")]

@@ -130,14 +130,6 @@ pub enum Reason {
         /// What they should be.
         expected: &'static str,
     },
-    /// The extension of a file names no format that can be written.
-    #[error("the extension is {found:?}, expected {expected}")]
-    UnknownExtension {
-        /// What it is; empty if there is none.
-        found: String,
-        /// What it can be.
-        expected: &'static str,
-    },
     /// A field cannot be read.
     #[error("{field:?} is not {expected}")]
     Unreadable {

@@ -1,30 +1,34 @@
-//! Distributions over time, side by side.
+//! Distributions over time, in panels side by side.
 
 use std::ops::Range;
 use std::path::Path;
 
-use ndarray::{Array3, ArrayRef1, ArrayRef2, Axis};
+use ndarray::{Array3, ArrayRef2, Axis};
 
-use super::board::{BELOW, Board};
-use super::figure::{self, Anchor, Figure, Mark};
+use super::board::{BELOW, Board, first_board};
+use super::checks::{PROBABILITY, numbers};
+use super::color_scale::ColorScale;
+use super::error::Error;
+use super::figure::{self, Figure};
 use super::keys::{draw_keys, keys};
 use super::layout::StateLayout;
-use super::scale::{ColorScale, INK, Scale, Spread};
+use super::marks::{Anchor, INK, Mark};
 use super::shapes::Colored;
-use super::state_map::{PROBABILITIES, checked, draw_titles, first_board, join, title_width};
+use super::titles::{draw_titles, join, title_width};
 use super::{bitmap, text};
-use crate::{Error, Inference, Model, Policy, Posterior, Real, Table, arrays, forward_messages, io};
+use crate::{Inference, Model, Policy, Posterior, Real, Table, arrays, forward_messages};
 
 const LONGEST: f64 = 250.0;
 const PANEL_TITLE: f64 = 13.0;
 const BETWEEN: f64 = 38.0;
 /// Longer names of panels are cut.
 const LONGEST_NAME: f64 = 320.0;
-/// As in maps of marginals.
-const LEAST: f64 = 1e-4;
 const HUNDREDTHS: u16 = 40;
 
-/// Distributions of states over time, one panel beside the other, on one scale: as an animation, or stage by stage.
+/// Distributions of states over time, in panels with one scale.
+///
+/// [`save`](Self::save) writes an animation; [`stages`](Self::stages) draws stages below each
+/// other.
 ///
 /// # Example
 ///
@@ -54,21 +58,21 @@ pub struct Animation {
 }
 
 impl Animation {
-    /// An animation without any panel yet.
+    /// Starts an animation without a panel.
     pub fn new(layout: impl Into<StateLayout>, title: impl Into<String>) -> Self {
         Self { layout: layout.into(), title: title.into(), panels: Vec::new(), hundredths: HUNDREDTHS }
     }
 
-    /// What is known of the state at each stage from nothing, from the past and from everything:
+    /// Shows the state at each stage in three panels: prior, filtered and posterior.
     ///
-    /// - *prior*: where the action prior leads under the true dynamics, nothing being known (its weights as probabilities);
-    /// - *filtered*: p(s_t ∣ e before t), the forward message (D5), less what has left for † at γ < 1;
-    /// - *posterior*: p(s_t ∣ e), the marginal given that everything goes well (D7).
+    /// - *prior*: p(s_t) under the true dynamics and the action prior, with normalised weights;
+    /// - *filtered*: p(s_t ∣ e before t), the forward message (D5), without the mass in † at γ < 1;
+    /// - *posterior*: p(s_t ∣ e), the marginal given success at every stage (D7).
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] for a model or a layout of another size than the posterior, and those of
-    /// [`forward_messages`].
+    /// [`ShapeMismatch`](crate::Error::ShapeMismatch) if the model or the layout differs in size
+    /// from the posterior, and the errors of [`forward_messages`].
     ///
     /// # Complexity
     ///
@@ -87,87 +91,79 @@ impl Animation {
         let filtered =
             forward_messages(mdp, &initial, horizon)?.log_forward().mapv(|log| log.into_f64().exp());
         Self::new(layout, "Where is the agent, given that it acts well? Direct inference")
-            .panel("prior: no evidence", &prior)?
-            .panel("filtered: evidence so far", &filtered)?
-            .panel("posterior: all evidence", &posterior.state_marginals())
+            .with_panel("prior: no evidence", &prior)?
+            .with_panel("filtered: evidence so far", &filtered)?
+            .with_panel("posterior: all evidence", &posterior.state_marginals())
     }
 
-    /// Adds a distribution of each stage, on the right.
+    /// Adds a panel on the right, with a distribution for each stage.
     ///
     /// # Shapes
     ///
-    /// `marginals` `[t, s]`, each from 0 to 1; as many stages as the panels that are there.
+    /// `marginals` `[t, s]`, each from 0 to 1, with as many stages as the other panels.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], [`Error::InvalidEntry`] for what is negative or more than rounding above 1,
-    /// and [`Error::NothingToDraw`] without a stage.
-    pub fn panel<F: Real>(
+    /// [`ShapeMismatch`](crate::Error::ShapeMismatch),
+    /// [`InvalidEntry`](crate::Error::InvalidEntry) for a number that is negative, or above 1 by
+    /// more than rounding, and [`Error::NothingToDraw`] without a stage.
+    pub fn with_panel<F: Real>(
         mut self,
         name: impl Into<String>,
         marginals: &ArrayRef2<F>,
     ) -> Result<Self, Error> {
         let num_stages = self.panels.first().map_or(marginals.nrows(), |(_, stages)| stages.len());
-        let expected = [num_stages, self.layout.num_states()];
-        arrays::check_shape(Table::StateMarginals, marginals.shape(), &expected)?;
+        let num_states = self.layout.num_states();
+        let table = Table::StateMarginals;
+        let marginals = numbers(table, marginals, &[num_stages, num_states], PROBABILITY)?;
         if num_stages == 0 {
-            return Err(Error::NothingToDraw { table: Table::StateMarginals });
+            return Err(Error::NothingToDraw { table });
         }
-        let stages = marginals.rows().into_iter().enumerate().map(|(t, row)| {
-            let row: &ArrayRef1<F> = &row;
-            checked(self.layout.num_states(), row, Table::StateMarginals, PROBABILITIES).map_err(|error| {
-                match error {
-                    Error::InvalidEntry { table, index, value } => {
-                        Error::InvalidEntry { table, index: vec![t, index[0]], value }
-                    }
-                    error => error,
-                }
-            })
-        });
-        self.panels.push((name.into(), stages.collect::<Result<_, _>>()?));
+        self.panels.push((name.into(), marginals.chunks(num_states).map(<[f64]>::to_vec).collect()));
         Ok(self)
     }
 
-    /// Sets how long a stage is shown, in hundredths of a second; 40 by default.
+    /// Sets the time per stage, in hundredths of a second. The default is 40.
     #[must_use]
     pub fn delay(mut self, hundredths: u16) -> Self {
         self.hundredths = hundredths;
         self
     }
 
-    /// Number of stages, that of the end included.
+    /// Number of stages, including the last one.
     #[must_use]
     pub fn num_stages(&self) -> usize {
         self.panels.first().map_or(0, |(_, stages)| stages.len())
     }
 
-    /// The picture of one stage.
+    /// Draws one stage.
     ///
     /// # Errors
     ///
-    /// [`Error::StageOutOfRange`].
+    /// [`StageOutOfRange`](crate::Error::StageOutOfRange).
     pub fn frame(&self, stage: usize) -> Result<Figure, Error> {
         let horizon = self.num_stages();
         if stage >= horizon {
-            return Err(Error::StageOutOfRange { stage, horizon });
+            return Err(crate::Error::StageOutOfRange { stage, horizon }.into());
         }
         Ok(self.picture(stage))
     }
 
-    /// [`frame`](Self::frame) of a stage that there is.
+    /// [`frame`](Self::frame) of a stage in range.
     fn picture(&self, stage: usize) -> Figure {
         self.rows(&[stage], &format!("stage {stage} of {}", self.num_stages() - 1))
     }
 
-    /// Several stages in one picture, one below the other: an animation on paper.
+    /// Draws several stages in one picture, one below the other.
     ///
     /// # Errors
     ///
-    /// [`Error::StageOutOfRange`], and [`Error::NothingToDraw`] without a stage.
+    /// [`StageOutOfRange`](crate::Error::StageOutOfRange), and [`Error::NothingToDraw`] without a
+    /// stage.
     pub fn stages(&self, stages: &[usize]) -> Result<Figure, Error> {
         let horizon = self.num_stages();
         if let Some(&stage) = stages.iter().find(|&&stage| stage >= horizon) {
-            return Err(Error::StageOutOfRange { stage, horizon });
+            return Err(crate::Error::StageOutOfRange { stage, horizon }.into());
         }
         if stages.is_empty() {
             return Err(Error::NothingToDraw { table: Table::StateMarginals });
@@ -176,18 +172,14 @@ impl Animation {
         Ok(self.rows(stages, &format!("stages {} of {}", names.join(", "), horizon - 1)))
     }
 
-    /// A row of panels for each stage.
+    /// Draws a row of panels for each stage.
     fn rows(&self, stages: &[usize], subtitle: &str) -> Figure {
         let mut marks = Vec::new();
         let top = draw_titles(&self.title, subtitle, &mut marks);
         let (left, top) = first_board(&self.layout, LONGEST, top + 22.0);
-        let colors = ColorScale {
-            scale: Scale::new(LEAST, 1.0, Spread::Logarithmic),
-            is_ink: true,
-            unit: "probability".to_string(),
-        };
+        let colors = ColorScale::of_probabilities();
         let (width, height) = Board::new(&self.layout, (left, top), LONGEST).size();
-        // Where there are several rows, each says its stage.
+        // In a picture of several stages, each panel names its stage.
         let stage = if stages.len() == 1 { 0.0 } else { text::width(", stage 00000", PANEL_TITLE) };
         let widest = self
             .panels
@@ -206,14 +198,7 @@ impl Animation {
                 let stage = if stages.len() == 1 { String::new() } else { format!(", stage {stage}") };
                 let room = step - 0.5 * BETWEEN - text::width(&stage, PANEL_TITLE);
                 let name = text::cut(name, PANEL_TITLE, room) + &stage;
-                marks.push(Mark::Text {
-                    at: (left, top - 13.0),
-                    text: name,
-                    size: PANEL_TITLE,
-                    anchor: Anchor::Start,
-                    color: INK,
-                    upwards: false,
-                });
+                marks.push(Mark::text((left, top - 13.0), name, Anchor::Start, PANEL_TITLE, INK));
             }
         }
         let bottom = top + line * (stages.len() - 1) as f64 + height;
@@ -230,46 +215,47 @@ impl Animation {
         Figure::new((right, bottom + 7.0), join(&self.title, subtitle), marks)
     }
 
-    /// Writes the animation to a file with the extension `.gif`. Single stages can be saved in other formats; see
-    /// [`frame`](Self::frame).
+    /// Writes the animation to a file with the extension `.gif`.
+    ///
+    /// To write one stage in another format, save its [`frame`](Self::frame).
     ///
     /// # Errors
     ///
-    /// [`io::Error`] names the file: [`Reason::UnknownExtension`](io::Reason::UnknownExtension),
-    /// [`Reason::Model`](io::Reason::Model) without a panel or with more than 65535 pixels on a side, or [`Reason::Io`](io::Reason::Io) if it cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), io::Error> {
+    /// [`Error::UnknownExtension`], [`Error::NothingToDraw`] without a panel or a stage,
+    /// [`Error::PictureTooLarge`] with a side of more than 65535 pixels, and [`Error::Io`] if the
+    /// file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         self.save_stages(path, 0..self.num_stages())
     }
 
-    /// Writes some of the stages to a file with the extension `.gif`.
+    /// Writes a range of stages to a file with the extension `.gif`.
     ///
     /// # Errors
     ///
-    /// Those of [`save`](Self::save).
-    pub fn save_stages(&self, path: impl AsRef<Path>, stages: Range<usize>) -> Result<(), io::Error> {
+    /// The errors of [`save`](Self::save), and
+    /// [`StageOutOfRange`](crate::Error::StageOutOfRange).
+    pub fn save_stages(&self, path: impl AsRef<Path>, stages: Range<usize>) -> Result<(), Error> {
         let path = path.as_ref();
         if figure::extension(path) != "gif" {
             return Err(figure::unknown_extension(path, "gif, or a single stage as svg or png"));
         }
-        let model_error = |error: Error| io::Error::new(io::Place::File, error).in_file(path);
         let horizon = self.num_stages();
         if stages.is_empty() {
-            return Err(model_error(Error::NothingToDraw { table: Table::StateMarginals }));
+            return Err(Error::NothingToDraw { table: Table::StateMarginals });
         }
         if stages.end > horizon {
-            return Err(model_error(Error::StageOutOfRange { stage: stages.end - 1, horizon }));
+            return Err(crate::Error::StageOutOfRange { stage: stages.end - 1, horizon }.into());
         }
-        // The title is as wide at the last stage as at any.
+        // The last stage has the longest number, so its picture is the widest.
         let size = self.picture(horizon - 1).size();
-        let bytes =
-            bitmap::gif(size, self.hundredths, stages.map(|stage| self.picture(stage).with_size(size)))
-                .map_err(model_error)?;
+        let sheets = stages.map(|stage| self.picture(stage).into_sheet().cut_to(size));
+        let bytes = bitmap::gif(size, self.hundredths, sheets)?;
         figure::write(path, &bytes)
     }
 }
 
-/// The action prior of each stage as a policy: its weights as probabilities.
-fn prior_policy<M: Model + ?Sized>(mdp: &M, horizon: usize) -> Result<Policy<M::Scalar>, Error> {
+/// The action prior of each stage as a policy: its weights, normalised to probabilities.
+fn prior_policy<M: Model + ?Sized>(mdp: &M, horizon: usize) -> Result<Policy<M::Scalar>, crate::Error> {
     let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
     let shape = (horizon, num_states, num_actions);
     let mut table: Array3<M::Scalar> = arrays::filled(Table::Policy, shape, num_traits::zero())?;

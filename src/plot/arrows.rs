@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 
 use super::board::Board;
-use super::figure::{Mark, Point};
 use super::layout::StateLayout;
-use super::scale::INK;
+use super::marks::{INK, Mark, PAPER, Point};
 use super::shapes::Colored;
 use crate::Trajectory;
 use crate::color::{Color, contrast};
 
-/// Cells narrower than that share an arrow with their neighbours.
+/// Narrower cells share an arrow with their neighbours.
 const LEAST_CELL: f64 = 14.0;
 const SHARED: f64 = 24.0;
-/// Shorter arrows, as parts of the longest, are not drawn.
+/// Arrows shorter than this fraction of the longest are not drawn.
 const LEAST: f64 = 0.04;
 
-/// An arrow for each action of each state, as long as it is probable; where there is no room, one for the mean direction of a
-/// neighbourhood.
+/// Draws an arrow for each action of each state, with a length proportional to its probability.
+///
+/// Small cells share one arrow, which points in the mean direction of the neighbourhood.
 pub(super) fn draw_policy(
     board: &Board<'_>,
     layout: &StateLayout,
@@ -31,7 +31,7 @@ pub(super) fn draw_policy(
     if has_own_arrows(board) {
         for (state, row) in rows {
             let color = if is_grid { contrast(board.background(state, colored)) } else { INK };
-            // Around a disc arrows start at its rim, on white paper.
+            // Arrows of a disc start at its rim.
             let start = if is_grid { 0.0 } else { board.extent() / 2.0 };
             for (action, &p) in row.iter().enumerate().filter(|(_, p)| **p >= LEAST) {
                 let direction = layout.direction(state, action);
@@ -70,21 +70,21 @@ pub(super) fn draw_policy(
     }
 }
 
-/// Whether there is room for an arrow for each action of each state.
+/// Whether each action of each state has an arrow of its own.
 pub(super) fn has_own_arrows(board: &Board<'_>) -> bool {
     board.has_shapes() && (!board.is_grid() || board.extent() >= LEAST_CELL)
 }
 
-/// The policies of neighbouring states together.
+/// Sums over the states of a neighbourhood.
 #[derive(Default)]
 struct Mean {
     states: f64,
     center: Point,
     direction: Point,
-    number: Option<usize>, // a state whose colour stands for the neighbourhood
+    number: Option<usize>, // a state that gives the neighbourhood its colour
 }
 
-/// An arrow from a distance around a point outwards; a dot for an action that stays.
+/// Draws an arrow that starts at a distance from a point; a dot for an action that stays.
 fn arrow(
     (x, y): Point,
     (right, down): Point,
@@ -119,12 +119,13 @@ fn arrow(
     });
 }
 
-/// Colours of several trajectories, of M. Okabe and K. Ito: told apart by the colour-blind too.
-/// Their yellow is not among them: it is too bright for paper. As many as have no divisor in common with the number of symbols
-/// on curves and of places beside a way, so that it is long until both repeat.
+/// Colours of lines, by M. Okabe and K. Ito: colour-blind readers can distinguish them.
+///
+/// Their yellow is left out, because it is too bright for paper. Seven colours have no common
+/// divisor with the four symbols and the four places of trajectories, so 28 lines differ.
 const LINES: [Color; 7] =
     [[213, 94, 0], [0, 114, 178], [204, 121, 167], [230, 159, 0], [0, 158, 115], [86, 180, 233], [0, 0, 0]];
-/// How many trajectories lie beside each other before places repeat.
+/// Number of places side by side on the way from state to state.
 const PLACES: usize = 4;
 
 /// The colour of one of several lines.
@@ -132,8 +133,11 @@ pub(super) fn line_color(index: usize) -> Color {
     LINES[index % LINES.len()]
 }
 
-/// A line from state to state, a little to the right of the way, so that there and back are two lines, and further for a later
-/// trajectory; a dot where it stays, a disc where it begins and a square where it ends.
+/// Draws a trajectory: a line from state to state, with a disc at its start and a square at its
+/// end.
+///
+/// The line lies to the right of the way, so that the way back is another line. Later trajectories
+/// lie further to the right. A dot marks a step that stays.
 pub(super) fn draw_trajectory(
     board: &Board<'_>,
     trajectory: &Trajectory,
@@ -145,7 +149,7 @@ pub(super) fn draw_trajectory(
     let centers: Vec<Point> = trajectory.states().iter().map(|&state| board.center(state)).collect();
     let side = (0.07 + 0.1 * (index % PLACES) as f64) * extent;
     let path = beside(&centers, side);
-    for (color, extra) in [([255, 255, 255], 1.5), (color, 0.0)] {
+    for (color, extra) in [(PAPER, 1.5), (color, 0.0)] {
         if path.len() > 1 {
             marks.push(Mark::Line { points: path.clone(), width: width + extra, color });
         }
@@ -155,7 +159,7 @@ pub(super) fn draw_trajectory(
     }
     let radius = (0.13 * extent).clamp(2.5, 6.0);
     if let (Some(&first), Some(&(x, y))) = (centers.first(), centers.last()) {
-        for (extra, color) in [(1.0, [255, 255, 255]), (0.0, color)] {
+        for (extra, color) in [(1.0, PAPER), (0.0, color)] {
             let half = radius + extra;
             marks.push(Mark::Disc { center: first, radius: half, color });
             marks.push(Mark::Area { from: (x - half, y - half), to: (x + half, y + half), color });
@@ -163,7 +167,7 @@ pub(super) fn draw_trajectory(
     }
 }
 
-/// The way through points, moved to its right.
+/// The line through points, moved to its right.
 fn beside(points: &[Point], side: f64) -> Vec<Point> {
     let mut way: Vec<Point> = points.to_vec();
     way.dedup();
@@ -182,7 +186,7 @@ fn beside(points: &[Point], side: f64) -> Vec<Point> {
         let ((a, b), vertex) = ((pair[0], pair[1]), way[corner + 1]);
         let alike = a.0 * b.0 + a.1 * b.1;
         if alike > -0.5 {
-            // Where the two moved legs meet.
+            // The moved legs meet here.
             path.push(moved(vertex, (a.0 + b.0, a.1 + b.1), side / (1.0 + alike)));
         } else {
             path.extend([moved(vertex, a, side), moved(vertex, b, side)]);

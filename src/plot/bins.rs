@@ -1,42 +1,42 @@
-//! Many states in one image: a pixel shows the mean of those that fall into it.
+//! Images of many states: each pixel shows the mean of the states in it.
 
-use super::figure::Image;
+use super::marks::Image;
 use super::shapes::{Colored, Fill, HATCH, HATCHED, NEUTRAL};
 use crate::color::Color;
 
-/// From one line of a hatching to the next, in pixels.
+/// Distance of the lines of a hatching, in pixels.
 const HATCHING: usize = 5;
 
-/// The colour of a place that is too small for lines: diagonals from the lower left to the upper right, as in cells.
+/// The colour of a cell of a hatching that is made of cells: its lines rise to the right.
 pub(super) fn hatching(column: usize, row: usize) -> Color {
     if (column + row).is_multiple_of(HATCHING) { HATCH } else { HATCHED }
 }
 
-/// Sums of the numbers in each pixel of an image.
+/// Means of the numbers in each pixel of an image.
 pub(super) struct Bins {
     pub(super) columns: usize,
     empty: Color,
-    sums: Vec<(f64, u32, u32)>, // of finite numbers, how many they are, and how many states there are
+    means: Vec<(f64, u32, u32)>, // mean and count of finite numbers, and count of states
 }
 
 impl Bins {
     pub(super) fn new((columns, rows): (usize, usize), empty: Color) -> Self {
-        Self { columns, empty, sums: vec![(0.0, 0, 0); columns * rows] }
+        Self { columns, empty, means: vec![(0.0, 0, 0); columns * rows] }
     }
 
     pub(super) fn rows(&self) -> usize {
-        self.sums.len() / self.columns
+        self.means.len() / self.columns
     }
 
     pub(super) fn add(&mut self, (column, row): (usize, usize), colored: Option<Colored<'_>>, state: usize) {
-        let (sum, finite, all) = &mut self.sums[row * self.columns + column];
+        let (mean, finite, all) = &mut self.means[row * self.columns + column];
         *all += 1;
         if let Some(number) =
             colored.map(|colored| colored.numbers[state]).filter(|number| number.is_finite())
         {
-            // The mean so far: a sum might leave the number type.
+            // A running mean, because a sum can overflow.
             *finite += 1;
-            *sum += (number - *sum) / f64::from(*finite);
+            *mean += (number - *mean) / f64::from(*finite);
         }
     }
 
@@ -50,6 +50,6 @@ impl Bins {
                 Fill::Impossible => HATCHED,
             },
         };
-        Image { width: self.columns, pixels: self.sums.iter().enumerate().map(color).collect() }
+        Image { width: self.columns, pixels: self.means.iter().enumerate().map(color).collect() }
     }
 }

@@ -1,30 +1,33 @@
-//! Pictures as PNG and GIF.
+//! The PNG and GIF formats.
+//!
+//! GIFs are written here and not by plotters (0.3.7), which chooses new colours for each frame, so
+//! that animations flicker.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 
 use plotters_bitmap::BitMapBackend;
 
 use super::draw::{Joins, draw, to_grid};
-use super::figure::{Figure, Mark, UNITS};
-use crate::Error;
+use super::error::Error;
+use super::marks::{Mark, Sheet, UNITS};
 use crate::color::{Color, viridis};
 
 const PNG_PIXELS: usize = 2;
 const GIF_PIXELS: usize = 1;
-/// Shades of the colour map, shades of grey, and steps of red, green and blue for the rest: 256 colours in all.
+/// The palette has shades of the colour map, greys, and a cube of red, green and blue: 256 colours.
 const SHADES: usize = 96;
 const GREYS: usize = 35;
 const STEPS: usize = 5;
 
-/// The bytes of a PNG.
-pub(super) fn png(figure: &Figure) -> Vec<u8> {
-    let (width, _) = figure.size();
-    let pixels = pixels(figure, PNG_PIXELS);
+/// Encodes a picture as PNG.
+pub(super) fn png(sheet: &Sheet) -> Vec<u8> {
+    let (width, _) = sheet.size;
+    let pixels = pixels(sheet, PNG_PIXELS);
     let width = width as usize * PNG_PIXELS;
     encode_png((width, pixels.len() / width.max(1)), pixels.as_flattened())
 }
 
-/// The bytes of a PNG of that many columns and rows.
+/// Encodes red, green and blue of pixels in columns and rows as PNG.
 pub(super) fn encode_png((width, height): (usize, usize), bytes: &[u8]) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width as u32, height as u32);
@@ -37,14 +40,14 @@ pub(super) fn encode_png((width, height): (usize, usize), bytes: &[u8]) -> Vec<u
     file
 }
 
-/// The bytes of a GIF that shows pictures of one size one after the other, each for so many hundredths of a second, again and
-/// again. Pictures are asked for one at a time.
+/// Encodes pictures of one size as GIF, each shown for some hundredths of a second, in a loop.
 ///
-/// [`Error::PictureTooLarge`] beyond what the format can count.
+/// Draws one picture at a time. [`Error::PictureTooLarge`] if a side exceeds the limit of the
+/// format.
 pub(super) fn gif(
     (columns, rows): (u32, u32),
     hundredths: u16,
-    figures: impl IntoIterator<Item = Figure>,
+    sheets: impl IntoIterator<Item = impl Borrow<Sheet>>,
 ) -> Result<Vec<u8>, Error> {
     let (Ok(width), Ok(height)) = (u16::try_from(columns), u16::try_from(rows)) else {
         return Err(Error::PictureTooLarge { width: columns, height: rows, limit: u16::MAX.into() });
@@ -54,9 +57,9 @@ pub(super) fn gif(
     let mut encoder = gif::Encoder::new(&mut file, width, height, palette.colors.as_flattened())
         .expect("a vector takes all that is written");
     encoder.set_repeat(gif::Repeat::Infinite).expect("a vector takes all that is written");
-    for figure in figures {
+    for sheet in sheets {
         let indices: Vec<u8> =
-            pixels(&figure, GIF_PIXELS).iter().map(|&color| palette.nearest(color)).collect();
+            pixels(sheet.borrow(), GIF_PIXELS).iter().map(|&color| palette.nearest(color)).collect();
         let buffer = Cow::Owned(indices);
         let frame = gif::Frame { width, height, buffer, delay: hundredths, ..gif::Frame::default() };
         encoder.write_frame(&frame).expect("a vector takes all that is written");
@@ -65,15 +68,15 @@ pub(super) fn gif(
     Ok(file)
 }
 
-/// The picture at so many pixels a unit of its size: drawn on the fine grid, then averaged.
-fn pixels(figure: &Figure, per_unit: usize) -> Vec<Color> {
-    let (width, height) = figure.size();
+/// Draws a picture on the fine grid and averages to `per_unit` pixels per unit of its size.
+fn pixels(sheet: &Sheet, per_unit: usize) -> Vec<Color> {
+    let (width, height) = sheet.size;
     let (grid_width, grid_height) = (width as usize * UNITS as usize, height as usize * UNITS as usize);
     let mut grid = vec![u8::MAX; grid_width * grid_height * 3];
-    lay_images(figure, &mut grid, grid_width);
+    lay_images(sheet, &mut grid, grid_width);
     {
         let mut backend = BitMapBackend::with_buffer(&mut grid, (grid_width as u32, grid_height as u32));
-        draw(figure.marks(), Joins::Drawn, &mut backend).expect("the buffer has the size of the grid");
+        draw(&sheet.marks, Joins::Drawn, &mut backend).expect("the buffer has the size of the grid");
     }
     let block = UNITS as usize / per_unit;
     let (columns, rows) = (grid_width / block, grid_height / block);
@@ -95,9 +98,9 @@ fn pixels(figure: &Figure, per_unit: usize) -> Vec<Color> {
     pixels
 }
 
-/// Paints images, each point with the pixel that covers it.
-fn lay_images(figure: &Figure, grid: &mut [u8], grid_width: usize) {
-    for mark in figure.marks() {
+/// Paints images: each point of the grid gets the pixel that covers it.
+fn lay_images(sheet: &Sheet, grid: &mut [u8], grid_width: usize) {
+    for mark in &sheet.marks {
         let Mark::Image { from, to, image } = mark else { continue };
         let ((left, top), (right, bottom)) = (to_grid(*from), to_grid(*to));
         for y in top.max(0)..bottom {
@@ -113,10 +116,10 @@ fn lay_images(figure: &Figure, grid: &mut [u8], grid_width: usize) {
     }
 }
 
-/// The colours of all frames of a GIF: one palette, so that nothing flickers.
+/// One palette for all frames of a GIF, so that colours do not flicker.
 struct Palette {
     colors: Vec<Color>,
-    nearest: Vec<u8>, // for the five upper bits of red, green and blue
+    nearest: Vec<u8>, // by the five upper bits of red, green and blue
 }
 
 impl Palette {
@@ -130,7 +133,7 @@ impl Palette {
         }));
         let nearest = (0..1_usize << 15)
             .map(|key| {
-                // The middle of what shares the key, but white is white.
+                // Bits scale to 0 … 255, so that white stays white.
                 let color = [key >> 10, key >> 5 & 31, key & 31].map(|bits| (bits * 255 / 31) as i32);
                 let distance = |entry: &Color| -> i32 {
                     entry.iter().zip(color).map(|(&entry, channel)| (i32::from(entry) - channel).pow(2)).sum()

@@ -1,30 +1,30 @@
-//! The states of a layout on the page: cells of a map, discs at points, or an image where there are too many.
+//! The states of a layout on the page: cells of a map, discs at points, or one image of many
+//! states.
 
 use super::bins::{Bins, hatching};
-use super::figure::{Anchor, Mark, Point};
 use super::layout::{Grid, StateLayout};
-use super::scale::{INK, PALE, Scale, Spread, TICK_SIZE, label_at, short};
-use super::shapes::{
-    Colored, Fill, HATCHED, NEUTRAL, PAPER, WALL, area, crossed_disc, disc, frame, ring, wall,
-};
-use super::text;
+use super::marks::{Anchor, INK, Mark, PALE, PAPER, Point};
+use super::scale::{Scale, Spread, short};
+use super::shapes::{Colored, Fill, HATCHED, NEUTRAL, WALL, area, crossed_disc, disc, frame, ring, wall};
+use super::text::{self, TICK_SIZE, label_at};
+use super::titles::MARGIN;
 use crate::Cell;
 use crate::color::{Color, contrast};
 
-/// More cells of a map, or points, are drawn as one image.
+/// More cells or points than this become one image.
 const MAX_CELLS: usize = 4096;
 const MAX_POINTS: usize = 1024;
-/// Pixels on a side of such an image at most.
+/// Largest number of pixels on a side of an image.
 const MAX_PIXELS: usize = 1000;
 const MAX_CELL: f64 = 46.0;
-/// Smaller cells are hatched together.
+/// Smaller cells have no lines of their own in a hatching.
 const LEAST_HATCHED: f64 = 4.0;
-/// No side of a map is shorter.
+/// Shortest side of a map.
 const LEAST_BOARD: f64 = 12.0;
-/// Room for ticks and names below a board.
+/// Height of ticks and axis name below a board.
 pub(super) const BELOW: f64 = 40.0;
 
-/// A layout in a rectangle of the page.
+/// A rectangle of the page with the states of a layout.
 #[derive(Debug)]
 pub(super) struct Board<'l> {
     layout: &'l StateLayout,
@@ -37,7 +37,7 @@ pub(super) struct Board<'l> {
 }
 
 impl<'l> Board<'l> {
-    /// As large as it can be, with no side longer than `longest`.
+    /// The largest board with no side longer than `longest`.
     pub(super) fn new(layout: &'l StateLayout, origin: Point, longest: f64) -> Self {
         match layout.grid() {
             Some(grid) => Self::of_grid(layout, grid, origin, longest),
@@ -48,7 +48,7 @@ impl<'l> Board<'l> {
     fn of_grid(layout: &'l StateLayout, grid: &Grid, origin: Point, longest: f64) -> Self {
         let (columns, rows) = (grid.width as f64, (grid.cells.len() / grid.width) as f64);
         let side = (longest / columns.max(rows)).min(MAX_CELL);
-        // Cells are square, unless the board would be too narrow to be seen.
+        // Cells are square, unless the board would be too narrow.
         let cell = (side.max(LEAST_BOARD / columns), side.max(LEAST_BOARD / rows));
         let scale = |number| Scale::new(-0.5, number - 0.5, Spread::Even);
         Self {
@@ -70,7 +70,7 @@ impl<'l> Board<'l> {
         };
         let mut scales =
             (scale_of(&mut positions.iter().map(|p| p.0)), scale_of(&mut positions.iter().map(|p| p.1)));
-        // Points on a line along an axis: across it as much room as keeps the scale of the other axis.
+        // Points on a line parallel to an axis: the other axis gets the same scale.
         let (first_x, first_y) = positions[0];
         let around = |middle: f64, other: &Scale| {
             let room = other.span() / 4.0;
@@ -93,12 +93,12 @@ impl<'l> Board<'l> {
         self.size
     }
 
-    /// Width of a cell, or of the disc at a point.
+    /// Width of a cell or a disc.
     pub(super) fn extent(&self) -> f64 {
         self.extent
     }
 
-    /// How far an arrow of probability 1 reaches from the middle.
+    /// Length of an arrow of probability 1.
     pub(super) fn reach(&self) -> f64 {
         if self.layout.grid().is_some() { 0.47 * self.extent } else { reach_of(self.extent) }
     }
@@ -116,25 +116,25 @@ impl<'l> Board<'l> {
         }
     }
 
-    /// Where a state is on the page.
+    /// The place of a state on the page.
     pub(super) fn center(&self, state: usize) -> Point {
         let (x, y) = self.layout.positions()[state];
         (self.across(x), self.down(y))
     }
 
-    /// Where a column or an x is on the page.
+    /// The place of a column, or of an x coordinate, on the page.
     fn across(&self, x: f64) -> f64 {
         self.origin.0 + self.padding + (self.size.0 - 2.0 * self.padding) * self.scales.0.fraction(x)
     }
 
-    /// Where a row or a y is on the page: rows are counted downwards, y upwards.
+    /// The place of a row, or of a y coordinate, on the page. Rows count downwards, y upwards.
     fn down(&self, y: f64) -> f64 {
         let fraction = self.scales.1.fraction(y);
         let fraction = if self.layout.grid().is_some() { fraction } else { 1.0 - fraction };
         self.origin.1 + self.padding + (self.size.1 - 2.0 * self.padding) * fraction
     }
 
-    /// The colour behind what is written on a state.
+    /// The colour behind text and arrows of a state.
     pub(super) fn background(&self, state: usize, colored: Option<Colored<'_>>) -> Color {
         match colored.map(|colored| colored.fill(colored.numbers[state])) {
             None => NEUTRAL,
@@ -143,7 +143,7 @@ impl<'l> Board<'l> {
         }
     }
 
-    /// All states, with numbers in them where there is room and they are asked for.
+    /// Draws all states. `is_written` adds the numbers of states where they fit.
     pub(super) fn draw(&self, colored: Option<Colored<'_>>, is_written: bool, marks: &mut Vec<Mark>) {
         match self.layout.grid() {
             Some(grid) if self.has_shapes() => self.draw_cells(grid, colored, is_written, marks),
@@ -159,7 +159,7 @@ impl<'l> Board<'l> {
 
     fn draw_cells(&self, grid: &Grid, colored: Option<Colored<'_>>, is_written: bool, marks: &mut Vec<Mark>) {
         let mut state = 0;
-        // A hairline of paper between cells, as long as they are much larger than that.
+        // Cells that are much larger than a hairline have a hairline of paper between them.
         let gap = if self.extent >= 10.0 { 0.5 } else { 0.0 };
         for (index, &cell) in grid.cells.iter().enumerate() {
             let left = self.origin.0 + (index % grid.width) as f64 * self.cell.0;
@@ -173,7 +173,7 @@ impl<'l> Board<'l> {
             let fill = colored.map_or(Fill::Plain(NEUTRAL), |colored| colored.fill(colored.numbers[state]));
             let (column, row) = (index % grid.width, index / grid.width);
             match fill {
-                // Lines would cover such a cell: one in a few is the line.
+                // Lines would cover a small cell, so some cells are the line.
                 Fill::Impossible if self.extent < LEAST_HATCHED => {
                     area(Fill::Plain(hatching(column, row)), from, to, marks);
                 }
@@ -195,11 +195,11 @@ impl<'l> Board<'l> {
         }
     }
 
-    /// A label in the middle of a cell, if it fits.
+    /// Writes a label in the middle of a cell, if it fits.
     fn write_in_cell(&self, text: String, at: Point, color: Color, marks: &mut Vec<Mark>) {
         let size = (0.26 * self.extent).clamp(8.0, 12.0);
         if !text.is_empty() && text::width(&text, size) <= 0.84 * self.extent && size < 0.6 * self.extent {
-            marks.push(Mark::Text { at, text, size, anchor: Anchor::Middle, color, upwards: false });
+            marks.push(Mark::text(at, text, Anchor::Middle, size, color));
         }
     }
 
@@ -222,7 +222,7 @@ impl<'l> Board<'l> {
         }
     }
 
-    /// A pixel for a block of cells, with the mean of what is in it.
+    /// Draws an image with a pixel for each block of cells.
     fn draw_cell_image(&self, grid: &Grid, colored: Option<Colored<'_>>, marks: &mut Vec<Mark>) {
         let height = grid.cells.len() / grid.width;
         let (across, down) = (grid.width.div_ceil(MAX_PIXELS), height.div_ceil(MAX_PIXELS));
@@ -234,14 +234,14 @@ impl<'l> Board<'l> {
                 state += 1;
             }
         }
-        // The last pixels may reach over the edge of the map.
+        // The last pixels can extend beyond the edge of the map.
         let (wide, tall) = (across as f64 * self.cell.0, down as f64 * self.cell.1);
         let to = (self.origin.0 + bins.columns as f64 * wide, self.origin.1 + bins.rows() as f64 * tall);
         marks.push(Mark::Image { from: self.origin, to, image: bins.image(colored) });
         self.mark_terminal_states(marks);
     }
 
-    /// A pixel for the points that fall into it, with the mean of what they have.
+    /// Draws an image with a pixel for the points in each small rectangle.
     fn draw_point_image(&self, colored: Option<Colored<'_>>, marks: &mut Vec<Mark>) {
         let positions = self.layout.positions();
         let (columns, rows) = self.num_bins();
@@ -264,7 +264,8 @@ impl<'l> Board<'l> {
         self.mark_terminal_states(marks);
     }
 
-    /// One bin for each coordinate of a lattice, and otherwise about as many bins as points.
+    /// Columns and rows of the image: those of a lattice of points, otherwise about a pixel per
+    /// three points.
     fn num_bins(&self) -> (usize, usize) {
         let distinct = |coordinate: fn(&(f64, f64)) -> f64| {
             let mut numbers: Vec<f64> = self.layout.positions().iter().map(coordinate).collect();
@@ -280,7 +281,7 @@ impl<'l> Board<'l> {
         (columns.clamp(1, most), rows.clamp(1, most))
     }
 
-    /// In an image, a few terminal states are framed; of many, each would hide the others.
+    /// Frames the terminal states of an image, unless there are too many to tell apart.
     fn mark_terminal_states(&self, marks: &mut Vec<Mark>) {
         let states: Vec<usize> =
             (0..self.layout.num_states()).filter(|&state| self.layout.is_terminal(state)).take(101).collect();
@@ -290,7 +291,7 @@ impl<'l> Board<'l> {
         }
     }
 
-    /// What ticks and their name take on the left.
+    /// Width of ticks and axis name on the left.
     pub(super) fn room_left(&self) -> f64 {
         let ticks = self.scales.1.ticks(about(self.size.1));
         let labels = ticks.into_iter().map(|(number, label)| self.counted(number, label));
@@ -298,12 +299,13 @@ impl<'l> Board<'l> {
         widest + 30.0
     }
 
-    /// What stands at a tick: cells are counted in whole numbers.
+    /// The label of a tick. Cells count in whole numbers.
     fn counted(&self, number: f64, label: String) -> String {
         if self.layout.grid().is_some() { (number.round() as i64).to_string() } else { label }
     }
 
-    /// Ticks along the left and the lower edge, and what they count, below and on the left.
+    /// Draws ticks along the left and the lower edge. `named` adds the names of the x and the y
+    /// axis.
     pub(super) fn draw_axes(&self, named: (bool, bool), marks: &mut Vec<Mark>) {
         let (left, top) = self.origin;
         let (right, bottom) = (left + self.size.0, top + self.size.1);
@@ -328,39 +330,31 @@ impl<'l> Board<'l> {
             }
         }
         let (x, y) = self.layout.axis_names();
-        let name = |at, text: &str, room: f64, upwards| Mark::Text {
-            at,
-            text: text::cut(text, TICK_SIZE, room),
-            size: TICK_SIZE,
-            anchor: Anchor::Middle,
-            color: PALE,
-            upwards,
-        };
+        let cut = |name: &str, room: f64| text::cut(name, TICK_SIZE, room);
         if named.0 {
-            marks.push(name(
-                ((left + right) / 2.0, bottom + 29.0),
-                x,
-                (right - left + 28.0).max(60.0),
-                false,
-            ));
+            let at = ((left + right) / 2.0, bottom + 29.0);
+            let name = cut(x, (right - left + 28.0).max(60.0));
+            marks.push(Mark::text(at, name, Anchor::Middle, TICK_SIZE, PALE));
         }
         if named.1 {
-            marks.push(name(
-                (left - self.room_left() + 9.0, (top + bottom) / 2.0),
-                y,
-                (bottom - top + 28.0).max(40.0),
-                true,
-            ));
+            let at = (left - self.room_left() + 9.0, (top + bottom) / 2.0);
+            let name = cut(y, (bottom - top + 28.0).max(40.0));
+            marks.push(Mark::upwards(at, name, TICK_SIZE, PALE));
         }
     }
 }
 
-/// How many ticks a length has room for.
+/// The upper left corner of the first board of a picture, below its titles.
+pub(super) fn first_board(layout: &StateLayout, longest: f64, top: f64) -> Point {
+    (MARGIN + Board::new(layout, (0.0, 0.0), longest).room_left(), top)
+}
+
+/// Number of ticks that fit a length.
 fn about(length: f64) -> usize {
     (length / 60.0).clamp(2.0, 10.0) as usize
 }
 
-/// How far an arrow of probability 1 reaches beyond the rim of a disc.
+/// Length of an arrow of probability 1 beyond the rim of a disc.
 fn reach_of(extent: f64) -> f64 {
     (0.8 * extent).max(9.0)
 }

@@ -1,41 +1,52 @@
-//! Curves: how a search converges, how an agent learns.
+//! Curves of a solver that converges or of an agent that learns.
+//!
+//! Axes and key are drawn here and not by the chart layer of plotters (0.3.7). Its key is clipped to
+//! the plot, where it hides curves, and does not fit more than a dozen names. Its axes look as good
+//! with the ticks of `scale`, but then 35 lines here become 190: plotters needs a coordinate type, and
+//! a backend that records marks.
 
 use std::path::Path;
 
 use super::arrows::line_color;
-use super::figure::{Anchor, Figure, Mark, Point};
-use super::scale::{INK, PALE, Scale, TICK_SIZE, label_at};
-use super::state_map::{draw_titles, title_width};
-use super::text;
-use crate::{Error, Table, io};
+use super::error::Error;
+use super::figure::Figure;
+use super::marks::{Anchor, INK, Mark, PALE, Point};
+use super::scale::Scale;
+use super::text::{self, TICK_SIZE, label_at};
+use super::titles::{draw_titles, join, title_width};
+use crate::Table;
 
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 300.0;
-/// Of a longer curve only the extremes of that many pieces are drawn.
+/// A longer curve is divided into this many pieces, and only their extremes are drawn.
 const MAX_POINTS: usize = 1000;
 /// Longer names of series are cut.
 const LONGEST_NAME: f64 = 320.0;
+/// Size of the names of axes.
+const NAME_SIZE: f64 = 13.0;
 const FAINT: [u8; 3] = [226, 226, 226];
 
-/// Series of numbers as lines over one axis.
+/// Series of numbers, drawn as lines over one axis.
 ///
 /// # Example
 ///
-/// How the bound of a stationary solve falls with the number of passes that it may take:
+/// The error bound of a stationary solve against the limit of passes:
 ///
 /// ```
 /// use softmdp::plot::Curves;
 /// use softmdp::{Mdp, Method, StationarySolver, ndarray::array};
 ///
-/// let mdp = Mdp::new(array![[[0.9, 0.1]], [[0.2, 0.8]]], array![[0.0], [1.0]])?.with_discount(0.95)?;
+/// let mdp = Mdp::new(array![[[0.9, 0.1]], [[0.2, 0.8]]], array![[0.0], [1.0]])?;
+/// let mdp = mdp.with_discount(0.95)?;
+/// let solver = StationarySolver::new(1e-12).method(Method::ValueIteration);
 /// let bound_after = |passes: usize| {
-///     let solver = StationarySolver::new(1e-12).method(Method::ValueIteration).max_iterations(passes);
-///     Ok::<_, softmdp::Error>((passes as f64, solver.solve(&mdp)?.convergence().error_bound))
+///     let solution = solver.clone().max_iterations(passes).solve(&mdp)?;
+///     Ok::<_, softmdp::Error>((passes as f64, solution.convergence().error_bound))
 /// };
 /// let bounds = (1..20).map(bound_after).collect::<Result<Vec<_>, _>>()?;
 /// let figure = Curves::convergence().series("value iteration", bounds).figure()?;
 /// assert!(figure.to_svg().contains("error bound, reward units"));
-/// # Ok::<(), softmdp::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curves {
@@ -48,7 +59,7 @@ pub struct Curves {
 }
 
 impl Curves {
-    /// Curves yet to come, with what they show and what their axes count.
+    /// Starts a picture without a series. `x` and `y` name the axes.
     pub fn new(title: impl Into<String>, x: impl Into<String>, y: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -60,13 +71,13 @@ impl Curves {
         }
     }
 
-    /// Error bounds against passes over the dynamics, on a logarithmic scale.
+    /// Starts a picture of error bounds against passes over the dynamics, on a logarithmic scale.
     #[must_use]
     pub fn convergence() -> Self {
         Self::new("Convergence", "passes over the dynamics", "error bound, reward units").log_scale()
     }
 
-    /// Returns against the number of steps taken in an environment.
+    /// Starts a picture of returns against the number of steps in an environment.
     #[must_use]
     pub fn learning() -> Self {
         Self::new("Learning", "steps", "return, reward units")
@@ -79,39 +90,39 @@ impl Curves {
         self
     }
 
-    /// Adds a line below the title, such as which inference of what.
+    /// Sets the line below the title, such as the inference.
     #[must_use]
     pub fn subtitle(mut self, subtitle: impl Into<String>) -> Self {
         self.subtitle = subtitle.into();
         self
     }
 
-    /// Makes the scale upwards logarithmic. What is not positive is a gap then.
+    /// Makes the y axis logarithmic. Points that are not positive become gaps.
     #[must_use]
     pub fn log_scale(mut self) -> Self {
         self.is_logarithmic = true;
         self
     }
 
-    /// Adds a curve through points (x, y). A point that is not finite is a gap.
+    /// Adds a curve through points (x, y). A point that is not finite is a gap in the curve.
     #[must_use]
     pub fn series(mut self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         self.series.push((name.into(), points.into_iter().collect()));
         self
     }
 
-    /// The picture.
+    /// Draws the picture.
     ///
     /// # Errors
     ///
     /// [`Error::NothingToDraw`] if no curve has a point that can be drawn.
     pub fn figure(&self) -> Result<Figure, Error> {
-        let nothing = Error::NothingToDraw { table: Table::Series };
+        let nothing = || Error::NothingToDraw { table: Table::Series };
         let points =
             || self.series.iter().flat_map(|(_, points)| points).filter(|point| self.is_drawn(**point));
-        let xs = Scale::even(points().map(|point| point.0)).ok_or(nothing.clone())?;
+        let xs = Scale::even(points().map(|point| point.0)).ok_or_else(nothing)?;
         let scale = if self.is_logarithmic { Scale::logarithmic } else { Scale::even };
-        let ys = scale(&mut points().map(|point| point.1)).ok_or(nothing)?.with_margin();
+        let ys = scale(&mut points().map(|point| point.1)).ok_or_else(nothing)?.with_margin();
 
         let mut marks = Vec::new();
         let top = draw_titles(&self.title, &self.subtitle, &mut marks);
@@ -137,7 +148,7 @@ impl Curves {
         }
         let width = (right + 16.0 + widest + 14.0).max(title_width(&self.title, &self.subtitle));
         let height = (bottom + 54.0).max(top + 20.0 * self.series.len() as f64 + 10.0);
-        let title = super::state_map::join(&self.title, &self.subtitle);
+        let title = join(&self.title, &self.subtitle);
         Ok(Figure::new((width, height), title, marks))
     }
 
@@ -159,47 +170,38 @@ impl Curves {
         }
         marks.push(Mark::Line { points: vec![(left, top), (left, bottom)], width: 1.0, color: PALE });
         marks.push(Mark::Line { points: vec![(left, bottom), (right, bottom)], width: 1.0, color: PALE });
-        let name = |at, text, upwards| Mark::Text {
-            at,
-            text,
-            size: 13.0,
-            anchor: Anchor::Middle,
-            color: INK,
-            upwards,
-        };
-        marks.push(name(((left + right) / 2.0, bottom + 37.0), text::cut(&self.x, 13.0, WIDTH), false));
+        let x = text::cut(&self.x, NAME_SIZE, WIDTH);
+        marks.push(Mark::text(((left + right) / 2.0, bottom + 37.0), x, Anchor::Middle, NAME_SIZE, INK));
         let how = if self.is_logarithmic { " (log scale)" } else { "" };
-        let y = text::cut(&self.y, 13.0, HEIGHT + 30.0 - text::width(how, 13.0)) + how;
-        marks.push(name((20.0, (top + bottom) / 2.0), y, true));
+        let y = text::cut(&self.y, NAME_SIZE, HEIGHT + 30.0 - text::width(how, NAME_SIZE)) + how;
+        marks.push(Mark::upwards((20.0, (top + bottom) / 2.0), y, NAME_SIZE, INK));
     }
 
     /// Writes the picture to a file; see [`Figure::save`].
     ///
     /// # Errors
     ///
-    /// Those of [`Figure::save`], and [`Reason::Model`](io::Reason::Model) if there is nothing to draw.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), io::Error> {
-        let path = path.as_ref();
-        let figure = self.figure().map_err(|error| io::Error::new(io::Place::File, error).in_file(path))?;
-        figure.save(path)
+    /// The errors of [`figure`](Self::figure) and of [`Figure::save`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        self.figure()?.save(path)
     }
 }
 
-/// A curve, with symbols on it that tell it from others without colour.
+/// Draws a curve, with symbols that distinguish it from other curves without colour.
 fn draw_line(points: &[Point], index: usize, marks: &mut Vec<Mark>) {
     let line = thinned(points);
     if line.len() > 1 {
         marks.push(Mark::Line { points: line.clone(), width: 1.8, color: line_color(index) });
     }
     let step = points.len().div_ceil(12).max(1);
-    // Not all at the same places, lest they hide each other.
+    // The symbols of each curve start at another point, so that they do not hide each other.
     let first = (index * step / 3).min(points.len() - 1);
     for &point in points.iter().skip(first).step_by(step) {
         draw_symbol(point, index, marks);
     }
 }
 
-/// The highest and the lowest point of each of so many pieces, in the order of the curve.
+/// The highest and the lowest point of each piece of a long curve, in the order of the curve.
 fn thinned(points: &[Point]) -> Vec<Point> {
     if points.len() <= 2 * MAX_POINTS {
         return points.to_vec();
@@ -217,7 +219,7 @@ fn thinned(points: &[Point]) -> Vec<Point> {
     kept
 }
 
-/// A disc, a square, a triangle or a lozenge.
+/// Draws a disc, a square, a triangle or a lozenge.
 fn draw_symbol((x, y): Point, index: usize, marks: &mut Vec<Mark>) {
     let color = line_color(index);
     let polygon = |corners: &[Point]| Mark::Polygon {

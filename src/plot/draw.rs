@@ -1,12 +1,12 @@
-//! Marks on any of the backends of plotters.
+//! Draws marks on a backend of plotters.
 
 use plotters_backend::{BackendColor, BackendCoord, BackendStyle, DrawingBackend, DrawingErrorKind};
 
-use super::figure::{Mark, Point, UNITS};
+use super::marks::{Mark, Point, UNITS};
 use super::text::{TextStyle, printable};
 use crate::color::Color;
 
-/// A colour and the width of a stroke, in units of the grid.
+/// A colour, and the width of a stroke in units of the grid.
 struct Style {
     color: Color,
     width: u32,
@@ -23,20 +23,20 @@ impl BackendStyle for Style {
     }
 }
 
-/// A point of the grid that is drawn on.
+/// The nearest point of the drawing grid.
 pub(super) fn to_grid((x, y): Point) -> BackendCoord {
     ((x * UNITS).round() as i32, (y * UNITS).round() as i32)
 }
 
-/// Whether a format joins the pieces of a line by itself.
+/// Who joins the pieces of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Joins {
     OfFormat,
-    /// plotters makes a polygon of a line for bitmaps, which has long thorns at sharp turns.
+    /// In bitmaps, plotters draws long thorns at sharp turns, so pieces are drawn one by one.
     Drawn,
 }
 
-/// Draws all marks but images, which are laid below them in a way of each format's own.
+/// Draws all marks except images, which each format handles by itself.
 pub(super) fn draw<B: DrawingBackend>(
     marks: &[Mark],
     joins: Joins,

@@ -1,13 +1,14 @@
-//! Explanations below a picture.
+//! The key below a map: samples of walls, terminal states and −∞, with their meaning.
 
-use super::figure::{Anchor, Mark, Point};
+use super::color_scale::ColorScale;
 use super::layout::StateLayout;
-use super::scale::{ColorScale, INK, PALE, TICK_SIZE, label_at, power_of_ten};
-use super::shapes::{Fill, NEUTRAL, PAPER, TRACE, area, crossed_disc, disc, frame, ring, wall};
-use super::text;
+use super::marks::{Anchor, INK, Mark, PALE, PAPER, Point};
+use super::scale::power_of_ten;
+use super::shapes::{Fill, NEUTRAL, TRACE, area, crossed_disc, disc, frame, ring, wall};
+use super::text::{self, TICK_SIZE, label_at};
 use crate::Cell;
 
-/// One explanation below a picture; states are cells or discs.
+/// An entry of the key. `is_cell` says whether states are cells or discs.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Key {
     Wall,
@@ -34,7 +35,7 @@ impl Key {
         sample + text::width(self.text(), TICK_SIZE) + 16.0
     }
 
-    /// The sample in front of the text.
+    /// Draws the sample in front of the text.
     fn draw(&self, (left, middle): Point, marks: &mut Vec<Mark>) {
         let (from, to) = ((left, middle - 6.5), (left + 13.0, middle + 6.5));
         let center = (left + 6.5, middle);
@@ -47,7 +48,7 @@ impl Key {
             Key::Wall => wall(from, to, marks),
             Key::Impossible { is_cell: true } => area(Fill::Impossible, from, to, marks),
             Key::Impossible { is_cell: false } => crossed_disc(center, 5.5, marks),
-            // A frame in a cell: nothing but a frame would be the sample of blank paper.
+            // The frame lies in a coloured cell, so that it differs from the sample of blank paper.
             Key::Terminal { is_cell: true } => {
                 outlined(NEUTRAL);
                 frame((from.0 + 2.0, from.1 + 2.0), (to.0 - 2.0, to.1 - 2.0), INK, marks);
@@ -63,7 +64,7 @@ impl Key {
     }
 }
 
-/// Explains what is there and does not explain itself, in as many lines as it takes; returns where they end.
+/// Draws the entries in lines no wider than `width`. Returns the lower edge of the last line.
 pub(super) fn draw_keys(keys: &[Key], (left, top): Point, width: f64, marks: &mut Vec<Mark>) -> f64 {
     let (mut x, mut y) = (left, top);
     for key in keys {
@@ -78,7 +79,7 @@ pub(super) fn draw_keys(keys: &[Key], (left, top): Point, width: f64, marks: &mu
     if keys.is_empty() { top - 10.0 } else { y + 12.0 }
 }
 
-/// What needs a word: walls and terminal states of the layout, and numbers that have no colour of their own.
+/// Entries for walls and terminal states of the layout, and for numbers outside the colour scale.
 pub(super) fn keys<'n>(
     layout: &StateLayout,
     numbers: impl IntoIterator<Item = &'n f64>,

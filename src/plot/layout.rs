@@ -1,13 +1,15 @@
-//! Where states lie, and where actions point.
+//! Layouts: the place of each state, and the direction of each action.
 
 use ndarray::ArrayRef2;
 
-use crate::{Cell, Dynamics, Error, Gridworld, Real, Table, arrays};
+use super::checks::{FINITE, numbers};
+use super::error::Error;
+use crate::{Cell, Dynamics, Gridworld, Real, Table, arrays};
 
-/// Where each state of a model is drawn, and in which direction its actions point.
+/// The place of each state in a picture, and the direction of each action.
 ///
-/// A [`Gridworld`] gives one as it is: cells, row 0 at the top, terminal cells and moves. Any other model is laid out by
-/// [`StateLayout::points`], with a point for each state; y points upwards there, as in a diagram.
+/// A [`Gridworld`] converts into its layout: cells with row 0 at the top, terminal cells and moves.
+/// For any other model, [`StateLayout::points`] takes a point for each state, with y upwards.
 ///
 /// # Example
 ///
@@ -16,17 +18,22 @@ use crate::{Cell, Dynamics, Error, Gridworld, Real, Table, arrays};
 /// use softmdp::plot::{StateLayout, StateMap};
 /// use softmdp::{Inference, Mdp, soft_value_iteration};
 ///
-/// // Three stops on a ring road, one way or the other.
-/// let around = array![[[0., 1., 0.], [0., 0., 1.]], [[0., 0., 1.], [1., 0., 0.]], [[1., 0., 0.], [0., 1., 0.]]];
+/// // Three stops on a ring road; the actions go round in both directions.
+/// let around = array![
+///     [[0., 1., 0.], [0., 0., 1.]],
+///     [[0., 0., 1.], [1., 0., 0.]],
+///     [[1., 0., 0.], [0., 1., 0.]],
+/// ];
 /// let mdp = Mdp::new(around, array![[0., 0.], [0., 0.], [1., 1.]])?;
-/// let stops = StateLayout::points(&array![[0.0, 0.0], [1.0, 0.0], [0.5, 0.8]])?.moves_of(mdp.dynamics())?;
+/// let stops = StateLayout::points(&array![[0.0, 0.0], [1.0, 0.0], [0.5, 0.8]])?
+///     .with_moves_of(mdp.dynamics())?;
 ///
 /// let solution = soft_value_iteration(&mdp, 5)?;
 /// let figure = StateMap::values(stops, &solution.state_values().row(0), Inference::Direct)?
-///     .policy(&solution.policy_at(&mdp, 0)?)?
+///     .with_policy(&solution.policy_at(&mdp, 0)?)?
 ///     .figure();
 /// assert!(figure.to_svg().contains("<circle"));
-/// # Ok::<(), softmdp::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct StateLayout {
@@ -44,7 +51,7 @@ pub(super) struct Grid {
     pub(super) cells: Vec<Cell>,
 }
 
-/// Directions on the page: to the right and down.
+/// Directions on the page: right and down.
 #[derive(Debug, Clone, PartialEq)]
 enum Moves {
     Unknown,
@@ -76,9 +83,10 @@ impl From<&Gridworld> for StateLayout {
 }
 
 impl StateLayout {
-    /// Puts state s at the point (`coordinates[[s, 0]]`, `coordinates[[s, 1]]`), y pointing upwards.
+    /// Puts state s at the point (`coordinates[[s, 0]]`, `coordinates[[s, 1]]`), with y upwards.
     ///
-    /// Both axes have the same scale, unless the picture would be more than four times as long as wide: then it is stretched.
+    /// Both axes have the same scale, unless one side would be more than four times as long as the
+    /// other.
     ///
     /// # Shapes
     ///
@@ -86,13 +94,14 @@ impl StateLayout {
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyModel`] without a state, [`Error::ShapeMismatch`] if there are not two columns,
+    /// [`EmptyModel`](crate::Error::EmptyModel) without a state,
+    /// [`ShapeMismatch`](crate::Error::ShapeMismatch) unless there are two columns, and
     /// [`Error::InvalidCoordinate`] for NaN and ±∞.
     pub fn points<F: Real>(coordinates: &ArrayRef2<F>) -> Result<Self, Error> {
         let (num_states, columns) = coordinates.dim();
         let table = Table::Coordinates;
         if num_states == 0 {
-            return Err(Error::EmptyModel { table, shape: vec![num_states, columns] });
+            return Err(crate::Error::EmptyModel { table, shape: vec![num_states, columns] }.into());
         }
         arrays::check_shape(table, coordinates.shape(), &[num_states, 2])?;
         if let Some(((state, axis), value)) = coordinates.indexed_iter().find(|(_, value)| !value.is_finite())
@@ -109,66 +118,65 @@ impl StateLayout {
         })
     }
 
-    /// Names the axes; `column` and `row` for a gridworld and `x` and `y` otherwise.
+    /// Names the axes. The default is `column` and `row` for a gridworld, `x` and `y` for points.
     #[must_use]
     pub fn axes(mut self, x: impl Into<String>, y: impl Into<String>) -> Self {
         self.axes = (x.into(), y.into());
         self
     }
 
-    /// Says which states end the episode, to be drawn as such. Those of a gridworld are known.
+    /// Marks states as terminal. The layout of a gridworld has its terminal cells already.
     ///
     /// # Errors
     ///
-    /// [`Error::StateOutOfRange`].
-    pub fn terminal_states(mut self, states: impl IntoIterator<Item = usize>) -> Result<Self, Error> {
+    /// [`StateOutOfRange`](crate::Error::StateOutOfRange).
+    pub fn with_terminal_states(mut self, states: impl IntoIterator<Item = usize>) -> Result<Self, Error> {
         let num_states = self.num_states();
         for state in states {
             let table = Table::TerminalStates;
-            *self.terminal.get_mut(state).ok_or(Error::StateOutOfRange { table, state, num_states })? = true;
+            let terminal = self.terminal.get_mut(state);
+            *terminal.ok_or(crate::Error::StateOutOfRange { table, state, num_states })? = true;
         }
         Ok(self)
     }
 
-    /// Says in which direction each action points, in every state; (0, 0) is to stay.
+    /// Sets one direction for each action, the same in every state; (0, 0) stays.
     ///
     /// # Shapes
     ///
-    /// `directions` `[a, 2]`, x and y; lengths do not matter.
+    /// `directions` `[a, 2]`, x and y. Only the direction counts, not the length.
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyModel`] without an action, [`Error::ShapeMismatch`] if there are not two columns, [`Error::InvalidEntry`] for NaN and ±∞.
-    pub fn moves<F: Real>(mut self, directions: &ArrayRef2<F>) -> Result<Self, Error> {
+    /// [`EmptyModel`](crate::Error::EmptyModel) without an action,
+    /// [`ShapeMismatch`](crate::Error::ShapeMismatch) unless there are two columns, and
+    /// [`InvalidEntry`](crate::Error::InvalidEntry) for NaN and ±∞.
+    pub fn with_moves<F: Real>(mut self, directions: &ArrayRef2<F>) -> Result<Self, Error> {
         let table = Table::Directions;
         if directions.nrows() == 0 {
-            return Err(Error::EmptyModel { table, shape: directions.shape().to_vec() });
+            return Err(crate::Error::EmptyModel { table, shape: directions.shape().to_vec() }.into());
         }
-        arrays::check_shape(table, directions.shape(), &[directions.nrows(), 2])?;
-        if let Some(((action, axis), value)) = directions.indexed_iter().find(|(_, value)| !value.is_finite())
-        {
-            return Err(Error::InvalidEntry { table, index: vec![action, axis], value: value.into_f64() });
-        }
-        let towards = |x: F, y: F| unit((x.into_f64(), self.downwards(y.into_f64())));
-        self.moves =
-            Moves::Actions(directions.rows().into_iter().map(|row| towards(row[0], row[1])).collect());
+        let directions = numbers(table, directions, &[directions.nrows(), 2], FINITE)?;
+        let rows = directions.chunks(2).map(|row| unit((row[0], self.downwards(row[1]))));
+        self.moves = Moves::Actions(rows.collect());
         Ok(self)
     }
 
-    /// Lets each action of each state point to where it leads, on average over its successors.
+    /// Sets the direction of each action of each state to that of its mean successor.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] for dynamics over another number of states, [`Error::EmptyModel`] for such without an action.
+    /// [`ShapeMismatch`](crate::Error::ShapeMismatch) for dynamics with another number of states,
+    /// and [`EmptyModel`](crate::Error::EmptyModel) without an action.
     ///
     /// # Complexity
     ///
     /// One pass over the dynamics, memory O(S·A).
-    pub fn moves_of<D: Dynamics + ?Sized>(mut self, dynamics: &D) -> Result<Self, Error> {
+    pub fn with_moves_of<D: Dynamics + ?Sized>(mut self, dynamics: &D) -> Result<Self, Error> {
         let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
         if num_actions == 0 {
             let shape = vec![num_states, num_actions, num_states];
-            return Err(Error::EmptyModel { table: Table::Transitions, shape });
+            return Err(crate::Error::EmptyModel { table: Table::Transitions, shape }.into());
         }
         arrays::check_shape(Table::Coordinates, &[self.num_states(), 2], &[num_states, 2])?;
         let mut moves = Vec::with_capacity(num_states * num_actions);
@@ -181,7 +189,7 @@ impl StateLayout {
                     mean = (mean.0 + right, mean.1 + up);
                     way += right.abs() + up.abs();
                 });
-                // Ways that cancel but for rounding lead nowhere.
+                // A mean that is only rounding error is no direction.
                 if mean.0.abs() + mean.1.abs() <= 1e-9 * way {
                     mean = (0.0, 0.0);
                 }
@@ -198,7 +206,7 @@ impl StateLayout {
         self.points.len()
     }
 
-    /// Rows are counted downwards as the page is; coordinates point up.
+    /// Converts a y to a distance downwards on the page. Rows count downwards already.
     fn downwards(&self, y: f64) -> f64 {
         if self.grid.is_some() { y } else { -y }
     }
@@ -219,7 +227,8 @@ impl StateLayout {
         (&self.axes.0, &self.axes.1)
     }
 
-    /// Where an action points from a state, on the page: right and down, of length 1, or 0 to stay.
+    /// Direction of an action on the page, right and down. Its length is 1, or 0 for an action that
+    /// stays.
     pub(super) fn direction(&self, state: usize, action: usize) -> (f64, f64) {
         match &self.moves {
             Moves::Unknown => (0.0, 0.0),
@@ -228,21 +237,19 @@ impl StateLayout {
         }
     }
 
-    /// [`Error::ShapeMismatch`] unless a policy has a row for each state and a column for each direction, and
-    /// [`Error::NoDirections`] where none are known.
-    pub(super) fn check_policy(&self, shape: &[usize]) -> Result<(), Error> {
-        let num_actions = match &self.moves {
-            Moves::Unknown => return Err(Error::NoDirections),
-            Moves::Actions(moves) => moves.len(),
-            Moves::Pairs(num_actions, _) => *num_actions,
-        };
-        arrays::check_shape(Table::Policy, shape, &[self.num_states(), num_actions])
+    /// Number of actions. [`Error::NoDirections`] if the layout has no directions.
+    pub(super) fn num_actions(&self) -> Result<usize, Error> {
+        match &self.moves {
+            Moves::Unknown => Err(Error::NoDirections),
+            Moves::Actions(moves) => Ok(moves.len()),
+            Moves::Pairs(num_actions, _) => Ok(*num_actions),
+        }
     }
 }
 
-/// A direction of length 1, or none.
+/// A direction, scaled to length 1. (0, 0) stays (0, 0).
 fn unit((x, y): (f64, f64)) -> (f64, f64) {
-    // By the larger of the two first: squares may leave the number type at either end.
+    // First division by the larger component, because squares can overflow or underflow.
     let largest = x.abs().max(y.abs());
     if !(largest > 0.0 && largest.is_finite()) {
         return (0.0, 0.0);

@@ -1,60 +1,77 @@
-//! Pictures of what the crate computes, as SVG, PNG and, for time, GIF.
+//! Pictures of values, policies, marginals and learning curves, as SVG, PNG and GIF.
 //!
 #![doc = include_str!("../../docs/pictures/first_model.svg")]
 //!
 //! | to see | call |
 //! |---|---|
-//! | values of states | [`StateMap::values`] |
-//! | a policy: arrows as long as probable | [`StateMap::policy_of`], or [`StateMap::policy`] on top of others |
-//! | where it was at a stage, given success | [`StateMap::marginals`] |
-//! | where a policy leads | [`StateMap::occupancy`] |
-//! | a trajectory | [`StateMap::trajectory`], on top of any of these |
-//! | any number of each state | [`StateMap::numbers`] |
-//! | marginals over time: prior, filtered, posterior | [`Animation::of_posterior`] |
-//! | how a search converges, how an agent learns | [`Curves::convergence`], [`Curves::learning`] |
+//! | state values | [`StateMap::values`] |
+//! | a policy, as arrows | [`StateMap::policy_of`], or [`StateMap::with_policy`] on a map |
+//! | posterior state marginals of a stage | [`StateMap::marginals`] |
+//! | state occupancy of a policy | [`StateMap::occupancy`] |
+//! | a trajectory | [`StateMap::with_trajectory`] on a map |
+//! | any number per state | [`StateMap::numbers`] |
+//! | prior, filtered and posterior marginals over time | [`Animation::of_posterior`] |
+//! | convergence of a solver | [`Curves::convergence`] |
+//! | progress of a learner | [`Curves::learning`] |
 //!
-//! A [`Gridworld`](crate::Gridworld) is drawn as it is, row 0 at the top. For any other model, [`StateLayout::points`] takes a point for
-//! each state. Tables may be of `f64` or `f32`.
+//! A [`Gridworld`](crate::Gridworld) has a layout already: cells, with row 0 at the top. For any
+//! other model, [`StateLayout::points`] takes a point for each state. Tables are of `f64` or `f32`.
 //!
-//! # What pictures look like
+//! Options that cannot fail are plain setters, such as [`StateMap::title`]. Methods named `with_…`
+//! check a table and return [`Result`].
 //!
-//! The colour map is viridis, whose lightness rises evenly, so that pictures can be read in grey and by the colour-blind. Values
-//! are dark where they are low; probabilities are ink on paper: white is nothing, and dark is much. Beside a map stands its scale
-//! with the unit; the title says what is shown, and the line below it which inference that is.
+//! # How pictures look
 //!
-//! −∞ is not a colour: such states are hatched (a cross, for discs). Terminal states are framed, and walls are bricks.
+//! The colour map is viridis. Its lightness rises evenly, so pictures remain readable in grey and
+//! for colour-blind readers. Low values are dark. Probabilities are ink on paper: white is 0, and
+//! dark is likely. Each map has a colour bar with the unit. The title says what is shown, and the
+//! line below the title names the inference.
+//!
+//! −∞ has no colour: cells are hatched, and discs are crossed. Terminal states have a frame. Walls
+//! are drawn as bricks.
 //!
 //! # Sizes
 //!
-//! Up to 4096 cells of a map, or 1024 points, each have a shape of their own. More are an image, also within an SVG, of at most 1000 pixels on a
-//! side; a pixel shows the mean of the finite numbers under it. A million states take about a second.
-//! Cells are square, unless a map is so long that it would be narrower than 12 pixels.
+//! Maps of up to 4096 cells, or 1024 points, draw a shape for each state. Larger maps become an
+//! image of at most 1000 pixels on a side, which an SVG embeds. A pixel shows the mean of the
+//! finite numbers under it. A million states take about a second. Cells are square, unless the map
+//! would be narrower than 12 pixels.
 //!
-//! Titles and names that are too long are cut, with an ellipsis; an SVG has the whole title for those who cannot see it.
+//! Long titles and names are cut, with an ellipsis. The `<title>` element of an SVG has the whole
+//! title for screen readers.
 //!
 //! # Form computed
 //!
-//! A picture is a list of shapes that the backends of plotters draw on a grid of a quarter of a pixel. SVG keeps that grid;
-//! bitmaps are averaged down from it. Letters of bitmaps come from a font in this crate, so that nothing has to be installed.
+//! A picture is a list of shapes. The backends of plotters draw them on a grid of a quarter of a
+//! pixel. SVG keeps this grid; bitmaps are averages of it. Bitmaps use a font in this crate, so
+//! nothing needs to be installed.
 
+// Axes, keys and text are drawn here and not by the chart layer of plotters, which draws them worse:
+// `curves`, `scale`, `text`, `bitmap` and `crate::color` each say why.
 mod animation;
 mod arrows;
 mod bins;
 mod bitmap;
 mod board;
+mod checks;
+mod color_scale;
 mod curves;
 mod draw;
+mod error;
 mod figure;
 mod keys;
 mod layout;
+mod marks;
 mod scale;
 mod shapes;
 mod state_map;
 mod svg;
 mod text;
+mod titles;
 
 pub use animation::Animation;
 pub use curves::Curves;
+pub use error::Error;
 pub use figure::Figure;
 pub use layout::StateLayout;
 pub use state_map::StateMap;

@@ -1,24 +1,18 @@
-//! From numbers to places and colours: scales, their ticks, and the colour bar.
+//! Scales: the place of a number between two ends, and the ticks of an axis.
+//!
+//! Ticks are chosen here and not by plotters (0.3.7). Its logarithmic ticks are
+//! `9.999999999999999e-5`, none lie within a decade, and none lie below 2.2e−16. Its default labels
+//! repeat on a narrow range, such as `1000000.0`. Its search for ticks does not end where the range
+//! is as long as `f64::MAX`.
 
-use super::figure::{Anchor, Mark, Point};
-use super::text;
-use crate::color::{Color, viridis};
-
-pub(super) const INK: Color = [38, 38, 38];
-pub(super) const PALE: Color = [120, 120, 120];
-pub(super) const TICK_SIZE: f64 = 12.0;
-const BAR_WIDTH: f64 = 14.0;
-const BAR_STEPS: usize = 128;
-const LONGEST_UNIT: f64 = 300.0;
-
-/// How numbers between two ends are spread.
+/// How a scale spreads numbers between its ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Spread {
     Even,
     Logarithmic,
 }
 
-/// An interval of numbers, and what lies where in it.
+/// An interval of numbers, spread over a length.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Scale {
     low: f64,
@@ -27,19 +21,20 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// The least even scale for all finite numbers; `None` if there are none.
+    /// The shortest even scale that contains all finite numbers; `None` without one.
     pub(super) fn even(numbers: impl IntoIterator<Item = f64>) -> Option<Self> {
         let (low, high) = ends(numbers.into_iter().filter(|number| number.is_finite()))?;
         Some(Self::new(low, high, Spread::Even))
     }
 
-    /// The least logarithmic scale for all positive finite numbers; `None` if there are none.
+    /// The shortest logarithmic scale that contains all positive finite numbers; `None` without
+    /// one.
     pub(super) fn logarithmic(numbers: impl IntoIterator<Item = f64>) -> Option<Self> {
         let (low, high) = ends(numbers.into_iter().filter(|&number| number > 0.0 && number.is_finite()))?;
         Some(Self::new(low, high, Spread::Logarithmic))
     }
 
-    /// A scale between two ends; equal ones are moved apart, so that everything lies in the middle.
+    /// A scale between two ends. Equal ends are moved apart, so that the number lies in the middle.
     pub(super) fn new(low: f64, high: f64, spread: Spread) -> Self {
         let apart = high / 2.0 - low / 2.0 > 4.0 * f64::EPSILON * low.abs().max(high.abs());
         let (low, high) = match spread {
@@ -50,7 +45,7 @@ impl Scale {
         Self { low: low.max(-f64::MAX), high: high.min(f64::MAX), spread }
     }
 
-    /// The same scale with a little room at both ends.
+    /// The same scale with a margin at both ends.
     pub(super) fn with_margin(self) -> Self {
         let Self { low, high, spread } = self;
         match spread {
@@ -68,21 +63,21 @@ impl Scale {
         self.low
     }
 
-    /// From end to end, at most half of the largest number.
+    /// Half the distance between the ends, which is always a finite number.
     pub(super) fn span(&self) -> f64 {
         self.high / 2.0 - self.low / 2.0
     }
 
-    /// Where a number lies: 0 at the lower end, 1 at the upper one.
+    /// The place of a number: 0 at the lower end, 1 at the upper end.
     pub(super) fn fraction(&self, number: f64) -> f64 {
         match self.spread {
-            // Halves, since the difference of two numbers may leave the number type.
+            // Halves, because the difference of two numbers can overflow.
             Spread::Even => (number / 2.0 - self.low / 2.0) / (self.high / 2.0 - self.low / 2.0),
             Spread::Logarithmic => (number.ln() - self.low.ln()) / (self.high.ln() - self.low.ln()),
         }
     }
 
-    /// Round numbers within the scale and how they are written, about as many as asked for.
+    /// Round numbers on the scale with their labels, about as many as asked for.
     pub(super) fn ticks(&self, about: usize) -> Vec<(f64, String)> {
         match self.spread {
             Spread::Even => self.even_ticks(about.max(1) as f64),
@@ -105,20 +100,22 @@ impl Scale {
             } else {
                 Vec::new()
             };
-        // Steps below the last digit of the numbers cannot be told apart.
+        // Steps below the last digit of the numbers have equal labels.
         if ticks.is_empty() || ticks.windows(2).any(|pair| pair[0].1 == pair[1].1) {
             return self.both_ends();
         }
         ticks
     }
 
-    /// The ends alone, with all their digits.
+    /// The two ends, with all their digits.
     fn both_ends(&self) -> Vec<(f64, String)> {
         [self.low, self.high].map(|number| (number, with_minus(format!("{number:e}")))).to_vec()
     }
 
-    /// Powers of ten, not all of them where there are many; where there is at most one, their multiples by 2 and 5 too, and
-    /// within less than that multiples of a step.
+    /// Ticks of a logarithmic scale: powers of ten, some of them skipped on a long scale.
+    ///
+    /// A scale with at most one power of ten has ticks at 1, 2 and 5 times powers of ten. A scale
+    /// with at most one of these has multiples of a step.
     fn decades(&self, about: usize) -> Vec<(f64, String)> {
         let (low, high) = (self.low.log10() - 1e-9, self.high.log10() + 1e-9);
         let (first, last) = (low.ceil() as i32, high.floor() as i32);
@@ -137,7 +134,7 @@ impl Scale {
             return ticks;
         }
         let ticks = self.even_ticks(about as f64);
-        // A multiple of a step is 0 where the numbers are the smallest that there are.
+        // Among the smallest positive numbers, a multiple of a step can round to 0.
         if ticks.iter().all(|&(number, _)| number > 0.0) { ticks } else { self.both_ends() }
     }
 }
@@ -149,7 +146,9 @@ fn ends(numbers: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
-/// A multiple of a step, with as many digits as tell it from its neighbours; powers of ten where zeros would only be counted.
+/// Writes a multiple of a step, with the digits that distinguish it from its neighbours.
+///
+/// Very large and very small numbers are written with a power of ten.
 fn written(number: f64, step: f64, largest: f64) -> String {
     let place = |number: f64| (number.abs().log10() + 1e-9).floor() as i32;
     let digits = (place(largest) - place(step)).max(0);
@@ -170,12 +169,12 @@ fn written(number: f64, step: f64, largest: f64) -> String {
     with_minus(text)
 }
 
-/// A number with the sign of mathematics.
+/// Replaces hyphens by minus signs.
 fn with_minus(text: String) -> String {
     text.replace('-', "−")
 }
 
-/// 1, 2 or 5 times a power of ten.
+/// Writes 1, 2 or 5 times a power of ten.
 fn labelled_digit(digit: u8, power: i32) -> String {
     match power {
         -3..=3 => written(f64::from(digit) * 10.0_f64.powi(power), 10.0_f64.powi(power), 1.0),
@@ -183,7 +182,7 @@ fn labelled_digit(digit: u8, power: i32) -> String {
     }
 }
 
-/// A number in a few letters, to stand in a cell.
+/// Writes a number in a few characters, to fit into a cell.
 pub(super) fn short(number: f64) -> String {
     let size = number.abs();
     let text = match size {
@@ -195,7 +194,7 @@ pub(super) fn short(number: f64) -> String {
     if text == "-0.0" { "0.0".to_string() } else { with_minus(text) }
 }
 
-/// A power of ten, written out where it is short.
+/// Writes a power of ten, in full from 0.001 to 1000.
 pub(super) fn power_of_ten(number: f64) -> String {
     if number > 0.0 { labelled_power(number.log10().round() as i32) } else { "0".to_string() }
 }
@@ -216,75 +215,6 @@ fn superscript(power: i32) -> String {
         _ => char::from_u32('⁰' as u32 + letter.to_digit(10).unwrap_or(0)).unwrap_or(letter),
     };
     power.to_string().chars().map(digit).collect()
-}
-
-/// What colours mean: a scale, and whether dark or bright is much.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct ColorScale {
-    pub(super) scale: Scale,
-    /// Probabilities are drawn as ink on paper: nothing is white, much is dark.
-    pub(super) is_ink: bool,
-    pub(super) unit: String,
-}
-
-impl ColorScale {
-    /// Whether a frequency is too small for the scale.
-    pub(super) fn is_below(&self, number: f64) -> bool {
-        self.is_ink && self.scale.fraction(number) < -1e-9
-    }
-
-    pub(super) fn color(&self, number: f64) -> Color {
-        self.color_at(self.scale.fraction(number))
-    }
-
-    fn color_at(&self, fraction: f64) -> Color {
-        viridis(if self.is_ink { 1.0 - fraction.clamp(0.0, 1.0) } else { fraction })
-    }
-
-    /// Width that the bar takes, with its labels.
-    pub(super) fn bar_width(&self) -> f64 {
-        let ticks = self.scale.ticks(6);
-        let labels = ticks.iter().map(|(_, label)| text::width(label, TICK_SIZE)).fold(0.0, f64::max);
-        BAR_WIDTH + 8.0 + labels + 22.0
-    }
-
-    /// How tall the bar is beside a board: so that its unit is not cut, unless that is very long.
-    pub(super) fn bar_height(&self, board: f64) -> f64 {
-        board.max(110.0).max(text::width(&self.unit, TICK_SIZE).min(LONGEST_UNIT))
-    }
-
-    /// The bar, its ticks and its unit.
-    pub(super) fn bar(&self, (left, top): Point, height: f64, marks: &mut Vec<Mark>) {
-        let right = left + BAR_WIDTH;
-        let bottom = top + height;
-        let step = height / BAR_STEPS as f64;
-        for index in 0..BAR_STEPS {
-            let color = self.color_at((index as f64 + 0.5) / BAR_STEPS as f64);
-            // Up to the top, each covering the last: steps side by side would let the paper shine through.
-            let low = bottom - index as f64 * step;
-            marks.push(Mark::Area { from: (left, top), to: (right, low), color });
-        }
-        let mut widest = 0.0_f64;
-        for (number, label) in self.scale.ticks(6) {
-            let y = bottom - height * self.scale.fraction(number);
-            marks.push(Mark::Line { points: vec![(right, y), (right + 4.0, y)], width: 1.0, color: INK });
-            widest = widest.max(text::width(&label, TICK_SIZE));
-            marks.push(label_at((right + 7.0, y), label, Anchor::Start));
-        }
-        marks.push(Mark::Text {
-            at: (right + 7.0 + widest + 13.0, top + height / 2.0),
-            text: text::cut(&self.unit, TICK_SIZE, height),
-            size: TICK_SIZE,
-            anchor: Anchor::Middle,
-            color: INK,
-            upwards: true,
-        });
-    }
-}
-
-/// A small label.
-pub(super) fn label_at(at: Point, text: String, anchor: Anchor) -> Mark {
-    Mark::Text { at, text, size: TICK_SIZE, anchor, color: INK, upwards: false }
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
-//! What states look like: cells, walls, discs, and what has no colour.
+//! Shapes of states: cells, walls, discs, and the hatching of −∞.
 
-use super::figure::{Mark, Point};
-use super::scale::{ColorScale, INK};
+use super::color_scale::ColorScale;
+use super::marks::{INK, Mark, PAPER, Point};
 use crate::color::Color;
 
-pub(super) const PAPER: Color = [255, 255, 255];
-/// Less than the scale shows, but not nothing.
+/// A positive number below the scale.
 pub(super) const TRACE: Color = [255, 248, 205];
 pub(super) const NEUTRAL: Color = [226, 232, 238];
 pub(super) const WALL: Color = [150, 150, 150];
@@ -13,15 +12,15 @@ pub(super) const MORTAR: Color = [205, 205, 205];
 pub(super) const HATCHED: Color = [253, 238, 232];
 pub(super) const HATCH: Color = [178, 96, 72];
 
-/// What is drawn in the place of a state.
+/// The interior of a state.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Fill {
     Plain(Color),
-    /// −∞: hatched.
+    /// −∞, drawn with hatching.
     Impossible,
 }
 
-/// Numbers of the states, and what they look like.
+/// Numbers of states, with their colours.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Colored<'a> {
     pub(super) numbers: &'a [f64], // [s]
@@ -39,15 +38,16 @@ impl Colored<'_> {
     }
 }
 
+/// Draws a rectangle.
 pub(super) fn area(fill: Fill, from: Point, to: Point, marks: &mut Vec<Mark>) {
     match fill {
         Fill::Plain(color) => marks.push(Mark::Area { from, to, color }),
         Fill::Impossible => {
             marks.push(Mark::Area { from, to, color: HATCHED });
             let (width, height) = (to.0 - from.0, to.1 - from.1);
-            // The middle is left free, for what is written there.
+            // No line crosses the middle, where a number is written.
             for offset in [0.35, 0.7, 1.3, 1.65] {
-                // From the left or lower edge to the upper or right one.
+                // Lines go from the left or lower edge to the upper or right edge.
                 let (start, end) = ((offset - 1.0_f64).max(0.0), offset.min(1.0));
                 let points = vec![
                     (from.0 + width * start, from.1 + height * end),
@@ -59,14 +59,14 @@ pub(super) fn area(fill: Fill, from: Point, to: Point, marks: &mut Vec<Mark>) {
     }
 }
 
-/// A disc with a rim, for pale ones on white paper.
+/// Draws a disc with a rim, so that pale discs are visible on white paper.
 pub(super) fn disc(center: Point, radius: f64, color: Color, marks: &mut Vec<Mark>) {
     let rim = (0.08 * radius).min(0.5);
     marks.push(Mark::Disc { center, radius: radius + rim, color: INK });
     marks.push(Mark::Disc { center, radius: radius - rim, color });
 }
 
-/// −∞ at a point.
+/// Draws a crossed disc, for −∞ at a point.
 pub(super) fn crossed_disc(center: Point, radius: f64, marks: &mut Vec<Mark>) {
     disc(center, radius, HATCHED, marks);
     let reach = 0.6 * radius;
@@ -76,13 +76,13 @@ pub(super) fn crossed_disc(center: Point, radius: f64, marks: &mut Vec<Mark>) {
     }
 }
 
-/// What surrounds the disc of a terminal state.
+/// Draws the ring around the disc of a terminal state.
 pub(super) fn ring(center: Point, radius: f64, marks: &mut Vec<Mark>) {
     marks.push(Mark::Disc { center, radius: radius + 3.5, color: INK });
     marks.push(Mark::Disc { center, radius: radius + 2.2, color: PAPER });
 }
 
-/// Two courses of bricks.
+/// Draws two rows of bricks.
 pub(super) fn wall(from: Point, to: Point, marks: &mut Vec<Mark>) {
     marks.push(Mark::Area { from, to, color: WALL });
     let (width, height) = (to.0 - from.0, to.1 - from.1);
@@ -98,13 +98,13 @@ pub(super) fn wall(from: Point, to: Point, marks: &mut Vec<Mark>) {
     }
 }
 
-/// The mark of a terminal cell.
+/// Draws the frame of a terminal cell.
 pub(super) fn frame(from: Point, to: Point, color: Color, marks: &mut Vec<Mark>) {
     let size = (to.0 - from.0).min(to.1 - from.1);
     let inset = (0.035 * size).clamp(0.0, 2.0);
     let ((left, top), (right, bottom)) = ((from.0 + inset, from.1 + inset), (to.0 - inset, to.1 - inset));
     let width = (0.05 * size).clamp(0.75, 1.5);
-    // One edge after the other: strokes of a closed line would have a notch where they meet.
+    // Edges are drawn one by one, because a closed line has a notch where its ends meet.
     for (a, b) in [
         ((left, top), (right, top)),
         ((left, bottom), (right, bottom)),

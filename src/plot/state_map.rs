@@ -1,38 +1,31 @@
 //! Maps of states: values, probabilities, policies and trajectories.
 
-use std::ops::RangeInclusive;
 use std::path::Path;
 
 use ndarray::{ArrayRef1, ArrayRef2};
 
 use super::arrows::{draw_policy, draw_trajectory, has_own_arrows};
-use super::board::{BELOW, Board};
-use super::figure::{Anchor, Figure, Mark, Point};
+use super::board::{BELOW, Board, first_board};
+use super::checks::{self, FREQUENCY, PROBABILITY, VALUE, numbers};
+use super::color_scale::ColorScale;
+use super::error::Error;
+use super::figure::Figure;
 use super::keys::{Key, draw_keys, keys};
 use super::layout::StateLayout;
-use super::scale::{ColorScale, INK, PALE, Scale, Spread};
 use super::shapes::Colored;
-use super::text;
-use crate::{Error, Inference, Real, Table, Trajectory, arrays, io};
+use super::titles::{MARGIN, draw_titles, join, title_width};
+use crate::{Inference, Real, Table, Trajectory};
 
 const LONGEST: f64 = 560.0;
-const TITLE_SIZE: f64 = 17.0;
-const SUBTITLE_SIZE: f64 = 13.0;
-const MARGIN: f64 = 14.0;
-/// Longer titles are cut: a picture has a width that every format can count.
-const LONGEST_TITLE: f64 = 800.0;
-/// Probabilities below that are as good as nothing to the eye, and get the colour of this.
-const LEAST_PROBABILITY: f64 = 1e-4;
-/// What may be a probability, or one in single precision after many sums.
-pub(super) const PROBABILITIES: RangeInclusive<f64> = 0.0..=1.0 + 1e-3;
 
-/// A map of the states of a model: what is known of each state as its colour, a policy as arrows, trajectories as lines.
+/// A map of states: a number per state as its colour, a policy as arrows, trajectories as lines.
 ///
-/// Begun by one of [`values`](Self::values), [`marginals`](Self::marginals), [`occupancy`](Self::occupancy),
-/// [`policy_of`](Self::policy_of) and [`numbers`](Self::numbers), over a [`Gridworld`](crate::Gridworld) or any [`StateLayout`].
+/// [`values`](Self::values), [`marginals`](Self::marginals), [`occupancy`](Self::occupancy),
+/// [`policy_of`](Self::policy_of) and [`numbers`](Self::numbers) make a map, from a
+/// [`Gridworld`](crate::Gridworld) or any [`StateLayout`].
 ///
-/// Terminal states are framed, walls are bricks, −∞ is hatched, and a probability of exactly 0 is blank paper. Where there
-/// are thousands of states they are drawn as an image, a pixel showing the mean of the finite numbers under it.
+/// Terminal states have a frame, walls are bricks, −∞ is hatched, and a probability of exactly 0 is
+/// blank paper. Thousands of states become an image, whose pixels show means of finite numbers.
 ///
 /// # Example
 ///
@@ -41,9 +34,10 @@ pub(super) const PROBABILITIES: RangeInclusive<f64> = 0.0..=1.0 + 1e-3;
 /// use softmdp::{Gridworld, Inference, SoftValueIteration};
 ///
 /// let grid = Gridworld::parse("S..G\n..#X")?.slip(0.1);
-/// let solution = SoftValueIteration::new(12).inference(Inference::Variational).solve(&grid.mdp()?)?;
+/// let planner = SoftValueIteration::new(12).inference(Inference::Variational);
+/// let solution = planner.solve(&grid.mdp()?)?;
 /// let map = StateMap::values(&grid, &solution.state_values().row(0), solution.inference())?
-///     .policy(&solution.policy().at(0)?)?;
+///     .with_policy(&solution.policy().at(0)?)?;
 /// # let folder = std::env::temp_dir().join(format!("softmdp-map-{}", std::process::id()));
 /// # std::fs::create_dir_all(&folder)?;
 /// map.save(folder.join("values.svg"))?;
@@ -62,27 +56,33 @@ pub struct StateMap {
 }
 
 impl StateMap {
-    /// Colours states by their soft values, such as a row of [`Solution::state_values`](crate::Solution::state_values).
+    /// Colours states by their soft values, such as a row of
+    /// [`Solution::state_values`](crate::Solution::state_values).
     ///
     /// # Shapes
     ///
-    /// `values` `[s]`, reward units; −∞ is drawn as such.
+    /// `values` `[s]`, reward units; −∞ is hatched.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], and [`Error::InvalidEntry`] for NaN and +∞.
+    /// [`ShapeMismatch`](crate::Error::ShapeMismatch), and
+    /// [`InvalidEntry`](crate::Error::InvalidEntry) for NaN and +∞.
     pub fn values<F: Real>(
         layout: impl Into<StateLayout>,
         values: &ArrayRef1<F>,
         inference: Inference,
     ) -> Result<Self, Error> {
-        let title = "State values V";
-        Self::new(layout.into(), values, Table::StateValues, title, "V, reward units", None)
-            .map(|map| map.subtitle(how(inference)))
+        let layout = layout.into();
+        let values = numbers(Table::StateValues, values, &[layout.num_states()], VALUE)?;
+        let colors = ColorScale::of_values(&values, "V, reward units");
+        let map = Self { colored: Some((values, colors)), ..Self::blank(layout, "State values V") };
+        Ok(map.subtitle(how(inference)))
     }
 
-    /// Colours states by the probability of being there at a stage, given success, such as a row of
-    /// [`Posterior::state_marginals`](crate::Posterior::state_marginals). The scale is logarithmic, down to 10⁻⁴.
+    /// Colours states by their posterior marginals p(s_t ∣ e), such as a row of
+    /// [`Posterior::state_marginals`](crate::Posterior::state_marginals).
+    ///
+    /// The scale is logarithmic, from 10⁻⁴ to 1.
     ///
     /// # Shapes
     ///
@@ -90,24 +90,28 @@ impl StateMap {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], and [`Error::InvalidEntry`] for what is negative or more than rounding above 1.
+    /// [`ShapeMismatch`](crate::Error::ShapeMismatch), and
+    /// [`InvalidEntry`](crate::Error::InvalidEntry) for a number that is negative, or above 1 by
+    /// more than rounding.
     pub fn marginals<F: Real>(
         layout: impl Into<StateLayout>,
         marginals: &ArrayRef1<F>,
         stage: usize,
     ) -> Result<Self, Error> {
-        let title = format!("State marginals p(s | e), stage {stage}");
-        let scale = Some(probabilities(marginals, LEAST_PROBABILITY, Some(1.0)));
         let layout = layout.into();
-        checked(layout.num_states(), marginals, Table::StateMarginals, PROBABILITIES)?;
-        Self::new(layout, marginals, Table::StateMarginals, &title, "probability", scale)
-            .map(|map| map.subtitle("direct inference: where it was, given that it went well"))
+        let marginals = numbers(Table::StateMarginals, marginals, &[layout.num_states()], PROBABILITY)?;
+        let colored = Some((marginals, ColorScale::of_probabilities()));
+        let title = format!("State marginals p(s | e), stage {stage}");
+        let map = Self { colored, ..Self::blank(layout, title) };
+        Ok(map.subtitle("direct inference: where it was, given that it went well"))
     }
 
-    /// Colours states by how often a policy is there under the true dynamics, such as a row of
-    /// [`Policy::state_occupancy`](crate::Policy::state_occupancy), its sum over stages or
-    /// [`StationaryPolicy::expected_visits`](crate::StationaryPolicy::expected_visits). The scale is logarithmic, over four
-    /// powers of ten below the largest.
+    /// Colours states by the occupancy of a policy under the true dynamics.
+    ///
+    /// The occupancy is a row of [`Policy::state_occupancy`](crate::Policy::state_occupancy), its
+    /// sum over stages, or
+    /// [`StationaryPolicy::expected_visits`](crate::StationaryPolicy::expected_visits). The scale
+    /// is logarithmic, over four powers of ten below the largest number.
     ///
     /// # Shapes
     ///
@@ -115,28 +119,23 @@ impl StateMap {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], and [`Error::InvalidEntry`] for what is negative or not finite.
+    /// [`ShapeMismatch`](crate::Error::ShapeMismatch), and
+    /// [`InvalidEntry`](crate::Error::InvalidEntry) for a number that is negative or not finite.
     pub fn occupancy<F: Real>(
         layout: impl Into<StateLayout>,
         occupancy: &ArrayRef1<F>,
         inference: Inference,
     ) -> Result<Self, Error> {
-        let largest = occupancy.iter().map(|&number| number.into_f64()).fold(0.0, f64::max);
-        // A power of ten, so that the scale ends where it has a tick.
-        let least = LEAST_PROBABILITY * 10.0_f64.powf(largest.log10().ceil());
-        let scale = Some(probabilities(occupancy, least, None));
-        Self::new(
-            layout.into(),
-            occupancy,
-            Table::StateOccupancy,
-            "Occupancy of the policy",
-            "occupancy",
-            scale,
-        )
-        .map(|map| map.subtitle(format!("acting by the {inference} policy under the true dynamics")))
+        let layout = layout.into();
+        let occupancy = numbers(Table::StateOccupancy, occupancy, &[layout.num_states()], FREQUENCY)?;
+        let colors = ColorScale::of_frequencies(&occupancy, "occupancy");
+        let map =
+            Self { colored: Some((occupancy, colors)), ..Self::blank(layout, "Occupancy of the policy") };
+        Ok(map.subtitle(format!("acting by the {inference} policy under the true dynamics")))
     }
 
-    /// Draws a policy on blank states, such as [`Policy::at`](crate::Policy::at) a stage; see [`policy`](Self::policy).
+    /// Draws a policy on states without colour, such as [`Policy::at`](crate::Policy::at) a stage;
+    /// see [`with_policy`](Self::with_policy).
     ///
     /// # Shapes
     ///
@@ -144,102 +143,89 @@ impl StateMap {
     ///
     /// # Errors
     ///
-    /// Those of [`policy`](Self::policy).
+    /// The errors of [`with_policy`](Self::with_policy).
     pub fn policy_of<F: Real>(
         layout: impl Into<StateLayout>,
         policy: &ArrayRef2<F>,
         inference: Inference,
     ) -> Result<Self, Error> {
-        let blank = Self {
-            layout: layout.into(),
-            title: "Policy π(a | s)".to_string(),
-            subtitle: how(inference).to_string(),
-            colored: None,
-            policy: None,
-            trajectories: Vec::new(),
-        };
-        blank.policy(policy)
+        Self::blank(layout.into(), "Policy π(a | s)").subtitle(how(inference)).with_policy(policy)
     }
 
-    /// Colours states by numbers of any kind, on an even scale.
+    /// Colours states by any numbers, on an even scale.
     ///
     /// # Shapes
     ///
-    /// `numbers` `[s]`; −∞ is drawn as such.
+    /// `numbers` `[s]`; −∞ is hatched.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`], and [`Error::InvalidEntry`] for NaN and +∞.
+    /// [`ShapeMismatch`](crate::Error::ShapeMismatch), and
+    /// [`InvalidEntry`](crate::Error::InvalidEntry) for NaN and +∞.
     pub fn numbers<F: Real>(
         layout: impl Into<StateLayout>,
         numbers: &ArrayRef1<F>,
         title: &str,
         unit: &str,
     ) -> Result<Self, Error> {
-        Self::new(layout.into(), numbers, Table::Series, title, unit, None)
+        let layout = layout.into();
+        let numbers = checks::numbers(Table::Series, numbers, &[layout.num_states()], VALUE)?;
+        let colors = ColorScale::of_values(&numbers, unit);
+        Ok(Self { colored: Some((numbers, colors)), ..Self::blank(layout, title) })
     }
 
-    /// A map of numbers on an even scale, or of frequencies on one that is given.
-    fn new<F: Real>(
-        layout: StateLayout,
-        numbers: &ArrayRef1<F>,
-        table: Table,
-        title: &str,
-        unit: &str,
-        frequencies: Option<Scale>,
-    ) -> Result<Self, Error> {
-        let least = if frequencies.is_some() { 0.0 } else { f64::NEG_INFINITY };
-        let numbers = checked(layout.num_states(), numbers, table, least..=f64::MAX)?;
-        let scale = frequencies.or_else(|| Scale::even(numbers.iter().copied()));
-        // Where all is −∞ any scale will do: nothing is on it.
-        let scale = scale.unwrap_or(Scale::new(0.0, 1.0, Spread::Even));
-        let colors = ColorScale { scale, is_ink: frequencies.is_some(), unit: unit.to_string() };
-        Ok(Self {
+    /// A map without colours.
+    fn blank(layout: StateLayout, title: impl Into<String>) -> Self {
+        Self {
             layout,
-            title: title.to_string(),
+            title: title.into(),
             subtitle: String::new(),
-            colored: Some((numbers, colors)),
+            colored: None,
             policy: None,
             trajectories: Vec::new(),
-        })
+        }
     }
 
-    /// Adds a policy: for each action an arrow as long as its probability, half a cell for 1; below 4 % there is none. Actions
-    /// that stay are dots, and terminal states have no arrows. Where cells are too small for that, an arrow shows the mean
-    /// direction of a neighbourhood, each action of each state there weighted by its probability: it is short where they
-    /// disagree, and below 4 % of its greatest length there is none.
+    /// Adds a policy: an arrow for each action, whose length is proportional to its probability.
+    ///
+    /// An arrow of probability 1 is half a cell long. Arrows below 4 % are left out. Actions that
+    /// stay are dots, and terminal states have no arrows.
+    ///
+    /// Where cells are too small, one arrow stands for a neighbourhood. It shows the mean direction
+    /// of all actions there, weighted by their probabilities, so it is short where actions
+    /// disagree. Arrows below 4 % of the largest length are left out.
     ///
     /// # Shapes
     ///
-    /// `policy` `[s, a]`, each from 0 to 1. Rows need not sum to 1: each entry is drawn by itself.
+    /// `policy` `[s, a]`, each from 0 to 1. Rows need not sum to 1.
     ///
     /// # Errors
     ///
-    /// [`Error::NoDirections`] if the layout does not know where actions point, [`Error::ShapeMismatch`], and
-    /// [`Error::InvalidEntry`] for what is negative or more than rounding above 1.
-    pub fn policy<F: Real>(mut self, policy: &ArrayRef2<F>) -> Result<Self, Error> {
-        self.layout.check_policy(policy.shape())?;
-        let is_valid = |value: f64| PROBABILITIES.contains(&value);
-        if let Some(((state, action), value)) = policy.indexed_iter().find(|(_, p)| !is_valid(p.into_f64())) {
-            let index = vec![state, action];
-            return Err(Error::InvalidEntry { table: Table::Policy, index, value: value.into_f64() });
-        }
+    /// [`Error::NoDirections`] if the layout has no directions of actions,
+    /// [`ShapeMismatch`](crate::Error::ShapeMismatch), and
+    /// [`InvalidEntry`](crate::Error::InvalidEntry) for a number that is negative, or above 1 by
+    /// more than rounding.
+    pub fn with_policy<F: Real>(mut self, policy: &ArrayRef2<F>) -> Result<Self, Error> {
+        let shape = [self.layout.num_states(), self.layout.num_actions()?];
+        let policy = numbers(Table::Policy, policy, &shape, PROBABILITY)?;
         if self.colored.is_some() && self.policy.is_none() {
             self.title.push_str(", and policy π(a | s)");
         }
-        self.policy = Some(policy.iter().map(|&p| p.into_f64()).collect());
+        self.policy = Some(policy);
         Ok(self)
     }
 
-    /// Adds a trajectory, as a line from a disc to a square. It may be called again, for another one in another colour.
+    /// Adds a trajectory: a line that starts at a disc and ends at a square.
+    ///
+    /// Each further call adds a trajectory in another colour.
     ///
     /// # Errors
     ///
-    /// [`Error::StateOutOfRange`].
-    pub fn trajectory(mut self, trajectory: &Trajectory) -> Result<Self, Error> {
+    /// [`StateOutOfRange`](crate::Error::StateOutOfRange).
+    pub fn with_trajectory(mut self, trajectory: &Trajectory) -> Result<Self, Error> {
         let num_states = self.layout.num_states();
         if let Some(&state) = trajectory.states().iter().find(|&&state| state >= num_states) {
-            return Err(Error::StateOutOfRange { table: Table::Trajectory, state, num_states });
+            return Err(crate::Error::StateOutOfRange { table: Table::Trajectory, state, num_states }.into());
         }
         self.trajectories.push(trajectory.clone());
         Ok(self)
@@ -252,14 +238,14 @@ impl StateMap {
         self
     }
 
-    /// Replaces the line below the title, which says which inference, of what.
+    /// Replaces the line below the title, which names the inference.
     #[must_use]
     pub fn subtitle(mut self, subtitle: impl Into<String>) -> Self {
         self.subtitle = subtitle.into();
         self
     }
 
-    /// The picture.
+    /// Draws the picture.
     #[must_use]
     pub fn figure(&self) -> Figure {
         let mut marks = Vec::new();
@@ -279,7 +265,7 @@ impl StateMap {
             draw_trajectory(&board, trajectory, index, &mut marks);
         }
         let (mut right, mut bar_bottom) = (origin.0 + width, top + height);
-        // Where nothing has a colour there is no scale to explain.
+        // Without a coloured state there is no colour bar.
         let has_bar = |colored: &Colored<'_>| {
             let is_ink = colored.colors.is_ink;
             colored.numbers.iter().any(|&number| number.is_finite() && (!is_ink || number > 0.0))
@@ -323,71 +309,16 @@ impl StateMap {
     ///
     /// # Errors
     ///
-    /// Those of [`Figure::save`].
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), io::Error> {
+    /// The errors of [`Figure::save`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         self.figure().save(path)
     }
 }
 
-/// Which problem the numbers solve.
+/// The line below the title that names the inference.
 fn how(inference: Inference) -> &'static str {
     match inference {
         Inference::Direct => "direct inference: given that it goes well",
         Inference::Variational => "variational inference: how to act",
     }
-}
-
-/// A logarithmic scale from a least number up to the largest, or up to a given one.
-fn probabilities<F: Real>(numbers: &ArrayRef1<F>, least: f64, most: Option<f64>) -> Scale {
-    let largest = numbers.iter().map(|&number| number.into_f64()).fold(0.0, f64::max);
-    let least = least.max(f64::MIN_POSITIVE);
-    Scale::new(least, most.unwrap_or(largest).max(least), Spread::Logarithmic)
-}
-
-/// Numbers in double precision, checked: [s], each from a least to a largest one.
-pub(super) fn checked<F: Real>(
-    num_states: usize,
-    numbers: &ArrayRef1<F>,
-    table: Table,
-    valid: RangeInclusive<f64>,
-) -> Result<Vec<f64>, Error> {
-    arrays::check_shape(table, numbers.shape(), &[num_states])?;
-    let numbers: Vec<f64> = numbers.iter().map(|&number| number.into_f64()).collect();
-    match numbers.iter().position(|number| !valid.contains(number)) {
-        Some(state) => Err(Error::InvalidEntry { table, index: vec![state], value: numbers[state] }),
-        None => Ok(numbers),
-    }
-}
-
-/// Title and subtitle; returns where the rest begins.
-pub(super) fn draw_titles(title: &str, subtitle: &str, marks: &mut Vec<Mark>) -> f64 {
-    let text = |y, text: &str, size, color| Mark::Text {
-        at: (MARGIN, y),
-        text: text::cut(text, size, LONGEST_TITLE),
-        size,
-        anchor: Anchor::Start,
-        color,
-        upwards: false,
-    };
-    marks.push(text(20.0, title, TITLE_SIZE, INK));
-    if subtitle.is_empty() {
-        return 42.0;
-    }
-    marks.push(text(42.0, subtitle, SUBTITLE_SIZE, PALE));
-    62.0
-}
-
-/// How wide title and subtitle are, with the margins beside them.
-pub(super) fn title_width(title: &str, subtitle: &str) -> f64 {
-    2.0 * MARGIN + text::width(title, TITLE_SIZE).max(text::width(subtitle, SUBTITLE_SIZE)).min(LONGEST_TITLE)
-}
-
-/// Both in one line, for those who cannot see the picture.
-pub(super) fn join(title: &str, subtitle: &str) -> String {
-    if subtitle.is_empty() { title.to_string() } else { format!("{title}: {subtitle}") }
-}
-
-/// Where the first board of a picture begins, below its titles.
-pub(super) fn first_board(layout: &StateLayout, longest: f64, top: f64) -> Point {
-    (MARGIN + Board::new(layout, (0.0, 0.0), longest).room_left(), top)
 }

@@ -1,4 +1,4 @@
-//! Pictures as SVG.
+//! The SVG format.
 
 use std::fmt::Write as _;
 
@@ -6,37 +6,37 @@ use plotters_svg::SVGBackend;
 
 use super::bitmap::encode_png;
 use super::draw::{Joins, draw, to_grid};
-use super::figure::{Figure, Mark, UNITS};
+use super::marks::{Mark, Sheet, UNITS};
 use super::text::printable;
 
-/// The whole document: what plotters draws, in a frame with a title for those who cannot see it, a background, and images.
-pub(super) fn document(figure: &Figure) -> String {
-    let (width, height) = figure.size();
+/// The SVG document: title for screen readers, background, images, and what plotters draws.
+pub(super) fn document(title: &str, sheet: &Sheet) -> String {
+    let (width, height) = sheet.size;
     let (grid_width, grid_height) = (width * UNITS as u32, height * UNITS as u32);
     let mut drawing = String::new();
     {
         let mut backend = SVGBackend::with_string(&mut drawing, (grid_width, grid_height));
-        draw(figure.marks(), Joins::OfFormat, &mut backend).expect("a string takes all that is written");
+        draw(&sheet.marks, Joins::OfFormat, &mut backend).expect("a string takes all that is written");
     }
-    let title = escape(&printable(figure.title()));
+    let title = escape(&printable(title));
     let mut document = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {grid_width} {grid_height}\" role=\"img\">\n<title>{title}</title>\n\
          <rect width=\"{grid_width}\" height=\"{grid_height}\" fill=\"#FFFFFF\"/>\n"
     );
-    for mark in figure.marks() {
+    for mark in &sheet.marks {
         let Mark::Image { from, to, image } = mark else { continue };
         let ((left, top), (right, bottom)) = (to_grid(*from), to_grid(*to));
         let (width, height) = (right - left, bottom - top);
         let data = base64(&encode_png((image.width, image.height()), &image.bytes()));
-        // Cells are cells: they are not to be smoothed.
+        // A pixel is a cell of the map, so viewers must not smooth the image.
         let _ = writeln!(
             document,
             "<image x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" preserveAspectRatio=\"none\" \
              style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{data}\"/>"
         );
     }
-    // The first line opens a document of the size of the grid; the last one closes it.
+    // The first line of plotters opens a document of another size. Its last line closes this one.
     let body = drawing.split_once('\n').map_or("", |(_, body)| body);
     for line in body.lines() {
         document.push_str(line.trim_end());
@@ -49,7 +49,7 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Bytes as text, six bits a letter (RFC 4648).
+/// Encodes bytes in base 64 (RFC 4648).
 fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);

@@ -1,8 +1,12 @@
-//! Text: how wide it is, and its pixels where the format has no text of its own.
+//! Text: its width, and its pixels in bitmaps.
 //!
-//! SVG names a generic family and leaves the letters to the reader's fonts. Bitmaps are written with a part of DejaVu Sans that
-//! comes with the crate, so that they look the same everywhere and nothing has to be installed. It has Latin, Greek and the
-//! mathematical signs of this field; for other characters bitmaps have a box.
+//! An SVG names font families and leaves the letters to the viewer. Bitmaps use a subset of DejaVu
+//! Sans in this crate, so they look the same everywhere and need no installed font. The subset has
+//! Latin, Greek and mathematical signs. Other characters become boxes.
+//!
+//! Letters are drawn here and not by the feature `ab_glyph` of plotters (0.3.7). That code drops
+//! the left bearing of each letter, so that words have uneven gaps. It also takes fonts from a
+//! table that the whole process shares.
 
 use std::convert::Infallible;
 use std::sync::OnceLock;
@@ -11,14 +15,16 @@ use ab_glyph::{Font as _, FontRef, Glyph, PxScale, ScaleFont as _, point};
 use plotters_backend::text_anchor::{HPos, Pos, VPos};
 use plotters_backend::{BackendColor, BackendCoord, BackendTextStyle, FontFamily, FontTransform};
 
-use super::figure::{Anchor, UNITS};
+use super::marks::{Anchor, INK, Mark, Point, UNITS};
 use crate::color::Color;
 
-/// What an SVG asks for: the bundled font where it is installed, for the same widths, and otherwise whatever is there.
+/// Font families in an SVG: the bundled font first, because layouts use its widths.
 const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
-/// Middle of the small letters above the baseline, in font sizes.
+/// Size of the labels of ticks and keys.
+pub(super) const TICK_SIZE: f64 = 12.0;
+/// Height of the middle of small letters above the baseline, in font sizes.
 const HALF_X_HEIGHT: f32 = 0.27;
-/// plotters counts sizes in heights of a line, SVG in ems.
+/// plotters gives sizes as heights of a line, SVG as ems.
 const LINE_HEIGHT: f64 = 1.24;
 
 fn font() -> &'static FontRef<'static> {
@@ -29,22 +35,23 @@ fn font() -> &'static FontRef<'static> {
     })
 }
 
-/// A size in pixels to the em, as the font wants it: in heights from the deepest to the highest letter.
+/// Converts pixels per em to the scale of the font, which counts from the lowest to the highest
+/// letter.
 fn scale(size: f32) -> PxScale {
     let font = font();
     let em = font.units_per_em().unwrap_or(2048.0);
     PxScale::from(size * font.height_unscaled() / em)
 }
 
-/// Width of a line of text, in the unit of its size.
+/// Width of a line of text, in the unit of `size`.
 pub(super) fn width(text: &str, size: f64) -> f64 {
     let font = font().as_scaled(scale(size as f32));
     text.chars().map(|letter| f64::from(font.h_advance(font.glyph_id(letter)))).sum()
 }
 
-/// As much of a text as there is room for, with an ellipsis in the place of the rest.
+/// Cuts a text to a width, and ends it with an ellipsis if it is longer.
 pub(super) fn cut(text: &str, size: f64, room: f64) -> String {
-    // No letter takes less than nothing: a text of many letters need not be measured to its end.
+    // Widths are not negative, so measuring stops as soon as the text is too wide.
     let font = font().as_scaled(scale(size as f32));
     let advance = |letter: char| f64::from(font.h_advance(font.glyph_id(letter)));
     let (mut taken, mut kept) = (0.0, 0);
@@ -60,7 +67,12 @@ pub(super) fn cut(text: &str, size: f64, room: f64) -> String {
     text.to_string()
 }
 
-/// A text of one line, of characters that XML 1.0 allows.
+/// A label of a tick or a key.
+pub(super) fn label_at(at: Point, text: String, anchor: Anchor) -> Mark {
+    Mark::text(at, text, anchor, TICK_SIZE, INK)
+}
+
+/// Replaces line breaks by spaces, and characters that XML 1.0 forbids.
 pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|letter| match letter {
@@ -72,7 +84,7 @@ pub(super) fn printable(text: &str) -> String {
         .collect()
 }
 
-/// How a line of text is written.
+/// Size, colour and place of a line of text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TextStyle {
     pub(super) size: f64, // of an em, in pixels
@@ -110,7 +122,7 @@ impl BackendTextStyle for TextStyle {
         FontFamily::Name(FAMILY)
     }
 
-    /// A box without height: letters are drawn around the middle of the line.
+    /// A box without height, because letters are drawn around the middle of the line.
     fn layout_box(&self, text: &str) -> Result<((i32, i32), (i32, i32)), Infallible> {
         Ok(((0, 0), (width(text, self.size * UNITS).round() as i32, 0)))
     }

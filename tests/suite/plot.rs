@@ -1,4 +1,4 @@
-//! Pictures: their structure, not their pixels. What is where, what it says, and whether files decode.
+//! Pictures: the place, colour and text of their shapes, their errors, and whether files decode.
 
 #![cfg(feature = "plot")]
 #![allow(clippy::float_cmp, reason = "places on the grid are whole numbers, and zeros are exact")]

@@ -198,6 +198,8 @@ fn public_types_have_the_common_traits() {
     value::<(softmdp::learning::Error, softmdp::gridworld::Error)>();
     error::<softmdp::learning::Error>();
     error::<softmdp::gridworld::Error>();
+    #[cfg(feature = "plot")]
+    error::<softmdp::plot::Error>();
     // A clone of a model over dynamics that cannot be cloned.
     let dynamics: Box<dyn Dynamics<Scalar = f64>> =
         Box::new(DenseDynamics::new(Array3::ones((1, 1, 1))).unwrap());

@@ -1,4 +1,4 @@
-//! Files decode, and have the sizes that they should.
+//! Files decode to the expected sizes and colours.
 
 use std::fs;
 use std::path::PathBuf;
@@ -52,7 +52,7 @@ fn a_gif_has_a_frame_for_each_stage() {
     let folder = Folder::new("gif");
     let grid = Gridworld::parse("S..").unwrap();
     let marginals = Array2::from_shape_fn((4, 3), |(t, state)| if state == t.min(2) { 1.0 } else { 0.0 });
-    let animation = Animation::new(&grid, "A walk").panel("where it is", &marginals).unwrap().delay(25);
+    let animation = Animation::new(&grid, "A walk").with_panel("where it is", &marginals).unwrap().delay(25);
     let path = folder.0.join("walk.gif");
     animation.save(&path).unwrap();
 

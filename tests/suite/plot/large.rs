@@ -1,4 +1,4 @@
-//! Large models, and numbers at the edges of the number type.
+//! Large models, and the largest and smallest numbers.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ fn a_million_states_are_an_image() {
     let values = Array1::from_shape_fn(size * size, |state| -((state / size + state % size) as f64));
     let policy = Array2::from_shape_fn((size * size, 4), |(_, action)| [0.7, 0.0, 0.0, 0.3][action]);
     let start = Instant::now();
-    let map = StateMap::values(&grid, &values, Inference::Variational).unwrap().policy(&policy).unwrap();
+    let map = StateMap::values(&grid, &values, Inference::Variational).unwrap().with_policy(&policy).unwrap();
     let svg = map.figure().to_svg();
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     assert_inside(&svg);

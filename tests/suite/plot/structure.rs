@@ -1,4 +1,4 @@
-//! What is on the sheet, where, and in which colour.
+//! Shapes on the sheet: their place, their colour and their text.
 
 use std::collections::HashSet;
 
@@ -161,7 +161,8 @@ fn exact_zeros_are_paper_and_what_is_below_the_scale_is_not() {
 #[test]
 fn points_are_drawn_with_y_upwards() {
     let corners = array![[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]];
-    let layout = StateLayout::points(&corners).unwrap().axes("east", "north").terminal_states([2]).unwrap();
+    let layout =
+        StateLayout::points(&corners).unwrap().axes("east", "north").with_terminal_states([2]).unwrap();
     let values = array![0.0_f32, 1.0, f32::NEG_INFINITY];
     let svg = StateMap::values(layout, &values, Inference::Direct).unwrap().figure().to_svg();
     assert_inside(&svg);
@@ -187,7 +188,7 @@ fn actions_point_to_where_they_lead_on_average() {
     ];
     let mdp = Mdp::new(transitions, Array2::zeros((3, 2))).unwrap();
     let layout = StateLayout::points(&array![[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]]).unwrap();
-    let layout = layout.moves_of(mdp.dynamics()).unwrap();
+    let layout = layout.with_moves_of(mdp.dynamics()).unwrap();
     let policy = array![[0.5, 0.5], [1.0, 0.0], [1.0, 0.0]];
     let svg = StateMap::policy_of(layout, &policy, Inference::Variational).unwrap().figure().to_svg();
     assert_inside(&svg);
@@ -203,7 +204,7 @@ fn a_trajectory_goes_from_its_first_state_to_its_last() {
     let there_and_back = Trajectory::new(vec![0, 1, 1, 0, 1, 2, 3], vec![1, 0, 3, 1, 1, 1]).unwrap();
     let values = array![0.0, 1.0, 2.0, 3.0];
     let map = StateMap::values(&grid, &values, Inference::Direct).unwrap();
-    let svg = map.trajectory(&there_and_back).unwrap().figure().to_svg();
+    let svg = map.with_trajectory(&there_and_back).unwrap().figure().to_svg();
     assert_inside(&svg);
     let all = elements(&svg);
     let line =
@@ -361,8 +362,8 @@ fn long_texts_stay_on_the_sheet() {
     let curves = Curves::new(long.as_str(), long.as_str(), long.as_str()).subtitle(long.as_str());
     let curves = curves.log_scale().series(long.as_str(), [(0.0, 1.0), (1.0, 2.0)]);
     let marginals = Array2::from_elem((2, 3), 0.25);
-    let animation = Animation::new(row(), long.as_str()).panel(long.as_str(), &marginals).unwrap();
-    let animation = animation.panel(long.as_str(), &marginals).unwrap();
+    let animation = Animation::new(row(), long.as_str()).with_panel(long.as_str(), &marginals).unwrap();
+    let animation = animation.with_panel(long.as_str(), &marginals).unwrap();
     for figure in [
         map.figure(),
         curves.figure().unwrap(),
@@ -477,7 +478,7 @@ fn directions_may_be_of_any_length() {
     let policy = array![[0.5, 0.5], [1.0, 0.0]];
     let picture = |length: f64| {
         let layout = StateLayout::points(&array![[0.0, 0.0], [1.0, 1.0]]).unwrap();
-        let layout = layout.moves(&array![[length, 0.0], [length, -length]]).unwrap();
+        let layout = layout.with_moves(&array![[length, 0.0], [length, -length]]).unwrap();
         StateMap::policy_of(layout, &policy, Inference::Direct).unwrap().figure()
     };
     for length in [1e-300, 1e-20, 3.0, 1e200, f64::MAX] {
