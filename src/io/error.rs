@@ -35,6 +35,11 @@ impl Error {
         Self { inner: Box::new(Inner { path: None, place, reason: reason.into() }) }
     }
 
+    #[cfg(feature = "npz")]
+    pub(crate) fn in_array(name: &str, reason: impl Into<Reason>) -> Self {
+        Self::new(Place::Array(name.to_owned()), reason)
+    }
+
     /// This error, with the file that it was met in.
     pub(crate) fn in_file(mut self, path: &Path) -> Self {
         self.inner.path = Some(path.to_owned());
@@ -201,10 +206,10 @@ pub enum Reason {
 
     // --- archives ---------------------------------------------------------------------------------
     /// It is not a zip archive, or a part of one.
-    #[error("not a complete zip archive: {expected} is missing")]
+    #[error("not a complete zip archive: {detail}")]
     NotAnArchive {
-        /// What should be there.
-        expected: &'static str,
+        /// What is wrong with it.
+        detail: String,
     },
     /// It is an archive of a kind that is not read.
     #[error("{what} is not supported")]
@@ -212,17 +217,12 @@ pub enum Reason {
         /// The kind.
         what: &'static str,
     },
-    /// The bytes of an array are not those that were written.
-    #[error("checksum is {found:08x}, expected {expected:08x}: the file is damaged")]
-    Checksum {
-        /// Checksum of the bytes.
-        found: u32,
-        /// Checksum that was written.
-        expected: u32,
+    /// The bytes of an array are not the ones that were written.
+    #[error("the file is damaged: {detail}")]
+    Damaged {
+        /// What shows it.
+        detail: String,
     },
-    /// Compressed bytes cannot be expanded.
-    #[error("the compressed bytes are damaged")]
-    Damaged,
     /// There are more or fewer bytes than there should be.
     #[error("found {found} bytes, expected {expected}")]
     Length {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use ndarray::{Array, Array1, Array2, Array3, Dimension};
 
-use super::arrays::{ArrayWriter, Arrays, in_array, required};
+use super::arrays::{ArrayWriter, Arrays, required};
 use super::model::check_rewards;
 use super::place::place_of;
 use crate::io::{Error, Reason};
@@ -20,12 +20,12 @@ pub(super) struct Layout<F> {
 }
 
 impl<F: Real> Layout<F> {
-    pub(super) fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
+    pub(super) fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         const KINDS: [&str; 3] = ["transitions", "row_offsets", "successors"];
         let mut there = KINDS.into_iter().filter(|name| arrays.has(name));
         let first = there.next();
         if let (Some(first), Some(second)) = (first, there.next()) {
-            return Err(in_array(second, Reason::Conflict { other: first }));
+            return Err(Error::in_array(second, Reason::Conflict { other: first }));
         }
         match first {
             Some("transitions") => Self::dense(arrays),
@@ -34,12 +34,12 @@ impl<F: Real> Layout<F> {
             None => {
                 let hint =
                     "expected transitions, row_offsets with next_states and probabilities, or successors";
-                Err(in_array("transitions", Reason::Missing { hint }))
+                Err(Error::in_array("transitions", Reason::Missing { hint }))
             }
         }
     }
 
-    fn dense(arrays: &Arrays<'_>) -> Result<Self, Error> {
+    fn dense(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         let probabilities = "transitions";
         let transitions: Array3<F> = required(probabilities, arrays.numbers(probabilities, "[s, a, s']")?)?;
         let shape = transitions.shape().to_vec();
@@ -54,7 +54,7 @@ impl<F: Real> Layout<F> {
         Ok(Self { dynamics: Box::new(dynamics), probabilities, successor_rewards })
     }
 
-    fn compressed(arrays: &Arrays<'_>) -> Result<Self, Error> {
+    fn compressed(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         let (name, axes) = ("row_offsets", "[S · A + 1]");
         let row_offsets: Array1<usize> = required(name, arrays.indices(name, axes)?)?;
         let next_states: Array1<usize> = required("next_states", arrays.indices("next_states", "[n]")?)?;
@@ -63,7 +63,7 @@ impl<F: Real> Layout<F> {
         let num_rows = row_offsets.len().saturating_sub(1);
         if num_actions == 0 || !num_rows.is_multiple_of(num_actions) || row_offsets.is_empty() {
             let expected = format!("[S · A + 1] with A = {num_actions}");
-            return Err(in_array(name, Reason::Shape { found: vec![row_offsets.len()], expected }));
+            return Err(Error::in_array(name, Reason::Shape { found: vec![row_offsets.len()], expected }));
         }
         let shape = [next_states.len()];
         let dynamics = SparseDynamics::new(
@@ -79,7 +79,7 @@ impl<F: Real> Layout<F> {
         Ok(Self { dynamics: Box::new(dynamics), probabilities: "probabilities", successor_rewards })
     }
 
-    fn deterministic(arrays: &Arrays<'_>) -> Result<Self, Error> {
+    fn deterministic(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         let probabilities = "successors";
         let successors: Array2<usize> = required(probabilities, arrays.indices(probabilities, "[s, a]")?)?;
         let shape = successors.shape().to_vec();
@@ -92,7 +92,7 @@ impl<F: Real> Layout<F> {
 }
 
 /// Number of actions, which compressed rows do not tell: that of `num_actions`, or of a table `[s, a]`.
-fn num_actions(arrays: &Arrays<'_>) -> Result<usize, Error> {
+fn num_actions(arrays: &mut Arrays<'_>) -> Result<usize, Error> {
     if let Some(num_actions) = arrays.index("num_actions")? {
         return Ok(num_actions);
     }
@@ -105,11 +105,13 @@ fn num_actions(arrays: &Arrays<'_>) -> Result<usize, Error> {
         let Some(shape) = arrays.shape(name)? else { continue };
         match shape.last() {
             Some(&num_actions) if ranks.contains(&shape.len()) => return Ok(num_actions),
-            _ => return Err(in_array(name, Reason::Shape { found: shape, expected: axes.to_owned() })),
+            _ => {
+                return Err(Error::in_array(name, Reason::Shape { found: shape, expected: axes.to_owned() }));
+            }
         }
     }
     let hint = "row_offsets do not tell the number of actions";
-    Err(in_array("num_actions", Reason::Missing { hint }))
+    Err(Error::in_array("num_actions", Reason::Missing { hint }))
 }
 
 /// Rewards on the successor, in row-major order, if they have the shape of the transitions.
@@ -120,7 +122,7 @@ fn beside<F: Real, D: Dimension>(
     let Some(rewards) = rewards else { return Ok(None) };
     if rewards.shape() != shape {
         let (found, expected) = (rewards.shape().to_vec(), format!("{shape:?}, as the transitions have"));
-        return Err(in_array("successor_rewards", Reason::Shape { found, expected }));
+        return Err(Error::in_array("successor_rewards", Reason::Shape { found, expected }));
     }
     check_rewards("successor_rewards", Some(&rewards))?;
     Ok(Some(arrays::standard_layout(rewards).into_raw_vec_and_offset().0))

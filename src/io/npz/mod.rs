@@ -4,6 +4,7 @@
 //! for arrays in archives take as much memory as a header asks for before they look at what follows it, and bind to
 //! versions of an archive crate that are old or need a newer compiler than this crate.
 
+mod archive;
 mod arrays;
 mod dynamics;
 mod model;
@@ -12,9 +13,9 @@ mod place;
 mod results;
 mod stored;
 mod writer;
-mod zip;
-mod zip_writer;
 
+use std::fs::File;
+use std::io::{BufReader, Cursor};
 use std::path::Path;
 
 use super::{Error, Place};
@@ -60,8 +61,9 @@ pub trait Npz: Codec {
     /// Memory of the file, of its largest array expanded, and of what is returned.
     fn read_npz(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|error| Error::new(Place::File, error));
-        bytes.and_then(|bytes| Self::from_npz(&bytes)).map_err(|error| error.in_file(path))
+        let file = File::open(path).map_err(|error| Error::new(Place::File, error));
+        let arrays = file.and_then(|file| Arrays::new(BufReader::new(file)));
+        arrays.and_then(|mut arrays| Self::decode(&mut arrays)).map_err(|error| error.in_file(path))
     }
 
     /// Reads the bytes of a file.
@@ -70,7 +72,7 @@ pub trait Npz: Codec {
     ///
     /// Those of [`read_npz`](Self::read_npz), without the file.
     fn from_npz(bytes: &[u8]) -> Result<Self, Error> {
-        Self::decode(&Arrays::new(bytes)?)
+        Self::decode(&mut Arrays::new(Cursor::new(bytes))?)
     }
 
     /// Writes a file, over one that is there; that one is lost, also if writing fails.

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use ndarray::{Array1, Array3, ArrayRef, Axis, Dimension};
 
-use super::arrays::{ArrayWriter, Arrays, Codec, in_array};
+use super::arrays::{ArrayWriter, Arrays, Codec};
 use super::dynamics::{Layout, Rows, SuccessorReward};
 use super::place::place_of;
 use super::stored::{ModelFile, StoredModel};
@@ -35,7 +35,7 @@ const MODEL_ARRAYS: [&str; 18] = [
 ];
 
 impl<F: Real> Codec for ModelFile<F> {
-    fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         let Layout { dynamics, probabilities, successor_rewards } = Layout::decode(arrays)?;
         let invalid = |error: crate::Error| Error::new(place_of(&error, probabilities), error);
         let shape = (dynamics.num_states(), dynamics.num_actions());
@@ -52,7 +52,7 @@ impl<F: Real> Codec for ModelFile<F> {
         }
         if !is_time_varying && rewards.is_none() && successor_rewards.is_none() {
             let hint = "expected rewards, successor_rewards, or both";
-            return Err(in_array("rewards", Reason::Missing { hint }));
+            return Err(Error::in_array("rewards", Reason::Missing { hint }));
         }
         let rewards = match rewards {
             Some(rewards) => rewards,
@@ -91,7 +91,7 @@ impl<F: Real> Codec for ModelFile<F> {
                     Ok(StoredModel::TimeVaryingSuccessorRewards(model))
                 }),
         };
-        let ignored = arrays.names().filter(|name| !MODEL_ARRAYS.contains(name)).map(str::to_owned);
+        let ignored = arrays.names().filter(|name| !MODEL_ARRAYS.contains(&name.as_str()));
         let file = ModelFile::new(model.map_err(invalid)?).with_ignored_arrays(ignored.collect());
         match arrays.numbers("initial", "[s]")? {
             Some(initial) => file.with_initial(initial).map_err(invalid),
@@ -169,7 +169,7 @@ fn write_stages<'a, F: Real, W: Write>(
             Some(rewards) => rewards,
             none => {
                 let table = arrays::filled(Table::Rewards, shape, F::zero());
-                none.insert(table.map_err(|error| in_array("rewards", error))?)
+                none.insert(table.map_err(|error| Error::in_array("rewards", error))?)
             }
         };
         rewards.index_axis_mut(Axis(0), t).assign(&stage.rewards());
@@ -196,10 +196,12 @@ pub(super) fn check_rewards<F: Real, D: Dimension>(
     }
 }
 
-fn action_prior<F: Real>(arrays: &Arrays<'_>) -> Result<ActionPrior<F>, Error> {
+fn action_prior<F: Real>(arrays: &mut Arrays<'_>) -> Result<ActionPrior<F>, Error> {
     let weights = arrays.numbers("action_prior", "[s, a]")?;
     match (weights, arrays.flag("uniform_prior")?) {
-        (Some(_), Some(true)) => Err(in_array("uniform_prior", Reason::Conflict { other: "action_prior" })),
+        (Some(_), Some(true)) => {
+            Err(Error::in_array("uniform_prior", Reason::Conflict { other: "action_prior" }))
+        }
         (Some(weights), _) => Ok(ActionPrior::Weights(weights)),
         (None, Some(true)) => Ok(ActionPrior::Uniform),
         (None, _) => Ok(ActionPrior::Counting),

@@ -11,7 +11,7 @@ use crate::{ForwardMessages, Policy, Posterior, Real, Solution, StateValues};
 
 impl<F: Real> Codec for Policy<F> {
     /// A table without logarithms, as one's own may be, gets them.
-    fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         let probabilities: Array3<F> = required("policy", arrays.numbers("policy", "[t, s, a]")?)?;
         match arrays.numbers("log_policy", "[t, s, a]")? {
             Some(logs) => Policy::from_tables(probabilities, logs),
@@ -27,7 +27,7 @@ impl<F: Real> Codec for Policy<F> {
 }
 
 impl<F: Real> Codec for Solution<F> {
-    fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         let state_values = required("state_values", arrays.numbers("state_values", "[t, s]")?)?;
         let action_values = required("action_values", arrays.numbers("action_values", "[t, s, a]")?)?;
         let policy = Policy::decode(arrays)?;
@@ -44,7 +44,7 @@ impl<F: Real> Codec for Solution<F> {
 }
 
 impl<F: Real> Codec for StateValues<F> {
-    fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         let state_values = required("state_values", arrays.numbers("state_values", "[t, s]")?)?;
         let num_actions = required("num_actions", arrays.index("num_actions")?)?;
         let inference = arrays.inference()?;
@@ -59,7 +59,7 @@ impl<F: Real> Codec for StateValues<F> {
 }
 
 impl<F: Real> Codec for ForwardMessages<F> {
-    fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         let log_forward = required("log_forward", arrays.numbers("log_forward", "[t, s]")?)?;
         let log_normalizers = required("log_normalizers", arrays.numbers("log_normalizers", "[t]")?)?;
         let log_absorbed = required("log_absorbed", arrays.numbers("log_absorbed", "[t]")?)?;
@@ -85,7 +85,7 @@ impl<F: Real> Codec for ForwardMessages<F> {
 }
 
 impl<F: Real> Codec for Posterior<F> {
-    fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         let solution = Solution::decode(arrays)?;
         let initial = required("initial", arrays.numbers("initial", "[s]")?)?;
         let log_evidence = required("log_evidence", arrays.number("log_evidence")?)?;
