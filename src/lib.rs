@@ -105,7 +105,7 @@
 //!
 //! | feature | default | adds | costs |
 //! |---|---|---|---|
-//! | `npz` | no | models and results as `.npz` archives of numpy, in [`io`] | the crate `flate2`, in pure Rust |
+//! | `npz` | no | models and results as `.npz` archives of numpy, in [`io`] | the crates `zip`, `flate2` and `zlib-rs`, in pure Rust |
 //! | `plot` | no | pictures as SVG, PNG and GIF | three crates of plotters, `ab_glyph`, `png`, `gif`, a font of 34 kB; all in Rust |
 //! | `rand` | yes | samples of trajectories, and environments to learn from, with any generator of the crate `rand` | the crate `rand`, without its generators |
 //! | `rayon` | yes | passes over large models on all cores, with the same results | the crate `rayon` |
@@ -128,6 +128,7 @@
 pub mod guide;
 pub mod io;
 pub mod learning;
+pub mod parts;
 #[cfg(feature = "plot")]
 #[cfg_attr(docsrs, doc(cfg(feature = "plot")))]
 pub mod plot;
@@ -145,6 +146,7 @@ pub use error::Error;
 pub use forward::{ForwardMessages, forward_messages};
 pub use gridworld::{Cell, ColorChoice, ColoredGridworld, Direction, Gridworld, Moves};
 pub use inference::Inference;
+pub use initial::check_initial;
 pub use kernels::{LogBlock, Real, log_sum_exp};
 pub use mdp::{
     ActionPrior, Mdp, MdpBuilder, Model, Stage, SuccessorRewardMdp, TimeVaryingMdp, Watched, check_model,

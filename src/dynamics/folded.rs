@@ -114,7 +114,6 @@ impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
     }
 
     /// The same over dynamics that are the same, but of another type.
-    #[cfg(feature = "npz")]
     pub(crate) fn over<E>(&self, dynamics: &Arc<E>) -> FoldedDynamics<F, E> {
         FoldedDynamics(match &self.0 {
             Kind::True(_) => Kind::True(Arc::clone(dynamics)),

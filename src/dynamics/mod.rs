@@ -20,7 +20,6 @@ mod deterministic;
 mod folded;
 mod mixing;
 mod sparse;
-#[cfg(any(feature = "serde", feature = "sprs"))]
 mod sparse_parts;
 #[cfg(feature = "sprs")]
 mod sparse_sprs;
@@ -35,8 +34,6 @@ pub(crate) use dense::{check_probability, check_successor};
 pub use deterministic::DeterministicDynamics;
 pub use folded::FoldedDynamics;
 pub use sparse::SparseDynamics;
-#[cfg(feature = "serde")]
-pub(crate) use sparse_parts::compressed_rows;
 
 use num_traits::{Float, Zero};
 

@@ -234,7 +234,7 @@ impl<F: Real> SparseDynamics<F> {
 }
 
 /// S · A, if there is such a number and it is not 0.
-fn num_rows(num_states: usize, num_actions: usize) -> Result<usize, Error> {
+pub(super) fn num_rows(num_states: usize, num_actions: usize) -> Result<usize, Error> {
     let shape = [num_states, num_actions];
     check_not_empty(Table::Transitions, &shape)?;
     (num_states.checked_mul(num_actions).filter(|&rows| rows < usize::MAX))

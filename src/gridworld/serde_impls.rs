@@ -17,7 +17,7 @@ struct GridworldParts {
     wind: Option<(Direction, f64)>,
 }
 
-/// As the text of the map and every option.
+/// Writes the text of the map and every option.
 impl Serialize for Gridworld {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         GridworldParts {
@@ -33,7 +33,7 @@ impl Serialize for Gridworld {
     }
 }
 
-/// By [`Gridworld::parse`], with its errors. Options are checked where they always are, by [`Gridworld::mdp`].
+/// Reads through [`Gridworld::parse`], with its errors. [`Gridworld::mdp`] checks the options.
 impl<'de> Deserialize<'de> for Gridworld {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let GridworldParts { map, moves, goal_reward, trap_reward, step_reward, slip, wind } =

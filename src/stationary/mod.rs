@@ -64,9 +64,9 @@ mod solution;
 mod traps;
 mod value_iteration;
 
-pub use growth::{LongRunGrowth, long_run_growth};
+pub use growth::{LongRunGrowth, LongRunGrowthParts, long_run_growth};
 use ndarray::Array1;
-pub use solution::StationarySolution;
+pub use solution::{StationarySolution, StationarySolutionParts};
 
 use crate::mdp::check_options;
 use crate::mdp::run_pass;

@@ -1,8 +1,11 @@
-//! Zip archives, through the crate `zip`: entries are read one at a time from a file or from memory.
+//! Zip archives, read by the crate `zip`: one entry at a time, from a file or from memory.
 //!
-//! `zip` takes memory for the table of contents only: it reserves a fixed number of bytes for each entry, and no more
-//! entries than the file has bytes or the format can count (65535; with 64-bit fields, one for each 46 bytes of the
-//! file). What an entry expands to is read piece by piece.
+//! # Memory
+//!
+//! `zip` 9.8 allocates for the table of contents: some 300 bytes for each entry that the end of the
+//! archive counts. It accepts a count of at most 65535, and at most the length of the file in
+//! bytes. With 64-bit fields the bound is one entry for each 46 bytes of the file. The content of
+//! an entry is expanded piece by piece.
 
 use std::fmt::Debug;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -14,12 +17,12 @@ use zip::{CompressionMethod, ZipArchive, ZipReadOptions};
 
 use crate::io::{Error, Place, Reason};
 
-/// A file, or the bytes of one.
+/// A file, or its bytes in memory.
 pub(super) trait Source: Read + Seek + Debug {}
 
 impl<T: Read + Seek + Debug> Source for T {}
 
-/// An entry, to be expanded.
+/// An entry, expanded as it is read.
 pub(super) type Entry<'a, 's> = ZipFile<'a, Box<dyn Source + 's>>;
 
 /// An archive and its table of contents.
@@ -45,12 +48,12 @@ impl<'s> Archive<'s> {
             return Err(Error::in_array(without_extension(&name), Reason::Repeated { what: "the array" }));
         }
         if found != expected {
-            return Err(fail(Reason::CountMismatch { what: "entries", found, expected }));
+            return Err(fail(Reason::EntryCount { found, expected }));
         }
         Ok(Self { source, contents })
     }
 
-    /// Names of the arrays. Bytes that are not UTF-8 are read as code page 437, as numpy does.
+    /// Names of the arrays. A name that is not UTF-8 is read in code page 437, as numpy does.
     pub(super) fn names(&self) -> impl Iterator<Item = String> {
         let entries = (0..self.contents.len()).filter_map(|index| self.contents.entry(index).ok());
         entries.filter_map(|entry| Some(without_extension(&entry.name().ok()?).to_owned()))
@@ -68,7 +71,7 @@ impl<'s> Archive<'s> {
         (0..self.contents.len()).find(is_named)
     }
 
-    /// The entry of an array, or `None` if there is none of that name.
+    /// The entry of an array, or `None` if no entry has its name.
     pub(super) fn open(&mut self, array: &str) -> Result<Option<Entry<'_, 's>>, Reason> {
         let Some(index) = self.index_of(array) else { return Ok(None) };
         let entry = self.contents.entry(index).map_err(zip_reason)?;
@@ -82,10 +85,10 @@ impl<'s> Archive<'s> {
     }
 }
 
-/// Names of all entries, as the table of contents has them.
+/// Names of all entries in the table of contents.
 ///
-/// `zip` stops at the number of entries that the end of the archive gives, and keeps one entry of each name. A table of
-/// contents that goes on, or names an array twice, would pass unnoticed.
+/// `zip` reads as many entries as the end of the archive counts, and keeps one entry of each name.
+/// It reports neither entries beyond that count nor names that occur twice.
 fn listed_names(source: &mut impl Source, start: u64) -> io::Result<Vec<Vec<u8>>> {
     const ENTRY: &[u8] = b"PK\x01\x02";
     let mut names = Vec::new();
@@ -115,7 +118,7 @@ fn without_extension(file_name: &str) -> &str {
     file_name.strip_suffix(".npy").unwrap_or(file_name)
 }
 
-/// What `zip` has to say of an archive.
+/// The reason for an error of `zip`.
 pub(super) fn zip_reason(error: ZipError) -> Reason {
     let detail = match error {
         ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => return error.into(),
@@ -126,7 +129,7 @@ pub(super) fn zip_reason(error: ZipError) -> Reason {
     Reason::NotAnArchive { detail }
 }
 
-/// What went wrong while an entry was expanded.
+/// The reason for an error while an entry is expanded.
 pub(super) fn entry_reason(error: io::Error) -> Reason {
     use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     match error.kind() {

@@ -1,4 +1,4 @@
-//! Arrays of an archive by name, each error with its place.
+//! Arrays of an archive by name, read and written, with the place in each error.
 
 use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
@@ -12,7 +12,7 @@ use super::npy::{self, At, Npy};
 use crate::io::{Error, Place, Reason};
 use crate::{Inference, Real};
 
-/// What a value looks like as arrays.
+/// A value that can be stored as named arrays.
 pub trait Codec: Sized {
     /// Reads a value from its arrays.
     fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error>;
@@ -32,13 +32,22 @@ impl<'a> Arrays<'a> {
         Ok(Self { archive: Archive::new(source)? })
     }
 
-    /// Numbers, if there is an array of this name. `axes` is the shape they should have, for messages.
+    /// Reads numbers, if an array has this name. `axes` is the expected shape, for messages.
     pub(super) fn numbers<F: Real, D: Dimension>(
         &mut self,
         name: &str,
         axes: &str,
     ) -> Result<Option<Array<F, D>>, Error> {
         self.read(name, |array| array.numbers(axes))
+    }
+
+    /// Reads numbers from an array that must exist.
+    pub(super) fn needed<F: Real, D: Dimension>(
+        &mut self,
+        name: &str,
+        axes: &str,
+    ) -> Result<Array<F, D>, Error> {
+        required(name, self.numbers(name, axes)?)
     }
 
     pub(super) fn indices<D: Dimension>(
@@ -69,7 +78,7 @@ impl<'a> Arrays<'a> {
         Ok(self.flags(name, SCALAR)?.map(Array::into_scalar))
     }
 
-    /// `inference`, 0 for direct and 1 for variational.
+    /// Reads `inference`: 0 for direct, 1 for variational.
     pub(super) fn inference(&mut self) -> Result<Inference, Error> {
         match required("inference", self.index("inference")?)? {
             0 => Ok(Inference::Direct),
@@ -90,7 +99,7 @@ impl<'a> Arrays<'a> {
         self.archive.has(name)
     }
 
-    /// Shape, if there is an array of this name.
+    /// The shape, if an array has this name.
     pub(super) fn shape(&mut self, name: &str) -> Result<Option<Vec<usize>>, Error> {
         self.read(name, |array| Ok(array.shape.clone()))
     }
@@ -104,11 +113,10 @@ impl<'a> Arrays<'a> {
         let Some(mut entry) = entry else { return Ok(None) };
         let size = entry.size();
         let value = Npy::parse(&mut entry, size).map_err(|reason| (None, reason));
-        value.and_then(|mut array| read(&mut array)).map(Some).map_err(|(index, mut reason)| {
-            // What looks wrong may be damage, as the checksum behind the last byte tells.
+        value.and_then(|mut array| read(&mut array)).map(Some).map_err(|(index, reason)| {
+            // The cause may be damage. Only the checksum tells, when the entry has been read.
             if let Err(error) = io::copy(&mut entry, &mut io::sink()) {
-                reason = entry_reason(error);
-                return Error::in_array(name, reason);
+                return Error::in_array(name, entry_reason(error));
             }
             match index {
                 Some(index) => Error::new(Place::Entry { array: name.to_owned(), index }, reason),
@@ -118,17 +126,17 @@ impl<'a> Arrays<'a> {
     }
 }
 
-/// Most bytes of a name: both headers of an entry hold it, in 2¹⁶ bytes each.
+/// Longest name in bytes: it has to fit a header of 2¹⁶ bytes.
 const MOST_NAME: usize = 1 << 15;
 
 const SCALAR: &str = "[], a single number";
 
-/// An array that has to be there.
+/// The array, or an error if there is none.
 pub(super) fn required<T>(name: &str, array: Option<T>) -> Result<T, Error> {
     array.ok_or_else(|| Error::in_array(name, Reason::Missing { hint: "" }))
 }
 
-/// An archive in the making. The same arrays always make the same bytes.
+/// Writes an archive. The same arrays always make the same bytes.
 #[derive(Debug)]
 pub struct ArrayWriter<W: Write> {
     archive: ZipWriter<StreamWriter<W>>,
@@ -148,7 +156,7 @@ impl<W: Write> ArrayWriter<W> {
         self.add(name, array.len(), |out| npy::write_numbers(out, array.shape(), array.iter().copied()))
     }
 
-    /// A table as its entries in row-major order.
+    /// Writes a table from its elements in row-major order.
     pub(super) fn table<F: Real>(&mut self, name: &str, shape: &[usize], entries: &[F]) -> Result<(), Error> {
         self.add(name, entries.len(), |out| npy::write_numbers(out, shape, entries.iter().copied()))
     }
@@ -183,7 +191,7 @@ impl<W: Write> ArrayWriter<W> {
         flushed.map_err(|error| Error::new(Place::File, error))
     }
 
-    /// Adds an array of `len` elements, which `write` puts out.
+    /// Adds an array of `len` elements. `write` writes the file in `.npy` format.
     fn add(
         &mut self,
         name: &str,
@@ -196,8 +204,8 @@ impl<W: Write> ArrayWriter<W> {
         if name.len() > MOST_NAME {
             return Err(Error::in_array(name, Reason::NotStorable { what: "so long a name" }));
         }
-        // Rows of a sparse model shrink to a quarter; the best compression takes seven times as long for a twentieth more.
-        // An entry whose sizes may take more than 32 bits says so before they are known.
+        // Rows of a sparse model shrink to a quarter. The best compression takes seven times as
+        // long and saves another twentieth. Sizes of 2³² bytes have to be announced in advance.
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .compression_level(Some(1))

@@ -1,4 +1,7 @@
-//! The `.npy` format of one array: a header that says type, order and shape, then the elements.
+//! The `.npy` format of one array: a header with type, order and shape, then the elements.
+//!
+//! This reader is our own. The crates `ndarray-npy` 0.10.0 and `npyz` 0.9.1 (25 November 2026)
+//! allocate the number of bytes that a header claims before they read any element.
 
 use std::io::ErrorKind::UnexpectedEof;
 use std::io::{self, Read, Write};
@@ -10,14 +13,14 @@ use crate::Real;
 use crate::io::Reason;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
-/// More axes than numpy has.
+/// numpy has at most as many axes.
 const MOST_AXES: usize = 64;
-/// Bytes of the longest header: those of arrays of numbers have a few dozen.
+/// Longest header that is read, in bytes. Headers of numeric arrays have a few dozen bytes.
 const MOST_HEADER: u64 = 1 << 16;
-/// The header is filled up so that elements begin at a multiple of this.
+/// The header is padded so that the elements begin at a multiple of this number.
 const ALIGNMENT: usize = 64;
 
-/// An array as its file has it: a header that agrees with the number of bytes behind it.
+/// An array whose header has been read and agrees with the number of bytes that follow.
 #[derive(Debug)]
 pub(super) struct Npy<R> {
     pub(super) shape: Vec<usize>,
@@ -45,11 +48,11 @@ enum Kind {
     Other,
 }
 
-/// A reason, and the place of the element that it concerns.
+/// A reason, and the index of the element that it concerns, if it concerns one.
 pub(super) type At = (Option<Vec<usize>>, Reason);
 
 impl<R: Read> Npy<R> {
-    /// Reads the header of a file of `size` bytes. Nothing is taken for the elements.
+    /// Reads the header of a file of `size` bytes. Allocates nothing for the elements.
     pub(super) fn parse(mut file: R, size: u64) -> Result<Self, Reason> {
         let missing = |expected| Reason::NotAnArray { expected };
         let start = read_most(&mut file, 8)?;
@@ -75,9 +78,9 @@ impl<R: Read> Npy<R> {
 
     fn check_length(&self) -> Result<(), Reason> {
         if self.element.kind == Kind::Other {
-            return Ok(()); // an error to whoever asks for its elements
+            return Ok(()); // reading the elements is an error
         }
-        // As numpy counts: an axis of length 0 does not excuse others that cannot be addressed.
+        // As in numpy, axes of length 0 are left out of the product, which then must not overflow.
         let bytes = (self.shape.iter().filter(|&&axis| axis > 0))
             .try_fold(self.element.size, |bytes, &axis| bytes.checked_mul(axis));
         let is_empty = self.shape.contains(&0);
@@ -88,7 +91,7 @@ impl<R: Read> Npy<R> {
         Err(Reason::Length { found: self.num_bytes, expected })
     }
 
-    /// The elements as numbers; integers and truth values too.
+    /// Reads the elements as numbers, also from integers and bool.
     pub(super) fn numbers<F: Real, D: Dimension>(&mut self, axes: &str) -> Result<Array<F, D>, At> {
         if self.element.kind == Kind::Other {
             return Err(self.wrong_type("a number"));
@@ -97,7 +100,7 @@ impl<R: Read> Npy<R> {
         self.array(axes, |bytes| {
             let wide = element.float(bytes);
             let number = F::from_f64(wide);
-            // A finite number must not become one that forbids.
+            // A finite number must not overflow to −∞, which forbids.
             if number.is_finite() || !wide.is_finite() {
                 return Ok(number);
             }
@@ -105,7 +108,7 @@ impl<R: Read> Npy<R> {
         })
     }
 
-    /// The elements as indices.
+    /// Reads the elements as indices.
     pub(super) fn indices<D: Dimension>(&mut self, axes: &str) -> Result<Array<usize, D>, At> {
         if !matches!(self.element.kind, Kind::Signed | Kind::Unsigned) {
             return Err(self.wrong_type("an integer"));
@@ -118,7 +121,7 @@ impl<R: Read> Npy<R> {
         })
     }
 
-    /// The elements as truth values; integers 0 and 1 too.
+    /// Reads the elements as truth values, also from the integers 0 and 1.
     pub(super) fn flags<D: Dimension>(&mut self, axes: &str) -> Result<Array<bool, D>, At> {
         if matches!(self.element.kind, Kind::Float | Kind::Other) {
             return Err(self.wrong_type("bool"));
@@ -135,7 +138,7 @@ impl<R: Read> Npy<R> {
         (None, Reason::ElementType { found: self.type_name.clone(), expected })
     }
 
-    /// Reads the elements to the end of the file, piece by piece: memory grows with what has been read.
+    /// Reads all elements, piece by piece, so that memory grows with the bytes that exist.
     fn array<T, D: Dimension>(
         &mut self,
         axes: &str,
@@ -148,7 +151,7 @@ impl<R: Read> Npy<R> {
         }
         let broken = |error| (None, entry_reason(error));
         let mut elements = Vec::new();
-        let mut piece = [0; 1 << 13]; // whole elements of every size
+        let mut piece = [0; 1 << 13]; // a multiple of every element size
         let mut left = self.num_bytes;
         while left > 0 {
             let len = piece.len().min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -158,7 +161,7 @@ impl<R: Read> Npy<R> {
             }
             left -= len as u64;
         }
-        // The checksum is compared where the file ends.
+        // `zip` compares the checksum when it reaches the end.
         self.file.read_exact(&mut piece[..1]).map_or_else(
             |error| if error.kind() == UnexpectedEof { Ok(()) } else { Err(broken(error)) },
             |()| Err((None, Reason::Length { found: self.num_bytes + 1, expected: self.num_bytes })),
@@ -168,7 +171,7 @@ impl<R: Read> Npy<R> {
         array.into_dimensionality().map_err(|_| wrong_shape())
     }
 
-    /// The place of an element, from its number in the file.
+    /// The index of an element, from its position in the file.
     fn index(&self, mut at: usize) -> Vec<usize> {
         let mut index = vec![0; self.shape.len()];
         let mut step = |axis: usize| {
@@ -184,7 +187,7 @@ impl<R: Read> Npy<R> {
     }
 }
 
-/// Reads so many bytes, or fewer where the file ends.
+/// Reads `len` bytes, or fewer if the file ends before.
 fn read_most(file: &mut impl Read, len: u64) -> Result<Vec<u8>, Reason> {
     let mut bytes = Vec::new();
     file.take(len).read_to_end(&mut bytes).map_err(entry_reason)?;
@@ -192,7 +195,7 @@ fn read_most(file: &mut impl Read, len: u64) -> Result<Vec<u8>, Reason> {
 }
 
 impl Element {
-    /// Reads a type as numpy spells it, `<f8`.
+    /// Reads a type as numpy writes it, such as `<f8`.
     fn parse(name: &str) -> Self {
         let (order, code) = match name.as_bytes() {
             [order @ (b'<' | b'>' | b'|' | b'='), code @ ..] => (*order, code),
@@ -208,7 +211,7 @@ impl Element {
         Self { kind, size: size.into(), is_big_endian: order == b'>' }
     }
 
-    /// The bytes of an element, lowest first, filled up with `fill`.
+    /// The bytes of an element in little-endian order, extended by `fill` to 8 bytes.
     fn lowest_first(self, bytes: &[u8], fill: u8) -> [u8; 8] {
         let mut wide = [fill; 8];
         for (at, &byte) in bytes.iter().enumerate() {
@@ -237,7 +240,7 @@ impl Element {
     }
 }
 
-/// Type, order and shape: a dictionary as Python prints it, with these three entries in any order.
+/// Reads type, order and shape from a Python dictionary, whose three entries come in any order.
 fn parse_header(header: &str) -> Result<(String, bool, Vec<usize>), Reason> {
     let mut text = Literal(header);
     let (mut descr, mut fortran_order, mut shape) = (None, None, None);
@@ -295,7 +298,7 @@ impl<'a> Literal<'a> {
         Ok(word)
     }
 
-    /// A type; one that is not a word is a record, which no table is.
+    /// A type. A type that is a list is that of records, which are not supported.
     fn type_name(&mut self) -> Result<String, Reason> {
         if self.0.trim_start().starts_with('[') {
             return Err(Reason::ElementType { found: "record".to_owned(), expected: "a number" });
@@ -333,7 +336,7 @@ impl<'a> Literal<'a> {
     }
 }
 
-/// Writes a file of numbers, `<f8` or `<f4`, in the number type of the table.
+/// Writes an array of numbers, as `<f8`, or as `<f4` for `f32`.
 pub(super) fn write_numbers<F: Real>(
     out: &mut impl Write,
     shape: &[usize],
@@ -348,7 +351,7 @@ pub(super) fn write_numbers<F: Real>(
     }
 }
 
-/// Writes a file of indices, `<i8`.
+/// Writes an array of indices, as `<i8`.
 pub(super) fn write_indices(
     out: &mut impl Write,
     shape: &[usize],
@@ -357,7 +360,7 @@ pub(super) fn write_indices(
     write(out, "<i8", shape, elements.map(|index| (index as u64).to_le_bytes()))
 }
 
-/// Writes a file of truth values.
+/// Writes an array of truth values.
 pub(super) fn write_flags(
     out: &mut impl Write,
     shape: &[usize],
