@@ -59,6 +59,7 @@ pub mod gridworld;
 pub mod guide;
 pub mod io;
 pub mod learning;
+pub mod parts;
 #[cfg(feature = "plot")]
 #[cfg_attr(docsrs, doc(cfg(feature = "plot")))]
 pub mod plot;
@@ -95,7 +96,7 @@ pub use kernels::{Real, log_sum_exp};
 pub use mdp::TimeVaryingMdp;
 #[doc(alias("progress", "cancel", "deadline", "timeout", "interrupt"))]
 pub use mdp::Watched;
-pub use mdp::{ActionPrior, Mdp, MdpBuilder, Model, Stage, SuccessorRewardMdp, check_model};
+pub use mdp::{ActionPrior, Mdp, MdpBuilder, Model, Stage, SuccessorRewardMdp, check_initial, check_model};
 pub use policy::{Policy, StationaryPolicy};
 #[doc(alias("smoothing", "forward_backward", "baum_welch"))]
 pub use posterior::posterior;

@@ -74,6 +74,8 @@ pub enum Table {
     StationaryDistribution,
     /// How fast the evidence grows in the long run.
     GrowthRates,
+    /// The error bound of a search.
+    ErrorBound,
     /// Where states are drawn, `[s, 2]`.
     Coordinates,
     /// Where actions point when they are drawn, `[a, 2]`.
@@ -119,6 +121,7 @@ impl fmt::Display for Table {
             Table::ExpectedVisits => "expected visits",
             Table::StationaryDistribution => "stationary distribution",
             Table::GrowthRates => "growth rates",
+            Table::ErrorBound => "error bound",
             Table::Coordinates => "coordinates",
             Table::Directions => "directions of actions",
             Table::Series => "series",

@@ -48,7 +48,7 @@ use ndarray::Array2;
 
 pub(crate) use backup::Backup;
 pub(crate) use column::StageTables;
-pub use solution::{Solution, StateValues};
+pub use solution::{Solution, SolutionParts, StateValues, StateValuesParts};
 pub use stream::BackwardStage;
 
 use crate::mdp::check_options;

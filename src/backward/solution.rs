@@ -1,8 +1,6 @@
 //! What a backward pass leaves behind.
 
-#[cfg(any(feature = "npz", feature = "serde"))]
-use ndarray::Array3;
-use ndarray::{ArcArray2, ArcArray3, Array2, ArrayView2, ArrayView3, Axis};
+use ndarray::{ArcArray2, ArcArray3, Array2, Array3, ArrayView2, ArrayView3, Axis};
 
 use super::policy_from;
 use crate::kernels::LogBlock;
@@ -28,15 +26,62 @@ use crate::{Error, Inference, Model, Policy, Real, Table, arrays};
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(try_from = "SolutionParts<F>", bound(deserialize = "F: Real + serde::Deserialize<'de>"))
+)]
 pub struct Solution<F = f64> {
     state_values: ArcArray2<F>,
     action_values: ArcArray3<F>,
     policy: Policy<F>,
     inference: Inference,
+    #[cfg_attr(feature = "serde", serde(skip))]
     workspace: Workspace<F>,
 }
 
-/// What solving into a solution again takes from it.
+/// The tables of a [`Solution`].
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(
+        rename = "Solution",
+        deny_unknown_fields,
+        bound(deserialize = "F: Real + serde::Deserialize<'de>")
+    )
+)]
+pub struct SolutionParts<F = f64> {
+    /// V_t(s), `[t, s]` with T+1 rows, below +∞.
+    pub state_values: Array2<F>,
+    /// Q_t(s,a), `[t, s, a]` with T rows, below +∞.
+    pub action_values: Array3<F>,
+    /// π_t(a∣s), for T stages.
+    pub policy: Policy<F>,
+    /// The problem that was solved.
+    pub inference: Inference,
+}
+
+/// Checks that shapes agree and that no value is NaN or +∞. Whether the tables solve a model is not
+/// checked.
+impl<F: Real> TryFrom<SolutionParts<F>> for Solution<F> {
+    type Error = Error;
+
+    fn try_from(parts: SolutionParts<F>) -> Result<Self, Error> {
+        let SolutionParts { state_values, action_values, policy, inference } = parts;
+        let (horizon, num_states, num_actions) = action_values.dim();
+        let values = StateValues::try_from(StateValuesParts { state_values, num_actions, inference })?;
+        let shape = [horizon.saturating_add(1), num_states];
+        arrays::check_shape(Table::StateValues, values.values.shape(), &shape)?;
+        arrays::check_shape(Table::Policy, policy.probabilities().shape(), action_values.shape())?;
+        arrays::check_entries(Table::ActionValues, &action_values, |value| value < F::infinity())?;
+        let action_values = arrays::standard_layout(action_values).into_shared();
+        let workspace = Workspace::default();
+        Ok(Self { state_values: values.values, action_values, policy, inference, workspace })
+    }
+}
+
+/// Memory that solving into a solution again takes from it.
 type Workspace<F> = arrays::Scratch<Option<LogBlock<F>>>;
 
 /// State values, action values, probabilities and log-probabilities, to be written.
@@ -57,26 +102,6 @@ impl<F: Real> Solution<F> {
             inference,
             workspace: Workspace::default(),
         })
-    }
-
-    /// A solution from its tables, as they were stored.
-    #[cfg(any(feature = "npz", feature = "serde"))]
-    pub(crate) fn from_tables(
-        state_values: Array2<F>,
-        action_values: Array3<F>,
-        policy: Policy<F>,
-        inference: Inference,
-    ) -> Result<Self, Error> {
-        let (horizon, num_states, num_actions) = action_values.dim();
-        let values = StateValues::from_tables(state_values, num_actions, inference)?;
-        let shape = [horizon.saturating_add(1), num_states];
-        arrays::check_shape(Table::StateValues, values.values.shape(), &shape)?;
-        let expected = action_values.shape();
-        arrays::check_shape(Table::Policy, policy.probabilities().shape(), expected)?;
-        arrays::check_entries(Table::ActionValues, &action_values, |value| value < F::infinity())?;
-        let action_values = arrays::standard_layout(action_values).into_shared();
-        let workspace = Workspace::default();
-        Ok(Self { state_values: values.values, action_values, policy, inference, workspace })
     }
 
     pub(super) fn workspace_mut(&mut self) -> &mut Option<LogBlock<F>> {
@@ -161,10 +186,46 @@ impl<F: Real> Solution<F> {
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(try_from = "StateValuesParts<F>", bound(deserialize = "F: Real + serde::Deserialize<'de>"))
+)]
 pub struct StateValues<F = f64> {
+    #[cfg_attr(feature = "serde", serde(rename = "state_values"))]
     values: ArcArray2<F>,
     num_actions: usize, // of the model solved
     inference: Inference,
+}
+
+/// The table of [`StateValues`], and what belongs to it.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename = "StateValues", deny_unknown_fields))]
+pub struct StateValuesParts<F = f64> {
+    /// V_t(s), `[t, s]` with T+1 rows, below +∞.
+    pub state_values: Array2<F>,
+    /// Number A of actions of the model that was solved.
+    pub num_actions: usize,
+    /// The problem that was solved.
+    pub inference: Inference,
+}
+
+/// Checks that there is a state, an action and a row, and that no value is NaN or +∞.
+impl<F: Real> TryFrom<StateValuesParts<F>> for StateValues<F> {
+    type Error = Error;
+
+    fn try_from(parts: StateValuesParts<F>) -> Result<Self, Error> {
+        let StateValuesParts { state_values: values, num_actions, inference } = parts;
+        let (num_rows, num_states) = values.dim();
+        if num_states == 0 || num_actions == 0 {
+            return Err(Error::EmptyModel { table: Table::Model, shape: vec![num_states, num_actions] });
+        }
+        // The last row is V_T, which is there also for horizon 0.
+        arrays::check_shape(Table::StateValues, values.shape(), &[num_rows.max(1), num_states])?;
+        arrays::check_entries(Table::StateValues, &values, |value| value < F::infinity())?;
+        Ok(Self { values: arrays::standard_layout(values).into_shared(), num_actions, inference })
+    }
 }
 
 impl<F: Real> StateValues<F> {
@@ -177,26 +238,9 @@ impl<F: Real> StateValues<F> {
         Ok(Self { values, num_actions, inference })
     }
 
-    /// Values from their table, as it was stored.
-    #[cfg(any(feature = "npz", feature = "serde"))]
-    pub(crate) fn from_tables(
-        values: Array2<F>,
-        num_actions: usize,
-        inference: Inference,
-    ) -> Result<Self, Error> {
-        let (num_rows, num_states) = values.dim();
-        if num_states == 0 || num_actions == 0 {
-            return Err(Error::EmptyModel { table: Table::Model, shape: vec![num_states, num_actions] });
-        }
-        // The last row is V_T, which is there also for horizon 0.
-        arrays::check_shape(Table::StateValues, values.shape(), &[num_rows.max(1), num_states])?;
-        arrays::check_entries(Table::StateValues, &values, |value| value < F::infinity())?;
-        Ok(Self { values: arrays::standard_layout(values).into_shared(), num_actions, inference })
-    }
-
     /// Number A of actions of the model solved.
-    #[cfg(any(feature = "npz", feature = "serde"))]
-    pub(crate) fn num_actions(&self) -> usize {
+    #[must_use]
+    pub fn num_actions(&self) -> usize {
         self.num_actions
     }
 

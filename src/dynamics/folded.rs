@@ -120,7 +120,6 @@ impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
     }
 
     /// The same dynamics over a copy of P that has another type.
-    #[cfg(feature = "npz")]
     pub(crate) fn over<E>(&self, dynamics: &Arc<E>) -> FoldedDynamics<F, E> {
         FoldedDynamics(match &self.0 {
             Kind::True(_) => Kind::True(Arc::clone(dynamics)),

@@ -31,7 +31,6 @@ mod folded;
 mod forward;
 mod mixing;
 mod sparse;
-#[cfg(any(feature = "serde", feature = "sprs"))]
 mod sparse_parts;
 #[cfg(feature = "sprs")]
 mod sparse_sprs;
@@ -46,8 +45,6 @@ pub(crate) use dense::{check_probability, check_successor};
 pub use deterministic::DeterministicDynamics;
 pub use folded::FoldedDynamics;
 pub use sparse::SparseDynamics;
-#[cfg(feature = "serde")]
-pub(crate) use sparse_parts::compressed_rows;
 
 use num_traits::Zero;
 

@@ -217,7 +217,7 @@ impl<F: Real> SparseDynamics<F> {
 }
 
 /// S · A, if it is not 0 and does not overflow, and columns can name all states.
-fn num_rows(num_states: usize, num_actions: usize) -> Result<usize, Error> {
+pub(super) fn num_rows(num_states: usize, num_actions: usize) -> Result<usize, Error> {
     let shape = [num_states, num_actions];
     check_not_empty(Table::Transitions, &shape)?;
     let num_rows = num_states.checked_mul(num_actions).filter(|&rows| rows < usize::MAX);

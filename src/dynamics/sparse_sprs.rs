@@ -1,19 +1,17 @@
-//! Sparse dynamics from matrices of the crate `sprs`, and to them.
+//! Conversion of sparse dynamics from and to matrices of the crate `sprs`.
 
 use std::ops::Deref;
-use std::slice;
 
-use sprs::{CsMat, CsMatBase, CsMatI, SpIndex};
+use sprs::{CsMat, CsMatBase, SpIndex};
 
-use super::dense::check_not_empty;
-use super::sparse_parts::compressed_rows;
+use super::sparse::num_rows;
 use super::{Dynamics, SparseDynamics};
 use crate::{Error, Real, Table, arrays};
 
-/// With the feature `sprs`. Matrices in compressed columns are converted first, at the cost of a copy; entries that
-/// they store as 0 are left out.
+/// With the feature `sprs`. Matrices may be in compressed rows or columns. Entries that they store
+/// as 0 are left out.
 impl<F: Real> SparseDynamics<F> {
-    /// Takes one matrix for all actions, whose row `s · A + a` is P(·∣s,a), with indices of any type.
+    /// Takes one matrix for all actions. Its row `s · A + a` is P(·∣s,a). Indices are of any type.
     ///
     /// # Shapes
     ///
@@ -21,15 +19,16 @@ impl<F: Real> SparseDynamics<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] unless the matrix has A rows for each column, [`Error::EmptyModel`],
-    /// [`Error::TooLarge`], [`Error::InvalidTransition`].
+    /// [`Error::ShapeMismatch`] unless the matrix has A rows for each column,
+    /// [`Error::EmptyModel`], [`Error::TooLarge`], [`Error::InvalidTransition`].
     ///
     /// # Example
     ///
     /// ```
     /// use softmdp::{SparseDynamics, sprs::TriMat};
     ///
-    /// let mut entries = TriMat::new((4, 2)); // two states, two actions: 0 stays, 1 crosses with probability 3/4
+    /// // Two states and two actions: 0 stays, 1 moves to the other state with probability 3/4.
+    /// let mut entries = TriMat::new((4, 2));
     /// for state in 0..2 {
     ///     entries.add_triplet(state * 2, state, 1.0);
     ///     entries.add_triplet(state * 2 + 1, 1 - state, 0.75);
@@ -51,16 +50,15 @@ impl<F: Real> SparseDynamics<F> {
         Data: Deref<Target = [F]>,
     {
         let num_states = matrix.cols();
-        let shape = [num_states, num_actions];
-        check_not_empty(Table::Transitions, &shape)?;
-        let num_rows = (num_states.checked_mul(num_actions))
-            .ok_or_else(|| Error::TooLarge { table: Table::Transitions, shape: shape.to_vec() })?;
-        let found = [matrix.rows(), matrix.cols()];
-        arrays::check_shape(Table::Transitions, &found, &[num_rows, num_states])?;
-        Self::from_sprs_rows(num_states, num_actions, slice::from_ref(matrix))
+        let expected = [num_rows(num_states, num_actions)?, num_states];
+        arrays::check_shape(Table::Transitions, &[matrix.rows(), matrix.cols()], &expected)?;
+        let entries = matrix.iter().map(|(&p, (row, next_state))| (row.index(), next_state.index(), p));
+        let pair = |row| (row / num_actions, row % num_actions);
+        let transitions = entries.map(|(row, next_state, p)| (pair(row).0, pair(row).1, next_state, p));
+        Self::from_triplets(num_states, num_actions, transitions)
     }
 
-    /// Takes one matrix for each action, whose row `s` is P(·∣s,a): the layout of pymdptoolbox and others.
+    /// Takes one matrix for each action, as in pymdptoolbox. Row `s` of matrix `a` is P(·∣s,a).
     ///
     /// # Shapes
     ///
@@ -68,7 +66,7 @@ impl<F: Real> SparseDynamics<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] for the first matrix that is not square or of another size than the first one,
+    /// [`Error::ShapeMismatch`] for the first matrix that is not square or has another size,
     /// [`Error::EmptyModel`], [`Error::TooLarge`], [`Error::InvalidTransition`].
     ///
     /// # Example
@@ -98,43 +96,15 @@ impl<F: Real> SparseDynamics<F> {
             let found = [matrix.rows(), matrix.cols()];
             arrays::check_shape(Table::Transitions, &found, &[num_states, num_states])?;
         }
-        Self::from_sprs_rows(num_states, matrices.len(), matrices)
+        let transitions = matrices.iter().enumerate().flat_map(|(action, matrix)| {
+            let entries = matrix.iter();
+            entries.map(move |(&p, (state, next_state))| (state.index(), action, next_state.index(), p))
+        });
+        Self::from_triplets(num_states, matrices.len(), transitions)
     }
 
-    /// Takes the rows of all matrices in turn: the first of each, then the second of each.
-    fn from_sprs_rows<I, P, Starts, Indices, Data>(
-        num_states: usize,
-        num_actions: usize,
-        matrices: &[CsMatBase<F, I, Starts, Indices, Data, P>],
-    ) -> Result<Self, Error>
-    where
-        I: SpIndex,
-        P: SpIndex,
-        Starts: Deref<Target = [P]>,
-        Indices: Deref<Target = [I]>,
-        Data: Deref<Target = [F]>,
-    {
-        // The index type of a matrix in columns can count its rows, and there are no more columns than those.
-        let converted: Vec<Option<CsMatI<F, I, P>>> =
-            matrices.iter().map(|matrix| matrix.is_csc().then(|| matrix.to_csr())).collect();
-        let views: Vec<_> = (matrices.iter().zip(&converted))
-            .map(|(matrix, converted)| converted.as_ref().map_or_else(|| matrix.view(), CsMatBase::view))
-            .collect();
-        let num_entries = views.iter().map(CsMatBase::nnz).sum();
-        let mut row_offsets = vec![0];
-        let mut next_states = Vec::with_capacity(num_entries);
-        let mut probabilities = Vec::with_capacity(num_entries);
-        for row in 0..views.first().map_or(0, CsMatBase::rows) {
-            for entries in views.iter().filter_map(|matrix| matrix.outer_view(row)) {
-                next_states.extend(entries.iter().map(|(next_state, _)| next_state));
-                probabilities.extend_from_slice(entries.data());
-                row_offsets.push(next_states.len());
-            }
-        }
-        Self::new(num_states, num_actions, row_offsets, next_states, probabilities)
-    }
-
-    /// Copies the table into one matrix in compressed rows, `[s · A + a, s']`, which [`from_sprs`](Self::from_sprs) reads.
+    /// Copies the table into one matrix in compressed rows, `[s · A + a, s']`, the form that
+    /// [`from_sprs`](Self::from_sprs) takes.
     ///
     /// # Example
     ///
@@ -150,7 +120,7 @@ impl<F: Real> SparseDynamics<F> {
     /// ```
     #[must_use]
     pub fn to_sprs(&self) -> CsMat<F> {
-        let (row_offsets, next_states, probabilities) = compressed_rows(self);
+        let (row_offsets, next_states, probabilities) = self.to_compressed_rows();
         // Rows of these dynamics ascend strictly, which is all that the matrix checks.
         CsMat::new((row_offsets.len() - 1, self.num_states()), row_offsets, next_states, probabilities)
     }

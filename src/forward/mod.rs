@@ -19,9 +19,7 @@
 
 mod pass;
 
-#[cfg(any(feature = "npz", feature = "serde"))]
-use ndarray::aview0;
-use ndarray::{Array1, Array2, ArrayRef1, ArrayView1, ArrayView2};
+use ndarray::{Array1, Array2, ArrayRef1, ArrayView1, ArrayView2, aview0};
 
 pub(crate) use pass::ForwardPass;
 
@@ -118,6 +116,11 @@ pub fn forward_messages<F: Real, M: Model<Scalar = F> + ?Sized>(
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(try_from = "ForwardMessagesParts<F>", bound(deserialize = "F: Real + serde::Deserialize<'de>"))
+)]
 pub struct ForwardMessages<F = f64> {
     log_forward: Array2<F>,
     log_normalizers: Array1<F>,
@@ -125,15 +128,27 @@ pub struct ForwardMessages<F = f64> {
     log_evidence: F,
 }
 
-impl<F: Real> ForwardMessages<F> {
-    /// Makes messages from stored tables.
-    #[cfg(any(feature = "npz", feature = "serde"))]
-    pub(crate) fn from_tables(
-        log_forward: Array2<F>,
-        log_normalizers: Array1<F>,
-        log_absorbed: Array1<F>,
-        log_evidence: F,
-    ) -> Result<Self, Error> {
+/// The tables of [`ForwardMessages`], all of them logarithms below +∞.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename = "ForwardMessages", deny_unknown_fields))]
+pub struct ForwardMessagesParts<F = f64> {
+    /// log α_t(s), `[t, s]` with T+1 rows.
+    pub log_forward: Array2<F>,
+    /// log Z_t, `[t]` with T entries above −∞.
+    pub log_normalizers: Array1<F>,
+    /// log α_t(†), `[t]` with T+1 entries.
+    pub log_absorbed: Array1<F>,
+    /// log p(e).
+    pub log_evidence: F,
+}
+
+/// Checks that shapes agree and that every entry is a logarithm.
+impl<F: Real> TryFrom<ForwardMessagesParts<F>> for ForwardMessages<F> {
+    type Error = Error;
+
+    fn try_from(parts: ForwardMessagesParts<F>) -> Result<Self, Error> {
+        let ForwardMessagesParts { log_forward, log_normalizers, log_absorbed, log_evidence } = parts;
         let (num_rows, num_states) = (log_normalizers.len().saturating_add(1), log_forward.ncols());
         arrays::check_shape(Table::ForwardMessages, log_forward.shape(), &[num_rows, num_states.max(1)])?;
         arrays::check_shape(Table::LogAbsorbed, log_absorbed.shape(), &[num_rows])?;
@@ -148,7 +163,9 @@ impl<F: Real> ForwardMessages<F> {
         let log_forward = arrays::standard_layout(log_forward);
         Ok(Self { log_forward, log_normalizers, log_absorbed, log_evidence })
     }
+}
 
+impl<F: Real> ForwardMessages<F> {
     /// log α_t(s) = log p(s_t = s ∣ e_0 … e_{t−1}), `[t, s]` with T+1 rows, in nats; −∞ for states
     /// that cannot be reached.
     #[must_use]

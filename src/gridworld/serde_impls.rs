@@ -17,7 +17,7 @@ struct GridworldParts {
     wind: Option<(Direction, f64)>,
 }
 
-/// As the text of the map and every option.
+/// Writes the text of the map and every option.
 impl Serialize for Gridworld {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         GridworldParts {

@@ -1,11 +1,11 @@
-//! What is wrong with a file: which file, where in it, and what.
+//! Errors of files: which file, the place in it, and the reason.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What went wrong with a file, and where.
+/// An error while a file is read or written.
 ///
-/// The message names the file, the place in it and the reason, in this order, as far as each is known.
+/// The message names the file, the place in it and the reason, in this order, where they are known.
 ///
 /// # Example
 ///
@@ -35,25 +35,30 @@ impl Error {
         Self { inner: Box::new(Inner { path: None, place, reason: reason.into() }) }
     }
 
-    /// This error, with the file that it was met in.
+    #[cfg(feature = "npz")]
+    pub(crate) fn in_array(name: &str, reason: impl Into<Reason>) -> Self {
+        Self::new(Place::Array(name.to_owned()), reason)
+    }
+
+    /// Adds the file that the error belongs to.
     pub(crate) fn in_file(mut self, path: &Path) -> Self {
         self.inner.path = Some(path.to_owned());
         self
     }
 
-    /// The file, if it was read from or written to one.
+    /// The file, if there is one.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.inner.path.as_deref()
     }
 
-    /// Where in the file.
+    /// The place in the file.
     #[must_use]
     pub fn place(&self) -> &Place {
         &self.inner.place
     }
 
-    /// What is wrong there.
+    /// What is wrong at that place.
     #[must_use]
     pub fn reason(&self) -> &Reason {
         &self.inner.reason
@@ -75,28 +80,28 @@ impl fmt::Display for Error {
     }
 }
 
-// The message holds that of the reason, so the source is what lies behind the reason.
+// The message contains that of the reason, so the source is that of the reason.
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.reason().source()
     }
 }
 
-/// Where in a file something is wrong.
+/// The place of an error in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
-    /// Nowhere in particular: it cannot be opened, or is not what it should be.
+    /// The file as a whole: it cannot be opened, or has another format.
     File,
     /// A line of a text, from 1.
     Line(usize),
     /// An array of an archive, by its name.
     Array(String),
-    /// A number of such an array.
+    /// An element of an array of an archive.
     Entry {
         /// Name of the array.
         array: String,
-        /// Place in it, an index for each axis.
+        /// The index of the element, one number for each axis.
         index: Vec<usize>,
     },
 }
@@ -105,29 +110,29 @@ pub enum Place {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// It cannot be read or written.
+    /// The file cannot be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// What it holds is no valid model or result.
+    /// Its content is not a valid model or result.
     #[error(transparent)]
     Model(#[from] crate::Error),
 
     // --- text -------------------------------------------------------------------------------------
-    /// It is not text.
+    /// A text is not encoded in UTF-8.
     #[error("not UTF-8")]
     NotUtf8,
-    /// It ends too early.
+    /// The text ends too early.
     #[error("the file ends here, expected {expected}")]
     UnexpectedEnd {
-        /// What should have followed.
+        /// The text that should have followed.
         expected: &'static str,
     },
-    /// A line is longer or shorter than it should be.
+    /// A line has too many or too few fields.
     #[error("the line has {found} fields, expected {expected}")]
     FieldCount {
-        /// Number of fields, divided by blanks.
+        /// Number of fields, separated by blanks.
         found: usize,
-        /// What they should be.
+        /// The fields that the line should have.
         expected: &'static str,
     },
     /// A field cannot be read.
@@ -135,38 +140,38 @@ pub enum Reason {
     Unreadable {
         /// The field; its beginning, if it is long.
         field: String,
-        /// What it should be.
+        /// What is expected.
         expected: &'static str,
     },
     /// An index is too large.
     #[error("{what} {found} is out of range, expected one below {bound}")]
     OutOfRange {
-        /// What is counted.
+        /// What the index counts.
         what: &'static str,
-        /// Its index.
+        /// The index.
         found: usize,
-        /// How many there are.
+        /// The number of items: the index has to be below it.
         bound: usize,
     },
-    /// A header announces other numbers than those of the lines that follow, or of the model.
+    /// A number in a header differs from that of the lines that follow, or of the model.
     #[error("the header says {expected} {what}, found {found}")]
     CountMismatch {
-        /// What is counted.
+        /// What the header counts.
         what: &'static str,
-        /// How many there are.
+        /// The number found.
         found: usize,
-        /// How many the header says.
+        /// The number in the header.
         expected: usize,
     },
-    /// More states than the lines of the file can name.
-    #[error("{num_states} states, of which {num_lines} lines can name but a part")]
+    /// There are more states than the lines of the file can name: two in each line.
+    #[error("{num_states} states are too many for {num_lines} lines, of which each names two")]
     UnnamedStates {
         /// Number of states.
         num_states: usize,
-        /// Number of lines that name states.
+        /// Number of lines with a transition.
         num_lines: usize,
     },
-    /// A choice of a state is there, but not the one before it.
+    /// A state has a choice, but not the choice with the number before.
     #[error("state {state} has a choice {choice}, but no choice {}", choice.saturating_sub(1))]
     SkippedChoice {
         /// The state.
@@ -174,101 +179,107 @@ pub enum Reason {
         /// The choice.
         choice: usize,
     },
-    /// Something is named a second time.
+    /// An item is listed a second time.
     #[error("{what} is listed a second time")]
     Repeated {
-        /// What it is.
+        /// The item.
         what: &'static str,
     },
-    /// A reward is given for a transition that the model does not have.
+    /// A reward belongs to a transition that the model does not have.
     #[error("there is no transition from state {state} by choice {choice} to state {next_state}")]
     NoSuchTransition {
-        /// State that it starts in.
+        /// The state before the transition.
         state: usize,
-        /// Choice taken there.
+        /// The choice in that state.
         choice: usize,
-        /// State that it leads to.
+        /// The state after the transition.
         next_state: usize,
     },
 
     // --- archives ---------------------------------------------------------------------------------
-    /// It is not a zip archive, or a part of one.
-    #[error("not a complete zip archive: {expected} is missing")]
+    /// The file is not a zip archive, or only a part of one.
+    #[error("not a complete zip archive: {detail}")]
     NotAnArchive {
-        /// What should be there.
-        expected: &'static str,
+        /// What is wrong, in the words of the crate `zip`.
+        detail: String,
     },
-    /// It is an archive of a kind that is not read.
+    /// The number of entries at the end of an archive differs from that of its table of contents.
+    #[error(
+        "the end of the archive counts {expected} entries, but its table of contents has {found}: \
+         save the file again"
+    )]
+    EntryCount {
+        /// Number of entries in the table of contents.
+        found: usize,
+        /// Number of entries at the end of the archive.
+        expected: usize,
+    },
+    /// An archive has a property that is not supported.
     #[error("{what} is not supported")]
     Unsupported {
-        /// The kind.
+        /// The property.
         what: &'static str,
     },
-    /// The bytes of an array are not those that were written.
-    #[error("checksum is {found:08x}, expected {expected:08x}: the file is damaged")]
-    Checksum {
-        /// Checksum of the bytes.
-        found: u32,
-        /// Checksum that was written.
-        expected: u32,
+    /// The bytes of an array changed after they were written.
+    #[error("the file is damaged: {detail}")]
+    Damaged {
+        /// The damage, in the words of the crates that read archives.
+        detail: String,
     },
-    /// Compressed bytes cannot be expanded.
-    #[error("the compressed bytes are damaged")]
-    Damaged,
-    /// There are more or fewer bytes than there should be.
-    #[error("found {found} bytes, expected {expected}")]
+    /// An array has more or fewer bytes than its type and shape take.
+    #[error("the elements have {found} bytes, but type and shape take {expected}")]
     Length {
-        /// Number of bytes there are.
+        /// Number of bytes of all elements.
         found: u64,
-        /// Number of bytes that the header asks for.
+        /// Number of bytes that type and shape take; `u64::MAX` if it cannot be counted.
         expected: u64,
     },
     /// An entry of an archive is not an array.
     #[error("not an array in npy format: {expected} is missing")]
     NotAnArray {
-        /// What should be there.
+        /// The part of the format that is missing.
         expected: &'static str,
     },
     /// The elements of an array are of the wrong type.
     #[error("elements are of type {found:?}, expected {expected}")]
     ElementType {
-        /// Their type, as numpy spells it.
+        /// The type, as numpy writes it.
         found: String,
-        /// The types that fit.
+        /// The types that can be read.
         expected: &'static str,
     },
-    /// An array does not have the shape that it should have.
+    /// An array has the wrong shape.
     #[error("shape is {found:?}, expected {expected}")]
     Shape {
-        /// Its shape.
+        /// The shape.
         found: Vec<usize>,
-        /// The shape that fits.
+        /// The shape that is expected.
         expected: String,
     },
-    /// A number is not one that may stand there.
+    /// An element is out of range.
     #[error("{value} is not {expected}")]
     Value {
-        /// The number.
+        /// The element.
         value: f64,
-        /// What it should be.
+        /// The range.
         expected: &'static str,
     },
     /// An array is missing.
     #[error("missing{}", if hint.is_empty() { String::new() } else { format!(": {hint}") })]
     Missing {
-        /// What it would have said.
+        /// What is expected instead; may be empty.
         hint: &'static str,
     },
-    /// Two arrays say the same thing, or contradict each other.
-    #[error("cannot stand beside array `{other}`")]
+    /// Two arrays define the same thing.
+    #[error("conflicts with array `{other}`: keep one of them")]
     Conflict {
         /// Name of the other array.
         other: &'static str,
     },
-    /// The layout has no place for this model.
-    #[error("the layout has no place for {what}")]
+    /// The format has no place for this model or array.
+    #[error("an .npz file cannot hold {what}")]
     NotStorable {
-        /// What makes it so.
+        /// The property that cannot be stored.
         what: &'static str,
     },
 }

@@ -2,42 +2,44 @@
 //!
 //! | what | read | write | with |
 //! |---|---|---|---|
-//! | models and results as `.npz` archives, for numpy | `Npz::read_npz` | `Npz::write_npz` | feature `npz` |
+//! | models and results as `.npz` archives of numpy | `Npz::read_npz` | `Npz::write_npz` | feature `npz` |
 //! | explicit models of PRISM and Storm, as text | [`ExplicitMdp::read`] | – | always |
 //!
-//! What is wrong with a file is an [`Error`] that names the file, the place in it and the reason. No file makes a reader
-//! panic, or take memory for what it only announces: a length is compared with what is there before anything is taken.
+//! An [`Error`] names the file, the place in it and the reason. Readers never panic, and never
+//! allocate for a length that a file merely claims.
 //!
 //! # Models as `.npz`
 //!
-//! A `ModelFile` has exactly one of three forms of dynamics:
+//! A `ModelFile` has its dynamics in exactly one of three forms:
 //!
-//! | array | shape | |
-//! |---|---|---|
-//! | `transitions` | `[s, a, s']` | P(s'∣s,a), or: |
-//! | `row_offsets` | `[S·A + 1]` | row `s · A + a` has entries `row_offsets[row]..row_offsets[row + 1]` of |
-//! | `next_states` | `[n]` | its successors, ascending, each once, and |
-//! | `probabilities` | `[n]` | their probabilities; or: |
-//! | `successors` | `[s, a]` | the one certain successor |
+//! | form | array | shape | content |
+//! |---|---|---|---|
+//! | dense | `transitions` | `[s, a, s']` | P(s'∣s,a) |
+//! | compressed rows | `row_offsets` | `[S·A + 1]` | row `s · A + a` has the entries `row_offsets[row]..row_offsets[row + 1]` |
+//! | | `next_states` | `[n]` | successors, ascending in each row, each once |
+//! | | `probabilities` | `[n]` | probabilities of these successors |
+//! | deterministic | `successors` | `[s, a]` | the only successor |
 //!
-//! and these, of which `rewards` or `successor_rewards` has to be there; both add up:
+//! The other arrays are optional, but one of `rewards` and `successor_rewards` is required. If a
+//! file has both, they are added.
 //!
 //! | array | shape | if absent |
 //! |---|---|---|
 //! | `rewards` | `[s, a]`, or `[t, s, a]` for a model that changes with time | 0 |
-//! | `successor_rewards` | beside the dynamics: `[s, a, s']`, `[n]` or `[s, a]` | 0 |
-//! | `num_actions` | `[]`, beside `row_offsets` | that of `rewards`, `available_actions` or `action_prior` |
+//! | `successor_rewards` | that of the probabilities: `[s, a, s']`, `[n]` or `[s, a]` | 0 |
+//! | `num_actions` | `[]`, for compressed rows | the last axis of `rewards`, `available_actions` or `action_prior` |
 //! | `discount`, `temperature` | `[]` | 1 |
-//! | `action_prior` | `[s, a]` weights | counting |
-//! | `uniform_prior` | `[]` bool; not beside `action_prior` | false |
+//! | `action_prior` | `[s, a]` weights | counting prior |
+//! | `uniform_prior` | `[]` bool, excludes `action_prior` | false |
 //! | `available_actions` | `[s, a]` bool | all |
 //! | `terminal_states` | `[k]` indices | none |
 //! | `terminal_values` | `[s]` | 0 |
 //! | `initial` | `[s]`, p₀ | none |
-//! | `repeats` | `[]` bool: stage t is that of t modulo T | false |
+//! | `repeats` | `[]` bool: stage t uses the rewards of t modulo T | false |
 //!
-//! Rows of terminal states and of actions that are never taken need not be distributions, and may be empty. Other arrays
-//! are not looked at, and named by `ModelFile::ignored_arrays`; but for `provenance`, which says where a model comes from.
+//! Rows of terminal states and of actions that are never taken need not sum to 1 and may be empty.
+//! The array `provenance` may say where a model comes from. `ModelFile::ignored_arrays` lists the
+//! names of all arrays that have no meaning here.
 //!
 //! # Results as `.npz`
 //!
@@ -51,10 +53,13 @@
 //!
 //! # Elements
 //!
-//! Numbers are read from arrays of `f8`, `f4`, integers of 1 to 8 bytes and bool, indices from integers, truth values from
-//! bool and from integers 0 and 1; in either byte order, in C and Fortran order. They are written as `f8` (`f4` for models in
-//! `f32`), `i8` and bool, in C order. Entries of an archive may be stored or deflated, of any size; encryption, other
-//! compression and pickled objects are not read.
+//! Numbers are read from arrays of `f8`, `f4`, bool and integers of 1 to 8 bytes. Indices are read
+//! from integers, truth values from bool and from the integers 0 and 1. Both byte orders are read,
+//! and both C and Fortran order. Arrays are written as `f8` (`f4` for models in `f32`), `i8` and
+//! bool, in C order.
+//!
+//! Entries of an archive may be stored or deflated, and of any size. Encrypted entries, other
+//! methods of compression and pickled objects are errors.
 
 pub use error::{Error, Place, Reason};
 pub use explicit::ExplicitMdp;

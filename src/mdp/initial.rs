@@ -5,8 +5,31 @@ use ndarray::ArrayRef1;
 use super::checks::is_normalized;
 use crate::{Error, Real, Table, arrays};
 
-/// Checks that p₀ is a distribution over the states of a model. It is used as it is, never rescaled.
-pub(crate) fn check_initial<F: Real>(initial: &ArrayRef1<F>, num_states: usize) -> Result<(), Error> {
+/// Checks that p₀ is a distribution over the states of a model, as every function does that takes
+/// one.
+///
+/// Its entries are used as they are, never rescaled.
+///
+/// # Shapes
+///
+/// `initial` p₀, `[s]`.
+///
+/// # Errors
+///
+/// [`Error::ShapeMismatch`] unless there are `num_states` entries, [`Error::InvalidInitial`] for
+/// one that is negative, NaN or infinite, [`Error::UnnormalizedInitial`] unless they sum to 1
+/// within [`Real::ROW_SUM_TOLERANCE`].
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Error, check_initial, ndarray::array};
+///
+/// check_initial(&array![0.25, 0.75], 2)?;
+/// assert!(matches!(check_initial(&array![0.5, 0.75], 2), Err(Error::UnnormalizedInitial { .. })));
+/// # Ok::<(), Error>(())
+/// ```
+pub fn check_initial<F: Real>(initial: &ArrayRef1<F>, num_states: usize) -> Result<(), Error> {
     arrays::check_shape(Table::Initial, initial.shape(), &[num_states])?;
     let mut sum = 0.0;
     for (state, &p) in initial.iter().enumerate() {

@@ -29,7 +29,8 @@ pub(crate) use checks::{
     check_discount, check_prior_weight, check_reward, check_temperature, check_terminal_values, is_normalized,
 };
 pub(crate) use forward::{forward_description, forward_model};
-pub(crate) use initial::{check_initial, initial_expectation};
+pub use initial::check_initial;
+pub(crate) use initial::initial_expectation;
 pub use model::{Model, Stage};
 pub(crate) use pass::run_pass;
 pub use prior::ActionPrior;
@@ -82,10 +83,6 @@ pub struct Mdp<F = f64, D = DenseDynamics<F>> {
     is_terminal: Arc<[bool]>,      // [s]
 }
 
-/// Dynamics whose kind is chosen at run time.
-#[cfg(feature = "npz")]
-pub(crate) type BoxedDynamics<F> = Box<dyn Dynamics<Scalar = F>>;
-
 impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     /// Returns this model with other rewards, `[s, a]`.
     ///
@@ -117,35 +114,33 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         Ok(Self { dynamics: Arc::new(dynamics), ..self.clone() })
     }
 
-    /// Returns this model over dynamics whose type is chosen at run time.
-    #[cfg(feature = "npz")]
-    pub(crate) fn with_boxed(&self, dynamics: &Arc<BoxedDynamics<F>>) -> Mdp<F, BoxedDynamics<F>> {
-        Mdp {
-            dynamics: Arc::clone(dynamics),
-            rewards: self.rewards.clone(),
-            discount: self.discount,
-            temperature: self.temperature,
-            prior: Arc::clone(&self.prior),
-            terminal_values: self.terminal_values.clone(),
-            is_terminal: Arc::clone(&self.is_terminal),
-        }
-    }
-
-    /// The dynamics, for sharing.
-    #[cfg(feature = "npz")]
-    pub(crate) fn shared_dynamics(&self) -> &Arc<D> {
-        &self.dynamics
-    }
-
-    /// Whether the models share their dynamics and are equal in everything but the rewards.
-    #[cfg(feature = "npz")]
-    pub(crate) fn differs_in_rewards_alone(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.dynamics, &other.dynamics)
-            && self.prior == other.prior
-            && self.discount == other.discount
-            && self.temperature == other.temperature
-            && self.terminal_values == other.terminal_values
-            && self.is_terminal == other.is_terminal
+    /// Erases the type of the dynamics, so that models over different dynamics have one type.
+    /// Tables stay where they are.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{DeterministicDynamics, Mdp, ndarray::array, solve_stationary};
+    ///
+    /// let certain = DeterministicDynamics::new(array![[0]])?;
+    /// let models = [
+    ///     Mdp::new(array![[[1.0]]], array![[-1.0]])?.into_dyn(),
+    ///     Mdp::builder(certain, array![[-2.0]]).build()?.into_dyn(),
+    /// ];
+    /// for (model, expected) in models.iter().zip([-2.0, -4.0]) {
+    ///     let solution = solve_stationary(&model.with_discount(0.5)?, 1e-9)?;
+    ///     assert!((solution.state_values()[0] - expected).abs() < 1e-9);
+    /// }
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    #[must_use]
+    pub fn into_dyn(self) -> Mdp<F, Arc<dyn Dynamics<Scalar = F>>>
+    where
+        D: 'static,
+    {
+        let Self { dynamics, rewards, discount, temperature, prior, terminal_values, is_terminal } = self;
+        let dynamics: Arc<Arc<dyn Dynamics<Scalar = F>>> = Arc::new(dynamics);
+        Mdp { dynamics, rewards, discount, temperature, prior, terminal_values, is_terminal }
     }
 
     /// Returns this model at another temperature.

@@ -172,25 +172,6 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         Ok(Self { mdp, successor_rewards, direct, variational })
     }
 
-    /// Makes a model from stored rewards r(s,a,s'), in the order in which the dynamics visit
-    /// successors.
-    #[cfg(any(feature = "npz", feature = "serde"))]
-    pub(crate) fn from_parts(mdp: &Mdp<F, D>, successor_rewards: Vec<F>) -> Result<Self, Error> {
-        let mut num_transitions = 0;
-        for (state, action) in ndarray::indices((mdp.num_states(), mdp.num_actions())) {
-            mdp.dynamics().for_each_successor(state, action, &mut |_, _| num_transitions += 1);
-        }
-        arrays::check_shape(Table::SuccessorRewards, &[successor_rewards.len()], &[num_transitions])?;
-        let mut rewards = successor_rewards.into_iter();
-        mdp.with_successor_rewards(|_, _, _| rewards.next().unwrap_or_else(F::neg_infinity))
-    }
-
-    /// r(s,a,s') of every transition, in the order in which the dynamics visit successors.
-    #[cfg(feature = "serde")]
-    pub(crate) fn successor_rewards(&self) -> &[F] {
-        &self.successor_rewards.values
-    }
-
     /// The model without the rewards on the successor.
     #[must_use]
     pub fn mdp(&self) -> &Mdp<F, D> {
@@ -292,29 +273,19 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         self.mdp.with_successor_rewards(reward)
     }
 
-    /// Returns this model over dynamics whose type is chosen at run time.
-    #[cfg(feature = "npz")]
-    pub(crate) fn with_boxed(
-        &self,
-        dynamics: &Arc<super::BoxedDynamics<F>>,
-    ) -> SuccessorRewardMdp<F, super::BoxedDynamics<F>> {
+    /// Erases the type of the dynamics, as [`Mdp::into_dyn`] does.
+    #[must_use]
+    pub fn into_dyn(self) -> SuccessorRewardMdp<F, Arc<dyn Dynamics<Scalar = F>>>
+    where
+        D: 'static,
+    {
+        let mdp = self.mdp.into_dyn();
         let over = |fold: &Fold<F, D>| {
             let (folded, rewards) = (fold.folded.clone(), fold.rewards.clone());
-            Arc::new(Fold { dynamics: Arc::new(fold.dynamics.over(dynamics)), folded, rewards })
+            Arc::new(Fold { dynamics: Arc::new(fold.dynamics.over(&mdp.dynamics)), folded, rewards })
         };
-        SuccessorRewardMdp {
-            mdp: self.mdp.with_boxed(dynamics),
-            successor_rewards: Arc::clone(&self.successor_rewards),
-            direct: over(&self.direct),
-            variational: over(&self.variational),
-        }
-    }
-
-    /// Whether the models share everything but the rewards on the pair.
-    #[cfg(feature = "npz")]
-    pub(crate) fn differs_in_rewards_alone(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.successor_rewards, &other.successor_rewards)
-            && self.mdp.differs_in_rewards_alone(&other.mdp)
+        let (direct, variational) = (over(&self.direct), over(&self.variational));
+        SuccessorRewardMdp { mdp, successor_rewards: self.successor_rewards, direct, variational }
     }
 
     fn fold_of(&self, inference: Inference) -> &Fold<F, D> {

@@ -1,8 +1,10 @@
 //! Models with a different stage at each time.
 
+use std::sync::Arc;
+
 use ndarray::{Array3, ArrayView1, Axis};
 
-use super::{Mdp, Model, Stage, forward_description};
+use super::{Mdp, Model, Stage, SuccessorRewardMdp, forward_description};
 use crate::{Dynamics, Error, Inference, Table, arrays};
 
 /// A model made of one model per stage.
@@ -68,12 +70,6 @@ impl<M: Model> TimeVaryingMdp<M> {
         self
     }
 
-    /// Converts every stage to another type.
-    #[cfg(feature = "npz")]
-    pub(crate) fn map<N>(&self, change: impl FnMut(&M) -> N) -> TimeVaryingMdp<N> {
-        TimeVaryingMdp { stages: self.stages.iter().map(change).collect(), repeats: self.repeats }
-    }
-
     /// The models of the stages, in order.
     #[must_use]
     pub fn stages(&self) -> &[M] {
@@ -81,7 +77,29 @@ impl<M: Model> TimeVaryingMdp<M> {
     }
 }
 
+impl<F: crate::Real, D: Dynamics<Scalar = F>> TimeVaryingMdp<SuccessorRewardMdp<F, D>> {
+    /// Erases the type of the dynamics, as [`Mdp::into_dyn`] does.
+    #[must_use]
+    pub fn into_dyn(self) -> TimeVaryingMdp<SuccessorRewardMdp<F, Arc<dyn Dynamics<Scalar = F>>>>
+    where
+        D: 'static,
+    {
+        let stages = self.stages.into_iter().map(SuccessorRewardMdp::into_dyn).collect();
+        TimeVaryingMdp { stages, repeats: self.repeats }
+    }
+}
+
 impl<F: crate::Real, D: Dynamics<Scalar = F>> TimeVaryingMdp<Mdp<F, D>> {
+    /// Erases the type of the dynamics, as [`Mdp::into_dyn`] does.
+    #[must_use]
+    pub fn into_dyn(self) -> TimeVaryingMdp<Mdp<F, Arc<dyn Dynamics<Scalar = F>>>>
+    where
+        D: 'static,
+    {
+        let stages = self.stages.into_iter().map(Mdp::into_dyn).collect();
+        TimeVaryingMdp { stages, repeats: self.repeats }
+    }
+
     /// Makes a model with rewards for each stage, `[t, s, a]`. Everything else is shared with
     /// `mdp`.
     ///

@@ -9,7 +9,7 @@ mod measures;
 mod occupancy;
 mod stationary;
 
-pub use stationary::StationaryPolicy;
+pub use stationary::{StationaryPolicy, StationaryPolicyParts};
 
 use ndarray::{ArcArray3, Array3, ArrayView2, ArrayView3, Axis};
 
@@ -40,9 +40,47 @@ use crate::{Error, Model, Real, Table, arrays};
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(try_from = "PolicyParts<F>", bound(deserialize = "F: Real + serde::Deserialize<'de>"))
+)]
 pub struct Policy<F = f64> {
     probabilities: ArcArray3<F>,
     log_probabilities: ArcArray3<F>,
+}
+
+/// The tables of a [`Policy`], `[t, s, a]`.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename = "Policy", deny_unknown_fields))]
+pub struct PolicyParts<F = f64> {
+    /// π_t(a∣s). Each row sums to 1, or is all zeros.
+    pub probabilities: Array3<F>,
+    /// log π_t(a∣s): the logarithms of the probabilities, finite also where those underflow.
+    pub log_probabilities: Array3<F>,
+}
+
+/// Checks that each table is one of a policy and that both agree.
+impl<F: Real> TryFrom<PolicyParts<F>> for Policy<F> {
+    type Error = Error;
+
+    fn try_from(parts: PolicyParts<F>) -> Result<Self, Error> {
+        let PolicyParts { probabilities, log_probabilities } = parts;
+        check_rows(&probabilities)?;
+        let (table, shape) = (Table::LogPolicy, probabilities.shape());
+        arrays::check_shape(table, log_probabilities.shape(), shape)?;
+        let tolerance = F::from_f64(F::ROW_SUM_TOLERANCE);
+        for (at, (&p, &log)) in probabilities.iter().zip(&log_probabilities).enumerate() {
+            let is_close = (log.exp() - p).abs() <= tolerance * p + F::min_positive_value();
+            // A probability however small has a logarithm.
+            if !is_close || (log == F::neg_infinity() && p > F::zero()) {
+                let (index, value) = (arrays::index_of(shape, at), log.into_f64());
+                return Err(Error::InvalidEntry { table, index, value });
+            }
+        }
+        Ok(Self::from_solver(probabilities, log_probabilities))
+    }
 }
 
 impl<F: Real> Policy<F> {
@@ -59,28 +97,6 @@ impl<F: Real> Policy<F> {
         let mut logs = arrays::filled(Table::Policy, probabilities.dim(), F::zero())?;
         logs.zip_mut_with(&probabilities, |log, &p| *log = p.ln());
         Ok(Self { probabilities: probabilities.into_shared(), log_probabilities: logs.into_shared() })
-    }
-
-    /// Makes a policy from stored tables. Logarithms must agree with the probabilities, unless
-    /// these underflow.
-    #[cfg(any(feature = "npz", feature = "serde"))]
-    pub(crate) fn from_tables(probabilities: Array3<F>, log_probabilities: Array3<F>) -> Result<Self, Error> {
-        check_rows(&probabilities)?;
-        let (table, shape) = (Table::LogPolicy, probabilities.shape());
-        arrays::check_shape(table, log_probabilities.shape(), shape)?;
-        let tolerance = F::from_f64(F::ROW_SUM_TOLERANCE);
-        for (at, (&p, &log)) in probabilities.iter().zip(&log_probabilities).enumerate() {
-            let is_close = (log.exp() - p).abs() <= tolerance * p + F::min_positive_value();
-            // Every positive probability has a finite logarithm.
-            if !is_close || (log == F::neg_infinity() && p > F::zero()) {
-                let (index, value) = (arrays::index_of(shape, at), log.into_f64());
-                return Err(Error::InvalidEntry { table, index, value });
-            }
-        }
-        Ok(Self {
-            probabilities: arrays::standard_layout(probabilities).into_shared(),
-            log_probabilities: arrays::standard_layout(log_probabilities).into_shared(),
-        })
     }
 
     /// Makes a policy from a solver's tables, `[t, s, a]` each.

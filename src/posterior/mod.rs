@@ -130,6 +130,11 @@ impl<F: Real> Solution<F> {
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(try_from = "PosteriorParts<F>", bound(deserialize = "F: Real + serde::Deserialize<'de>"))
+)]
 pub struct Posterior<F = f64> {
     solution: Solution<F>,
     initial: Array1<F>,
@@ -137,6 +142,63 @@ pub struct Posterior<F = f64> {
     state_marginals: Array2<F>,
     absorbed_marginals: Array1<F>,
     state_action_marginals: Array3<F>,
+}
+
+/// The tables of a [`Posterior`].
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(
+        rename = "Posterior",
+        deny_unknown_fields,
+        bound(deserialize = "F: Real + serde::Deserialize<'de>")
+    )
+)]
+pub struct PosteriorParts<F = f64> {
+    /// The backward pass of direct inference.
+    pub solution: Solution<F>,
+    /// p₀, `[s]`, sums to 1.
+    pub initial: Array1<F>,
+    /// log p(e), finite.
+    pub log_evidence: F,
+    /// p(s_t = s ∣ e), `[t, s]` with T+1 rows.
+    pub state_marginals: Array2<F>,
+    /// p(s_t = † ∣ e), `[t]` with T+1 entries. Each sums to 1 with the row of `state_marginals`.
+    pub absorbed_marginals: Array1<F>,
+    /// p(s_t = s, a_t = a ∣ e), `[t, s, a]` with T rows.
+    pub state_action_marginals: Array3<F>,
+}
+
+/// Checks that shapes agree, that the solution is one of direct inference and that marginals are
+/// distributions.
+impl<F: Real> TryFrom<PosteriorParts<F>> for Posterior<F> {
+    type Error = Error;
+
+    fn try_from(parts: PosteriorParts<F>) -> Result<Self, Error> {
+        let PosteriorParts { solution, initial, log_evidence, .. } = parts;
+        let (marginals, absorbed_marginals) = (parts.state_marginals, parts.absorbed_marginals);
+        let pair_marginals = parts.state_action_marginals;
+        solution.check_direct()?;
+        let (states, pairs) = (solution.state_values(), solution.action_values());
+        crate::mdp::check_initial(&initial, states.ncols())?;
+        arrays::check_shape(Table::StateMarginals, marginals.shape(), states.shape())?;
+        arrays::check_shape(Table::AbsorbedMarginals, absorbed_marginals.shape(), &[states.nrows()])?;
+        arrays::check_shape(Table::StateActionMarginals, pair_marginals.shape(), pairs.shape())?;
+        arrays::check_entries(Table::LogEvidence, &aview0(&log_evidence), |log| log < F::infinity())?;
+        if log_evidence == F::neg_infinity() {
+            return Err(Error::ImpossibleEvidence { stage: solution.horizon() });
+        }
+        check_marginals(&marginals, &absorbed_marginals, &pair_marginals)?;
+        Ok(Self {
+            solution,
+            initial,
+            log_evidence,
+            state_marginals: arrays::standard_layout(marginals),
+            absorbed_marginals,
+            state_action_marginals: arrays::standard_layout(pair_marginals),
+        })
+    }
 }
 
 impl<F: Real> Posterior<F> {
@@ -152,39 +214,6 @@ impl<F: Real> Posterior<F> {
         let (state_marginals, absorbed_marginals) = marginals::state_marginals(mdp, &forward, &solution)?;
         let state_action_marginals = marginals::state_action_marginals(mdp, &state_marginals, &solution)?;
         let initial = initial.to_owned();
-        Ok(Self {
-            solution,
-            initial,
-            log_evidence,
-            state_marginals,
-            absorbed_marginals,
-            state_action_marginals,
-        })
-    }
-
-    /// Makes a posterior from stored tables.
-    #[cfg(any(feature = "npz", feature = "serde"))]
-    pub(crate) fn from_tables(
-        solution: Solution<F>,
-        initial: Array1<F>,
-        log_evidence: F,
-        state_marginals: Array2<F>,
-        absorbed_marginals: Array1<F>,
-        state_action_marginals: Array3<F>,
-    ) -> Result<Self, Error> {
-        solution.check_direct()?;
-        let (states, pairs) = (solution.state_values(), solution.action_values());
-        crate::mdp::check_initial(&initial, states.ncols())?;
-        arrays::check_shape(Table::StateMarginals, state_marginals.shape(), states.shape())?;
-        arrays::check_shape(Table::AbsorbedMarginals, absorbed_marginals.shape(), &[states.nrows()])?;
-        arrays::check_shape(Table::StateActionMarginals, state_action_marginals.shape(), pairs.shape())?;
-        arrays::check_entries(Table::LogEvidence, &aview0(&log_evidence), |log| log < F::infinity())?;
-        if log_evidence == F::neg_infinity() {
-            return Err(Error::ImpossibleEvidence { stage: solution.horizon() });
-        }
-        check_marginals(&state_marginals, &absorbed_marginals, &state_action_marginals)?;
-        let state_marginals = arrays::standard_layout(state_marginals);
-        let state_action_marginals = arrays::standard_layout(state_action_marginals);
         Ok(Self {
             solution,
             initial,

@@ -4,7 +4,6 @@ use ndarray::{Array2, Array3};
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
-use crate::dynamics::compressed_rows;
 use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Real, SparseDynamics};
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -13,14 +12,14 @@ struct DenseParts<T> {
     transitions: T,
 }
 
-/// As `transitions`, `[s, a, s']`.
+/// Writes `transitions`, `[s, a, s']`.
 impl<F: Real + Serialize> Serialize for DenseDynamics<F> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         DenseParts { transitions: self.transitions() }.serialize(serializer)
     }
 }
 
-/// By [`DenseDynamics::new`], with its errors.
+/// Reads through [`DenseDynamics::new`], with its errors.
 impl<'de, F: Real + Deserialize<'de>> Deserialize<'de> for DenseDynamics<F> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let parts = DenseParts::<Array3<F>>::deserialize(deserializer)?;
@@ -38,16 +37,16 @@ struct SparseParts<F> {
     probabilities: Vec<F>,
 }
 
-/// As what [`SparseDynamics::new`] takes. Makes a copy of the rows.
+/// Writes the arguments of [`SparseDynamics::new`]. Copies the rows.
 impl<F: Real + Serialize> Serialize for SparseDynamics<F> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (row_offsets, next_states, probabilities) = compressed_rows(self);
+        let (row_offsets, next_states, probabilities) = self.to_compressed_rows();
         let (num_states, num_actions) = (self.num_states(), self.num_actions());
         SparseParts { num_states, num_actions, row_offsets, next_states, probabilities }.serialize(serializer)
     }
 }
 
-/// By [`SparseDynamics::new`], with its errors.
+/// Reads through [`SparseDynamics::new`], with its errors.
 impl<'de, F: Real + Deserialize<'de>> Deserialize<'de> for SparseDynamics<F> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let SparseParts { num_states, num_actions, row_offsets, next_states, probabilities } =
@@ -63,14 +62,14 @@ struct DeterministicParts<T> {
     successors: T,
 }
 
-/// As `successors`, `[s, a]`.
+/// Writes `successors`, `[s, a]`.
 impl<F: Real> Serialize for DeterministicDynamics<F> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         DeterministicParts { successors: self.successors() }.serialize(serializer)
     }
 }
 
-/// By [`DeterministicDynamics::new`], with its errors.
+/// Reads through [`DeterministicDynamics::new`], with its errors.
 impl<'de, F: Real> Deserialize<'de> for DeterministicDynamics<F> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let parts = DeterministicParts::<Array2<usize>>::deserialize(deserializer)?;

@@ -4,7 +4,9 @@ use ndarray::{Array1, Array2};
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
-use crate::{ActionPrior, Dynamics, Mdp, MdpBuilder, Model, Real, SuccessorRewardMdp, TimeVaryingMdp};
+use crate::{
+    ActionPrior, Dynamics, Mdp, MdpBuilder, Model, Real, SuccessorRewardMdp, Table, TimeVaryingMdp, arrays,
+};
 
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(rename = "Mdp", deny_unknown_fields)]
@@ -19,7 +21,7 @@ struct MdpParts<D, Rewards, F, Prior, Available, Values> {
     terminal_values: Values,
 }
 
-/// As the dynamics and every option of the builder.
+/// Writes the dynamics and every option of the builder.
 impl<F: Real + Serialize, D: Dynamics<Scalar = F> + Serialize> Serialize for Mdp<F, D> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         MdpParts {
@@ -36,7 +38,7 @@ impl<F: Real + Serialize, D: Dynamics<Scalar = F> + Serialize> Serialize for Mdp
     }
 }
 
-/// By [`MdpBuilder::build`], with its errors.
+/// Reads through [`MdpBuilder::build`], with its errors.
 impl<'de, F, D> Deserialize<'de> for Mdp<F, D>
 where
     F: Real + Deserialize<'de>,
@@ -65,15 +67,20 @@ struct SuccessorRewardParts<M, R> {
     successor_rewards: R,
 }
 
-/// As the model without them, and r(s,a,s') of every transition in the order in which the dynamics visit it.
+/// Writes the model without rewards on the successor, and r(s,a,s') of every transition, in the
+/// order of the dynamics.
 impl<F: Real + Serialize, D: Dynamics<Scalar = F> + Serialize> Serialize for SuccessorRewardMdp<F, D> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (mdp, successor_rewards) = (self.mdp(), self.successor_rewards());
-        SuccessorRewardParts { mdp, successor_rewards }.serialize(serializer)
+        let mut successor_rewards = Vec::new();
+        for (state, action) in ndarray::indices((self.num_states(), self.num_actions())) {
+            self.for_each_successor_reward(state, action, |_, reward| successor_rewards.push(reward));
+        }
+        SuccessorRewardParts { mdp: self.mdp(), successor_rewards }.serialize(serializer)
     }
 }
 
-/// Folds the rewards anew, with the errors of [`Mdp::with_successor_rewards`] and of reading an [`Mdp`].
+/// Folds the rewards again. Errors are those of [`Mdp::with_successor_rewards`] and of reading an
+/// [`Mdp`].
 impl<'de, F, D> Deserialize<'de> for SuccessorRewardMdp<F, D>
 where
     F: Real + Deserialize<'de>,
@@ -82,7 +89,16 @@ where
     fn deserialize<De: Deserializer<'de>>(deserializer: De) -> Result<Self, De::Error> {
         let SuccessorRewardParts { mdp, successor_rewards } =
             SuccessorRewardParts::<Mdp<F, D>, Vec<F>>::deserialize(deserializer)?;
-        SuccessorRewardMdp::from_parts(&mdp, successor_rewards).map_err(De::Error::custom)
+        let mut num_transitions = 0;
+        for (state, action) in ndarray::indices((mdp.num_states(), mdp.num_actions())) {
+            mdp.dynamics().for_each_successor(state, action, &mut |_, _| num_transitions += 1);
+        }
+        let found = successor_rewards.len();
+        arrays::check_shape(Table::SuccessorRewards, &[found], &[num_transitions])
+            .map_err(De::Error::custom)?;
+        let mut rewards = successor_rewards.into_iter();
+        let rewards = |_, _, _| rewards.next().unwrap_or_else(F::neg_infinity);
+        mdp.with_successor_rewards(rewards).map_err(De::Error::custom)
     }
 }
 
@@ -93,15 +109,15 @@ struct TimeVaryingParts<T> {
     repeats: bool,
 }
 
-/// As its stages, each in full, and whether they repeat: tables that stages share are written once a stage, and what is
-/// read shares none.
+/// Writes every stage in full, and whether stages repeat. Tables that stages share are written once
+/// for each stage, and are no longer shared when they are read.
 impl<M: Model + Serialize> Serialize for TimeVaryingMdp<M> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         TimeVaryingParts { stages: self.stages(), repeats: self.num_stages().is_none() }.serialize(serializer)
     }
 }
 
-/// By [`TimeVaryingMdp::new`], with its errors.
+/// Reads through [`TimeVaryingMdp::new`], with its errors.
 impl<'de, M: Model + Deserialize<'de>> Deserialize<'de> for TimeVaryingMdp<M> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let TimeVaryingParts { stages, repeats } = TimeVaryingParts::<Vec<M>>::deserialize(deserializer)?;

@@ -79,10 +79,10 @@ mod search;
 mod solution;
 mod undiscounted;
 
-pub use growth::{LongRunGrowth, long_run_growth};
+pub use growth::{LongRunGrowth, LongRunGrowthParts, long_run_growth};
 pub use methods::Method;
 use ndarray::Array1;
-pub use solution::StationarySolution;
+pub use solution::{StationarySolution, StationarySolutionParts};
 
 use crate::mdp::check_options;
 use crate::mdp::run_pass;

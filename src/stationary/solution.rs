@@ -1,10 +1,8 @@
 //! The result of a stationary solve.
 
-use ndarray::{ArcArray1, ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
+use ndarray::{ArcArray1, ArcArray2, Array1, Array2, ArrayView1, ArrayView2, aview0};
 
-use crate::{Convergence, Inference, Real, StationaryPolicy};
-#[cfg(feature = "serde")]
-use crate::{Error, Table, arrays};
+use crate::{Convergence, Error, Inference, Real, StationaryPolicy, Table, arrays};
 
 /// State values, action values and policy of a stationary problem, with an error bound.
 ///
@@ -27,12 +25,62 @@ use crate::{Error, Table, arrays};
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(
+        try_from = "StationarySolutionParts<F>",
+        bound(serialize = "F: Real + serde::Serialize", deserialize = "F: Real + serde::Deserialize<'de>")
+    )
+)]
 pub struct StationarySolution<F = f64> {
     state_values: ArcArray1<F>,
     action_values: ArcArray2<F>,
     policy: StationaryPolicy<F>,
     inference: Inference,
     convergence: Convergence<F>,
+}
+
+/// The tables of a [`StationarySolution`].
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(
+        rename = "StationarySolution",
+        deny_unknown_fields,
+        bound(deserialize = "F: Real + serde::Deserialize<'de>")
+    )
+)]
+pub struct StationarySolutionParts<F = f64> {
+    /// V(s), `[s]`, below +∞.
+    pub state_values: Array1<F>,
+    /// Q(s,a), `[s, a]`, below +∞.
+    pub action_values: Array2<F>,
+    /// π(a∣s).
+    pub policy: StationaryPolicy<F>,
+    /// The problem that was solved.
+    pub inference: Inference,
+    /// How the search ended, with an error bound of at least 0.
+    pub convergence: Convergence<F>,
+}
+
+/// Checks that shapes agree and that no value is NaN or +∞. Whether the tables solve a model is not
+/// checked.
+impl<F: Real> TryFrom<StationarySolutionParts<F>> for StationarySolution<F> {
+    type Error = Error;
+
+    fn try_from(parts: StationarySolutionParts<F>) -> Result<Self, Error> {
+        let StationarySolutionParts { state_values, action_values, policy, inference, convergence } = parts;
+        arrays::check_shape(Table::StateValues, state_values.shape(), &[action_values.nrows()])?;
+        arrays::check_shape(Table::Policy, policy.probabilities().shape(), action_values.shape())?;
+        arrays::check_entries(Table::StateValues, &state_values, |value| value < F::infinity())?;
+        arrays::check_entries(Table::ActionValues, &action_values, |value| value < F::infinity())?;
+        arrays::check_entries(Table::ErrorBound, &aview0(&convergence.error_bound), |e| e >= F::zero())?;
+        let state_values = arrays::standard_layout(state_values).into_shared();
+        let action_values = arrays::standard_layout(action_values).into_shared();
+        Ok(Self { state_values, action_values, policy, inference, convergence })
+    }
 }
 
 impl<F: Real> StationarySolution<F> {
@@ -49,25 +97,6 @@ impl<F: Real> StationarySolution<F> {
             inference,
             convergence,
         }
-    }
-
-    /// A solution from its tables, as they were stored.
-    #[cfg(feature = "serde")]
-    pub(crate) fn from_tables(
-        state_values: Array1<F>,
-        action_values: Array2<F>,
-        policy: StationaryPolicy<F>,
-        inference: Inference,
-        convergence: Convergence<F>,
-    ) -> Result<Self, Error> {
-        let (num_states, _) = action_values.dim();
-        arrays::check_shape(Table::StateValues, state_values.shape(), &[num_states])?;
-        arrays::check_shape(Table::Policy, policy.probabilities().shape(), action_values.shape())?;
-        arrays::check_entries(Table::StateValues, &state_values, |value| value < F::infinity())?;
-        arrays::check_entries(Table::ActionValues, &action_values, |value| value < F::infinity())?;
-        let state_values = arrays::standard_layout(state_values).into_shared();
-        let action_values = arrays::standard_layout(action_values).into_shared();
-        Ok(Self { state_values, action_values, policy, inference, convergence })
     }
 
     /// V(s), `[s]`, in reward units; −∞ where success is impossible. Terminal states keep V_T.

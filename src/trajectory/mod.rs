@@ -40,9 +40,28 @@ use crate::{Error, Model, Table, arrays};
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "TrajectoryParts"))]
 pub struct Trajectory {
     states: Vec<usize>,
     actions: Vec<usize>,
+}
+
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+#[serde(rename = "Trajectory", deny_unknown_fields)]
+struct TrajectoryParts {
+    states: Vec<usize>,
+    actions: Vec<usize>,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<TrajectoryParts> for Trajectory {
+    type Error = Error;
+
+    fn try_from(parts: TrajectoryParts) -> Result<Self, Error> {
+        Self::new(parts.states, parts.actions)
+    }
 }
 
 impl Trajectory {

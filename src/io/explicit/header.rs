@@ -1,4 +1,4 @@
-//! First lines, which announce what follows.
+//! Headers: first lines with the numbers of items that follow.
 
 use super::lines::Line;
 use crate::io::{Error, Reason};
@@ -6,9 +6,9 @@ use crate::io::{Error, Reason};
 /// The first line of a file of transitions.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Header {
-    /// There is none: it is a transition.
+    /// The line is a transition, not a header.
     None,
-    /// `mdp`.
+    /// The word `mdp`.
     Hint,
     Counts {
         num_states: usize,
@@ -38,7 +38,7 @@ impl Header {
     }
 }
 
-/// [`Reason::CountMismatch`] unless a header says what was found.
+/// Returns [`Reason::CountMismatch`] unless the number in a header is the number found.
 pub(super) fn header_agrees(
     line: Line<'_>,
     what: &'static str,

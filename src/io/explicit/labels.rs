@@ -5,15 +5,16 @@ use std::collections::HashMap;
 use super::lines::{Line, lines, numbered};
 use crate::io::{Error, Place, Reason};
 
-/// Names, each with the states that bear it, ascending.
+/// The name of each label, and its states, ascending.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Labels {
     pub(super) names: Vec<String>,
     pub(super) states: Vec<Vec<usize>>, // beside names
 }
 
-/// Reads either form: PRISM's `0="init" 1="goal"` with lines `state: label label`, by index, or Storm's
-/// `#DECLARATION`, names, `#END` with lines `state label label`, by name.
+/// Reads either format. PRISM declares `0="init" 1="goal"` and has lines `state: label label`, by
+/// index. Storm declares names between `#DECLARATION` and `#END` and has lines `state label label`,
+/// by name.
 pub(super) fn parse(text: &str, num_states: usize) -> Result<Labels, Error> {
     let declaration = numbered(text).next();
     let mut labels = match declaration {
@@ -81,7 +82,7 @@ fn by_name(text: &str, num_states: usize) -> Result<Labels, Error> {
     Ok(declared.labels)
 }
 
-/// Labels in the making, and where each name stands among them.
+/// The labels declared so far, and the position of each name.
 #[derive(Default)]
 struct Declared<'a> {
     labels: Labels,

@@ -1,4 +1,4 @@
-//! Lines and fields of a text, each with its place.
+//! Lines and fields of a text, with the line number in each error.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -7,12 +7,12 @@ use std::str::FromStr;
 use crate::Real;
 use crate::io::{Error, Place, Reason};
 
-/// The lines of a text that are neither blank nor comments, which begin with `#`.
+/// The lines of a text, without blank lines and comments, which begin with `#`.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     numbered(text).filter(|line| !line.text.starts_with('#'))
 }
 
-/// The lines of a text that are not blank.
+/// The lines of a text, without blank lines.
 pub(super) fn numbered(text: &str) -> impl Iterator<Item = Line<'_>> {
     let lines = text.lines().zip(1..).map(|(text, number)| Line { number, text: text.trim() });
     lines.filter(|line| !line.text.is_empty())
@@ -34,7 +34,7 @@ impl<'a> Line<'a> {
         self.text.split_ascii_whitespace()
     }
 
-    /// The first N of at most `most` fields.
+    /// The first N fields, or an error if the line has fewer than N or more than `most`.
     pub(super) fn split<const N: usize>(
         self,
         most: usize,
@@ -77,13 +77,13 @@ impl<'a> Line<'a> {
         let expected = "a number below +inf";
         let wide: f64 = self.parse(field, expected)?;
         let reward = F::from_f64(wide);
-        // A finite number that leaves the number type must not turn into one that forbids.
+        // A finite number must not overflow to −∞, which forbids.
         let is_kept = reward.is_finite() || wide == f64::NEG_INFINITY;
         if is_kept { Ok(reward) } else { Err(self.unreadable(field, expected)) }
     }
 }
 
-/// Reads a file and hands its text to a parser, whose errors then name the file.
+/// Reads a file and parses its text. Errors name the file.
 pub(super) fn read_text<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, Error>) -> Result<T, Error> {
     let bytes = std::fs::read(path).map_err(|error| Error::new(Place::File, error));
     let text = |bytes: Vec<u8>| {

@@ -1,4 +1,4 @@
-//! Explicit models as the model checkers PRISM and Storm write them: a line of text for each transition.
+//! Explicit models of the model checkers PRISM and Storm: text with a line for each transition.
 
 mod header;
 mod labels;
@@ -14,16 +14,17 @@ use header::{Header, header_agrees};
 use labels::Labels;
 use lines::{lines, read_text};
 
-/// A Markov decision process as PRISM and Storm write it, before it becomes an [`Mdp`](crate::Mdp).
+/// A Markov decision process in the explicit formats of PRISM and Storm.
 ///
-/// Choices of a state become actions 0, 1, …; A is the largest number of choices of a state, and actions beyond those of a
-/// state are unavailable. Discount, temperature and terminal states are not part of these formats: they are set on the
-/// [`builder`](Self::builder).
+/// The choices of a state become its actions 0, 1, …. A is the largest number of choices of a
+/// state; states with fewer choices have unavailable actions. The formats have no discount,
+/// temperature or terminal states: set them on the [`builder`](Self::builder), which makes an
+/// [`Mdp`](crate::Mdp).
 ///
-/// # What is read
+/// # Formats
 ///
-/// Fields are divided by blanks, indices count from 0, numbers are decimal (`0.5`, `5e-1`). Blank lines and lines that
-/// begin with `#` are skipped. Lines may come in any order.
+/// Fields are separated by blanks. Indices count from 0. Numbers are decimal (`0.5`, `5e-1`). Blank
+/// lines and lines that begin with `#` are skipped. Lines may be in any order.
 ///
 /// | file | header | lines |
 /// |---|---|---|
@@ -36,22 +37,25 @@ use lines::{lines, read_text};
 /// | `.lab` of PRISM | `0="init" 1="deadlock" …` | `state: label label …`, by index |
 /// | `.lab` of Storm | `#DECLARATION`, names, `#END` | `state label label …`, by name |
 ///
-/// - A transition that is listed twice counts with the sum; a reward that is listed twice is an error.
-/// - Names of actions are read over. A header has to agree with what follows.
-/// - A state without choices is a dead end (V = −∞ before the end), unless it is made terminal. Model checkers mend it by
-///   a loop.
-/// - The reward of a state is earned by every action taken there, at each stage, as in PRISM; not in a terminal state.
+/// - Probabilities of a transition that is listed twice are added. A reward that is listed twice is
+///   an error.
+/// - Names of actions are ignored. The numbers of a header have to agree with the lines.
+/// - A state without choices is a dead end (V = −∞ before the last stage), unless it is made
+///   terminal. Model checkers add a loop instead.
+/// - Each action earns the reward of its state at each stage, as in PRISM. Terminal states earn no
+///   reward.
 ///
-/// Markov chains (`.tra` with a header of two numbers), the row form of PRISM and exact fractions are not read.
+/// Not supported: Markov chains (`.tra` with a header of two numbers), the row form of PRISM, and
+/// exact fractions.
 ///
 /// # Example
 ///
 /// ```
 /// use softmdp::{Inference, SoftValueIteration, io::ExplicitMdp};
 ///
-/// // In state 0 a coin is tossed (choice 0) or nothing done (choice 1); tails is the end of it.
+/// // In state 0, choice 0 tosses a coin and choice 1 does nothing. Tails (state 2) ends the game.
 /// let model = ExplicitMdp::<f64>::parse("3 4 5\n0 0 1 .5 toss\n0 0 2 .5 toss\n0 1 0 1\n1 0 0 1\n2 0 2 1\n")?
-///     .with_state_rewards("3 1\n1 10\n")? // heads pays 10, when it is left
+///     .with_state_rewards("3 1\n1 10\n")? // leaving heads (state 1) pays 10
 ///     .with_labels("0=\"init\" 1=\"tails\"\n0: 0\n2: 1\n")?;
 ///
 /// let tails = model.states_labelled("tails").unwrap_or_default();
@@ -81,10 +85,10 @@ impl<F: Real> ExplicitMdp<F> {
     ///
     /// # Errors
     ///
-    /// With the line, and [`Reason::FieldCount`], [`Reason::Unreadable`], [`Reason::OutOfRange`],
-    /// [`Reason::CountMismatch`], [`Reason::UnnamedStates`] (more states than the lines could name, so that a header
-    /// alone cannot ask for memory), [`Reason::SkippedChoice`] or [`Reason::UnexpectedEnd`]. Whether probabilities sum to
-    /// 1 is checked by [`build`](MdpBuilder::build).
+    /// [`Reason::FieldCount`], [`Reason::Unreadable`], [`Reason::OutOfRange`],
+    /// [`Reason::CountMismatch`], [`Reason::UnnamedStates`] (so that a header alone cannot ask for
+    /// memory), [`Reason::SkippedChoice`] or [`Reason::UnexpectedEnd`], with the line.
+    /// [`build`](MdpBuilder::build) checks that probabilities sum to 1.
     ///
     /// # Complexity
     ///
@@ -102,7 +106,7 @@ impl<F: Real> ExplicitMdp<F> {
             Header::Counts { num_states, .. } => Some(num_states),
             Header::None | Header::Hint => None,
         };
-        // Below the largest index there is, so that the number of states is a number.
+        // Indices stay below usize::MAX, so that the number of states does not overflow.
         let bound = announced.unwrap_or(usize::MAX);
         let (mut num_states, mut largest_at) = (announced.unwrap_or(0), first);
         let mut entries = Vec::new();
@@ -124,7 +128,7 @@ impl<F: Real> ExplicitMdp<F> {
         if num_states > num_lines.saturating_mul(2) {
             return Err(largest_at.error(Reason::UnnamedStates { num_states, num_lines }));
         }
-        // By line last: what is listed twice is summed in the order in which it comes.
+        // The line comes last, so that equal transitions are added in the order of their lines.
         entries.sort_unstable_by_key(|&(triple, _, line)| (triple, line));
         let (num_choices, num_actions) = count_choices(&entries)?;
         if let Header::Counts { num_choices: expected, .. } = header {
@@ -148,14 +152,15 @@ impl<F: Real> ExplicitMdp<F> {
         })
     }
 
-    /// Adds the rewards of states from the text of a `.srew` or `.state.rew` file; those that are not listed are 0.
+    /// Adds the rewards of states from the text of a `.srew` or `.state.rew` file. States that are
+    /// not listed have reward 0.
     ///
-    /// The first line is a header if its first number is S, which is no state.
+    /// The first line is a header if its first number is S, which is not the index of a state.
     ///
     /// # Errors
     ///
-    /// With the line, and [`Reason::FieldCount`], [`Reason::Unreadable`], [`Reason::OutOfRange`],
-    /// [`Reason::CountMismatch`] or [`Reason::Repeated`].
+    /// [`Reason::FieldCount`], [`Reason::Unreadable`], [`Reason::OutOfRange`],
+    /// [`Reason::CountMismatch`] or [`Reason::Repeated`], with the line.
     pub fn with_state_rewards(mut self, text: &str) -> Result<Self, Error> {
         let mut rewards = vec![F::zero(); self.num_states];
         let mut is_listed = vec![false; self.num_states];
@@ -180,11 +185,13 @@ impl<F: Real> ExplicitMdp<F> {
         Ok(self)
     }
 
-    /// Adds the rewards of transitions from the text of a `.trew` or `.trans.rew` file; those that are not listed are 0.
+    /// Adds the rewards of transitions from the text of a `.trew` or `.trans.rew` file. Transitions
+    /// that are not listed have reward 0.
     ///
     /// # Errors
     ///
-    /// With the line, and those of [`with_state_rewards`](Self::with_state_rewards), or [`Reason::NoSuchTransition`].
+    /// Those of [`with_state_rewards`](Self::with_state_rewards), and
+    /// [`Reason::NoSuchTransition`].
     pub fn with_transition_rewards(mut self, text: &str) -> Result<Self, Error> {
         let mut lines = lines(text).peekable();
         let mut header = None;
@@ -229,45 +236,48 @@ impl<F: Real> ExplicitMdp<F> {
     ///
     /// # Errors
     ///
-    /// With the line, and [`Reason::Unreadable`], [`Reason::OutOfRange`], [`Reason::Repeated`] or
-    /// [`Reason::UnexpectedEnd`].
+    /// [`Reason::Unreadable`], [`Reason::OutOfRange`], [`Reason::Repeated`] or
+    /// [`Reason::UnexpectedEnd`], with the line.
     pub fn with_labels(mut self, text: &str) -> Result<Self, Error> {
         self.labels = labels::parse(text, self.num_states)?;
         Ok(self)
     }
 
-    /// Reads a `.tra` file: [`parse`](Self::parse) for a path.
+    /// Reads a `.tra` file, as [`parse`](Self::parse) reads its text.
     ///
     /// # Errors
     ///
-    /// Those of `parse`, [`Reason::Io`] and [`Reason::NotUtf8`]; all name the file.
+    /// Those of `parse`, [`Reason::Io`] and [`Reason::NotUtf8`]. All name the file.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         read_text(path.as_ref(), Self::parse)
     }
 
-    /// Reads a file of state rewards: [`with_state_rewards`](Self::with_state_rewards) for a path.
+    /// Reads a file of state rewards, as [`with_state_rewards`](Self::with_state_rewards) reads its
+    /// text.
     ///
     /// # Errors
     ///
-    /// Those of `with_state_rewards`, [`Reason::Io`] and [`Reason::NotUtf8`]; all name the file.
+    /// Those of `with_state_rewards`, [`Reason::Io`] and [`Reason::NotUtf8`]. All name the file.
     pub fn read_state_rewards(self, path: impl AsRef<Path>) -> Result<Self, Error> {
         read_text(path.as_ref(), |text| self.with_state_rewards(text))
     }
 
-    /// Reads a file of transition rewards: [`with_transition_rewards`](Self::with_transition_rewards) for a path.
+    /// Reads a file of transition rewards, as
+    /// [`with_transition_rewards`](Self::with_transition_rewards) reads its text.
     ///
     /// # Errors
     ///
-    /// Those of `with_transition_rewards`, [`Reason::Io`] and [`Reason::NotUtf8`]; all name the file.
+    /// Those of `with_transition_rewards`, [`Reason::Io`] and [`Reason::NotUtf8`]. All name the
+    /// file.
     pub fn read_transition_rewards(self, path: impl AsRef<Path>) -> Result<Self, Error> {
         read_text(path.as_ref(), |text| self.with_transition_rewards(text))
     }
 
-    /// Reads a file of labels: [`with_labels`](Self::with_labels) for a path.
+    /// Reads a file of labels, as [`with_labels`](Self::with_labels) reads its text.
     ///
     /// # Errors
     ///
-    /// Those of `with_labels`, [`Reason::Io`] and [`Reason::NotUtf8`]; all name the file.
+    /// Those of `with_labels`, [`Reason::Io`] and [`Reason::NotUtf8`]. All name the file.
     pub fn read_labels(self, path: impl AsRef<Path>) -> Result<Self, Error> {
         read_text(path.as_ref(), |text| self.with_labels(text))
     }
@@ -289,14 +299,15 @@ impl<F: Real> ExplicitMdp<F> {
         self.labels.names.iter().map(String::as_str)
     }
 
-    /// The states that bear a label, ascending; `None` if no such label was declared.
+    /// The states with a label, ascending, or `None` if the label was not declared.
     #[must_use]
     pub fn states_labelled(&self, label: &str) -> Option<&[usize]> {
         let at = self.labels.names.iter().position(|name| name == label)?;
         Some(&self.labels.states[at])
     }
 
-    /// p₀, `[s]`: 1 for the state labelled `init`, if there is exactly one.
+    /// p₀, `[s]`: 1 for the state labelled `init`, or `None` unless exactly one state has that
+    /// label.
     #[must_use]
     pub fn initial(&self) -> Option<Array1<F>> {
         let &[state] = self.states_labelled("init")? else { return None };
@@ -305,21 +316,24 @@ impl<F: Real> ExplicitMdp<F> {
         Some(initial)
     }
 
-    /// The reward of a transition, in reward units, to be added to that of its state; `None` if no transition rewards
-    /// were read. It is 0 where none is listed.
+    /// The reward of a transition in reward units, in addition to that of its state. It is 0 if the
+    /// transition is not listed, and `None` if no transition rewards were read.
     #[must_use]
     pub fn successor_reward(&self, state: usize, action: usize, next_state: usize) -> Option<F> {
         let rewards = self.successor_rewards.as_ref()?;
         Some(self.find((state, action, next_state)).map_or(F::zero(), |at| rewards[at]))
     }
 
-    /// Starts an [`Mdp`](crate::Mdp) of the transitions, with the rewards of states and the actions that are available.
+    /// Starts an [`Mdp`](crate::Mdp) with the transitions, the rewards of states and the available
+    /// actions.
     ///
-    /// Rewards of transitions are not in it, since only a model that knows its temperature and inference can have them.
+    /// Rewards of transitions are left out: add them to the model with
+    /// [`Mdp::with_successor_rewards`](crate::Mdp::with_successor_rewards).
     ///
     /// # Complexity
     ///
-    /// Memory O(S·A + transitions): of a model with very many choices in one state, much more than its file.
+    /// Memory O(S·A + transitions). If one state has very many choices, this is much more than the
+    /// size of the file.
     #[must_use]
     pub fn builder(&self) -> MdpBuilder<F, SparseDynamics<F>> {
         match self.tables() {
@@ -353,7 +367,7 @@ impl<F: Real> ExplicitMdp<F> {
     }
 }
 
-/// The number of choices of sorted entries, and the largest of a state. Choices of a state count from 0.
+/// The number of choices of sorted entries, in total and of the state with the most choices.
 fn count_choices<F>(entries: &[(Triple, F, usize)]) -> Result<(usize, usize), Error> {
     let (mut total, mut most) = (0, 0);
     let mut last = None;

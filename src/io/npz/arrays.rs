@@ -1,20 +1,21 @@
-//! Arrays of an archive by name, each error with its place.
+//! Arrays of an archive by name, read and written, with the place in each error.
 
 use std::collections::HashSet;
-use std::io::Write;
+use std::io::{self, BufWriter, Write};
 
-use ndarray::{Array, ArrayRef, Dimension};
+use ndarray::{Array, ArrayRef, Dimension, aview0};
+use zip::write::{SimpleFileOptions, StreamWriter};
+use zip::{CompressionMethod, DateTime, ZipWriter};
 
+use super::archive::{Archive, Entry, Source, entry_reason, file_name};
 use super::npy::{self, At, Npy};
-use super::zip::Archive;
-use super::zip_writer::ArchiveWriter;
 use crate::io::{Error, Place, Reason};
 use crate::{Inference, Real};
 
-/// What a value looks like as arrays.
+/// A value that can be stored as named arrays.
 pub trait Codec: Sized {
     /// Reads a value from its arrays.
-    fn decode(arrays: &Arrays<'_>) -> Result<Self, Error>;
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error>;
 
     /// Writes the arrays of a value.
     fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error>;
@@ -27,21 +28,30 @@ pub struct Arrays<'a> {
 }
 
 impl<'a> Arrays<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Result<Self, Error> {
-        Ok(Self { archive: Archive::new(bytes)? })
+    pub(super) fn new(source: impl Source + 'a) -> Result<Self, Error> {
+        Ok(Self { archive: Archive::new(source)? })
     }
 
-    /// Numbers, if there is an array of this name. `axes` is the shape they should have, for messages.
+    /// Reads numbers, if an array has this name. `axes` is the expected shape, for messages.
     pub(super) fn numbers<F: Real, D: Dimension>(
-        &self,
+        &mut self,
         name: &str,
         axes: &str,
     ) -> Result<Option<Array<F, D>>, Error> {
         self.read(name, |array| array.numbers(axes))
     }
 
+    /// Reads numbers from an array that must exist.
+    pub(super) fn needed<F: Real, D: Dimension>(
+        &mut self,
+        name: &str,
+        axes: &str,
+    ) -> Result<Array<F, D>, Error> {
+        required(name, self.numbers(name, axes)?)
+    }
+
     pub(super) fn indices<D: Dimension>(
-        &self,
+        &mut self,
         name: &str,
         axes: &str,
     ) -> Result<Option<Array<usize, D>>, Error> {
@@ -49,88 +59,93 @@ impl<'a> Arrays<'a> {
     }
 
     pub(super) fn flags<D: Dimension>(
-        &self,
+        &mut self,
         name: &str,
         axes: &str,
     ) -> Result<Option<Array<bool, D>>, Error> {
         self.read(name, |array| array.flags(axes))
     }
 
-    pub(super) fn number<F: Real>(&self, name: &str) -> Result<Option<F>, Error> {
+    pub(super) fn number<F: Real>(&mut self, name: &str) -> Result<Option<F>, Error> {
         Ok(self.numbers(name, SCALAR)?.map(Array::into_scalar))
     }
 
-    pub(super) fn index(&self, name: &str) -> Result<Option<usize>, Error> {
+    pub(super) fn index(&mut self, name: &str) -> Result<Option<usize>, Error> {
         Ok(self.indices(name, SCALAR)?.map(Array::into_scalar))
     }
 
-    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Error> {
+    pub(super) fn flag(&mut self, name: &str) -> Result<Option<bool>, Error> {
         Ok(self.flags(name, SCALAR)?.map(Array::into_scalar))
     }
 
-    /// `inference`, 0 for direct and 1 for variational.
-    pub(super) fn inference(&self) -> Result<Inference, Error> {
+    /// Reads `inference`: 0 for direct, 1 for variational.
+    pub(super) fn inference(&mut self) -> Result<Inference, Error> {
         match required("inference", self.index("inference")?)? {
             0 => Ok(Inference::Direct),
             1 => Ok(Inference::Variational),
             other => {
                 let (value, expected) = (other as f64, "0 (direct) or 1 (variational)");
-                Err(in_array("inference", Reason::Value { value, expected }))
+                Err(Error::in_array("inference", Reason::Value { value, expected }))
             }
         }
     }
 
     /// Names of the arrays.
-    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> + '_ {
-        self.archive.names().map(|name| name.strip_suffix(".npy").unwrap_or(name))
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        self.archive.names()
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.archive.has(&format!("{name}.npy"))
+        self.archive.has(name)
     }
 
-    /// Shape, if there is an array of this name.
-    pub(super) fn shape(&self, name: &str) -> Result<Option<Vec<usize>>, Error> {
+    /// The shape, if an array has this name.
+    pub(super) fn shape(&mut self, name: &str) -> Result<Option<Vec<usize>>, Error> {
         self.read(name, |array| Ok(array.shape.clone()))
     }
 
-    fn read<T>(&self, name: &str, read: impl FnOnce(&Npy<'_>) -> Result<T, At>) -> Result<Option<T>, Error> {
-        let bytes = self.archive.read(&format!("{name}.npy")).map_err(|reason| in_array(name, reason))?;
-        let Some(bytes) = bytes else { return Ok(None) };
-        let array = Npy::parse(&bytes).map_err(|reason| in_array(name, reason))?;
-        let value = read(&array).map_err(|(index, reason)| match index {
-            Some(index) => Error::new(Place::Entry { array: name.to_owned(), index }, reason),
-            None => in_array(name, reason),
-        })?;
-        Ok(Some(value))
+    fn read<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Npy<&mut Entry<'_, 'a>>) -> Result<T, At>,
+    ) -> Result<Option<T>, Error> {
+        let entry = self.archive.open(name).map_err(|reason| Error::in_array(name, reason))?;
+        let Some(mut entry) = entry else { return Ok(None) };
+        let size = entry.size();
+        let value = Npy::parse(&mut entry, size).map_err(|reason| (None, reason));
+        value.and_then(|mut array| read(&mut array)).map(Some).map_err(|(index, reason)| {
+            // The cause may be damage. Only the checksum tells, when the entry has been read.
+            if let Err(error) = io::copy(&mut entry, &mut io::sink()) {
+                return Error::in_array(name, entry_reason(error));
+            }
+            match index {
+                Some(index) => Error::new(Place::Entry { array: name.to_owned(), index }, reason),
+                None => Error::in_array(name, reason),
+            }
+        })
     }
 }
 
-/// Lengths that fit the 16-bit fields of an archive, `.npy` included.
+/// Longest name in bytes: it has to fit a header of 2¹⁶ bytes.
 const MOST_NAME: usize = 1 << 15;
-const MOST_ARRAYS: usize = 1 << 15;
 
 const SCALAR: &str = "[], a single number";
 
-/// An array that has to be there.
+/// The array, or an error if there is none.
 pub(super) fn required<T>(name: &str, array: Option<T>) -> Result<T, Error> {
-    array.ok_or_else(|| in_array(name, Reason::Missing { hint: "" }))
+    array.ok_or_else(|| Error::in_array(name, Reason::Missing { hint: "" }))
 }
 
-pub(super) fn in_array(name: &str, reason: impl Into<Reason>) -> Error {
-    Error::new(Place::Array(name.to_owned()), reason)
-}
-
-/// An archive in the making.
+/// Writes an archive. The same arrays always make the same bytes.
 #[derive(Debug)]
-pub struct ArrayWriter<W> {
-    archive: ArchiveWriter<W>,
+pub struct ArrayWriter<W: Write> {
+    archive: ZipWriter<StreamWriter<W>>,
     names: HashSet<String>,
 }
 
 impl<W: Write> ArrayWriter<W> {
     pub(super) fn new(out: W) -> Self {
-        Self { archive: ArchiveWriter::new(out), names: HashSet::new() }
+        Self { archive: ZipWriter::new_stream(out), names: HashSet::new() }
     }
 
     pub(super) fn numbers<F: Real, D: Dimension>(
@@ -138,28 +153,28 @@ impl<W: Write> ArrayWriter<W> {
         name: &str,
         array: &ArrayRef<F, D>,
     ) -> Result<(), Error> {
-        self.add(name, &npy::write_numbers(array.shape(), array.iter().copied()))
+        self.add(name, array.len(), |out| npy::write_numbers(out, array.shape(), array.iter().copied()))
     }
 
-    /// A table as its entries in row-major order.
+    /// Writes a table from its elements in row-major order.
     pub(super) fn table<F: Real>(&mut self, name: &str, shape: &[usize], entries: &[F]) -> Result<(), Error> {
-        self.add(name, &npy::write_numbers(shape, entries.iter().copied()))
+        self.add(name, entries.len(), |out| npy::write_numbers(out, shape, entries.iter().copied()))
     }
 
     pub(super) fn number<F: Real>(&mut self, name: &str, number: F) -> Result<(), Error> {
-        self.add(name, &npy::write_numbers(&[], std::iter::once(number)))
+        self.table(name, &[], &[number])
     }
 
     pub(super) fn indices(&mut self, name: &str, shape: &[usize], indices: &[usize]) -> Result<(), Error> {
-        self.add(name, &npy::write_indices(shape, indices.iter().copied()))
+        self.add(name, indices.len(), |out| npy::write_indices(out, shape, indices.iter().copied()))
     }
 
     pub(super) fn flags<D: Dimension>(&mut self, name: &str, array: &ArrayRef<bool, D>) -> Result<(), Error> {
-        self.add(name, &npy::write_flags(array.shape(), array.iter().copied()))
+        self.add(name, array.len(), |out| npy::write_flags(out, array.shape(), array.iter().copied()))
     }
 
     pub(super) fn flag(&mut self, name: &str, flag: bool) -> Result<(), Error> {
-        self.add(name, &npy::write_flags(&[], std::iter::once(flag)))
+        self.flags(name, &aview0(&flag))
     }
 
     pub(super) fn inference(&mut self, inference: Inference) -> Result<(), Error> {
@@ -171,16 +186,38 @@ impl<W: Write> ArrayWriter<W> {
     }
 
     pub(super) fn finish(self) -> Result<W, Error> {
-        self.archive.finish().map_err(|error| Error::new(Place::File, error))
+        let out = self.archive.finish().map_err(io::Error::from).map(StreamWriter::into_inner);
+        let flushed = out.and_then(|mut out| out.flush().map(|()| out));
+        flushed.map_err(|error| Error::new(Place::File, error))
     }
 
-    fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    /// Adds an array of `len` elements. `write` writes the file in `.npy` format.
+    fn add(
+        &mut self,
+        name: &str,
+        len: usize,
+        write: impl FnOnce(&mut BufWriter<&mut ZipWriter<StreamWriter<W>>>) -> io::Result<()>,
+    ) -> Result<(), Error> {
         if !self.names.insert(name.to_owned()) {
-            return Err(in_array(name, Reason::Repeated { what: "the array" }));
+            return Err(Error::in_array(name, Reason::Repeated { what: "the array" }));
         }
-        if name.len() > MOST_NAME || self.names.len() > MOST_ARRAYS {
-            return Err(in_array(name, Reason::NotStorable { what: "so many arrays, or so long a name" }));
+        if name.len() > MOST_NAME {
+            return Err(Error::in_array(name, Reason::NotStorable { what: "so long a name" }));
         }
-        self.archive.add(&format!("{name}.npy"), bytes).map_err(|error| in_array(name, error))
+        // Rows of a sparse model shrink to a quarter. The best compression takes seven times as
+        // long and saves another twentieth. Sizes of 2³² bytes have to be announced in advance.
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .compression_level(Some(1))
+            .last_modified_time(DateTime::default())
+            .large_file(len > 1 << 28);
+        let start = self.archive.start_file(file_name(name), options).map_err(io::Error::from);
+        start
+            .and_then(|()| {
+                let mut out = BufWriter::new(&mut self.archive);
+                write(&mut out)?;
+                out.flush()
+            })
+            .map_err(|error| Error::in_array(name, error))
     }
 }

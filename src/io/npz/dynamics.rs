@@ -1,31 +1,35 @@
-//! Dynamics as arrays, with rewards on the successor beside them: three layouts, of which the smallest is written.
+//! Dynamics and rewards on the successor as arrays.
+//!
+//! Three layouts are read: dense, compressed rows, and deterministic. The smallest one is written.
 
 use std::io::Write;
+use std::sync::Arc;
 
-use ndarray::{Array, Array1, Array2, Array3, Dimension};
+use ndarray::{Array, Array1, Array2, Array3, ArrayRef, Dimension};
 
-use super::arrays::{ArrayWriter, Arrays, in_array, required};
-use super::model::check_rewards;
+use super::arrays::{ArrayWriter, Arrays, required};
 use super::place::place_of;
-use crate::io::{Error, Reason};
-use crate::mdp::BoxedDynamics;
+use crate::io::{Error, Place, Reason};
 use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Real, SparseDynamics, arrays};
 
-/// The dynamics of a file, and rewards on the successor in the order in which they visit successors.
+/// Dynamics whose type is chosen at run time.
+pub(super) type AnyDynamics<F> = Arc<dyn Dynamics<Scalar = F>>;
+
+/// The dynamics of a file, and the rewards on the successor in the order of the dynamics.
 pub(super) struct Layout<F> {
-    pub(super) dynamics: BoxedDynamics<F>,
-    /// Name of the array that has the probabilities.
+    pub(super) dynamics: AnyDynamics<F>,
+    /// Name of the array of probabilities, for errors.
     pub(super) probabilities: &'static str,
     pub(super) successor_rewards: Option<Vec<F>>,
 }
 
 impl<F: Real> Layout<F> {
-    pub(super) fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
+    pub(super) fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         const KINDS: [&str; 3] = ["transitions", "row_offsets", "successors"];
         let mut there = KINDS.into_iter().filter(|name| arrays.has(name));
         let first = there.next();
         if let (Some(first), Some(second)) = (first, there.next()) {
-            return Err(in_array(second, Reason::Conflict { other: first }));
+            return Err(Error::in_array(second, Reason::Conflict { other: first }));
         }
         match first {
             Some("transitions") => Self::dense(arrays),
@@ -34,38 +38,37 @@ impl<F: Real> Layout<F> {
             None => {
                 let hint =
                     "expected transitions, row_offsets with next_states and probabilities, or successors";
-                Err(in_array("transitions", Reason::Missing { hint }))
+                Err(Error::in_array("transitions", Reason::Missing { hint }))
             }
         }
     }
 
-    fn dense(arrays: &Arrays<'_>) -> Result<Self, Error> {
+    fn dense(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         let probabilities = "transitions";
-        let transitions: Array3<F> = required(probabilities, arrays.numbers(probabilities, "[s, a, s']")?)?;
+        let transitions: Array3<F> = arrays.needed(probabilities, "[s, a, s']")?;
         let shape = transitions.shape().to_vec();
         let dynamics = DenseDynamics::new(transitions)
             .map_err(|error| Error::new(place_of(&error, probabilities), error))?;
         let rewards: Option<Array3<F>> = arrays.numbers("successor_rewards", "[s, a, s']")?;
-        let successor_rewards = beside(rewards, &shape)?.map(|rewards| {
-            // A table visits what is possible, and no more.
-            let entries = rewards.into_iter().zip(dynamics.transitions());
-            entries.filter(|(_, p)| **p > F::zero()).map(|(reward, _)| reward).collect()
-        });
-        Ok(Self { dynamics: Box::new(dynamics), probabilities, successor_rewards })
+        let successor_rewards =
+            beside(rewards, &shape)?.map(|rewards| of_possible(rewards, dynamics.transitions()));
+        Ok(Self { dynamics: Arc::new(dynamics), probabilities, successor_rewards })
     }
 
-    fn compressed(arrays: &Arrays<'_>) -> Result<Self, Error> {
+    fn compressed(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         let (name, axes) = ("row_offsets", "[S · A + 1]");
         let row_offsets: Array1<usize> = required(name, arrays.indices(name, axes)?)?;
         let next_states: Array1<usize> = required("next_states", arrays.indices("next_states", "[n]")?)?;
-        let probabilities: Array1<F> = required("probabilities", arrays.numbers("probabilities", "[n]")?)?;
+        let probabilities: Array1<F> = arrays.needed("probabilities", "[n]")?;
         let num_actions = num_actions(arrays)?;
         let num_rows = row_offsets.len().saturating_sub(1);
         if num_actions == 0 || !num_rows.is_multiple_of(num_actions) || row_offsets.is_empty() {
             let expected = format!("[S · A + 1] with A = {num_actions}");
-            return Err(in_array(name, Reason::Shape { found: vec![row_offsets.len()], expected }));
+            return Err(Error::in_array(name, Reason::Shape { found: vec![row_offsets.len()], expected }));
         }
-        let shape = [next_states.len()];
+        let rewards: Option<Array1<F>> = arrays.numbers("successor_rewards", "[n]")?;
+        let rewards = beside(rewards, &[next_states.len()])?;
+        let successor_rewards = rewards.map(|rewards| of_possible(rewards, &probabilities));
         let dynamics = SparseDynamics::new(
             num_rows / num_actions,
             num_actions,
@@ -74,12 +77,10 @@ impl<F: Real> Layout<F> {
             probabilities.into_raw_vec_and_offset().0,
         )
         .map_err(|error| Error::new(place_of(&error, "probabilities"), error))?;
-        let rewards: Option<Array1<F>> = arrays.numbers("successor_rewards", "[n]")?;
-        let successor_rewards = beside(rewards, &shape)?;
-        Ok(Self { dynamics: Box::new(dynamics), probabilities: "probabilities", successor_rewards })
+        Ok(Self { dynamics: Arc::new(dynamics), probabilities: "probabilities", successor_rewards })
     }
 
-    fn deterministic(arrays: &Arrays<'_>) -> Result<Self, Error> {
+    fn deterministic(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         let probabilities = "successors";
         let successors: Array2<usize> = required(probabilities, arrays.indices(probabilities, "[s, a]")?)?;
         let shape = successors.shape().to_vec();
@@ -87,12 +88,13 @@ impl<F: Real> Layout<F> {
             .map_err(|error| Error::new(place_of(&error, probabilities), error))?;
         let rewards: Option<Array2<F>> = arrays.numbers("successor_rewards", "[s, a]")?;
         let successor_rewards = beside(rewards, &shape)?;
-        Ok(Self { dynamics: Box::new(dynamics), probabilities, successor_rewards })
+        Ok(Self { dynamics: Arc::new(dynamics), probabilities, successor_rewards })
     }
 }
 
-/// Number of actions, which compressed rows do not tell: that of `num_actions`, or of a table `[s, a]`.
-fn num_actions(arrays: &Arrays<'_>) -> Result<usize, Error> {
+/// Number of actions for compressed rows: from `num_actions`, or from the shape of a table
+/// `[s, a]`.
+fn num_actions(arrays: &mut Arrays<'_>) -> Result<usize, Error> {
     if let Some(num_actions) = arrays.index("num_actions")? {
         return Ok(num_actions);
     }
@@ -105,14 +107,17 @@ fn num_actions(arrays: &Arrays<'_>) -> Result<usize, Error> {
         let Some(shape) = arrays.shape(name)? else { continue };
         match shape.last() {
             Some(&num_actions) if ranks.contains(&shape.len()) => return Ok(num_actions),
-            _ => return Err(in_array(name, Reason::Shape { found: shape, expected: axes.to_owned() })),
+            _ => {
+                return Err(Error::in_array(name, Reason::Shape { found: shape, expected: axes.to_owned() }));
+            }
         }
     }
     let hint = "row_offsets do not tell the number of actions";
-    Err(in_array("num_actions", Reason::Missing { hint }))
+    Err(Error::in_array("num_actions", Reason::Missing { hint }))
 }
 
-/// Rewards on the successor, in row-major order, if they have the shape of the transitions.
+/// Checks rewards on the successor against the shape of the transitions; returns them in row-major
+/// order.
 fn beside<F: Real, D: Dimension>(
     rewards: Option<Array<F, D>>,
     shape: &[usize],
@@ -120,17 +125,36 @@ fn beside<F: Real, D: Dimension>(
     let Some(rewards) = rewards else { return Ok(None) };
     if rewards.shape() != shape {
         let (found, expected) = (rewards.shape().to_vec(), format!("{shape:?}, as the transitions have"));
-        return Err(in_array("successor_rewards", Reason::Shape { found, expected }));
+        return Err(Error::in_array("successor_rewards", Reason::Shape { found, expected }));
     }
     check_rewards("successor_rewards", Some(&rewards))?;
     Ok(Some(arrays::standard_layout(rewards).into_raw_vec_and_offset().0))
 }
 
-/// Calls back with the reward of each successor of a pair, in the order of the dynamics.
-pub(super) type SuccessorReward<'a, F> = Box<dyn Fn(usize, usize, &mut dyn FnMut(F)) + 'a>;
+/// Rewards of the transitions with p > 0, which are the ones that dynamics visit.
+fn of_possible<'a, F: Real>(rewards: Vec<F>, probabilities: impl IntoIterator<Item = &'a F>) -> Vec<F> {
+    let entries = rewards.into_iter().zip(probabilities);
+    entries.filter(|(_, p)| **p > F::zero()).map(|(reward, _)| reward).collect()
+}
 
-/// Transitions in rows: successors ascending, each once, none of probability 0.
-pub(super) struct Rows<F> {
+/// Checks that rewards are below +∞. The model checks the same, but without the index in the file.
+pub(super) fn check_rewards<F: Real, D: Dimension>(
+    name: &str,
+    rewards: Option<&ArrayRef<F, D>>,
+) -> Result<(), Error> {
+    let Some(rewards) = rewards else { return Ok(()) };
+    match rewards.iter().enumerate().find(|(_, reward)| !(**reward < F::infinity())) {
+        None => Ok(()),
+        Some((at, &reward)) => {
+            let place = Place::Entry { array: name.to_owned(), index: arrays::index_of(rewards.shape(), at) };
+            let (value, expected) = (reward.into_f64(), "a number below +inf");
+            Err(Error::new(place, Reason::Value { value, expected }))
+        }
+    }
+}
+
+/// Transitions to be written, in rows: successors ascending, each once, none of probability 0.
+pub(super) struct Transitions<F> {
     shape: [usize; 2],
     offsets: Vec<usize>,
     next_states: Vec<usize>,
@@ -138,37 +162,32 @@ pub(super) struct Rows<F> {
     rewards: Option<Vec<F>>,
 }
 
-impl<F: Real> Rows<F> {
-    pub(super) fn new(dynamics: &BoxedDynamics<F>, on_successor: Option<SuccessorReward<'_, F>>) -> Self {
+impl<F: Real> Transitions<F> {
+    /// Collects the rows. `successor_rewards` are in the order of the dynamics.
+    pub(super) fn new(dynamics: &AnyDynamics<F>, successor_rewards: Option<Vec<F>>) -> Self {
         let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
-        let mut rows = Self {
+        let mut transitions = Self {
             shape: [num_states, num_actions],
             offsets: vec![0],
             next_states: Vec::new(),
             probabilities: Vec::new(),
-            rewards: on_successor.as_ref().map(|_| Vec::new()),
+            rewards: successor_rewards.as_ref().map(|_| Vec::new()),
         };
-        let (mut row, mut row_rewards) = (Vec::new(), Vec::new());
-        for state in 0..num_states {
-            for action in 0..num_actions {
-                row.clear();
-                row_rewards.clear();
-                if let Some(on_successor) = &on_successor {
-                    on_successor(state, action, &mut |reward| row_rewards.push(reward));
+        let mut rewards = successor_rewards.into_iter().flatten();
+        let mut row = Vec::new();
+        for (state, action) in ndarray::indices((num_states, num_actions)) {
+            row.clear();
+            dynamics.for_each_successor(state, action, &mut |next_state, p| {
+                let reward = rewards.next().unwrap_or_else(F::zero);
+                if p > F::zero() {
+                    row.push((next_state, p, reward));
                 }
-                let mut rewards = row_rewards.iter();
-                dynamics.for_each_successor(state, action, &mut |next_state, p| {
-                    let reward = rewards.next().copied().unwrap_or_else(F::zero);
-                    if p > F::zero() {
-                        row.push((next_state, p, reward));
-                    }
-                });
-                // Stable: what is visited twice is summed in the order of the visits.
-                row.sort_by_key(|&(next_state, ..)| next_state);
-                rows.add(&row);
-            }
+            });
+            // The sort is stable: probabilities of one successor are added in the order of visits.
+            row.sort_by_key(|&(next_state, ..)| next_state);
+            transitions.add(&row);
         }
-        rows
+        transitions
     }
 
     fn add(&mut self, row: &[(usize, F, F)]) {
@@ -218,7 +237,7 @@ impl<F: Real> Rows<F> {
         }
     }
 
-    /// Entries as a table `[s, a, s']` of the given length, 0 elsewhere.
+    /// Expands entries to a table `[s, a, s']` of the given length, with 0 elsewhere.
     fn spread(&self, len: usize, entries: &[F]) -> Vec<F> {
         let mut table = vec![F::zero(); len];
         for (row, bounds) in self.offsets.windows(2).enumerate() {

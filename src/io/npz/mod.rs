@@ -1,9 +1,8 @@
 //! Models and results as `.npz` archives, which numpy reads and writes.
 //!
-//! The formats are read here, by `zip` and `npy`, with nothing but the compression from elsewhere: the crates there are
-//! for arrays in archives take as much memory as a header asks for before they look at what follows it, and bind to
-//! versions of an archive crate that are old or need a newer compiler than this crate.
+//! The crate `zip` reads and writes archives; `npy` reads and writes the arrays in them.
 
+mod archive;
 mod arrays;
 mod dynamics;
 mod model;
@@ -12,9 +11,9 @@ mod place;
 mod results;
 mod stored;
 mod writer;
-mod zip;
-mod zip_writer;
 
+use std::fs::File;
+use std::io::{BufReader, Cursor};
 use std::path::Path;
 
 use super::{Error, Place};
@@ -24,10 +23,12 @@ use arrays::{ArrayWriter, Arrays, Codec};
 pub use stored::{ModelFile, StoredModel};
 pub use writer::NpzWriter;
 
-/// What can be kept as an `.npz` archive: models and results. See the [module](super) for the arrays of each.
+/// A value that can be stored as an `.npz` archive: a model or a result.
 ///
-/// A value that is written and read again is the same to the bit. Other arrays in an archive are not looked at, so an
-/// archive of a [`Posterior`](crate::Posterior) is one of its [`Solution`](crate::Solution) too.
+/// The documentation of the [module](super) lists the arrays of each type. A value that is written
+/// and read again is equal to the bit. Arrays that do not belong to the type are ignored. For
+/// example, [`Solution`](crate::Solution) can be read from the archive of a
+/// [`Posterior`](crate::Posterior).
 ///
 /// The trait is sealed.
 ///
@@ -51,45 +52,48 @@ pub trait Npz: Codec {
     ///
     /// # Errors
     ///
-    /// With the file and the array: [`Reason::Io`](super::Reason::Io), an archive or an array that is damaged or of a
-    /// kind that is not read, a missing array, elements of another type, another shape, or
-    /// [`Reason::Model`](super::Reason::Model) for tables that are no such model or result.
+    /// [`Reason::Io`](super::Reason::Io) if the file cannot be read, and
+    /// [`Reason::Model`](super::Reason::Model) if its tables are not a valid model or result. Other
+    /// reasons are an archive or an array that is damaged or not supported, a missing array, and
+    /// elements of the wrong type or shape. The error names the file and the array.
     ///
     /// # Complexity
     ///
-    /// Memory of the file, of its largest array expanded, and of what is returned.
+    /// Arrays are read one at a time. Memory: at most three times that of the returned value, and
+    /// 300 bytes for each entry of the archive.
     fn read_npz(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|error| Error::new(Place::File, error));
-        bytes.and_then(|bytes| Self::from_npz(&bytes)).map_err(|error| error.in_file(path))
+        let file = File::open(path).map_err(|error| Error::new(Place::File, error));
+        let arrays = file.and_then(|file| Arrays::new(BufReader::new(file)));
+        arrays.and_then(|mut arrays| Self::decode(&mut arrays)).map_err(|error| error.in_file(path))
     }
 
     /// Reads the bytes of a file.
     ///
     /// # Errors
     ///
-    /// Those of [`read_npz`](Self::read_npz), without the file.
+    /// Those of [`read_npz`](Self::read_npz), without the name of a file.
     fn from_npz(bytes: &[u8]) -> Result<Self, Error> {
-        Self::decode(&Arrays::new(bytes)?)
+        Self::decode(&mut Arrays::new(Cursor::new(bytes))?)
     }
 
-    /// Writes a file, over one that is there; that one is lost, also if writing fails.
+    /// Writes a file. An existing file is overwritten, and lost even if writing fails.
     ///
     /// # Errors
     ///
-    /// [`Reason::Io`](super::Reason::Io), and [`Reason::NotStorable`](super::Reason::NotStorable) for a model that the
-    /// layout has no place for.
+    /// [`Reason::Io`](super::Reason::Io), and [`Reason::NotStorable`](super::Reason::NotStorable)
+    /// for a model that the format cannot hold.
     fn write_npz(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let mut writer = NpzWriter::create(path)?;
         writer.add(self)?;
         writer.finish()
     }
 
-    /// The bytes of a file. The same value always makes the same bytes.
+    /// Returns the bytes of a file. The same value always makes the same bytes.
     ///
     /// # Errors
     ///
-    /// [`Reason::NotStorable`](super::Reason::NotStorable) for a model that the layout has no place for.
+    /// [`Reason::NotStorable`](super::Reason::NotStorable) for a model that the format cannot hold.
     fn to_npz(&self) -> Result<Vec<u8>, Error> {
         let mut writer = ArrayWriter::new(Vec::new());
         self.encode(&mut writer)?;

@@ -1,18 +1,19 @@
-//! Models as arrays: which arrays make which model, and which arrays a model becomes.
+//! Models as arrays.
 
 use std::io::Write;
 
-use ndarray::{Array1, Array3, ArrayRef, Axis, Dimension};
+use ndarray::Array1;
 
-use super::arrays::{ArrayWriter, Arrays, Codec, in_array};
-use super::dynamics::{Layout, Rows, SuccessorReward};
+use super::arrays::{ArrayWriter, Arrays, Codec};
+use super::dynamics::{Layout, Transitions, check_rewards};
 use super::place::place_of;
-use super::stored::{ModelFile, StoredModel};
+use super::stored::{
+    AnyMdp, ModelFile, StoredModel, differ_in_rewards_alone, have_same_successor_rewards, successor_rewards,
+};
 use crate::io::{Error, Place, Reason};
-use crate::mdp::BoxedDynamics;
-use crate::{ActionPrior, Dynamics, Mdp, Model, Real, SuccessorRewardMdp, Table, TimeVaryingMdp, arrays};
+use crate::{ActionPrior, Dynamics, Mdp, Model, Real, Table, TimeVaryingMdp, arrays};
 
-/// All arrays that mean something in a model.
+/// All arrays that have a meaning in a model.
 const MODEL_ARRAYS: [&str; 18] = [
     "transitions",
     "row_offsets",
@@ -35,7 +36,7 @@ const MODEL_ARRAYS: [&str; 18] = [
 ];
 
 impl<F: Real> Codec for ModelFile<F> {
-    fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         let Layout { dynamics, probabilities, successor_rewards } = Layout::decode(arrays)?;
         let invalid = |error: crate::Error| Error::new(place_of(&error, probabilities), error);
         let shape = (dynamics.num_states(), dynamics.num_actions());
@@ -52,7 +53,7 @@ impl<F: Real> Codec for ModelFile<F> {
         }
         if !is_time_varying && rewards.is_none() && successor_rewards.is_none() {
             let hint = "expected rewards, successor_rewards, or both";
-            return Err(in_array("rewards", Reason::Missing { hint }));
+            return Err(Error::in_array("rewards", Reason::Missing { hint }));
         }
         let rewards = match rewards {
             Some(rewards) => rewards,
@@ -76,23 +77,26 @@ impl<F: Real> Codec for ModelFile<F> {
         }
         let mdp = builder.build().map_err(invalid)?;
         let repeats = arrays.flag("repeats")?.unwrap_or(false);
-        let model = match (successor_rewards, stage_rewards) {
-            (None, None) => Ok(StoredModel::Mdp(mdp)),
-            (None, Some(rewards)) => TimeVaryingMdp::from_rewards(&mdp, rewards)
-                .map(|model| StoredModel::TimeVarying(if repeats { model.repeating() } else { model })),
-            (Some(on_successors), None) => {
-                SuccessorRewardMdp::from_parts(&mdp, on_successors).map(StoredModel::SuccessorRewards)
+        let rich = successor_rewards.map(|rewards| {
+            let mut rewards = rewards.into_iter();
+            mdp.with_successor_rewards(|_, _, _| rewards.next().unwrap_or_else(F::neg_infinity))
+        });
+        let model = match (rich.transpose().map_err(invalid)?, stage_rewards) {
+            (None, None) => StoredModel::Mdp(mdp),
+            (Some(rich), None) => StoredModel::SuccessorRewards(rich),
+            (None, Some(rewards)) => {
+                let model = TimeVaryingMdp::from_rewards(&mdp, rewards).map_err(invalid)?;
+                StoredModel::TimeVarying(if repeats { model.repeating() } else { model })
             }
-            (Some(on_successors), Some(rewards)) => SuccessorRewardMdp::from_parts(&mdp, on_successors)
-                .and_then(|mdp| {
-                    let stages = rewards.outer_iter().map(|rewards| mdp.with_rewards(rewards.to_owned()));
-                    let model = TimeVaryingMdp::new(stages.collect::<Result<Vec<_>, _>>()?)?;
-                    let model = if repeats { model.repeating() } else { model };
-                    Ok(StoredModel::TimeVaryingSuccessorRewards(model))
-                }),
+            (Some(rich), Some(rewards)) => {
+                let stages = rewards.outer_iter().map(|rewards| rich.with_rewards(rewards.to_owned()));
+                let stages = stages.collect::<Result<Vec<_>, _>>();
+                let model = stages.and_then(TimeVaryingMdp::new).map_err(invalid)?;
+                StoredModel::TimeVaryingSuccessorRewards(if repeats { model.repeating() } else { model })
+            }
         };
-        let ignored = arrays.names().filter(|name| !MODEL_ARRAYS.contains(name)).map(str::to_owned);
-        let file = ModelFile::new(model.map_err(invalid)?).with_ignored_arrays(ignored.collect());
+        let ignored = arrays.names().filter(|name| !MODEL_ARRAYS.contains(&name.as_str()));
+        let file = ModelFile::new(model).with_ignored_arrays(ignored.collect());
         match arrays.numbers("initial", "[s]")? {
             Some(initial) => file.with_initial(initial).map_err(invalid),
             None => Ok(file),
@@ -100,36 +104,30 @@ impl<F: Real> Codec for ModelFile<F> {
     }
 
     fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
-        let mut on_successor: Option<SuccessorReward<'_, F>> = None;
-        let mdp = match self.model() {
-            StoredModel::Mdp(mdp) => mdp,
+        let (mdp, successor_rewards) = match self.model() {
+            StoredModel::Mdp(mdp) => {
+                writer.numbers("rewards", &mdp.rewards())?;
+                (mdp, None)
+            }
             StoredModel::SuccessorRewards(model) => {
-                on_successor = Some(Box::new(|state, action, visit| {
-                    model.for_each_successor_reward(state, action, |_, reward| visit(reward));
-                }));
-                model.mdp()
+                writer.numbers("rewards", &model.mdp().rewards())?;
+                (model.mdp(), Some(successor_rewards(model)))
             }
             StoredModel::TimeVarying(model) => {
-                let (first, stages) = (&model.stages()[0], model.stages());
-                let alike = stages.iter().all(|stage| stage.differs_in_rewards_alone(first));
-                write_stages(writer, alike, stages.iter(), model.num_stages().is_none())?;
-                first
+                let stages: Vec<_> = model.stages().iter().collect();
+                let are_alike = stages.iter().all(|stage| differ_in_rewards_alone(stage, stages[0]));
+                write_stages(writer, are_alike, &stages, model.num_stages().is_none())?;
+                (stages[0], None)
             }
             StoredModel::TimeVaryingSuccessorRewards(model) => {
-                let (first, stages) = (&model.stages()[0], model.stages());
-                let alike = stages.iter().all(|stage| stage.differs_in_rewards_alone(first));
-                let tables = stages.iter().map(|stage| stage.mdp());
-                write_stages(writer, alike, tables, model.num_stages().is_none())?;
-                on_successor = Some(Box::new(|state, action, visit| {
-                    first.for_each_successor_reward(state, action, |_, reward| visit(reward));
-                }));
-                first.mdp()
+                let first = &model.stages()[0];
+                let are_alike = model.stages().iter().all(|stage| have_same_successor_rewards(stage, first));
+                let stages: Vec<_> = model.stages().iter().map(|stage| stage.mdp()).collect();
+                write_stages(writer, are_alike, &stages, model.num_stages().is_none())?;
+                (first.mdp(), Some(successor_rewards(first)))
             }
         };
-        if matches!(self.model(), StoredModel::Mdp(_) | StoredModel::SuccessorRewards(_)) {
-            writer.numbers("rewards", &mdp.rewards())?;
-        }
-        Rows::new(mdp.dynamics(), on_successor).encode(writer)?;
+        Transitions::new(mdp.dynamics(), successor_rewards).encode(writer)?;
         writer.number("discount", mdp.discount())?;
         writer.number("temperature", mdp.temperature())?;
         match mdp.action_prior() {
@@ -150,56 +148,33 @@ impl<F: Real> Codec for ModelFile<F> {
     }
 }
 
-/// `rewards` `[t, s, a]`, of stages that have nothing else of their own.
-fn write_stages<'a, F: Real, W: Write>(
+/// Writes the rewards of all stages as `rewards` `[t, s, a]`.
+fn write_stages<F: Real, W: Write>(
     writer: &mut ArrayWriter<W>,
-    alike: bool,
-    stages: impl ExactSizeIterator<Item = &'a Mdp<F, BoxedDynamics<F>>>,
+    are_alike: bool,
+    stages: &[&AnyMdp<F>],
     repeats: bool,
 ) -> Result<(), Error> {
-    if !alike {
+    if !are_alike {
         let what = "stages that differ in more than rewards [s, a]";
         return Err(Error::new(Place::File, Reason::NotStorable { what }));
     }
-    let mut rewards: Option<Array3<F>> = None;
-    let horizon = stages.len();
-    for (t, stage) in stages.enumerate() {
-        let shape = (horizon, stage.num_states(), stage.num_actions());
-        let rewards = match &mut rewards {
-            Some(rewards) => rewards,
-            none => {
-                let table = arrays::filled(Table::Rewards, shape, F::zero());
-                none.insert(table.map_err(|error| in_array("rewards", error))?)
-            }
-        };
-        rewards.index_axis_mut(Axis(0), t).assign(&stage.rewards());
+    let shape = (stages.len(), stages[0].num_states(), stages[0].num_actions());
+    let rewards = arrays::filled(Table::Rewards, shape, F::zero());
+    let mut rewards = rewards.map_err(|error| Error::in_array("rewards", error))?;
+    for (mut rewards, stage) in rewards.outer_iter_mut().zip(stages) {
+        rewards.assign(&stage.rewards());
     }
-    if let Some(rewards) = rewards {
-        writer.numbers("rewards", &rewards)?;
-    }
+    writer.numbers("rewards", &rewards)?;
     if repeats { writer.flag("repeats", true) } else { Ok(()) }
 }
 
-/// Rewards are below +∞; here their place is still known.
-pub(super) fn check_rewards<F: Real, D: Dimension>(
-    name: &str,
-    rewards: Option<&ArrayRef<F, D>>,
-) -> Result<(), Error> {
-    let Some(rewards) = rewards else { return Ok(()) };
-    match rewards.iter().enumerate().find(|(_, reward)| !(**reward < F::infinity())) {
-        None => Ok(()),
-        Some((at, &reward)) => {
-            let place = Place::Entry { array: name.to_owned(), index: arrays::index_of(rewards.shape(), at) };
-            let (value, expected) = (reward.into_f64(), "a number below +inf");
-            Err(Error::new(place, Reason::Value { value, expected }))
-        }
-    }
-}
-
-fn action_prior<F: Real>(arrays: &Arrays<'_>) -> Result<ActionPrior<F>, Error> {
+fn action_prior<F: Real>(arrays: &mut Arrays<'_>) -> Result<ActionPrior<F>, Error> {
     let weights = arrays.numbers("action_prior", "[s, a]")?;
     match (weights, arrays.flag("uniform_prior")?) {
-        (Some(_), Some(true)) => Err(in_array("uniform_prior", Reason::Conflict { other: "action_prior" })),
+        (Some(_), Some(true)) => {
+            Err(Error::in_array("uniform_prior", Reason::Conflict { other: "action_prior" }))
+        }
         (Some(weights), _) => Ok(ActionPrior::Weights(weights)),
         (None, Some(true)) => Ok(ActionPrior::Uniform),
         (None, _) => Ok(ActionPrior::Counting),

@@ -1,24 +1,34 @@
-//! The `.npy` format of one array: a header that says type, order and shape, then the elements.
+//! The `.npy` format of one array: a header with type, order and shape, then the elements.
+//!
+//! This reader is our own. The crates `ndarray-npy` 0.10.0 and `npyz` 0.9.1 (25 November 2026)
+//! allocate the number of bytes that a header claims before they read any element.
+
+use std::io::ErrorKind::UnexpectedEof;
+use std::io::{self, Read, Write};
 
 use ndarray::{Array, ArrayD, Dimension, IxDyn, ShapeBuilder};
 
+use super::archive::entry_reason;
 use crate::Real;
 use crate::io::Reason;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
-/// More axes than numpy has.
+/// numpy has at most as many axes.
 const MOST_AXES: usize = 64;
-/// The header is filled up so that elements begin at a multiple of this.
+/// Longest header that is read, in bytes. Headers of numeric arrays have a few dozen bytes.
+const MOST_HEADER: u64 = 1 << 16;
+/// The header is padded so that the elements begin at a multiple of this number.
 const ALIGNMENT: usize = 64;
 
-/// An array as its file has it: a header that agrees with the number of bytes behind it.
+/// An array whose header has been read and agrees with the number of bytes that follow.
 #[derive(Debug)]
-pub(super) struct Npy<'a> {
+pub(super) struct Npy<R> {
     pub(super) shape: Vec<usize>,
     is_fortran: bool,
     element: Element,
     type_name: String,
-    bytes: &'a [u8],
+    num_bytes: u64, // of the elements
+    file: R,        // from the first element on
 }
 
 /// Type of the elements.
@@ -38,54 +48,59 @@ enum Kind {
     Other,
 }
 
-/// A reason, and the place of the element that it concerns.
+/// A reason, and the index of the element that it concerns, if it concerns one.
 pub(super) type At = (Option<Vec<usize>>, Reason);
 
-impl<'a> Npy<'a> {
-    /// Reads the header. Nothing is taken for the elements before their number is known to fit.
-    pub(super) fn parse(file: &'a [u8]) -> Result<Self, Reason> {
+impl<R: Read> Npy<R> {
+    /// Reads the header of a file of `size` bytes. Allocates nothing for the elements.
+    pub(super) fn parse(mut file: R, size: u64) -> Result<Self, Reason> {
         let missing = |expected| Reason::NotAnArray { expected };
-        let rest = file.strip_prefix(MAGIC).ok_or(missing("the signature"))?;
-        let (header_len, rest) = match *rest {
-            [1, _, a, b, ref rest @ ..] => (u32::from(u16::from_le_bytes([a, b])), rest),
-            [2 | 3, _, a, b, c, d, ref rest @ ..] => (u32::from_le_bytes([a, b, c, d]), rest),
+        let start = read_most(&mut file, 8)?;
+        let version = start.strip_prefix(MAGIC).ok_or(missing("the signature"))?;
+        let len_bytes = match version {
+            [1, _] => 2,
+            [2 | 3, _] => 4,
             _ => return Err(missing("a known version")),
         };
-        let header_len = usize::try_from(header_len).unwrap_or(usize::MAX);
-        let (header, bytes) = rest.split_at_checked(header_len).ok_or(missing("the end of the header"))?;
-        let header = std::str::from_utf8(header).map_err(|_| missing("a readable header"))?;
+        let len = read_most(&mut file, len_bytes)?.iter().rfold(0, |len, &byte| (len << 8) | u64::from(byte));
+        let header = read_most(&mut file, len.min(MOST_HEADER))?;
+        if header.len() as u64 != len {
+            return Err(missing("the end of the header"));
+        }
+        let header = std::str::from_utf8(&header).map_err(|_| missing("a readable header"))?;
         let (type_name, is_fortran, shape) = parse_header(header)?;
-        let array = Self { element: Element::parse(&type_name), shape, is_fortran, type_name, bytes };
+        let num_bytes = size.saturating_sub(MAGIC.len() as u64 + 2 + len_bytes + len);
+        let array =
+            Self { element: Element::parse(&type_name), shape, is_fortran, type_name, num_bytes, file };
         array.check_length()?;
         Ok(array)
     }
 
     fn check_length(&self) -> Result<(), Reason> {
         if self.element.kind == Kind::Other {
-            return Ok(()); // an error to whoever asks for its elements
+            return Ok(()); // reading the elements is an error
         }
-        // As numpy counts: an axis of length 0 does not excuse others that cannot be addressed.
+        // As in numpy, axes of length 0 are left out of the product, which then must not overflow.
         let bytes = (self.shape.iter().filter(|&&axis| axis > 0))
             .try_fold(self.element.size, |bytes, &axis| bytes.checked_mul(axis));
         let is_empty = self.shape.contains(&0);
-        match bytes {
-            Some(bytes) if self.bytes.len() == if is_empty { 0 } else { bytes } => Ok(()),
-            bytes => {
-                let expected = bytes.map_or(u64::MAX, |bytes| if is_empty { 0 } else { bytes as u64 });
-                Err(Reason::Length { found: self.bytes.len() as u64, expected })
-            }
+        let expected = bytes.map_or(u64::MAX, |bytes| if is_empty { 0 } else { bytes as u64 });
+        if bytes.is_some() && self.num_bytes == expected {
+            return Ok(());
         }
+        Err(Reason::Length { found: self.num_bytes, expected })
     }
 
-    /// The elements as numbers; integers and truth values too.
-    pub(super) fn numbers<F: Real, D: Dimension>(&self, axes: &str) -> Result<Array<F, D>, At> {
+    /// Reads the elements as numbers, also from integers and bool.
+    pub(super) fn numbers<F: Real, D: Dimension>(&mut self, axes: &str) -> Result<Array<F, D>, At> {
         if self.element.kind == Kind::Other {
             return Err(self.wrong_type("a number"));
         }
+        let element = self.element;
         self.array(axes, |bytes| {
-            let wide = self.element.float(bytes);
+            let wide = element.float(bytes);
             let number = F::from_f64(wide);
-            // A finite number must not become one that forbids.
+            // A finite number must not overflow to −∞, which forbids.
             if number.is_finite() || !wide.is_finite() {
                 return Ok(number);
             }
@@ -93,24 +108,26 @@ impl<'a> Npy<'a> {
         })
     }
 
-    /// The elements as indices.
-    pub(super) fn indices<D: Dimension>(&self, axes: &str) -> Result<Array<usize, D>, At> {
+    /// Reads the elements as indices.
+    pub(super) fn indices<D: Dimension>(&mut self, axes: &str) -> Result<Array<usize, D>, At> {
         if !matches!(self.element.kind, Kind::Signed | Kind::Unsigned) {
             return Err(self.wrong_type("an integer"));
         }
+        let element = self.element;
         self.array(axes, |bytes| {
-            let number = self.element.integer(bytes);
+            let number = element.integer(bytes);
             let expected = "an index >= 0";
             usize::try_from(number).map_err(|_| Reason::Value { value: number as f64, expected })
         })
     }
 
-    /// The elements as truth values; integers 0 and 1 too.
-    pub(super) fn flags<D: Dimension>(&self, axes: &str) -> Result<Array<bool, D>, At> {
+    /// Reads the elements as truth values, also from the integers 0 and 1.
+    pub(super) fn flags<D: Dimension>(&mut self, axes: &str) -> Result<Array<bool, D>, At> {
         if matches!(self.element.kind, Kind::Float | Kind::Other) {
             return Err(self.wrong_type("bool"));
         }
-        self.array(axes, |bytes| match self.element.integer(bytes) {
+        let element = self.element;
+        self.array(axes, |bytes| match element.integer(bytes) {
             0 => Ok(false),
             1 => Ok(true),
             other => Err(Reason::Value { value: other as f64, expected: "0 or 1" }),
@@ -121,25 +138,40 @@ impl<'a> Npy<'a> {
         (None, Reason::ElementType { found: self.type_name.clone(), expected })
     }
 
+    /// Reads all elements, piece by piece, so that memory grows with the bytes that exist.
     fn array<T, D: Dimension>(
-        &self,
+        &mut self,
         axes: &str,
         mut element: impl FnMut(&[u8]) -> Result<T, Reason>,
     ) -> Result<Array<T, D>, At> {
-        let wrong_shape = || (None, Reason::Shape { found: self.shape.clone(), expected: axes.to_owned() });
-        if D::NDIM.is_some_and(|rank| rank != self.shape.len()) {
+        let shape = self.shape.clone();
+        let wrong_shape = || (None, Reason::Shape { found: shape.clone(), expected: axes.to_owned() });
+        if D::NDIM.is_some_and(|rank| rank != shape.len()) {
             return Err(wrong_shape());
         }
-        let mut elements = Vec::with_capacity(self.bytes.len() / self.element.size);
-        for (at, bytes) in self.bytes.chunks_exact(self.element.size).enumerate() {
-            elements.push(element(bytes).map_err(|reason| (Some(self.index(at)), reason))?);
+        let broken = |error| (None, entry_reason(error));
+        let mut elements = Vec::new();
+        let mut piece = [0; 1 << 13]; // a multiple of every element size
+        let mut left = self.num_bytes;
+        while left > 0 {
+            let len = piece.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            self.file.read_exact(&mut piece[..len]).map_err(broken)?;
+            for bytes in piece[..len].chunks_exact(self.element.size) {
+                elements.push(element(bytes).map_err(|reason| (Some(self.index(elements.len())), reason))?);
+            }
+            left -= len as u64;
         }
-        let shape = IxDyn(&self.shape).set_f(self.is_fortran);
-        let array = ArrayD::from_shape_vec(shape, elements).map_err(|_| wrong_shape())?;
+        // `zip` compares the checksum when it reaches the end.
+        self.file.read_exact(&mut piece[..1]).map_or_else(
+            |error| if error.kind() == UnexpectedEof { Ok(()) } else { Err(broken(error)) },
+            |()| Err((None, Reason::Length { found: self.num_bytes + 1, expected: self.num_bytes })),
+        )?;
+        let strided = IxDyn(&shape).set_f(self.is_fortran);
+        let array = ArrayD::from_shape_vec(strided, elements).map_err(|_| wrong_shape())?;
         array.into_dimensionality().map_err(|_| wrong_shape())
     }
 
-    /// The place of an element, from its number in the file.
+    /// The index of an element, from its position in the file.
     fn index(&self, mut at: usize) -> Vec<usize> {
         let mut index = vec![0; self.shape.len()];
         let mut step = |axis: usize| {
@@ -155,8 +187,15 @@ impl<'a> Npy<'a> {
     }
 }
 
+/// Reads `len` bytes, or fewer if the file ends before.
+fn read_most(file: &mut impl Read, len: u64) -> Result<Vec<u8>, Reason> {
+    let mut bytes = Vec::new();
+    file.take(len).read_to_end(&mut bytes).map_err(entry_reason)?;
+    Ok(bytes)
+}
+
 impl Element {
-    /// Reads a type as numpy spells it, `<f8`.
+    /// Reads a type as numpy writes it, such as `<f8`.
     fn parse(name: &str) -> Self {
         let (order, code) = match name.as_bytes() {
             [order @ (b'<' | b'>' | b'|' | b'='), code @ ..] => (*order, code),
@@ -172,7 +211,7 @@ impl Element {
         Self { kind, size: size.into(), is_big_endian: order == b'>' }
     }
 
-    /// The bytes of an element, lowest first, filled up with `fill`.
+    /// The bytes of an element in little-endian order, extended by `fill` to 8 bytes.
     fn lowest_first(self, bytes: &[u8], fill: u8) -> [u8; 8] {
         let mut wide = [fill; 8];
         for (at, &byte) in bytes.iter().enumerate() {
@@ -201,7 +240,7 @@ impl Element {
     }
 }
 
-/// Type, order and shape: a dictionary as Python prints it, with these three entries in any order.
+/// Reads type, order and shape from a Python dictionary, whose three entries come in any order.
 fn parse_header(header: &str) -> Result<(String, bool, Vec<usize>), Reason> {
     let mut text = Literal(header);
     let (mut descr, mut fortran_order, mut shape) = (None, None, None);
@@ -259,7 +298,7 @@ impl<'a> Literal<'a> {
         Ok(word)
     }
 
-    /// A type; one that is not a word is a record, which no table is.
+    /// A type. A type that is a list is that of records, which are not supported.
     fn type_name(&mut self) -> Result<String, Reason> {
         if self.0.trim_start().starts_with('[') {
             return Err(Reason::ElementType { found: "record".to_owned(), expected: "a number" });
@@ -297,43 +336,54 @@ impl<'a> Literal<'a> {
     }
 }
 
-/// The bytes of a file of numbers, `<f8` or `<f4`, in the number type of the table.
-pub(super) fn write_numbers<F: Real>(shape: &[usize], elements: impl Iterator<Item = F>) -> Vec<u8> {
+/// Writes an array of numbers, as `<f8`, or as `<f4` for `f32`.
+pub(super) fn write_numbers<F: Real>(
+    out: &mut impl Write,
+    shape: &[usize],
+    elements: impl Iterator<Item = F>,
+) -> io::Result<()> {
     if size_of::<F>() == 4 {
         // Exact: the numbers are of this type.
         #[allow(clippy::cast_possible_truncation)]
-        write("<f4", shape, elements.map(|number| (number.into_f64() as f32).to_le_bytes()))
+        write(out, "<f4", shape, elements.map(|number| (number.into_f64() as f32).to_le_bytes()))
     } else {
-        write("<f8", shape, elements.map(|number| number.into_f64().to_le_bytes()))
+        write(out, "<f8", shape, elements.map(|number| number.into_f64().to_le_bytes()))
     }
 }
 
-/// The bytes of a file of indices, `<i8`.
-pub(super) fn write_indices(shape: &[usize], elements: impl Iterator<Item = usize>) -> Vec<u8> {
-    write("<i8", shape, elements.map(|index| (index as u64).to_le_bytes()))
+/// Writes an array of indices, as `<i8`.
+pub(super) fn write_indices(
+    out: &mut impl Write,
+    shape: &[usize],
+    elements: impl Iterator<Item = usize>,
+) -> io::Result<()> {
+    write(out, "<i8", shape, elements.map(|index| (index as u64).to_le_bytes()))
 }
 
-/// The bytes of a file of truth values.
-pub(super) fn write_flags(shape: &[usize], elements: impl Iterator<Item = bool>) -> Vec<u8> {
-    write("|b1", shape, elements.map(|flag| [u8::from(flag)]))
+/// Writes an array of truth values.
+pub(super) fn write_flags(
+    out: &mut impl Write,
+    shape: &[usize],
+    elements: impl Iterator<Item = bool>,
+) -> io::Result<()> {
+    write(out, "|b1", shape, elements.map(|flag| [u8::from(flag)]))
 }
 
 fn write<const N: usize>(
+    out: &mut impl Write,
     type_name: &str,
     shape: &[usize],
-    elements: impl Iterator<Item = [u8; N]>,
-) -> Vec<u8> {
+    mut elements: impl Iterator<Item = [u8; N]>,
+) -> io::Result<()> {
     let axes: String = shape.iter().map(|axis| format!("{axis}, ")).collect();
     let mut header = format!("{{'descr': '{type_name}', 'fortran_order': False, 'shape': ({axes}), }}");
     let before = MAGIC.len() + 4;
     let fill = (before + header.len() + 1).next_multiple_of(ALIGNMENT) - before - header.len() - 1;
     header.extend(std::iter::repeat_n(' ', fill));
     header.push('\n');
-    let mut file = Vec::with_capacity(before + header.len() + N * shape.iter().product::<usize>());
-    file.extend(MAGIC);
-    file.extend([1, 0]);
-    file.extend((header.len() as u16).to_le_bytes()); // a few dozen bytes
-    file.extend(header.as_bytes());
-    file.extend(elements.flatten());
-    file
+    out.write_all(MAGIC)?;
+    out.write_all(&[1, 0])?;
+    out.write_all(&(header.len() as u16).to_le_bytes())?; // a few dozen bytes
+    out.write_all(header.as_bytes())?;
+    elements.try_for_each(|element| out.write_all(&element))
 }

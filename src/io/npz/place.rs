@@ -1,9 +1,10 @@
-//! Which array an error is about.
+//! The array that an error concerns.
 
 use crate::Table;
 use crate::io::Place;
 
-/// The array that an error of a model or result is about. `probabilities` is the one that has the probabilities.
+/// The place of an error of a model or result. `probabilities` is the name of the array of
+/// probabilities.
 pub(super) fn place_of(error: &crate::Error, probabilities: &str) -> Place {
     use crate::Error as E;
     let array = |name: &str| Place::Array(name.to_owned());
@@ -46,7 +47,7 @@ pub(super) fn place_of(error: &crate::Error, probabilities: &str) -> Place {
     }
 }
 
-/// The array that holds a table.
+/// The name of the array with the content of a table.
 fn name_of(table: Table, probabilities: &str) -> Option<&str> {
     Some(match table {
         Table::Transitions => probabilities,

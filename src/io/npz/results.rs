@@ -7,14 +7,15 @@ use ndarray::Array3;
 use super::arrays::{ArrayWriter, Arrays, Codec, required};
 use super::place::place_of;
 use crate::io::{Error, Place};
+use crate::parts::{ForwardMessagesParts, PolicyParts, PosteriorParts, SolutionParts, StateValuesParts};
 use crate::{ForwardMessages, Policy, Posterior, Real, Solution, StateValues};
 
 impl<F: Real> Codec for Policy<F> {
-    /// A table without logarithms, as one's own may be, gets them.
-    fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
-        let probabilities: Array3<F> = required("policy", arrays.numbers("policy", "[t, s, a]")?)?;
+    /// Computes the logarithms if the archive has none.
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
+        let probabilities: Array3<F> = arrays.needed("policy", "[t, s, a]")?;
         match arrays.numbers("log_policy", "[t, s, a]")? {
-            Some(logs) => Policy::from_tables(probabilities, logs),
+            Some(log_probabilities) => PolicyParts { probabilities, log_probabilities }.try_into(),
             None => Policy::new(probabilities),
         }
         .map_err(invalid)
@@ -27,12 +28,12 @@ impl<F: Real> Codec for Policy<F> {
 }
 
 impl<F: Real> Codec for Solution<F> {
-    fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
-        let state_values = required("state_values", arrays.numbers("state_values", "[t, s]")?)?;
-        let action_values = required("action_values", arrays.numbers("action_values", "[t, s, a]")?)?;
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
+        let state_values = arrays.needed("state_values", "[t, s]")?;
+        let action_values = arrays.needed("action_values", "[t, s, a]")?;
         let policy = Policy::decode(arrays)?;
         let inference = arrays.inference()?;
-        Solution::from_tables(state_values, action_values, policy, inference).map_err(invalid)
+        SolutionParts { state_values, action_values, policy, inference }.try_into().map_err(invalid)
     }
 
     fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
@@ -44,11 +45,11 @@ impl<F: Real> Codec for Solution<F> {
 }
 
 impl<F: Real> Codec for StateValues<F> {
-    fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
-        let state_values = required("state_values", arrays.numbers("state_values", "[t, s]")?)?;
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
+        let state_values = arrays.needed("state_values", "[t, s]")?;
         let num_actions = required("num_actions", arrays.index("num_actions")?)?;
         let inference = arrays.inference()?;
-        StateValues::from_tables(state_values, num_actions, inference).map_err(invalid)
+        StateValuesParts { state_values, num_actions, inference }.try_into().map_err(invalid)
     }
 
     fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
@@ -59,21 +60,20 @@ impl<F: Real> Codec for StateValues<F> {
 }
 
 impl<F: Real> Codec for ForwardMessages<F> {
-    fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
-        let log_forward = required("log_forward", arrays.numbers("log_forward", "[t, s]")?)?;
-        let log_normalizers = required("log_normalizers", arrays.numbers("log_normalizers", "[t]")?)?;
-        let log_absorbed = required("log_absorbed", arrays.numbers("log_absorbed", "[t]")?)?;
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
+        let log_forward = arrays.needed("log_forward", "[t, s]")?;
+        let log_normalizers = arrays.needed("log_normalizers", "[t]")?;
+        let log_absorbed = arrays.needed("log_absorbed", "[t]")?;
         let log_evidence = required("log_evidence", arrays.number("log_evidence")?)?;
-        ForwardMessages::from_tables(log_forward, log_normalizers, log_absorbed, log_evidence).map_err(
-            |error| match error {
-                // Of messages, it is the normaliser that says so.
-                crate::Error::ImpossibleEvidence { stage } => {
-                    let place = Place::Entry { array: "log_normalizers".to_owned(), index: vec![stage] };
-                    Error::new(place, error)
-                }
-                error => invalid(error),
-            },
-        )
+        let parts = ForwardMessagesParts { log_forward, log_normalizers, log_absorbed, log_evidence };
+        parts.try_into().map_err(|error| match error {
+            // The normaliser of that stage is −∞.
+            crate::Error::ImpossibleEvidence { stage } => {
+                let place = Place::Entry { array: "log_normalizers".to_owned(), index: vec![stage] };
+                Error::new(place, error)
+            }
+            error => invalid(error),
+        })
     }
 
     fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
@@ -85,15 +85,22 @@ impl<F: Real> Codec for ForwardMessages<F> {
 }
 
 impl<F: Real> Codec for Posterior<F> {
-    fn decode(arrays: &Arrays<'_>) -> Result<Self, Error> {
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         let solution = Solution::decode(arrays)?;
-        let initial = required("initial", arrays.numbers("initial", "[s]")?)?;
+        let initial = arrays.needed("initial", "[s]")?;
         let log_evidence = required("log_evidence", arrays.number("log_evidence")?)?;
-        let states = required("state_marginals", arrays.numbers("state_marginals", "[t, s]")?)?;
-        let absorbed = required("absorbed_marginals", arrays.numbers("absorbed_marginals", "[t]")?)?;
-        let pairs = arrays.numbers("state_action_marginals", "[t, s, a]")?;
-        let pairs = required("state_action_marginals", pairs)?;
-        Posterior::from_tables(solution, initial, log_evidence, states, absorbed, pairs).map_err(invalid)
+        let state_marginals = arrays.needed("state_marginals", "[t, s]")?;
+        let absorbed_marginals = arrays.needed("absorbed_marginals", "[t]")?;
+        let state_action_marginals = arrays.needed("state_action_marginals", "[t, s, a]")?;
+        let parts = PosteriorParts {
+            solution,
+            initial,
+            log_evidence,
+            state_marginals,
+            absorbed_marginals,
+            state_action_marginals,
+        };
+        parts.try_into().map_err(invalid)
     }
 
     fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
@@ -106,7 +113,7 @@ impl<F: Real> Codec for Posterior<F> {
     }
 }
 
-/// What is wrong with the tables of a result, with its place.
+/// Adds the place to an error of a result.
 fn invalid(error: crate::Error) -> Error {
     Error::new(place_of(&error, ""), error)
 }

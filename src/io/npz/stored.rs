@@ -1,16 +1,18 @@
-//! Models whose kind is known when their file has been read.
+//! Models whose kind is only known when their file has been read.
 
 use std::sync::Arc;
 
 use ndarray::{Array1, ArrayView1};
 
-use crate::mdp::BoxedDynamics;
-use crate::mdp::check_initial;
+use super::dynamics::AnyDynamics;
 use crate::{
     ActionPrior, Dynamics, Error, Inference, Mdp, Model, Real, Stage, SuccessorRewardMdp, TimeVaryingMdp,
+    check_initial,
 };
 
-/// A model and where its episodes begin, as a file has them.
+/// The content of a model file: a model and the initial distribution.
+///
+/// A clone shares the tables of the model and copies p₀.
 ///
 /// # Example
 ///
@@ -27,21 +29,22 @@ use crate::{
 /// assert_eq!(log_evidence, posterior(&mdp, &array![1.0, 0.0], 5)?.log_evidence());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
-pub struct ModelFile<F = f64> {
+#[derive(Debug, Clone)]
+pub struct ModelFile<F: Real = f64> {
     model: StoredModel<F>,
     initial: Option<Array1<F>>,
     ignored_arrays: Vec<String>,
 }
 
 impl<F: Real> ModelFile<F> {
-    /// A model to be written: an [`Mdp`], a [`SuccessorRewardMdp`] or a [`TimeVaryingMdp`] of them. Of stages that differ, the
-    /// layout has a place for their rewards on the pair alone.
+    /// Takes a model to be written: an [`Mdp`], a [`SuccessorRewardMdp`], or a [`TimeVaryingMdp`]
+    /// of either. Stages may differ in their rewards `[s, a]` only; anything else is an error when
+    /// the file is written.
     pub fn new(model: impl Into<StoredModel<F>>) -> Self {
         Self { model: model.into(), initial: None, ignored_arrays: Vec::new() }
     }
 
-    /// Names of the arrays that were found in the file and mean nothing in a model: notes, or a slip of the pen.
+    /// Names of the arrays in the file that have no meaning in a model: notes, or misspelt names.
     #[must_use]
     pub fn ignored_arrays(&self) -> &[String] {
         &self.ignored_arrays
@@ -113,8 +116,8 @@ impl<F: Real> ModelFile<F> {
 
 /// A model whose kind is chosen at run time.
 ///
-/// It is a [`Model`], so every finite horizon can be asked of it as it is. What belongs to one kind alone is reached by
-/// a `match`.
+/// It implements [`Model`], so finite horizons can be solved directly. Use `match` for functions
+/// that take only one kind of model, such as [`solve_stationary`](crate::solve_stationary).
 ///
 /// A clone shares all tables.
 ///
@@ -130,41 +133,45 @@ impl<F: Real> ModelFile<F> {
 /// assert!(matches!(model, StoredModel::SuccessorRewards(_)));
 /// # Ok::<(), softmdp::Error>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum StoredModel<F = f64> {
+pub enum StoredModel<F: Real = f64> {
     /// The same at every stage, with rewards `[s, a]`.
-    Mdp(Mdp<F, BoxedDynamics<F>>),
-    /// The same at every stage, with rewards on the successor too.
-    SuccessorRewards(SuccessorRewardMdp<F, BoxedDynamics<F>>),
+    Mdp(Mdp<F, Arc<dyn Dynamics<Scalar = F>>>),
+    /// The same at every stage, with additional rewards on the successor.
+    SuccessorRewards(SuccessorRewardMdp<F, Arc<dyn Dynamics<Scalar = F>>>),
     /// With rewards `[t, s, a]`.
-    TimeVarying(TimeVaryingMdp<Mdp<F, BoxedDynamics<F>>>),
-    /// With rewards `[t, s, a]`, and rewards on the successor that are the same at every stage.
-    TimeVaryingSuccessorRewards(TimeVaryingMdp<SuccessorRewardMdp<F, BoxedDynamics<F>>>),
+    TimeVarying(TimeVaryingMdp<Mdp<F, Arc<dyn Dynamics<Scalar = F>>>>),
+    /// With rewards `[t, s, a]` and additional rewards on the successor, which are the same at
+    /// every stage.
+    TimeVaryingSuccessorRewards(TimeVaryingMdp<SuccessorRewardMdp<F, Arc<dyn Dynamics<Scalar = F>>>>),
 }
+
+/// An [`Mdp`] of a file.
+pub(super) type AnyMdp<F> = Mdp<F, AnyDynamics<F>>;
+/// A [`SuccessorRewardMdp`] of a file.
+pub(super) type AnySuccessorRewardMdp<F> = SuccessorRewardMdp<F, AnyDynamics<F>>;
 
 impl<F: Real> StoredModel<F> {
     /// Changes every stage.
     fn map(
         &self,
-        mut plain: impl FnMut(&Mdp<F, BoxedDynamics<F>>) -> Result<Mdp<F, BoxedDynamics<F>>, Error>,
-        mut with_successors: impl FnMut(
-            &SuccessorRewardMdp<F, BoxedDynamics<F>>,
-        ) -> Result<SuccessorRewardMdp<F, BoxedDynamics<F>>, Error>,
+        mut plain: impl FnMut(&AnyMdp<F>) -> Result<AnyMdp<F>, Error>,
+        mut rich: impl FnMut(&AnySuccessorRewardMdp<F>) -> Result<AnySuccessorRewardMdp<F>, Error>,
     ) -> Result<Self, Error> {
         Ok(match self {
             Self::Mdp(mdp) => Self::Mdp(plain(mdp)?),
-            Self::SuccessorRewards(mdp) => Self::SuccessorRewards(with_successors(mdp)?),
+            Self::SuccessorRewards(mdp) => Self::SuccessorRewards(rich(mdp)?),
             Self::TimeVarying(model) => Self::TimeVarying(map_stages(model, plain)?),
             Self::TimeVaryingSuccessorRewards(model) => {
-                // Stages that differ in their rewards on the pair alone share what is folded.
-                let mut last: Option<(&SuccessorRewardMdp<_, _>, SuccessorRewardMdp<_, _>)> = None;
+                // Stages that differ only in their rewards `[s, a]` share the folded tables.
+                let mut last: Option<(&AnySuccessorRewardMdp<F>, AnySuccessorRewardMdp<F>)> = None;
                 let model = map_stages(model, |stage| {
                     let changed = match &last {
-                        Some((other, changed)) if stage.differs_in_rewards_alone(other) => {
+                        Some((other, changed)) if have_same_successor_rewards(stage, other) => {
                             changed.with_rewards(stage.mdp().rewards().to_owned())?
                         }
-                        _ => with_successors(stage)?,
+                        _ => rich(stage)?,
                     };
                     last = Some((stage, changed.clone()));
                     Ok(changed)
@@ -173,39 +180,37 @@ impl<F: Real> StoredModel<F> {
             }
         })
     }
-
-    /// The kind of this model, as it answers for itself.
-    fn as_model(&self) -> &dyn ModelOfAnyKind<F> {
-        match self {
-            Self::Mdp(mdp) => mdp,
-            Self::SuccessorRewards(mdp) => mdp,
-            Self::TimeVarying(model) => model,
-            Self::TimeVaryingSuccessorRewards(model) => model,
-        }
-    }
 }
 
-/// Shares every table.
-impl<F: Real> Clone for StoredModel<F> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Mdp(mdp) => Self::Mdp(mdp.clone()),
-            Self::SuccessorRewards(mdp) => Self::SuccessorRewards(mdp.clone()),
-            Self::TimeVarying(model) => Self::TimeVarying(model.clone()),
-            Self::TimeVaryingSuccessorRewards(model) => Self::TimeVaryingSuccessorRewards(model.clone()),
-        }
-    }
+/// Whether two models are equal but for their rewards `[s, a]`.
+pub(super) fn differ_in_rewards_alone<F: Real>(one: &AnyMdp<F>, other: &AnyMdp<F>) -> bool {
+    Arc::ptr_eq(one.dynamics(), other.dynamics())
+        && one.discount() == other.discount()
+        && one.temperature() == other.temperature()
+        && one.action_prior() == other.action_prior()
+        && one.available_actions() == other.available_actions()
+        && one.terminal_states().eq(other.terminal_states())
+        && one.terminal_values() == other.terminal_values()
 }
 
-/// Shares every table but p₀.
-impl<F: Real> Clone for ModelFile<F> {
-    fn clone(&self) -> Self {
-        let (initial, ignored_arrays) = (self.initial.clone(), self.ignored_arrays.clone());
-        Self { model: self.model.clone(), initial, ignored_arrays }
-    }
+/// [`differ_in_rewards_alone`], with equal rewards on the successor.
+pub(super) fn have_same_successor_rewards<F: Real>(
+    one: &AnySuccessorRewardMdp<F>,
+    other: &AnySuccessorRewardMdp<F>,
+) -> bool {
+    differ_in_rewards_alone(one.mdp(), other.mdp()) && successor_rewards(one) == successor_rewards(other)
 }
 
-/// Each stage changed alike; whether they repeat stays as it is.
+/// r(s,a,s') of every transition, in the order of the dynamics.
+pub(super) fn successor_rewards<F: Real>(model: &AnySuccessorRewardMdp<F>) -> Vec<F> {
+    let mut rewards = Vec::new();
+    for (state, action) in ndarray::indices((model.num_states(), model.num_actions())) {
+        model.for_each_successor_reward(state, action, |_, reward| rewards.push(reward));
+    }
+    rewards
+}
+
+/// Changes every stage. The stages repeat if they did before.
 fn map_stages<'a, M: Model, N: Model>(
     model: &'a TimeVaryingMdp<M>,
     change: impl FnMut(&'a M) -> Result<N, Error>,
@@ -215,66 +220,16 @@ fn map_stages<'a, M: Model, N: Model>(
     Ok(if model.num_stages().is_none() { changed.repeating() } else { changed })
 }
 
-/// A [`Model`] that does not name its dynamics.
-trait ModelOfAnyKind<F: Real> {
-    fn num_states(&self) -> usize;
-    fn num_actions(&self) -> usize;
-    fn discount(&self) -> F;
-    fn temperature(&self) -> F;
-    fn is_terminal(&self, state: usize) -> bool;
-    fn terminal_values(&self) -> ArrayView1<'_, F>;
-    fn num_stages(&self) -> Option<usize>;
-    fn is_homogeneous(&self) -> bool;
-    fn begin_stage(&self, t: usize) -> Result<(), Error>;
-    fn transition_reward(&self, t: usize, state: usize, action: usize, next_state: usize) -> Option<F>;
-    fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, F, dyn Dynamics<Scalar = F>>, Error>;
-}
-
-impl<F: Real, M: Model<Scalar = F, Dynamics: Sized + 'static>> ModelOfAnyKind<F> for M {
-    fn num_states(&self) -> usize {
-        Model::num_states(self)
-    }
-
-    fn num_actions(&self) -> usize {
-        Model::num_actions(self)
-    }
-
-    fn discount(&self) -> F {
-        Model::discount(self)
-    }
-
-    fn temperature(&self) -> F {
-        Model::temperature(self)
-    }
-
-    fn is_terminal(&self, state: usize) -> bool {
-        Model::is_terminal(self, state)
-    }
-
-    fn terminal_values(&self) -> ArrayView1<'_, F> {
-        Model::terminal_values(self)
-    }
-
-    fn num_stages(&self) -> Option<usize> {
-        Model::num_stages(self)
-    }
-
-    fn is_homogeneous(&self) -> bool {
-        Model::is_homogeneous(self)
-    }
-
-    fn begin_stage(&self, t: usize) -> Result<(), Error> {
-        Model::begin_stage(self, t)
-    }
-
-    fn transition_reward(&self, t: usize, state: usize, action: usize, next_state: usize) -> Option<F> {
-        Model::transition_reward(self, t, state, action, next_state)
-    }
-
-    fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, F, dyn Dynamics<Scalar = F>>, Error> {
-        let Stage { dynamics, rewards, action_prior } = Model::stage(self, t, inference)?;
-        Ok(Stage { dynamics, rewards, action_prior })
-    }
+/// Calls a method of the model of any kind.
+macro_rules! ask {
+    ($stored:expr, $model:ident => $question:expr) => {
+        match $stored {
+            StoredModel::Mdp($model) => $question,
+            StoredModel::SuccessorRewards($model) => $question,
+            StoredModel::TimeVarying($model) => $question,
+            StoredModel::TimeVaryingSuccessorRewards($model) => $question,
+        }
+    };
 }
 
 impl<F: Real> Model for StoredModel<F> {
@@ -282,66 +237,68 @@ impl<F: Real> Model for StoredModel<F> {
     type Dynamics = dyn Dynamics<Scalar = F>;
 
     fn num_states(&self) -> usize {
-        self.as_model().num_states()
+        ask!(self, model => model.num_states())
     }
 
     fn num_actions(&self) -> usize {
-        self.as_model().num_actions()
+        ask!(self, model => model.num_actions())
     }
 
     fn discount(&self) -> F {
-        self.as_model().discount()
+        ask!(self, model => model.discount())
     }
 
     fn temperature(&self) -> F {
-        self.as_model().temperature()
+        ask!(self, model => model.temperature())
     }
 
     fn is_terminal(&self, state: usize) -> bool {
-        self.as_model().is_terminal(state)
+        ask!(self, model => model.is_terminal(state))
     }
 
     fn terminal_values(&self) -> ArrayView1<'_, F> {
-        self.as_model().terminal_values()
+        ask!(self, model => model.terminal_values())
     }
 
     fn num_stages(&self) -> Option<usize> {
-        self.as_model().num_stages()
+        ask!(self, model => model.num_stages())
     }
 
     fn is_homogeneous(&self) -> bool {
-        self.as_model().is_homogeneous()
+        ask!(self, model => model.is_homogeneous())
     }
 
     fn begin_stage(&self, t: usize) -> Result<(), Error> {
-        self.as_model().begin_stage(t)
+        ask!(self, model => model.begin_stage(t))
     }
 
     fn transition_reward(&self, t: usize, state: usize, action: usize, next_state: usize) -> Option<F> {
-        self.as_model().transition_reward(t, state, action, next_state)
+        ask!(self, model => model.transition_reward(t, state, action, next_state))
     }
 
     fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, F, Self::Dynamics>, Error> {
-        self.as_model().stage(t, inference)
+        ask!(self, model => {
+            let Stage { dynamics, rewards, action_prior } = model.stage(t, inference)?;
+            Ok(Stage { dynamics, rewards, action_prior })
+        })
     }
 }
 
 impl<F: Real, D: Dynamics<Scalar = F> + 'static> From<Mdp<F, D>> for StoredModel<F> {
     fn from(mdp: Mdp<F, D>) -> Self {
-        Self::Mdp(Boxes::default().mdp(&mdp))
+        Self::Mdp(mdp.into_dyn())
     }
 }
 
 impl<F: Real, D: Dynamics<Scalar = F> + 'static> From<SuccessorRewardMdp<F, D>> for StoredModel<F> {
     fn from(mdp: SuccessorRewardMdp<F, D>) -> Self {
-        Self::SuccessorRewards(Boxes::default().successor_reward_mdp(&mdp))
+        Self::SuccessorRewards(mdp.into_dyn())
     }
 }
 
 impl<F: Real, D: Dynamics<Scalar = F> + 'static> From<TimeVaryingMdp<Mdp<F, D>>> for StoredModel<F> {
     fn from(model: TimeVaryingMdp<Mdp<F, D>>) -> Self {
-        let mut boxes = Boxes::default();
-        Self::TimeVarying(model.map(|mdp| boxes.mdp(mdp)))
+        Self::TimeVarying(model.into_dyn())
     }
 }
 
@@ -349,41 +306,6 @@ impl<F: Real, D: Dynamics<Scalar = F> + 'static> From<TimeVaryingMdp<SuccessorRe
     for StoredModel<F>
 {
     fn from(model: TimeVaryingMdp<SuccessorRewardMdp<F, D>>) -> Self {
-        let mut boxes = Boxes::default();
-        Self::TimeVaryingSuccessorRewards(model.map(|mdp| boxes.successor_reward_mdp(mdp)))
-    }
-}
-
-/// Dynamics that have been boxed, so that stages which shared theirs still do.
-struct Boxes<F: Real, D> {
-    made: Vec<(Arc<D>, Arc<BoxedDynamics<F>>)>,
-}
-
-impl<F: Real, D> Default for Boxes<F, D> {
-    fn default() -> Self {
-        Self { made: Vec::new() }
-    }
-}
-
-impl<F: Real, D: Dynamics<Scalar = F> + 'static> Boxes<F, D> {
-    fn boxed(&mut self, dynamics: &Arc<D>) -> Arc<BoxedDynamics<F>> {
-        let made = self.made.iter().find(|(known, _)| Arc::ptr_eq(known, dynamics));
-        if let Some((_, boxed)) = made {
-            return Arc::clone(boxed);
-        }
-        let boxed: Arc<BoxedDynamics<F>> = Arc::new(Box::new(Arc::clone(dynamics)));
-        self.made.push((Arc::clone(dynamics), Arc::clone(&boxed)));
-        boxed
-    }
-
-    fn mdp(&mut self, mdp: &Mdp<F, D>) -> Mdp<F, BoxedDynamics<F>> {
-        mdp.with_boxed(&self.boxed(mdp.shared_dynamics()))
-    }
-
-    fn successor_reward_mdp(
-        &mut self,
-        mdp: &SuccessorRewardMdp<F, D>,
-    ) -> SuccessorRewardMdp<F, BoxedDynamics<F>> {
-        mdp.with_boxed(&self.boxed(mdp.mdp().shared_dynamics()))
+        Self::TimeVaryingSuccessorRewards(model.into_dyn())
     }
 }

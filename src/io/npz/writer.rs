@@ -1,4 +1,4 @@
-//! Archives of several results, and of tables of one's own.
+//! Archives of several results and of further tables.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -11,9 +11,10 @@ use super::arrays::ArrayWriter;
 use crate::Real;
 use crate::io::{Error, Place};
 
-/// Writes an `.npz` archive piece by piece: results, and tables of one's own beside them.
+/// Writes several models, results and tables of your own to one `.npz` archive.
 ///
-/// The file is complete when [`finish`](Self::finish) has returned.
+/// The file is complete when [`finish`](Self::finish) has returned. A writer that is dropped before
+/// leaves a file with the arrays that were added so far.
 ///
 /// # Example
 ///
@@ -30,7 +31,7 @@ use crate::io::{Error, Place};
 /// writer.add(&solution)?;
 /// writer.add_array("state_occupancy", &occupancy)?;
 /// writer.finish()?;
-/// assert_eq!(Solution::read_npz(&path)?, solution); // what stands beside it is not looked at
+/// assert_eq!(Solution::read_npz(&path)?, solution); // other arrays are ignored
 /// # std::fs::remove_file(path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -41,7 +42,7 @@ pub struct NpzWriter {
 }
 
 impl NpzWriter {
-    /// Starts a file, over one that is there, which is lost.
+    /// Creates a file. An existing file is overwritten.
     ///
     /// # Errors
     ///
@@ -58,17 +59,19 @@ impl NpzWriter {
     ///
     /// # Errors
     ///
-    /// [`Reason::Repeated`](crate::io::Reason::Repeated) for an array that is there already,
-    /// [`Reason::NotStorable`](crate::io::Reason::NotStorable), [`Reason::Io`](crate::io::Reason::Io).
+    /// [`Reason::Repeated`](crate::io::Reason::Repeated) if the file has an array of the same name,
+    /// [`Reason::NotStorable`](crate::io::Reason::NotStorable),
+    /// [`Reason::Io`](crate::io::Reason::Io).
     pub fn add(&mut self, value: &impl Npz) -> Result<(), Error> {
         value.encode(&mut self.arrays).map_err(|error| error.in_file(&self.path))
     }
 
-    /// Adds a table of one's own.
+    /// Adds a table of your own.
     ///
     /// # Errors
     ///
-    /// [`Reason::Repeated`](crate::io::Reason::Repeated) for an array that is there already,
+    /// [`Reason::Repeated`](crate::io::Reason::Repeated) if the file has an array of the same name,
+    /// [`Reason::NotStorable`](crate::io::Reason::NotStorable) for a name of more than 2¹⁵ bytes,
     /// [`Reason::Io`](crate::io::Reason::Io).
     pub fn add_array<F: Real, D: Dimension>(
         &mut self,

@@ -22,7 +22,7 @@ mod occupancy;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use super::Policy;
+use super::{Policy, PolicyParts};
 use crate::mdp::{CheckedStage, check_options};
 use crate::{Error, Inference, Model, Real, Table, arrays};
 
@@ -53,9 +53,47 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(
+        try_from = "StationaryPolicyParts<F>",
+        into = "StationaryPolicyParts<F>",
+        bound(serialize = "F: Real + serde::Serialize", deserialize = "F: Real + serde::Deserialize<'de>")
+    )
+)]
 pub struct StationaryPolicy<F = f64> {
     /// The policy as that of a single stage.
     once: Policy<F>,
+}
+
+/// The tables of a [`StationaryPolicy`], `[s, a]`.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename = "StationaryPolicy", deny_unknown_fields))]
+pub struct StationaryPolicyParts<F = f64> {
+    /// π(a∣s). Each row sums to 1, or is all zeros.
+    pub probabilities: Array2<F>,
+    /// log π(a∣s): the logarithms of the probabilities, finite also where those underflow.
+    pub log_probabilities: Array2<F>,
+}
+
+impl<F: Real> From<StationaryPolicy<F>> for StationaryPolicyParts<F> {
+    fn from(policy: StationaryPolicy<F>) -> Self {
+        let (probabilities, log_probabilities) = (policy.probabilities(), policy.log_probabilities());
+        Self { probabilities: probabilities.to_owned(), log_probabilities: log_probabilities.to_owned() }
+    }
+}
+
+/// Checks that each table is one of a policy and that both agree.
+impl<F: Real> TryFrom<StationaryPolicyParts<F>> for StationaryPolicy<F> {
+    type Error = Error;
+
+    fn try_from(parts: StationaryPolicyParts<F>) -> Result<Self, Error> {
+        let [probabilities, log_probabilities] =
+            [parts.probabilities, parts.log_probabilities].map(|table| table.insert_axis(Axis(0)));
+        Ok(Self { once: PolicyParts { probabilities, log_probabilities }.try_into()? })
+    }
 }
 
 impl<F: Real> StationaryPolicy<F> {
@@ -76,14 +114,6 @@ impl<F: Real> StationaryPolicy<F> {
         let shared = |table: Array2<F>| arrays::standard_layout(table).insert_axis(Axis(0)).into_shared();
         let (probabilities, log_probabilities) = (shared(probabilities), shared(log_probabilities));
         Self { once: Policy { probabilities, log_probabilities } }
-    }
-
-    /// A policy from its tables, as they were stored.
-    #[cfg(feature = "serde")]
-    pub(crate) fn from_tables(probabilities: Array2<F>, log_probabilities: Array2<F>) -> Result<Self, Error> {
-        let [probabilities, logs] =
-            [probabilities, log_probabilities].map(|table| table.insert_axis(Axis(0)));
-        Ok(Self { once: Policy::from_tables(probabilities, logs)? })
     }
 
     /// π(a∣s), `[s, a]`. Each row sums to 1, or is all zeros.

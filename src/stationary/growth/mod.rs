@@ -31,7 +31,7 @@
 
 mod search;
 
-use ndarray::{Array1, ArrayView1};
+use ndarray::{Array1, ArrayView1, aview0};
 use search::{Found, Growth};
 
 use super::iterate::Iterate;
@@ -49,29 +49,69 @@ const MAX_PASSES: usize = 1_000_000;
 ///
 /// Returned by [`long_run_growth`]. A clone copies the tables.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(
+        try_from = "LongRunGrowthParts<F>",
+        bound(serialize = "F: Real + serde::Serialize", deserialize = "F: Real + serde::Deserialize<'de>")
+    )
+)]
 pub struct LongRunGrowth<F = f64> {
     rate: F,
+    #[cfg_attr(feature = "serde", serde(rename = "lower_bound"))]
     lower: F,
+    #[cfg_attr(feature = "serde", serde(rename = "upper_bound"))]
     upper: F,
     relative_values: Array1<F>,
     policy: StationaryPolicy<F>,
     convergence: Convergence<F>,
 }
 
-impl<F: Real> LongRunGrowth<F> {
-    /// A result from its parts, as they were stored; the bounds enclose the rate.
-    #[cfg(feature = "serde")]
-    pub(crate) fn from_tables(
-        (rate, lower, upper): (F, F, F),
-        relative_values: Array1<F>,
-        policy: StationaryPolicy<F>,
-        convergence: Convergence<F>,
-    ) -> Result<Self, Error> {
+/// The numbers of a [`LongRunGrowth`].
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(
+        rename = "LongRunGrowth",
+        deny_unknown_fields,
+        bound(deserialize = "F: Real + serde::Deserialize<'de>")
+    )
+)]
+pub struct LongRunGrowthParts<F = f64> {
+    /// The rate, finite and between its bounds.
+    pub rate: F,
+    /// A number that the rate is not below.
+    pub lower_bound: F,
+    /// A number that the rate is not above.
+    pub upper_bound: F,
+    /// The relative value of each state, `[s]`, at most 0.
+    pub relative_values: Array1<F>,
+    /// π(a∣s).
+    pub policy: StationaryPolicy<F>,
+    /// How the search ended, with an error bound of at least 0.
+    pub convergence: Convergence<F>,
+}
+
+/// Checks that shapes agree, that the bounds enclose the rate and that no relative value is above 0
+/// or NaN.
+impl<F: Real> TryFrom<LongRunGrowthParts<F>> for LongRunGrowth<F> {
+    type Error = Error;
+
+    fn try_from(parts: LongRunGrowthParts<F>) -> Result<Self, Error> {
+        let LongRunGrowthParts { rate, lower_bound: lower, upper_bound: upper, .. } = parts;
+        let LongRunGrowthParts { relative_values, policy, convergence, .. } = parts;
+        let is_between = |rate: F| rate.is_finite() && lower <= rate && rate <= upper;
+        arrays::check_entries(Table::GrowthRates, &aview0(&rate), is_between)?;
+        arrays::check_entries(Table::ErrorBound, &aview0(&convergence.error_bound), |e| e >= F::zero())?;
         arrays::check_shape(Table::StateValues, relative_values.shape(), &[policy.num_states()])?;
         arrays::check_entries(Table::StateValues, &relative_values, |value| value <= F::zero())?;
         Ok(Self { rate, lower, upper, relative_values, policy, convergence })
     }
+}
 
+impl<F: Real> LongRunGrowth<F> {
     /// The rate g = τ log λ, in reward units a stage: V_t − V_{t+1} of direct inference, far from
     /// the horizon.
     #[must_use]

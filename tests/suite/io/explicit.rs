@@ -169,13 +169,13 @@ fn transitions_that_cannot_be_read() {
         parse("1000000000000 1 1\n0 0 0 1\n"),
         Line(1),
         Reason::UnnamedStates { num_states: 1_000_000_000_000, num_lines: 1 },
-        "line 1: 1000000000000 states, of which 1 lines can name but a part"
+        "line 1: 1000000000000 states are too many for 1 lines, of which each names two"
     );
     assert_error!(
         parse("mdp\n0 0 0 1\n0 1 999999999999 1\n"),
         Line(3),
         Reason::UnnamedStates { .. },
-        "line 3: 1000000000000 states, of which 2 lines can name but a part"
+        "line 3: 1000000000000 states are too many for 2 lines, of which each names two"
     );
     assert_error!(
         parse("mdp\n0 0 0 1\n1 0 0 1\n1 2 0 1\n"),

@@ -1,7 +1,7 @@
 //! One sound archive, one spoiled array a test: the exact place and reason.
 
 use softmdp::io::{ModelFile, Npz, Place, Reason};
-use softmdp::{Error as E, Solution};
+use softmdp::{Error as E, Model, Solution};
 
 use crate::io::npz::archive::{f8, i8, npy, with_header, zip};
 use crate::io::npz::sound::{array, assert_error, dense, entry, model, solution, sound, with, without};
@@ -50,8 +50,13 @@ fn damaged_bytes() {
     let mut bytes = zip(&sound());
     let at = bytes.windows(8).position(|window| window == (-1.0_f64).to_le_bytes()).unwrap();
     bytes[at] ^= 1;
-    let error = assert_error!(ModelFile::<f64>::from_npz(&bytes), array("rewards"), Reason::Checksum { .. });
-    assert!(error.to_string().ends_with("the file is damaged"));
+    let error = assert_error!(ModelFile::<f64>::from_npz(&bytes), array("rewards"), Reason::Damaged { .. });
+    assert_eq!(error.to_string(), "array `rewards`: the file is damaged: Invalid checksum");
+    // A number that cannot be is damage as long as the checksum says so.
+    let mut bytes = zip(&sound());
+    let at = bytes.windows(8).position(|window| window == 2_i64.to_le_bytes()).unwrap();
+    bytes[at + 7] = 0xff;
+    assert_error!(ModelFile::<f64>::from_npz(&bytes), array("row_offsets"), Reason::Damaged { .. });
 }
 
 #[test]
@@ -59,6 +64,25 @@ fn arrays_that_are_listed_twice() {
     let mut arrays = sound();
     arrays.push(("rewards", f8("(2, 1)", &[0.0, 0.0])));
     assert_error!(model(&arrays), array("rewards"), Reason::Repeated { .. });
+}
+
+#[test]
+fn a_number_of_entries_that_is_wrong_cuts_nothing_short() {
+    let whole = zip(&with(sound(), "discount", f8("()", &[0.5])));
+    assert_eq!(ModelFile::<f64>::from_npz(&whole).unwrap().model().discount(), 0.5);
+    // Both numbers at the end: one entry less is a model without its discount.
+    let counting = |num_entries| {
+        let mut bytes = whole.clone();
+        let end = bytes.len() - 22;
+        (bytes[end + 8], bytes[end + 10]) = (num_entries, num_entries);
+        ModelFile::<f64>::from_npz(&bytes)
+    };
+    for num_entries in [1, 4] {
+        let error = assert_error!(counting(num_entries), Place::File, Reason::EntryCount { found: 5, .. });
+        assert!(error.to_string().contains(&num_entries.to_string()), "{error}");
+    }
+    assert_error!(counting(6), Place::File, Reason::NotAnArchive { .. });
+    assert_error!(counting(0), array("transitions"), Reason::Missing { .. });
 }
 
 #[test]
@@ -292,4 +316,15 @@ fn arrays_that_mean_nothing_are_named() {
     assert_eq!(file.ignored_arrays(), ["dicount"]);
     assert_eq!(file.clone().with_temperature(2.0).unwrap().ignored_arrays(), ["dicount"]);
     assert!(model(&sound()).unwrap().ignored_arrays().is_empty());
+}
+
+#[test]
+fn entries_whose_names_are_not_utf8_are_named_too() {
+    // As numpy names them: in code page 437.
+    let mut bytes = zip(&with(sound(), "caf~", f8("()", &[0.5])));
+    let places: Vec<_> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(b"caf~.npy")).collect();
+    assert_eq!(places.len(), 2);
+    places.iter().for_each(|at| bytes[at + 3] = 0x82);
+    let file = ModelFile::<f64>::from_npz(&bytes).unwrap();
+    assert_eq!(file.ignored_arrays(), ["caf\u{e9}"]);
 }

@@ -209,8 +209,5 @@ fn models_that_the_layout_has_no_place_for() {
     let stage = |p: f64| Mdp::new(array![[[p, 1.0 - p]], [[0.0, 1.0]]], array![[0.0], [0.0]]).unwrap();
     let varying = TimeVaryingMdp::new([stage(0.5), stage(0.6)]).unwrap();
     let error = assert_error!(ModelFile::new(varying).to_npz(), Place::File, Reason::NotStorable { .. });
-    assert_eq!(
-        error.to_string(),
-        "the layout has no place for stages that differ in more than rewards [s, a]"
-    );
+    assert_eq!(error.to_string(), "an .npz file cannot hold stages that differ in more than rewards [s, a]");
 }
