@@ -64,7 +64,7 @@ impl<'a, F: Real> Chain<'a, F> {
         let num_actions = dynamics.num_actions();
         debug_assert_eq!(takes_part.len(), dynamics.num_states());
         debug_assert_eq!(policy.len(), takes_part.len() * num_actions);
-        let mut weights = arrays::filled(Table::Policy, policy.len(), F::zero())?.into_raw_vec_and_offset().0;
+        let mut weights = arrays::filled_vec(Table::Policy, policy.len(), F::zero())?;
         // What is less probable than that adds nothing to a product that rounding does not, and would keep rows from being
         // mixed, since a product with it may be below the normal numbers.
         let least = F::min_positive_value() / (F::epsilon() * F::epsilon());

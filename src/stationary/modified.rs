@@ -44,7 +44,7 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     let mut policy = arrays::filled(Table::Policy, shape, F::zero())?;
     let mut logs = arrays::filled(Table::Policy, shape, F::zero())?;
     let (policy, logs) = (arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs));
-    let mut change = arrays::filled(Table::StateValues, shape.0, F::zero())?.into_raw_vec_and_offset().0;
+    let mut change = arrays::filled_vec(Table::StateValues, shape.0, F::zero())?;
     let mut next = change.clone();
     let mut most_sweeps = FIRST_SWEEPS;
     loop {

@@ -50,8 +50,7 @@ pub(super) struct Search<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
     pub(super) fn new(operator: Operator<'m, F, M>, limits: Limits, values: Vec<F>) -> Result<Self, Error> {
-        let backed_up = arrays::filled(Table::StateValues, values.len(), F::zero())?;
-        let backed_up = backed_up.into_raw_vec_and_offset().0;
+        let backed_up = arrays::filled_vec(Table::StateValues, values.len(), F::zero())?;
         let best = values.clone();
         let improved = (0, f64::INFINITY);
         Ok(Self {

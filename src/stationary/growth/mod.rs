@@ -169,8 +169,8 @@ pub fn long_run_growth<M: Model + ?Sized>(
         let graph = steps(&stage)?;
         let operator = Operator::new(mdp, Inference::Direct)?;
         let limits = Limits { tolerance: tolerance.into_f64(), max_passes: MAX_ITERATIONS };
-        let values = arrays::filled(Table::StateValues, mdp.num_states(), num_traits::zero())?;
-        let search = Search::new(operator, limits, values.into_raw_vec_and_offset().0)?;
+        let values = arrays::filled_vec(Table::StateValues, mdp.num_states(), num_traits::zero())?;
+        let search = Search::new(operator, limits, values)?;
         search::Growth::new(search, tolerance.into_f64()).find(&stage, &graph)
     })
 }
