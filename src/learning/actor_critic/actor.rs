@@ -2,8 +2,8 @@
 
 #[cfg(feature = "rand")]
 use crate::kernels::gap;
-use crate::kernels::{LogMemo, SoftRow, soft_maximum};
-use crate::learning::policy_gradient::{check_rate, softmax};
+use crate::kernels::{LogMemo, SoftRow, soft_maximum, softmax};
+use crate::learning::policy_gradient::check_rate;
 use crate::{Error, Real};
 
 /// How the policy follows the critics.

@@ -27,7 +27,7 @@ use super::horizon::{Horizon, Stationary};
 use super::schedule::StepSize;
 use super::step::Step;
 use super::task::Task;
-use crate::kernels::{SoftRow, normalized_prior};
+use crate::kernels::{SoftRow, softmax};
 use crate::{Error, Real, Table};
 
 /// A softmax policy that climbs the gradient of its soft value, exactly from a model, or from steps.
@@ -238,27 +238,6 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
 
 #[cfg(feature = "serde")]
 super::serde_impls::checked!(SoftPolicyGradient<F, H>, Self::restored);
-
-/// exp θ over its sum, and its logarithm, for preferences by action; the normalised prior where no action can be taken.
-pub(super) fn softmax<F: Real>(preference: impl Fn(usize) -> F, prior: &[F], out: SoftRow<'_, F>) {
-    let max = (0..prior.len()).fold(F::neg_infinity(), |max, action| max.max(preference(action)));
-    if max == F::neg_infinity() {
-        normalized_prior(prior, out, |_| true);
-        return;
-    }
-    let SoftRow { probabilities, logs } = out;
-    let mut sum = F::zero();
-    for (action, (p, log)) in probabilities.iter_mut().zip(logs.iter_mut()).enumerate() {
-        *log = preference(action) - max;
-        *p = log.exp();
-        sum += *p;
-    }
-    let log_sum = sum.ln();
-    for (p, log) in probabilities.iter_mut().zip(logs.iter_mut()) {
-        *p /= sum;
-        *log -= log_sum;
-    }
-}
 
 /// [`Error::InvalidSetting`] unless a rate is finite and above 0.
 pub(super) fn check_rate<F: Real>(rate: F, setting: &'static str) -> Result<(), Error> {
