@@ -136,7 +136,10 @@ pub use ndarray;
 #[cfg(feature = "sprs")]
 pub use sprs;
 
-pub use backward::{BackwardStage, SoftValueIteration, Solution, StateValues, soft_value_iteration};
+pub use backward::{
+    BackwardStage, SoftBellmanBackup, SoftValueIteration, Solution, StateValues, soft_bellman_backup,
+    soft_value_iteration,
+};
 pub use convergence::{Convergence, Status};
 pub use dynamics::{
     DenseDynamics, DeterministicDynamics, Dynamics, FoldedDynamics, IntoDynamics, SparseDynamics,

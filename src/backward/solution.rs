@@ -1,4 +1,4 @@
-//! What a backward pass leaves behind.
+//! The results of a backward pass.
 
 use std::fmt;
 
@@ -6,9 +6,10 @@ use std::fmt;
 use ndarray::Array3;
 use ndarray::{ArcArray2, ArcArray3, Array2, ArrayView2, ArrayView3, Axis};
 
-use super::policy_from;
+use super::backup::back_up_stage;
+use super::stage::{NextValues, StageTables};
 use crate::mdp::check_options;
-use crate::{Error, Inference, LogBlock, Model, Policy, Real, Table, arrays};
+use crate::{Error, Inference, Model, Policy, Real, Table, arrays};
 
 /// Values, action values and policy of every stage of a finite horizon.
 ///
@@ -24,8 +25,8 @@ use crate::{Error, Inference, LogBlock, Model, Policy, Real, Table, arrays};
 /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 2.0]])?;
 /// let solution = soft_value_iteration(&mdp, 1)?;
 /// assert_eq!(solution.action_values(), array![[[0.0, 2.0]]]);
-/// let odds = solution.policy().probabilities()[[0, 0, 1]] / solution.policy().probabilities()[[0, 0, 0]];
-/// assert!((odds - 2.0_f64.exp()).abs() < 1e-14);
+/// let policy = solution.policy_at(0)?;
+/// assert!((policy[[0, 1]] / policy[[0, 0]] - 2.0_f64.exp()).abs() < 1e-14);
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -37,9 +38,9 @@ pub struct Solution<F = f64> {
     workspace: Workspace<F>,
 }
 
-/// Memory that solving into a solution again takes from it. It is no part of what the solution says: a clone starts without,
-/// and all are equal.
-pub(super) struct Workspace<F>(pub(super) Option<LogBlock<F>>);
+/// Memory for solving into the same solution again. It is no part of the value: a clone starts
+/// without it, and any two are equal.
+struct Workspace<F>(Option<NextValues<F>>);
 
 impl<F> Clone for Workspace<F> {
     fn clone(&self) -> Self {
@@ -58,9 +59,6 @@ impl<F> PartialEq for Workspace<F> {
         true
     }
 }
-
-/// State values, action values, probabilities and log-probabilities, to be written.
-pub(super) type TablesMut<'a, F> = (&'a mut [F], &'a mut [F], &'a mut [F], &'a mut [F]);
 
 impl<F: Real> Solution<F> {
     /// Room for a horizon, states and actions.
@@ -99,26 +97,35 @@ impl<F: Real> Solution<F> {
         Ok(Self { state_values: values.values, action_values, policy, inference, workspace })
     }
 
-    pub(super) fn workspace_mut(&mut self) -> &mut Workspace<F> {
-        &mut self.workspace
+    /// The memory of an earlier solve, if any.
+    pub(super) fn take_memory(&mut self) -> Option<NextValues<F>> {
+        self.workspace.0.take()
     }
 
-    pub(super) fn tables_mut(&mut self, inference: Inference) -> TablesMut<'_, F> {
+    /// Keeps memory for the next solve.
+    pub(super) fn keep_memory(&mut self, memory: NextValues<F>) {
+        self.workspace.0 = Some(memory);
+    }
+
+    /// The tables of all stages, and V of stage T.
+    pub(super) fn tables_mut(&mut self, inference: Inference) -> StageTables<'_, F> {
         self.inference = inference;
-        let (probabilities, logs) = self.policy.tables_mut();
-        let values = arrays::slice_mut(&mut self.state_values);
-        (values, arrays::slice_mut(&mut self.action_values), probabilities, logs)
+        StageTables {
+            values: arrays::slice_mut(&mut self.state_values),
+            action_values: Some(arrays::slice_mut(&mut self.action_values)),
+            policy: Some(self.policy.tables_mut()),
+        }
     }
 
-    /// V_t(s), `[t, s]` with T+1 rows, in reward units; in direct inference τ log β_t(s). −∞ where success is
-    /// impossible.
+    /// V_t(s), `[t, s]` with T+1 rows, in reward units; in direct inference τ log β_t(s). −∞ where
+    /// success is impossible.
     #[must_use]
     pub fn state_values(&self) -> ArrayView2<'_, F> {
         self.state_values.view()
     }
 
-    /// Q_t(s,a), `[t, s, a]` with T rows, in reward units. −∞ for actions that are unavailable, of prior weight 0 or
-    /// hopeless, and in terminal states.
+    /// Q_t(s,a), `[t, s, a]` with T rows, in reward units. −∞ for actions that are unavailable,
+    /// have prior weight 0 or make success impossible, and in terminal states.
     #[must_use]
     pub fn action_values(&self) -> ArrayView3<'_, F> {
         self.action_values.view()
@@ -130,18 +137,12 @@ impl<F: Real> Solution<F> {
         &self.policy
     }
 
-    /// π_t(a∣s) of one stage, `[s, a]`, by the same call as [`StateValues::policy_at`]. The model is needed here for its
-    /// shape alone; [`Policy::at`] is a view that does without.
+    /// π_t(a∣s) of one stage, `[s, a]`. [`Policy::at`] gives the same row of the table as a view.
     ///
     /// # Errors
     ///
-    /// [`Error::StageOutOfRange`] if `stage` is not below the horizon, [`Error::ShapeMismatch`] if the model has
-    /// another number of states or actions.
-    pub fn policy_at<M>(&self, mdp: &M, stage: usize) -> Result<Array2<F>, Error>
-    where
-        M: Model<Scalar = F> + ?Sized,
-    {
-        self.check_shape(mdp)?;
+    /// [`Error::StageOutOfRange`] if `stage` is not below the horizon.
+    pub fn policy_at(&self, stage: usize) -> Result<Array2<F>, Error> {
         Ok(self.policy.at(stage)?.to_owned())
     }
 
@@ -151,7 +152,7 @@ impl<F: Real> Solution<F> {
         self.action_values.len_of(Axis(0))
     }
 
-    /// Which problem this solves.
+    /// The inference that was used.
     #[must_use]
     pub fn inference(&self) -> Inference {
         self.inference
@@ -167,7 +168,8 @@ impl<F: Real> Solution<F> {
 
 /// State values of every stage of a finite horizon, without action values and policy.
 ///
-/// Made by [`SoftValueIteration::solve_values`](crate::SoftValueIteration::solve_values). A clone shares the table.
+/// Made by [`SoftValueIteration::solve_values`](crate::SoftValueIteration::solve_values). A clone
+/// shares the table.
 ///
 /// # Example
 ///
@@ -208,7 +210,7 @@ impl<F: Real> StateValues<F> {
         if num_states == 0 || num_actions == 0 {
             return Err(Error::EmptyModel { table: Table::Model, shape: vec![num_states, num_actions] });
         }
-        // The last row is V_T, which is there also for horizon 0.
+        // The last row is V_T, which exists also for horizon 0.
         arrays::check_shape(Table::StateValues, values.shape(), &[num_rows.max(1), num_states])?;
         arrays::check_entries(Table::StateValues, &values, |value| value < F::infinity())?;
         Ok(Self { values: arrays::standard_layout(values).into_shared(), num_actions, inference })
@@ -232,12 +234,13 @@ impl<F: Real> StateValues<F> {
 
     /// π_t(a∣s) of one stage, `[s, a]`, by one backup.
     ///
-    /// `mdp` must be the model that was solved; only its shape can be checked.
+    /// `mdp` must be the model that was solved. Only its shape is checked.
     ///
     /// # Errors
     ///
-    /// [`Error::StageOutOfRange`] if `stage` is not below the horizon, [`Error::ShapeMismatch`] if the model has
-    /// another number of states or actions, and those of [`soft_value_iteration`](crate::soft_value_iteration).
+    /// [`Error::StageOutOfRange`] if `stage` is not below the horizon, [`Error::ShapeMismatch`] if
+    /// the model has another number of states or actions, and those of
+    /// [`soft_value_iteration`](crate::soft_value_iteration).
     ///
     /// # Complexity
     ///
@@ -254,7 +257,8 @@ impl<F: Real> StateValues<F> {
         }
         check_options(mdp, horizon)?;
         let next_values = self.values.index_axis(Axis(0), stage + 1);
-        policy_from(mdp, self.inference, stage, arrays::slice(&next_values))
+        let backup = back_up_stage(mdp, arrays::slice(&next_values), stage, self.inference)?;
+        Ok(backup.into_probabilities())
     }
 
     /// Number T of decision stages.
@@ -263,7 +267,7 @@ impl<F: Real> StateValues<F> {
         self.values.nrows() - 1
     }
 
-    /// Which problem this solves.
+    /// The inference that was used.
     #[must_use]
     pub fn inference(&self) -> Inference {
         self.inference

@@ -19,9 +19,9 @@ use super::operator::Operator;
 use super::search::Search;
 use crate::Status;
 use crate::bellman::BellmanRule;
-use crate::kernels::{LogMemo, row_log_expectation, soft_maximum};
+use crate::kernels::{LogMemo, row_log_expectation};
 use crate::mdp::CheckedStage;
-use crate::{Dynamics, Error, Inference, Model, Real, Table};
+use crate::{Dynamics, Error, Inference, Model, Real};
 
 /// Passes of which one is a plain backup.
 const PERIOD: usize = 10;
@@ -62,24 +62,13 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Operator<'_, F, M> {
             if inference == Inference::Variational && rule.continues() {
                 dynamics.expectation(state..state + 1, 1, values, &mut action_values);
             }
-            for (action, q) in action_values.iter_mut().enumerate() {
-                if inference == Inference::Direct && rule.continues() {
+            if inference == Inference::Direct && rule.continues() {
+                for (action, q) in action_values.iter_mut().enumerate() {
                     *q = log_expectation(dynamics, (state, action), temperature, values);
                 }
-                let terms = (rewards[action], prior[action]);
-                let table = Table::ActionValues;
-                *q = rule.action_value(terms, *q, dynamics, (state, action)).ok_or(Error::Overflow {
-                    table,
-                    stage: 0,
-                    state,
-                })?;
             }
-            let value = soft_maximum(prior, &action_values, temperature, &mut log_prior, None);
-            let is_possible = action_values.iter().any(|&q| q > F::neg_infinity());
-            if is_possible && !value.is_finite() {
-                return Err(Error::Overflow { table: Table::StateValues, stage: 0, state });
-            }
-            values[state] = value;
+            rule.action_values_of_state((rewards, prior), dynamics, (0, state), &mut action_values)?;
+            values[state] = rule.state_value(prior, &action_values, (0, state), &mut log_prior, None)?;
         }
         Ok(())
     }

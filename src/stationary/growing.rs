@@ -46,7 +46,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
         }
         let loss = if is_left { -(temperature * discount.ln()).into_f64() } else { 0.0 };
         let discount = if is_left { F::one() } else { discount };
-        let backup = Backup::new(self.operator.model(), inference, 1).with_discount(discount);
+        let backup = Backup::new(self.operator.model(), inference).with_discount(discount);
         for (v, _) in values.iter_mut().zip(self.operator.is_fixed()).filter(|(_, fixed)| **fixed) {
             *v = F::neg_infinity();
         }

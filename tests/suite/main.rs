@@ -5,6 +5,7 @@
 //! what its program allocates.
 
 mod adversarial;
+mod backup;
 mod batch;
 mod common;
 mod enumeration;
