@@ -106,7 +106,7 @@ fn cross(
     Ok(Crossing {
         value: initial.dot(&solution.state_values().row(0)),
         success: solution.policy().expected_return(lake.model(), &initial)?,
-        policy: solution.policy_at(lake.model(), 0)?,
+        policy: solution.policy_at(0)?,
         #[cfg(feature = "plot")]
         values: solution.state_values().row(0).to_owned(),
     })

@@ -13,6 +13,18 @@ pub(crate) fn filled<T: Clone, D: Dimension, I: IntoDimension<Dim = D>>(
     value: T,
 ) -> Result<Array<T, D>, Error> {
     let shape = shape.into_dimension();
+    let data = filled_vec(table, shape.clone(), value)?;
+    Array::from_shape_vec(shape.clone(), data)
+        .map_err(|_| Error::TooLarge { table, shape: shape.slice().to_vec() })
+}
+
+/// The entries of [`filled`], in row-major order.
+pub(crate) fn filled_vec<T: Clone, I: IntoDimension>(
+    table: Table,
+    shape: I,
+    value: T,
+) -> Result<Vec<T>, Error> {
+    let shape = shape.into_dimension();
     let too_large = || Error::TooLarge { table, shape: shape.slice().to_vec() };
     let len =
         (shape.slice().iter()).try_fold(1_usize, |len, &axis| len.checked_mul(axis)).ok_or_else(too_large)?;
@@ -21,8 +33,7 @@ pub(crate) fn filled<T: Clone, D: Dimension, I: IntoDimension<Dim = D>>(
     let mut room = Vec::<T>::new();
     room.try_reserve_exact(len).map_err(|_| too_large())?;
     drop(std::hint::black_box(room)); // keeps the optimiser from removing the test
-    let data = vec![value; len];
-    Array::from_shape_vec(shape.clone(), data).map_err(|_| too_large())
+    Ok(vec![value; len])
 }
 
 /// The entries of an array in standard layout, which every table of this crate has.
@@ -109,6 +120,7 @@ mod tests {
         for shape in [(usize::MAX, 2), (usize::MAX / 8, 1), (1 << 40, 1 << 20)] {
             let error = filled::<f64, _, _>(Table::StateValues, shape, 0.0).unwrap_err();
             assert_eq!(error, Error::TooLarge { table: Table::StateValues, shape: vec![shape.0, shape.1] });
+            assert_eq!(filled_vec(Table::StateValues, shape, 0.0).unwrap_err(), error);
         }
         assert_eq!(filled(Table::StateValues, (2, 0), 1.0).unwrap(), Array2::<f64>::ones((2, 0)));
     }

@@ -1,14 +1,18 @@
-//! The Bellman rule of one pair: what its reward and the expectation over its successors make of it.
+//! The Bellman rule: from rewards and expectations over successors to action values and soft
+//! maxima.
+//!
+//! One pair, the pairs of one state, or a block of many states in vector arithmetic.
 
 use std::sync::OnceLock;
 
 use crate::dynamics::{Probability, for_each_possible_successor};
 use crate::kernels::{
-    Aligned, CHUNK, for_each_lane, gap, is_safe, log_add_exp, most_value, most_weight, vectorised,
+    Aligned, CHUNK, LogMemo, SoftRow, for_each_lane, gap, is_safe, log_add_exp, most_value, most_weight,
+    soft_maximum, vectorised,
 };
-use crate::{Dynamics, Inference, Real};
+use crate::{Dynamics, Error, Inference, Real, Table};
 
-/// (D1) or (V2) for one stage, with what does not change from pair to pair worked out.
+/// (D1) or (V2) for one stage, with its constants.
 #[derive(Debug)]
 pub(crate) struct BellmanRule<'a, F> {
     inference: Inference,
@@ -24,8 +28,8 @@ impl<'a, F: Real> BellmanRule<'a, F> {
         Self { inference, discount, temperature, next_values, near_limit: OnceLock::new() }
     }
 
-    /// Whether values are so large that an expectation of −∞ may be one that left the number type. It takes a look at all
-    /// of them, when it is first asked.
+    /// Whether values are so large that an expectation may be −∞ because it left the number type.
+    /// Reads all values on the first call.
     fn near_limit(&self) -> bool {
         *self.near_limit.get_or_init(|| {
             let finite = self.next_values.iter().filter(|v| v.is_finite());
@@ -36,7 +40,7 @@ impl<'a, F: Real> BellmanRule<'a, F> {
         })
     }
 
-    /// Whether successors matter at all: γ > 0. With γ = 0, Q = r whatever comes next, also −∞.
+    /// Whether Q depends on successors: γ > 0. With γ = 0, Q = r, also where a successor is −∞.
     pub(crate) fn continues(&self) -> bool {
         self.discount > F::zero()
     }
@@ -45,8 +49,48 @@ impl<'a, F: Real> BellmanRule<'a, F> {
         self.temperature
     }
 
-    /// Q(s,a) from r(s,a), ρ(a∣s) and the expectation (or log-expectation) over successors; `None` if a finite
-    /// result leaves the number type.
+    /// The values that are backed up, V_{t+1}.
+    pub(crate) fn next_values(&self) -> &'a [F] {
+        self.next_values
+    }
+
+    /// Turns the expectations (or log-expectations) of all pairs of a state into action values.
+    ///
+    /// An overflow is reported with the stage and the state.
+    pub(crate) fn action_values_of_state<D: Dynamics<Scalar = F> + ?Sized>(
+        &self,
+        (rewards, prior): (&[F], &[F]),
+        dynamics: &D,
+        (stage, state): (usize, usize),
+        expectations: &mut [F],
+    ) -> Result<(), Error> {
+        for (action, q) in expectations.iter_mut().enumerate() {
+            let terms = (rewards[action], prior[action]);
+            let value = self.action_value(terms, *q, dynamics, (state, action));
+            *q = value.ok_or(Error::Overflow { table: Table::ActionValues, stage, state })?;
+        }
+        Ok(())
+    }
+
+    /// Computes V(s) from Q(s,·), and π(·∣s) if asked (D2, D3, V3).
+    pub(crate) fn state_value(
+        &self,
+        prior: &[F],
+        action_values: &[F],
+        (stage, state): (usize, usize),
+        log_prior: &mut LogMemo<F>,
+        policy: Option<SoftRow<'_, F>>,
+    ) -> Result<F, Error> {
+        let value = soft_maximum(prior, action_values, self.temperature, log_prior, policy);
+        let is_possible = action_values.iter().any(|&q| q > F::neg_infinity());
+        if is_possible && !value.is_finite() {
+            return Err(Error::Overflow { table: Table::StateValues, stage, state });
+        }
+        Ok(value)
+    }
+
+    /// Q(s,a) from r(s,a), ρ(a∣s) and the expectation (or log-expectation) over successors; `None`
+    /// if a finite result leaves the number type.
     #[inline]
     pub(crate) fn action_value<D: Dynamics<Scalar = F> + ?Sized>(
         &self,
@@ -61,8 +105,8 @@ impl<'a, F: Real> BellmanRule<'a, F> {
         if !self.continues() {
             return Some(reward);
         }
-        // −∞ is right where there is no way to go on. Whether that or the end of the number range made it takes a
-        // look at the successors, and only if values are large enough for a doubt.
+        // −∞ is right where no successor is alive. If values are large, it may also come from the
+        // end of the number range, and the successors tell.
         let dead = expectation == F::neg_infinity();
         if dead && self.near_limit() && !self.is_dead(dynamics, state, action) {
             return None;
@@ -79,15 +123,16 @@ impl<'a, F: Real> BellmanRule<'a, F> {
         self.inference == Inference::Direct && self.discount < F::one()
     }
 
-    /// Whether [`action_values`](Self::action_values) can be tried.
+    /// Whether [`action_values`](Self::action_values) applies to this rule.
     pub(crate) fn is_plain(&self) -> bool {
         self.continues() && !(self.leaves() && self.temperature == F::zero())
     }
 
-    /// Turns the expectations of many pairs into action values, as [`action_value`](Self::action_value) does for one.
+    /// Turns the expectations of many pairs into action values, as
+    /// [`action_value`](Self::action_value) does for one.
     ///
-    /// Returns whether all rewards and weights were valid and nothing left the number type; if not, the numbers mean
-    /// nothing. Precondition: the rule is plain.
+    /// Returns whether all rewards and weights were valid and nothing left the number type; if not,
+    /// the results are meaningless. Precondition: the rule is plain.
     pub(crate) fn action_values(&self, rewards: &[F], prior: &[F], expectations: &mut [F]) -> bool {
         let (discount, temperature) = (self.discount, self.temperature);
         let found = if self.leaves() {
@@ -115,8 +160,8 @@ impl<'a, F: Real> BellmanRule<'a, F> {
         if self.inference == Inference::Variational {
             return discount * expectation;
         }
-        // The larger of y and 0, the value of †, is taken out. No product of τ and a logarithm of γ is formed by
-        // itself: it may not fit where the sum does.
+        // The maximum of y and 0, the value of †, is taken out. The product τ log γ is never formed
+        // alone, since it may leave the number type where the sum does not.
         let max = expectation.max(F::zero());
         if temperature == F::zero() {
             return max;
@@ -129,7 +174,7 @@ impl<'a, F: Real> BellmanRule<'a, F> {
         max + temperature * log_add_exp(discount.ln() + stay, (-discount).ln_1p() + leave)
     }
 
-    /// Whether the expectation over the successors of a pair is −∞ by right.
+    /// Whether the successors of a pair make its expectation −∞.
     fn is_dead<D: Dynamics<Scalar = F> + ?Sized>(&self, dynamics: &D, state: usize, action: usize) -> bool {
         let next_values = self.next_values;
         let (mut any_dead, mut any_alive) = (false, false);
@@ -145,17 +190,17 @@ impl<'a, F: Real> BellmanRule<'a, F> {
     }
 }
 
-/// What [`add_rewards`] may find: an input out of range, or a sum beyond what `soft_maxima` takes.
+/// A flag of [`add_rewards`]: an input is out of range, or a sum is too large for `soft_maxima`.
 const IRREGULAR: u64 = 1;
 
-/// What [`add_rewards`] may find: an expectation of −∞ that matters.
+/// A flag of [`add_rewards`]: a pair with positive weight has the expectation −∞.
 const DEAD: u64 = 2;
 
-/// q = r + γ y where ρ > 0, and −∞ elsewhere; says what it found on the way.
+/// Writes q = r + γ y where ρ > 0, and −∞ elsewhere. Returns flags.
 #[inline(always)]
 fn add_rewards<const FUSED: bool, F: Real>(discount: F, rewards: &[F], prior: &[F], values: &mut [F]) -> u64 {
     let dead = F::neg_infinity();
-    // As wide as the numbers, for the sake of vectors.
+    // As wide as the numbers, so that the loop is vectorised.
     let mut found = 0_u64;
     for ((value, &reward), &weight) in values.iter_mut().zip(rewards).zip(prior) {
         let expectation = *value;
@@ -170,8 +215,8 @@ fn add_rewards<const FUSED: bool, F: Real>(discount: F, rewards: &[F], prior: &[
     found
 }
 
-/// q = r + τ log(γ exp(y/τ) + 1 − γ) where ρ > 0, and −∞ elsewhere; says what it found on the way. `sums` is room for
-/// numbers on the way.
+/// Writes q = r + τ log(γ exp(y/τ) + 1 − γ) where ρ > 0, and −∞ elsewhere. Returns flags. `sums` is
+/// scratch memory.
 #[inline(always)]
 fn add_rewards_or_leave<const FUSED: bool, F: Real>(
     (discount, temperature): (F, F),
@@ -186,7 +231,7 @@ fn add_rewards_or_leave<const FUSED: bool, F: Real>(
     let inputs = rewards.chunks(CHUNK).zip(prior.chunks(CHUNK));
     for (values, (rewards, prior)) in values.chunks_mut(CHUNK).zip(inputs) {
         let sums = &mut sums[..values.len()];
-        // The larger of y and 0, the value of †, is taken out: its own exponential is 1.
+        // The maximum of y and 0, the value of †, is taken out; its own exponential is 1.
         for (sum, &y) in sums.iter_mut().zip(values.iter()) {
             *sum = -y.abs() / temperature;
         }
@@ -212,8 +257,8 @@ fn add_rewards_or_leave<const FUSED: bool, F: Real>(
     found
 }
 
-/// Whether a reward and a prior weight are what they may be, and no more than `soft_maxima` takes. Comparisons are false for
-/// NaN.
+/// Whether a reward and a prior weight are valid, and the weight is not too large for
+/// `soft_maxima`. Comparisons are false for NaN.
 #[inline(always)]
 fn is_valid<F: Real>(reward: F, weight: F) -> bool {
     (reward < F::infinity()) & (weight >= F::zero()) & (weight <= most_weight())

@@ -75,9 +75,11 @@ pub use sprs;
 pub use backward::SoftValueIteration;
 #[doc(alias("value_function"))]
 pub use backward::StateValues;
+#[doc(alias("bellman_operator", "bellman_equation"))]
+pub use backward::soft_bellman_backup;
 #[doc(alias("backward_induction", "backward_messages"))]
 pub use backward::soft_value_iteration;
-pub use backward::{BackwardStage, Solution};
+pub use backward::{BackwardStage, SoftBellmanBackup, Solution};
 pub use convergence::{Convergence, Status};
 #[doc(inline, alias("csr", "compressed_sparse_row"))]
 pub use dynamics::SparseDynamics;

@@ -26,13 +26,6 @@ pub(crate) struct RowsMut<'a, T> {
     pub(crate) width: usize,
 }
 
-impl<T> RowsMut<'_, T> {
-    /// The same table with a shorter lifetime.
-    pub(crate) fn reborrow(&mut self) -> RowsMut<'_, T> {
-        RowsMut { data: self.data, width: self.width }
-    }
-}
-
 impl<T: Send> Split for RowsMut<'_, T> {
     fn split_at(self, states: usize) -> (Self, Self) {
         let (left, right) = self.data.split_at_mut(states * self.width);

@@ -1,285 +1,225 @@
-//! One soft Bellman backup: from the values of the next stage to those of this one.
+//! One soft Bellman backup of a model: as the loops over stages take it, and as a public function.
 
-use std::ops::Range;
+use std::borrow::Cow;
 
-use num_traits::Zero;
+use ndarray::{Array1, Array2, ArrayRef1, ArrayView1, ArrayView2};
+use num_traits::Float;
 
-use super::carried::Carried;
-use super::column::{Column, Outputs, StageTables};
-use super::columns::{StageOutputs, Values, back_up};
 use super::linear::Linear;
+use super::stage::{Column, NextValues, StageTables, back_up};
 use crate::bellman::BellmanRule;
-use crate::dynamics::blocks;
-use crate::kernels::LogBlock;
-use crate::mdp::CheckedStage;
-use crate::parallel::RowsMut;
-use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
+use crate::mdp::check_options;
+use crate::{Error, Inference, Model, Real, Table, arrays};
 
-/// Work of a stage, in transitions, below which M of (D11) is not worth making.
-const LINEAR_WORK: usize = 1 << 12;
+/// Computes one soft Bellman backup: from the values V_{t+1} of the next stage to V_t, Q_t and π_t.
+///
+/// (D1)–(D3) for direct inference, (V2) and (V3) for variational inference; see [`Inference`]. This
+/// is one step of [`SoftValueIteration`](crate::SoftValueIteration), for algorithms of your own.
+/// `mdp` is any [`Model`]; one whose stages are all alike, such as [`Mdp`](crate::Mdp), takes every
+/// `stage`.
+///
+/// # Shapes
+///
+/// `next_values` `[s]`, in reward units; −∞ marks a state from which success is impossible.
+///
+/// # Errors
+///
+/// [`Error::StageOutOfRange`] if the model has no such stage, [`Error::ShapeMismatch`] if
+/// `next_values` has not one entry for each state, [`Error::InvalidEntry`] if an entry is NaN or
+/// +∞, [`Error::Overflow`] if a finite value leaves the range of the number type. A [`Model`] of
+/// your own may return the errors of [`soft_value_iteration`](crate::soft_value_iteration).
+///
+/// # Complexity
+///
+/// Time O(transitions), memory 3·S·A + S numbers.
+///
+/// # Example
+///
+/// Value iteration by hand:
+///
+/// ```
+/// use softmdp::{Inference, Mdp, ndarray::array, soft_bellman_backup, soft_value_iteration};
+///
+/// let transitions = array![[[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.0, 1.0]]];
+/// let mdp = Mdp::new(transitions, array![[0.0, -1.0], [1.0, 0.5]])?;
+/// let mut values = mdp.terminal_values().to_owned();
+/// for stage in (0..10).rev() {
+///     let backup = soft_bellman_backup(&mdp, &values, stage, Inference::Direct)?;
+///     values = backup.state_values().to_owned();
+/// }
+/// assert_eq!(values, soft_value_iteration(&mdp, 10)?.state_values().row(0)); // to the bit
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+///
+/// Large models are solved in another order of operations, which agrees to rounding.
+pub fn soft_bellman_backup<M: Model + ?Sized>(
+    mdp: &M,
+    next_values: &ArrayRef1<M::Scalar>,
+    stage: usize,
+    inference: Inference,
+) -> Result<SoftBellmanBackup<M::Scalar>, Error> {
+    if let Some(horizon) = mdp.num_stages().filter(|&num_stages| stage >= num_stages) {
+        return Err(Error::StageOutOfRange { stage, horizon });
+    }
+    check_options(mdp, 0)?;
+    arrays::check_shape(Table::StateValues, next_values.shape(), &[mdp.num_states()])?;
+    arrays::check_entries(Table::StateValues, next_values, |value| value < M::Scalar::infinity())?;
+    let next_values = next_values.as_slice().map_or_else(|| Cow::Owned(next_values.to_vec()), Cow::Borrowed);
+    back_up_stage(mdp, &next_values, stage, inference)
+}
 
-/// Stages from which on it is: making it costs as much as about one of full rows, or six of short ones.
-const LINEAR_STAGES: (usize, usize) = (2, 8);
+/// [`soft_bellman_backup`] without the checks.
+///
+/// Precondition: the model has passed `check_options` and has this stage.
+pub(crate) fn back_up_stage<M: Model + ?Sized>(
+    mdp: &M,
+    next_values: &[M::Scalar],
+    stage: usize,
+    inference: Inference,
+) -> Result<SoftBellmanBackup<M::Scalar>, Error> {
+    let (zero, shape) = (M::Scalar::default(), (mdp.num_states(), mdp.num_actions()));
+    let mut backup = SoftBellmanBackup {
+        state_values: arrays::filled(Table::StateValues, shape.0, zero)?,
+        action_values: arrays::filled(Table::ActionValues, shape, zero)?,
+        probabilities: arrays::filled(Table::Policy, shape, zero)?,
+        log_probabilities: arrays::filled(Table::Policy, shape, zero)?,
+    };
+    mdp.begin_stage(stage)?;
+    Backup::new(mdp, inference).stage(stage, next_values, backup.tables_mut())?;
+    Ok(backup)
+}
 
-/// Successors of a pair from which on rows count as full. Then it is also worth holding the values of many stages twice, to
-/// take action values at once.
-const MANY_SUCCESSORS: usize = 16;
+/// V, Q and π of one stage, made by [`soft_bellman_backup`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct SoftBellmanBackup<F = f64> {
+    state_values: Array1<F>,
+    action_values: Array2<F>,
+    probabilities: Array2<F>,
+    log_probabilities: Array2<F>,
+}
 
-/// The most stages whose action values are taken at once.
-const MOST_STAGES: usize = 128;
+impl<F: Real> SoftBellmanBackup<F> {
+    /// V_t(s), `[s]`, in reward units. −∞ where success is impossible; the terminal value in
+    /// terminal states.
+    #[must_use]
+    pub fn state_values(&self) -> ArrayView1<'_, F> {
+        self.state_values.view()
+    }
+
+    /// Q_t(s,a), `[s, a]`, in reward units. −∞ for actions that are unavailable, have prior weight
+    /// 0 or make success impossible, and in terminal states.
+    #[must_use]
+    pub fn action_values(&self) -> ArrayView2<'_, F> {
+        self.action_values.view()
+    }
+
+    /// π_t(a∣s), `[s, a]`; each row sums to 1. The normalised prior in terminal states and where
+    /// V_t = −∞.
+    #[must_use]
+    pub fn probabilities(&self) -> ArrayView2<'_, F> {
+        self.probabilities.view()
+    }
+
+    /// log π_t(a∣s), `[s, a]`, in nats. Finite also where the probability is too small for the
+    /// number type.
+    #[must_use]
+    pub fn log_probabilities(&self) -> ArrayView2<'_, F> {
+        self.log_probabilities.view()
+    }
+
+    /// π_t(a∣s) without a copy.
+    pub(crate) fn into_probabilities(self) -> Array2<F> {
+        self.probabilities
+    }
+
+    fn tables_mut(&mut self) -> StageTables<'_, F> {
+        let (probabilities, logs) = (&mut self.probabilities, &mut self.log_probabilities);
+        StageTables {
+            values: arrays::slice_mut(&mut self.state_values),
+            action_values: Some(arrays::slice_mut(&mut self.action_values)),
+            policy: Some((arrays::slice_mut(probabilities), arrays::slice_mut(logs))),
+        }
+    }
+}
 
 /// A model and an inference, with the memory that a stage needs.
 pub(crate) struct Backup<'m, F: Real, M: ?Sized> {
     model: &'m M,
     inference: Inference,
     discount: F,
-    num_stages: usize, // that are expected
-    block: LogBlock<F>,
-    linear: Option<Option<Linear<F>>>, // once it has been asked for
-    carried: Option<Carried<F>>,
+    next_values: NextValues<F>,
+    linear: Option<Linear<F>>,
 }
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
-    /// For about `num_stages` stages. Precondition: the model has passed `check_options`.
-    pub(crate) fn new(model: &'m M, inference: Inference, num_stages: usize) -> Self {
-        Self::with_block(model, inference, num_stages, None)
+    /// Precondition: the model has passed `check_options`.
+    pub(crate) fn new(model: &'m M, inference: Inference) -> Self {
+        Self::with_memory(model, inference, None)
     }
 
-    /// The same with the memory of an earlier one.
-    pub(crate) fn with_block(
-        model: &'m M,
-        inference: Inference,
-        num_stages: usize,
-        block: Option<LogBlock<F>>,
-    ) -> Self {
+    /// [`new`](Self::new) with the memory of an earlier backup.
+    pub(super) fn with_memory(model: &'m M, inference: Inference, memory: Option<NextValues<F>>) -> Self {
         let (num_states, temperature) = (model.num_states(), model.temperature());
-        let block = match block {
-            Some(block) => block.for_states(num_states, temperature),
-            None => LogBlock::with_shape(num_states, &[temperature]),
+        let next_values = match (memory, inference) {
+            (Some(NextValues::Direct(block)), Inference::Direct) => {
+                NextValues::Direct(block.for_states(num_states, temperature))
+            }
+            _ => NextValues::new(inference, num_states, &[temperature]),
         };
-        let discount = model.discount();
-        Self { model, inference, discount, num_stages, block, linear: None, carried: None }
+        Self { model, inference, discount: model.discount(), next_values, linear: None }
     }
 
-    /// With another discount than the model's, for single stages.
+    /// For the values of all stages of a horizon, by the linear recursion where it pays.
+    pub(crate) fn for_values(model: &'m M, inference: Inference, horizon: usize) -> Result<Self, Error> {
+        Self::new(model, inference).with_linear(horizon)
+    }
+
+    /// With a linear recursion for the values of `num_stages` stages, where it pays.
+    pub(super) fn with_linear(self, num_stages: usize) -> Result<Self, Error> {
+        Ok(Self { linear: Linear::new(self.model, self.inference, num_stages)?, ..self })
+    }
+
+    /// With another discount than that of the model.
     pub(crate) fn with_discount(self, discount: F) -> Self {
-        Self { discount, num_stages: 1, ..self }
+        Self { discount, ..self }
     }
 
-    pub(crate) fn model(&self) -> &'m M {
+    pub(super) fn model(&self) -> &'m M {
         self.model
     }
 
-    /// The memory, for another.
-    pub(crate) fn into_block(self) -> LogBlock<F> {
-        self.block
+    /// Whether values alone come from a linear recursion.
+    pub(super) fn is_linear(&self) -> bool {
+        self.linear.is_some()
     }
 
-    /// Backs `next_values` = V_{t+1} up to stage t. Allocates nothing, but for what [`Linear`] takes once.
+    /// The memory, for another backup.
+    pub(super) fn into_memory(self) -> NextValues<F> {
+        self.next_values
+    }
+
+    /// Backs `next_values` = V_{t+1} up to stage t. Allocates nothing.
     pub(crate) fn stage(
         &mut self,
         t: usize,
         next_values: &[F],
         tables: StageTables<'_, F>,
     ) -> Result<(), Error> {
-        let stage = CheckedStage::new(self.model, t, self.inference)?;
-        let column = Column::new(self.model, self.rule(next_values), t, stage);
-        let is_values_alone = tables.action_values.is_none() && tables.policy.is_none();
-        if is_values_alone {
-            self.prepare(t)?;
-        }
-        let fill = |block: &mut LogBlock<F>| fill_block(block, column.stage.dynamics, |_| next_values);
-        let mut is_filled = false;
-        if let (true, Some(Some(linear)), Some(carried)) = (is_values_alone, &self.linear, &mut self.carried)
-        {
-            is_filled = !carried.holds(t + 1);
-            if is_filled {
-                fill(&mut self.block);
+        let column = self.column(t, next_values)?;
+        match (&mut self.linear, &mut self.next_values) {
+            (Some(linear), NextValues::Direct(block)) if tables.is_values_alone() => {
+                linear.stage(&column, block, tables.values)
             }
-            if carried.stage(linear, &column, &mut self.block, tables.values) {
-                return Ok(());
-            }
+            (_, next_values) => back_up(&[column], next_values, [tables]),
         }
-        if self.inference == Inference::Direct && column.rule.continues() && !is_filled {
-            fill(&mut self.block);
-        }
-        if let (true, Some(Some(linear))) = (is_values_alone, &self.linear) {
-            return self.linear_stage(linear, &column, next_values, tables.values);
-        }
-        let outputs = tables.rows(self.model.num_actions());
-        blocks::for_each_block(column.stage.dynamics, outputs, &|states, outputs| {
-            self.states(&column, next_values, states, outputs)
-        })
     }
 
-    /// How many stages before `end` to back up at once by [`stages`](Self::stages).
-    pub(crate) fn num_at_once(&mut self, end: usize) -> Result<usize, Error> {
-        self.prepare(end - 1)?;
-        if !matches!(self.linear, Some(Some(_)))
-            || !has_full_rows(self.model.stage(end - 1, self.inference)?.dynamics)
-        {
-            return Ok(1);
-        }
-        Ok(end.div_ceil(end.div_ceil(MOST_STAGES)))
+    /// Stage t, to be backed up from `next_values` = V_{t+1}.
+    pub(super) fn column<'v>(&self, t: usize, next_values: &'v [F]) -> Result<Column<'v, F, M>, Error>
+    where
+        'm: 'v,
+    {
+        let rule = BellmanRule::new(self.inference, self.discount, self.model.temperature(), next_values);
+        Column::new(self.model, t, self.inference, rule)
     }
-
-    /// Backs `next_values` = V_end up to all of `stages`, for which `tables` have room.
-    ///
-    /// The values come from the linear recursion, one stage after the other; from those, action values and policies of all
-    /// stages come at once, by products of matrices.
-    pub(crate) fn stages(
-        &mut self,
-        stages: Range<usize>,
-        next_values: &[F],
-        mut tables: StageTables<'_, F>,
-    ) -> Result<(), Error> {
-        if stages.len() > 1 {
-            match self.stages_at_once(stages.clone(), next_values, tables.reborrow()) {
-                // Where and what is for the ordinary backup to say: it sees action values at once.
-                Err(Error::Overflow { .. }) => {}
-                result => return result,
-            }
-        }
-        let (num_states, num_pairs) =
-            (self.model.num_states(), self.model.num_states() * self.model.num_actions());
-        let StageTables { values, mut action_values, mut policy } = tables;
-        for (index, t) in stages.enumerate().rev() {
-            let (values, next) = values.split_at_mut((index + 1) * num_states);
-            let pairs = index * num_pairs..(index + 1) * num_pairs;
-            let tables = StageTables {
-                values: &mut values[index * num_states..],
-                action_values: action_values.as_mut().map(|table| &mut table[pairs.clone()]),
-                policy: policy.as_mut().map(|(p, logs)| (&mut p[pairs.clone()], &mut logs[pairs.clone()])),
-            };
-            let next = if next.is_empty() { next_values } else { &next[..num_states] };
-            self.stage(t, next, tables)?;
-        }
-        Ok(())
-    }
-
-    fn stages_at_once(
-        &mut self,
-        stages: Range<usize>,
-        next_values: &[F],
-        tables: StageTables<'_, F>,
-    ) -> Result<(), Error> {
-        let (model, num_states) = (self.model, self.model.num_states());
-        // V of the stages that are read: each is one later than the one that is written.
-        let mut read = arrays::filled(Table::StateValues, (stages.len(), num_states), F::zero())?;
-        let read = arrays::slice_mut(&mut read);
-        read[(stages.len() - 1) * num_states..].copy_from_slice(next_values);
-        for (index, t) in stages.clone().enumerate().skip(1).rev() {
-            let (values, next) = read.split_at_mut(index * num_states);
-            let values = &mut values[(index - 1) * num_states..];
-            self.stage(t, &next[..num_states], StageTables::values(values))?;
-        }
-        let row = |index: usize| &read[index * num_states..(index + 1) * num_states];
-        let columns: Vec<_> = (stages.clone().enumerate())
-            .map(|(index, t)| {
-                let stage = CheckedStage::new(model, t, self.inference)?;
-                Ok(Column::new(model, self.rule(row(index)), t, stage))
-            })
-            .collect::<Result<_, Error>>()?;
-        let mut values = Values::new(self.inference, num_states, &vec![model.temperature(); columns.len()]);
-        let outputs = StageOutputs::new((stages.len(), num_states, model.num_actions()), tables);
-        back_up(&columns, &mut values, row, outputs)
-    }
-
-    /// The rule for backing up `next_values`.
-    fn rule<'v>(&self, next_values: &'v [F]) -> BellmanRule<'v, F> {
-        BellmanRule::new(self.inference, self.discount, self.model.temperature(), next_values)
-    }
-
-    /// Makes the linear recursion where it is worth it.
-    fn prepare(&mut self, t: usize) -> Result<(), Error> {
-        if self.linear.is_none() {
-            let dynamics = self.model.stage(t, self.inference)?.dynamics;
-            let is_linear = is_linear(self.model, self.inference, self.num_stages, dynamics);
-            let linear = if is_linear { Linear::new(self.model, t, self.num_stages)? } else { None };
-            let whole = linear.as_ref().filter(|linear| linear.is_whole());
-            self.carried = whole.map(|linear| Carried::new(self.model, linear.rewards()));
-            self.linear = Some(linear);
-        }
-        Ok(())
-    }
-
-    /// Backs up all states by the linear recursion.
-    fn linear_stage(
-        &self,
-        linear: &Linear<F>,
-        column: &Column<'_, F, M>,
-        next_values: &[F],
-        values: &mut [F],
-    ) -> Result<(), Error> {
-        let outputs = RowsMut { data: values, width: 1 };
-        blocks::for_each_block(&linear.dynamics, outputs, &|states, values| {
-            let values = values.data;
-            let ordinary = |states: Range<usize>, values: &mut [F]| {
-                let outputs = StageTables::values(values).rows(self.model.num_actions());
-                self.states(column, next_values, states, outputs)
-            };
-            if !linear.states(column, &self.block, states.clone(), values) {
-                return ordinary(states, values);
-            }
-            for &state in linear.left(states.clone()) {
-                let at = state - states.start;
-                ordinary(state..state + 1, &mut values[at..=at])?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Backs up a block of states.
-    fn states(
-        &self,
-        column: &Column<'_, F, M>,
-        next_values: &[F],
-        states: Range<usize>,
-        outputs: Outputs<'_, F>,
-    ) -> Result<(), Error> {
-        let dynamics = column.stage.dynamics;
-        column.states(states.clone(), outputs, &|expectations| match self.inference {
-            Inference::Direct => dynamics.log_expectation(states.clone(), &self.block, expectations),
-            Inference::Variational => dynamics.expectation(states.clone(), 1, next_values, expectations),
-        })
-    }
-}
-
-/// Whether to try the linear recursion for a number of stages, which all have these dynamics if the model is homogeneous.
-pub(super) fn is_linear<M: Model + ?Sized>(
-    model: &M,
-    inference: Inference,
-    num_stages: usize,
-    dynamics: &M::Dynamics,
-) -> bool {
-    let least_stages = if has_full_rows(dynamics) { LINEAR_STAGES.0 } else { LINEAR_STAGES.1 };
-    inference == Inference::Direct
-        && model.is_homogeneous()
-        && model.temperature() > M::Scalar::zero()
-        && model.discount() > M::Scalar::zero()
-        && num_stages >= least_stages
-        && dynamics.work(0..dynamics.num_states()) >= LINEAR_WORK
-}
-
-/// Whether pairs have many successors.
-pub(super) fn has_full_rows<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
-    dynamics.work(0..dynamics.num_states()) / dynamics.num_states() / dynamics.num_actions()
-        >= MANY_SUCCESSORS
-}
-
-/// Fills a block with the values of its columns, with as many threads as a stage of the dynamics is worth.
-pub(super) fn fill_block<'v, F: Real, D: Dynamics<Scalar = F> + ?Sized>(
-    block: &mut LogBlock<F>,
-    dynamics: &D,
-    column: impl Fn(usize) -> &'v [F] + Sync,
-) {
-    let width = block.num_columns();
-    block.assign_by(column, |fill, values, exponentials| {
-        let outputs = (RowsMut { data: values, width }, RowsMut { data: exponentials, width });
-        let filled = blocks::for_each_block(dynamics, outputs, &|states, (values, exponentials)| {
-            fill(states, values.data, exponentials.data);
-            Ok(())
-        });
-        debug_assert!(filled.is_ok());
-    });
 }

@@ -1,37 +1,45 @@
-//! Several models over the same dynamics, in one pass over those.
+//! Several columns in one pass over the dynamics: several models, or several stages of one model.
 
-use super::backup::{Backup, has_full_rows, is_linear};
-use super::column::{Column, Outputs, StageTables};
-use super::columns::{Values, back_up};
-use super::{SoftValueIteration, Solution, StateValues};
+use super::linear::{has_full_rows, may_be_linear, pays};
+use super::stage::{Column, NextValues, StageTables, back_up};
+use super::{Backup, SoftValueIteration, Solution, StateValues, begin, run_stages};
 use crate::bellman::BellmanRule;
-use crate::mdp::run_pass;
-use crate::mdp::{CheckedStage, check_options};
-use crate::{Error, Model, Real};
+use crate::mdp::{check_options, run_pass};
+use crate::parallel::Split;
+use crate::{Error, Model, Real, Table, arrays};
 
-/// Models from which on a pass for all of them is cheaper than a linear recursion for each, where rows are full.
+/// Models from which on one pass for all of them is cheaper than a linear recursion for each, where
+/// rows are full.
 const MANY_MODELS: usize = 4;
 
+/// The most stages whose action values are computed at once.
+const MOST_STAGES: usize = 128;
+
 impl SoftValueIteration {
-    /// Solves several models whose stages share their dynamics, as those that [`with_rewards`](crate::Mdp::with_rewards),
-    /// [`with_temperature`](crate::Mdp::with_temperature) and the like make of one do: goals to tell apart, rewards to fit,
+    /// Solves several models that share their dynamics, such as the variants of one model that
+    /// [`with_rewards`](crate::Mdp::with_rewards) and
+    /// [`with_temperature`](crate::Mdp::with_temperature) make: goals to compare, rewards to fit,
     /// temperatures to sweep. The results are those of [`solve`](Self::solve), to rounding.
     ///
-    /// One pass over the dynamics serves all models of a stage. Where the dynamics of their stages are not one and the same
-    /// object, or the models differ in size, each is solved by itself.
+    /// One pass over the dynamics serves all models of a stage. Models of different sizes are
+    /// solved one by one. So are the rest of the stages as soon as the dynamics of a stage are not
+    /// the same object for all models.
     ///
     /// # Errors
     ///
-    /// That of [`solve`](Self::solve) for the first model that has one.
+    /// The error of [`solve`](Self::solve) for the first model that has one. An error of
+    /// [`Model::begin_stage`](crate::Model::begin_stage), such as [`Error::Stopped`], ends the call
+    /// at once.
     ///
     /// # Complexity
     ///
-    /// Time O(T · k · transitions) for k models, of which reading the transitions, what large models wait for, takes its
-    /// time but once. Memory k times that of [`solve`](Self::solve), and 2·k·S numbers.
+    /// Time O(T · k · transitions) for k models. The transitions are read once for all models,
+    /// which is what limits large models. Memory k times that of [`solve`](Self::solve), and 2·k·S
+    /// numbers.
     ///
     /// # Example
     ///
-    /// Which of two goals explains a first step to the right?
+    /// Which of two goals does a first step to the right indicate?
     ///
     /// ```
     /// use softmdp::{DeterministicDynamics, Mdp, SoftValueIteration, ndarray::array};
@@ -52,31 +60,24 @@ impl SoftValueIteration {
     /// # Ok::<(), softmdp::Error>(())
     /// ```
     pub fn solve_batch<M: Model>(&self, mdps: &[M]) -> Result<Vec<Solution<M::Scalar>>, Error> {
-        let by_themselves = || mdps.iter().map(|mdp| self.solve(mdp)).collect();
-        if !self.is_batch(mdps)? {
-            return by_themselves();
+        if !self.is_batch(mdps) {
+            return mdps.iter().map(|mdp| self.solve(mdp)).collect();
         }
-        let mut solutions = Vec::with_capacity(mdps.len());
-        for mdp in mdps {
-            let shape = (self.horizon, mdp.num_states(), mdp.num_actions());
-            solutions.push(Solution::with_shape(shape, self.inference)?);
-        }
-        let tables = solutions.iter_mut().map(|solution| {
-            let (values, action_values, probabilities, logs) = solution.tables_mut(self.inference);
-            StageTables { values, action_values: Some(action_values), policy: Some((probabilities, logs)) }
-        });
-        match self.fill_batch(mdps, tables.collect()) {
-            Ok(()) => Ok(solutions),
-            Err(Error::Stopped { stage }) => Err(Error::Stopped { stage }),
-            Err(_) => by_themselves(),
-        }
+        let shape = |mdp: &M| (self.horizon, mdp.num_states(), mdp.num_actions());
+        let solutions = mdps.iter().map(|mdp| Solution::with_shape(shape(mdp), self.inference));
+        let mut solutions = solutions.collect::<Result<Vec<_>, _>>()?;
+        let tables = solutions.iter_mut().map(|solution| solution.tables_mut(self.inference));
+        self.run_batch(mdps, tables.collect())?;
+        Ok(solutions)
     }
 
-    /// [`solve_batch`](Self::solve_batch) for the state values alone, as [`solve_values`](Self::solve_values) gives them.
+    /// [`solve_batch`](Self::solve_batch) for the state values alone, as
+    /// [`solve_values`](Self::solve_values) gives them.
     ///
     /// # Errors
     ///
-    /// That of [`solve_values`](Self::solve_values) for the first model that has one.
+    /// The error of [`solve_values`](Self::solve_values) for the first model that has one, or of
+    /// [`Model::begin_stage`](crate::Model::begin_stage).
     ///
     /// # Complexity
     ///
@@ -96,89 +97,162 @@ impl SoftValueIteration {
     /// # Ok::<(), softmdp::Error>(())
     /// ```
     pub fn solve_values_batch<M: Model>(&self, mdps: &[M]) -> Result<Vec<StateValues<M::Scalar>>, Error> {
-        let by_themselves = || mdps.iter().map(|mdp| self.solve_values(mdp)).collect();
-        if !self.is_batch(mdps)? {
-            return by_themselves();
+        if !self.is_batch(mdps) {
+            return mdps.iter().map(|mdp| self.solve_values(mdp)).collect();
         }
-        let mut all_values = Vec::with_capacity(mdps.len());
-        for mdp in mdps {
-            let shape = (self.horizon, mdp.num_states(), mdp.num_actions());
-            all_values.push(StateValues::with_shape(shape, self.inference)?);
-        }
+        let shape = |mdp: &M| (self.horizon, mdp.num_states(), mdp.num_actions());
+        let all_values = mdps.iter().map(|mdp| StateValues::with_shape(shape(mdp), self.inference));
+        let mut all_values = all_values.collect::<Result<Vec<_>, _>>()?;
         let tables = all_values.iter_mut().map(|values| StageTables::values(values.table_mut()));
-        match self.fill_batch(mdps, tables.collect()) {
-            Ok(()) => Ok(all_values),
-            Err(Error::Stopped { stage }) => Err(Error::Stopped { stage }),
-            Err(_) => by_themselves(),
-        }
+        self.run_batch(mdps, tables.collect())?;
+        Ok(all_values)
     }
 
-    /// Whether models are solved together: there are several, of one size, and it pays.
-    fn is_batch<M: Model>(&self, mdps: &[M]) -> Result<bool, Error> {
-        let [first, rest @ ..] = mdps else { return Ok(false) };
-        let size = |mdp: &M| (mdp.num_states(), mdp.num_actions());
-        if rest.is_empty() || self.horizon == 0 || rest.iter().any(|mdp| size(mdp) != size(first)) {
-            return Ok(false);
+    /// Whether models are solved together: there are several valid ones, of one size, that share the
+    /// dynamics of the last stage, and it pays.
+    fn is_batch<M: Model>(&self, mdps: &[M]) -> bool {
+        let Some(last) = self.horizon.checked_sub(1).filter(|_| mdps.len() > 1) else { return false };
+        let is_alike = |mdp: &M| {
+            (mdp.num_states(), mdp.num_actions()) == (mdps[0].num_states(), mdps[0].num_actions())
+                && check_options(mdp, self.horizon).is_ok()
+        };
+        if !mdps.iter().all(is_alike) {
+            return false;
         }
-        for mdp in mdps {
-            check_options(mdp, self.horizon)?;
-        }
-        let dynamics = first.stage(self.horizon - 1, self.inference)?.dynamics;
-        let is_linear = mdps.iter().all(|mdp| is_linear(mdp, self.inference, self.horizon, dynamics));
-        Ok(!is_linear || (has_full_rows(dynamics) && mdps.len() >= MANY_MODELS))
+        let stages = mdps.iter().map(|mdp| mdp.stage(last, self.inference));
+        let Ok(stages) = stages.collect::<Result<Vec<_>, _>>() else { return false };
+        let dynamics = stages[0].dynamics;
+        let is_linear = mdps.iter().all(|mdp| pays(mdp, self.inference, self.horizon, dynamics));
+        let pays = !is_linear || (has_full_rows(dynamics) && mdps.len() >= MANY_MODELS);
+        pays && stages.iter().all(|stage| std::ptr::addr_eq(stage.dynamics, dynamics))
     }
 
-    /// Solves models of one size. `tables` have room for all stages of each.
-    fn fill_batch<F: Real, M: Model<Scalar = F>>(
+    /// Solves all stages of models of one size. `tables` hold all stages of each model, and V of
+    /// stage T.
+    fn run_batch<F: Real, M: Model<Scalar = F>>(
         &self,
         mdps: &[M],
-        mut tables: Vec<StageTables<'_, F>>,
+        tables: Vec<StageTables<'_, F>>,
     ) -> Result<(), Error> {
-        let (num_states, width) = (mdps[0].num_states(), mdps[0].num_actions());
-        for (mdp, tables) in mdps.iter().zip(&mut tables) {
-            let last = &mut tables.values[self.horizon * num_states..];
-            last.iter_mut().zip(mdp.terminal_values()).for_each(|(v, &terminal)| *v = terminal);
-        }
+        let num_states = mdps[0].num_states();
         let temperatures: Vec<F> = mdps.iter().map(Model::temperature).collect();
-        let mut values = Values::new(self.inference, num_states, &temperatures);
+        let mut room = NextValues::new(self.inference, num_states, &temperatures);
+        let begun = tables.into_iter().zip(mdps).map(|(tables, mdp)| begin(tables, mdp, self.horizon));
+        let (mut tables, mut next_values): (Vec<_>, Vec<&[F]>) = begun.unzip();
         run_pass(&mdps[0], self.horizon, self.inference, move || {
             for t in (0..self.horizon).rev() {
-                let (next_values, outputs): (Vec<&[F]>, Vec<StageTables<'_, F>>) =
-                    tables.iter_mut().map(|tables| tables.stage(t, num_states, width)).unzip();
-                self.batch_stage(mdps, t, &mut values, &next_values, outputs)?;
+                mdps.iter().try_for_each(|mdp| mdp.begin_stage(t))?;
+                let (earlier, mut stage) = tables.split_at(t * num_states);
+                if !self.batch_stage(mdps, t, &next_values, &mut room, &mut stage) {
+                    return self.finish_one_by_one(mdps, t, next_values, (earlier, stage));
+                }
+                tables = earlier;
+                next_values = stage.into_iter().map(|stage| &*stage.values).collect();
             }
             Ok(())
         })
     }
 
-    /// Backs up one stage of all models.
+    /// Backs up one stage of all models. Returns whether this was possible: the stages have the
+    /// same dynamics, and no model has an error.
     fn batch_stage<F: Real, M: Model<Scalar = F>>(
         &self,
         mdps: &[M],
         t: usize,
-        values: &mut Values<F>,
         next_values: &[&[F]],
-        tables: Vec<StageTables<'_, F>>,
-    ) -> Result<(), Error> {
-        let mut shared = Vec::with_capacity(mdps.len());
-        for mdp in mdps {
-            mdp.begin_stage(t)?;
-            shared.push(mdp.stage(t, self.inference)?.dynamics);
-        }
-        if !shared.iter().all(|dynamics| std::ptr::addr_eq(*dynamics, shared[0])) {
-            for ((mdp, next_values), tables) in mdps.iter().zip(next_values).zip(tables) {
-                Backup::new(mdp, self.inference, 1).stage(t, next_values, tables)?;
-            }
-            return Ok(());
-        }
-        let mut columns = Vec::with_capacity(mdps.len());
-        for (mdp, next_values) in mdps.iter().zip(next_values) {
-            let stage = CheckedStage::new(mdp, t, self.inference)?;
+        room: &mut NextValues<F>,
+        tables: &mut [StageTables<'_, F>],
+    ) -> bool {
+        let columns = mdps.iter().zip(next_values).map(|(mdp, next_values)| {
             let rule = BellmanRule::new(self.inference, mdp.discount(), mdp.temperature(), next_values);
-            columns.push(Column::new(mdp, rule, t, stage));
-        }
-        let width = mdps[0].num_actions();
-        let outputs: Vec<Outputs<'_, F>> = tables.into_iter().map(|tables| tables.rows(width)).collect();
-        back_up(&columns, values, |index| next_values[index], outputs)
+            Column::new(mdp, t, self.inference, rule)
+        });
+        let Ok(columns) = columns.collect::<Result<Vec<_>, _>>() else { return false };
+        let dynamics = columns[0].stage.dynamics;
+        let tables: Vec<_> = tables.iter_mut().map(StageTables::reborrow).collect();
+        columns.iter().all(|column| std::ptr::addr_eq(column.stage.dynamics, dynamics))
+            && back_up(&columns, room, tables).is_ok()
     }
+
+    /// Solves stages t to 0 model by model. `begin_stage` has been called for stage `t`. Returns
+    /// the error of the first model that has one.
+    fn finish_one_by_one<F: Real, M: Model<Scalar = F>>(
+        &self,
+        mdps: &[M],
+        t: usize,
+        next_values: Vec<&[F]>,
+        (earlier, stage): (Vec<StageTables<'_, F>>, Vec<StageTables<'_, F>>),
+    ) -> Result<(), Error> {
+        let models = mdps.iter().zip(next_values).zip(earlier.into_iter().zip(stage));
+        for ((mdp, next_values), (earlier, mut stage)) in models {
+            let mut backup = Backup::new(mdp, self.inference);
+            if stage.is_values_alone() {
+                backup = backup.with_linear(t + 1)?;
+            }
+            backup.stage(t, next_values, stage.reborrow())?;
+            run_stages(&mut backup, t, earlier, stage.values)?;
+        }
+        Ok(())
+    }
+
+    /// Whether values, action values and policy of a model are solved by
+    /// [`run_at_once`](Self::run_at_once).
+    pub(super) fn takes_stages_at_once<M: Model + ?Sized>(&self, mdp: &M) -> Result<bool, Error> {
+        let Some(last) = self.horizon.checked_sub(1).filter(|_| may_be_linear(mdp, self.inference)) else {
+            return Ok(false);
+        };
+        Ok(has_full_rows(mdp.stage(last, self.inference)?.dynamics))
+    }
+
+    /// Solves all stages of a model with dense rows and a linear recursion. V of many stages comes
+    /// first, one stage after the other; from those, Q and π of all these stages come at once, by a
+    /// product of matrices.
+    pub(super) fn run_at_once<F: Real, M: Model<Scalar = F> + ?Sized>(
+        &self,
+        backup: &mut Backup<'_, F, M>,
+        tables: StageTables<'_, F>,
+    ) -> Result<(), Error> {
+        let mdp = backup.model();
+        let num_states = mdp.num_states();
+        let (mut tables, mut next_values) = begin(tables, mdp, self.horizon);
+        run_pass(mdp, self.horizon, self.inference, move || {
+            let mut end = self.horizon;
+            while end > 0 {
+                let num_stages = end.div_ceil(end.div_ceil(MOST_STAGES));
+                let first = end - num_stages;
+                // V_{t+1} for each stage t from `first` to `end` − 1.
+                let mut read = arrays::filled_vec(Table::StateValues, (num_stages, num_states), F::zero())?;
+                read[(num_stages - 1) * num_states..].copy_from_slice(next_values);
+                for t in (first..end).rev() {
+                    mdp.begin_stage(t)?;
+                    if t > first {
+                        let (now, next) = read.split_at_mut((t - first) * num_states);
+                        let now = &mut now[(t - first - 1) * num_states..];
+                        backup.stage(t, &next[..num_states], StageTables::values(now))?;
+                    }
+                }
+                let read = read.chunks_exact(num_states);
+                let columns = (first..end).zip(read).map(|(t, next_values)| backup.column(t, next_values));
+                let columns = columns.collect::<Result<Vec<_>, _>>()?;
+                let temperatures = vec![mdp.temperature(); num_stages];
+                let mut room = NextValues::new(self.inference, num_states, &temperatures);
+                let (earlier, mut stages) = tables.split_at(first * num_states);
+                back_up(&columns, &mut room, by_stage(stages.reborrow(), num_states))?;
+                (tables, next_values, end) = (earlier, &stages.values[..num_states], first);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The tables of several stages, divided by stage.
+fn by_stage<F: Real>(mut tables: StageTables<'_, F>, num_states: usize) -> Vec<StageTables<'_, F>> {
+    let mut stages = Vec::with_capacity(tables.values.len() / num_states);
+    while tables.values.len() > num_states {
+        let (stage, later) = tables.split_at(num_states);
+        stages.push(stage);
+        tables = later;
+    }
+    stages.push(tables);
+    stages
 }

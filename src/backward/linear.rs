@@ -1,15 +1,15 @@
-//! Direct inference as the linear recursion that it is.
+//! Direct inference as a linear recursion, for models whose stages are alike.
 //!
 //! ```text
-//! β_t = M β_{t+1},   M(s,s') = Σ_a ρ(a|s) exp(r(s,a)/τ) P(s'|s,a)          (γ = 1)                       (D11)
+//! β_t = M β_{t+1},   M(s,s') = Σ_a ρ(a|s) exp(r(s,a)/τ) P(s'|s,a)      (γ = 1)   (D11)
 //! ```
 //!
-//! Where stages are alike, M is made once, and a stage reads S² numbers instead of S²A, or as many as a sparse M has.
+//! M is made once. A stage then reads S² numbers instead of S²A, or the entries of a sparse M.
 //!
 //! # Form computed
 //!
-//! Each row of M is divided by its sum, which leaves a distribution over successors: that of the policy w that looks one
-//! reward ahead, with the soft maximum c of the rewards.
+//! Each row of M is divided by its sum. The result is a distribution over successors: that of the
+//! policy w that maximises the next reward alone, whose soft maximum is c.
 //!
 //! ```text
 //! c(s)    = τ log Σ_a ρ(a|s) exp(r(s,a)/τ),   w(a|s) = ρ(a|s) exp((r(s,a) − c(s))/τ)
@@ -17,9 +17,9 @@
 //! V_t(s)  = c(s) + τ log( γ Σ_s' M̂(s,s') exp(V_{t+1}(s')/τ) + 1−γ )
 //! ```
 //!
-//! This is (D1) for a model with one action, rewards c and dynamics M̂, so whatever keeps (D1) exact keeps this exact. What
-//! M̂ itself may lose, by a weight that is next to nothing or a product below the normal numbers, is excluded when it is
-//! made: states with such weights are left to the ordinary backup.
+//! This is (D1) for a model with one action, rewards c and dynamics M̂, so it is computed as
+//! exactly as (D1). M̂ itself could lose digits where a weight or a product of weight and
+//! probability is tiny. States with such weights are left to the ordinary backup.
 //!
 //! # References
 //!
@@ -27,7 +27,10 @@
 
 use std::ops::Range;
 
-use super::column::{Column, with_scratch};
+use num_traits::Zero;
+
+use super::messages::Messages;
+use super::stage::{Column, StageTables, fill_block, with_scratch};
 use crate::bellman::BellmanRule;
 use crate::dynamics::blocks;
 use crate::kernels::{LogBlock, gap};
@@ -35,61 +38,100 @@ use crate::mdp::CheckedStage;
 use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
 
-/// A model of one action whose values are those of a direct problem.
+/// Work of a stage, in transitions, below which making M does not pay.
+const LINEAR_WORK: usize = 1 << 12;
+
+/// Stages from which on making M pays, with full rows and with short ones: it costs about as much
+/// as one stage, or six.
+const LINEAR_STAGES: (usize, usize) = (2, 8);
+
+/// Successors of a pair from which on rows count as full.
+const MANY_SUCCESSORS: usize = 16;
+
+/// Whether (D11) holds for a model: direct inference, stages that are alike, τ > 0 and γ > 0.
+pub(super) fn may_be_linear<M: Model + ?Sized>(model: &M, inference: Inference) -> bool {
+    let zero = M::Scalar::zero();
+    let is_soft = model.temperature() > zero && model.discount() > zero;
+    inference == Inference::Direct && model.is_homogeneous() && is_soft
+}
+
+/// Whether the linear recursion is worth making for a number of stages with these dynamics.
+pub(super) fn pays<M: Model + ?Sized>(
+    model: &M,
+    inference: Inference,
+    num_stages: usize,
+    dynamics: &M::Dynamics,
+) -> bool {
+    let least_stages = if has_full_rows(dynamics) { LINEAR_STAGES.0 } else { LINEAR_STAGES.1 };
+    may_be_linear(model, inference)
+        && num_stages >= least_stages
+        && dynamics.work(0..dynamics.num_states()) >= LINEAR_WORK
+}
+
+/// Whether pairs have many successors.
+pub(super) fn has_full_rows<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
+    dynamics.work(0..dynamics.num_states()) / dynamics.num_states() / dynamics.num_actions()
+        >= MANY_SUCCESSORS
+}
+
+/// A model with one action that has the same values as the model it was made of.
 pub(super) struct Linear<F: Real> {
-    pub(super) dynamics: Box<dyn Dynamics<Scalar = F>>, // M̂
-    rewards: Vec<F>,                                    // c, [s]
-    ones: Vec<F>,     // as a prior of one action, for as many states as a block may have
-    left: Vec<usize>, // states of the ordinary backup, ascending
+    dynamics: Box<dyn Dynamics<Scalar = F>>, // M̂
+    rewards: Vec<F>,                         // c, [s]; −∞ in terminal states
+    ones: Vec<F>,                            // the prior of the one action, for the states of a block
+    left: Vec<usize>,                        // states of the ordinary backup, ascending
+    messages: Option<Messages<F>>,           // if no state is left
 }
 
 impl<F: Real> Linear<F> {
-    /// `None` where the dynamics cannot be mixed without loss, too many states would be left, or a value of `num_stages` stages
-    /// may come near the end of the number type: which action value leaves it first is for the ordinary backup to find, as is
-    /// what else is wrong with the model.
-    ///
-    /// Precondition: the temperature is above 0.
-    pub(super) fn new<M>(model: &M, t: usize, num_stages: usize) -> Result<Option<Self>, Error>
+    /// For a number of stages. `None` where it does not pay, the dynamics cannot be mixed without
+    /// loss, too many states would be left to the ordinary backup, or a value may come near the end
+    /// of the number type. The ordinary backup then finds the place of an overflow, and every other
+    /// error of the model.
+    pub(super) fn new<M>(model: &M, inference: Inference, num_stages: usize) -> Result<Option<Self>, Error>
     where
         M: Model<Scalar = F> + ?Sized,
     {
-        let (num_states, width) = (model.num_states(), model.num_actions());
-        let stage = CheckedStage::new(model, t, Inference::Direct)?;
-        if !stays_in_range(model, &stage, num_stages) {
+        // Any stage will do, since all are alike.
+        let Some(t) = num_stages.checked_sub(1).filter(|_| may_be_linear(model, inference)) else {
+            return Ok(None);
+        };
+        if !pays(model, inference, num_stages, model.stage(t, inference)?.dynamics) {
             return Ok(None);
         }
         // (D1) where nothing comes after the reward.
         let rule = BellmanRule::new(Inference::Direct, F::one(), model.temperature(), &[]);
-        let column = Column::new(model, rule, t, stage);
-        let table = |width| {
-            let table = arrays::filled(Table::ActionPrior, (num_states, width), F::zero())?;
-            Ok::<_, Error>(table.into_raw_vec_and_offset().0)
-        };
+        let column = Column::new(model, t, Inference::Direct, rule)?;
+        if !stays_in_range(model, &column.stage, num_stages) {
+            return Ok(None);
+        }
+        let (num_states, width) = (model.num_states(), model.num_actions());
+        let table = |width| arrays::filled_vec(Table::ActionPrior, (num_states, width), F::zero());
         let (mut rewards, mut weights, mut is_left) = (table(1)?, table(width)?, vec![false; num_states]);
         let outputs = (
             (RowsMut { data: &mut rewards[..], width: 1 }, RowsMut { data: &mut is_left[..], width: 1 }),
             RowsMut { data: &mut weights[..], width },
         );
         let result = blocks::for_each_block(column.stage.dynamics, outputs, &|states, outputs| {
-            let ((mut values, is_left), weights) = outputs;
+            let ((values, is_left), weights) = outputs;
             with_scratch(weights.data.len(), |logs| {
-                let policy = (RowsMut { data: &mut *weights.data, width }, RowsMut { data: logs, width });
-                column.states(states.clone(), ((values.reborrow(), None), Some(policy)), &|expectations| {
-                    expectations.fill(F::zero());
-                })
+                let policy = Some((&mut *weights.data, logs));
+                let tables = StageTables { policy, ..StageTables::values(values.data) };
+                column.states(states.clone(), tables, &|expectations| expectations.fill(F::zero()))
             })?;
             let rows = weights.data.chunks_exact_mut(width).zip(is_left.data);
-            for ((state, (weights, is_left)), value) in states.zip(rows).zip(values.data) {
+            for ((state, (weights, is_left)), value) in states.zip(rows).zip(values.data.iter_mut()) {
                 let (rewards, prior) = column.stage.row(state)?;
                 let taken = || (0..width).filter(|&a| prior[a] > F::zero() && rewards[a] > F::neg_infinity());
                 let best = taken().map(|a| rewards[a]).fold(F::neg_infinity(), F::max);
-                // The weights are quotients. What they were divided by may be small: their own digits have to be there.
+                // A weight is a quotient of exponentials, which must not have lost digits
+                // themselves.
                 *is_left = taken().any(|a| {
                     let is_digitless =
                         gap(rewards[a], best, model.temperature()) < F::SPREAD * F::from_f64(-0.5);
                     is_digitless || prior[a] < least_weight() || weights[a] < least_weight()
                 });
-                // Nothing comes of these here.
+                // The ordinary backup, or the terminal value, overwrites these.
                 if *is_left || model.is_terminal(state) {
                     weights.fill(F::zero());
                     *value = F::neg_infinity();
@@ -101,14 +143,63 @@ impl<F: Real> Linear<F> {
         if result.is_err() || left.len() > num_states / 8 {
             return Ok(None);
         }
-        let dynamics = column.stage.dynamics.mix_actions(&weights);
+        let Some(dynamics) = column.stage.dynamics.mix_actions(&weights) else { return Ok(None) };
         let ones = vec![F::one(); num_states.min(blocks::MOST_PAIRS)];
-        Ok(dynamics.map(|dynamics| Self { dynamics, rewards, ones, left }))
+        let messages = left.is_empty().then(|| Messages::new(model, &rewards));
+        Ok(Some(Self { dynamics, rewards, ones, left, messages }))
     }
 
-    /// Writes V of some states, from the values of the next stage as `block` holds them. Returns whether nothing was out of
-    /// the ordinary; if not, the values mean nothing.
-    pub(super) fn states<M>(
+    /// Backs up V of a stage. `block` holds the exponentials, or scaled messages, and must be
+    /// passed unchanged to the next call.
+    pub(super) fn stage<M>(
+        &mut self,
+        column: &Column<'_, F, M>,
+        block: &mut LogBlock<F>,
+        values: &mut [F],
+    ) -> Result<(), Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let mut is_filled = false;
+        let mut fill = |block: &mut LogBlock<F>| {
+            if !is_filled {
+                fill_block(block, column.stage.dynamics, |_| column.rule.next_values());
+            }
+            is_filled = true;
+        };
+        if let Some(messages) = &mut self.messages {
+            if !messages.are_of(column.t + 1) {
+                fill(block);
+            }
+            if messages.stage((&*self.dynamics, &self.rewards), column, block, values) {
+                return Ok(());
+            }
+        }
+        fill(block);
+        let (linear, block) = (&*self, &*block);
+        let dynamics = column.stage.dynamics;
+        let ordinary = |states: Range<usize>, values: &mut [F]| {
+            column.states(states.clone(), StageTables::values(values), &|expectations| {
+                dynamics.log_expectation(states.clone(), block, expectations);
+            })
+        };
+        let outputs = RowsMut { data: values, width: 1 };
+        blocks::for_each_block(&linear.dynamics, outputs, &|states, values| {
+            let values = values.data;
+            if !linear.states(column, block, states.clone(), values) {
+                return ordinary(states, values);
+            }
+            for &state in linear.left(states.clone()) {
+                let at = state - states.start;
+                ordinary(state..state + 1, &mut values[at..=at])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Writes V of some states, from the values of the next stage as `block` holds them. Returns
+    /// whether nothing was out of the ordinary; if not, the values are meaningless.
+    fn states<M>(
         &self,
         column: &Column<'_, F, M>,
         block: &LogBlock<F>,
@@ -135,25 +226,15 @@ impl<F: Real> Linear<F> {
         is_regular
     }
 
-    /// c, `[s]`; −∞ in terminal states.
-    pub(super) fn rewards(&self) -> &[F] {
-        &self.rewards
-    }
-
-    /// Whether every state follows it.
-    pub(super) fn is_whole(&self) -> bool {
-        self.left.is_empty()
-    }
-
-    /// Those of some states that are left to the ordinary backup.
-    pub(super) fn left(&self, states: Range<usize>) -> &[usize] {
+    /// The states of a range that are left to the ordinary backup.
+    fn left(&self, states: Range<usize>) -> &[usize] {
         let first = self.left.partition_point(|&state| state < states.start);
         let end = self.left.partition_point(|&state| state < states.end);
         &self.left[first..end]
     }
 }
 
-/// Whether no value of a number of stages, from V_T on, comes near the end of the number type.
+/// Whether all values of a number of stages stay away from the end of the number type.
 fn stays_in_range<F: Real, M>(model: &M, stage: &CheckedStage<'_, F, M::Dynamics>, num_stages: usize) -> bool
 where
     M: Model<Scalar = F> + ?Sized,
@@ -168,7 +249,8 @@ where
     ends + a_stage * F::from_f64(num_stages as f64) < F::max_value() * F::from_f64(0.25)
 }
 
-/// The least weight that leaves room for a probability: their product is a normal number unless the other is as small.
+/// The least weight of a state that follows the recursion. Its product with a probability is a
+/// normal number, unless the probability is as small.
 fn least_weight<F: Real>() -> F {
     F::min_positive_value().sqrt()
 }

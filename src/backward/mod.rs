@@ -1,7 +1,8 @@
-//! Soft value iteration over a finite horizon: backward messages, values and policies of every stage.
+//! Soft value iteration over a finite horizon: values, action values and policy of every stage.
 //!
-//! Answers, for each stage t and state s: how good is it to be there (V), how good is each action (Q), and how
-//! probable is each action if things go well (π)? Two inferences give two answers, see [`Inference`].
+//! For each stage t and state s: the value V of the state, the value Q of each action, and the
+//! probability π of each action given success. There are two kinds of inference with different
+//! answers, see [`Inference`].
 //!
 //! # Recursion
 //!
@@ -16,63 +17,66 @@
 //! with rewards r, prior weights ρ, temperature τ and discount γ of the model. In direct inference
 //! V = τ log β is the backward message in reward units.
 //!
+//! The loop over t is `run_stages` below. One stage is computed in `stage`. Two special cases are
+//! faster: `linear` for the values of models whose stages are alike, and `batch` for several
+//! models, or many stages, in one pass over the dynamics.
+//!
 //! # Form computed
 //!
-//! Every soft maximum and log-expectation has its maximum taken out first, and rows of the dynamics whose
-//! successors lie too far below the maximum of all values are computed again from their own. The policy comes from
-//! the exponentials of the soft maximum, over their sum, so that its rows sum to 1 to a few ulp.
+//! Every soft maximum and log-expectation takes its maximum out first. A row of the dynamics whose
+//! successors lie too far below the maximum of all values is computed again from its own maximum.
+//! The policy is the exponentials of the soft maximum over their sum, so that its rows sum to 1 to
+//! a few ulp.
 //!
 //! # Limits
 //!
-//! τ = 0 is the hard maximum; direct inference then takes the best successor that is possible at all, and
-//! the policy is the prior restricted to the maximisers. γ = 0 makes Q = r. A state with V = −∞ cannot be part of a
-//! trajectory that goes well: its policy row is the normalised prior, and never used.
+//! τ = 0 is the hard maximum: direct inference takes the best possible successor, and the policy is
+//! the prior restricted to the maximisers. γ = 0 makes Q = r. A state with V = −∞ cannot be part of
+//! a successful trajectory; its policy row is the normalised prior.
 //!
 //! # References
 //!
-//! Levine, *Reinforcement Learning and Control as Probabilistic Inference*, arXiv:1805.00909 (2018), §2.3 (direct)
-//! and §3 (variational); Ziebart, *Modeling Purposeful Adaptive Behavior*, PhD thesis, CMU (2010), ch. 5–6.
+//! Levine, *Reinforcement Learning and Control as Probabilistic Inference*, arXiv:1805.00909
+//! (2018), §2.3 (direct) and §3 (variational); Ziebart, *Modeling Purposeful Adaptive Behavior*,
+//! PhD thesis, CMU (2010), ch. 5–6.
 
 mod backup;
 mod batch;
-mod carried;
-mod column;
-mod columns;
 mod linear;
+mod messages;
 mod solution;
+mod stage;
 mod stream;
 
-use std::ops::Range;
-
-use ndarray::Array2;
-
-pub(crate) use backup::Backup;
-pub(crate) use column::StageTables;
+pub(crate) use backup::{Backup, back_up_stage};
+pub use backup::{SoftBellmanBackup, soft_bellman_backup};
 pub use solution::{Solution, SolutionParts, StateValues, StateValuesParts};
+pub(crate) use stage::StageTables;
 pub use stream::BackwardStage;
 
-use crate::mdp::check_options;
-use crate::mdp::run_pass;
+use crate::mdp::{check_options, run_pass};
+use crate::parallel::Split;
 use crate::{Error, Inference, Model, Real, Table, arrays};
 
-/// Solves a finite horizon by direct inference, keeping values, action values and policy of every stage.
+/// Solves a finite horizon by direct inference: values, action values and policy of every stage.
 ///
-/// Direct inference is the exact posterior over trajectories given success; under stochastic dynamics its policy
-/// counts on luck, and [`SoftValueIteration::new(horizon).inference(Inference::Variational)`](SoftValueIteration)
-/// gives the policy to act by.
+/// Direct inference is the exact posterior over trajectories given success. Under stochastic
+/// dynamics its policy relies on luck. For a policy to act by, use
+/// [`SoftValueIteration::new(horizon).inference(Inference::Variational)`](SoftValueIteration).
 ///
 /// `mdp` is any [`Model`], such as [`Mdp`](crate::Mdp).
 ///
 /// # Errors
 ///
-/// [`Error::Overflow`] if a finite value leaves the range of the number type, [`Error::TooLarge`] if the tables do
-/// not fit. A [`Model`] of your own may also be found wrong in any way that
-/// [`MdpBuilder::build`](crate::MdpBuilder::build) names, have too few stages ([`Error::HorizonOutOfRange`]), or
-/// return an error itself.
+/// [`Error::Overflow`] if a finite value leaves the range of the number type, [`Error::TooLarge`]
+/// if the tables do not fit. With a [`Model`] of your own also the errors of
+/// [`MdpBuilder::build`](crate::MdpBuilder::build), [`Error::HorizonOutOfRange`] if it has too few
+/// stages, and its own errors.
 ///
 /// # Complexity
 ///
-/// Time O(T · transitions), memory 3·T·S·A + T·S numbers; [`SoftValueIteration::solve_values`] keeps T·S.
+/// Time O(T · transitions), memory 3·T·S·A + T·S numbers; [`SoftValueIteration::solve_values`]
+/// keeps T·S.
 ///
 /// # Example
 ///
@@ -93,7 +97,7 @@ pub fn soft_value_iteration<M: Model + ?Sized>(
     SoftValueIteration::new(horizon).solve(mdp)
 }
 
-/// Options of soft value iteration over a finite horizon; those left out are those of
+/// Options of soft value iteration over a finite horizon. The defaults are those of
 /// [`soft_value_iteration`].
 ///
 /// # Example
@@ -117,12 +121,13 @@ pub struct SoftValueIteration {
 }
 
 impl SoftValueIteration {
-    /// Options for `horizon` decision stages; direct inference. Horizon 0 has values, V_T, and no decisions.
+    /// Options for `horizon` decision stages and direct inference. Horizon 0 has the values V_T and
+    /// no decisions.
     pub fn new(horizon: usize) -> Self {
         Self { horizon, inference: Inference::Direct }
     }
 
-    /// Sets which problem is solved; [`Inference::Direct`] by default.
+    /// Sets the inference, [`Inference::Direct`] by default.
     pub fn inference(mut self, inference: Inference) -> Self {
         self.inference = inference;
         self
@@ -145,16 +150,18 @@ impl SoftValueIteration {
         Ok(solution)
     }
 
-    /// Solves into a solution of the same shape, replacing what it held and allocating nothing from the second time on,
-    /// provided that nothing else shares its tables (a clone, or a [`Posterior`](crate::Posterior) made of it). Direct
-    /// inference in large models whose stages are alike does take memory, for M of (D11): S² numbers where rows are dense.
+    /// Solves into a solution of the same shape and replaces its contents.
+    ///
+    /// Allocates nothing from the second time on, unless a clone or a
+    /// [`Posterior`](crate::Posterior) shares the tables. One case does allocate: direct inference
+    /// in large dense models whose stages are alike takes S² numbers for M of (D11).
     ///
     /// After an error the solution holds stages of both problems and should be dropped.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] if the solution has another horizon, or the model another number of states or
-    /// actions, and those of [`soft_value_iteration`].
+    /// [`Error::ShapeMismatch`] if the solution has another horizon, or the model another number of
+    /// states or actions, and those of [`soft_value_iteration`].
     ///
     /// # Example
     ///
@@ -177,94 +184,81 @@ impl SoftValueIteration {
         solution: &mut Solution<M::Scalar>,
     ) -> Result<(), Error> {
         check_options(mdp, self.horizon)?;
-        let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
         let found = solution.action_values().dim();
-        let expected = [self.horizon, num_states, num_actions];
+        let expected = [self.horizon, mdp.num_states(), mdp.num_actions()];
         arrays::check_shape(Table::ActionValues, &[found.0, found.1, found.2], &expected)?;
-        let block = solution.workspace_mut().take();
-        let mut backup = Backup::with_block(mdp, self.inference, self.horizon, block);
-        let (values, action_values, probabilities, logs) = solution.tables_mut(self.inference);
-        let pairs = num_states * num_actions;
-        self.for_each_stage(&mut backup, values, true, |backup, stages, next, values| {
-            let rows = stages.start * pairs..stages.end * pairs;
-            let tables = StageTables {
-                values,
-                action_values: Some(&mut action_values[rows.clone()]),
-                policy: Some((&mut probabilities[rows.clone()], &mut logs[rows])),
-            };
-            backup.stages(stages, next, tables)
-        })?;
-        *solution.workspace_mut() = Some(backup.into_block());
+        let mut backup = Backup::with_memory(mdp, self.inference, solution.take_memory());
+        let tables = solution.tables_mut(self.inference);
+        if self.takes_stages_at_once(mdp)? {
+            backup = backup.with_linear(self.horizon)?;
+        }
+        if backup.is_linear() {
+            self.run_at_once(&mut backup, tables)?;
+        } else {
+            self.run(&mut backup, tables)?;
+        }
+        solution.keep_memory(backup.into_memory());
         Ok(())
     }
 
-    /// Solves for the state values alone; action values and policy of a stage then cost one backup, by
-    /// [`StateValues::policy_at`].
+    /// Solves for the state values alone. [`StateValues::policy_at`] computes the policy of a stage
+    /// by one backup.
     ///
     /// # Errors
     ///
-    /// Those of [`soft_value_iteration`]. An action value that leaves the number type may go unnoticed where the state value
-    /// does not.
+    /// Those of [`soft_value_iteration`]. An action value that leaves the number type is reported
+    /// only if the state value does so too.
     ///
     /// # Complexity
     ///
-    /// Time O(T · transitions), memory T·S numbers; direct inference holds S·A more where stages are alike.
+    /// Time O(T · transitions), memory T·S numbers. Direct inference takes S·A more, and S² in
+    /// dense models, where stages are alike.
     pub fn solve_values<M: Model + ?Sized>(&self, mdp: &M) -> Result<StateValues<M::Scalar>, Error> {
         check_options(mdp, self.horizon)?;
-        let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
-        let shape = (self.horizon, num_states, num_actions);
+        let shape = (self.horizon, mdp.num_states(), mdp.num_actions());
         let mut values = StateValues::with_shape(shape, self.inference)?;
-        let mut backup = Backup::new(mdp, self.inference, self.horizon);
-        self.for_each_stage(&mut backup, values.table_mut(), false, |backup, stages, next, values| {
-            backup.stages(stages, next, StageTables::values(values))
-        })?;
+        let mut backup = Backup::for_values(mdp, self.inference, self.horizon)?;
+        self.run(&mut backup, StageTables::values(values.table_mut()))?;
         Ok(values)
     }
 
-    /// Fills V_T and calls `run(backup, stages, V_end, values)` for all stages from the last to the first, several at once
-    /// where that is allowed and worth it. `values` is `[t, s]`.
-    fn for_each_stage<F: Real, M: Model<Scalar = F> + ?Sized>(
+    /// Solves all stages of one model. `tables` hold all stages, and V of stage T.
+    fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
         &self,
         backup: &mut Backup<'_, F, M>,
-        values: &mut [F],
-        at_once: bool,
-        mut run: impl FnMut(&mut Backup<'_, F, M>, Range<usize>, &[F], &mut [F]) -> Result<(), Error> + Send,
+        tables: StageTables<'_, F>,
     ) -> Result<(), Error> {
-        let (horizon, mdp) = (self.horizon, backup.model());
-        let num_states = mdp.num_states();
-        let last = &mut values[horizon * num_states..];
-        last.iter_mut().zip(mdp.terminal_values()).for_each(|(v, &terminal)| *v = terminal);
-        run_pass(mdp, horizon, self.inference, move || {
-            let mut end = horizon;
-            while end > 0 {
-                let first = end - if at_once { backup.num_at_once(end)? } else { 1 };
-                let (values, next) = values.split_at_mut(end * num_states);
-                (first..end).rev().try_for_each(|t| mdp.begin_stage(t))?;
-                run(backup, first..end, &next[..num_states], &mut values[first * num_states..])?;
-                end = first;
-            }
-            Ok(())
+        let (tables, last_values) = begin(tables, backup.model(), self.horizon);
+        run_pass(backup.model(), self.horizon, self.inference, move || {
+            run_stages(backup, self.horizon, tables, last_values)
         })
     }
 }
 
-/// The policy of one stage, `[s, a]`, by one backup of the values of the next.
-///
-/// Precondition: the model has passed `check_options`.
-pub(crate) fn policy_from<F: Real, M: Model<Scalar = F> + ?Sized>(
+/// Writes V_T into the last row of the values. Returns the tables of all stages, and V_T.
+fn begin<'a, F: Real, M: Model<Scalar = F> + ?Sized>(
+    tables: StageTables<'a, F>,
     mdp: &M,
-    inference: Inference,
-    stage: usize,
-    next_values: &[F],
-) -> Result<Array2<F>, Error> {
-    let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
-    let table = |table| arrays::filled(table, (num_states, num_actions), F::zero());
-    let (mut policy, mut logs) = (table(Table::Policy)?, table(Table::Policy)?);
-    let mut values = arrays::filled(Table::StateValues, num_states, F::zero())?;
-    let policy_rows = (arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs));
-    let outputs =
-        StageTables { policy: Some(policy_rows), ..StageTables::values(arrays::slice_mut(&mut values)) };
-    mdp.begin_stage(stage)?;
-    Backup::new(mdp, inference, 1).stage(stage, next_values, outputs)?;
-    Ok(policy)
+    horizon: usize,
+) -> (StageTables<'a, F>, &'a [F]) {
+    let (values, last_values) = tables.values.split_at_mut(horizon * mdp.num_states());
+    last_values.iter_mut().zip(mdp.terminal_values()).for_each(|(v, &terminal)| *v = terminal);
+    (StageTables { values, ..tables }, last_values)
+}
+
+/// The recursion: backs `next_values` = V_T up to V_t, Q_t and π_t for t = T−1, …, 0.
+fn run_stages<'a, F: Real, M: Model<Scalar = F> + ?Sized>(
+    backup: &mut Backup<'_, F, M>,
+    horizon: usize,
+    mut tables: StageTables<'a, F>, // of stages 0 … t
+    mut next_values: &'a [F],       // V_{t+1}
+) -> Result<(), Error> {
+    let mdp = backup.model();
+    for t in (0..horizon).rev() {
+        let (earlier, mut stage) = tables.split_at(t * mdp.num_states());
+        mdp.begin_stage(t)?;
+        backup.stage(t, next_values, stage.reborrow())?;
+        (tables, next_values) = (earlier, stage.values);
+    }
+    Ok(())
 }

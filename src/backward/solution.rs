@@ -1,9 +1,9 @@
-//! What a backward pass leaves behind.
+//! The results of a backward pass.
 
 use ndarray::{ArcArray2, ArcArray3, Array2, Array3, ArrayView2, ArrayView3, Axis};
 
-use super::policy_from;
-use crate::kernels::LogBlock;
+use super::backup::back_up_stage;
+use super::stage::{NextValues, StageTables};
 use crate::mdp::check_options;
 use crate::{Error, Inference, Model, Policy, Real, Table, arrays};
 
@@ -21,8 +21,8 @@ use crate::{Error, Inference, Model, Policy, Real, Table, arrays};
 /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 2.0]])?;
 /// let solution = soft_value_iteration(&mdp, 1)?;
 /// assert_eq!(solution.action_values(), array![[[0.0, 2.0]]]);
-/// let odds = solution.policy().probabilities()[[0, 0, 1]] / solution.policy().probabilities()[[0, 0, 0]];
-/// assert!((odds - 2.0_f64.exp()).abs() < 1e-14);
+/// let policy = solution.policy_at(0)?;
+/// assert!((policy[[0, 1]] / policy[[0, 0]] - 2.0_f64.exp()).abs() < 1e-14);
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -82,10 +82,7 @@ impl<F: Real> TryFrom<SolutionParts<F>> for Solution<F> {
 }
 
 /// Memory that solving into a solution again takes from it.
-type Workspace<F> = arrays::Scratch<Option<LogBlock<F>>>;
-
-/// State values, action values, probabilities and log-probabilities, to be written.
-pub(super) type TablesMut<'a, F> = (&'a mut [F], &'a mut [F], &'a mut [F], &'a mut [F]);
+type Workspace<F> = arrays::Scratch<Option<NextValues<F>>>;
 
 impl<F: Real> Solution<F> {
     /// Room for a horizon, states and actions.
@@ -104,26 +101,35 @@ impl<F: Real> Solution<F> {
         })
     }
 
-    pub(super) fn workspace_mut(&mut self) -> &mut Option<LogBlock<F>> {
-        &mut self.workspace.0
+    /// The memory of an earlier solve, if any.
+    pub(super) fn take_memory(&mut self) -> Option<NextValues<F>> {
+        self.workspace.0.take()
     }
 
-    pub(super) fn tables_mut(&mut self, inference: Inference) -> TablesMut<'_, F> {
+    /// Keeps memory for the next solve.
+    pub(super) fn keep_memory(&mut self, memory: NextValues<F>) {
+        self.workspace.0 = Some(memory);
+    }
+
+    /// The tables of all stages, and V of stage T.
+    pub(super) fn tables_mut(&mut self, inference: Inference) -> StageTables<'_, F> {
         self.inference = inference;
-        let (probabilities, logs) = self.policy.tables_mut();
-        let values = arrays::slice_mut(&mut self.state_values);
-        (values, arrays::slice_mut(&mut self.action_values), probabilities, logs)
+        StageTables {
+            values: arrays::slice_mut(&mut self.state_values),
+            action_values: Some(arrays::slice_mut(&mut self.action_values)),
+            policy: Some(self.policy.tables_mut()),
+        }
     }
 
-    /// V_t(s), `[t, s]` with T+1 rows, in reward units; in direct inference τ log β_t(s). −∞ where success is
-    /// impossible.
+    /// V_t(s), `[t, s]` with T+1 rows, in reward units; in direct inference τ log β_t(s). −∞ where
+    /// success is impossible.
     #[must_use]
     pub fn state_values(&self) -> ArrayView2<'_, F> {
         self.state_values.view()
     }
 
-    /// Q_t(s,a), `[t, s, a]` with T rows, in reward units. −∞ for actions that are unavailable, of prior weight 0 or
-    /// hopeless, and in terminal states.
+    /// Q_t(s,a), `[t, s, a]` with T rows, in reward units. −∞ for actions that are unavailable,
+    /// have prior weight 0 or make success impossible, and in terminal states.
     #[must_use]
     pub fn action_values(&self) -> ArrayView3<'_, F> {
         self.action_values.view()
@@ -135,18 +141,12 @@ impl<F: Real> Solution<F> {
         &self.policy
     }
 
-    /// π_t(a∣s) of one stage, `[s, a]`, by the same call as [`StateValues::policy_at`]. The model is needed here for its
-    /// shape alone; [`Policy::at`] is a view that does without.
+    /// π_t(a∣s) of one stage, `[s, a]`. [`Policy::at`] gives the same row of the table as a view.
     ///
     /// # Errors
     ///
-    /// [`Error::StageOutOfRange`] if `stage` is not below the horizon, [`Error::ShapeMismatch`] if the model has
-    /// another number of states or actions.
-    pub fn policy_at<M>(&self, mdp: &M, stage: usize) -> Result<Array2<F>, Error>
-    where
-        M: Model<Scalar = F> + ?Sized,
-    {
-        self.check_shape(mdp)?;
+    /// [`Error::StageOutOfRange`] if `stage` is not below the horizon.
+    pub fn policy_at(&self, stage: usize) -> Result<Array2<F>, Error> {
         Ok(self.policy.at(stage)?.to_owned())
     }
 
@@ -156,7 +156,7 @@ impl<F: Real> Solution<F> {
         self.action_values.len_of(Axis(0))
     }
 
-    /// Which problem this solves.
+    /// The inference that was used.
     #[must_use]
     pub fn inference(&self) -> Inference {
         self.inference
@@ -172,7 +172,8 @@ impl<F: Real> Solution<F> {
 
 /// State values of every stage of a finite horizon, without action values and policy.
 ///
-/// Made by [`SoftValueIteration::solve_values`](crate::SoftValueIteration::solve_values). A clone shares the table.
+/// Made by [`SoftValueIteration::solve_values`](crate::SoftValueIteration::solve_values). A clone
+/// shares the table.
 ///
 /// # Example
 ///
@@ -256,12 +257,13 @@ impl<F: Real> StateValues<F> {
 
     /// π_t(a∣s) of one stage, `[s, a]`, by one backup.
     ///
-    /// `mdp` must be the model that was solved; only its shape can be checked.
+    /// `mdp` must be the model that was solved. Only its shape is checked.
     ///
     /// # Errors
     ///
-    /// [`Error::StageOutOfRange`] if `stage` is not below the horizon, [`Error::ShapeMismatch`] if the model has
-    /// another number of states or actions, and those of [`soft_value_iteration`](crate::soft_value_iteration).
+    /// [`Error::StageOutOfRange`] if `stage` is not below the horizon, [`Error::ShapeMismatch`] if
+    /// the model has another number of states or actions, and those of
+    /// [`soft_value_iteration`](crate::soft_value_iteration).
     ///
     /// # Complexity
     ///
@@ -278,7 +280,8 @@ impl<F: Real> StateValues<F> {
         }
         check_options(mdp, horizon)?;
         let next_values = self.values.index_axis(Axis(0), stage + 1);
-        policy_from(mdp, self.inference, stage, arrays::slice(&next_values))
+        let backup = back_up_stage(mdp, arrays::slice(&next_values), stage, self.inference)?;
+        Ok(backup.into_probabilities())
     }
 
     /// Number T of decision stages.
@@ -287,7 +290,7 @@ impl<F: Real> StateValues<F> {
         self.values.nrows() - 1
     }
 
-    /// Which problem this solves.
+    /// The inference that was used.
     #[must_use]
     pub fn inference(&self) -> Inference {
         self.inference

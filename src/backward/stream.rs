@@ -1,20 +1,19 @@
-//! Backward passes that keep no more than a stage.
+//! Backward passes that keep one stage in memory.
 
 use std::ops::ControlFlow;
 
 use ndarray::{ArrayView1, ArrayView2, aview1};
 
-use super::SoftValueIteration;
-use super::backup::Backup;
-use super::column::StageTables;
+use super::{Backup, SoftValueIteration, StageTables};
 use crate::mdp::check_options;
 use crate::{Error, Model, Real, Table, arrays};
 
 impl SoftValueIteration {
-    /// Solves stage by stage, from the last to the first, and keeps none of them: for horizons that do not fit in memory.
+    /// Solves stage by stage, from the last to the first, and keeps none of them: for horizons that
+    /// do not fit in memory.
     ///
-    /// `visit` gets values, action values and policy of each stage as views, and may break to stop. Returns whether it
-    /// did.
+    /// `visit` gets views of the values, action values and policy of each stage. If it breaks, the
+    /// pass stops and returns the break value.
     ///
     /// # Errors
     ///
@@ -26,13 +25,14 @@ impl SoftValueIteration {
     ///
     /// # Example
     ///
-    /// For how long is it worth learning a trade?
+    /// When does it no longer pay to learn a trade?
     ///
     /// ```
     /// use std::ops::ControlFlow;
     /// use softmdp::{DeterministicDynamics, Mdp, SoftValueIteration, ndarray::array};
     ///
-    /// // Who is unskilled (0) works for nothing or learns at a cost of 5; who is skilled (1) earns 1 a stage.
+    /// // An unskilled worker (0) earns nothing, or learns at a cost of 5.
+    /// // A skilled worker (1) earns 1 a stage.
     /// let dynamics = DeterministicDynamics::new(array![[0, 1], [1, 1]])?;
     /// let mdp = Mdp::builder(dynamics, array![[0.0, -5.0], [1.0, f64::NEG_INFINITY]]).build()?;
     /// let mut learns = 0.0;
@@ -40,7 +40,7 @@ impl SoftValueIteration {
     ///     learns = stage.probabilities()[[0, 1]];
     ///     if learns > 0.5 { ControlFlow::Break(stage.stage()) } else { ControlFlow::Continue(()) }
     /// })?;
-    /// assert_eq!(last, ControlFlow::Break(999_993)); // until seven stages from the end
+    /// assert_eq!(last, ControlFlow::Break(999_993)); // up to seven stages before the end
     /// assert!((learns - 0.5132_f64).abs() < 1e-4);
     /// # Ok::<(), softmdp::Error>(())
     /// ```
@@ -56,7 +56,7 @@ impl SoftValueIteration {
         let mut log_probabilities = table(Table::Policy)?;
         let mut next_values = mdp.terminal_values().to_vec();
         let mut values = next_values.clone();
-        let mut backup = Backup::new(mdp, self.inference, self.horizon);
+        let mut backup = Backup::new(mdp, self.inference);
         for t in (0..self.horizon).rev() {
             let policy = (arrays::slice_mut(&mut probabilities), arrays::slice_mut(&mut log_probabilities));
             let stage = StageTables {
@@ -83,7 +83,7 @@ impl SoftValueIteration {
     }
 }
 
-/// What [`SoftValueIteration::stream`] gives of one stage.
+/// One stage of [`SoftValueIteration::stream`].
 #[derive(Debug, Clone, Copy)]
 pub struct BackwardStage<'a, F = f64> {
     stage: usize,
@@ -107,7 +107,7 @@ impl<'a, F: Real> BackwardStage<'a, F> {
         self.state_values
     }
 
-    /// V_{t+1}(s), `[s]`, in reward units: the values that were backed up.
+    /// V_{t+1}(s), `[s]`, in reward units.
     #[must_use]
     pub fn next_state_values(&self) -> ArrayView1<'a, F> {
         self.next_state_values

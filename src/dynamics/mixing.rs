@@ -38,8 +38,7 @@ impl<F: Real> CompressedRows<F> {
     fn try_mix<D: Dynamics + ?Sized>(&self, dynamics: &D, weights: &[F]) -> Result<Option<Self>, Error> {
         let num_states = dynamics.num_states();
         // Counting comes first, so that any thread can write a row to its place.
-        let mut row_offsets =
-            arrays::filled(Table::RowOffsets, num_states + 1, 0)?.into_raw_vec_and_offset().0;
+        let mut row_offsets = arrays::filled_vec(Table::RowOffsets, num_states + 1, 0)?;
         let is_lossless = AtomicBool::new(true);
         let counts = RowsMut { data: &mut row_offsets[1..], width: 1 };
         blocks::for_each_block(dynamics, counts, &|states, counts| {
@@ -55,9 +54,8 @@ impl<F: Real> CompressedRows<F> {
         }
         (0..num_states).for_each(|state| row_offsets[state + 1] += row_offsets[state]);
         let num_entries = row_offsets[num_states];
-        let mut columns = arrays::filled(Table::Transitions, num_entries, 0_u32)?.into_raw_vec_and_offset().0;
-        let mut probabilities =
-            arrays::filled(Table::Transitions, num_entries, F::zero())?.into_raw_vec_and_offset().0;
+        let mut columns = arrays::filled_vec(Table::Transitions, num_entries, 0_u32)?;
+        let mut probabilities = arrays::filled_vec(Table::Transitions, num_entries, F::zero())?;
         let entries =
             Entries { row_offsets: &row_offsets, columns: &mut columns, probabilities: &mut probabilities };
         blocks::for_each_block(dynamics, entries, &|states, entries| {

@@ -30,10 +30,7 @@ pub(crate) struct ForwardPass<'m, F, M: ?Sized> {
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
     pub(crate) fn new(mdp: &'m M) -> Result<Self, Error> {
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
-        let table = |shape: (usize, usize)| {
-            let table = arrays::filled(Table::ForwardMessages, shape, F::zero())?;
-            Ok(table.into_raw_vec_and_offset().0)
-        };
+        let table = |shape: (usize, usize)| arrays::filled_vec(Table::ForwardMessages, shape, F::zero());
         Ok(Self {
             mdp,
             log_discount: mdp.discount().ln(),

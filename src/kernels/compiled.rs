@@ -1,7 +1,8 @@
-//! The large loops of this module, compiled once.
+//! Large loops, compiled with this crate.
 //!
-//! Code that is generic over the number type is compiled anew in every crate that uses it, each vector loop for each kind of
-//! vector arithmetic. What stands here is compiled with this crate, for `f32` and `f64`, and only linked elsewhere.
+//! Generic code is compiled again in every crate that uses it, and a vector loop once for each
+//! vector width. The loops in this file are compiled for `f32` and `f64` when this crate is, so
+//! that callers only link them.
 
 use super::real::sealed::Compiled;
 use super::transcendental::{exp_loop, ln_loop, vectorised};

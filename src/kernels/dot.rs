@@ -1,8 +1,9 @@
 //! Sums and products with a fixed order, fast enough to run at the speed of memory.
 //!
-//! A single running sum waits for the latency of each addition. These keep as many as vector arithmetic of any width asks for,
-//! and add them up in one fixed order at the end: the result depends on the length alone (and on whether the processor
-//! multiplies and adds in one rounding), never on threads or on how rows were split.
+//! A single running sum waits for the latency of each addition. The loops here keep many running
+//! sums, enough for every vector width, and add them up in a fixed order at the end. The result
+//! depends on the length alone, and on whether the processor has fused multiply-add. It never
+//! depends on threads or on how rows were split.
 
 use crate::Real;
 
@@ -12,23 +13,25 @@ const LANES: usize = 16;
 /// Short rows that are taken at once.
 const ROWS: usize = 4;
 
-/// Entries from which on a row is long: a table of such rows does not stay in the cache of a core, and is read fastest from one
-/// end to the other, as a single stream (measured: up to 1.4 times as fast as four streams).
+/// Entries from which on a row is long. A table of such rows exceeds the cache of a core, and is
+/// read fastest as a single stream (measured: up to 1.4 times as fast as four streams).
 const LONG: usize = 256;
 
-/// Running sums of a long row, which has no others beside it to hide the latency of additions.
+/// Running sums of a long row. It is processed alone, so it needs more of them to hide the latency
+/// of additions.
 const LONG_LANES: usize = 2 * LANES;
 
-/// Running sums that go on where the numbers left do not fill all.
+/// Running sums for the last entries, which do not fill all lanes.
 const FEW_LANES: usize = 8;
 
-/// y = Σ p v of every row, for finite p and v; `rows` is `[row, s']`.
+/// Writes y = Σ p v of every row, for finite p and v. `rows` is `[row, s']`.
 pub(crate) fn dot_rows<F: Real>(rows: &[F], v: &[F], y: &mut [F]) {
     debug_assert_eq!(rows.len(), v.len() * y.len());
     F::compiled_dot_rows(rows, v, y);
 }
 
-/// y = Σ p v of every row with 0 · (−∞) = 0: an entry of probability 0 never counts, whatever its value.
+/// Writes y = Σ p v of every row with 0 · (−∞) = 0: an entry of probability 0 adds nothing,
+/// whatever its value.
 pub(crate) fn guarded_dot_rows<F: Real>(rows: &[F], v: &[F], y: &mut [F]) {
     debug_assert_eq!(rows.len(), v.len() * y.len());
     F::compiled_guarded_dot_rows(rows, v, y);
@@ -53,8 +56,8 @@ pub(super) fn guarded_rows<const FUSED: bool, F: Real>(rows: &[F], v: &[F], y: &
     }
 }
 
-/// The products of all rows. Short ones go some at a time, so that an entry of `v` is loaded once for all of them, and that as
-/// many running sums are under way as the latency of an addition asks for.
+/// Writes the products of all rows. Short rows are taken [`ROWS`] at a time: each entry of `v` is
+/// loaded once for all of them, and their running sums hide the latency of additions.
 #[inline(always)]
 fn products<const FUSED: bool, F: Real, const GUARDED: bool>(rows: &[F], v: &[F], y: &mut [F]) {
     let n = v.len();

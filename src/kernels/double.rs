@@ -2,18 +2,18 @@
 //!
 //! # Form computed
 //!
-//! exp x = 2^n e^r with n = round(x/log 2), |r| ≤ log(2)/2, and the Taylor polynomial of degree 13 for e^r. The
-//! power of two is multiplied on in two halves, so that subnormal results are rounded once.
+//! exp x = 2^n e^r with n = round(x/log 2), |r| ≤ log(2)/2, and the Taylor polynomial of degree 13
+//! for e^r. The power of two is applied in two factors, so that subnormal results are rounded once.
 //!
-//! log x = k log 2 + log m with m in [√½, √2), f = m − 1, s = f/(2 + f), and, so that nothing cancels for x near 1,
-//! log(1 + f) = f − (f²/2 − s (f²/2 + R)) with R = 2 s²/3 + 2 s⁴/5 + … .
+//! log x = k log 2 + log m with m in [√½, √2), f = m − 1, s = f/(2 + f), and, so that nothing
+//! cancels for x near 1, log(1 + f) = f − (f²/2 − s (f²/2 + R)) with R = 2 s²/3 + 2 s⁴/5 + … .
 //!
 //! # References
 //!
-//! Muller, *Elementary Functions*, 3rd ed. (2016), ch. 11, for the reductions; Tang, *Table-driven implementation of the
-//! logarithm function*, ACM TOMS 16 (1990), for the split of log 2 in two.
+//! Muller, *Elementary Functions*, 3rd ed. (2016), ch. 11, for the reductions; Tang, *Table-driven
+//! implementation of the logarithm function*, ACM TOMS 16 (1990), for the split of log 2 in two.
 
-/// What is added to round to an integer, which then stands in the lowest bits: 1.5 · 2^52.
+/// 1.5 · 2^52. Adding it rounds to an integer, which then stands in the lowest bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 
 /// log 2 to 32 bits, so that a multiple of it is exact.
@@ -22,7 +22,7 @@ const LN_2_HIGH: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
 /// The rest of log 2.
 const LN_2_LOW: f64 = f64::from_bits(0x3dea_39ef_3579_3c76);
 
-/// a b + c: in one rounding where the processor has an instruction for it.
+/// a b + c, in one rounding where the processor has fused multiply-add.
 #[inline(always)]
 fn multiply_add<const FUSED: bool>(a: f64, b: f64, c: f64) -> f64 {
     if FUSED { a.mul_add(b, c) } else { a * b + c }
@@ -46,7 +46,7 @@ pub(super) fn exp<const FUSED: bool>(x: f64) -> f64 {
         }
         c
     };
-    // Beyond these it is 0 and +∞.
+    // Beyond these bounds the result is 0 or +∞.
     let bounded = x.clamp(-746.0, 710.0);
     let shifted = multiply_add::<FUSED>(bounded, std::f64::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
@@ -79,7 +79,8 @@ pub(super) fn ln<const FUSED: bool>(x: f64) -> f64 {
     const UNIT: f64 = 4_503_599_627_370_496.0;
     let is_subnormal = x < f64::MIN_POSITIVE;
     let normal = if is_subnormal { x * 18_014_398_509_481_984.0 } else { x }; // 2^54
-    // The exponent changes at √½ instead of 1, and is read off as an integer between UNIT and 2 UNIT.
+    // The exponent changes at √½ instead of 1, and is read off as an integer between UNIT and 2
+    // UNIT.
     let moved = normal.to_bits().wrapping_add(ONE - HALF_ROOT);
     let exponent = f64::from_bits((moved >> 52) | UNIT.to_bits()) - (UNIT + 1023.0);
     let k = if is_subnormal { exponent - 54.0 } else { exponent };

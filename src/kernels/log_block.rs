@@ -1,29 +1,31 @@
-//! Values made ready for a log-expectation: their maxima and their exponentials, once a stage.
+//! Values with their maxima and exponentials, computed once a stage for all log-expectations.
 
 use std::ops::Range;
 
 use super::{CHUNK, FEW, RowBatch, for_each_lane, gap, lifted_log, offset, row_log_expectation, vectorised};
 use crate::{Error, Real, Table};
 
-/// Columns of values v with everything that τ log Σ P exp(v/τ) needs of them.
+/// Columns of values v, with the exponentials that τ log Σ P exp(v/τ) is computed from.
 ///
-/// A direct backup takes one log-expectation for each of S·A rows, over the same S values. Their maximum m and
-/// the exponentials exp((v − m)/τ) are therefore made once a stage, here, and a row costs one dot product
-/// with [`exponentials`](Self::exponentials), finished by [`resolve`](Self::resolve).
+/// A direct backup takes one log-expectation for each of S·A rows, over the same S values. This
+/// type computes their maximum m and the exponentials exp((v − m)/τ) once a stage. A row then costs
+/// one dot product with [`exponentials`](Self::exponentials), which [`resolve`](Self::resolve)
+/// turns into the log-expectation.
 ///
-/// Implementers of [`Dynamics`](crate::Dynamics) who override
-/// [`log_expectation`](crate::Dynamics::log_expectation) meet this type; nobody else does.
+/// You need this type only to override [`log_expectation`](crate::Dynamics::log_expectation) for
+/// [`Dynamics`](crate::Dynamics) of your own.
 ///
 /// # Shapes
 ///
-/// `values` and `exponentials` are `[s', k]`, row-major; `temperatures` has one entry for each of the k columns.
+/// `values` and `exponentials` are `[s', k]`, row-major; `temperatures` has one entry for each of
+/// the k columns.
 ///
 /// # Example
 ///
 /// ```
 /// use softmdp::{LogBlock, log_sum_exp};
 ///
-/// // Three successors; the row below puts all its weight on the two that lie 2000 τ under the best.
+/// // Three successors. The row puts all its weight on the two that lie 2000 τ below the best.
 /// let block = LogBlock::new(&[0.0, -2000.0, -2001.0], &[1.0])?;
 /// let row = [0.0, 0.5, 0.5];
 /// let sum = row.iter().zip(block.exponentials()).map(|(p, e)| p * e).sum();
@@ -48,12 +50,12 @@ pub struct LogBlock<F = f64> {
 }
 
 impl<F: Real> LogBlock<F> {
-    /// Prepares columns of values, in reward units, each with its temperature. Values are below +∞ and not NaN, as
-    /// all values of this crate are.
+    /// Prepares columns of values, in reward units, each with its temperature. Values must be below
+    /// +∞ and not NaN.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] if the values do not divide into as many columns as there are temperatures.
+    /// [`Error::ShapeMismatch`] if the values do not divide into one column for each temperature.
     pub fn new(values: &[F], temperatures: &[F]) -> Result<Self, Error> {
         let columns = temperatures.len();
         if columns == 0 || !values.len().is_multiple_of(columns) {
@@ -87,7 +89,8 @@ impl<F: Real> LogBlock<F> {
         }
     }
 
-    /// The same room for one column of `num_states` values at another temperature, or as much as is missing.
+    /// The same block for one column of `num_states` values at another temperature. Allocates if
+    /// the shape differs.
     pub(crate) fn for_states(self, num_states: usize, temperature: F) -> Self {
         if self.values.len() != num_states || self.num_columns() != 1 {
             return Self::with_shape(num_states, &[temperature]);
@@ -97,9 +100,11 @@ impl<F: Real> LogBlock<F> {
         block
     }
 
-    /// Replaces the values by those of `columns`, `[s']` each, allocating nothing. `run` is given the work to do for some
-    /// states, `fill(states, values, exponentials)`, and the tables, `[s', k]`, that it has to be done for; it may do it
-    /// part by part.
+    /// Replaces the values by `column(index)`, `[s']`, of each column. Allocates nothing.
+    ///
+    /// `run(fill, values, exponentials)` must call `fill(states, values, exponentials)` so that the
+    /// calls cover all states, each with the rows of the tables, `[s', k]`, that belong to these
+    /// states. It may do so on several threads.
     pub(crate) fn assign_by<'v>(
         &mut self,
         column: impl Fn(usize) -> &'v [F] + Sync,
@@ -117,8 +122,8 @@ impl<F: Real> LogBlock<F> {
         let (maxima, temperatures, is_wide) = (&self.maxima, &self.temperatures, &self.is_wide);
         let fill = |states: Range<usize>, copy: &mut [F], exponentials: &mut [F]| {
             for (index, (&max, &temperature)) in maxima.iter().zip(temperatures).enumerate() {
-                let scale = Scale { max, temperature, is_wide: is_wide[index] };
-                let part = Part { index, num_columns: maxima.len(), scale };
+                let shift = Shift { max, temperature, is_wide: is_wide[index] };
+                let part = Part { index, num_columns: maxima.len(), shift };
                 part.fill(&column(index)[states.clone()], copy, exponentials);
             }
         };
@@ -137,20 +142,23 @@ impl<F: Real> LogBlock<F> {
         &self.values
     }
 
-    /// exp((v − max)/τ) times a fixed power of two, `[s', k]`; 0 for what lies too far below the maximum of
-    /// its column to be held beside it.
+    /// exp((v − max)/τ) times a fixed power of two, `[s', k]`. 0 where v lies too far below the
+    /// maximum of its column for the number type.
     ///
-    /// They are finite and never negative, so a plain dot product with a row of probabilities is safe.
+    /// They are finite and never negative, so a plain dot product with a row of probabilities is
+    /// safe.
     #[must_use]
     pub fn exponentials(&self) -> &[F] {
         &self.exponentials
     }
 
-    /// Turns Σ P · `exponentials` of one row and one column into τ log Σ P exp(v/τ), in reward units.
+    /// Turns Σ P · `exponentials` of one row and one column into τ log Σ P exp(v/τ), in reward
+    /// units.
     ///
     /// `visit_successors` calls back with every successor of the row and its probability, as
-    /// [`Dynamics::for_each_successor`](crate::Dynamics::for_each_successor) does. It is used only where the
-    /// sum may have lost something: then the row is computed again from its own maximum.
+    /// [`Dynamics::for_each_successor`](crate::Dynamics::for_each_successor) does. It is called
+    /// only where the sum may have lost digits; the row is then computed again from its own
+    /// maximum.
     ///
     /// At temperature 0 this is the largest value among successors of positive probability.
     pub fn resolve(&self, column: usize, sum: F, visit_successors: impl Fn(&mut dyn FnMut(usize, F))) -> F {
@@ -166,8 +174,8 @@ impl<F: Real> LogBlock<F> {
         })
     }
 
-    /// [`resolve`](Self::resolve) for the sums of many rows, `[row, k]`; `row(index)` gives the successors of a row and
-    /// their probabilities.
+    /// [`resolve`](Self::resolve) for the sums of many rows, `[row, k]`; `row(index)` gives the
+    /// successors of a row and their probabilities.
     pub(crate) fn resolve_all<I>(&self, sums: &mut [F], row: impl Fn(usize) -> I)
     where
         I: ExactSizeIterator<Item = (usize, F)> + Clone,
@@ -191,7 +199,7 @@ impl<F: Real> LogBlock<F> {
         }
     }
 
-    /// Takes the rows of a column that are NaN in `results`, `[row, k]`, from their own maxima.
+    /// Computes the rows of a column that are NaN in `results`, `[row, k]`, from their own maxima.
     fn resolve_rest<I, const N: usize>(&self, column: usize, results: &mut [F], row: &impl Fn(usize) -> I)
     where
         I: ExactSizeIterator<Item = (usize, F)> + Clone,
@@ -228,15 +236,17 @@ impl<F: Real> LogBlock<F> {
         visit_terms: impl Fn(&mut dyn FnMut(F, F)),
     ) -> F {
         let (max, temperature) = (self.maxima[column], self.temperatures[column]);
-        // A faint successor is missing from the sum, where it would count less than the least normal number.
+        // The sum lacks the faint successors, each of which would add less than the least normal
+        // number.
         if sum >= F::TRUSTED_SUM {
             return offset(max, temperature, lifted_log(sum));
         }
         row_log_expectation(temperature, visit_terms)
     }
 
-    /// Replaces the exponentials of a single column by others that have lost nothing, relative to `max`, which may lie above
-    /// their maximum. The values are left as they were: sums of these exponentials must not be resolved.
+    /// Replaces the exponentials of a single column by others that have lost nothing, relative to
+    /// `max`, which may lie above their maximum. The values are left as they were: sums of these
+    /// exponentials must not be resolved.
     pub(crate) fn swap_exponentials(&mut self, exponentials: &mut Vec<F>, max: F) {
         debug_assert_eq!((self.num_columns(), exponentials.len()), (1, self.exponentials.len()));
         std::mem::swap(&mut self.exponentials, exponentials);
@@ -263,30 +273,31 @@ impl<F: Real> LogBlock<F> {
 struct Part<F> {
     index: usize,
     num_columns: usize,
-    scale: Scale<F>,
+    shift: Shift<F>,
 }
 
-/// What the values of a column are taken relative to.
+/// What the exponentials of a column are relative to.
 #[derive(Clone, Copy)]
-struct Scale<F> {
+struct Shift<F> {
     max: F,
     temperature: F,
     is_wide: bool,
 }
 
 impl<F: Real> Part<F> {
-    /// Writes values and lifted exponentials of some states into this column of their rows, `[s', k]`.
+    /// Writes values and lifted exponentials of some states into this column of their rows, `[s',
+    /// k]`.
     fn fill(self, values: &[F], copy: &mut [F], exponentials: &mut [F]) {
         if self.num_columns == 1 {
             copy.copy_from_slice(values);
-            return vectorised!(fill_exponentials(values, self.scale, exponentials));
+            return vectorised!(fill_exponentials(values, self.shift, exponentials));
         }
         let mut scratch = [F::zero(); CHUNK];
         let rows =
             copy.chunks_mut(CHUNK * self.num_columns).zip(exponentials.chunks_mut(CHUNK * self.num_columns));
         for (values, (copy, exponentials)) in values.chunks(CHUNK).zip(rows) {
             let scratch = &mut scratch[..values.len()];
-            vectorised!(fill_exponentials(values, self.scale, scratch));
+            vectorised!(fill_exponentials(values, self.shift, scratch));
             let rows =
                 copy.chunks_exact_mut(self.num_columns).zip(exponentials.chunks_exact_mut(self.num_columns));
             for ((copy, exponentials), (&v, &e)) in rows.zip(values.iter().zip(scratch.iter())) {
@@ -315,17 +326,18 @@ fn extremes<const FUSED: bool, F: Real>(values: &[F]) -> (F, F) {
     (least, largest.iter().chain(rest).copied().fold(F::neg_infinity(), larger))
 }
 
-/// [`gap`], and 0 for the maximum itself: at temperature 0 there is no other way to tell.
+/// [`gap`], and 0 for the maximum itself, also at temperature 0.
 #[inline(always)]
 fn gap_of<F: Real>(v: F, max: F, temperature: F) -> F {
     if v < max { gap(v, max, temperature) } else { F::zero() }
 }
 
-/// Writes the lifted exponentials of (v − max)/τ. What lies too far below the maximum is dropped: it becomes 0, like −∞.
+/// Writes the lifted exponentials of (v − max)/τ. Values too far below the maximum become 0, like
+/// −∞.
 #[inline(always)]
 fn fill_exponentials<const FUSED: bool, F: Real>(
     values: &[F],
-    Scale { max, temperature, is_wide }: Scale<F>,
+    Shift { max, temperature, is_wide }: Shift<F>,
     exponentials: &mut [F],
 ) {
     let dead = F::neg_infinity();
@@ -333,7 +345,8 @@ fn fill_exponentials<const FUSED: bool, F: Real>(
         if is_wide || temperature == F::zero() {
             exponentials.iter_mut().zip(values).for_each(|(e, &v)| *e = gap_of(v, max, temperature));
         } else {
-            // Where the maximum is −∞, so are all values: what their difference is does not matter.
+            // Where the maximum is −∞, all values are, and the loop below overwrites their
+            // differences.
             exponentials.iter_mut().zip(values).for_each(|(e, &v)| *e = v - max);
             if temperature != F::one() {
                 exponentials.iter_mut().for_each(|e| *e /= temperature);
@@ -346,7 +359,7 @@ fn fill_exponentials<const FUSED: bool, F: Real>(
     }
 }
 
-/// The scales of k columns.
+/// What [`Shift`] is for one column, for k columns.
 #[derive(Clone, Copy)]
 struct Columns<'a, F> {
     maxima: &'a [F],
@@ -355,12 +368,12 @@ struct Columns<'a, F> {
     trusted: &'a [F],
 }
 
-/// Turns those sums of rows, `[row, k]`, that have lost nothing into log-expectations, and all others into NaN; returns how
-/// many those are.
+/// Turns the sums of rows, `[row, k]`, that have lost nothing into log-expectations, and all others
+/// into NaN. Returns the number of NaN.
 #[inline(always)]
 fn resolve_plain<const FUSED: bool, F: Real>(columns: Columns<'_, F>, sums: &mut [F]) -> usize {
     let Columns { maxima, temperatures, lossless, trusted } = columns;
-    // Which sums can be believed: of the others only 0, where nothing was dropped.
+    // Trusted are sums that are large enough, and 0 where no value was dropped.
     let believed = |sum: F, lossless: bool, trusted: F| {
         let is_dead = lossless & (sum == F::zero());
         if (sum >= trusted) | is_dead { sum * F::UNLIFT } else { F::nan() }
@@ -387,7 +400,7 @@ fn resolve_plain<const FUSED: bool, F: Real>(columns: Columns<'_, F>, sums: &mut
             }
         }
     }
-    // As wide as the numbers, for the sake of vectors.
+    // As wide as the numbers, so that the loop is vectorised.
     sums.iter().fold(0_u64, |count, sum| count + u64::from(sum.is_nan())) as usize
 }
 
@@ -419,7 +432,8 @@ mod tests {
 
     #[test]
     fn both_paths_agree_where_they_meet() {
-        // From well inside the kept range to far outside it; the row sees the lower value with weight 0.75.
+        // From well inside the kept range to far outside it; the row sees the lower value with
+        // weight 0.75.
         for below in [1.0, 500.0, 563.0, 565.0, 599.0, 601.0, 744.0, 746.0, 1e5] {
             let row_only = resolve(&[0.0, -below], &[0.0, 0.75], 1.0);
             assert_abs_diff_eq!(row_only, 0.75f64.ln() - below, epsilon = 2e-15 * below.max(1.0));

@@ -1,11 +1,11 @@
-//! Logarithms of numbers that repeat.
+//! A cache for the logarithm of a number that repeats.
 
 use crate::Real;
 
 /// Remembers the last logarithm taken.
 ///
-/// Prior weights are the same along a row for every prior but a custom one, so that one logarithm a row, or
-/// none at all, is enough. The result never depends on what was asked before.
+/// Prior weights are equal along a row, except for a custom prior, so one logarithm a row is
+/// enough, or none. The result never depends on earlier calls.
 #[derive(Debug)]
 pub(crate) struct LogMemo<F> {
     argument: F,

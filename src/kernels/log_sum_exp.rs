@@ -4,8 +4,8 @@ use crate::Real;
 
 /// Computes log Σ exp x, with the maximum taken out first.
 ///
-/// −∞ stands for the logarithm of an impossible event and adds nothing. The sum of nothing, or of −∞ only, is
-/// −∞; any +∞ gives +∞; any NaN gives NaN; one element gives itself.
+/// −∞ stands for the logarithm of an impossible event and adds nothing. The sum of nothing, or of
+/// −∞ only, is −∞; any +∞ gives +∞; any NaN gives NaN; one element gives itself.
 ///
 /// # Complexity
 ///
@@ -49,10 +49,11 @@ pub(crate) fn log_add_exp<F: Real>(a: F, b: F) -> F {
     high + (low - high).exp().ln_1p()
 }
 
-/// (value − max) / τ for value ≤ max, where the difference itself may leave the range of the number type.
+/// (value − max) / τ for value ≤ max, where the difference itself may leave the range of the number
+/// type.
 ///
-/// Dividing the difference keeps its relative accuracy; dividing each side first does not, but is right
-/// where the two lie further apart than the largest number and τ brings them together again.
+/// Dividing the difference keeps its relative accuracy; dividing each side first does not, but is
+/// right where the two lie further apart than the largest number and τ brings them together again.
 #[inline(always)]
 pub(crate) fn gap<F: Real>(value: F, max: F, temperature: F) -> F {
     let difference = value - max;
@@ -62,7 +63,8 @@ pub(crate) fn gap<F: Real>(value: F, max: F, temperature: F) -> F {
     difference / temperature
 }
 
-/// max + τ log, where the product alone may leave the range of the number type and the sum does not.
+/// max + τ log, where the product alone may leave the range of the number type and the sum does
+/// not.
 #[inline(always)]
 pub(crate) fn offset<F: Real>(max: F, temperature: F, log: F) -> F {
     let sum = max + temperature * log;

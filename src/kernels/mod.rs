@@ -1,7 +1,17 @@
-//! The only place that exponentiates and takes logarithms of messages.
+//! Numerical kernels: exponentials, logarithms, sums and products of slices and single rows.
 //!
-//! Everything here works on slices and single rows, knows nothing of models, and keeps two promises: −∞ is a
-//! number like any other, and no exponential is taken before its maximum is out.
+//! Nothing here knows of models. All kernels treat −∞, the logarithm of an impossible event, as a
+//! number like any other, and take the maximum out before they exponentiate.
+//!
+//! | files | contents |
+//! |---|---|
+//! | `real` | the number types `f32` and `f64`, and their constants |
+//! | `transcendental`, `double`, `single` | exp and log without branches, in vector arithmetic |
+//! | `compiled` | large loops that are compiled with this crate instead of its callers |
+//! | `dot`, `products` | products of dense rows with one column, and with several |
+//! | `log_sum_exp`, `log_memo` | log Σ exp, differences and sums near the end of the number type |
+//! | `log_block`, `log_expectation`, `row_batch` | τ log Σ P exp(v/τ), fast and for any input |
+//! | `soft_maximum`, `soft_maxima` | V and π of one state, and of many |
 
 mod compiled;
 mod dot;
@@ -33,8 +43,8 @@ pub(crate) use row_batch::RowBatch;
 #[cfg(feature = "rand")]
 pub(crate) use sampling::{Draw, draw};
 pub(crate) use soft_maxima::{CHUNK, FEW, SoftRows, most_value, most_weight, soft_maxima};
-pub(crate) use soft_maximum::{SoftRow, normalized_prior, soft_maximum};
-pub(crate) use softmax::{Softmax, softmax};
+pub(crate) use soft_maximum::{SoftRow, normalized_prior, soft_maximum, softmax};
+pub(crate) use softmax::Softmax;
 pub(crate) use transcendental::Aligned;
 #[cfg(feature = "simd")]
 pub(crate) use transcendental::Inlined;

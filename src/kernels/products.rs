@@ -2,9 +2,10 @@
 //!
 //! # Form computed
 //!
-//! Every entry of the result is one running sum over the row, in order, whatever entries are worked on beside it: rows go in
-//! groups that read the columns once, and columns in groups that fit vector registers. Few columns gain nothing from the
-//! packing that a general matrix product starts with; many do, and are left to the one that the array library has.
+//! Every entry of the result is one running sum over the row, in order, whatever other entries are
+//! computed at the same time. Rows are taken in groups that read the columns once, and columns in
+//! groups that fit vector registers. A general matrix product first packs its input, which pays
+//! only for many columns; these are left to the product of the array library.
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
@@ -15,8 +16,8 @@ use crate::Real;
 /// Columns from which on a general matrix product is faster.
 pub(crate) const MANY: usize = 32;
 
-/// Rows that are worked on side by side, so that additions need not wait for each other; half of them where eight columns fill
-/// the registers.
+/// Rows that are computed together, so that additions need not wait for each other. Half of them
+/// where eight columns fill the registers.
 const ROWS: usize = 8;
 
 /// Writes y = P v, for rows P `[row, s']`, finite v `[s', k]` and y `[row, k]`.
@@ -31,7 +32,8 @@ pub(crate) fn multiply<F: Real>(rows: &[F], k: usize, v: &[F], y: &mut [F]) {
     general_mat_mul(F::one(), &p, &v, F::zero(), &mut y);
 }
 
-/// [`multiply`] for values that may be −∞: an entry of probability 0 never counts, whatever its value.
+/// [`multiply`] for values that may be −∞: an entry of probability 0 adds nothing, whatever its
+/// value.
 pub(crate) fn guarded_multiply<F: Real>(rows: &[F], k: usize, v: &[F], y: &mut [F]) {
     vectorised!(multiply_tiles::<true>(rows, k, v, y));
 }

@@ -1,7 +1,7 @@
 //! The number types: [`f32`] and [`f64`] behind one sealed trait.
 //!
-//! Every table and every algorithm of the crate is generic over [`Real`]. The trait is sealed, since the
-//! guarantees on rounding and range rest on constants worked out for each type.
+//! Every table and every algorithm of the crate is generic over [`Real`]. The trait is sealed,
+//! since the guarantees on rounding and range rest on constants worked out for each type.
 
 use std::fmt::{Debug, Display, LowerExp};
 
@@ -9,8 +9,8 @@ use num_traits::{Float, NumAssign};
 
 /// A floating-point number type that the crate computes in: `f32` or `f64`.
 ///
-/// The arithmetic comes from [`num_traits::Float`]. Choose `f32` where memory traffic rules and seven
-/// digits a stage are enough; everything else is `f64`, the default of every generic type here.
+/// The arithmetic comes from [`num_traits::Float`]. Choose `f32` where memory traffic dominates and
+/// seven digits a stage are enough. `f64` is the default of every generic type of this crate.
 ///
 /// # Example
 ///
@@ -28,9 +28,10 @@ pub trait Real:
     /// How far the sum of a probability row may lie from 1 and still be accepted: 1e−8 for `f64`,
     /// 1e−4 for `f32`.
     ///
-    /// A row of n rounded numbers is off by n/2 ulp at worst; the bounds leave room for rows of millions of
-    /// entries and for tables that were printed with nine digits (`f64`) or five (`f32`), and refuse one that
-    /// lost an entry. An accepted row is used as it is, never rescaled.
+    /// A row of n rounded numbers is off by n/2 ulp at worst; the bounds leave room for rows of
+    /// millions of entries and for tables that were printed with nine digits (`f64`) or five
+    /// (`f32`), and refuse one that lost an entry. An accepted row is used as it is, never
+    /// rescaled.
     const ROW_SUM_TOLERANCE: f64;
 
     /// Rounds a double-precision number to this type.
@@ -40,7 +41,7 @@ pub trait Real:
     fn into_f64(self) -> f64;
 }
 
-/// What the kernels need to know of a number type, hidden from the public trait. See
+/// What the kernels need of a number type, hidden from the public trait. See
 /// `kernels::log_expectation` for how the constants follow from the exponent range.
 pub(crate) mod sealed {
     /// Numbers that have an exponential and a logarithm without branches.
@@ -52,7 +53,8 @@ pub(crate) mod sealed {
         fn ln_lane<const FUSED: bool>(self) -> Self;
     }
 
-    /// Number types for which the loops are compiled. The functions in whose names `compiled_` stands first say what they do.
+    /// Number types for which the loops are compiled, see `kernels::compiled`. Each method is
+    /// documented at the function of the same name without `compiled_`.
     pub trait Compiled: Sized {
         fn compiled_exp(xs: &mut [Self]);
 

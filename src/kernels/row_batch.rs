@@ -1,15 +1,16 @@
 //! Log-expectations of short rows from their own maxima, many at a time.
 //!
-//! Where values spread far, nearly every row of a sparse model has to be taken from its own maximum. One by one that costs
-//! an exponential an entry and a logarithm a row; here they wait until there are enough of them for vector arithmetic.
+//! Where values spread far, nearly every row of a sparse model has to be computed from its own
+//! maximum, with one exponential an entry and one logarithm a row. A batch collects such rows until
+//! there are enough for vector arithmetic.
 
 use super::{exp_all, is_safe, ln_all, offset, row_log_expectation};
 use crate::Real;
 
-/// Entries of the longest row that is worth it.
+/// Entries of the longest row that is batched.
 const MOST_ENTRIES: usize = 12;
 
-/// Rows that wait, with at most `N` entries; N is at least [`MOST_ENTRIES`].
+/// Rows that wait, with at most `N` entries in all. N is at least [`MOST_ENTRIES`].
 pub(crate) struct RowBatch<F, const N: usize> {
     temperature: F,
     num_rows: usize,
@@ -39,7 +40,8 @@ impl<F: Real, const N: usize> RowBatch<F, N> {
         }
     }
 
-    /// Takes a row of (P, v), and writes its τ log Σ P exp(v/τ) to `results[target]`, now or when the batch is full.
+    /// Takes a row of (P, v), and writes its τ log Σ P exp(v/τ) to `results[target]`, now or when
+    /// the batch is full.
     #[inline]
     pub(crate) fn add(
         &mut self,
@@ -48,7 +50,8 @@ impl<F: Real, const N: usize> RowBatch<F, N> {
         results: &mut [F],
     ) {
         let len = row.len();
-        // A difference of finite values leaves the number type only where one of them is that large.
+        // A difference of finite values leaves the number type only where one of them is that
+        // large.
         let quarter = F::max_value() * F::from_f64(0.25);
         let (mut max, mut is_wide) = (F::neg_infinity(), false);
         for (p, v) in row.clone() {
@@ -93,7 +96,8 @@ impl<F: Real, const N: usize> RowBatch<F, N> {
         logs.copy_from_slice(&self.sums[..self.num_rows]);
         ln_all(logs);
         for (row, &log) in logs.iter().enumerate() {
-            // Where a probability is too small for its sum, the result is NaN and left to the caller.
+            // Where a probability is too small for its sum, the result is NaN and left to the
+            // caller.
             let result = offset(self.maxima[row], temperature, log);
             results[self.targets[row]] = if is_safe(self.sums[row], F::one()) { result } else { F::nan() };
         }

@@ -1,9 +1,9 @@
-//! exp and log in single precision: those of `double`, with as much of the series as seven digits need.
+//! exp and log in single precision: the method of `double`, with shorter series.
 //!
-//! A number takes half the room and a third of the work that it would take in double precision. The polynomials stop where
-//! what is left out is below a tenth of a unit in the last place.
+//! A number takes half the memory and a third of the work of double precision. The polynomials stop
+//! where the remainder is below a tenth of a unit in the last place.
 
-/// What is added to round to an integer, which then stands in the lowest bits: 1.5 · 2^23.
+/// 1.5 · 2^23. Adding it rounds to an integer, which then stands in the lowest bits.
 const ROUND: f32 = 12_582_912.0;
 
 /// log 2 to 15 bits, so that a multiple of it is exact.
@@ -14,7 +14,7 @@ const LN_2_HIGH: f32 = f32::from_bits(0x3f31_7200);
 #[allow(clippy::cast_possible_truncation)]
 const LN_2_LOW: f32 = (std::f64::consts::LN_2 - LN_2_HIGH as f64) as f32;
 
-/// a b + c: in one rounding where the processor has an instruction for it.
+/// a b + c, in one rounding where the processor has fused multiply-add.
 #[inline(always)]
 fn multiply_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FUSED { a.mul_add(b, c) } else { a * b + c }
@@ -28,7 +28,7 @@ fn power_of_two(shifted: f32) -> f32 {
 
 #[inline(always)]
 pub(super) fn exp<const FUSED: bool>(x: f32) -> f32 {
-    // Beyond these it is 0 and +∞.
+    // Beyond these bounds the result is 0 or +∞.
     let bounded = x.clamp(-105.0, 89.0);
     let shifted = multiply_add::<FUSED>(bounded, std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
@@ -53,7 +53,8 @@ pub(super) fn ln<const FUSED: bool>(x: f32) -> f32 {
     const UNIT: f32 = 8_388_608.0;
     let is_subnormal = x < f32::MIN_POSITIVE;
     let normal = if is_subnormal { x * 33_554_432.0 } else { x }; // 2^25
-    // The exponent changes at √½ instead of 1, and is read off as an integer between UNIT and 2 UNIT.
+    // The exponent changes at √½ instead of 1, and is read off as an integer between UNIT and 2
+    // UNIT.
     let moved = normal.to_bits().wrapping_add(ONE - HALF_ROOT);
     let exponent = f32::from_bits((moved >> 23) | UNIT.to_bits()) - (UNIT + 127.0);
     let k = if is_subnormal { exponent - 25.0 } else { exponent };

@@ -1,16 +1,21 @@
-//! Soft maxima of many states at once: the loops of `soft_maximum`, over slices that vector arithmetic can take.
+//! Soft maxima of many states at once, in vector arithmetic.
+//!
+//! The steps are those of `soft_maximum`, each a loop over the pairs of a chunk of states. Rows
+//! that plain numbers cannot hold are left to `soft_maximum`.
+
+use std::ops::Range;
 
 use super::soft_maximum::{SoftRow, soft_maximum};
 use super::{Aligned, LogMemo, for_each_lane, num_lanes, vectorised};
 use crate::Real;
 
-/// Numbers that are worked on at once: few enough for the cache next to the processor.
+/// Numbers in a chunk, few enough for the first-level cache.
 pub(crate) const CHUNK: usize = 512;
 
-/// Numbers for which little memory is made ready.
+/// Numbers of a small block, for which less scratch memory is cleared.
 pub(crate) const FEW: usize = 128;
 
-/// Numbers of the smallest models, for which the least memory is made ready.
+/// Numbers of the smallest models, for which the least scratch memory is cleared.
 const VERY_FEW: usize = 32;
 
 /// Policies to be written: probabilities and their logarithms, `[s, a]` each.
@@ -20,14 +25,28 @@ pub(crate) struct SoftRows<'a, F> {
     pub(crate) logs: &'a mut [F],
 }
 
+impl<F> SoftRows<'_, F> {
+    /// The same rows for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> SoftRows<'_, F> {
+        SoftRows { probabilities: self.probabilities, logs: self.logs }
+    }
+
+    /// The row of one state, which has these pairs.
+    pub(crate) fn row(&mut self, pairs: Range<usize>) -> SoftRow<'_, F> {
+        SoftRow { probabilities: &mut self.probabilities[pairs.clone()], logs: &mut self.logs[pairs] }
+    }
+}
+
 /// The largest prior weight that [`soft_maxima`] takes.
 #[inline(always)]
 pub(crate) fn most_weight<F: Real>() -> F {
-    // Sums below it times the least normal number over the unit roundoff are left to `soft_maximum`: these are few.
+    // Sums below it times the least normal number over the unit roundoff are left to
+    // `soft_maximum`: these are few.
     F::one() / (F::epsilon() * F::epsilon())
 }
 
-/// The largest magnitude of a finite action value that [`soft_maxima`] takes: no difference leaves the number type.
+/// The largest magnitude of a finite action value that [`soft_maxima`] takes: no difference leaves
+/// the number type.
 #[inline(always)]
 pub(crate) fn most_value<F: Real>() -> F {
     F::max_value() * F::from_f64(0.25)
@@ -35,8 +54,8 @@ pub(crate) fn most_value<F: Real>() -> F {
 
 /// Computes V of every state and, if asked, its policy, as `soft_maximum` does for one.
 ///
-/// `prior` and `action_values` are `[s, a]` with `width` actions, `values` `[s]`. Preconditions: weights are at most
-/// [`most_weight`], finite action values at most [`most_value`] in magnitude.
+/// `prior` and `action_values` are `[s, a]` with `width` actions, `values` `[s]`. Preconditions:
+/// weights are at most [`most_weight`], finite action values at most [`most_value`] in magnitude.
 pub(crate) fn soft_maxima<F: Real>(
     width: usize,
     prior: &[F],
@@ -54,17 +73,14 @@ pub(crate) fn soft_maxima<F: Real>(
     let mut log_prior = LogMemo::new();
     for (row, value) in values.iter_mut().enumerate().filter(|(_, value)| value.is_nan()) {
         let pairs = row * width..(row + 1) * width;
-        let policy = policy.as_mut().map(|policy| SoftRow {
-            probabilities: &mut policy.probabilities[pairs.clone()],
-            logs: &mut policy.logs[pairs.clone()],
-        });
+        let policy = policy.as_mut().map(|policy| policy.row(pairs.clone()));
         let (prior, action_values) = (&prior[pairs.clone()], &action_values[pairs]);
         *value = soft_maximum(prior, action_values, temperature, &mut log_prior, policy);
     }
 }
 
-/// [`soft_maxima`] at a temperature above 0 and for at most [`CHUNK`] actions: NaN for states whose rows plain numbers do not
-/// hold.
+/// [`soft_maxima`] at a temperature above 0 and for at most [`CHUNK`] actions. Writes NaN for
+/// states whose rows plain numbers cannot hold.
 pub(super) fn at_once<F: Real>(
     width: usize,
     (prior, action_values, temperature): (&[F], &[F], F),
@@ -90,8 +106,8 @@ struct Input<'a, F> {
     temperature: F,
 }
 
-/// What becomes of them on the way: whole chunks of lanes, so that no number is left for scalar arithmetic. What stands behind
-/// the last pair or state means nothing.
+/// Scratch memory, in whole chunks of lanes, so that no number is left for scalar arithmetic.
+/// Entries behind the last pair or state are meaningless.
 struct Scratch<'a, F> {
     gaps: &'a mut [F],   // (Q − max Q)/τ, and then log π, [s, a]
     terms: &'a mut [F],  // ρ exp of them, and then π, [s, a]
@@ -100,8 +116,8 @@ struct Scratch<'a, F> {
     logs: &'a mut [F],   // of the sums, [s]
 }
 
-/// Writes V and policies of states whose rows are held by plain numbers, and NaN for V of the others; at most `N` pairs at a
-/// time.
+/// Writes V and policies of states whose rows plain numbers can hold, and NaN for V of the others,
+/// at most `N` pairs at a time.
 fn in_chunks<F: Real, const N: usize>(
     width: usize,
     Input { prior, action_values, temperature }: Input<'_, F>,
@@ -144,7 +160,8 @@ fn in_chunks<F: Real, const N: usize>(
     }
 }
 
-/// [`in_chunks`] for one of them, and for a `WIDTH` that is a constant, or 0.
+/// [`in_chunks`] for one chunk. `WIDTH` is the number of actions, or 0 if it is not known at
+/// compile time.
 #[inline(always)]
 fn run<const FUSED: bool, F: Real, const WIDTH: usize>(
     width: usize,
@@ -161,7 +178,7 @@ fn run<const FUSED: bool, F: Real, const WIDTH: usize>(
         for &q in q {
             max = if q > max { q } else { max };
         }
-        // A row without hope is told by its sum of 0.
+        // A row that is −∞ throughout has the sum 0.
         let base = if max > F::neg_infinity() { max } else { F::zero() };
         for ((gap, term), &q) in gaps.iter_mut().zip(terms).zip(q) {
             (*gap, *term) = (q - base, q - base);

@@ -1,4 +1,8 @@
-//! The soft maximum over actions and the policy that goes with it, from the same exponentials.
+//! The soft maximum over the actions of one state, and its policy, from the same exponentials.
+//!
+//! This scalar form takes any input: weights and values of any size, τ = 0, rows that are −∞
+//! throughout. The vectorised form (`soft_maxima`) takes many states with ordinary numbers and
+//! leaves the rest to this one.
 
 use super::{LogMemo, gap, offset};
 use super::{is_safe, row_log_expectation};
@@ -13,8 +17,9 @@ pub(crate) struct SoftRow<'a, F> {
 
 /// Computes V = τ log Σ ρ(a) exp(Q(a)/τ) (D2, V3) and, if asked, π(a) = ρ(a) exp(Q(a)/τ) / Σ (D3).
 ///
-/// Precondition: Q = −∞ wherever ρ = 0. If no action is possible, V = −∞ and π is the normalised prior. At
-/// τ = 0, V is the maximum and π the prior restricted to the maximisers, compared exactly.
+/// Precondition: Q = −∞ wherever ρ = 0. If no action is possible, V = −∞ and π is the normalised
+/// prior. At τ = 0, V is the maximum and π the prior restricted to the maximisers, compared
+/// exactly.
 pub(crate) fn soft_maximum<F: Real>(
     prior: &[F],
     action_values: &[F],
@@ -35,29 +40,53 @@ pub(crate) fn soft_maximum<F: Real>(
         normalized_prior(prior, policy, |action| action_values[action] == max);
         return max;
     }
-    let SoftRow { probabilities, logs } = policy;
+    let log_sum = write_policy(|a| prior[a], |a| action_values[a], max, temperature, log_prior, policy);
+    offset(max, temperature, log_sum)
+}
+
+/// Writes π(a) = exp θ(a) / Σ exp θ for preferences θ: (D3) for weights and a temperature of 1.
+/// Where all preferences are −∞, π is the normalised prior.
+pub(crate) fn softmax<F: Real>(preference: impl Fn(usize) -> F, prior: &[F], policy: SoftRow<'_, F>) {
+    let max = (0..prior.len()).fold(F::neg_infinity(), |max, action| max.max(preference(action)));
+    if max == F::neg_infinity() {
+        normalized_prior(prior, policy, |_| true);
+    } else {
+        write_policy(|_| F::one(), preference, max, F::one(), &mut LogMemo::new(), policy);
+    }
+}
+
+/// Writes π(a) = ρ(a) exp((Q(a) − max Q)/τ) / Σ and log π, and returns log Σ. Preconditions: τ > 0,
+/// and max Q is finite.
+#[inline]
+fn write_policy<F: Real>(
+    weight: impl Fn(usize) -> F,
+    action_value: impl Fn(usize) -> F,
+    max: F,
+    temperature: F,
+    log_prior: &mut LogMemo<F>,
+    SoftRow { probabilities, logs }: SoftRow<'_, F>,
+) -> F {
     let (mut sum, mut largest) = (F::zero(), F::zero());
-    for (action, (&weight, &q)) in prior.iter().zip(action_values).enumerate() {
-        let below = gap(q, max, temperature);
-        let term = if weight > F::zero() { weight * below.exp() } else { F::zero() };
-        logs[action] = below;
-        probabilities[action] = term;
-        sum += term;
+    for (action, (p, log)) in probabilities.iter_mut().zip(logs.iter_mut()).enumerate() {
+        let weight = weight(action);
+        *log = gap(action_value(action), max, temperature);
+        *p = if weight > F::zero() { weight * log.exp() } else { F::zero() };
+        sum += *p;
         largest = largest.max(weight);
     }
-    let mut shift = F::zero();
-    if is_safe(sum, largest) {
-        for (log, &weight) in logs.iter_mut().zip(prior) {
-            *log += log_prior.log(weight);
-        }
-    } else {
-        shift = logs.iter_mut().zip(prior).fold(F::neg_infinity(), |peak, (log, &weight)| {
-            *log += log_prior.log(weight);
-            peak.max(*log)
-        });
+    let is_safe = is_safe(sum, largest);
+    let mut peak = F::neg_infinity();
+    for (action, log) in logs.iter_mut().enumerate() {
+        *log += log_prior.log(weight(action));
+        peak = peak.max(*log);
+    }
+    let shift = if is_safe { F::zero() } else { peak };
+    if !is_safe {
+        // An exponential, or its product with a weight, has lost digits: the terms are taken from
+        // their logarithms.
         sum = F::zero();
-        for (p, &log) in probabilities.iter_mut().zip(logs.iter()) {
-            *p = (log - shift).exp();
+        for (p, log) in probabilities.iter_mut().zip(logs.iter()) {
+            *p = (*log - shift).exp();
             sum += *p;
         }
     }
@@ -66,7 +95,7 @@ pub(crate) fn soft_maximum<F: Real>(
         *p /= sum;
         *log -= log_sum;
     }
-    offset(max, temperature, log_sum)
+    log_sum
 }
 
 /// V alone.

@@ -1,6 +1,5 @@
 //! The softmax of a row of log-weights.
 
-use super::{SoftRow, normalized_prior};
 use crate::Real;
 
 /// The largest log-weight of a row and the sum of the weights relative to it.
@@ -29,30 +28,10 @@ impl<F: Real> Softmax<F> {
     }
 }
 
-/// Writes the softmax of log-weights and its logarithm; the normalised prior if all log-weights are −∞.
-pub(crate) fn softmax<F: Real>(log_weight: impl Fn(usize) -> F, prior: &[F], out: SoftRow<'_, F>) {
-    let max = (0..prior.len()).fold(F::neg_infinity(), |max, action| max.max(log_weight(action)));
-    if max == F::neg_infinity() {
-        normalized_prior(prior, out, |_| true);
-        return;
-    }
-    let SoftRow { probabilities, logs } = out;
-    let mut sum = F::zero();
-    for (action, (p, log)) in probabilities.iter_mut().zip(logs.iter_mut()).enumerate() {
-        *log = log_weight(action) - max;
-        *p = log.exp();
-        sum += *p;
-    }
-    let log_sum = sum.ln();
-    for (p, log) in probabilities.iter_mut().zip(logs.iter_mut()) {
-        *p /= sum;
-        *log -= log_sum;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::{SoftRow, softmax};
 
     #[test]
     fn a_row_that_is_kept_is_the_row_that_is_asked_for() {
@@ -68,10 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_weight_is_the_prior() {
+    fn a_row_without_weight_has_no_softmax() {
         assert!(Softmax::new([f64::NEG_INFINITY; 2].into_iter()).is_none());
-        let (mut p, mut l) = ([0.0; 2], [0.0; 2]);
-        softmax(|_| f64::NEG_INFINITY, &[3.0, 1.0], SoftRow { probabilities: &mut p, logs: &mut l });
-        assert_eq!(p, [0.75, 0.25]);
     }
 }

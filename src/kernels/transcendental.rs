@@ -1,17 +1,22 @@
 //! exp and log of whole slices, in vector arithmetic where the processor has it.
 //!
-//! Both are free of branches, so that the compiler turns a loop over a slice into vector arithmetic; with the feature `simd`
-//! it does so for the instruction set found at run time: AVX-512, AVX2, or what every processor has.
+//! Both are free of branches, so that the compiler turns a loop over a slice into vector
+//! arithmetic. With the feature `simd`, the instruction set is found at run time: AVX-512, AVX2, or
+//! the baseline of the target.
 //!
-//! Errors are below one and a half units in the last place over the whole range, subnormal numbers included; −∞, +∞, NaN, 0
-//! and negative numbers give what the standard library gives. Which result a number gets depends on nothing but
-//! whether the processor fuses multiplications and additions: neither its place in a slice nor the width of vectors matters.
+//! Errors are below one and a half units in the last place over the whole range, subnormal numbers
+//! included; −∞, +∞, NaN, 0 and negative numbers give what the standard library gives. The result
+//! depends on the number and on whether the processor has fused multiply-add. It depends neither on
+//! the place in a slice nor on the width of vectors.
 
 use super::real::{Real, sealed::Transcendental};
 use super::{double, single};
 
-/// Runs a loop in the widest vector arithmetic that the processor has. The loop is a function with a constant for whether
-/// multiplications and additions are fused in one instruction; it and all that it calls has to be `#[inline(always)]`.
+/// Runs a loop in the widest vector arithmetic of the processor.
+///
+/// The loop is a function whose first constant parameter says whether the processor has fused
+/// multiply-add. The function, and every function that it calls, must be `#[inline(always)]`. The
+/// choice costs one relaxed load of a byte and a comparison.
 macro_rules! vectorised {
     ($loop:ident($($argument:expr),*)) => {
         $crate::kernels::vectorised!($loop::<>($($argument),*))
@@ -31,8 +36,8 @@ macro_rules! vectorised {
 }
 pub(crate) use vectorised;
 
-/// A closure that is compiled anew for every kind of vector arithmetic. By itself it would be called through a shim, of which
-/// there is one for all kinds.
+/// A closure that is compiled for each vector width. A plain closure would be called through a
+/// shim, which is compiled only once.
 #[cfg(feature = "simd")]
 pub(crate) struct Inlined<G>(pub(crate) G);
 
@@ -80,7 +85,7 @@ pub(super) fn ln_loop<const FUSED: bool, F: Transcendental>(xs: &mut [F]) {
     for_each_lane(xs, |x| *x = x.ln_lane::<FUSED>());
 }
 
-/// Numbers that start where a cache line does, so that no vector of them lies across two.
+/// Numbers that start at a cache line, so that no vector crosses one.
 #[repr(align(64))]
 pub(crate) struct Aligned<F, const N: usize>(pub(crate) [F; N]);
 
@@ -91,14 +96,14 @@ impl<F: Real, const N: usize> Aligned<F, N> {
     }
 }
 
-/// Numbers that are worked on side by side: 128 bytes, two of the widest registers.
+/// Numbers that are computed side by side: 128 bytes, two of the widest registers.
 #[inline(always)]
 pub(crate) const fn num_lanes<T>() -> usize {
     128 / size_of::<T>()
 }
 
-/// Runs `lane` on every number, several at a time: while one waits for its polynomial, others are worked on. What `lane` does
-/// to a number must depend on nothing else; it may be run on copies too.
+/// Runs `lane` on every number, several at a time, which hides the latency of the polynomials. The
+/// effect of `lane` on a number must depend on this number alone; it may be run on copies too.
 #[inline(always)]
 pub(crate) fn for_each_lane<T: Copy>(xs: &mut [T], lane: impl FnMut(&mut T)) {
     if num_lanes::<T>() == 32 { lanes::<T, 32>(xs, lane) } else { lanes::<T, 16>(xs, lane) }
@@ -109,14 +114,15 @@ pub(crate) fn for_each_lane<T: Copy>(xs: &mut [T], lane: impl FnMut(&mut T)) {
 fn lanes<T: Copy, const N: usize>(xs: &mut [T], mut lane: impl FnMut(&mut T)) {
     let (chunks, rest) = xs.as_chunks_mut::<N>();
     let Some(&first) = chunks.first().map(|chunk| &chunk[0]).or(rest.first()) else { return };
-    // As many at once as ever, instead of one by one.
+    // The last numbers are padded to a whole chunk, instead of computed one by one.
     let mut last = Aligned([first; N]);
     let last = &mut last.0;
     for (i, x) in last.iter_mut().enumerate() {
         *x = rest.get(i).copied().unwrap_or(first);
     }
     let num_last = usize::from(!rest.is_empty());
-    // In one place, so that `lane` is inlined: only then is it compiled for the vector arithmetic around it.
+    // In one place, so that `lane` is inlined: only then is it compiled for the vector arithmetic
+    // around it.
     for chunks in [chunks, &mut std::slice::from_mut(last)[..num_last]] {
         for chunk in chunks {
             for x in chunk {
@@ -152,7 +158,8 @@ mod tests {
         Big::try_from(x).unwrap().with_precision(200).value()
     }
 
-    /// Runs a loop in every vector arithmetic that the processor has: one result each, the first without fused operations.
+    /// Runs a loop in every vector arithmetic that the processor has: one result each, the first
+    /// without fused operations.
     macro_rules! at_every_level {
         ($loop:ident($xs:expr)) => {{
             let mut results = vec![$xs.clone()];
@@ -174,7 +181,8 @@ mod tests {
         }};
     }
 
-    /// Neither the width of vectors nor the place in the slice matters: only whether operations were fused.
+    /// Neither the width of vectors nor the place in the slice matters: only whether operations
+    /// were fused.
     fn assert_alike<F: Real + Into<f64>>(results: &[Vec<F>], chosen: &mut [F], run: fn(&mut [F])) {
         let bits = |xs: &[F]| xs.iter().map(|&x| x.into().to_bits()).collect::<Vec<_>>();
         let fused: Vec<_> = results[1..].iter().map(|xs| bits(xs)).collect();
@@ -186,8 +194,8 @@ mod tests {
         assert!(results.iter().any(|xs| bits(xs) == bits(chosen)));
     }
 
-    /// The largest error in units of the last place: beside the standard library, whose own is below one, for all
-    /// numbers, and beside arithmetic of 200 bits for some.
+    /// The largest error in units of the last place: beside the standard library, whose own is
+    /// below one, for all numbers, and beside arithmetic of 200 bits for some.
     fn worst_double(xs: &[f64], found: &[f64], plain: fn(f64) -> f64, exact: fn(&Big) -> Big) -> f64 {
         let mut worst = 0.0_f64;
         for (i, (&x, &found)) in xs.iter().zip(found).enumerate() {

@@ -17,7 +17,7 @@ impl<F: Real> DenseMatrix<F> {
     /// Makes a matrix from `row(s, entries)`, which fills one row.
     pub(super) fn new(num_states: usize, mut row: impl FnMut(usize, &mut [F])) -> Result<Self, Error> {
         let shape = (num_states, num_states);
-        let mut table = arrays::filled(Table::Transitions, shape, F::zero())?.into_raw_vec_and_offset().0;
+        let mut table = arrays::filled_vec(Table::Transitions, shape, F::zero())?;
         let mut diagonal = Vec::with_capacity(num_states);
         for (state, entries) in table.chunks_exact_mut(num_states).enumerate() {
             row(state, entries);

@@ -23,7 +23,7 @@ impl Graph {
         if u32::try_from(num_states).is_err() {
             return Err(too_large(num_states));
         }
-        let mut offsets = arrays::filled(Table::RowOffsets, num_states + 1, 0)?.into_raw_vec_and_offset().0;
+        let mut offsets = arrays::filled_vec(Table::RowOffsets, num_states + 1, 0)?;
         let (mut successors, mut row) = (Vec::new(), Vec::new());
         for state in 0..num_states {
             // The number of states fits into 32 bits.

@@ -20,8 +20,8 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Mixture<'a, F, D> {
     /// The rows of `dynamics`, mixed by `weights`, `[s, a]`.
     pub(super) fn new(dynamics: &'a D, weights: Vec<F>) -> Result<Self, Error> {
         let num_states = dynamics.num_states();
-        let pairs = arrays::filled(Table::ActionValues, weights.len(), F::zero())?;
-        let pairs = Mutex::new(pairs.into_raw_vec_and_offset().0);
+        let pairs = arrays::filled_vec(Table::ActionValues, weights.len(), F::zero())?;
+        let pairs = Mutex::new(pairs);
         let mut mixture = Self { dynamics, weights, diagonal: Vec::with_capacity(num_states), pairs };
         for state in 0..num_states {
             let mut own = F::zero();

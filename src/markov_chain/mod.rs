@@ -65,7 +65,7 @@ impl<'a, F: Real> Chain<'a, F> {
         let num_actions = dynamics.num_actions();
         debug_assert_eq!(takes_part.len(), dynamics.num_states());
         debug_assert_eq!(policy.len(), takes_part.len() * num_actions);
-        let mut weights = arrays::filled(Table::Policy, policy.len(), F::zero())?.into_raw_vec_and_offset().0;
+        let mut weights = arrays::filled_vec(Table::Policy, policy.len(), F::zero())?;
         // Smaller weights change products by less than rounding does. Their terms may be subnormal, and
         // `mix_actions` refuses to mix such terms.
         let least = F::min_positive_value() / (F::epsilon() * F::epsilon());

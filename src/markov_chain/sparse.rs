@@ -35,14 +35,9 @@ impl<F: Real> SparseMatrix<F> {
         if u32::try_from(num_states).is_err() {
             return Err(too_large());
         }
-        let numbers = arrays::filled(Table::Transitions, num_states, F::zero())?;
-        let offsets = arrays::filled(Table::RowOffsets, 2 * num_states + 1, 0)?;
-        let mut rows = Self {
-            diagonal: numbers.into_raw_vec_and_offset().0,
-            offsets: offsets.into_raw_vec_and_offset().0,
-            columns: Vec::new(),
-            values: Vec::new(),
-        };
+        let numbers = arrays::filled_vec(Table::Transitions, num_states, F::zero())?;
+        let offsets = arrays::filled_vec(Table::RowOffsets, 2 * num_states + 1, 0)?;
+        let mut rows = Self { diagonal: numbers, offsets, columns: Vec::new(), values: Vec::new() };
         let mut entries: Vec<(u32, F)> = Vec::new();
         for state in 0..num_states {
             entries.clear();

@@ -64,11 +64,11 @@ use crate::{DenseDynamics, Dynamics, Error, Inference, IntoDynamics, Real, Table
 /// ];
 /// let rewards = array![[1.0, 0.5], [0.0, -0.5]];
 /// let mdp = Mdp::new(transitions, rewards)?;
-/// let policy = soft_value_iteration(&mdp, 20)?.policy_at(&mdp, 0)?;
+/// let policy = soft_value_iteration(&mdp, 20)?.policy_at(0)?;
 /// assert!(policy[[1, 1]] > 0.5); // a broken machine is repaired
 ///
 /// let dear = mdp.with_rewards(array![[1.0, 0.5], [0.0, -30.0]])?;
-/// let policy = soft_value_iteration(&dear, 20)?.policy_at(&dear, 0)?;
+/// let policy = soft_value_iteration(&dear, 20)?.policy_at(0)?;
 /// assert!(policy[[1, 1]] < 0.5); // unless repair is too expensive
 /// # Ok::<(), softmdp::Error>(())
 /// ```

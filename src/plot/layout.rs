@@ -30,7 +30,7 @@ use crate::{Cell, Dynamics, Gridworld, Real, Table, arrays};
 ///
 /// let solution = soft_value_iteration(&mdp, 5)?;
 /// let figure = StateMap::values(stops, &solution.state_values().row(0), Inference::Direct)?
-///     .with_policy(&solution.policy_at(&mdp, 0)?)?
+///     .with_policy(&solution.policy_at(0)?)?
 ///     .figure();
 /// assert!(figure.to_svg().contains("<circle"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use ndarray::{Array2, ArrayRef1, ArrayView1, aview1};
 
 use super::marginals::{log_evidence, marginals_of_stage};
-use crate::backward::{Backup, StageTables, policy_from};
+use crate::backward::{Backup, StageTables, back_up_stage};
 use crate::forward::ForwardPass;
 use crate::mdp::check_initial;
 use crate::mdp::check_options;
@@ -74,7 +74,7 @@ pub fn stream_posterior<F: Real, M: Model<Scalar = F> + ?Sized, B>(
     if mdp.temperature() == F::zero() {
         return Err(Error::ZeroTemperature { table: Table::ForwardMessages });
     }
-    let mut backup = Backup::new(mdp, Inference::Direct, horizon);
+    let mut backup = Backup::for_values(mdp, Inference::Direct, horizon)?;
     let stride = (horizon as f64).sqrt().ceil().max(1.0) as usize;
     let checkpoints = checkpoints(mdp, &mut backup, horizon, stride)?;
     let log_evidence = log_evidence(mdp.temperature(), initial, &checkpoints.row(0), horizon)?;
@@ -201,7 +201,7 @@ impl<M: Model + ?Sized> PosteriorStage<'_, M> {
     pub fn policy(&self) -> Result<Array2<M::Scalar>, Error> {
         let (stage, horizon) = (self.stage, self.stage);
         let next_values = self.next_values.ok_or(Error::StageOutOfRange { stage, horizon })?;
-        policy_from(self.mdp, Inference::Direct, stage, next_values)
+        Ok(back_up_stage(self.mdp, next_values, stage, Inference::Direct)?.into_probabilities())
     }
 
     /// p(s_t = s, a_t = a ∣ e), `[s, a]` (D8), by one backup; 0 in terminal states.

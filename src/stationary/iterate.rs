@@ -17,8 +17,8 @@ pub(super) struct Iterate<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Iterate<'m, F, M> {
     pub(super) fn new(operator: Operator<'m, F, M>, values: Vec<F>) -> Result<Self, Error> {
-        let backed_up = arrays::filled(Table::StateValues, values.len(), F::zero())?;
-        Ok(Self { operator, values, backed_up: backed_up.into_raw_vec_and_offset().0 })
+        let backed_up = arrays::filled_vec(Table::StateValues, values.len(), F::zero())?;
+        Ok(Self { operator, values, backed_up })
     }
 
     /// Writes BV, and the policy of V if asked.

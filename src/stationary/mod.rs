@@ -270,7 +270,7 @@ impl<F: Real> StationarySolver<F> {
         M: Model<Scalar = F> + ?Sized,
     {
         let num_states = mdp.num_states();
-        let mut values = arrays::filled(Table::StateValues, num_states, F::zero())?;
+        let mut values = arrays::filled_vec(Table::StateValues, num_states, F::zero())?;
         if let Some(initial_values) = &self.initial_values {
             arrays::check_shape(Table::InitialValues, initial_values.shape(), &[num_states])?;
             if let Some(state) = initial_values.iter().position(|&value| !(value < F::infinity())) {
@@ -280,12 +280,12 @@ impl<F: Real> StationarySolver<F> {
             let finite = initial_values.iter().filter(|value| value.is_finite());
             let least = finite.fold(F::infinity(), |least, &value| least.min(value));
             let least = if least < F::infinity() { least } else { F::zero() };
-            values.zip_mut_with(initial_values, |v, &initial| *v = initial.max(least));
+            values.iter_mut().zip(initial_values).for_each(|(v, &initial)| *v = initial.max(least));
         }
         let terminal_values = mdp.terminal_values();
         for state in (0..num_states).filter(|&state| mdp.is_terminal(state)) {
             values[state] = terminal_values[state];
         }
-        Ok(values.into_raw_vec_and_offset().0)
+        Ok(values)
     }
 }

@@ -49,7 +49,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
         };
         let rounding = Rounding::new(&stage, &is_fixed, inference, model.temperature(), discount, &rows)?;
         let work = stage.dynamics.work(0..model.num_states()).max(1);
-        let backup = Backup::new(model, inference, 1);
+        let backup = Backup::new(model, inference);
         Ok(Self {
             model,
             inference,

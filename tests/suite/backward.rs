@@ -1,4 +1,5 @@
 //! Finite horizons: batches of models, and streams of stages.
 
+mod backup;
 mod batch;
 mod stream;

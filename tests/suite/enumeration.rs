@@ -30,7 +30,7 @@ fn check_direct<M: Model<Scalar = f64>>(model: &M, tables: &Tables, oracle: &Dir
     assert_eq!(values.state_values().dim(), solution.state_values().dim());
     assert_tables_close(&values.state_values(), &solution.state_values(), 1e-14, &what("V alone"));
     for t in 0..horizon {
-        let stored = solution.policy_at(model, t).unwrap();
+        let stored = solution.policy_at(t).unwrap();
         assert_tables_close(&values.policy_at(model, t).unwrap(), &stored, 1e-12, &what("π on demand"));
     }
     check_forward(model, tables, oracle, kind);

@@ -229,13 +229,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
                     row.fill(F::neg_infinity());
                     continue;
                 }
-                let (rewards, prior) = stage.row(state)?;
-                for (action, value) in row.iter_mut().enumerate() {
-                    let terms = (rewards[action], prior[action]);
-                    let found = rule.action_value(terms, *value, stage.dynamics, (state, action));
-                    let overflow = crate::Error::Overflow { table: Table::ActionValues, stage: t, state };
-                    *value = found.ok_or(overflow)?;
-                }
+                rule.action_values_of_state(stage.row(state)?, stage.dynamics, (t, state), row)?;
             }
         }
         Ok(Evaluated { values, action_values })

@@ -37,7 +37,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
     /// A table with an entry for each stage, state and action.
     pub(crate) fn filled<T: Clone>(&self, table: Table, value: T) -> Result<Vec<T>, Error> {
         let shape = (self.horizon.num_stages(), self.num_states(), self.num_actions);
-        Ok(arrays::filled(table, shape, value)?.into_raw_vec_and_offset().0)
+        Ok(arrays::filled_vec(table, shape, value)?)
     }
 
     /// Initial action values: `value` for available actions, −∞ elsewhere.
@@ -104,7 +104,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
     ) -> Result<Array<F, H::States>, Error> {
         let num_states = self.num_states();
         let shape = (self.horizon.num_value_rows(), num_states);
-        let mut values = arrays::filled(Table::StateValues, shape, F::zero())?.into_raw_vec_and_offset().0;
+        let mut values = arrays::filled_vec(Table::StateValues, shape, F::zero())?;
         for (row, value) in values.iter_mut().enumerate() {
             let is_over = row >= self.num_rows() || self.is_terminal[row % num_states];
             let found = if is_over { Some(self.terminal_values[row % num_states]) } else { value_of(row) };

@@ -225,8 +225,8 @@ pub fn long_run_growth<M: Model + ?Sized>(
         let stage = CheckedStage::new(mdp, 0, Inference::Direct)?;
         let graph = steps(&stage)?;
         let operator = Operator::new(mdp, Inference::Direct, MAX_PASSES)?;
-        let values = arrays::filled(Table::StateValues, mdp.num_states(), num_traits::zero())?;
-        let iterate = Iterate::new(operator, values.into_raw_vec_and_offset().0)?;
+        let values = arrays::filled_vec(Table::StateValues, mdp.num_states(), num_traits::zero())?;
+        let iterate = Iterate::new(operator, values)?;
         let found = Growth::new(iterate, tolerance.into_f64()).find(&stage, &graph)?;
         let Found { rate, lower, upper, error_bound, relative_values, policy, log_policy, iterations } =
             found;

@@ -20,12 +20,12 @@ use std::convert::Infallible;
 
 use crate::bellman::BellmanRule;
 use crate::dynamics::for_each_possible_successor;
-use crate::kernels::{LogMemo, row_log_expectation, soft_maximum};
+use crate::kernels::{LogMemo, row_log_expectation};
 use crate::mdp::CheckedStage;
 use crate::stationary::halt::Halt;
 use crate::stationary::operator::Operator;
 use crate::stationary::search::Search;
-use crate::{Dynamics, Error, Inference, Model, Real, Table};
+use crate::{Dynamics, Error, Inference, Model, Real};
 
 /// One in this many passes is a backup V ← BV.
 const PERIOD: usize = 10;
@@ -64,24 +64,13 @@ fn sweep<F: Real, M: Model<Scalar = F> + ?Sized>(
         if inference == Inference::Variational && rule.continues() {
             dynamics.expectation(state..state + 1, 1, values, &mut action_values);
         }
-        for (action, q) in action_values.iter_mut().enumerate() {
-            if inference == Inference::Direct && rule.continues() {
+        if inference == Inference::Direct && rule.continues() {
+            for (action, q) in action_values.iter_mut().enumerate() {
                 *q = log_expectation(dynamics, (state, action), temperature, values);
             }
-            let terms = (rewards[action], prior[action]);
-            let table = Table::ActionValues;
-            *q = rule.action_value(terms, *q, dynamics, (state, action)).ok_or(Error::Overflow {
-                table,
-                stage: 0,
-                state,
-            })?;
         }
-        let value = soft_maximum(prior, &action_values, temperature, &mut log_prior, None);
-        let is_possible = action_values.iter().any(|&q| q > F::neg_infinity());
-        if is_possible && !value.is_finite() {
-            return Err(Error::Overflow { table: Table::StateValues, stage: 0, state });
-        }
-        values[state] = value;
+        rule.action_values_of_state((rewards, prior), dynamics, (0, state), &mut action_values)?;
+        values[state] = rule.state_value(prior, &action_values, (0, state), &mut log_prior, None)?;
     }
     Ok(())
 }

@@ -83,7 +83,7 @@ fn is_diverging<F: Real, M: Model<Scalar = F> + ?Sized>(
     }
     let loss = if is_left { -(temperature * discount.ln()).into_f64() } else { 0.0 };
     let discount = if is_left { F::one() } else { discount };
-    let backup = Backup::new(operator.model(), inference, 1).with_discount(discount);
+    let backup = Backup::new(operator.model(), inference).with_discount(discount);
     for (v, _) in values.iter_mut().zip(operator.is_fixed()).filter(|(_, fixed)| **fixed) {
         *v = F::neg_infinity();
     }

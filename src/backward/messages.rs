@@ -1,30 +1,43 @@
-//! The linear recursion on messages that are carried from stage to stage as plain numbers.
+//! The linear recursion on scaled messages, which are carried from stage to stage as plain numbers.
 //!
 //! ```text
-//! s      = γ Σ_s' M̂(s,s') b_{t+1}(s') + (1−γ) b(†)          b = exp((V − base)/τ), b(†) that of V = 0
+//! b      = exp((V − base)/τ),   b(†) that of V = 0
+//! s      = γ Σ_s' M̂(s,s') b_{t+1}(s') + (1−γ) b(†)
 //! V_t    = c + base + τ log s
 //! b_t    = s exp((c + base − base')/τ)
 //! ```
 //!
-//! As long as all values lie in reach of each other, the exponential that a stage starts with is what the one before ended
-//! with: it is left out, and so are the maximum and the copy that it needs. A stage that leaves that reach is computed again
-//! in the general way.
+//! A message b_t is the exponential that the backup of the next stage starts from. So this form
+//! saves one exponential a state, the maximum of the values, and a copy of them. It holds as long
+//! as all values are close enough for one base. A stage with other values is computed again in the
+//! general form.
+//!
+//! # Measurements
+//!
+//! `solve_values` with scaled messages and without them, in one run on 2 cores of Zen 4,
+//! 2026-11-27, T = 100:
+//!
+//! | model | with | without | ratio |
+//! |---|---|---|---|
+//! | slippery grid, 300 × 300 | 30.3 ms | 46.9 ms | 1.55 |
+//! | slippery grid, 1000 × 1000 | 600 ms | 877 ms | 1.46 |
+//! | dense, S = 1000, A = 4 | 8.8 ms | 9.9 ms | 1.13 |
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use super::column::Column;
-use super::linear::Linear;
+use super::stage::Column;
 use crate::dynamics::blocks;
-use crate::kernels::{LogBlock, for_each_lane, gap, vectorised};
+use crate::kernels::LogBlock;
+use crate::kernels::{for_each_lane, gap, vectorised};
 use crate::parallel::RowsMut;
-use crate::{Model, Real};
+use crate::{Dynamics, Model, Real};
 
-/// What a pass carries along beside the messages.
-pub(super) struct Carried<F> {
+/// The messages of the stage before, and the tables for carrying them on.
+pub(super) struct Messages<F> {
     weights: Vec<F>,           // exp((c − max c)/τ), [s]
     max_reward: F,             // max c
     terminal: Vec<(usize, F)>, // terminal states and their values
-    least_base: F,             // of values that are there at every stage
+    least_base: F,             // of values that occur at every stage
     next: Vec<F>,              // messages of the stage that is worked on, [s]
     stage: Option<usize>,      // that the messages of the block belong to
     peak: F,                   // the largest of them
@@ -32,8 +45,8 @@ pub(super) struct Carried<F> {
     patience: usize,           // stages to wait after the next failure
 }
 
-impl<F: Real> Carried<F> {
-    /// For a linear recursion that leaves no state to the ordinary backup.
+impl<F: Real> Messages<F> {
+    /// `rewards` are c, `[s]`.
     pub(super) fn new<M>(model: &M, rewards: &[F]) -> Self
     where
         M: Model<Scalar = F> + ?Sized,
@@ -58,15 +71,16 @@ impl<F: Real> Carried<F> {
     }
 
     /// Whether the block holds the messages of stage `t`, so that it need not be filled.
-    pub(super) fn holds(&self, t: usize) -> bool {
+    pub(super) fn are_of(&self, t: usize) -> bool {
         self.stage == Some(t)
     }
 
-    /// Backs the messages in `block` up to a stage and writes its values; returns whether that was possible. If not, the
-    /// values mean nothing, and the block has to be filled before it is used.
+    /// Backs the messages in `block` up to a stage and writes its values. Returns whether this was
+    /// possible; if not, the values are meaningless, and the block has to be filled before it is
+    /// used.
     pub(super) fn stage<M>(
         &mut self,
-        linear: &Linear<F>,
+        (dynamics, rewards): (&dyn Dynamics<Scalar = F>, &[F]), // M̂ and c
         column: &Column<'_, F, M>,
         block: &mut LogBlock<F>,
         values: &mut [F],
@@ -79,14 +93,14 @@ impl<F: Real> Carried<F> {
             self.wait = self.wait.saturating_sub(1);
             return false;
         }
-        let scales = self.scales(column, block, was_held);
+        let constants = self.constants(column, block, was_held);
         let (found, peak) = (AtomicU64::new(0), AtomicI64::new(0));
         let outputs = (RowsMut { data: &mut self.next[..], width: 1 }, RowsMut { data: values, width: 1 });
-        let (weights, rewards, messages) = (&self.weights, linear.rewards(), block.exponentials());
-        let result = blocks::for_each_block(&linear.dynamics, outputs, &|states, (next, values)| {
-            linear.dynamics.expectation(states.clone(), 1, messages, next.data);
+        let (weights, messages) = (&self.weights, block.exponentials());
+        let result = blocks::for_each_block(dynamics, outputs, &|states, (next, values)| {
+            dynamics.expectation(states.clone(), 1, messages, next.data);
             let input = Input { weights: &weights[states.clone()], rewards: &rewards[states] };
-            let (part, largest) = vectorised!(carry(input, scales, next.data, values.data));
+            let (part, largest) = vectorised!(carry(input, constants, next.data, values.data));
             found.fetch_or(part, Ordering::Relaxed);
             peak.fetch_max(largest, Ordering::Relaxed);
             Ok(())
@@ -95,8 +109,8 @@ impl<F: Real> Carried<F> {
         let mut is_regular = result.is_ok() && found.into_inner() == 0;
         let mut peak = F::from_f64(f64::from_bits(peak.into_inner() as u64));
         for &(state, value) in &self.terminal {
-            let message = gap(value, scales.next_base, temperature).exp() * F::LIFT;
-            is_regular &= message >= scales.least || value == F::neg_infinity();
+            let message = gap(value, constants.next_base, temperature).exp() * F::LIFT;
+            is_regular &= message >= constants.least || value == F::neg_infinity();
             (self.next[state], values[state]) = (message, value);
             peak = peak.max(message);
         }
@@ -104,28 +118,33 @@ impl<F: Real> Carried<F> {
             (self.wait, self.patience) = (self.patience, self.patience.saturating_mul(2));
             return false;
         }
-        block.swap_exponentials(&mut self.next, scales.next_base);
+        block.swap_exponentials(&mut self.next, constants.next_base);
         (self.stage, self.peak) = (Some(column.t), peak);
         true
     }
 
-    /// The constants of a stage. The base of its messages is as large as any of its values can be, but no larger than it need
-    /// be.
-    fn scales<M>(&self, column: &Column<'_, F, M>, block: &LogBlock<F>, was_held: bool) -> Scales<F>
+    /// The constants of a stage. The base of its messages is an upper bound of its values, as small
+    /// as possible.
+    fn constants<M>(
+        &self,
+        column: &Column<'_, F, M>,
+        block: &LogBlock<F>,
+        was_held: bool,
+    ) -> StageConstants<F>
     where
         M: Model<Scalar = F> + ?Sized,
     {
         let (discount, temperature) = (column.model.discount(), column.model.temperature());
         let base = block.max();
         let mut most = base + self.max_reward;
-        // Messages that have become small are brought up again: the logarithm of what is small would be as imprecise as the
-        // base is large.
+        // Messages that have become small are scaled up again: V = base + τ log b loses digits
+        // where both terms are large.
         if was_held && self.peak > F::zero() && self.peak < F::LIFT * F::from_f64(0.25) {
             most += temperature * (self.peak * F::UNLIFT).ln();
         }
         let next_base = most.max(self.least_base);
         let leaving = (F::one() - discount) * (-base / temperature).exp() * F::LIFT;
-        Scales {
+        StageConstants {
             discount,
             temperature,
             leaving: if discount < F::one() { leaving } else { F::zero() },
@@ -139,40 +158,42 @@ impl<F: Real> Carried<F> {
 
 /// The constants of a stage.
 #[derive(Clone, Copy)]
-struct Scales<F> {
+struct StageConstants<F> {
     discount: F,
     temperature: F,
     leaving: F,   // (1−γ) b(†), lifted
     going: F,     // exp((max c + base − base')/τ)
     base: F,      // of the messages that are read
     next_base: F, // of those that are written: base'
-    least: F,     // a message that is still in reach
+    least: F,     // the least message that is exact
 }
 
-/// Some states.
+/// The inputs of some states.
 #[derive(Clone, Copy)]
 struct Input<'a, F> {
     weights: &'a [F],
     rewards: &'a [F],
 }
 
-/// Turns the sums Σ M̂ b of some states into messages, and writes their values. Returns 0 if all is in reach, and the bits of
-/// the largest message: positive numbers are ordered as those are.
+/// Turns the sums Σ M̂ b of some states into messages, and writes their values. Returns 0 if all
+/// messages are exact, and the bits of the largest message, which are ordered like the positive
+/// numbers themselves.
 #[inline(always)]
 fn carry<const FUSED: bool, F: Real>(
     Input { weights, rewards }: Input<'_, F>,
-    Scales { discount, temperature, leaving, going, base, least, .. }: Scales<F>,
+    StageConstants { discount, temperature, leaving, going, base, least, .. }: StageConstants<F>,
     sums: &mut [F],
     values: &mut [F],
 ) -> (u64, i64) {
     let (zero, dead) = (F::zero(), F::neg_infinity());
-    // As wide as the numbers, for the sake of vectors; and the maximum one of integers, which has no order to keep.
+    // As wide as the numbers, so that the loop is vectorised. The maximum is one of integers, whose
+    // order does not matter.
     let (mut found, mut largest) = (0_u64, 0_i64);
     for (((sum, value), &weight), &reward) in sums.iter_mut().zip(values.iter_mut()).zip(weights).zip(rewards)
     {
         let total = discount * *sum + leaving;
         let message = total * (weight * going);
-        // With a discount, 0 is what has become of the way to †.
+        // With a discount, 0 means that leaving to † was rounded away.
         let is_out = (reward == dead) | ((total == zero) & (discount == F::one()));
         let is_in_reach = (total >= least) & (message >= least) & (message < F::infinity());
         found |= u64::from(!(is_out | is_in_reach));
