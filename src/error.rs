@@ -423,7 +423,7 @@ pub enum Error {
          `long_run_growth` of direct inference"
     )]
     NoTerminalState,
-    /// A long-run growth rate was asked of a model with a discount, under which every trajectory ends.
+    /// A long-run growth rate was asked of a model with a discount below 1.
     #[error("discount is {discount}, expected 1: a long-run growth rate needs trajectories without end")]
     DiscountedGrowth {
         /// Discount of the model.
@@ -435,13 +435,15 @@ pub enum Error {
         /// The first terminal state.
         state: usize,
     },
-    /// A long-run growth rate was asked of a model in which no trajectory of positive weight goes on forever.
+    /// A long-run growth rate was asked of a model in which no trajectory goes on forever.
     #[error(
         "no trajectory of positive weight goes on forever: each one comes to a state where every action has reward -inf"
     )]
     NoEndlessTrajectory,
-    /// Trajectories grow equally fast, as far as can be told, in two sets of states.
-    #[error("growth is equally fast, {rate} a stage, around state {first} and around state {second}")]
+    /// Two sets of states have the same long-run growth rate, to within the tolerance.
+    #[error(
+        "the growth rate is {rate} around state {first} and around state {second}: the initial state decides which one counts"
+    )]
     TiedGrowth {
         /// A state of one set.
         first: usize,
