@@ -21,7 +21,7 @@ use crate::{Error, Real, Table};
 /// # Example
 ///
 /// ```
-/// use softmdp::{LogBlock, log_sum_exp};
+/// use softmdp::{dynamics::LogBlock, log_sum_exp};
 ///
 /// // Three successors; the row below puts all its weight on the two that lie 2000 τ under the best.
 /// let block = LogBlock::new(&[0.0, -2000.0, -2001.0], &[1.0])?;
