@@ -23,7 +23,7 @@ use crate::{Error, Real, Table};
 /// # Example
 ///
 /// ```
-/// use softmdp::{LogBlock, log_sum_exp};
+/// use softmdp::{dynamics::LogBlock, log_sum_exp};
 ///
 /// // Three successors. The row puts all its weight on the two that lie 2000 τ below the best.
 /// let block = LogBlock::new(&[0.0, -2000.0, -2001.0], &[1.0])?;
