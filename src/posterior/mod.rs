@@ -13,12 +13,9 @@ mod luck;
 mod marginals;
 mod stream;
 
-#[cfg(any(feature = "npz", feature = "serde"))]
-use ndarray::aview0;
-use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayView1, ArrayView2, ArrayView3};
+use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayView1, ArrayView2, ArrayView3, aview0};
 
 pub(crate) use luck::Luck;
-#[cfg(any(feature = "npz", feature = "serde"))]
 use marginals::check_marginals;
 pub use stream::{PosteriorStage, stream_posterior};
 
