@@ -120,16 +120,16 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     /// # Example
     ///
     /// ```
-    /// use softmdp::{DeterministicDynamics, Mdp, ndarray::array, solve_stationary};
+    /// use softmdp::{DeterministicDynamics, Mdp, ndarray::array, soft_value_iteration};
     ///
-    /// let certain = DeterministicDynamics::new(array![[0]])?;
+    /// let certain = DeterministicDynamics::<f64>::new(array![[0]])?;
     /// let models = [
     ///     Mdp::new(array![[[1.0]]], array![[-1.0]])?.into_dyn(),
     ///     Mdp::builder(certain, array![[-2.0]]).build()?.into_dyn(),
     /// ];
-    /// for (model, expected) in models.iter().zip([-2.0, -4.0]) {
-    ///     let solution = solve_stationary(&model.with_discount(0.5)?, 1e-9)?;
-    ///     assert!((solution.state_values()[0] - expected).abs() < 1e-9);
+    /// for (model, expected) in models.iter().zip([-3.0_f64, -6.0]) {
+    ///     let value = soft_value_iteration(model, 3)?.state_values()[[0, 0]];
+    ///     assert!((value - expected).abs() < 1e-12);
     /// }
     /// # Ok::<(), softmdp::Error>(())
     /// ```

@@ -97,7 +97,6 @@ pub(super) fn state_action_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
 
 /// Checks that each row of marginals, together with †, is a distribution, and that no pair is more
 /// probable than its state.
-#[cfg(any(feature = "npz", feature = "serde"))]
 pub(super) fn check_marginals<F: Real>(
     state_marginals: &Array2<F>,
     absorbed_marginals: &Array1<F>,

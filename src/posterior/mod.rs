@@ -13,11 +13,8 @@
 mod marginals;
 mod stream;
 
-#[cfg(any(feature = "npz", feature = "serde"))]
-use ndarray::aview0;
-use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayView1, ArrayView2, ArrayView3};
+use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayView1, ArrayView2, ArrayView3, aview0};
 
-#[cfg(any(feature = "npz", feature = "serde"))]
 use marginals::check_marginals;
 pub use stream::{PosteriorStage, stream_posterior};
 

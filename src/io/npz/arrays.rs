@@ -139,13 +139,13 @@ pub(super) fn required<T>(name: &str, array: Option<T>) -> Result<T, Error> {
 /// Writes an archive. The same arrays always make the same bytes.
 #[derive(Debug)]
 pub struct ArrayWriter<W: Write> {
-    archive: ZipWriter<StreamWriter<W>>,
+    archive: ZipWriter<StreamWriter<Output<W>>>,
     names: HashSet<String>,
 }
 
 impl<W: Write> ArrayWriter<W> {
     pub(super) fn new(out: W) -> Self {
-        Self { archive: ZipWriter::new_stream(out), names: HashSet::new() }
+        Self { archive: ZipWriter::new_stream(Output { out, has_failed: false }), names: HashSet::new() }
     }
 
     pub(super) fn numbers<F: Real, D: Dimension>(
@@ -187,7 +187,7 @@ impl<W: Write> ArrayWriter<W> {
 
     pub(super) fn finish(self) -> Result<W, Error> {
         let out = self.archive.finish().map_err(io::Error::from).map(StreamWriter::into_inner);
-        let flushed = out.and_then(|mut out| out.flush().map(|()| out));
+        let flushed = out.and_then(|mut output| output.flush().map(|()| output.out));
         flushed.map_err(|error| Error::new(Place::File, error))
     }
 
@@ -196,7 +196,7 @@ impl<W: Write> ArrayWriter<W> {
         &mut self,
         name: &str,
         len: usize,
-        write: impl FnOnce(&mut BufWriter<&mut ZipWriter<StreamWriter<W>>>) -> io::Result<()>,
+        write: impl FnOnce(&mut BufWriter<&mut ZipWriter<StreamWriter<Output<W>>>>) -> io::Result<()>,
     ) -> Result<(), Error> {
         if !self.names.insert(name.to_owned()) {
             return Err(Error::in_array(name, Reason::Repeated { what: "the array" }));
@@ -219,5 +219,28 @@ impl<W: Write> ArrayWriter<W> {
                 out.flush()
             })
             .map_err(|error| Error::in_array(name, error))
+    }
+}
+
+/// A writer that ignores everything after its first error. `zip` completes the archive when it is
+/// dropped, and would report the same error once more on the standard error stream.
+#[derive(Debug)]
+struct Output<W> {
+    out: W,
+    has_failed: bool,
+}
+
+impl<W: Write> Write for Output<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.has_failed {
+            return Ok(bytes.len());
+        }
+        let written = self.out.write(bytes);
+        self.has_failed = written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }

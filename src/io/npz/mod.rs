@@ -60,7 +60,7 @@ pub trait Npz: Codec {
     /// # Complexity
     ///
     /// Arrays are read one at a time. Memory: at most three times that of the returned value, and
-    /// 300 bytes for each entry of the archive.
+    /// some 190 bytes for each entry of the archive.
     fn read_npz(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let file = File::open(path).map_err(|error| Error::new(Place::File, error));
