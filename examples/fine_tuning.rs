@@ -1,10 +1,11 @@
-//! Does a soft policy adapt faster to a world that has changed?
+//! Does a soft policy adapt faster to a changed environment?
 //!
-//! Two ways lead to the goal, and the shorter one is learned. Then a trap opens on it. A hard learner (Q-learning, ε-greedy) has
-//! put everything on one way, and knows next to nothing of the other; a soft one went there now and then all along, in
-//! proportion to how good it looked, and has its values ready. Both are tuned on the changed world from what they know, and the steps
-//! are counted until acting by what is learned earns nine tenths of what is best there. After Haarnoja et al., *Reinforcement Learning with
-//! Deep Energy-Based Policies* (ICML 2017), section 5.2.
+//! Two ways lead to the goal, and a learner learns the shorter one. Then a trap opens on it. A hard
+//! learner (Q-learning, ε-greedy) has used one way only and knows little about the other. A soft
+//! learner has tried the other way in proportion to its value, so its values are ready. Both
+//! continue in the changed world. The example counts the steps until the greedy policy of the
+//! learned values earns nine tenths of the best return there. After Haarnoja et al., *Reinforcement
+//! Learning with Deep Energy-Based Policies* (ICML 2017), section 5.2.
 //!
 //! ```text
 //! cargo run --release --example fine_tuning
@@ -43,7 +44,7 @@ const SEEDS: u64 = 10;
 const LEARNING: usize = 200_000;
 const LIMIT: usize = 400_000;
 const CHECK: usize = 200;
-/// Steps in the changed world that a picture shows.
+/// Number of steps in the changed world that a picture shows.
 #[cfg(feature = "plot")]
 const SHOWN: usize = 20_000;
 
@@ -56,13 +57,13 @@ fn main() -> ExitCode {
 fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     options.out.prepare()?;
     let (grid, changed) = (world(BEFORE)?, world(AFTER)?);
-    println!("A trap opens on the way that was learned:\n{AFTER}");
+    println!("A trap opens on the learned way:\n{AFTER}");
     let initial = grid.0.initial();
     let best = solve_stationary(&changed.1.with_temperature(0.0)?, 1e-9)?;
     let best =
         StationaryPolicy::new(best.probabilities().to_owned())?.expected_return(&changed.1, &initial)?;
     println!(
-        "Return of the best policy there: {best:.3}. Steps until the learned one earns nine tenths of that:\n"
+        "Return of the best policy there: {best:.3}. Steps until the learned policy earns nine tenths of it:\n"
     );
 
     let kinds = [
@@ -84,7 +85,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
             let mut learner = learner(&grid.1, temperature, behaviour)?;
             let mut simulator = Simulator::new(&grid.1, &initial)?.with_time_limit(100)?;
             learner.train(&mut simulator, LEARNING, &mut rng, |_, _| ControlFlow::Continue(()))?;
-            // What is known goes along into the changed world, whose ends are others.
+            // What was learned is kept; the terminal states of the changed world differ.
             let known = learner.action_values().mapv(|value| if value.is_finite() { value } else { 0.0 });
             let start = self::learner(&changed.1, temperature, behaviour)?;
             let tuning = start.clone().with_action_values(&known)?;
@@ -108,7 +109,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     }
     let factor = means[1].min(means[2]) as f64 / means[0] as f64;
     println!("\nThe soft policy adapts {factor:.1} times as fast as the faster of the hard ones.");
-    println!("What those know stands in their way: they are faster from nothing.");
+    println!("Their old values mislead them: they learn faster from nothing.");
     assert!(
         (1..3).all(|hard| means_from_nothing[hard] < means[hard]),
         "old values mislead those who trust the best"
@@ -121,7 +122,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// What the learned policy earns in the changed world, from one look to the next.
+/// Returns of the learned policy in the changed world, one for each evaluation.
 #[cfg(feature = "plot")]
 fn returns_of(
     mut learner: SoftQLearning,
@@ -139,7 +140,7 @@ fn returns_of(
     returns.into_iter().collect()
 }
 
-/// What is earned in the changed world by how long it has been there, and where the soft policy leads in either.
+/// Draws the return in the changed world over time, and the soft policies before and after.
 #[cfg(feature = "plot")]
 fn pictures(
     folder: &Path,
@@ -194,7 +195,7 @@ fn learner(mdp: &World, temperature: f64, behaviour: Behaviour) -> Result<SoftQL
         .with_step_size(StepSize::Constant(0.2))
 }
 
-/// Steps until acting by the best of what is learned earns so much; the limit, if it never does.
+/// Number of steps until the greedy policy of the learned values earns `goal`, or the limit.
 fn steps_to(
     goal: f64,
     mut learner: SoftQLearning,
@@ -220,7 +221,7 @@ fn steps_to(
     Ok(progress.steps)
 }
 
-/// What acting by the most valuable action in each state earns.
+/// Expected return of the greedy policy of the learned values.
 fn greedy_return(learner: &SoftQLearning, grid: &Gridworld, mdp: &World) -> Result<f64, Error> {
     let mut policy = learner.action_values().mapv(|_| 0.0);
     for (state, action) in learner.policy()?.greedy().iter().enumerate() {

@@ -1,9 +1,10 @@
-//! Three ways up the same hill: exact gradient, natural gradient, gradient from samples.
+//! Three policy gradients on one problem: exact, natural and sampled.
 //!
-//! A machine that wears out is run, serviced or replaced. The soft value J of a softmax policy is climbed from the policy that
-//! takes all actions alike: by the exact gradient (G1), whose steps shrink with the probabilities that they multiply; by the
-//! natural gradient (G2), which at its largest step is soft policy iteration; and by the score-function estimate from episodes, which
-//! needs no model. After Mei et al. (ICML 2020) and Cen et al. (Oper. Res. 2022).
+//! A machine that wears out is run, serviced or replaced. Three learners climb the soft value J of
+//! a softmax policy that starts with equal probabilities. The exact gradient (G1) takes steps that
+//! shrink with the probabilities they multiply. The natural gradient (G2) is soft policy iteration
+//! at its largest step. The score-function estimate from episodes needs no model. After Mei et al.
+//! (ICML 2020) and Cen et al. (Oper. Res. 2022).
 //!
 //! ```text
 //! cargo run --release --example policy_gradient
@@ -35,7 +36,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     initial[0] = 1.0;
     let best = solve_stationary(&mdp, 1e-12)?;
     let top = best.state_values()[0];
-    println!("What is missing to the best value, J* = {top:.4}, after so many iterations:\n");
+    println!("Gap to the best value, J* = {top:.4}, by iteration:\n");
     println!("{:>10}  {:>12}  {:>12}  {:>12}", "iteration", "exact", "natural", "sampled");
 
     let mut exact = SoftPolicyGradient::new(Task::of(&mdp)?)?;
@@ -97,7 +98,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
         ))
         .log_scale();
         for (index, name) in ["exact gradient", "natural gradient", "from samples"].into_iter().enumerate() {
-            // What is below is rounding.
+            // Smaller gaps are rounding.
             let points = rows.iter().enumerate().skip(1).filter(|(_, row)| row[index] > 1e-13 * top);
             curves = curves.series(name, points.map(|(at, row)| ((at as f64).log10(), row[index])));
         }
@@ -107,7 +108,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// One episode of the learner's own policy, which it learns from when it ends.
+/// Runs one episode of the learner's own policy; the learner updates when it ends.
 fn episode<E: Environment<Scalar = f64>>(
     learner: &mut SoftPolicyGradient,
     world: &mut E,
@@ -125,7 +126,8 @@ fn episode<E: Environment<Scalar = f64>>(
     }
 }
 
-/// Running wears a machine and pays less the more it is worn; a service takes one step of wear off, a replacement all.
+/// The machine: running wears it, and wear lowers the pay. A service takes away one step of wear, a
+/// replacement all of it.
 fn machine() -> Result<Mdp, softmdp::Error> {
     let mut transitions = Array3::zeros((WEAR, 3, WEAR));
     let mut rewards = Array2::zeros((WEAR, 3));

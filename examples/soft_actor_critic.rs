@@ -1,10 +1,11 @@
-//! How random should a policy be? A temperature that finds out.
+//! How random should a policy be? A temperature that adapts to a target entropy.
 //!
-//! Rewards come in units of their own, so a temperature that suits one problem is far too hot for another. Soft actor-critic can be told
-//! instead how much entropy the policy should keep: its temperature rises where there is less, and falls where there is more
-//! (A1). Here the same grid pays once in coins of 1 and once in coins of 100: from the same start, the temperatures
-//! end a hundred times apart, and the policies are the same. After Haarnoja et al., *Soft Actor-Critic Algorithms and
-//! Applications* (arXiv:1812.05905), section 5.
+//! Rewards come in any units, so a temperature that suits one problem is far too hot for another.
+//! Soft actor-critic can take a target entropy instead: its temperature rises if the entropy is
+//! below the target, and falls if it is above (A1). Here the same grid pays once in coins of 1 and
+//! once in coins of 100. From the same start, the two temperatures end a factor of 100 apart, and
+//! the policies agree. After Haarnoja et al., *Soft Actor-Critic Algorithms and Applications*
+//! (arXiv:1812.05905), section 5.
 //!
 //! ```text
 //! cargo run --release --example soft_actor_critic
@@ -36,7 +37,7 @@ const MAP: &str = "
 const TARGET: f64 = 0.5;
 const STEPS: usize = 400_000;
 const CHECKPOINTS: [usize; 7] = [1, 3_000, 10_000, 30_000, 100_000, 200_000, STEPS];
-/// Steps from one look at the policy to the next, besides those.
+/// Number of steps between two evaluations, in addition to the checkpoints.
 const EVERY: usize = 4_000;
 
 fn main() -> ExitCode {
@@ -111,7 +112,7 @@ struct Look {
     entropy: f64, // where the policy goes
 }
 
-/// Temperature and entropy over time, and what is learned in the end.
+/// Draws temperature and entropy over time, and the learned policies.
 #[cfg(feature = "plot")]
 fn pictures(folder: &Path, runs: [(&str, &Run); 2]) -> Result<(), Box<dyn std::error::Error>> {
     use softmdp::Inference;
@@ -141,7 +142,7 @@ fn pictures(folder: &Path, runs: [(&str, &Run); 2]) -> Result<(), Box<dyn std::e
     Ok(())
 }
 
-/// Learns from a world that pays in such coins, starting at temperature 1.
+/// Learns from a world that pays in these coins, starting at temperature 1.
 fn learn(coin: f64) -> Result<Run, Box<dyn std::error::Error>> {
     let grid = Gridworld::parse(MAP)?
         .slip(0.1)
@@ -188,7 +189,7 @@ fn learn(coin: f64) -> Result<Run, Box<dyn std::error::Error>> {
     })
 }
 
-/// Mean entropy over the states that an episode goes through.
+/// Mean entropy over the states that an episode visits.
 fn visited_entropy(
     grid: &Gridworld,
     mdp: &Mdp<f64, SparseDynamics<f64>>,

@@ -1,12 +1,15 @@
-//! How many steps does it take to learn what a planner computes, and what does exploring softly gain?
+//! How many steps does it take to learn what a planner computes, and does soft exploration help?
 //!
-//! A ridge with a drop on either side, and a prize at its far end. Soft Q-learning (Q1) sees neither map nor rewards; it learns from its
-//! own steps, chosen by three behaviours: any action, mostly the best so far (ε-greedy), or the soft policy learned so far. All
-//! three would arrive, given long enough, since the rule is off-policy. How soon is told by the error of their values against the exact ones, where the
-//! best policy goes: who takes any action falls off before getting
-//! anywhere, and who takes the best one settles for what it found first; the soft one avoids what it knows to be bad and goes on
-//! trying what may be as good. After Haarnoja et al., *Reinforcement
-//! Learning with Deep Energy-Based Policies* (ICML 2017), section 4.
+//! The map is a ridge with a drop on either side and a prize at its far end. Soft Q-learning (Q1)
+//! sees neither map nor rewards. It learns from its own steps, chosen by one of three behaviours:
+//! uniform actions, mostly the best action so far (ε-greedy), or the soft policy learned so far.
+//! The rule is off-policy, so all three converge; they differ in speed.
+//!
+//! The example prints the error of the learned values, weighed by where the best policy goes.
+//! Uniform actions fall off early. The greedy behaviour keeps to what it found first. The soft
+//! behaviour avoids actions known to be bad and goes on trying those that may be as good. After
+//! Haarnoja et al., *Reinforcement Learning with Deep Energy-Based Policies* (ICML 2017), section
+//! 4.
 //!
 //! ```text
 //! cargo run --release --example soft_q_learning
@@ -34,7 +37,7 @@ const MAP: &str = "
 ";
 const CHECKPOINTS: [usize; 7] = [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000];
 const STEPS: usize = CHECKPOINTS[CHECKPOINTS.len() - 1];
-/// Steps from one look at the values to the next.
+/// Number of steps between two evaluations.
 const EVERY: usize = 1_000;
 const SEEDS: u64 = 5;
 const WIDTH: f64 = 44.0;
@@ -48,7 +51,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
     let grid = Gridworld::parse(MAP)?.slip(0.02).step_reward(-0.05).goal_reward(8.0).trap_reward(-2.0);
     let mdp = grid.builder().discount(0.98).temperature(0.2).action_prior(ActionPrior::Uniform).build()?;
     let exact = solve_stationary(&mdp, 1e-9)?;
-    println!("The values that a planner finds, from the map and at once:\n");
+    println!("The values that a planner computes from the map:\n");
     println!("{}", grid.render_values(&exact.state_values().to_owned())?);
 
     let behaviours = [
@@ -117,7 +120,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What came of a behaviour.
+/// The result of one behaviour.
 #[cfg_attr(not(feature = "plot"), allow(dead_code, reason = "pictures show the rest"))]
 struct Learned {
     name: &'static str,
@@ -125,7 +128,7 @@ struct Learned {
     learner: SoftQLearning, // of the last run
 }
 
-/// The errors, what the soft behaviour learned, and where each behaviour spent its steps.
+/// Draws the errors, what the soft behaviour learned, and where each behaviour spent its steps.
 #[cfg(feature = "plot")]
 fn pictures(folder: &Path, grid: &Gridworld, learned: &[Learned]) -> Result<(), Box<dyn Error>> {
     use softmdp::Inference;
@@ -158,7 +161,7 @@ fn pictures(folder: &Path, grid: &Gridworld, learned: &[Learned]) -> Result<(), 
     Ok(())
 }
 
-/// Where the best policy goes: discounted occupancy.
+/// The discounted occupancy of the best policy.
 fn exact_occupancy(
     grid: &Gridworld,
     mdp: &Mdp<f64, SparseDynamics<f64>>,
@@ -167,7 +170,7 @@ fn exact_occupancy(
     exact.policy().discounted_occupancy(mdp, &grid.initial())
 }
 
-/// Root mean square of the errors, weighed.
+/// Weighted root mean square of the errors.
 fn error(values: &Array1<f64>, exact: ArrayView1<'_, f64>, weights: &Array1<f64>) -> f64 {
     let squares = values.iter().zip(exact).map(|(value, exact)| (value - exact) * (value - exact));
     (squares.zip(weights).map(|(square, weight)| square * weight).sum::<f64>() / weights.sum()).sqrt()

@@ -4,8 +4,9 @@ use std::fmt;
 
 /// What can be wrong with the text map of a gridworld.
 ///
-/// Errors of the model convert into [`Error::Model`] by `?`, so that one function can parse a map and solve its model.
-/// `Debug` prints the message, so that `fn main() -> Result<(), softmdp::gridworld::Error>` shows it.
+/// Errors of the model convert into [`Error::Model`] by `?`, so one function can parse a map and
+/// solve its model. `Debug` prints the message, so that a `main` which returns this error
+/// shows it.
 ///
 /// # Example
 ///

@@ -1,33 +1,33 @@
-//! Text maps.
+//! Text maps and their cells.
 
 use super::Error;
 
-/// What a cell of a map is.
+/// The kind of a cell of a map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Cell {
-    /// `#`: cannot be entered; not a state.
+    /// `#`: a wall, which is no state and cannot be entered.
     Wall,
-    /// `.` or `F`.
+    /// `.` or `F`: a free cell.
     Free,
-    /// `S`: free, and where episodes begin.
+    /// `S`: a free cell where episodes start.
     Start,
-    /// `G`: terminal, worth the goal reward.
+    /// `G`: a terminal state with the goal reward as its value.
     Goal,
-    /// `1` to `9`: terminal, worth that many reward units.
+    /// `1` to `9`: a terminal state with a value of that many reward units.
     Prize(u8),
-    /// `X` or `H`: terminal, worth the trap reward.
+    /// `X` or `H`: a terminal state with the trap reward as its value.
     Trap,
 }
 
 impl Cell {
-    /// Whether the episode ends here.
+    /// Whether the episode ends in this cell.
     #[must_use]
     pub fn is_terminal(self) -> bool {
         matches!(self, Cell::Goal | Cell::Prize(_) | Cell::Trap)
     }
 
-    /// The symbol that draws it.
+    /// The symbol of this cell in a map.
     #[must_use]
     pub fn symbol(self) -> char {
         match self {
@@ -56,7 +56,8 @@ impl Cell {
 /// The cells of a map, row by row, and its width.
 pub(super) fn parse(map: &str) -> Result<(Vec<Cell>, usize), Error> {
     let lines: Vec<&str> = map.lines().map(str::trim).collect();
-    // Blank lines around a map come with string literals and files; one inside it is a row without cells.
+    // String literals and files have blank lines around a map; one within it is a row without
+    // cells.
     let first = lines.iter().position(|line| !line.is_empty()).ok_or(Error::EmptyMap)?;
     let last = lines.iter().rposition(|line| !line.is_empty()).unwrap_or(first);
     let lines = &lines[first..=last];

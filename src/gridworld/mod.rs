@@ -1,4 +1,4 @@
-//! Gridworlds: small worlds to see it all on, from a text map.
+//! Gridworlds: small models from text maps.
 
 mod error;
 mod map;
@@ -17,7 +17,7 @@ pub use rendering::{ColorChoice, Rendering};
 
 use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Mdp, MdpBuilder, SparseDynamics};
 
-/// A world of cells, given as a text map, that an agent walks through.
+/// A world of cells for an agent to walk through, read from a text map.
 ///
 /// | symbol | cell |
 /// |---|---|
@@ -28,11 +28,15 @@ use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Mdp, MdpBuilder, Spa
 /// | `1` … `9` | goal worth that many reward units |
 /// | `X` or `H` | trap, worth [`trap_reward`](Self::trap_reward) |
 ///
-/// (The letters `F` and `H` are those of FrozenLake maps.) Goals and traps are terminal states: what they are worth is
-/// their terminal value. Each step from anywhere else pays [`step_reward`](Self::step_reward). A move into a wall, or
-/// off the map, stays where it is. States are the cells that are not walls, counted row by row.
+/// (`F` and `H` are the letters of FrozenLake maps.) States are the cells that are not walls,
+/// counted row by row. Goals and traps are terminal states, and what they are worth is their
+/// terminal value. Each step from another state pays [`step_reward`](Self::step_reward). A move
+/// into a wall or off the map stays in its cell.
 ///
 /// Actions are the directions of [`Moves`], clockwise from up.
+///
+/// The setters take plain values and cannot fail; [`mdp`](Self::mdp) and [`builder`](Self::builder)
+/// check them.
 ///
 /// # Example
 ///
@@ -47,7 +51,7 @@ use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Mdp, MdpBuilder, Spa
 /// let posterior = posterior(&mdp, &grid.initial(), 6)?;
 /// println!("{}", grid.render_policy(&posterior.policy().at(0)?)?);
 ///
-/// // Whoever arrived went below the wall, nearly always by stage 3.
+/// // An agent that arrives has passed below the wall, nearly always by stage 3.
 /// let below = grid.state_at(1, 2).unwrap();
 /// assert!(posterior.state_marginals()[[3, below]] > 0.5);
 /// assert_eq!(grid.state_at(0, 2), None); // the wall
@@ -57,7 +61,7 @@ use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Mdp, MdpBuilder, Spa
 pub struct Gridworld {
     cells: Vec<Cell>, // row by row
     width: usize,
-    states: Vec<Option<usize>>,     // beside cells
+    states: Vec<Option<usize>>,     // of each cell
     positions: Vec<(usize, usize)>, // [s]
     moves: Moves,
     goal_reward: f64,
@@ -68,12 +72,12 @@ pub struct Gridworld {
 }
 
 impl Gridworld {
-    /// Reads a map: one line a row, every row of the same width. Blanks around a row and blank lines around the map do
-    /// not count.
+    /// Reads a map, one line for each row. All rows have the same width. Blanks around a row and
+    /// blank lines around the map are ignored.
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyMap`] without a cell to stand on, [`Error::UnknownCell`], [`Error::RaggedMap`].
+    /// [`Error::EmptyMap`] if every cell is a wall; [`Error::UnknownCell`]; [`Error::RaggedMap`].
     ///
     /// # Example
     ///
@@ -81,7 +85,8 @@ impl Gridworld {
     /// use softmdp::gridworld::{Error, Gridworld};
     ///
     /// assert_eq!(Gridworld::parse("S.G")?.num_states(), 3);
-    /// assert_eq!(Gridworld::parse("S?G"), Err(Error::UnknownCell { row: 0, column: 1, symbol: '?' }));
+    /// let error = Gridworld::parse("S?G").unwrap_err();
+    /// assert_eq!(error, Error::UnknownCell { row: 0, column: 1, symbol: '?' });
     /// # Ok::<(), Error>(())
     /// ```
     pub fn parse(map: &str) -> Result<Self, Error> {
@@ -108,52 +113,54 @@ impl Gridworld {
         })
     }
 
-    /// Sets which moves can be chosen; [`Moves::Four`] by default. A diagonal move needs only its target to be free.
+    /// Sets the moves that are actions; [`Moves::Four`] by default. A diagonal move passes between
+    /// walls: only its target has to be free.
     #[must_use]
     pub fn moves(mut self, moves: Moves) -> Self {
         self.moves = moves;
         self
     }
 
-    /// Sets what a `G` is worth, in reward units; 10 by default.
+    /// Sets the value of a `G`, in reward units; 10 by default.
     #[must_use]
     pub fn goal_reward(mut self, goal_reward: f64) -> Self {
         self.goal_reward = goal_reward;
         self
     }
 
-    /// Sets what a trap is worth, in reward units; −10 by default, −∞ for one that success excludes.
+    /// Sets the value of a trap, in reward units; −10 by default. −∞ makes success exclude it.
     #[must_use]
     pub fn trap_reward(mut self, trap_reward: f64) -> Self {
         self.trap_reward = trap_reward;
         self
     }
 
-    /// Sets what each step pays, in reward units; −1 by default.
+    /// Sets the reward of each step, in reward units; −1 by default.
     #[must_use]
     pub fn step_reward(mut self, step_reward: f64) -> Self {
         self.step_reward = step_reward;
         self
     }
 
-    /// Sets the probability that a move goes astray, half of it to each of the neighbouring directions; 0 by default.
+    /// Sets the probability that a move slips to a neighbouring direction, half of it to either
+    /// side; 0 by default.
     ///
-    /// FrozenLake's ice is 2/3 with four moves.
+    /// FrozenLake has 2/3 with four moves.
     #[must_use]
     pub fn slip(mut self, slip: f64) -> Self {
         self.slip = slip;
         self
     }
 
-    /// Sets a wind that carries whoever has moved one cell further, in its direction and with a probability; none
-    /// by default. It does not blow into walls, nor out of goals and traps.
+    /// Sets a wind, which moves the agent one cell in its direction with a probability after each
+    /// move; none by default. It does not blow into walls, nor out of goals and traps.
     #[must_use]
     pub fn wind(mut self, direction: Direction, probability: f64) -> Self {
         self.wind = Some((direction, probability));
         self
     }
 
-    /// Number of states: cells that are not walls.
+    /// Number of states: the cells that are not walls.
     #[must_use]
     pub fn num_states(&self) -> usize {
         self.positions.len()
@@ -171,31 +178,31 @@ impl Gridworld {
         self.width
     }
 
-    /// The directions that actions are: action a moves in `directions()[a]`.
+    /// The directions of the actions: action a moves in `directions()[a]`.
     #[must_use]
     pub fn directions(&self) -> &'static [Direction] {
         self.moves.directions()
     }
 
-    /// The cell in a row and column, `None` outside the map.
+    /// The cell in a row and column; `None` outside the map.
     #[must_use]
     pub fn cell(&self, row: usize, column: usize) -> Option<Cell> {
         self.index(row, column).map(|index| self.cells[index])
     }
 
-    /// The state in a row and column, `None` for walls and outside the map.
+    /// The state in a row and column; `None` for walls and outside the map.
     #[must_use]
     pub fn state_at(&self, row: usize, column: usize) -> Option<usize> {
         self.index(row, column).and_then(|index| self.states[index])
     }
 
-    /// Row and column of a state, `None` if there is no such state.
+    /// Row and column of a state; `None` if the state does not exist.
     #[must_use]
     pub fn position(&self, state: usize) -> Option<(usize, usize)> {
         self.positions.get(state).copied()
     }
 
-    /// p₀, `[s]`: equal shares for all starts; without any `S`, for all cells where a step can be taken.
+    /// p₀, `[s]`: uniform over all `S`; without any `S`, over all cells that are not terminal.
     #[must_use]
     pub fn initial(&self) -> Array1<f64> {
         let share_of = |wanted: &dyn Fn(Cell) -> bool| {
@@ -210,41 +217,48 @@ impl Gridworld {
             .unwrap_or_default()
     }
 
-    /// The model, with sparse dynamics and every option that a map does not set at its default.
+    /// Builds the model with sparse dynamics. Options that a map does not set have their defaults.
     ///
-    /// The default action prior counts actions, so that each step is worth τ log 4 of entropy (log 8 with eight moves). With terminal states
-    /// that is more than a matter of taste: an agent that is paid for choosing puts off its arrival. Where the goal
-    /// should matter more than the way, use `grid.mdp()?.with_action_prior(ActionPrior::Uniform)`.
+    /// The default action prior counts actions, so each step is worth an entropy of up to τ log 4
+    /// (log 8 with eight moves). This reward for choosing delays the arrival at a goal. If the goal
+    /// should matter more, use `grid.mdp()?.with_action_prior(ActionPrior::Uniform)`.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) for a slip or wind that is no probability, [`softmdp::Error::InvalidReward`](crate::Error::InvalidReward) and
-    /// [`softmdp::Error::InvalidTerminalValue`](crate::Error::InvalidTerminalValue) for rewards that are NaN or +∞.
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) if the probability of a
+    /// slip or of wind is not in [0, 1];
+    /// [`softmdp::Error::InvalidReward`](crate::Error::InvalidReward) and
+    /// [`softmdp::Error::InvalidTerminalValue`](crate::Error::InvalidTerminalValue) for rewards
+    /// that are NaN or +∞.
     pub fn mdp(&self) -> Result<Mdp<f64, SparseDynamics<f64>>, crate::Error> {
         self.builder().build()
     }
 
-    /// The same model as [`mdp`](Self::mdp), with dense dynamics.
+    /// Builds the model of [`mdp`](Self::mdp) with dense dynamics.
     ///
     /// # Errors
     ///
-    /// Those of [`mdp`](Self::mdp), and [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
+    /// Those of [`mdp`](Self::mdp); [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn dense_mdp(&self) -> Result<Mdp, crate::Error> {
         self.configure(self.dynamics().and_then(|sparse| DenseDynamics::from_dynamics(&sparse))).build()
     }
 
-    /// The same model as [`mdp`](Self::mdp), with deterministic dynamics: a fifth of the memory, and faster.
+    /// Builds the model of [`mdp`](Self::mdp) with deterministic dynamics, in a fifth of the
+    /// memory.
     ///
     /// # Errors
     ///
-    /// Those of [`mdp`](Self::mdp), and [`softmdp::Error::NotDeterministic`](crate::Error::NotDeterministic) with the first move that slip or wind make
-    /// uncertain.
+    /// Those of [`mdp`](Self::mdp);
+    /// [`softmdp::Error::NotDeterministic`](crate::Error::NotDeterministic) for the first move that
+    /// slip or wind make uncertain.
     pub fn deterministic_mdp(&self) -> Result<Mdp<f64, DeterministicDynamics>, crate::Error> {
         let dynamics = self.check_options().and_then(|()| self.successors());
         self.configure(dynamics).build()
     }
 
-    /// The model of [`mdp`](Self::mdp) in the making: set temperature, discount and prior, then build.
+    /// A builder of the model of [`mdp`](Self::mdp), to set temperature, discount and prior.
+    ///
+    /// [`build`](MdpBuilder::build) returns the errors of [`mdp`](Self::mdp).
     ///
     /// # Example
     ///
@@ -265,7 +279,7 @@ impl Gridworld {
         self.configure(self.dynamics())
     }
 
-    /// A builder with rewards, terminal states and values of the map.
+    /// A builder with the rewards, terminal states and terminal values of the map.
     fn configure<D: Dynamics<Scalar = f64>>(&self, dynamics: Result<D, crate::Error>) -> MdpBuilder<f64, D> {
         let rewards = Array2::from_elem((self.num_states(), self.directions().len()), self.step_reward);
         let cells = || (0..self.num_states()).map(|state| self.cell_of(state));
@@ -288,7 +302,7 @@ impl Gridworld {
         })
     }
 
-    /// The one successor of each move. Terminal states keep to themselves.
+    /// The successor of each move. Terminal states have themselves as successors.
     fn successors(&self) -> Result<DeterministicDynamics, crate::Error> {
         let mut result = Ok(());
         let dynamics =
@@ -317,7 +331,7 @@ impl Gridworld {
         Ok(())
     }
 
-    /// Where a move may lead, and how probably; a cell may be named more than once.
+    /// The successors of a move and their probabilities; a cell may occur more than once.
     fn outcomes(&self, state: usize, action: usize) -> Vec<(usize, f64)> {
         let directions = self.directions();
         let turns = directions.len();
@@ -336,7 +350,7 @@ impl Gridworld {
         outcomes
     }
 
-    /// Place of a cell in the map.
+    /// Index of a cell of the map.
     fn index(&self, row: usize, column: usize) -> Option<usize> {
         (row < self.height() && column < self.width).then(|| row * self.width + column)
     }
@@ -346,7 +360,8 @@ impl Gridworld {
         self.cells[row * self.width + column]
     }
 
-    /// Where a step leads: to the neighbour, or nowhere if that is a wall or off the map.
+    /// The state after a step: the neighbour, or the same state at a wall or at the edge of the
+    /// map.
     fn neighbour(&self, state: usize, direction: Direction) -> usize {
         let (row, column) = self.positions[state];
         let (down, right) = direction.offset();

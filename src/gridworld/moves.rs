@@ -1,4 +1,4 @@
-//! Directions on a grid and the sets of moves that actions are.
+//! Directions on a grid, and the sets of moves.
 
 /// A direction on a grid. Row 0 is at the top, column 0 at the left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,7 +31,7 @@ impl Direction {
         }
     }
 
-    /// The arrow that draws it.
+    /// The arrow in this direction.
     #[must_use]
     pub fn arrow(self) -> char {
         match self {
@@ -47,14 +47,15 @@ impl Direction {
     }
 }
 
-/// The moves that can be chosen: action a is `directions()[a]`.
+/// The moves an agent can choose: action a moves in `directions()[a]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Moves {
     /// Up, right, down, left. A slip goes a quarter turn to either side.
     #[default]
     Four,
-    /// The four and the diagonals between them, clockwise from up. A slip goes an eighth turn to either side.
+    /// The four moves and the diagonals, clockwise from up. A slip goes an eighth turn to either
+    /// side.
     Eight,
 }
 

@@ -8,7 +8,7 @@ use super::rendering::{Rendering, Style};
 use crate::color::viridis;
 use crate::{Error, Table, arrays};
 
-/// Shades of a probability, and the least probability of each.
+/// Shades, each with the least probability it is drawn for.
 const SHADES: [(f64, &str); 5] = [(0.5, "██"), (0.25, "▓▓"), (0.1, "▒▒"), (0.01, "░░"), (0.001, " ·")];
 
 impl Gridworld {
@@ -18,7 +18,7 @@ impl Gridworld {
         self.render("", |_, cell| (cell.symbol().to_string(), Style::of(cell)))
     }
 
-    /// Draws a value for each state, with one decimal, such as a row of
+    /// Draws a value for each state with one decimal, such as a row of
     /// [`Solution::state_values`](crate::Solution::state_values).
     ///
     /// # Shapes
@@ -65,8 +65,9 @@ impl Gridworld {
         }))
     }
 
-    /// Draws the policy of one stage: for each state an arrow for every move that is at least half as probable as the
-    /// most probable one, in order of their probability. `*` stands for more than four arrows.
+    /// Draws the policy of one stage. Each state shows an arrow for every move that is at least
+    /// half as probable as the most probable one, in order of probability. `*` stands for more than
+    /// four arrows.
     ///
     /// # Shapes
     ///
@@ -156,7 +157,7 @@ impl Gridworld {
             let Some(state) = state else { return ("##".to_string(), Style::of(cell)) };
             let p = marginals[state];
             match SHADES.iter().find(|(least, _)| p >= *least) {
-                // 1/1000, below which nothing is drawn, is the dark end.
+                // 1/1000 is the dark end: nothing is drawn below it.
                 Some((_, shade)) => (shade.to_string(), Style::Ink(viridis(1.0 + p.log10() / 3.0))),
                 None if cell.is_terminal() => (format!(" {}", cell.symbol()), Style::of(cell)),
                 None => ("  ".to_string(), Style::of(cell)),
@@ -164,7 +165,7 @@ impl Gridworld {
         }))
     }
 
-    /// Draws all cells, given what to draw for a state, or none for a wall, and its cell.
+    /// Draws all cells; `draw` takes the state of a cell, which is `None` for a wall.
     fn render(
         &self,
         separator: &'static str,
@@ -175,7 +176,7 @@ impl Gridworld {
     }
 }
 
-/// The largest number of characters of any of the texts.
+/// Number of characters of the longest text.
 fn widest(texts: &[String]) -> usize {
     texts.iter().map(|text| text.chars().count()).max().unwrap_or(0)
 }

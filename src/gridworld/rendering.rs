@@ -7,20 +7,21 @@ use std::{env, fmt};
 use super::map::Cell;
 use crate::color::{Color, contrast};
 
-/// Whether text is printed in colour.
+/// When text is printed in colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum ColorChoice {
-    /// If the standard output is a terminal that has colours, and the environment does not set `NO_COLOR`. The default.
+    /// In colour if the standard output is a terminal with colours and `NO_COLOR` is not set. The
+    /// default.
     #[default]
     Auto,
-    /// Always.
+    /// Always in colour.
     Always,
-    /// Never.
+    /// Never in colour.
     Never,
 }
 
 impl ColorChoice {
-    /// What the choice comes to here and now.
+    /// Whether this choice gives colour in the current environment.
     #[must_use]
     pub fn is_colored(self) -> bool {
         match self {
@@ -34,8 +35,8 @@ impl ColorChoice {
     }
 }
 
-/// Whether an output has colour, of which it is known whether it is a terminal, and the variables `NO_COLOR` and `TERM`. An empty
-/// `NO_COLOR` counts as none.
+/// Whether an output has colours, given the variables `NO_COLOR` and `TERM`. An empty `NO_COLOR`
+/// counts as unset.
 fn has_color(is_terminal: bool, no_color: Option<&OsStr>, terminal: Option<&OsStr>) -> bool {
     let is_refused = no_color.is_some_and(|value| !value.is_empty());
     let is_dumb = terminal.is_some_and(|terminal| terminal == "dumb");
@@ -45,9 +46,10 @@ fn has_color(is_terminal: bool, no_color: Option<&OsStr>, terminal: Option<&OsSt
 /// A gridworld drawn as text.
 ///
 /// Made by [`Gridworld::render_map`](super::Gridworld::render_map),
-/// [`render_values`](super::Gridworld::render_values), [`render_policy`](super::Gridworld::render_policy) and
-/// [`render_marginals`](super::Gridworld::render_marginals). `Display` writes the text, one line for each row of the map;
-/// `to_string` returns it. [`colored`](Self::colored) adds colour and changes no letter.
+/// [`render_values`](super::Gridworld::render_values),
+/// [`render_policy`](super::Gridworld::render_policy) and
+/// [`render_marginals`](super::Gridworld::render_marginals). `Display` writes one line of text for
+/// each row of the map. [`colored`](Self::colored) adds colour and changes no letter.
 ///
 /// # Example
 ///
@@ -58,7 +60,7 @@ fn has_color(is_terminal: bool, no_color: Option<&OsStr>, terminal: Option<&OsSt
 /// let rendering = grid.render_values(&array![-2.5, 10.0])?;
 /// assert_eq!(rendering.to_string(), "-2.5 #### 10.0\n");
 ///
-/// println!("{}", rendering.clone().colored(ColorChoice::Auto)); // coloured on a terminal, plain in a pipe
+/// println!("{}", rendering.clone().colored(ColorChoice::Auto)); // plain in a pipe
 /// assert!(rendering.colored(ColorChoice::Always).to_string().contains("\u{1b}[48;5;"));
 /// # Ok::<(), softmdp::gridworld::Error>(())
 /// ```
@@ -80,10 +82,11 @@ impl Rendering {
         Self { cells: cells.collect(), width, separator, is_colored: false }
     }
 
-    /// This rendering with colour, or without, by the choice.
+    /// This rendering in colour, or without, depending on the choice.
     ///
-    /// Values and the probability of the best move set the background, from dark to bright in the colours of the map
-    /// viridis. Marginals set the colour of the text, by their logarithm. Goals and traps are inverted; walls are grey.
+    /// Backgrounds show values, and the probability of the best move, from dark to bright
+    /// (viridis). The colour of shades shows the logarithm of marginals. Goals and traps are
+    /// inverted; walls are grey.
     #[must_use]
     pub fn colored(self, choice: ColorChoice) -> Self {
         Self { is_colored: choice.is_colored(), ..self }
@@ -114,7 +117,7 @@ pub(super) enum Style {
 }
 
 impl Style {
-    /// The style of a cell about which nothing is drawn but what it is.
+    /// The style of a cell that shows only its kind.
     pub(super) fn of(cell: Cell) -> Self {
         match cell {
             Cell::Wall => Style::Grey,
@@ -137,7 +140,8 @@ impl Style {
     }
 }
 
-/// The nearest of the 216 colours that terminals have in six steps of red, green and blue: 0, 95, 135, 175, 215, 255.
+/// The nearest of the 216 terminal colours, with six levels of red, green and blue: 0, 95, 135,
+/// 175, 215, 255.
 fn palette_index(color: Color) -> usize {
     let [red, green, blue] = color
         .map(|channel| if channel < 48 { 0 } else { (usize::from(channel).saturating_sub(35) / 40).max(1) });

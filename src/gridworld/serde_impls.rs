@@ -33,7 +33,7 @@ impl Serialize for Gridworld {
     }
 }
 
-/// By [`Gridworld::parse`], with its errors. Options are checked where they always are, by [`Gridworld::mdp`].
+/// By [`Gridworld::parse`], with its errors. Options are checked by [`Gridworld::mdp`], as always.
 impl<'de> Deserialize<'de> for Gridworld {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let GridworldParts { map, moves, goal_reward, trap_reward, step_reward, slip, wind } =

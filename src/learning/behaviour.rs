@@ -1,13 +1,14 @@
-//! How a learner acts while it learns.
+//! Behaviours: how a learner acts while it learns.
 
 use super::settings::{check_chance, check_setting};
 use crate::kernels::{Softmax, gap};
 use crate::{Error, Real};
 
-/// How actions are chosen from what is known so far.
+/// How a learner chooses actions while it learns.
 ///
-/// The rules here are off-policy or corrected for the behaviour, so any that tries every action again and again leads to the same
-/// values: what differs is how soon. Actions of prior weight 0 are never chosen.
+/// The learners are off-policy or correct for the behaviour. Every behaviour that tries each action
+/// again and again leads to the same values; they differ in speed. Actions of prior weight 0 are
+/// never chosen.
 ///
 /// # Example
 ///
@@ -17,12 +18,14 @@ use crate::{Error, Real};
 /// use softmdp::learning::{Behaviour, Learner, SoftQLearning, Task};
 /// use softmdp::ndarray::array;
 ///
-/// // What is known: action 0 is worth 0, action 1 is worth log 3.
-/// let learner = SoftQLearning::new(Task::new(1, 2)?)?.with_action_values(&array![[0.0, 3.0_f64.ln()]])?;
+/// // Action 0 is worth 0, action 1 is worth log 3.
+/// let action_values = array![[0.0, 3.0_f64.ln()]];
+/// let learner = SoftQLearning::new(Task::new(1, 2)?)?.with_action_values(&action_values)?;
 /// let mut rng = StdRng::seed_from_u64(1);
 /// let mut share = |behaviour| {
 ///     let learner = learner.clone().with_behaviour(behaviour)?;
-///     let actions: Vec<usize> = (0..10_000).map(|_| learner.act(0, &mut rng)).collect::<Result<_, _>>()?;
+///     let actions = (0..10_000).map(|_| learner.act(0, &mut rng));
+///     let actions = actions.collect::<Result<Vec<usize>, _>>()?;
 ///     Ok::<_, softmdp::learning::Error>(actions.iter().sum::<usize>() as f64 / 10_000.0)
 /// };
 /// assert!((share(Behaviour::Uniform)? - 0.5).abs() < 0.02);
@@ -37,16 +40,17 @@ use crate::{Error, Real};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Behaviour<F = f64> {
-    /// All actions of positive prior weight alike.
+    /// All available actions with equal probability.
     Uniform,
-    /// One of the best so far, or with probability ε in [0, 1] any action, as in [`Uniform`](Self::Uniform).
+    /// An action of largest value, or with probability ε in [0, 1] a uniformly drawn one.
     EpsilonGreedy(F),
-    /// ∝ ρ exp(Q/τ) at a temperature τ ≥ 0 of its own.
+    /// ∝ ρ exp(Q/τ), with a temperature τ ≥ 0 of its own.
     Boltzmann(F),
-    /// The soft policy learned so far: [`Boltzmann`](Self::Boltzmann) at the temperature of the task.
+    /// The soft policy learned so far: [`Boltzmann`](Self::Boltzmann) at the temperature of the
+    /// task.
     Soft,
-    /// The soft policy learned so far, or with probability ε in [0, 1] any action, as in [`Uniform`](Self::Uniform): no action
-    /// is ever given up. The default, with ε = 0.1.
+    /// The soft policy learned so far, or with probability ε in [0, 1] a uniformly drawn action, so
+    /// that no action is given up. The default, with ε = 0.1.
     EpsilonSoft(F),
 }
 
@@ -57,7 +61,7 @@ impl<F: Real> Default for Behaviour<F> {
 }
 
 impl<F: Real> Behaviour<F> {
-    /// [`Error::InvalidSetting`] for a parameter out of range.
+    /// [`Error::InvalidSetting`] if a parameter is out of range.
     pub(super) fn check(&self) -> Result<(), Error> {
         match *self {
             Behaviour::EpsilonGreedy(epsilon) | Behaviour::EpsilonSoft(epsilon) => check_chance(epsilon),
@@ -69,7 +73,7 @@ impl<F: Real> Behaviour<F> {
         }
     }
 
-    /// This behaviour in one state, for action values at the temperature of the task.
+    /// This behaviour in one state, from action values and the temperature of the task.
     pub(super) fn row<'a>(self, prior: &'a [F], action_values: &'a [F], temperature: F) -> Row<'a, F> {
         let temperature = match self {
             Behaviour::Boltzmann(own) => own,
@@ -116,7 +120,8 @@ impl<F: Real> Row<'_, F> {
         (0..prior.len()).filter(move |&action| prior[action] > F::zero())
     }
 
-    /// log ρ + Q/τ of an action, but for what all have in common; the prior where all hope is lost, as in a policy.
+    /// log ρ + Q/τ of an action, up to a constant; log ρ if all action values are −∞, as in a
+    /// policy.
     fn log_weight(&self, action: usize) -> F {
         let log_prior = self.prior[action].ln();
         if self.max == F::neg_infinity() {
@@ -152,7 +157,7 @@ impl<F: Real> Row<'_, F> {
         }
     }
 
-    /// log b(a|s) of an action of positive prior weight, also where b itself underflows.
+    /// log b(a|s) of an available action, also where b underflows.
     pub(super) fn log_probability(&self, action: usize) -> F {
         match self.behaviour {
             Behaviour::Boltzmann(_) | Behaviour::Soft => {

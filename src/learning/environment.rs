@@ -1,4 +1,4 @@
-//! What a learner acts in.
+//! Environments: what a learner acts in.
 
 use rand::Rng;
 
@@ -6,11 +6,11 @@ use super::error::Error;
 use super::step::Step;
 use crate::Real;
 
-/// A world that can be acted in, one episode after the other.
+/// An environment to act in, one episode after another.
 ///
-/// A [`Simulator`](super::Simulator) is one made of a model. Implement this for a world of your own, or around another
-/// environment, for rewards that are noisy or drift. All chance comes from the caller's generator: the same one in the same
-/// state gives the same episode.
+/// [`Simulator`](super::Simulator) makes one from a model. Implement this trait for your own
+/// environment, or for a wrapper around another one. All chance comes from the caller's generator,
+/// so that a generator in the same state gives the same episode.
 ///
 /// # Example
 ///
@@ -48,18 +48,18 @@ pub trait Environment {
     /// The number type of rewards.
     type Scalar: Real;
 
-    /// Begins an episode, and returns the state that it begins in.
+    /// Starts an episode and returns its first state.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from beginning.
+    /// Any error that keeps an episode from starting.
     fn reset<R: Rng + ?Sized>(&mut self, rng: &mut R) -> Result<usize, Error>;
 
-    /// Takes an action in the state that the episode is in.
+    /// Takes an action in the current state of the episode.
     ///
     /// # Errors
     ///
-    /// [`Error::NoEpisode`] if there is no episode, or it is over; for an action that there is not, an error that leaves the
-    /// episode where it was.
+    /// [`Error::NoEpisode`] before the first [`reset`](Self::reset) and after the end of an
+    /// episode. An invalid action is an error that leaves the episode unchanged.
     fn step<R: Rng + ?Sized>(&mut self, action: usize, rng: &mut R) -> Result<Step<Self::Scalar>, Error>;
 }

@@ -4,8 +4,9 @@ use std::fmt;
 
 /// What can be wrong with a step, an episode or a learner.
 ///
-/// Errors of the model and of its settings come through as [`Error::Model`], so `?` converts a [`crate::Error`] into this
-/// type. `Debug` prints the message, so that `fn main() -> Result<(), softmdp::learning::Error>` shows it.
+/// Errors of the model and of settings are in [`Error::Model`]; `?` converts a
+/// [`softmdp::Error`](crate::Error) into this type. `Debug` prints the message, so that a `main`
+/// which returns this error shows it.
 ///
 /// # Example
 ///
@@ -21,8 +22,9 @@ use std::fmt;
 /// let after_end = learn(&Step::new(1, 0, 0.0, 0)).unwrap_err();
 /// assert_eq!(after_end, softmdp::Error::ActionAfterEnd { stage: 0, state: 1 }.into());
 /// let setting = learn(&Step::new(0, 0, 0.0, 1)).unwrap_err();
-/// assert!(matches!(setting, Error::Model(softmdp::Error::InvalidSetting { setting: "step size", .. })));
 /// assert_eq!(format!("{setting:?}"), "step size is 2, expected a number in (0, 1]");
+/// let Error::Model(error) = setting else { panic!("another error") };
+/// assert!(matches!(error, softmdp::Error::InvalidSetting { setting: "step size", .. }));
 /// ```
 #[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]

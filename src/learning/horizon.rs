@@ -1,4 +1,4 @@
-//! Whether a learner keeps one table for all time, or one a stage.
+//! The horizon of a learner: one table for all time, or one for each stage.
 
 use std::fmt::Debug;
 
@@ -14,38 +14,38 @@ mod sealed {
 
 /// The kind of problem that a learner works on: [`Stationary`] or [`FiniteHorizon`].
 ///
-/// It decides the axes of all tables, and the type of the policy. Sealed.
+/// It sets the axes of all tables and the type of the policy. This trait is sealed.
 pub trait Horizon: sealed::Sealed + Debug + Copy + PartialEq + Send + Sync + 'static {
     /// Axes of a table of state values: `[s]`, or `[t, s]`.
     type States: Dimension;
     /// Axes of a table of state–action pairs: `[s, a]`, or `[t, s, a]`.
     type Pairs: Dimension;
-    /// What a learned policy is.
+    /// The type of a learned policy.
     type Policy<F: Real>: Debug + Clone + PartialEq;
 
-    /// Whether there is an end to time.
+    /// Whether the number of stages is finite.
     const IS_FINITE: bool;
 
-    /// Number of stages that tables are kept for: 1, or T.
+    /// Number of stages that have tables of their own: 1, or T.
     fn num_stages(self) -> usize;
 
-    /// The table that a stage belongs to.
+    /// The index of the table for a stage.
     #[doc(hidden)]
     fn table_of(self, stage: usize) -> Result<usize, Error>;
 
-    /// The table that comes after one; `None` if the horizon does.
+    /// The index of the table for the next stage; `None` at the end of the horizon.
     #[doc(hidden)]
     fn table_after(self, table: usize) -> Option<usize>;
 
-    /// Rows of a table of state values, which has one more than there are stages where these end.
+    /// Number of rows of a table of state values: 1, or T+1.
     #[doc(hidden)]
     fn num_value_rows(self) -> usize;
 
-    /// Shape of the table of state values, for so many states.
+    /// Shape of the table of state values.
     #[doc(hidden)]
     fn state_axes(self, num_states: usize) -> Self::States;
 
-    /// Shape of a table of pairs, for so many states and actions.
+    /// Shape of a table of state–action pairs.
     #[doc(hidden)]
     fn pair_axes(self, num_states: usize, num_actions: usize) -> Self::Pairs;
 
@@ -61,14 +61,14 @@ pub trait Horizon: sealed::Sealed + Debug + Copy + PartialEq + Send + Sync + 'st
         initial: &ArrayRef1<M::Scalar>,
     ) -> Result<M::Scalar, Error>;
 
-    /// V^π, `[t, s]`, as many rows as there are of values.
+    /// V^π, `[t, s]`, with as many rows as the table of state values.
     #[doc(hidden)]
     fn evaluate<M: Model + ?Sized>(
         policy: &Self::Policy<M::Scalar>,
         mdp: &M,
     ) -> Result<Vec<M::Scalar>, Error>;
 
-    /// γ^t d_t(s), `[t, s]`, a row for each stage; summed over time if there is one row for all.
+    /// γ^t d_t(s), `[t, s]`, a row for each stage; summed over all stages without a horizon.
     #[doc(hidden)]
     fn visits<M: Model + ?Sized>(
         policy: &Self::Policy<M::Scalar>,
@@ -76,7 +76,7 @@ pub trait Horizon: sealed::Sealed + Debug + Copy + PartialEq + Send + Sync + 'st
         initial: &ArrayRef1<M::Scalar>,
     ) -> Result<Vec<M::Scalar>, Error>;
 
-    /// A table of pairs, to be looked at.
+    /// A view of a table of state–action pairs.
     #[doc(hidden)]
     fn view<F>(
         self,
@@ -95,7 +95,7 @@ pub trait Horizon: sealed::Sealed + Debug + Copy + PartialEq + Send + Sync + 'st
     }
 }
 
-/// No horizon: one table for all time, discounted or until a terminal state is entered.
+/// No horizon: one table for all time, for tasks that are discounted or that terminate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Stationary;
@@ -108,7 +108,7 @@ pub struct Stationary;
 /// use softmdp::learning::{FiniteHorizon, Learner, SoftQLearning, Step, StepSize, Task};
 /// use softmdp::ndarray::array;
 ///
-/// // Two stages, two actions that pay 0 and log 3, an end that is worth 1: what is known of a stage is its own.
+/// // Two stages, two actions that pay 0 and log 3, terminal value 1.
 /// let task = Task::new(1, 2)?.with_terminal_values(array![1.0])?.within(2);
 /// assert_eq!(task.horizon(), FiniteHorizon { horizon: 2 });
 /// let mut learner = SoftQLearning::new(task)?.with_step_size(StepSize::Constant(1.0))?;

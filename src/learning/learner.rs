@@ -1,4 +1,4 @@
-//! What all learners have in common, and the loop that trains one.
+//! The interface of all learners, and the training loop.
 
 #[cfg(feature = "rand")]
 use std::ops::ControlFlow;
@@ -17,13 +17,14 @@ use super::step::Step;
 use super::task::Task;
 use crate::Real;
 
-/// A learner: a state machine that is given one step after the other, and can be asked for its policy at any time.
+/// A learner: a state machine that learns from one step after another and has a policy at any time.
 ///
-/// The caller owns the loop. [`train`](Self::train) is one for those who need nothing else.
+/// The caller owns the loop; [`train`](Self::train) is the usual one. To learn from logged steps,
+/// pass them to [`update`](Self::update) one at a time; no simulator is needed.
 ///
 /// # Example
 ///
-/// The loop, by hand:
+/// The loop written by hand:
 ///
 /// ```
 /// # #[cfg(feature = "rand")] {
@@ -31,7 +32,8 @@ use crate::Real;
 /// use softmdp::learning::{Environment, Learner, Simulator, SoftQLearning, StepSize, Task};
 /// use softmdp::{Mdp, ndarray::array, solve_stationary};
 ///
-/// let mdp = Mdp::new(array![[[0.0, 1.0]], [[1.0, 0.0]]], array![[1.0], [0.0]])?.with_discount(0.5)?;
+/// let transitions = array![[[0.0, 1.0]], [[1.0, 0.0]]];
+/// let mdp = Mdp::new(transitions, array![[1.0], [0.0]])?.with_discount(0.5)?;
 /// let mut world = Simulator::new(&mdp, &array![1.0, 0.0])?;
 /// let mut learner = SoftQLearning::new(Task::of(&mdp)?)?.with_step_size(StepSize::Constant(1.0))?;
 ///
@@ -52,51 +54,62 @@ use crate::Real;
 pub trait Learner {
     /// The number type of all tables.
     type Scalar: Real;
-    /// Whether there is one table for all time, or one a stage.
+    /// Whether there is one table for all time, or one for each stage.
     type Horizon: Horizon;
 
-    /// What is to be learned.
+    /// The task: everything about the problem except dynamics and rewards.
     fn task(&self) -> &Task<Self::Scalar, Self::Horizon>;
 
-    /// The policy that was learned.
+    /// The policy learned so far.
     ///
     /// # Errors
     ///
     /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     fn policy(&self) -> Result<<Self::Horizon as Horizon>::Policy<Self::Scalar>, Error>;
 
-    /// V(s) as far as it is known, `[s]`, or `[t, s]` with T+1 rows, in reward units. Terminal states, and the last row, have
-    /// V_T.
+    /// The estimate of V(s), `[s]`, or `[t, s]` with T+1 rows, in reward units. Terminal states,
+    /// and the last row, hold V_T.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge); [`softmdp::Error::Overflow`](crate::Error::Overflow) where action values near the end of the number type have a soft maximum beyond it.
+    /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge);
+    /// [`softmdp::Error::Overflow`](crate::Error::Overflow) if the soft maximum of action values
+    /// leaves the number type.
     fn state_values(&self) -> Result<Array<Self::Scalar, <Self::Horizon as Horizon>::States>, Error>;
 
-    /// Tells the learner that an episode begins: one that was left unfinished is dropped. It matters only to those that learn
-    /// from whole episodes; [`train`](Self::train) says it at each reset.
+    /// Starts an episode and drops an unfinished one. Only learners from whole episodes need this
+    /// call; [`train`](Self::train) makes it after each reset.
     fn begin_episode(&mut self) {}
 
-    /// Learns from one step. It allocates nothing, but where a learner from whole episodes meets one longer than any before.
+    /// Learns from one step.
+    ///
+    /// It allocates no memory, except in the first step of a clone and for an episode longer than
+    /// any before.
     ///
     /// # Errors
     ///
-    /// Any error leaves the learner as it was. [`softmdp::Error::StateOutOfRange`](crate::Error::StateOutOfRange), [`softmdp::Error::ActionOutOfRange`](crate::Error::ActionOutOfRange),
-    /// [`softmdp::Error::StageOutOfRange`](crate::Error::StageOutOfRange); [`softmdp::Error::InvalidReward`](crate::Error::InvalidReward) for NaN and +∞; [`softmdp::Error::ActionAfterEnd`](crate::Error::ActionAfterEnd) for a step out of a
-    /// terminal state; [`Error::UnavailableAction`]; [`softmdp::Error::Overflow`](crate::Error::Overflow) if a number leaves the number type; what the
-    /// learner at hand adds to these.
+    /// An error leaves the learner unchanged.
+    /// [`softmdp::Error::StateOutOfRange`](crate::Error::StateOutOfRange);
+    /// [`softmdp::Error::ActionOutOfRange`](crate::Error::ActionOutOfRange);
+    /// [`softmdp::Error::StageOutOfRange`](crate::Error::StageOutOfRange);
+    /// [`softmdp::Error::InvalidReward`](crate::Error::InvalidReward) for NaN and +∞;
+    /// [`softmdp::Error::ActionAfterEnd`](crate::Error::ActionAfterEnd) for a step from a terminal
+    /// state; [`Error::UnavailableAction`]; [`softmdp::Error::Overflow`](crate::Error::Overflow) if
+    /// a number leaves the number type. Some learners add errors of their own.
     fn update(&mut self, step: &Step<Self::Scalar>) -> Result<(), Error>;
 
-    /// Chooses an action in a state at a stage, which matters only with a finite horizon.
+    /// Chooses an action in a state. The stage matters only with a finite horizon.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::StateOutOfRange`](crate::Error::StateOutOfRange), [`softmdp::Error::StageOutOfRange`](crate::Error::StageOutOfRange); [`softmdp::Error::ActionAfterEnd`](crate::Error::ActionAfterEnd) in a terminal state;
-    /// [`Error::DeadEnd`] where there is no action.
+    /// [`softmdp::Error::StateOutOfRange`](crate::Error::StateOutOfRange);
+    /// [`softmdp::Error::StageOutOfRange`](crate::Error::StageOutOfRange);
+    /// [`softmdp::Error::ActionAfterEnd`](crate::Error::ActionAfterEnd) in a terminal state;
+    /// [`Error::DeadEnd`] if no action is available.
     #[cfg(feature = "rand")]
     fn act_at<R: Rng + ?Sized>(&self, stage: usize, state: usize, rng: &mut R) -> Result<usize, Error>;
 
-    /// Chooses an action in a state, if all stages are alike.
+    /// Chooses an action in a state, without a horizon.
     ///
     /// # Errors
     ///
@@ -109,9 +122,10 @@ pub trait Learner {
         self.act_at(0, state, rng)
     }
 
-    /// Learns from one step that was just taken, and by what else takes chance, such as steps from a memory.
+    /// Learns from a step that was just taken, with a generator for learners that draw from a
+    /// memory.
     ///
-    /// It is [`update`](Self::update) unless the learner says otherwise.
+    /// The default is one [`update`](Self::update).
     ///
     /// # Errors
     ///
@@ -122,15 +136,17 @@ pub trait Learner {
         self.update(step)
     }
 
-    /// Acts in an environment for so many steps, and learns from each. Episodes that end are followed by others; the first
-    /// begins with a reset, and the last may be left unfinished.
+    /// Acts in an environment for `num_steps` steps and learns from each of them.
     ///
-    /// After each step, `hook(&learner, &progress)` may look at the learner, and break to stop.
+    /// The first step follows a reset, and so does the step after each end of an episode. The last
+    /// episode may stay unfinished. After each step, `hook(&learner, &progress)` is called; it can
+    /// break to stop.
     ///
     /// # Errors
     ///
-    /// Those of the environment, of [`act_at`](Self::act_at) and of [`learn`](Self::learn); [`Error::StepOutOfOrder`] if the environment
-    /// returns a step of another state or action than was asked for. What was learned before stays.
+    /// Those of the environment, of [`act_at`](Self::act_at) and of [`learn`](Self::learn).
+    /// [`Error::StepOutOfOrder`] if the environment returns a step with another state or action.
+    /// What was learned before the error stays.
     ///
     /// # Example
     ///
@@ -148,12 +164,16 @@ pub trait Learner {
     /// let mut learner = SoftQLearning::new(Task::of(&mdp)?)?;
     /// let mut world = Simulator::new(&mdp, &grid.initial())?;
     /// let error = |learner: &SoftQLearning| {
-    ///     learner.state_values().map(|values| (&values - &exact).iter().fold(0.0, |max: f64, e| max.max(e.abs())))
+    ///     let values = learner.state_values()?;
+    ///     let errors = values.iter().zip(&exact).map(|(value, exact)| (value - exact).abs());
+    ///     Ok::<_, softmdp::learning::Error>(errors.fold(0.0, f64::max))
     /// };
     /// let mut rng = StdRng::seed_from_u64(1);
     /// let progress = learner.train(&mut world, 100_000, &mut rng, |learner, progress| {
-    ///     let is_time = progress.steps % 1000 == 0;
-    ///     if is_time && error(learner).is_ok_and(|error| error < 0.1) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    ///     if progress.steps % 1000 == 0 && error(learner).is_ok_and(|error| error < 0.1) {
+    ///         return ControlFlow::Break(());
+    ///     }
+    ///     ControlFlow::Continue(())
     /// })?;
     /// assert!(error(&learner)? < 0.1 && progress.episodes > 100);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -184,7 +204,7 @@ pub trait Learner {
                 }
             };
             let action = self.act_at(stage, state, rng)?;
-            // The stage is known here; an environment need not count.
+            // An environment need not count stages.
             let step = Step { stage, ..environment.step(action, rng)? };
             if (step.state, step.action) != (state, action) {
                 return Err(Error::StepOutOfOrder { stage, state: step.state });
@@ -208,7 +228,7 @@ pub trait Learner {
     }
 }
 
-/// How far [`Learner::train`] has come.
+/// Progress of [`Learner::train`].
 #[cfg(feature = "rand")]
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]

@@ -1,27 +1,28 @@
-//! Learning from samples: the planner's answers without its model.
+//! Learners: the planner's answers from samples, without a model.
 //!
-//! A learner is given one [`Step`] after the other and can be asked for its policy at any time. It is told what its
-//! [`Task`] says (discount, temperature, prior, ends), and never sees dynamics or rewards; yet each converges to what a planner
-//! finds that does.
+//! A learner processes one [`Step`] at a time and has a policy at any time. It knows its [`Task`]
+//! (discount, temperature, prior, terminal states) but neither dynamics nor rewards. Each learner
+//! converges to the exact answer of a planner.
 //!
-//! | learner | learns | converges to | from |
+//! | learner | learns | inference | from |
 //! |---|---|---|---|
-//! | [`SoftQLearning`] | Q (Q1) | variational inference | any behaviour that tries everything |
-//! | [`ZLearning`] | β (Q2) | direct inference | the same, with its probabilities |
-//! | [`SoftPolicyGradient`] | θ of a softmax policy (G1, G2) | variational inference | whole episodes of its own; or a model, exactly |
-//! | [`SoftActorCritic`] | Q, a policy, a temperature (A1) | variational inference | any steps, again and again from a memory |
+//! | [`SoftQLearning`] | Q (Q1) | variational | any behaviour that tries every action |
+//! | [`ZLearning`] | β (Q2) | direct | any such behaviour with known probabilities |
+//! | [`SoftPolicyGradient`] | θ of a softmax (G1, G2) | variational | its own episodes, or a model |
+//! | [`SoftActorCritic`] | Q, π, a temperature (A1) | variational | any steps, reused from a memory |
 //!
-//! Each has tables for all time ([`Stationary`]), or for each stage of a horizon ([`FiniteHorizon`], by [`Task::within`]).
+//! Each learner has tables for all time ([`Stationary`]), or for each stage of a horizon
+//! ([`FiniteHorizon`], by [`Task::within`]).
 //!
 #![cfg_attr(
     feature = "rand",
-    doc = "Steps come from an [`Environment`]: a [`Simulator`] of a model, or your own. [`Learner::train`] is the usual loop;"
+    doc = "Steps come from an [`Environment`]: a [`Simulator`] of a model, or your own. [`Learner::train`] is the usual loop."
 )]
 #![cfg_attr(
     not(feature = "rand"),
-    doc = "Steps come from environments of your own; with the feature `rand` there are simulators and a training loop;"
+    doc = "Steps come from environments of your own. The feature `rand` adds simulators and a training loop."
 )]
-//! chance comes from the caller's generator, and is hidden nowhere.
+//! All chance comes from the caller's generator.
 //!
 //! ```
 //! # #[cfg(feature = "rand")] {
@@ -37,7 +38,8 @@
 //!
 //! let mut learner = SoftQLearning::new(Task::of(&mdp)?)?;
 //! let mut world = Simulator::new(&mdp, &array![1.0, 0.0])?;
-//! learner.train(&mut world, 100_000, &mut StdRng::seed_from_u64(1), |_, _| ControlFlow::Continue(()))?;
+//! let mut rng = StdRng::seed_from_u64(1);
+//! learner.train(&mut world, 100_000, &mut rng, |_, _| ControlFlow::Continue(()))?;
 //!
 //! let exact = solve_stationary(&mdp, 1e-6)?;
 //! let repairs: f64 = learner.policy()?.probabilities()[[1, 1]];
@@ -46,7 +48,7 @@
 //! # Ok::<(), softmdp::learning::Error>(())
 //! ```
 
-// Without the feature `rand` nobody acts or trains, and there is nothing to link to.
+// Without the feature `rand`, links to environments and training have no target.
 #![cfg_attr(not(feature = "rand"), allow(rustdoc::broken_intra_doc_links))]
 
 mod actor_critic;

@@ -1,14 +1,14 @@
-//! A memory of steps.
+//! A replay buffer.
 
 use super::error::Error;
 use super::settings::check_num_steps;
 use super::step::Step;
 use crate::{Real, Table};
 
-/// Keeps the last steps, to learn from them more than once.
+/// Keeps the latest steps, so that a learner can use each of them more than once.
 ///
-/// All memory is taken when it is made; one that was cloned or read takes what is missing as it fills. When it is full, the
-/// oldest step makes room for the newest.
+/// When the buffer is full, a new step replaces the oldest one. [`new`](Self::new) allocates all
+/// memory; a buffer that was cloned or deserialized allocates as it fills.
 ///
 /// # Example
 ///
@@ -34,11 +34,12 @@ pub struct ReplayBuffer<F = f64> {
 }
 
 impl<F: Real> ReplayBuffer<F> {
-    /// Room for so many steps.
+    /// An empty buffer for `capacity` steps.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) for none; [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) if the capacity is 0;
+    /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn new(capacity: usize) -> Result<Self, Error> {
         check_num_steps(capacity, "capacity of the replay buffer")?;
         let mut steps = Vec::new();
@@ -47,7 +48,7 @@ impl<F: Real> ReplayBuffer<F> {
         Ok(Self { capacity, oldest: 0, steps })
     }
 
-    /// Keeps a step, in the place of the oldest if it is full.
+    /// Adds a step; if the buffer is full, the step replaces the oldest one.
     pub fn push(&mut self, step: Step<F>) {
         if self.steps.len() < self.capacity {
             self.steps.push(step);
@@ -57,7 +58,7 @@ impl<F: Real> ReplayBuffer<F> {
         }
     }
 
-    /// Draws one of the steps, each as probable as any other; `None` if there is none.
+    /// Draws one of the steps uniformly; `None` if the buffer is empty.
     #[cfg(feature = "rand")]
     pub fn sample<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> Option<&Step<F>> {
         use rand::RngExt;
@@ -67,25 +68,25 @@ impl<F: Real> ReplayBuffer<F> {
         self.steps.get(rng.random_range(0..self.steps.len()))
     }
 
-    /// Number of steps that are kept.
+    /// Number of steps in the buffer.
     #[must_use]
     pub fn len(&self) -> usize {
         self.steps.len()
     }
 
-    /// Whether there are none.
+    /// Whether the buffer holds no step.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// Number of steps that there is room for.
+    /// Largest number of steps.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// The steps, in no order that means anything.
+    /// The steps, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = &Step<F>> + '_ {
         self.steps.iter()
     }

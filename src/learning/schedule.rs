@@ -1,24 +1,25 @@
-//! Step sizes: how far an estimate moves towards what a sample says.
+//! Step sizes of stochastic approximation.
 
 use super::settings::check_setting;
 use crate::{Error, Real};
 
-/// The step size η_n of the update after n earlier ones of the same entry.
+/// The step size η_n of an update after n earlier updates of the same entry.
 ///
-/// Stochastic approximation converges if Σ η = ∞ and Σ η² < ∞ (Robbins and Monro 1951), counted for each entry by itself.
-/// A constant η does not converge: the error ends at noise of variance about η/2 times that of the target, and follows a world
-/// that changes.
+/// Stochastic approximation converges if Σ η = ∞ and Σ η² < ∞ (Robbins and Monro 1951), counted for
+/// each entry. A constant η does not converge: the error keeps a variance of about η/2 times that
+/// of the target. In return it can follow an environment that changes.
 ///
-/// | schedule | η_n | for |
+/// | schedule | η_n | use |
 /// |---|---|---|
-/// | [`Constant`](StepSize::Constant) | η | worlds that change; certain ones, with η = 1 |
-/// | [`Polynomial`](StepSize::Polynomial) | (1 + n)^−ω | the plain mean at ω = 1, which forgets the first targets too slowly if γ is near 1 |
-/// | [`Hyperbolic`](StepSize::Hyperbolic) | h / (h + n) | learned values: with h = 2/(1−γ) what the start was is forgotten as n^−2 |
+/// | [`Constant`](StepSize::Constant) | η | changing environments; η = 1: deterministic ones |
+/// | [`Polynomial`](StepSize::Polynomial) | (1 + n)^−ω | the mean at ω = 1; slow if γ is near 1 |
+/// | [`Hyperbolic`](StepSize::Hyperbolic) | h / (h + n) | h = 2/(1−γ) forgets the start as n^−2 |
 ///
 /// # References
 ///
-/// Even-Dar and Mansour, *Learning Rates for Q-learning*, JMLR 2003, for polynomial steps; Wainwright, *Stochastic approximation
-/// with cone-contractive operators*, arXiv:1905.06265, for rescaled linear ones.
+/// Polynomial steps: Even-Dar and Mansour, *Learning Rates for Q-learning*, JMLR 2003. Rescaled
+/// linear steps: Wainwright, *Stochastic approximation with cone-contractive operators*,
+/// arXiv:1905.06265.
 ///
 /// # Example
 ///
@@ -34,7 +35,7 @@ use crate::{Error, Real};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum StepSize<F = f64> {
-    /// The same η in (0, 1] for ever.
+    /// A constant η in (0, 1].
     Constant(F),
     /// (1 + n)^−ω.
     Polynomial {
@@ -43,7 +44,7 @@ pub enum StepSize<F = f64> {
     },
     /// h / (h + n).
     Hyperbolic {
-        /// h > 0: the number of updates after which η is 1/2.
+        /// h > 0, the number of updates after which η is 1/2.
         half: F,
     },
 }
@@ -61,7 +62,7 @@ impl<F: Real> StepSize<F> {
         }
     }
 
-    /// [`Error::InvalidSetting`] for a parameter out of range.
+    /// [`Error::InvalidSetting`] if a parameter is out of range.
     pub(super) fn check(&self) -> Result<(), Error> {
         let (value, is_valid, setting, expected) = match *self {
             StepSize::Constant(size) => {
@@ -80,14 +81,15 @@ impl<F: Real> StepSize<F> {
     }
 }
 
-/// h = 2/(1−γ): what the values were at the start is forgotten as n^−2 then. Without a discount there is no such h.
+/// h = 2/(1−γ), which forgets the initial values as n^−2; h = 20 at γ = 1.
 pub(super) fn default_step_size<F: Real>(discount: F) -> StepSize<F> {
     let two = F::from_f64(2.0);
     let half = if discount < F::one() { two / (F::one() - discount) } else { F::from_f64(20.0) };
     StepSize::Hyperbolic { half: half.min(F::from_f64(1e6)) }
 }
 
-/// (1−η) old + η target, where −∞ of positive weight is −∞; `None` if finite numbers leave the number type.
+/// (1−η) old + η target; −∞ if either has a positive weight and is −∞; `None` if finite numbers
+/// leave the number type.
 #[inline]
 pub(super) fn mix<F: Real>(old: F, target: F, step_size: F) -> Option<F> {
     if step_size == F::one() {
@@ -100,12 +102,12 @@ pub(super) fn mix<F: Real>(old: F, target: F, step_size: F) -> Option<F> {
     if mixed.is_finite() {
         return Some(mixed);
     }
-    // The difference may not fit where what lies between does.
+    // The difference may leave the number type where the mixture does not.
     let mixed = (F::one() - step_size) * old + step_size * target;
     mixed.is_finite().then_some(mixed)
 }
 
-/// Counts one update more.
+/// Counts one more update.
 #[inline]
 pub(super) fn count(visits: &mut u32) {
     *visits = visits.saturating_add(1);

@@ -1,12 +1,14 @@
-//! Learners for serde: every field, and whatever is read is checked as if it were made anew.
+//! Serde for learners: every field is stored, and everything that is read is checked.
 //!
-//! The derived implementations are functions of the type itself (`remote = "Self"`), of which the traits' make use.
+//! The derived implementations are inherent functions (`remote = "Self"`), which the trait
+//! implementations call.
 
 use crate::{Error, Real, Table, arrays};
 
-/// The traits for a type over a number type, and a horizon if there is one, with a method `check` for what was read.
+/// Implements the serde traits for a type over a number type, and over a horizon if there is one. A
+/// method `check` checks what was read.
 ///
-/// What follows from other fields need not be stored: then `restore` checks, and makes it again.
+/// Fields that follow from others need not be stored: `$restore` then checks and computes them.
 macro_rules! checked {
     ($type:ident<F $(, $horizon:ident)?>) => {
         crate::learning::serde_impls::checked!($type<F $(, $horizon)?>, |read: Self| read.check().map(|()| read));
@@ -22,7 +24,8 @@ macro_rules! checked {
             }
         }
 
-        /// What is read is checked: what no learner holds is refused, with the message of [`Error`](crate::Error).
+        /// Everything that is read is checked; invalid data is refused with the message of the
+        /// error.
         impl<'de, F $(, $horizon)?> serde::Deserialize<'de> for $type<F $(, $horizon)?>
         where
             F: crate::Real + serde::Deserialize<'de>,
@@ -42,7 +45,7 @@ pub(super) fn check_len<T>(table: Table, found: &[T], expected: usize) -> Result
     arrays::check_shape(table, &[found.len()], &[expected])
 }
 
-/// Checks the length of a table, and that no entry is NaN or +∞, and none −∞ unless that `may` be.
+/// Checks the length of a table and its entries: none is NaN or +∞, and −∞ only if `may_be_dead`.
 pub(super) fn check_table<F: Real>(
     table: Table,
     found: &[F],

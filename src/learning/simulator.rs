@@ -1,4 +1,4 @@
-//! Models as environments.
+//! Simulators: models as environments.
 
 use ndarray::{Array1, ArrayRef1};
 use num_traits::Zero;
@@ -12,14 +12,17 @@ use crate::kernels::{Draw, draw};
 use crate::mdp::{CheckedStage, check_initial, check_options, check_reward, check_row};
 use crate::{Dynamics, Inference, Model, Real};
 
-/// An environment that does what a model says: successors are drawn from the dynamics, rewards are paid as they stand.
+/// An environment that samples a model: it draws successors from the dynamics and pays the rewards
+/// of the model.
 ///
-/// An episode is over (`terminated`) in a terminal state. It is cut off (`truncated`) at a time limit, where a model of stages
-/// has no more of them, and in a dead end: a state without an action, which learners know to be worth −∞.
-/// In a model with rewards on the successor ([`SuccessorRewardMdp`](crate::SuccessorRewardMdp)), what is paid is that of the
-/// successor that came: right for either inference, each of which takes its own mean.
+/// A step into a terminal state is `terminated`. A step is `truncated` at a time limit, at the last
+/// stage of a time-varying model, and into a dead end, which is a state without available actions.
+/// Learners know that a dead end is worth −∞. With rewards on the successor
+/// ([`SuccessorRewardMdp`](crate::SuccessorRewardMdp)), a step pays the reward of the successor
+/// drawn. This is right for either inference, since each takes its own mean.
 ///
-/// The rows of the dynamics that are drawn from are checked then, so that a model of your own may be one that nobody has looked at.
+/// Each row of the dynamics is checked when it is drawn from, so a [`Model`] of your own needs no
+/// [`check_model`](crate::check_model) first.
 ///
 /// # Example
 ///
@@ -28,8 +31,9 @@ use crate::{Dynamics, Inference, Model, Real};
 /// use softmdp::learning::{Environment, Error, Simulator, Step};
 /// use softmdp::{Mdp, ndarray::array};
 ///
-/// // A step gets to the end half of the time.
-/// let mdp = Mdp::builder(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[-1.0], [0.0]]).terminal_states([1]).build()?;
+/// // Each step reaches the terminal state with probability 1/2.
+/// let transitions = array![[[0.5, 0.5]], [[0.0, 1.0]]];
+/// let mdp = Mdp::builder(transitions, array![[-1.0], [0.0]]).terminal_states([1]).build()?;
 /// let mut world = Simulator::new(&mdp, &array![1.0, 0.0])?.with_time_limit(3)?;
 /// let mut rng = StdRng::seed_from_u64(7);
 /// assert_eq!(world.reset(&mut rng)?, 0);
@@ -53,7 +57,7 @@ pub struct Simulator<'m, M: Model + ?Sized> {
 }
 
 impl<'m, M: Model + ?Sized> Simulator<'m, M> {
-    /// An environment whose episodes begin in a state drawn from p₀.
+    /// An environment whose episodes start in a state drawn from p₀.
     ///
     /// # Shapes
     ///
@@ -61,8 +65,11 @@ impl<'m, M: Model + ?Sized> Simulator<'m, M> {
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::InvalidInitial`](crate::Error::InvalidInitial), [`softmdp::Error::UnnormalizedInitial`](crate::Error::UnnormalizedInitial), [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch); [`Error::NoStart`] if a
-    /// state of positive probability is terminal or a dead end; what a [`Model`] of your own returns.
+    /// [`softmdp::Error::InvalidInitial`](crate::Error::InvalidInitial);
+    /// [`softmdp::Error::UnnormalizedInitial`](crate::Error::UnnormalizedInitial);
+    /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch); [`Error::NoStart`] if a
+    /// state of positive probability is terminal or a dead end; the errors of a [`Model`] of your
+    /// own.
     pub fn new(model: &'m M, initial: &ArrayRef1<M::Scalar>) -> Result<Self, Error> {
         check_options(model, 1)?;
         check_initial(initial, model.num_states())?;
@@ -75,29 +82,29 @@ impl<'m, M: Model + ?Sized> Simulator<'m, M> {
         Ok(Self { model, initial: initial.to_owned(), time_limit: None, at: None })
     }
 
-    /// Cuts episodes off after so many steps.
+    /// Truncates episodes after `num_steps` steps.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) for 0.
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) if `num_steps` is 0.
     pub fn with_time_limit(self, num_steps: usize) -> Result<Self, Error> {
         check_num_steps(num_steps, "time limit")?;
         Ok(Self { time_limit: Some(num_steps), ..self })
     }
 
-    /// The model that is simulated.
+    /// The simulated model.
     #[must_use]
     pub fn model(&self) -> &'m M {
         self.model
     }
 
-    /// The state that the episode is in; `None` if there is no episode, or it is over.
+    /// The current state of the episode; `None` before the first reset and after an end.
     #[must_use]
     pub fn state(&self) -> Option<usize> {
         self.at.map(|(_, state)| state)
     }
 
-    /// Whether an episode cannot go on to a stage, in a state.
+    /// Whether the episode is truncated on entering a state at a stage.
     fn is_cut_off(&self, stage: usize, state: usize) -> Result<bool, Error> {
         let is_at = |limit: Option<usize>| limit.is_some_and(|limit| stage >= limit);
         if is_at(self.time_limit) || is_at(self.model.num_stages()) {
@@ -107,7 +114,7 @@ impl<'m, M: Model + ?Sized> Simulator<'m, M> {
     }
 }
 
-/// Whether there is no action in a state.
+/// Whether a state has no available action.
 fn is_dead_end<F: Real, D>(stage: &CheckedStage<'_, F, D>, state: usize) -> Result<bool, Error>
 where
     D: Dynamics<Scalar = F> + ?Sized,
@@ -115,9 +122,12 @@ where
     Ok(stage.row(state)?.1.iter().all(|&weight| weight == F::zero()))
 }
 
-/// A step returns [`Error::NoEpisode`] before a reset and after an end; [`softmdp::Error::ActionOutOfRange`](crate::Error::ActionOutOfRange) and
-/// [`Error::UnavailableAction`]; [`softmdp::Error::UnnormalizedTransition`](crate::Error::UnnormalizedTransition) and others of [`check_model`](crate::check_model) for what is
-/// wrong in a model of your own, and what that returns. Any of them leaves the episode where it was.
+/// [`step`](Environment::step) returns [`Error::NoEpisode`] before a reset and after an end;
+/// [`softmdp::Error::ActionOutOfRange`](crate::Error::ActionOutOfRange);
+/// [`Error::UnavailableAction`]; and for a [`Model`] of your own its errors and those of
+/// [`check_model`](crate::check_model), such as
+/// [`softmdp::Error::UnnormalizedTransition`](crate::Error::UnnormalizedTransition). An error
+/// leaves the episode unchanged.
 impl<M: Model + ?Sized> Environment for Simulator<'_, M> {
     type Scalar = M::Scalar;
 
@@ -138,7 +148,7 @@ impl<M: Model + ?Sized> Environment for Simulator<'_, M> {
         if prior[action] == M::Scalar::zero() {
             return Err(Error::UnavailableAction { state, action });
         }
-        // Nobody has looked at the rows of a model of the caller's.
+        // Rows of a model of the caller's have not been checked before.
         check_row(tables.dynamics, state, action)?;
         let mut successors = Draw::new(rng);
         tables.dynamics.for_each_successor(state, action, &mut |next_state, p| {

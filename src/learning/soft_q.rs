@@ -4,17 +4,19 @@
 //! Q(s,a) += η ( r + γ·τ log Σ_a' ρ(a'|s') exp(Q(s',a')/τ) − Q(s,a) )                       (Q1)
 //! ```
 //!
-//! The target is a sample of the backup of variational inference (V2, V3), so Q goes to what a planner finds, whatever the
-//! behaviour that tries everything. With a finite horizon there is a table for each stage, and stage T is worth V_T.
+//! The target is a sample of the backup of variational inference (V2, V3). Q therefore converges to
+//! the planner's answer under any behaviour that tries every action. With a finite horizon there is
+//! a table for each stage, and stage T has the value V_T.
 //!
 //! # Limits
 //!
-//! τ = 0 is Watkins' Q-learning. A target of −∞ (what is forbidden, or leads nowhere) makes Q = −∞ for good.
+//! At τ = 0 this is Watkins' Q-learning. After a target of −∞, a forbidden or hopeless action, Q
+//! stays −∞.
 //!
 //! # References
 //!
-//! Haarnoja, Tang, Abbeel and Levine, *Reinforcement Learning with Deep Energy-Based Policies*, ICML 2017; Watkins and Dayan,
-//! *Q-learning*, Machine Learning 8, 1992.
+//! Haarnoja, Tang, Abbeel and Levine, *Reinforcement Learning with Deep Energy-Based Policies*,
+//! ICML 2017; Watkins and Dayan, *Q-learning*, Machine Learning 8, 1992.
 
 use ndarray::{Array, ArrayRef, ArrayView};
 
@@ -30,21 +32,23 @@ use crate::{Real, Table};
 
 /// Learns the action values of variational inference from steps, off-policy (Q1).
 ///
-/// With Robbins–Monro step sizes and every action tried again and again, it converges to the answer of
-/// [`solve_stationary`](crate::solve_stationary), or with a horizon to that of
-/// [`SoftValueIteration`](crate::SoftValueIteration) for [`Inference::Variational`](crate::Inference::Variational). The
-/// default step size is [`StepSize::Hyperbolic`] with h = 2/(1−γ), and h = 20 at γ = 1.
+/// With Robbins–Monro step sizes, and if every action is tried again and again, it converges to the
+/// answer of [`solve_stationary`](crate::solve_stationary). With a horizon it converges to that of
+/// [`SoftValueIteration`](crate::SoftValueIteration) for
+/// [`Inference::Variational`](crate::Inference::Variational). The default step size is
+/// [`StepSize::Hyperbolic`] with h = 2/(1−γ), or h = 20 at γ = 1.
 ///
-/// How soon depends on what is tried. Action values start at 0: where rewards are positive that is less than they are worth, and a
-/// behaviour that is all but greedy goes on with what it tried first. Start from values that are too high
-/// ([`with_action_values`](Self::with_action_values)), and everything is tried until it is known to be worse.
+/// The behaviour determines how fast it converges. Action values start at 0. Where rewards are
+/// positive, 0 is too low, and a behaviour that is nearly greedy keeps to the actions it tried
+/// first. Initial values that are too high ([`with_action_values`](Self::with_action_values)) make
+/// it try every action.
 ///
 /// # Example
 ///
 /// ```
 /// use softmdp::learning::{Learner, SoftQLearning, Step, StepSize, Task};
 ///
-/// // Two actions that pay log 1 and log 3 and end the episode, in an environment of your own.
+/// // Two actions that pay log 1 and log 3 and end the episode.
 /// let task = Task::new(2, 2)?.with_terminal_states([1])?;
 /// let mut learner = SoftQLearning::new(task)?.with_step_size(StepSize::Constant(1.0))?;
 /// learner.update(&Step { terminated: true, ..Step::new(0, 0, 0.0, 1) })?;
@@ -52,7 +56,7 @@ use crate::{Real, Table};
 /// assert!((learner.state_values()?[0] - 4.0_f64.ln()).abs() < 1e-15);
 /// assert!((learner.policy()?.probabilities()[[0, 1]] - 0.75).abs() < 1e-15);
 ///
-/// // What cannot be is refused, and leaves no trace.
+/// // An invalid step is refused and leaves the learner unchanged.
 /// let before = learner.clone();
 /// assert!(learner.update(&Step::new(0, 0, f64::NAN, 0)).is_err());
 /// assert!(learner.update(&Step::new(1, 0, 0.0, 0)).is_err()); // state 1 is terminal
@@ -79,7 +83,7 @@ pub struct SoftQLearning<F = f64, H = Stationary> {
 }
 
 impl<F: Real, H: Horizon> SoftQLearning<F, H> {
-    /// A learner that knows nothing: all action values are 0.
+    /// A learner whose action values are all 0.
     ///
     /// # Errors
     ///
@@ -94,7 +98,7 @@ impl<F: Real, H: Horizon> SoftQLearning<F, H> {
         })
     }
 
-    /// Sets the step sizes, by the number of visits of a pair.
+    /// Sets the step sizes, by the number of visits of each state–action pair.
     ///
     /// # Errors
     ///
@@ -104,7 +108,7 @@ impl<F: Real, H: Horizon> SoftQLearning<F, H> {
         Ok(Self { step_size, ..self })
     }
 
-    /// Sets how actions are chosen; [`Behaviour::EpsilonSoft`] by default, with ε = 0.1.
+    /// Sets how actions are chosen. The default is [`Behaviour::EpsilonSoft`] with ε = 0.1.
     ///
     /// # Errors
     ///
@@ -114,8 +118,8 @@ impl<F: Real, H: Horizon> SoftQLearning<F, H> {
         Ok(Self { behaviour, ..self })
     }
 
-    /// Sets the action values to start from; visits are counted anew. −∞ stands where an action cannot be taken, whatever
-    /// the table says there.
+    /// Sets the initial action values and resets the visit counts. Entries of unavailable actions
+    /// and of terminal states become −∞.
     ///
     /// # Shapes
     ///
@@ -123,26 +127,27 @@ impl<F: Real, H: Horizon> SoftQLearning<F, H> {
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch); [`softmdp::Error::InvalidEntry`](crate::Error::InvalidEntry) for NaN and +∞.
+    /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch);
+    /// [`softmdp::Error::InvalidEntry`](crate::Error::InvalidEntry) for NaN and +∞.
     pub fn with_action_values(self, action_values: &ArrayRef<F, H::Pairs>) -> Result<Self, Error> {
         let action_values = self.task.take_table(Table::ActionValues, action_values)?;
         Ok(Self { action_values, visits: self.task.filled(Table::Visits, 0)?, ..self })
     }
 
-    /// How actions are chosen.
+    /// The behaviour, which chooses actions.
     #[must_use]
     pub fn behaviour(&self) -> Behaviour<F> {
         self.behaviour
     }
 
-    /// Q(s,a) as far as it is known, `[s, a]`, or `[t, s, a]` with a finite horizon, in reward units; −∞ where an action cannot
-    /// be taken, and in terminal states.
+    /// The estimate of Q(s,a), `[s, a]`, or `[t, s, a]` with a finite horizon, in reward units. It
+    /// is −∞ for unavailable actions and in terminal states.
     #[must_use]
     pub fn action_values(&self) -> ArrayView<'_, F, H::Pairs> {
         self.task.view(&self.action_values)
     }
 
-    /// How often each pair was learned from, `[s, a]`, or `[t, s, a]` with a finite horizon.
+    /// Number of updates of each pair, `[s, a]`, or `[t, s, a]` with a finite horizon.
     #[must_use]
     pub fn visits(&self) -> ArrayView<'_, u32, H::Pairs> {
         self.task.view(&self.visits)
@@ -171,8 +176,8 @@ impl<F: Real, H: Horizon> Learner for SoftQLearning<F, H> {
         &self.task
     }
 
-    /// The soft policy of the action values, ρ exp(Q/τ) over its sum. It is not how the learner acts while it learns, unless its
-    /// behaviour is [`Behaviour::Soft`].
+    /// The soft policy of the action values, ρ exp(Q/τ) over its sum. The learner acts by it only
+    /// if its behaviour is [`Behaviour::Soft`].
     fn policy(&self) -> Result<H::Policy<F>, Error> {
         self.task.soft_policy(|row, out| self.copy_row(row, out), self.task.temperature())
     }

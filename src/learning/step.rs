@@ -2,11 +2,12 @@
 
 use crate::Real;
 
-/// What came of one action: all that a learner learns from.
+/// The outcome of one action, which is all that a learner learns from.
 ///
-/// `terminated` and `truncated` are not the same. A terminated episode is over, and the value of where it ended is its
-/// terminal value. A truncated one was only cut off, by a time limit say: the state that it was in is worth what it always is,
-/// so learners go on bootstrapping from it. If both are set, the episode is over.
+/// `terminated` and `truncated` differ. After a terminated step, the value of `next_state` is its
+/// terminal value. A truncated step was only cut off, for example by a time limit: `next_state`
+/// keeps its usual value, and learners bootstrap from it. If both are set, the step counts as
+/// terminated.
 ///
 /// # Example
 ///
@@ -22,30 +23,31 @@ use crate::Real;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Step<F = f64> {
-    /// Steps since the episode began: t. It matters to learners with a finite horizon, to those from whole episodes, and to models whose
-    /// stages differ.
+    /// t, the number of steps since the start of the episode. It matters with a finite horizon, to
+    /// learners from whole episodes, and in time-varying models.
     pub stage: usize,
-    /// s, in which the action was taken.
+    /// s, the state in which the action was taken.
     pub state: usize,
-    /// a.
+    /// a, the action.
     pub action: usize,
-    /// What was paid, in reward units: a sample, whose expectation is r(s,a). −∞ is for what is forbidden.
+    /// The reward paid: a sample with expectation r(s,a), in reward units. −∞ marks a forbidden
+    /// action.
     pub reward: F,
-    /// s', which the action led to.
+    /// s', the next state.
     pub next_state: usize,
-    /// Whether the episode is over, and nothing but the terminal value of `next_state` is left to come.
+    /// Whether the episode is over: only the terminal value of `next_state` follows.
     pub terminated: bool,
-    /// Whether the episode was cut off in `next_state`, from which it would have gone on.
+    /// Whether the episode was cut off in `next_state`, where it could have continued.
     pub truncated: bool,
 }
 
 impl<F: Real> Step<F> {
-    /// A step at stage 0 of an episode that goes on.
+    /// A step at stage 0 that does not end its episode.
     pub fn new(state: usize, action: usize, reward: F, next_state: usize) -> Self {
         Self { stage: 0, state, action, reward, next_state, terminated: false, truncated: false }
     }
 
-    /// Whether the episode ends with this step, for either reason.
+    /// Whether the step ends its episode, terminated or truncated.
     #[must_use]
     pub fn is_last(&self) -> bool {
         self.terminated || self.truncated

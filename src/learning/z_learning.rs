@@ -1,18 +1,18 @@
 //! Z-learning: direct inference from samples.
 //!
 //! ```text
-//! β(s) += η ( ρ(a|s)/b(a|s) · exp(r/τ) ( γ β(s') + 1−γ ) − β(s) )                              (Q2)
+//! β(s) += η ( ρ(a|s)/b(a|s) · exp(r/τ) ( γ β(s') + 1−γ ) − β(s) )               (Q2)
 //! β(s,a) += η ( exp(r/τ) ( γ β(s') + 1−γ ) − β(s,a) )
 //! ```
 //!
-//! where b is how actions are chosen, and a terminal s' has β = exp(V_T/τ). Both are means of plain numbers, since direct
-//! inference is linear in β (D11): there is no maximum in it. The first line alone would do for the values; the second
-//! says how good each action is, and needs no weight, since the action is given.
+//! where b is the behaviour, and a terminal s' has β = exp(V_T/τ). Both lines average plain
+//! numbers, because direct inference is linear in β (D11). The first line suffices for state
+//! values. The second one gives action values; it needs no weight ρ/b, since the action is given.
 //!
 //! # Form computed
 //!
-//! Messages span hundreds of orders of magnitude, and are kept as logarithms: log β = log( (1−η) β + η target ), with the larger
-//! term taken out.
+//! Messages span hundreds of orders of magnitude. They are kept as logarithms, log β = log( (1−η) β
+//! + η target ), with the larger term taken out.
 //!
 //! # References
 //!
@@ -31,23 +31,25 @@ use super::task::{Next, StepIndex, Task};
 use crate::kernels::{log_add_exp, offset};
 use crate::{Real, Table};
 
-/// Learns the backward messages of direct inference from steps, corrected for how actions are chosen (Q2).
+/// Learns the backward messages of direct inference from steps, off-policy (Q2).
 ///
-/// It answers how good each state is, given that it goes well ([`Inference::Direct`](crate::Inference::Direct)), from steps under
-/// the true dynamics. Each sample counts with weight ρ/b, which is 1 only if actions are drawn from the prior. The
-/// better the behaviour, the less do samples scatter: exp(r/τ) ρ/b is nearly the same for all actions then. Without a horizon, β exists
-/// only where the sum over all ways to an end does, or to † where γ < 1 (first exit); where it does not, what is learned
-/// grows without end.
+/// The messages say how probable success is from each state
+/// ([`Inference::Direct`](crate::Inference::Direct)); the steps come from the true dynamics. Each
+/// sample has the weight ρ/b, which is 1 if actions are drawn from the prior. The better the
+/// behaviour, the smaller the variance: exp(r/τ) ρ/b is then nearly the same for all actions.
+/// Without a horizon, β is finite only if the sum over all trajectories to an end is (first exit,
+/// or γ < 1 and leaving for †). If β is not finite, the estimates grow without bound.
 ///
-/// [`update`](Learner::update) takes it that the action was chosen by [`act`](Learner::act), just before;
-/// [`update_from`](Self::update_from) says with which probability it was, whoever chose it.
+/// [`update`](Learner::update) assumes that the action was just chosen by [`act`](Learner::act).
+/// [`update_from`](Self::update_from) takes the probability of the action instead, for steps of any
+/// behaviour.
 ///
 /// # Example
 ///
 /// ```
 /// use softmdp::learning::{Learner, Step, StepSize, Task, ZLearning};
 ///
-/// // Two actions that pay log 1 and log 3 and end the episode: β = 1 + 3, by a counting prior.
+/// // Two actions that pay log 1 and log 3 and end the episode: β = 1 + 3 with a counting prior.
 /// let task = Task::new(2, 2)?.with_terminal_states([1])?;
 /// let mut learner = ZLearning::new(task)?.with_step_size(StepSize::Polynomial { exponent: 1.0 })?;
 /// let end = |action, reward: f64| Step { terminated: true, ..Step::new(0, action, reward, 1) };
@@ -78,17 +80,18 @@ pub struct ZLearning<F = f64, H = Stationary> {
 }
 
 impl<F: Real, H: Horizon> ZLearning<F, H> {
-    /// A learner that knows nothing: all messages are 1, all values 0.
+    /// A learner whose messages are all 1 and whose values are all 0.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::ZeroTemperature`](crate::Error::ZeroTemperature), at which there are no messages; [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
+    /// [`softmdp::Error::ZeroTemperature`](crate::Error::ZeroTemperature), since there are no
+    /// messages at temperature 0; [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn new(task: Task<F, H>) -> Result<Self, Error> {
         if task.temperature() == F::zero() {
             return Err(crate::Error::ZeroTemperature { table: Table::BackwardMessages }.into());
         }
         let action_values = task.action_values(Table::ActionValues, F::zero())?;
-        // A state without hope from the start is one in which no action can be taken.
+        // Only states without available actions have log β = −∞ at the start.
         let rows = action_values.chunks_exact(task.num_actions());
         let best = |row: &[F]| row.iter().fold(F::neg_infinity(), |max, &value| max.max(value));
         Ok(Self {
@@ -102,7 +105,8 @@ impl<F: Real, H: Horizon> ZLearning<F, H> {
         })
     }
 
-    /// Sets the step sizes, by the number of visits of a state, and of a pair; by default those of [`SoftQLearning`](super::SoftQLearning).
+    /// Sets the step sizes, by the number of visits of each state and of each pair. The default is
+    /// that of [`SoftQLearning`](super::SoftQLearning).
     ///
     /// # Errors
     ///
@@ -112,34 +116,36 @@ impl<F: Real, H: Horizon> ZLearning<F, H> {
         Ok(Self { step_size, ..self })
     }
 
-    /// Sets how actions are chosen; [`Behaviour::EpsilonSoft`] by default, with ε = 0.1: the posterior policy learned so far, mixed with
-    /// enough of any action that no weight ρ/b is large.
+    /// Sets how actions are chosen.
     ///
-    /// [`Behaviour::Soft`] and [`Behaviour::Boltzmann`] scatter less where they are right, but give up for good an action whose first
-    /// sample was impossible (−∞), though with more luck it may not be.
+    /// The default is [`Behaviour::EpsilonSoft`] with ε = 0.1: the posterior policy learned so far,
+    /// mixed with uniform actions so that no weight ρ/b is large. [`Behaviour::Soft`] and
+    /// [`Behaviour::Boltzmann`] have a smaller variance, but never try an action again if its first
+    /// sample was impossible (−∞), even if another successor would have made it possible.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting); a behaviour that never chooses an action leaves out what it is worth, so ε and temperature
-    /// have to be above 0.
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting); ε and temperature have to
+    /// be positive, since a behaviour that never takes an action cannot estimate its share.
     pub fn with_behaviour(self, behaviour: Behaviour<F>) -> Result<Self, Error> {
         behaviour.check()?;
         check_covers(behaviour)?;
         Ok(Self { behaviour, ..self })
     }
 
-    /// How actions are chosen.
+    /// The behaviour, which chooses actions.
     #[must_use]
     pub fn behaviour(&self) -> Behaviour<F> {
         self.behaviour
     }
 
-    /// Learns from a step whose action was taken with a known probability b(a∣s). It allocates nothing.
+    /// Learns from a step whose action was taken with the probability b(a∣s). It allocates no
+    /// memory.
     ///
     /// # Errors
     ///
-    /// Those of [`update`](Learner::update); [`Error::InvalidBehaviour`] unless the probability is in (0, 1]. The learner is left
-    /// as it was.
+    /// Those of [`update`](Learner::update); [`Error::InvalidBehaviour`] unless the probability is
+    /// in (0, 1]. An error leaves the learner unchanged.
     pub fn update_from(&mut self, step: &Step<F>, probability: F) -> Result<(), Error> {
         let index = self.task.locate(step)?;
         if !(probability > F::zero() && probability <= F::one()) {
@@ -174,7 +180,8 @@ impl<F: Real, H: Horizon> ZLearning<F, H> {
         Ok(())
     }
 
-    /// v/τ, below +∞; `None` if a finite number leaves the number type: it would pass for an impossible event.
+    /// v/τ, below +∞; `None` if a finite number leaves the number type, since −∞ would mean
+    /// impossible.
     fn in_nats(&self, value: F) -> Option<F> {
         let nats = value / self.task.temperature();
         (nats.is_finite() || value == F::neg_infinity()).then_some(nats)
@@ -198,14 +205,14 @@ impl<F: Real, H: Horizon> ZLearning<F, H> {
         log_add_exp(discount.ln() + log_next, (-discount).ln_1p())
     }
 
-    /// Q(s,a) = τ log β(s,a) as far as it is known, `[s, a]`, or `[t, s, a]` with a finite horizon, in reward units; −∞ where an
-    /// action cannot be taken, and in terminal states.
+    /// The estimate of Q(s,a) = τ log β(s,a), `[s, a]`, or `[t, s, a]` with a finite horizon, in
+    /// reward units. It is −∞ for unavailable actions and in terminal states.
     #[must_use]
     pub fn action_values(&self) -> ArrayView<'_, F, H::Pairs> {
         self.task.view(&self.action_values)
     }
 
-    /// How often each pair was learned from, `[s, a]`, or `[t, s, a]` with a finite horizon.
+    /// Number of updates of each pair, `[s, a]`, or `[t, s, a]` with a finite horizon.
     #[must_use]
     pub fn visits(&self) -> ArrayView<'_, u32, H::Pairs> {
         self.task.view(&self.visits)
@@ -237,7 +244,7 @@ impl<F: Real, H: Horizon> Learner for ZLearning<F, H> {
         &self.task
     }
 
-    /// The posterior policy, ρ β(s,a) over its sum.
+    /// The posterior policy: ρ β(s,a) over its sum.
     fn policy(&self) -> Result<H::Policy<F>, Error> {
         let row = |row, out: &mut [F]| out.copy_from_slice(&self.action_values[self.task.pairs(row)]);
         self.task.soft_policy(row, self.task.temperature())
@@ -272,7 +279,8 @@ impl<F: Real, H: Horizon> Learner for ZLearning<F, H> {
 #[cfg(feature = "serde")]
 super::serde_impls::checked!(ZLearning<F, H>);
 
-/// [`InvalidSetting`](crate::Error::InvalidSetting) for a behaviour that never takes some of the actions.
+/// [`InvalidSetting`](crate::Error::InvalidSetting) for a behaviour that never takes some of the
+/// actions.
 fn check_covers<F: Real>(behaviour: Behaviour<F>) -> Result<(), crate::Error> {
     let (setting, value) = match behaviour {
         Behaviour::EpsilonGreedy(epsilon) | Behaviour::EpsilonSoft(epsilon) => {

@@ -1,4 +1,4 @@
-//! The actor: a policy that follows what the critics say, at once or by steps.
+//! Actors: policies that follow the critics.
 
 use crate::kernels::{LogMemo, SoftRow, soft_maximum, softmax};
 #[cfg(feature = "rand")]
@@ -13,27 +13,28 @@ use crate::{Error, Real};
 /// ```
 /// use softmdp::learning::{Actor, Learner, SoftActorCritic, Step, Task};
 ///
-/// // Action 1 pays 1, once. An exact actor knows it at once; one that climbs has set out.
+/// // Action 1 pays 1, once. The exact actor follows at once, the gradient actor by one step.
 /// let task = Task::new(1, 2)?.with_discount(0.0)?;
 /// let step = Step::new(0, 1, 1.0, 0);
 /// let mut exact = SoftActorCritic::new(task)?;
 /// let mut climber = exact.clone().with_actor(Actor::Gradient(0.1))?;
 /// exact.update(&step)?;
 /// climber.update(&step)?;
-/// let [exact, climber] = [exact, climber].map(|learner| learner.policy().map(|policy| policy.probabilities()[[0, 1]]));
-/// assert!((exact? - 1.0 / (1.0 + (-1.0_f64).exp())).abs() < 1e-15);
-/// assert!((climber? - 1.0 / (1.0 + (-0.05_f64).exp())).abs() < 1e-15); // θ = ∓ 0.1 · ½ · ½
+/// let (exact, climber) = (exact.policy()?, climber.policy()?);
+/// assert!((exact.probabilities()[[0, 1]] - 1.0 / (1.0 + (-1.0_f64).exp())).abs() < 1e-15);
+/// let climbed = 1.0 / (1.0 + (-0.05_f64).exp()); // θ = ∓ 0.1 · ½ · ½
+/// assert!((climber.probabilities()[[0, 1]] - climbed).abs() < 1e-15);
 /// # Ok::<(), softmdp::learning::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Actor<F = f64> {
-    /// π ∝ ρ exp(Q/τ) at all times, as a table allows. The default.
+    /// π ∝ ρ exp(Q/τ) after every update. The default.
     #[default]
     Exact,
-    /// A softmax of preferences that climb what the critics say by steps of this size, one at each update, in the state of the
-    /// step. Actions that a critic knows to be worth −∞ are left out of it.
+    /// A softmax of preferences that climb by gradient steps of this size: one step at each update,
+    /// in the state of the step. It leaves out actions whose value is −∞.
     Gradient(F),
 }
 
@@ -56,10 +57,10 @@ pub(super) struct ActorRow<'a, F> {
 }
 
 impl<F: Real> ActorRow<'_, F> {
-    /// Writes the policy that goes with action values, and returns Σ π ( Q − τ log(π/ρ) ).
+    /// Writes the policy for these action values and returns Σ π ( Q − τ log(π/ρ) ).
     pub(super) fn write(&self, values: &[F], out: SoftRow<'_, F>) -> F {
         let Some(preferences) = self.preferences else {
-            // For that policy the sum is the soft maximum.
+            // For the exact actor the sum is the soft maximum.
             return soft_maximum(self.prior, values, self.temperature, &mut LogMemo::new(), Some(out));
         };
         let SoftRow { probabilities, logs } = out;
@@ -83,7 +84,7 @@ impl<F: Real> ActorRow<'_, F> {
         })
     }
 
-    /// Draws an action, from values that are computed when asked for; `None` in a dead end.
+    /// Draws an action, asking for action values one by one; `None` in a dead end.
     #[cfg(feature = "rand")]
     pub(super) fn draw<R: rand::Rng + ?Sized>(
         &self,
@@ -93,7 +94,7 @@ impl<F: Real> ActorRow<'_, F> {
         let actions = 0..self.prior.len();
         let max = actions.clone().fold(F::neg_infinity(), |max, action| max.max(value(action)));
         let log_weight = |action: usize| match self.preferences {
-            // No hope: the policy row is the normalised prior.
+            // Without hope the policy row is the normalised prior.
             _ if max == F::neg_infinity() => self.prior[action].ln(),
             Some(preferences) => alive(preferences[action], value(action)),
             None if self.prior[action] == F::zero() => F::neg_infinity(),
@@ -104,13 +105,13 @@ impl<F: Real> ActorRow<'_, F> {
     }
 }
 
-/// The preference for an action of this value: what is worth −∞ is not taken.
+/// The preference for an action; −∞ if its value is −∞.
 fn alive<F: Real>(preference: F, value: F) -> F {
     if value == F::neg_infinity() { value } else { preference }
 }
 
-/// A step of the preferences of a row, θ(a) += κ π(a) ( Q(a) − τ log(π(a)/ρ(a)) − mean ); `None`, and no preference is changed,
-/// if one leaves the number type. What is new is gathered in the logs of the policy, which are lost.
+/// Takes the step θ(a) += κ π(a) ( Q(a) − τ log(π(a)/ρ(a)) − mean ) in a row. Returns `None`, and
+/// changes no preference, if one leaves the number type. Overwrites `logs`.
 pub(super) fn climb<F: Real>(
     preferences: &mut [F],
     rate: F,

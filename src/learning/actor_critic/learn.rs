@@ -1,4 +1,4 @@
-//! What a step teaches critics, actor and temperature.
+//! Updates of critics, actor and temperature.
 
 use ndarray::Array;
 
@@ -28,7 +28,7 @@ impl<F: Real, H: Horizon> Learner for SoftActorCritic<F, H> {
         })
     }
 
-    /// The soft maximum of the action values at the temperature reached.
+    /// The soft maximum of the action values at the current temperature.
     fn state_values(&self) -> Result<Array<F, H::States>, Error> {
         self.task.soft_values(|row, out| self.copy_row(row, out), self.temperature)
     }
@@ -78,8 +78,9 @@ impl<F: Real, H: Horizon> Learner for SoftActorCritic<F, H> {
         choice.ok_or(Error::DeadEnd { stage, state })
     }
 
-    /// Keeps the step, and learns from a batch of those that are kept. A bad step is refused, and not kept; if a number leaves
-    /// the number type in the middle of a batch, what was learned before stays, and so does the step in the memory.
+    /// Adds the step to the replay buffer and learns from a batch drawn from it. An invalid step is
+    /// refused and not added. If a number leaves the number type within a batch, the earlier
+    /// updates of the batch and the step in the buffer stay.
     #[cfg(feature = "rand")]
     fn learn<R: rand::Rng + ?Sized>(&mut self, step: &Step<F>, rng: &mut R) -> Result<(), Error> {
         self.task.locate(step)?;
@@ -97,15 +98,15 @@ impl<F: Real, H: Horizon> Learner for SoftActorCritic<F, H> {
 }
 
 impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
-    /// The critic that has learned least from a pair.
+    /// The critic with the fewest updates of a pair.
     fn least_taught(&self, pair: usize) -> usize {
         let visits = |&critic: &usize| self.critics[critic].visits[pair];
         (0..self.critics.len()).min_by_key(visits).unwrap_or(0)
     }
 
-    /// Writes the values of a row and the actor's policy for it to the scratch, and returns Σ π ( Q − τ log(π/ρ) ).
+    /// Writes action values and policy of a row to the scratch, and returns Σ π ( Q − τ log(π/ρ) ).
     fn soften(&mut self, row: usize) -> F {
-        // Taken out while it is written to by what is read.
+        // Taken out, because writing to it reads the learner.
         let mut rows = std::mem::take(&mut self.scratch.0);
         let [values, probabilities, logs] = &mut rows;
         self.copy_row(row, values);
@@ -114,7 +115,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
         value
     }
 
-    /// Lets actor and temperature follow the critics, in the state of a row; nothing is changed if it fails.
+    /// Updates actor and temperature in the state of a row; an error changes nothing.
     fn follow(&mut self, row: usize) -> Result<(), Error> {
         if let Actor::Gradient(rate) = self.actor {
             let mean = self.soften(row);

@@ -1,19 +1,21 @@
 //! Soft actor-critic, tabular.
 //!
 //! ```text
-//! critic:       Q(s,a) += η ( r + γ Σ_a' π(a'|s') ( Q(s',a') − τ log(π(a'|s')/ρ(a'|s')) ) − Q(s,a) )              (A1)
-//! actor:        π ∝ ρ exp(Q/τ), at once, or by steps of  θ(s,a) += κ π(a|s) ( Q(s,a) − τ log(π/ρ)(a|s) − Σ_b π(b|s) (…) )
+//! critic (A1):  Q(s,a) += η ( r + γ Σ_a' π(a'|s') ( Q(s',a') − τ log(π/ρ)(a'|s') ) − Q(s,a) )
+//! actor:        π ∝ ρ exp(Q/τ), or by gradient steps
+//!               θ(s,a) += κ π(a|s) ( Q(s,a) − τ log(π/ρ)(a|s) − Σ_b π(b|s) (…) )
 //! temperature:  log τ −= κ_τ ( H_π(s) − target ),   H_π = −Σ π log(π/ρ)
 //! ```
 //!
-//! With two critics, the smaller of their values is what the actor and the targets go by, which takes away the optimism of a maximum
-//! over noise. Each step teaches one of them, in turn by the visits of its pair: taught by the same steps, they would be
-//! the same. With one critic, the exact actor and a fixed temperature this is soft Q-learning (Q1).
+//! With two critics, actor and targets use the smaller of their values, which removes the optimism
+//! of a maximum over noise. Each step updates one critic, the one with fewer updates of the pair;
+//! updating both would make them equal. With one critic, the exact actor and a fixed temperature,
+//! this is soft Q-learning (Q1).
 //!
 //! # References
 //!
-//! Haarnoja et al., *Soft Actor-Critic Algorithms and Applications*, arXiv:1812.05905, 2018: §4 (critics and actor), §5
-//! (temperature).
+//! Haarnoja et al., *Soft Actor-Critic Algorithms and Applications*, arXiv:1812.05905, 2018: §4
+//! (critics and actor), §5 (temperature).
 
 mod actor;
 mod learn;
@@ -34,11 +36,12 @@ use crate::{Real, Table};
 use actor::ActorRow;
 use temperature::TargetEntropy;
 
-/// Learns action values, a policy and, if asked, a temperature from steps, off-policy (A1).
+/// Learns action values, a policy and, optionally, a temperature from steps, off-policy (A1).
 ///
-/// [`update`](super::Learner::update) learns from one step. [`learn`](super::Learner::learn), and with it
-/// [`train`](super::Learner::train), keeps the step in a memory and updates from steps drawn from it, whoever took them;
-/// without a memory ([`with_replay`](Self::with_replay)) it is one update.
+/// [`update`](super::Learner::update) learns from one step. [`learn`](super::Learner::learn), which
+/// [`train`](super::Learner::train) calls, adds the step to a replay buffer and updates from a
+/// batch drawn from the buffer. Without a buffer ([`with_replay`](Self::with_replay)), `learn` is
+/// one update.
 ///
 /// # Example
 ///
@@ -50,11 +53,13 @@ use temperature::TargetEntropy;
 /// use softmdp::learning::{Learner, Simulator, SoftActorCritic, Task};
 /// use softmdp::{Mdp, ndarray::array};
 ///
-/// // Find the temperature at which a choice between 0 and 2 has half a nat of entropy.
+/// // Finds the temperature at which a choice between 0 and 2 has an entropy of half a nat.
 /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 2.0]])?.with_discount(0.0)?;
-/// let mut learner = SoftActorCritic::new(Task::of(&mdp)?)?.with_target_entropy(0.5, 0.01)?.with_replay(100, 4)?;
+/// let learner = SoftActorCritic::new(Task::of(&mdp)?)?;
+/// let mut learner = learner.with_target_entropy(0.5, 0.01)?.with_replay(100, 4)?;
 /// let mut world = Simulator::new(&mdp, &array![1.0])?;
-/// learner.train(&mut world, 5_000, &mut StdRng::seed_from_u64(1), |_, _| ControlFlow::Continue(()))?;
+/// let mut rng = StdRng::seed_from_u64(1);
+/// learner.train(&mut world, 5_000, &mut rng, |_, _| ControlFlow::Continue(()))?;
 /// assert!((learner.policy()?.entropy()[0] - 0.5_f64).abs() < 1e-6);
 /// # }
 /// # Ok::<(), softmdp::learning::Error>(())
@@ -84,7 +89,8 @@ pub struct SoftActorCritic<F = f64, H = Stationary> {
     scratch: Scratch<Rows<F>>,
 }
 
-/// Rows that an update writes before it reads them, `[a]` each: action values, probabilities and log-probabilities.
+/// Rows that an update writes before it reads them, `[a]` each: action values, probabilities and
+/// log-probabilities.
 type Rows<F> = [Vec<F>; 3];
 
 /// One table of action values.
@@ -96,7 +102,7 @@ struct Critic<F> {
     visits: Vec<u32>,      // [t, s, a]
 }
 
-/// A memory, and how many steps of it are learned from for each that is taken.
+/// A replay buffer, and the number of updates for each step that is taken.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -110,13 +116,15 @@ struct Replay<F> {
 }
 
 impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
-    /// A learner that knows nothing: action values are 0, the temperature is that of the task and stays. One critic, the exact
-    /// actor, one action in ten taken at random, no memory; step sizes as in [`SoftQLearning`](super::SoftQLearning).
+    /// A learner whose action values are all 0. It has one critic, the exact actor, the temperature
+    /// of the task, one random action in ten and no replay buffer. The step sizes are those of
+    /// [`SoftQLearning`](super::SoftQLearning).
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) at temperature 0, at which there is no actor but the greedy one: use
-    /// [`SoftQLearning`](super::SoftQLearning); [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) at temperature 0, where the
+    /// only actor is the greedy one: use [`SoftQLearning`](super::SoftQLearning).
+    /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn new(task: Task<F, H>) -> Result<Self, Error> {
         check_rate(task.temperature(), "temperature of an actor")?;
         Ok(Self {
@@ -133,7 +141,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
         })
     }
 
-    /// Takes two critics, and goes by the smaller of their values.
+    /// Uses two critics and the smaller of their values.
     ///
     /// # Errors
     ///
@@ -148,7 +156,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
         Ok(self)
     }
 
-    /// Sets the step sizes of the critics, by the number of visits of a pair.
+    /// Sets the step sizes of the critics, by the number of updates of a pair.
     ///
     /// # Errors
     ///
@@ -158,11 +166,12 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
         Ok(Self { step_size, ..self })
     }
 
-    /// Sets how the policy follows the critics. A gradient actor starts with all available actions alike.
+    /// Sets how the policy follows the critics. A gradient actor starts with equal preferences.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting); [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting);
+    /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn with_actor(self, actor: Actor<F>) -> Result<Self, Error> {
         actor.check()?;
         let preferences = match actor {
@@ -172,23 +181,27 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
         Ok(Self { actor, preferences, ..self })
     }
 
-    /// Lets the temperature find the entropy `target` of the policy, in nats and relative to the prior, by steps of `rate` in
-    /// log τ at each update: it rises where the entropy −Σ π log(π/ρ) of the state of the step is below the target. For a counting prior that
-    /// is plain entropy, at most log A; relative to a uniform one it is at most 0.
+    /// Adapts the temperature until the policy has the entropy `target`, in nats and relative to
+    /// the prior.
     ///
-    /// The target is met on average over the steps that are learned from. One out of reach drives the temperature to an end
-    /// of its range, which is from 1/√m to √m for the largest number m, about 10⁻¹⁵⁴ to 10¹⁵⁴ in double precision.
+    /// Each update moves log τ by `rate` times the difference between target and entropy −Σ π
+    /// log(π/ρ) in the state of the step. Relative to a counting prior the entropy is at most log
+    /// A; relative to a uniform prior it is at most 0. The target is met on average over the steps
+    /// of the updates. A target that cannot be met drives the temperature to an end of its range,
+    /// 1/√m to √m for the largest number m (about 10⁻¹⁵⁴ to 10¹⁵⁴ in double precision).
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) unless the target is finite, and the rate finite and above 0.
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) unless the target is finite
+    /// and the rate is finite and above 0.
     pub fn with_target_entropy(self, target: F, rate: F) -> Result<Self, Error> {
         Ok(Self { target_entropy: Some(TargetEntropy::new(target, rate)?), ..self })
     }
 
-    /// Sets the chance, in [0, 1], that [`act`](super::Learner::act) takes any action instead of the actor's; 0.1 by default. Learning is
-    /// off-policy, so that it changes no answer; it finds what an actor that is all but certain gives up too early. At 0 the actor acts
-    /// alone, as in the literature.
+    /// Sets the probability, in [0, 1], that [`act`](super::Learner::act) takes a uniformly drawn
+    /// action instead of the actor's; 0.1 by default. Learning is off-policy, so the answer does
+    /// not change; exploration finds actions that a nearly certain actor gives up too early. At 0
+    /// the actor acts alone, as in the literature.
     ///
     /// # Errors
     ///
@@ -198,18 +211,19 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
         Ok(Self { exploration: chance, ..self })
     }
 
-    /// Keeps a memory of `capacity` steps, and learns from `batch` of it for each step that is taken.
+    /// Adds a replay buffer of `capacity` steps, with `batch` updates for each step that is taken.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) for none; [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) if `capacity` or `batch` is
+    /// 0; [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn with_replay(self, capacity: usize, batch: usize) -> Result<Self, Error> {
         check_num_steps(batch, "batch")?;
         Ok(Self { replay: Some(Replay { buffer: ReplayBuffer::new(capacity)?, batch }), ..self })
     }
 
-    /// Sets the action values that all critics start from; visits are counted anew. −∞ stands where an action cannot be taken,
-    /// whatever the table says there.
+    /// Sets the initial action values of all critics and resets their counts. Entries of
+    /// unavailable actions and of terminal states become −∞.
     ///
     /// # Shapes
     ///
@@ -217,7 +231,8 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch); [`softmdp::Error::InvalidEntry`](crate::Error::InvalidEntry) for NaN and +∞.
+    /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch);
+    /// [`softmdp::Error::InvalidEntry`](crate::Error::InvalidEntry) for NaN and +∞.
     pub fn with_action_values(mut self, action_values: &ArrayRef<F, H::Pairs>) -> Result<Self, Error> {
         let values = self.task.take_table(Table::ActionValues, action_values)?;
         for critic in &mut self.critics {
@@ -227,25 +242,26 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
         Ok(self)
     }
 
-    /// τ, in reward units per nat: that of the task, or what it has become.
+    /// The current temperature τ, in reward units per nat.
     #[must_use]
     pub fn temperature(&self) -> F {
         self.temperature
     }
 
-    /// The memory, if there is one.
+    /// The replay buffer, if there is one.
     #[must_use]
     pub fn replay(&self) -> Option<&ReplayBuffer<F>> {
         self.replay.as_ref().map(|replay| &replay.buffer)
     }
 
-    /// Q(s,a) of each critic, `[s, a]`, or `[t, s, a]` with a finite horizon, in reward units; −∞ where an action cannot be taken,
-    /// and in terminal states.
+    /// Q(s,a) of each critic, `[s, a]`, or `[t, s, a]` with a finite horizon, in reward units. It
+    /// is −∞ for unavailable actions and in terminal states.
     pub fn critics(&self) -> impl Iterator<Item = ArrayView<'_, F, H::Pairs>> + '_ {
         self.critics.iter().map(|critic| self.task.view(&critic.action_values))
     }
 
-    /// Q(s,a), the smaller of what the critics say, `[s, a]`, or `[t, s, a]` with a finite horizon, in reward units.
+    /// Q(s,a), the smaller of the critics' values, `[s, a]`, or `[t, s, a]` with a finite horizon,
+    /// in reward units.
     ///
     /// # Errors
     ///
@@ -258,7 +274,8 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
         Ok(self.task.view(&values).to_owned())
     }
 
-    /// How often each pair was learned from, by any critic, `[s, a]`, or `[t, s, a]` with a finite horizon.
+    /// Number of updates of each pair by any critic, `[s, a]`, or `[t, s, a]` with a finite
+    /// horizon.
     ///
     /// # Errors
     ///
@@ -271,7 +288,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
         Ok(self.task.view(&visits).to_owned())
     }
 
-    /// The smaller of what the critics say of a pair.
+    /// The smaller of the critics' values of a pair.
     fn value(&self, pair: usize) -> F {
         self.critics.iter().fold(F::infinity(), |least, critic| least.min(critic.action_values[pair]))
     }

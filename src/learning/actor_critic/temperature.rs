@@ -1,9 +1,9 @@
-//! A temperature that finds the entropy asked for: dual descent on τ (A1).
+//! Adapts the temperature to a target entropy: dual descent on τ (A1).
 
 use crate::learning::settings::{check_rate, check_setting};
 use crate::{Error, Real};
 
-/// What the temperature is to bring about.
+/// The target entropy and the step size of log τ.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -24,7 +24,8 @@ impl<F: Real> TargetEntropy<F> {
         check_rate(self.rate, "step size of the temperature")
     }
 
-    /// The temperature after a step, within what can be divided by: log τ += κ ( target − H ).
+    /// The temperature after a step log τ += κ ( target − H ), kept in the range that can be
+    /// divided by.
     pub(super) fn next_temperature(&self, temperature: F, entropy: F) -> F {
         let largest = F::max_value().sqrt();
         let next = temperature * (self.rate * (self.target - entropy)).exp();

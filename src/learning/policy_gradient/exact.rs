@@ -1,4 +1,4 @@
-//! The gradient from a model, and steps along it.
+//! The exact gradient from a model, and steps along it.
 
 use ndarray::{Array, ArrayRef1};
 
@@ -26,8 +26,8 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     ///
     /// # Errors
     ///
-    /// Those of [`StationaryPolicy::elbo`](crate::StationaryPolicy::elbo), or of [`Policy::elbo`](crate::Policy::elbo) with a finite
-    /// horizon.
+    /// Those of [`StationaryPolicy::elbo`](crate::StationaryPolicy::elbo), or of
+    /// [`Policy::elbo`](crate::Policy::elbo) with a finite horizon.
     pub fn objective<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<F, Error>
     where
         M: Model<Scalar = F> + ?Sized,
@@ -37,20 +37,23 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
 
     /// Computes the exact gradient of J with respect to the preferences (G1).
     ///
-    /// It is 0 where the policy never gets to, and in terminal states.
+    /// It is 0 in terminal states and in states that the policy never reaches.
     ///
     /// # Shapes
     ///
-    /// `initial` p₀, `[s]`, sums to 1; returns `[s, a]`, or `[t, s, a]` with a finite horizon, in reward units.
+    /// `initial` p₀, `[s]`, sums to 1; returns `[s, a]`, or `[t, s, a]` with a finite horizon, in
+    /// reward units.
     ///
     /// # Errors
     ///
-    /// [`Error::NoGradient`] if the policy may meet a value of −∞; those of evaluating it and of its
-    /// [visits](crate::StationaryPolicy::expected_visits); [`softmdp::Error::Overflow`](crate::Error::Overflow).
+    /// [`Error::NoGradient`] if the policy can meet a value of −∞; the errors of evaluating the
+    /// policy and of its [visits](crate::StationaryPolicy::expected_visits);
+    /// [`softmdp::Error::Overflow`](crate::Error::Overflow).
     ///
     /// # Complexity
     ///
-    /// That of [`StationaryPolicy::evaluate`](crate::StationaryPolicy::evaluate), twice, or O(T · transitions).
+    /// Twice that of [`StationaryPolicy::evaluate`](crate::StationaryPolicy::evaluate), or O(T ·
+    /// transitions).
     ///
     /// # Example
     ///
@@ -58,7 +61,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     /// use softmdp::learning::{SoftPolicyGradient, Task};
     /// use softmdp::{Mdp, ndarray::array};
     ///
-    /// // A bandit that is played once: ∂J/∂θ(a) = π(a) (r(a) − mean).
+    /// // A bandit, played once: ∂J/∂θ(a) = π(a) (r(a) − mean).
     /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[1.0, 3.0]])?;
     /// let learner = SoftPolicyGradient::new(Task::of(&mdp)?.within(1))?;
     /// assert_eq!(learner.gradient(&mdp, &array![1.0])?, array![[[-0.5, 0.5]]]);
@@ -71,11 +74,14 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         Ok(self.task.view(&self.gradient_table(mdp, initial)?).to_owned())
     }
 
-    /// Takes a step θ += η ∂J/∂θ along the exact gradient, with any η > 0. It drops an unfinished episode.
+    /// Takes a step θ += η ∂J/∂θ along the exact gradient, with η > 0, and drops an unfinished
+    /// episode.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) for η; those of [`gradient`](Self::gradient); [`softmdp::Error::Overflow`](crate::Error::Overflow). The policy is left as it was.
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) for η; those of
+    /// [`gradient`](Self::gradient); [`softmdp::Error::Overflow`](crate::Error::Overflow). An error
+    /// leaves the policy unchanged.
     pub fn ascend<M>(&mut self, mdp: &M, initial: &ArrayRef1<F>, step_size: F) -> Result<(), Error>
     where
         M: Model<Scalar = F> + ?Sized,
@@ -88,16 +94,20 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         self.replace(preferences)
     }
 
-    /// Takes a step of the natural gradient (G2), with 0 < η ≤ (1−γ)/τ. It drops an unfinished episode.
+    /// Takes a step of the natural gradient (G2), with 0 < η ≤ (1−γ)/τ, and drops an unfinished
+    /// episode.
     ///
-    /// At the largest η it is one step of soft policy iteration, π ∝ ρ exp(Q^π/τ) over the actions that are taken; at smaller ones it
-    /// goes part of the way there. A preference of −∞ stays. It needs no initial distribution: states that are never visited learn, too. With a finite horizon, and at γ = 1, 1−γ
-    /// stands for 1. Preferences become logarithms of weights, in nats.
+    /// The largest η gives one step of soft policy iteration, π ∝ ρ exp(Q^π/τ) over the actions
+    /// that are taken; a smaller η gives a part of it. A preference of −∞ stays. No initial
+    /// distribution is needed: states that are never visited learn, too. With a finite horizon, and
+    /// at γ = 1, 1 stands for 1−γ. The preferences become logarithms of weights, in nats.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) for η; [`Error::NoGradient`] if the policy may meet a value of −∞; those of evaluating it;
-    /// [`softmdp::Error::Overflow`](crate::Error::Overflow). The policy is left as it was.
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) for η;
+    /// [`Error::NoGradient`] if the policy can meet a value of −∞; the errors of evaluating the
+    /// policy; [`softmdp::Error::Overflow`](crate::Error::Overflow). An error leaves the policy
+    /// unchanged.
     ///
     /// # Example
     ///
@@ -105,7 +115,8 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     /// use softmdp::learning::{Learner, SoftPolicyGradient, Task};
     /// use softmdp::{Mdp, ndarray::array};
     ///
-    /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 3.0_f64.ln()]])?.with_discount(0.5)?;
+    /// let rewards = array![[0.0, 3.0_f64.ln()]];
+    /// let mdp = Mdp::new(array![[[1.0], [1.0]]], rewards)?.with_discount(0.5)?;
     /// let mut learner = SoftPolicyGradient::new(Task::of(&mdp)?)?;
     /// learner.natural_step(&mdp, 0.5)?;
     /// assert!((learner.policy()?.probabilities()[[0, 1]] - 0.75).abs() < 1e-15);
@@ -119,7 +130,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         let scale = if !H::IS_FINITE && left > F::zero() { left } else { F::one() };
         let temperature = mdp.temperature();
         let (power, kept) = (step_size / scale, F::one() - step_size * temperature / scale);
-        // The largest step may be off by its own rounding.
+        // The largest step may exceed the bound by its own rounding.
         let slack = F::epsilon() * F::from_f64(4.0);
         let is_valid = step_size > F::zero() && step_size < F::infinity() && kept >= -slack;
         let (setting, expected) =
@@ -144,7 +155,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
                     continue;
                 }
                 let kept = if kept == F::zero() { F::zero() } else { kept * self.logs[pair] };
-                // Relative to V: large values would cost the digits of small differences between them.
+                // Relative to V: small differences between large values keep their digits.
                 let advantage = action_values[pair] - value;
                 preferences[pair] = kept + power * (temperature * weight.ln() + advantage);
             }
@@ -152,10 +163,10 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         self.replace(preferences)
     }
 
-    /// Takes new preferences, if those that were numbers still are.
+    /// Sets new preferences; finite ones have to stay finite.
     fn replace(&mut self, preferences: Vec<F>) -> Result<(), Error> {
         let mut pairs = preferences.iter().zip(&self.preferences);
-        // −∞ stays: an overflow that came to it would give an action up for good.
+        // An overflow to −∞ would give an action up for good.
         let is_wrong = |(new, old): (&F, &F)| !(new.is_finite() || *old == F::neg_infinity());
         if let Some(pair) = pairs.position(is_wrong) {
             return Err(self.task.overflow(Table::Preferences, pair / self.task.num_actions()));

@@ -1,22 +1,25 @@
 //! Soft policy gradients: exact, natural, and from samples.
 //!
-//! A policy is the softmax of preferences θ over the actions of positive prior weight, and climbs J = Σ p₀ V^π (V1).
+//! The policy is the softmax of preferences θ over the available actions. It climbs J = Σ p₀ V^π
+//! (V1).
 //!
 //! ```text
-//! ∂J/∂θ(s,a) = 1/(1−γ) · d^π(s) π(a|s) ( Q^π(s,a) − τ log(π(a|s)/ρ(a|s)) − V^π(s) )                           (G1)
-//! natural:     π ∝ π_k^{1−ητ/(1−γ)} · (ρ^τ exp Q^{π_k})^{η/(1−γ)},   0 < η ≤ (1−γ)/τ                       (G2)
-//! sampled:     Σ_t γ^t ( G_t − b(s_t) ) ∂ log π(a_t|s_t)/∂θ,   G_t = Σ_{k≥t} γ^{k−t} ( r_k − τ log(π/ρ)(a_k|s_k) ) + γ^{N−t} V_T(s_N)
+//! ∂J/∂θ(s,a) = 1/(1−γ) · d^π(s) π(a|s) ( Q^π(s,a) − τ log(π(a|s)/ρ(a|s)) − V^π(s) )       (G1)
+//! natural:     π ∝ π_k^{1−ητ/(1−γ)} · (ρ^τ exp Q^{π_k})^{η/(1−γ)},   0 < η ≤ (1−γ)/τ      (G2)
+//! sampled:     Σ_t γ^t ( G_t − b(s_t) ) ∂ log π(a_t|s_t)/∂θ,
+//!              G_t = Σ_{k≥t} γ^{k−t} ( r_k − τ log(π/ρ)(a_k|s_k) ) + γ^{N−t} V_T(s_N)
 //! ```
 //!
-//! where d^π/(1−γ) is the discounted number of visits, and the baseline b may be anything that does not depend on the
-//! action: it takes variance away and adds no bias. With a finite horizon there is a θ for each stage, its visits γ^t d_t, and
-//! 1−γ in (G2) becomes 1; so it does where γ = 1.
+//! where d^π/(1−γ) is the discounted number of visits. The baseline b may be anything that does not
+//! depend on the action: it reduces variance and adds no bias. With a finite horizon there is a θ
+//! for each stage with visits γ^t d_t, and 1 stands for 1−γ in (G2); so it does at γ = 1.
 //!
 //! # References
 //!
-//! Mei, Xiao, Szepesvári and Schuurmans, *On the Global Convergence Rates of Softmax Policy Gradient Methods*, ICML 2020 (G1);
-//! Cen, Cheng, Chen, Wei and Chi, *Fast Global Convergence of Natural Policy Gradient Methods with Entropy Regularization*,
-//! Oper. Res. 2022 (G2); Williams, *Simple Statistical Gradient-Following Algorithms*, Machine Learning 8, 1992 (sampled).
+//! Mei, Xiao, Szepesvári and Schuurmans, *On the Global Convergence Rates of Softmax Policy
+//! Gradient Methods*, ICML 2020 (G1); Cen, Cheng, Chen, Wei and Chi, *Fast Global Convergence of
+//! Natural Policy Gradient Methods with Entropy Regularization*, Oper. Res. 2022 (G2); Williams,
+//! *Simple Statistical Gradient-Following Algorithms*, Machine Learning 8, 1992 (sampled).
 
 mod exact;
 mod sampled;
@@ -32,15 +35,19 @@ use super::task::Task;
 use crate::kernels::{SoftRow, softmax};
 use crate::{Real, Table};
 
-/// A softmax policy that climbs the gradient of its soft value, exactly from a model, or from steps.
+/// A softmax policy that climbs the gradient of its soft value, exactly from a model or from
+/// sampled steps.
 ///
-/// *Exactly*: [`gradient`](Self::gradient) (G1), [`ascend`](Self::ascend), and [`natural_step`](Self::natural_step) (G2), which
-/// at η = (1−γ)/τ is soft policy iteration. *From steps*: [`update`](super::Learner::update) collects an episode, and climbs the
-/// score-function estimate when it ends; [`estimate`](Self::estimate) returns it. Steps have to be of whole episodes from
-/// stage 0 on, in their order, with actions by [`act`](super::Learner::act): it is on-policy. Nothing is learned before an episode ends,
-/// so a world without end needs a time limit.
+/// *Exactly*: [`gradient`](Self::gradient) (G1), [`ascend`](Self::ascend) and
+/// [`natural_step`](Self::natural_step) (G2), which is soft policy iteration at η = (1−γ)/τ.
 ///
-/// What is forbidden by a reward of −∞ has to be unavailable instead: a softmax never stops trying it.
+/// *From steps*: [`update`](super::Learner::update) collects an episode and climbs the
+/// score-function estimate when it ends; [`estimate`](Self::estimate) returns the estimate.
+/// Learning is on-policy: pass whole episodes in order, from stage 0, with actions from
+/// [`act`](super::Learner::act). An environment without an end needs a time limit.
+///
+/// Make forbidden actions unavailable instead of giving them a reward of −∞: a softmax never stops
+/// taking them.
 ///
 /// # Example
 ///
@@ -88,8 +95,8 @@ pub struct SoftPolicyGradient<F = f64, H = Stationary> {
 }
 
 impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
-    /// A policy that takes all available actions alike: all preferences are 0. Steps are learned from with rate 0.1, and a
-    /// baseline that is the mean of what came of each state.
+    /// A policy that takes all available actions with equal probability: all preferences are 0. The
+    /// rate is 0.1, and the baseline is the mean return from each state.
     ///
     /// # Errors
     ///
@@ -112,19 +119,21 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         Ok(learner)
     }
 
-    /// Sets the step size of learning from episodes: `rate` times that of a schedule, after so many episodes.
+    /// Sets the step size of learning from episodes: `rate` times the step size of `schedule` after
+    /// the number of episodes so far.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) unless the rate is finite and above 0.
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) unless the rate is finite
+    /// and above 0.
     pub fn with_rate(self, rate: F, schedule: StepSize<F>) -> Result<Self, Error> {
         check_rate(rate, "rate of the policy gradient")?;
         schedule.check()?;
         Ok(Self { rate, schedule, ..self })
     }
 
-    /// Sets how the baseline learns from what came of each state; `None` for no baseline, which costs variance and is where a truncated
-    /// episode is worth nothing more.
+    /// Sets the step size of the baseline; `None` for no baseline, which increases the variance.
+    /// Without a baseline, what follows a truncated episode counts as 0.
     ///
     /// # Errors
     ///
@@ -136,8 +145,8 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         Ok(Self { baseline_size: step_size, ..self })
     }
 
-    /// Sets the preferences θ; −∞ stands where an action cannot be taken, whatever the table says there, and may stand for an
-    /// action that is not to be taken. An unfinished episode is dropped.
+    /// Sets the preferences θ and drops an unfinished episode. A preference of −∞ excludes an
+    /// action. Entries of unavailable actions and of terminal states become −∞.
     ///
     /// # Shapes
     ///
@@ -145,8 +154,9 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch); [`softmdp::Error::InvalidEntry`](crate::Error::InvalidEntry) for NaN and +∞; [`Error::NoPreference`] for a state that has actions,
-    /// and −∞ for each.
+    /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch);
+    /// [`softmdp::Error::InvalidEntry`](crate::Error::InvalidEntry) for NaN and +∞;
+    /// [`Error::NoPreference`] for a state whose available actions are all excluded.
     pub fn with_preferences(mut self, preferences: &ArrayRef<F, H::Pairs>) -> Result<Self, Error> {
         let preferences = self.task.take_table(Table::Preferences, preferences)?;
         self.check_preferences(&preferences)?;
@@ -156,19 +166,23 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         Ok(self)
     }
 
-    /// θ(s,a), `[s, a]`, or `[t, s, a]` with a finite horizon; −∞ where an action cannot be taken.
+    /// θ(s,a), `[s, a]`, or `[t, s, a]` with a finite horizon; −∞ for excluded and unavailable
+    /// actions, and in terminal states.
     #[must_use]
     pub fn preferences(&self) -> ArrayView<'_, F, H::Pairs> {
         self.task.view(&self.preferences)
     }
 
-    /// What action values would be if the policy were the best one, b(s) + τ log(π(a∣s)/ρ(a∣s)) (V3), `[s, a]`, or
-    /// `[t, s, a]` with a finite horizon: it learns no action values, but at the end of learning these are they. −∞ where an action
-    /// cannot be taken, or has a preference of −∞.
+    /// The action values that would make this policy optimal, b(s) + τ log(π(a∣s)/ρ(a∣s)) (V3),
+    /// `[s, a]`, or `[t, s, a]` with a finite horizon.
+    ///
+    /// This learner learns no action values; after convergence these are the action values. They
+    /// are −∞ for excluded and unavailable actions, and in terminal states.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge); [`softmdp::Error::Overflow`](crate::Error::Overflow).
+    /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge);
+    /// [`softmdp::Error::Overflow`](crate::Error::Overflow).
     pub fn action_values(&self) -> Result<Array<F, H::Pairs>, Error> {
         let mut values = self.task.action_values(Table::ActionValues, F::zero())?;
         for (row, values) in values.chunks_exact_mut(self.task.num_actions()).enumerate() {
@@ -187,7 +201,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         Ok(self.task.view(&values).to_owned())
     }
 
-    /// [`Error::NoPreference`] for a row in which something could be taken, and nothing is.
+    /// [`Error::NoPreference`] for a row whose available actions are all excluded.
     fn check_preferences(&self, preferences: &[F]) -> Result<(), Error> {
         let num_states = self.task.num_states();
         for row in (0..self.task.num_rows()).filter(|row| !self.task.is_terminal(row % num_states)) {
@@ -208,8 +222,8 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         softmax(|action| preferences[action], self.task.prior_row(row), out);
     }
 
-    /// Checks what was read, and makes the policy again: it follows from the preferences, by exponentials that need not be the
-    /// same to the bit on another machine.
+    /// Checks what was read and computes the policy, which follows from the preferences.
+    /// Exponentials can differ in the last bit between machines, so the policy is not stored.
     #[cfg(feature = "serde")]
     fn restored(mut self) -> Result<Self, Error> {
         use super::serde_impls::{check_len, check_table};

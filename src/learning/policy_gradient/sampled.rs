@@ -1,4 +1,4 @@
-//! The score-function estimate, from whole episodes.
+//! The score-function estimate from whole episodes.
 
 use ndarray::Array;
 
@@ -11,11 +11,11 @@ use crate::learning::step::Step;
 use crate::learning::task::{Next, Task};
 use crate::{Real, Table};
 
-/// What a step is to the episode that it goes on with.
+/// How a step continues its episode.
 pub(super) struct Follows<F> {
-    /// Whether the episode ends with it.
+    /// Whether the episode ends with the step.
     pub(super) is_last: bool,
-    /// What comes after it, if it does.
+    /// The value after the last step.
     end_value: F,
 }
 
@@ -39,11 +39,12 @@ fn for_each_return<F: Real, H: Horizon>(
 }
 
 impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
-    /// Computes the score-function estimate of the gradient (G1) from one whole episode of this policy, with the baseline as it
-    /// is, and learns nothing.
+    /// Computes the score-function estimate of the gradient (G1) from one whole episode of this
+    /// policy, and learns nothing.
     ///
-    /// Its expectation over episodes is the gradient, if they end by themselves or with the horizon, and the
-    /// baseline was made of other episodes. An episode that was truncated is worth, after its last step, what the baseline makes of the state it was in.
+    /// Its expectation is the gradient if episodes end in terminal states or at the horizon, and if
+    /// the baseline comes from other episodes. After a truncated episode, the estimate uses the
+    /// baseline of its last state.
     ///
     /// # Shapes
     ///
@@ -51,8 +52,8 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     ///
     /// # Errors
     ///
-    /// Those of [`update`](Learner::update), for any of the steps; [`Error::StepOutOfOrder`] if the last one does not end the
-    /// episode, or one before it does.
+    /// Those of [`update`](Learner::update) for each step; [`Error::StepOutOfOrder`] unless the
+    /// last step, and no other, ends the episode.
     ///
     /// # Example
     ///
@@ -60,7 +61,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     /// use softmdp::learning::{SoftPolicyGradient, Step, Task};
     /// use softmdp::ndarray::array;
     ///
-    /// // A bandit: action 1 has paid 2.
+    /// // A bandit: action 1 paid 2.
     /// let task = Task::new(1, 2)?.with_temperature(0.0)?;
     /// let learner = SoftPolicyGradient::new(task)?;
     /// let step = Step { terminated: true, ..Step::new(0, 1, 2.0, 0) };
@@ -77,7 +78,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         Ok(self.task.view(&gradient).to_owned())
     }
 
-    /// b(s) of a row; 0 if there is no baseline.
+    /// b(s) of a row; 0 without a baseline.
     fn baseline_of(&self, row: usize) -> F {
         if self.baseline_size.is_some() { self.baseline[row] } else { F::zero() }
     }
@@ -91,7 +92,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         table[pair] += weight;
     }
 
-    /// Checks an episode from its first step to its last, and returns what comes after it.
+    /// Checks all steps of an episode, and returns the value after the last one.
     fn check_episode(&self, episode: &[Step<F>]) -> Result<F, Error> {
         let mut before = None;
         for (at, step) in episode.iter().enumerate() {
@@ -107,7 +108,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         Ok(F::zero())
     }
 
-    /// Checks that a step goes on with the episode so far.
+    /// Checks that a step continues the current episode.
     pub(super) fn follow(&self, step: &Step<F>) -> Result<Follows<F>, Error> {
         self.follow_after(self.episode.last(), step)
     }
@@ -127,7 +128,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
             Next::Row(next) if self.task.is_dead_end(next) => (true, F::neg_infinity()),
             Next::Row(next) => (step.truncated, self.baseline_of(next)),
         };
-        // At γ = 0 what comes next does not matter.
+        // At γ = 0 the value after the last step does not matter.
         let end_value = if self.task.discount() == F::zero() { F::zero() } else { end_value };
         if step.reward == F::neg_infinity() || end_value == F::neg_infinity() {
             return Err(Error::NoGradient { stage, state });
@@ -135,7 +136,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         Ok(Follows { is_last, end_value })
     }
 
-    /// Climbs the estimate from the episode that has just ended, and teaches the baseline.
+    /// Climbs the estimate of the episode that has just ended, and updates the baseline.
     fn climb(&mut self, end_value: F) -> Result<(), Error> {
         let rate = self.rate * self.schedule.after(self.num_episodes);
         let (mut total, mut largest) = (F::zero(), F::zero());
@@ -149,7 +150,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         if !(largest + total < F::max_value() * F::from_f64(0.25)) {
             return Err(self.task.overflow(Table::Preferences, 0));
         }
-        // Taken out while they are written to: what an episode teaches follows from what was known before it.
+        // Taken out: the estimate uses the preferences from before the episode.
         let mut preferences = std::mem::take(&mut self.preferences);
         let climbed = for_each_return(
             (&self.task, &self.logs),
@@ -164,7 +165,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         if let Some(step_size) = self.baseline_size {
             let (baseline, visits) = (&mut self.baseline, &mut self.baseline_visits);
             for_each_return((&self.task, &self.logs), (&self.episode, end_value), |row, _, _, value| {
-                // Between two finite numbers: it is finite.
+                // A mixture of two finite numbers is finite.
                 baseline[row] = mix(baseline[row], value, step_size.after(visits[row])).unwrap_or(value);
                 count(&mut visits[row]);
             })?;
@@ -181,9 +182,10 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     }
 }
 
-/// [`update`](Learner::update) learns at the end of an episode; in the middle of one it remembers the step. Memory is taken
-/// when an episode is longer than any before it. In addition to what it returns elsewhere there are [`Error::StepOutOfOrder`],
-/// [`Error::InvalidBehaviour`] for an action that the policy never takes, and [`Error::NoGradient`] for what is worth −∞.
+/// [`update`](Learner::update) learns at the end of an episode; before that it stores the step. It
+/// allocates memory for an episode that is longer than any before. It also returns
+/// [`Error::StepOutOfOrder`], [`Error::InvalidBehaviour`] for an action that the policy never
+/// takes, and [`Error::NoGradient`] for a value of −∞.
 impl<F: Real, H: Horizon> Learner for SoftPolicyGradient<F, H> {
     type Scalar = F;
     type Horizon = H;
@@ -200,7 +202,7 @@ impl<F: Real, H: Horizon> Learner for SoftPolicyGradient<F, H> {
         })
     }
 
-    /// The baseline b(s), an estimate of V^π from the returns of those who were there.
+    /// The baseline b(s), an estimate of V^π from the returns after each state.
     fn state_values(&self) -> Result<Array<F, H::States>, Error> {
         self.task.state_values(|row| Some(self.baseline[row]))
     }

@@ -1,4 +1,4 @@
-//! What a learner is told: everything about a problem but its dynamics and its rewards.
+//! Tasks: everything about a problem except its dynamics and its rewards.
 
 mod step_index;
 mod tables;
@@ -15,23 +15,25 @@ use crate::mdp::{
 };
 use crate::{Inference, Model, Real, Table};
 
-/// What there is to learn: numbers of states and actions, discount, temperature, action prior, terminal states and values.
+/// The task of a learner: numbers of states and actions, discount, temperature, action prior,
+/// terminal states and values.
 ///
-/// A learner knows these, since they say what is asked of it. It never sees the dynamics or the rewards: those come in as
-/// [`Step`](super::Step)s. Make a task from a model that there is ([`Task::of`], [`Task::of_stages`]), or by itself for an environment of
-/// your own ([`Task::new`]). [`Task::within`] gives it a horizon.
+/// A learner never sees the dynamics or the rewards; it learns them from [`Step`](super::Step)s.
+/// Make a task from a model with [`Task::of`] or [`Task::of_stages`], or for your own environment
+/// with [`Task::new`]. [`Task::within`] sets a finite horizon.
 ///
 /// # Example
 ///
 /// ```
 /// use softmdp::{Mdp, learning::Task, ndarray::array};
 ///
-/// // An environment of your own: 3 states, of which 2 ends the episode, and 2 actions.
+/// // Your own environment: 3 states, of which state 2 ends the episode, and 2 actions.
 /// let task = Task::<f64>::new(3, 2)?.with_discount(0.9)?.with_terminal_states([2])?;
 /// assert!(task.is_terminal(2));
 ///
-/// // What a planner would solve, as a task: the learner has to find out the rest.
-/// let mdp = Mdp::new(array![[[0.5, 0.5]], [[1.0, 0.0]]], array![[1.0], [2.0]])?.with_discount(0.9)?;
+/// // The task of a model that a planner could solve.
+/// let transitions = array![[[0.5, 0.5]], [[1.0, 0.0]]];
+/// let mdp = Mdp::new(transitions, array![[1.0], [2.0]])?.with_discount(0.9)?;
 /// assert_eq!(Task::of(&mdp)?.discount(), 0.9);
 /// assert_eq!(Task::of(&mdp)?.within(10).horizon().horizon, 10);
 /// # Ok::<(), softmdp::learning::Error>(())
@@ -50,12 +52,13 @@ pub struct Task<F = f64, H = Stationary> {
 }
 
 impl<F: Real> Task<F> {
-    /// A task of so many states and actions with every option at its default: discount 1, temperature 1, counting prior, all
+    /// A task with all options at their defaults: discount 1, temperature 1, counting prior, all
     /// actions available, no terminal states, terminal values 0.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::EmptyModel`](crate::Error::EmptyModel) if there are none; [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
+    /// [`softmdp::Error::EmptyModel`](crate::Error::EmptyModel) without states or actions;
+    /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn new(num_states: usize, num_actions: usize) -> Result<Self, Error> {
         check_not_empty(num_states, num_actions)?;
         let prior = filled(Table::ActionPrior, (num_states, num_actions), F::one())?;
@@ -74,8 +77,9 @@ impl<F: Real> Task<F> {
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::NotHomogeneous`](crate::Error::NotHomogeneous) if they are not, or do not say so; what a [`Model`] of your own returns, or is found wrong in
-    /// it.
+    /// [`softmdp::Error::NotHomogeneous`](crate::Error::NotHomogeneous) unless the model says that
+    /// its stages are alike; the errors of a [`Model`] of your own, and of the checks of its
+    /// tables.
     pub fn of<M: Model<Scalar = F> + ?Sized>(mdp: &M) -> Result<Self, Error> {
         if !mdp.is_homogeneous() {
             return Err(crate::Error::NotHomogeneous.into());
@@ -83,7 +87,7 @@ impl<F: Real> Task<F> {
         Self::gather(mdp, Stationary, 1)
     }
 
-    /// This task over a finite horizon, with tables for each stage.
+    /// This task with a finite horizon, with tables for each stage.
     #[must_use]
     pub fn within(self, horizon: usize) -> Task<F, FiniteHorizon> {
         let Self { discount, temperature, num_actions, prior, is_terminal, terminal_values, .. } = self;
@@ -93,12 +97,13 @@ impl<F: Real> Task<F> {
 }
 
 impl<F: Real> Task<F, FiniteHorizon> {
-    /// The task of the first stages of a model, which may all be different.
+    /// The task of the first `horizon` stages of a model, which may differ from each other.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::HorizonOutOfRange`](crate::Error::HorizonOutOfRange) if there are fewer; [`softmdp::Error::TooLarge`](crate::Error::TooLarge); what a [`Model`] of your own returns, or is found
-    /// wrong in it.
+    /// [`softmdp::Error::HorizonOutOfRange`](crate::Error::HorizonOutOfRange) if the model has
+    /// fewer stages; [`softmdp::Error::TooLarge`](crate::Error::TooLarge); the errors of a
+    /// [`Model`] of your own, and of the checks of its tables.
     pub fn of_stages<M: Model<Scalar = F> + ?Sized>(mdp: &M, horizon: usize) -> Result<Self, Error> {
         check_options(mdp, horizon)?;
         let num_priors = if mdp.is_homogeneous() { 1 } else { horizon };
@@ -140,7 +145,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
         Ok(Self { discount, ..self })
     }
 
-    /// This task at another temperature.
+    /// This task with another temperature.
     ///
     /// # Errors
     ///
@@ -150,12 +155,13 @@ impl<F: Real, H: Horizon> Task<F, H> {
         Ok(Self { temperature, ..self })
     }
 
-    /// This task with other prior weights ρ(a∣s), `[s, a]`, the same at every stage: 0 where an action is unavailable. A row
-    /// of zeros is a dead end.
+    /// This task with other prior weights ρ(a∣s), `[s, a]`, for all stages. A weight of 0 makes an
+    /// action unavailable; a row of zeros makes a dead end.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch), [`softmdp::Error::InvalidPriorWeight`](crate::Error::InvalidPriorWeight).
+    /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch),
+    /// [`softmdp::Error::InvalidPriorWeight`](crate::Error::InvalidPriorWeight).
     pub fn with_prior_weights(self, prior: Array2<F>) -> Result<Self, Error> {
         check_shape(Table::ActionPrior, prior.shape(), &[self.num_states(), self.num_actions])?;
         for ((state, action), &weight) in prior.indexed_iter() {
@@ -164,7 +170,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
         Ok(Self { prior: prior.iter().copied().collect(), ..self })
     }
 
-    /// This task with other terminal states: those in which an episode is over.
+    /// This task with other terminal states, in which an episode ends.
     ///
     /// # Errors
     ///
@@ -181,11 +187,12 @@ impl<F: Real, H: Horizon> Task<F, H> {
         Ok(self)
     }
 
-    /// This task with other terminal values V_T, `[s]`: what it is worth to end in each state.
+    /// This task with other terminal values V_T, `[s]`.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch), [`softmdp::Error::InvalidTerminalValue`](crate::Error::InvalidTerminalValue).
+    /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch),
+    /// [`softmdp::Error::InvalidTerminalValue`](crate::Error::InvalidTerminalValue).
     pub fn with_terminal_values(self, terminal_values: Array1<F>) -> Result<Self, Error> {
         check_terminal_values(terminal_values.view(), self.num_states())?;
         Ok(Self { terminal_values: terminal_values.to_vec(), ..self })
@@ -203,7 +210,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
         self.num_actions
     }
 
-    /// Whether there is one table for all time, or one for each of how many stages.
+    /// The horizon: one table for all time, or one for each stage.
     #[must_use]
     pub fn horizon(&self) -> H {
         self.horizon
@@ -237,7 +244,8 @@ impl<F: Real, H: Horizon> Task<F, H> {
         self.is_terminal[state]
     }
 
-    /// ρ(a∣s) of a stage, `[a]`; 0 where an action is unavailable. The stage matters only where priors differ.
+    /// ρ(a∣s) of a stage, `[a]`; 0 for unavailable actions. The stage matters only if priors
+    /// differ.
     ///
     /// # Panics
     ///
@@ -250,7 +258,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
         &self.prior[row * self.num_actions..(row + 1) * self.num_actions]
     }
 
-    /// Checks what a model of the caller's, or a file, says.
+    /// Checks the tables of a model of the caller's, or of a file.
     fn check(&self) -> Result<(), Error> {
         let (num_states, num_actions) = (self.num_states(), self.num_actions);
         check_not_empty(num_states, num_actions)?;

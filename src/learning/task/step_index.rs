@@ -16,17 +16,17 @@ pub(crate) struct StepIndex<F> {
     pub(crate) next: Next<F>,
 }
 
-/// What comes after a step.
+/// What follows a step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Next<F> {
-    /// The end, with this terminal value.
+    /// The end of the episode, with this terminal value.
     End(F),
     /// The row of the next state.
     Row(usize),
 }
 
 impl<F: Real, H: Horizon> Task<F, H> {
-    /// The table of a stage and state as a row t·S + s, for acting.
+    /// The row t·S + s in which an action is chosen.
     pub(crate) fn acting_row(&self, stage: usize, state: usize) -> Result<usize, Error> {
         let table = self.horizon.table_of(stage)?;
         check_state(Table::Step, state, self.num_states())?;
@@ -59,7 +59,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
         Ok(StepIndex { row, pair: row * num_actions + action, next })
     }
 
-    /// r + γ V', with γ = 0 making V' nothing, also −∞; `None` if finite numbers leave the number type.
+    /// r + γ V', or r at γ = 0, whatever V' is; `None` if finite numbers leave the number type.
     pub(crate) fn target(&self, reward: F, next_value: F) -> Option<F> {
         if self.discount == F::zero() || reward == F::neg_infinity() {
             return Some(reward);
@@ -68,7 +68,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
         (target.is_finite() || next_value == F::neg_infinity()).then_some(target)
     }
 
-    /// [`softmdp::Error::Overflow`](crate::Error::Overflow) of a row.
+    /// The error for a row of a table that leaves the number type.
     pub(crate) fn overflow(&self, table: Table, row: usize) -> Error {
         crate::Error::Overflow { table, stage: row / self.num_states(), state: row % self.num_states() }
             .into()

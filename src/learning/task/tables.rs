@@ -1,4 +1,4 @@
-//! Tables of a task: an entry for each state and action, and for each stage if there is a horizon.
+//! Tables of a task, with an entry for each stage, state and action.
 
 use std::ops::Range;
 
@@ -13,13 +13,13 @@ impl<F: Real, H: Horizon> Task<F, H> {
     /// Prior weights of a row t·S + s.
     #[inline]
     pub(crate) fn prior_row(&self, row: usize) -> &[F] {
-        // A division takes as long as an exponential: it is left for where there is something to divide.
+        // A division takes as long as an exponential: it is done only if priors repeat.
         let is_kept = (row + 1) * self.num_actions <= self.prior.len();
         let row = if is_kept { row } else { row % self.num_states() };
         &self.prior[row * self.num_actions..(row + 1) * self.num_actions]
     }
 
-    /// Whether there is no action in a row.
+    /// Whether a row has no available action.
     pub(crate) fn is_dead_end(&self, row: usize) -> bool {
         self.prior_row(row).iter().all(|&weight| weight == F::zero())
     }
@@ -29,7 +29,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
         row * self.num_actions..(row + 1) * self.num_actions
     }
 
-    /// Number of rows of a table that has one for each stage and state.
+    /// Number of rows of a table with one row for each stage and state.
     pub(crate) fn num_rows(&self) -> usize {
         self.horizon.num_stages() * self.num_states()
     }
@@ -40,14 +40,14 @@ impl<F: Real, H: Horizon> Task<F, H> {
         Ok(arrays::filled(table, shape, value)?.into_raw_vec_and_offset().0)
     }
 
-    /// Action values to start from: `value` where there is something to choose, −∞ where an action cannot be taken.
+    /// Initial action values: `value` for available actions, −∞ elsewhere.
     pub(crate) fn action_values(&self, table: Table, value: F) -> Result<Vec<F>, Error> {
         let mut values = self.filled(table, value)?;
         self.forbid(&mut values);
         Ok(values)
     }
 
-    /// Writes −∞ over whatever stands where no action can be taken.
+    /// Writes −∞ for unavailable actions and in terminal states.
     pub(crate) fn forbid(&self, values: &mut [F]) {
         for (row, values) in values.chunks_exact_mut(self.num_actions).enumerate() {
             let is_over = self.is_terminal[row % self.num_states()];
@@ -59,7 +59,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
         }
     }
 
-    /// Checks that a table which was read has −∞ where no action can be taken.
+    /// Checks that a table has −∞ for unavailable actions and in terminal states.
     #[cfg(feature = "serde")]
     pub(crate) fn check_forbidden(&self, table: Table, values: &[F]) -> Result<(), Error> {
         let mut expected = values.to_vec();
@@ -73,7 +73,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
         }
     }
 
-    /// [`Error::Overflow`] if an entry of a table of pairs is not finite.
+    /// [`Overflow`](crate::Error::Overflow) if an entry of a table of pairs is not finite.
     pub(crate) fn check_finite(&self, table: Table, values: &[F]) -> Result<(), Error> {
         match values.iter().position(|value| !value.is_finite()) {
             Some(pair) => Err(self.overflow(table, pair / self.num_actions)),
@@ -81,12 +81,12 @@ impl<F: Real, H: Horizon> Task<F, H> {
         }
     }
 
-    /// A table of pairs, to be looked at.
+    /// A view of a table of state–action pairs.
     pub(crate) fn view<'a, T>(&self, table: &'a [T]) -> ArrayView<'a, T, H::Pairs> {
         self.horizon.view((self.num_states(), self.num_actions), table)
     }
 
-    /// A table of the caller's as action values: shape and numbers are checked, and what cannot be taken is −∞.
+    /// Checks shape and entries of a caller's table, and writes −∞ where no action can be taken.
     pub(crate) fn take_table(&self, table: Table, values: &ArrayRef<F, H::Pairs>) -> Result<Vec<F>, Error> {
         let axes = self.horizon.pair_axes(self.num_states(), self.num_actions);
         arrays::check_shape(table, values.shape(), Dimension::slice(&axes))?;
@@ -96,8 +96,8 @@ impl<F: Real, H: Horizon> Task<F, H> {
         Ok(values)
     }
 
-    /// State values, with V_T where there is a last row, and in terminal states; others are asked for by row, and `None` where
-    /// finite numbers leave the number type.
+    /// State values: V_T in terminal states and in the last row of a finite horizon,
+    /// `value_of(row)` elsewhere, which is `None` if finite numbers leave the number type.
     pub(crate) fn state_values(
         &self,
         mut value_of: impl FnMut(usize) -> Option<F>,
@@ -114,7 +114,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
         Ok(self.horizon.states(num_states, values))
     }
 
-    /// Soft maxima of all rows of action values at a temperature.
+    /// Soft maxima of the action values of all rows.
     pub(crate) fn soft_values(
         &self,
         action_values: impl Fn(usize, &mut [F]),
@@ -128,7 +128,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
         })
     }
 
-    /// The soft value of a row; `None` if it left the number type below, where it would pass for a dead end.
+    /// The soft value of a row; `None` if it left the number type, since −∞ would mean a dead end.
     #[inline]
     pub(crate) fn unless_lost(&self, row: usize, action_values: &[F], value: F) -> Option<F> {
         let is_alive = |(&weight, &q): (&F, &F)| weight > F::zero() && q > F::neg_infinity();
@@ -151,7 +151,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
         })
     }
 
-    /// A policy whose rows are written one by one.
+    /// A policy that `write` fills row by row.
     pub(crate) fn policy(&self, mut write: impl FnMut(usize, SoftRow<'_, F>)) -> Result<H::Policy<F>, Error> {
         let shape = (self.horizon.num_stages(), self.num_states(), self.num_actions);
         let table = || arrays::filled(Table::Policy, shape, F::zero());
