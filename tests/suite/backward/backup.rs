@@ -5,30 +5,35 @@
 use std::ops::ControlFlow;
 use std::sync::Mutex;
 
-use ndarray::{Array1, Array2, Axis, array, s};
+use ndarray::{Array1, Array2, ArrayView2, ArrayView3, Axis, array, s};
 use proptest::prelude::*;
 use softmdp::{
     DenseDynamics, Error, Inference, Mdp, Model, SoftValueIteration, Table, TimeVaryingMdp, Watched, ndarray,
     soft_bellman_backup,
 };
 
-use crate::common::{SMALL, TimeVarying, cases, tables};
+use crate::common::{SMALL, TimeVarying, assert_tables_close, cases, tables};
 
 const BOTH: [Inference; 2] = [Inference::Direct, Inference::Variational];
 
-/// Every stage by hand, and all of them by `SoftValueIteration`.
-fn assert_stages_are_backups<M: Model<Scalar = f64>>(model: &M, horizon: usize) {
+/// Every stage by hand, and all of them by `SoftValueIteration`: equal within a tolerance, 0 for equal bits.
+fn assert_stages_are_backups<M: Model<Scalar = f64>>(model: &M, horizon: usize, tolerance: f64) {
     for inference in BOTH {
         let solution = SoftValueIteration::new(horizon).inference(inference).solve(model).unwrap();
         let mut values = model.terminal_values().to_owned();
         for t in (0..horizon).rev() {
             let backup = soft_bellman_backup(model, &values, t, inference).unwrap();
-            let policy = solution.policy();
-            assert_eq!(backup.state_values(), solution.state_values().row(t), "{inference}, stage {t}");
-            assert_eq!(backup.action_values(), solution.action_values().index_axis(Axis(0), t));
-            assert_eq!(backup.probabilities(), policy.probabilities().index_axis(Axis(0), t));
-            assert_eq!(backup.log_probabilities(), policy.log_probabilities().index_axis(Axis(0), t));
-            assert_eq!(backup.probabilities(), solution.policy_at(t).unwrap());
+            let (policy, what) = (solution.policy(), format!("{inference}, stage {t}"));
+            let (probabilities, logs) = (policy.probabilities(), policy.log_probabilities());
+            let [expected_values, expected_policy] = [solution.action_values(), probabilities];
+            let close = |found: ArrayView2<'_, f64>, expected: ArrayView3<'_, f64>| {
+                assert_tables_close(&found, &expected.index_axis(Axis(0), t), tolerance, &what);
+            };
+            assert_tables_close(&backup.state_values(), &solution.state_values().row(t), tolerance, &what);
+            close(backup.action_values(), expected_values);
+            close(backup.probabilities(), expected_policy);
+            close(backup.log_probabilities(), logs);
+            assert_eq!(solution.policy_at(t).unwrap(), expected_policy.index_axis(Axis(0), t));
             values = backup.state_values().to_owned();
         }
     }
@@ -40,9 +45,12 @@ proptest! {
     #[test]
     fn backups_from_the_last_stage_to_the_first_are_the_solution(tables in tables(SMALL)) {
         let horizon = tables.horizon();
-        assert_stages_are_backups(&TimeVarying::new(tables.clone()), horizon);
-        for (_, mdp) in tables.homogeneous().kinds() {
-            assert_stages_are_backups(&mdp, horizon);
+        assert_stages_are_backups(&TimeVarying::new(tables.clone()), horizon, 0.0);
+        let tables = tables.homogeneous();
+        assert_stages_are_backups(&tables.mdp(), horizon, 0.0);
+        // Some of these claim to be large, and are solved in another order of operations.
+        for (_, mdp) in tables.kinds() {
+            assert_stages_are_backups(&mdp, horizon, 1e-9);
         }
     }
 }
@@ -62,7 +70,7 @@ fn ending() -> Mdp {
 #[test]
 fn terminal_states_keep_their_value() {
     let mdp = ending();
-    assert_stages_are_backups(&mdp, 6);
+    assert_stages_are_backups(&mdp, 6, 0.0);
     for inference in BOTH {
         let backup = soft_bellman_backup(&mdp, &array![1.0, 2.0, 3.0], 0, inference).unwrap();
         assert_eq!(backup.state_values()[2], 3.0);
@@ -71,7 +79,7 @@ fn terminal_states_keep_their_value() {
     }
     let late = mdp.with_rewards(Array2::from_elem((3, 2), -2.0)).unwrap();
     let varying = TimeVaryingMdp::new(vec![mdp.clone(), late, mdp]).unwrap();
-    assert_stages_are_backups(&varying, 3);
+    assert_stages_are_backups(&varying, 3, 0.0);
 }
 
 #[test]
