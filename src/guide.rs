@@ -1,19 +1,20 @@
-//! From the idea to your own model, one chapter at a time.
+//! The guide leads from the idea to your own model.
 //!
 //! 1. [`idea`]: planning as inference
 //! 2. [`first_model`]: two states, and a map
-//! 3. [`which_inference`]: how to act, or how it went
+//! 3. [`which_inference`]: to choose actions, or to explain a success
 //! 4. [`priors`]: action priors, temperature, discount
 //! 5. [`endings`]: terminal states and absorbing states
 //! 6. [`dynamics`]: sparse, deterministic and computed transitions
 //! 7. [`large`]: long horizons and big models
-//! 8. [`stationary`]: problems without a horizon
-//! 9. [`learning`]: the same answers from samples
+//! 8. [`stationary`]: infinite horizons
+//! 9. [`learning`]: the same results from samples
 //! 10. [`pictures`]: maps, curves and animations
-//! 11. [`numerics`]: what −∞ means, and how exact results are
+//! 11. [`numerics`]: the meaning of −∞, and the accuracy of results
 //! 12. [`python`]: names in other libraries
 //!
-//! Every equation is in [`formulas`](crate::formulas). The [crate page](crate) has all types and the notation.
+//! [`formulas`](crate::formulas) lists every equation. The [crate page](crate) lists all types and
+//! the notation.
 
 // The chapters are files that GitHub shows too. There, their links lead to other files and to docs.rs. Here the first
 // definition of a link counts, so that the definitions of `links.md` replace those at the end of each chapter.
