@@ -11,17 +11,17 @@ use std::fmt;
 pub enum Status {
     /// The error bound is at most the tolerance.
     Converged,
-    /// The limit of iterations was reached.
+    /// The search reached the limit of iterations.
     IterationLimit,
-    /// The error bound cannot fall any further, because of rounding.
+    /// Rounding keeps the error bound above the tolerance.
     RoundingFloor,
-    /// The values are a fixed point to within rounding, and no error bound exists: there are
-    /// several fixed points, or rounding cannot exclude others. The initial values decide which one
-    /// is found.
+    /// The values are a fixed point to within rounding, but no error bound exists. There are
+    /// several fixed points, or rounding cannot exclude others. The result depends on the initial
+    /// values.
     SeveralFixedPoints,
     /// The caller's hook asked to stop.
     Stopped,
-    /// The values grow without end: there is no fixed point to converge to.
+    /// The values grow without bound. There is no fixed point.
     Diverging,
 }
 
@@ -45,10 +45,10 @@ impl fmt::Display for Status {
 pub struct Convergence<F = f64> {
     /// How the search ended.
     pub status: Status,
-    /// Passes over the dynamics: stored transitions read, in units of the transitions of the model,
-    /// rounded up.
+    /// Passes over the dynamics: the number of transitions read, divided by the number of
+    /// transitions of the model, rounded up.
     pub iterations: usize,
-    /// A bound on the error of every state value, in reward units, rounding included; +∞ if none is
-    /// known.
+    /// A bound on the error of every state value, in reward units. It includes rounding. It is +∞
+    /// if no bound is known.
     pub error_bound: F,
 }

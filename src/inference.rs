@@ -7,12 +7,12 @@ use std::fmt;
 /// | | [`Direct`](Inference::Direct) | [`Variational`](Inference::Variational) |
 /// |---|---|---|
 /// | question | what happened, given success? | how should I act? |
-/// | dynamics | conditioned on success (lucky) | true |
+/// | dynamics | conditioned on success | true |
 /// | backup | Q = r + τ log E exp(V/τ) (D1) | Q = r + E V (V2) |
 /// | results | posterior, marginals, evidence | policy, occupancy, ELBO |
-/// | use it to | explain an outcome that is known | plan, control, explain choices |
+/// | use it to | explain a known outcome | plan, control, explain choices |
 ///
-/// Both agree on deterministic dynamics at γ = 1.
+/// Both agree if the dynamics are deterministic and γ = 1.
 ///
 /// # Example
 ///
@@ -32,7 +32,7 @@ use std::fmt;
 ///     let solution = SoftValueIteration::new(1).inference(inference).solve(&mdp)?;
 ///     Ok::<_, softmdp::Error>(solution.policy().probabilities()[[0, 0, 0]])
 /// };
-/// assert!(bets(Inference::Direct)? > 0.999); // given success, the agent has bet and won
+/// assert!(bets(Inference::Direct)? > 0.999); // given success, the agent took the bet and won
 /// assert_eq!(bets(Inference::Variational)?, 0.5); // the expected value of the bet is 0
 /// # Ok::<(), softmdp::Error>(())
 /// ```

@@ -7,8 +7,8 @@
 //! | term | in code | symbol | shape, unit |
 //! |---|---|---|---|
 //! | dynamics | `transitions` | P(s'∣s,a) | `[s, a, s']`, rows sum to 1 |
-//! | rewards | `rewards` | r(s,a) | `[s, a]`, reward units; −∞ forbids |
-//! | terminal values | `terminal_values` | V_T(s) | `[s]`, reward units; −∞ forbids |
+//! | rewards | `rewards` | r(s,a) | `[s, a]`, reward units; −∞ forbids the pair |
+//! | terminal values | `terminal_values` | V_T(s) | `[s]`, reward units; −∞ forbids ending in s |
 //! | rewards on the successor | `successor_rewards` | r(s,a,s') | one for each transition, reward units |
 //! | discount | `discount` | γ | in [0, 1] |
 //! | temperature | `temperature` | τ ≥ 0 | reward units per nat |
@@ -27,11 +27,11 @@
 //! - A setter on options takes a plain value and cannot fail: [`Mdp::builder`], [`SoftValueIteration`],
 //!   [`StationarySolver`]. The call that uses the options (`build`, `solve`, `new`) checks them.
 //! - A method `with_…` returns a changed copy of a valid value, as a `Result`.
-//! - Finite horizons are direct inference by default, because that is the exact posterior.
-//!   [`solve_stationary`] is variational by default, because the direct fixed point need not exist.
-//!   So one is not the limit of the other.
-//! - Everything that is read with the feature `serde` or from a file passes the checks of the
-//!   constructors. Bad data is an error, never an invalid value.
+//! - [`soft_value_iteration`] is direct by default, because direct inference is the exact
+//!   posterior. [`solve_stationary`] is variational by default, because the direct fixed point may
+//!   not exist. So one is not the limit of the other.
+//! - Readers of files and the feature `serde` check data as the constructors do. Invalid data is an
+//!   error.
 //!
 //! ## In a larger program
 //!
@@ -44,7 +44,7 @@
 //!   "multiple different versions of crate `ndarray`".
 //! - With the feature `rand`, traits of `rand` 0.10 are part of the interface, re-exported as
 //!   `softmdp::rand`. Generators such as `StdRng` come from your own dependency on `rand` 0.10.
-//! - Matrices of `sprs` 0.11 are part of the interface with the feature `sprs`.
+//! - With the feature `sprs`, matrices of `sprs` 0.11 are part of the interface.
 //! - A new 0.x version of one of these three crates is a breaking change of this crate.
 //! - Results of hundreds of megabytes are up to twice as fast with huge pages. On Linux, set
 //!   `GLIBC_TUNABLES=glibc.malloc.hugetlb=1` in the environment.

@@ -1,13 +1,11 @@
-//! The tables that each result consists of, to be stored in a format of your own and checked when
-//! they are read.
+//! The tables of each result, for storage in a format of your own.
 //!
-//! The accessors of a result give its tables. To make the result again, fill in the struct of the
-//! same name with `Parts` and convert it by [`TryFrom`]. The conversion checks what holds for every
-//! value of the type: shapes that agree, rows that are distributions, no NaN. It returns
-//! [`Error`](crate::Error) for the first violation. Whether a result belongs to a model cannot be
-//! seen in its tables and is not checked.
+//! The accessors of a result return its tables. To make the result again, fill in the struct
+//! `…Parts` of the result and convert it by [`TryFrom`]. The conversion checks that shapes agree,
+//! that rows are distributions and that no value is NaN. It returns [`Error`](crate::Error) for the
+//! first violation. It cannot check whether the result belongs to a model.
 //!
-//! The features `serde` and `npz` store results in the same way.
+//! The features `serde` and `npz` use the same conversions.
 //!
 //! # Example
 //!

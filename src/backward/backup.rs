@@ -13,10 +13,10 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 
 /// Computes one soft Bellman backup: from the values V_{t+1} of the next stage to V_t, Q_t and π_t.
 ///
-/// (D1)–(D3) for direct inference, (V2) and (V3) for variational inference; see [`Inference`]. This
-/// is one step of [`SoftValueIteration`](crate::SoftValueIteration), for algorithms of your own.
-/// `mdp` is any [`Model`]; one whose stages are all alike, such as [`Mdp`](crate::Mdp), takes every
-/// `stage`.
+/// The equations are (D1)–(D3) for direct inference, and (V2) and (V3) for variational inference.
+/// This is one step of [`SoftValueIteration`](crate::SoftValueIteration), for algorithms of your
+/// own. `mdp` is any [`Model`]. If all its stages are equal, as in an [`Mdp`](crate::Mdp), every
+/// `stage` is valid.
 ///
 /// # Shapes
 ///
@@ -24,10 +24,10 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 ///
 /// # Errors
 ///
-/// [`Error::StageOutOfRange`] if the model has no such stage, [`Error::ShapeMismatch`] if
-/// `next_values` has not one entry for each state, [`Error::InvalidEntry`] if an entry is NaN or
-/// +∞, [`Error::Overflow`] if a finite value leaves the range of the number type. A [`Model`] of
-/// your own may return the errors of [`soft_value_iteration`](crate::soft_value_iteration).
+/// [`Error::StageOutOfRange`] if the model has no such stage, [`Error::ShapeMismatch`] unless
+/// `next_values` has one entry for each state, [`Error::InvalidEntry`] if an entry is NaN or +∞,
+/// [`Error::Overflow`] if a finite value leaves the range of the number type. A [`Model`] of your
+/// own may return the errors of [`soft_value_iteration`](crate::soft_value_iteration).
 ///
 /// # Complexity
 ///
@@ -35,7 +35,7 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 ///
 /// # Example
 ///
-/// Value iteration by hand:
+/// Soft value iteration as a loop over backups:
 ///
 /// ```
 /// use softmdp::{Inference, Mdp, ndarray::array, soft_bellman_backup, soft_value_iteration};
@@ -51,7 +51,8 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 ///
-/// Large models are solved in another order of operations, which agrees to rounding.
+/// For large models, [`soft_value_iteration`](crate::soft_value_iteration) uses another order of
+/// operations. The results then agree only to within rounding.
 pub fn soft_bellman_backup<M: Model + ?Sized>(
     mdp: &M,
     next_values: &ArrayRef1<M::Scalar>,
@@ -99,8 +100,8 @@ pub struct SoftBellmanBackup<F = f64> {
 }
 
 impl<F: Real> SoftBellmanBackup<F> {
-    /// V_t(s), `[s]`, in reward units. −∞ where success is impossible; the terminal value in
-    /// terminal states.
+    /// V_t(s), `[s]`, in reward units. It is −∞ where success is impossible, and the terminal value
+    /// in terminal states.
     #[must_use]
     pub fn state_values(&self) -> ArrayView1<'_, F> {
         self.state_values.view()
@@ -113,15 +114,15 @@ impl<F: Real> SoftBellmanBackup<F> {
         self.action_values.view()
     }
 
-    /// π_t(a∣s), `[s, a]`; each row sums to 1. The normalised prior in terminal states and where
-    /// V_t = −∞.
+    /// π_t(a∣s), `[s, a]`; each row sums to 1. Rows of terminal states and of states with V_t = −∞
+    /// are the normalised prior.
     #[must_use]
     pub fn probabilities(&self) -> ArrayView2<'_, F> {
         self.probabilities.view()
     }
 
-    /// log π_t(a∣s), `[s, a]`, in nats. Finite also where the probability is too small for the
-    /// number type.
+    /// log π_t(a∣s), `[s, a]`, in nats. An entry stays finite if the probability is too small for
+    /// the number type.
     #[must_use]
     pub fn log_probabilities(&self) -> ArrayView2<'_, F> {
         self.log_probabilities.view()

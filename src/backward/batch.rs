@@ -16,14 +16,14 @@ const MANY_MODELS: usize = 4;
 const MOST_STAGES: usize = 128;
 
 impl SoftValueIteration {
-    /// Solves several models that share their dynamics, such as the variants of one model that
-    /// [`with_rewards`](crate::Mdp::with_rewards) and
-    /// [`with_temperature`](crate::Mdp::with_temperature) make: goals to compare, rewards to fit,
-    /// temperatures to sweep. The results are those of [`solve`](Self::solve), to rounding.
+    /// Solves several models that share their dynamics. [`with_rewards`](crate::Mdp::with_rewards)
+    /// and [`with_temperature`](crate::Mdp::with_temperature) make such models: to compare goals,
+    /// to fit rewards, to sweep temperatures. The results are those of [`solve`](Self::solve), to
+    /// within rounding.
     ///
-    /// One pass over the dynamics serves all models of a stage. Models of different sizes are
-    /// solved one by one. So are the rest of the stages as soon as the dynamics of a stage are not
-    /// the same object for all models.
+    /// One pass over the dynamics of a stage serves all models. Models of different sizes are
+    /// solved one by one. If the dynamics of a stage are not the same object for all models, this
+    /// stage and all earlier stages are solved model by model.
     ///
     /// # Errors
     ///
@@ -34,12 +34,12 @@ impl SoftValueIteration {
     /// # Complexity
     ///
     /// Time O(T · k · transitions) for k models. The transitions are read once for all models,
-    /// which is what limits large models. Memory k times that of [`solve`](Self::solve), and 2·k·S
-    /// numbers.
+    /// which saves most of the time in large models. Memory k times that of [`solve`](Self::solve),
+    /// and 2·k·S numbers.
     ///
     /// # Example
     ///
-    /// Which of two goals does a first step to the right indicate?
+    /// An agent first steps to the right. Which of two goals does it pursue?
     ///
     /// ```
     /// use softmdp::{DeterministicDynamics, Mdp, SoftValueIteration, ndarray::array};
@@ -71,8 +71,8 @@ impl SoftValueIteration {
         Ok(solutions)
     }
 
-    /// [`solve_batch`](Self::solve_batch) for the state values alone, as
-    /// [`solve_values`](Self::solve_values) gives them.
+    /// Computes only the state values of several models: [`solve_values`](Self::solve_values) for
+    /// each model of a [`solve_batch`](Self::solve_batch).
     ///
     /// # Errors
     ///

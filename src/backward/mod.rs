@@ -1,8 +1,8 @@
 //! Soft value iteration over a finite horizon: values, action values and policy of every stage.
 //!
-//! For each stage t and state s: the value V of the state, the value Q of each action, and the
-//! probability π of each action given success. There are two kinds of inference with different
-//! answers, see [`Inference`].
+//! For each stage t and state s, the pass computes the value V of the state, the value Q of each
+//! action, and the probability π of each action. The two kinds of [`Inference`] have different
+//! results.
 //!
 //! # Recursion
 //!
@@ -17,16 +17,16 @@
 //! with rewards r, prior weights ρ, temperature τ and discount γ of the model. In direct inference
 //! V = τ log β is the backward message in reward units.
 //!
-//! The loop over t is `run_stages` below. One stage is computed in `stage`. Two special cases are
-//! faster: `linear` for the values of models whose stages are alike, and `batch` for several
+//! The loop over t is `run_stages` below. The module `stage` computes one stage. Two special cases
+//! are faster: `linear` for the values of models whose stages are equal, and `batch` for several
 //! models, or many stages, in one pass over the dynamics.
 //!
 //! # Form computed
 //!
-//! Every soft maximum and log-expectation takes its maximum out first. A row of the dynamics whose
-//! successors lie too far below the maximum of all values is computed again from its own maximum.
-//! The policy is the exponentials of the soft maximum over their sum, so that its rows sum to 1 to
-//! a few ulp.
+//! Every soft maximum and log-expectation subtracts the maximum of its exponents first. If the
+//! successors of a row lie too far below the maximum of all values, the row is computed again from
+//! its own maximum. The policy is the exponentials of the soft maximum divided by their sum. So its
+//! rows sum to 1 to a few ulp.
 //!
 //! # Limits
 //!
@@ -61,7 +61,7 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 /// Solves a finite horizon by direct inference: values, action values and policy of every stage.
 ///
 /// Direct inference is the exact posterior over trajectories given success. Under stochastic
-/// dynamics its policy relies on luck. For a policy to act by, use
+/// dynamics its policy relies on luck. To compute a policy for acting, use
 /// [`SoftValueIteration::new(horizon).inference(Inference::Variational)`](SoftValueIteration).
 ///
 /// `mdp` is any [`Model`], such as [`Mdp`](crate::Mdp).
@@ -69,7 +69,7 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 /// # Errors
 ///
 /// [`Error::Overflow`] if a finite value leaves the range of the number type, [`Error::TooLarge`]
-/// if the tables do not fit. With a [`Model`] of your own also the errors of
+/// if the tables do not fit in memory. With a [`Model`] of your own also the errors of
 /// [`MdpBuilder::build`](crate::MdpBuilder::build), [`Error::HorizonOutOfRange`] if it has too few
 /// stages, and its own errors.
 ///
@@ -121,8 +121,8 @@ pub struct SoftValueIteration {
 }
 
 impl SoftValueIteration {
-    /// Options for `horizon` decision stages and direct inference. Horizon 0 has the values V_T and
-    /// no decisions.
+    /// Returns options for `horizon` decision stages and direct inference. At horizon 0, the values
+    /// are V_T, and there are no decisions.
     pub fn new(horizon: usize) -> Self {
         Self { horizon, inference: Inference::Direct }
     }
@@ -150,13 +150,13 @@ impl SoftValueIteration {
         Ok(solution)
     }
 
-    /// Solves into a solution of the same shape and replaces its contents.
+    /// Solves a model and writes the result into a solution of the same shape.
     ///
-    /// Allocates nothing from the second time on, unless a clone or a
-    /// [`Posterior`](crate::Posterior) shares the tables. One case does allocate: direct inference
-    /// in large dense models whose stages are alike takes S² numbers for M of (D11).
+    /// From the second call on this allocates nothing, with two exceptions. A clone or a
+    /// [`Posterior`](crate::Posterior) may share the tables. Direct inference in large dense models
+    /// whose stages are equal takes S² numbers for M of (D11).
     ///
-    /// After an error the solution holds stages of both problems and should be dropped.
+    /// After an error the solution holds stages of both models. Do not use it.
     ///
     /// # Errors
     ///
@@ -201,18 +201,18 @@ impl SoftValueIteration {
         Ok(())
     }
 
-    /// Solves for the state values alone. [`StateValues::policy_at`] computes the policy of a stage
-    /// by one backup.
+    /// Computes only the state values. [`StateValues::policy_at`] computes the policy of a stage by
+    /// one backup.
     ///
     /// # Errors
     ///
-    /// Those of [`soft_value_iteration`]. An action value that leaves the number type is reported
-    /// only if the state value does so too.
+    /// Those of [`soft_value_iteration`]. If an action value overflows but the state value does
+    /// not, the call returns no error.
     ///
     /// # Complexity
     ///
-    /// Time O(T · transitions), memory T·S numbers. Direct inference takes S·A more, and S² in
-    /// dense models, where stages are alike.
+    /// Time O(T · transitions), memory T·S numbers. If all stages are equal, direct inference takes
+    /// another S·A numbers, and S² in dense models.
     pub fn solve_values<M: Model + ?Sized>(&self, mdp: &M) -> Result<StateValues<M::Scalar>, Error> {
         check_options(mdp, self.horizon)?;
         let shape = (self.horizon, mdp.num_states(), mdp.num_actions());

@@ -141,7 +141,7 @@ impl<F: Real> Solution<F> {
         &self.policy
     }
 
-    /// π_t(a∣s) of one stage, `[s, a]`. [`Policy::at`] gives the same row of the table as a view.
+    /// π_t(a∣s) of one stage, `[s, a]`, as a copy. [`Policy::at`] returns a view.
     ///
     /// # Errors
     ///
@@ -199,7 +199,7 @@ pub struct StateValues<F = f64> {
     inference: Inference,
 }
 
-/// The table of [`StateValues`], and what belongs to it.
+/// The table of [`StateValues`], with the number of actions and the inference.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename = "StateValues", deny_unknown_fields))]
@@ -212,7 +212,7 @@ pub struct StateValuesParts<F = f64> {
     pub inference: Inference,
 }
 
-/// Checks that there is a state, an action and a row, and that no value is NaN or +∞.
+/// Checks that there is at least one state, one action and one row, and that no value is NaN or +∞.
 impl<F: Real> TryFrom<StateValuesParts<F>> for StateValues<F> {
     type Error = Error;
 
@@ -239,7 +239,7 @@ impl<F: Real> StateValues<F> {
         Ok(Self { values, num_actions, inference })
     }
 
-    /// Number A of actions of the model solved.
+    /// Number A of actions of the model that was solved.
     #[must_use]
     pub fn num_actions(&self) -> usize {
         self.num_actions

@@ -9,11 +9,11 @@ use crate::mdp::check_options;
 use crate::{Error, Model, Real, Table, arrays};
 
 impl SoftValueIteration {
-    /// Solves stage by stage, from the last to the first, and keeps none of them: for horizons that
-    /// do not fit in memory.
+    /// Solves one stage after the other, from the last to the first, and stores none of them. Use
+    /// it for horizons that do not fit in memory.
     ///
-    /// `visit` gets views of the values, action values and policy of each stage. If it breaks, the
-    /// pass stops and returns the break value.
+    /// `visit` receives views of the values, action values and policy of each stage. If it returns
+    /// `Break`, the pass stops and returns the break value.
     ///
     /// # Errors
     ///
@@ -25,7 +25,7 @@ impl SoftValueIteration {
     ///
     /// # Example
     ///
-    /// When does it no longer pay to learn a trade?
+    /// At which stage does learning a skill stop paying off?
     ///
     /// ```
     /// use std::ops::ControlFlow;
@@ -40,7 +40,7 @@ impl SoftValueIteration {
     ///     learns = stage.probabilities()[[0, 1]];
     ///     if learns > 0.5 { ControlFlow::Break(stage.stage()) } else { ControlFlow::Continue(()) }
     /// })?;
-    /// assert_eq!(last, ControlFlow::Break(999_993)); // up to seven stages before the end
+    /// assert_eq!(last, ControlFlow::Break(999_993)); // seven stages before the end
     /// assert!((learns - 0.5132_f64).abs() < 1e-4);
     /// # Ok::<(), softmdp::Error>(())
     /// ```

@@ -10,7 +10,7 @@
 //! log p(e)     = Σ_t log Z_t + log( Σ_s α_T(s) exp(V_T(s)/τ) + α_T(†) )                (D6)
 //! ```
 //!
-//! where † is the absorbing state that the trajectory leaves for with probability 1 − γ.
+//! where † is the absorbing state to which the trajectory moves with probability 1 − γ.
 //!
 //! # References
 //!
@@ -51,7 +51,7 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 /// ```
 /// use softmdp::{Mdp, forward_messages, ndarray::array};
 ///
-/// // A coin is tossed once. Tails (state 1) has success probability 1/3 per stage.
+/// // One toss of a coin. In state 1 (tails), each stage succeeds with probability 1/3.
 /// let mdp = Mdp::new(array![[[1.0, 0.0]], [[0.0, 1.0]]], array![[0.0], [-(3.0_f64.ln())]])?;
 /// let messages = forward_messages(&mdp, &array![0.5, 0.5], 1)?;
 /// assert!((messages.log_forward()[[1, 1]].exp() - 0.25).abs() < 1e-15);
@@ -107,10 +107,10 @@ pub fn forward_messages<F: Real, M: Model<Scalar = F> + ?Sized>(
 /// let mdp = mdp.with_discount(0.9)?;
 /// let initial = array![1.0, 0.0];
 /// let messages = forward_messages(&mdp, &initial, 4)?;
-/// // At γ < 1 some of the mass has left by stage 1: the rest sums to less than 1.
+/// // At γ < 1 some of the mass is in † at stage 1: the rest sums to less than 1.
 /// let in_play: f64 = messages.log_forward().row(1).mapv(f64::exp).sum();
 /// assert!((in_play + messages.log_absorbed()[1].exp() - 1.0).abs() < 1e-15);
-/// // The evidence, forwards and backwards (D6).
+/// // The evidence, from the forward and from the backward pass (D6).
 /// let backwards = soft_value_iteration(&mdp, 4)?.state_values()[[0, 0]];
 /// assert!((messages.log_evidence() - backwards).abs() < 1e-14);
 /// # Ok::<(), softmdp::Error>(())
@@ -180,14 +180,14 @@ impl<F: Real> ForwardMessages<F> {
         self.log_normalizers.view()
     }
 
-    /// log α_t(†), `[t]` with T+1 entries, in nats: the probability of having left before stage t.
-    /// All −∞ at γ = 1.
+    /// log α_t(†), `[t]` with T+1 entries, in nats: the log-probability of being in † at stage t.
+    /// All entries are −∞ at γ = 1.
     #[must_use]
     pub fn log_absorbed(&self) -> ArrayView1<'_, F> {
         self.log_absorbed.view()
     }
 
-    /// log p(e), in nats, from the forward pass alone (D6). −∞ if the terminal values exclude every
+    /// log p(e), in nats, from the forward pass (D6). It is −∞ if the terminal values exclude every
     /// trajectory.
     #[must_use]
     pub fn log_evidence(&self) -> F {

@@ -1,4 +1,4 @@
-//! Builds models, and checks everything that they are made of.
+//! Builds models, and checks all their tables and options.
 
 use std::sync::Arc;
 
@@ -12,16 +12,14 @@ use super::{ActionPrior, Mdp};
 use crate::{DenseDynamics, Dynamics, Error, IntoDynamics, Real, Table, arrays};
 
 impl<F: Real> Mdp<F, DenseDynamics<F>> {
-    /// Makes a model from dense tables, with every option at its default.
-    ///
-    /// The defaults are those of [`MdpBuilder`].
+    /// Makes a model from dense tables, with the default options of [`MdpBuilder`].
     ///
     /// # Shapes
     ///
     /// `transitions` `[s, a, s']`, each row sums to 1; `rewards` `[s, a]`, −∞ forbids the pair.
     ///
-    /// Other libraries often use `[a, s, s']`: permute the axes first. If S = A, the shape does not
-    /// reveal a wrong order.
+    /// Other libraries often use `[a, s, s']`: permute the axes first. If S = A, the check of the
+    /// shape cannot detect a wrong order.
     ///
     /// # Errors
     ///
@@ -104,10 +102,10 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
 
     /// Sets γ in [0, 1]; 1 by default.
     ///
-    /// In variational inference γ multiplies everything that comes later (V1, V2). In direct
-    /// inference γ is the probability of continuing: after each step, the trajectory leaves with
-    /// probability 1 − γ for an absorbing state of value 0 (D0, D1). The two can differ a lot: if
-    /// all rewards are negative, success makes leaving early more probable.
+    /// In variational inference γ is a factor on later rewards (V1, V2). In direct inference γ is
+    /// the probability of continuing. After each step, the trajectory moves with probability 1 − γ
+    /// to an absorbing state † of value 0 (D0, D1). The two can differ a lot: if all rewards are
+    /// negative, conditioning on success makes an early move to † more probable.
     #[must_use]
     pub fn discount(mut self, discount: F) -> Self {
         self.discount = discount;
@@ -140,7 +138,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
         self
     }
 
-    /// Sets V_T, `[s]`, in reward units; 0 by default. −∞ forbids the trajectory to end in the
+    /// Sets V_T, `[s]`, in reward units; 0 by default. −∞ forbids trajectories that end in the
     /// state.
     ///
     /// V_T(s) is the value of a state at the end of the horizon, and of a terminal state at any
@@ -153,13 +151,13 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
 
     /// Sets the states in which the episode ends; none by default.
     ///
-    /// The value of a terminal state is its terminal value, at every stage. No action is taken
-    /// there and no reward is earned. Setting the states again replaces them.
+    /// The value of a terminal state is its terminal value, at every stage. The agent takes no
+    /// action there and receives no reward. A second call replaces the states of the first.
     ///
-    /// A state whose every action leads back to itself is different: it keeps earning reward and,
-    /// with the counting prior, τ log A of action entropy per stage. Example with rewards 0, A = 4,
-    /// τ = 1 and ten stages to go: the terminal state has value 0, the looping state 10 log 4 ≈
-    /// 13.9.
+    /// An absorbing state, in which every action leads back to the state, is different. It
+    /// collects its reward at every stage and, with the counting prior, τ log A of action entropy.
+    /// Example with rewards 0, A = 4, τ = 1 and ten remaining stages: a terminal state has value 0,
+    /// an absorbing state has value 10 log 4 ≈ 13.9.
     #[doc(alias("goal", "absorbing"))]
     #[must_use]
     pub fn terminal_states(mut self, states: impl IntoIterator<Item = usize>) -> Self {
@@ -169,8 +167,8 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
 
     /// Checks all options and makes the model.
     ///
-    /// Rows of the dynamics must sum to 1 within [`Real::ROW_SUM_TOLERANCE`]. Rows that are never
-    /// used need not: rows of terminal states, unavailable actions and actions of prior weight 0.
+    /// Rows of the dynamics must sum to 1 within [`Real::ROW_SUM_TOLERANCE`]. Exceptions are unused
+    /// rows: those of terminal states, unavailable actions and actions of prior weight 0.
     ///
     /// Rows are never rescaled. If all rows sum to 1 + ε, values have an error of about ε per
     /// stage, in nats (direct) or relative (variational). The mass of occupancies grows by ε per
@@ -178,7 +176,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
     ///
     /// # Errors
     ///
-    /// Returns the first of these: the error of the conversion of the dynamics
+    /// Returns the first error in this order: the error of the conversion of the dynamics
     /// ([`IntoDynamics`](crate::IntoDynamics)); [`Error::EmptyModel`]; [`Error::ShapeMismatch`];
     /// [`Error::InvalidReward`]; [`Error::InvalidDiscount`]; [`Error::InvalidTemperature`];
     /// [`Error::InvalidTerminalValue`]; [`Error::StateOutOfRange`] for a terminal state;

@@ -5,10 +5,10 @@ use ndarray::ArrayRef1;
 use super::checks::is_normalized;
 use crate::{Error, Real, Table, arrays};
 
-/// Checks that p₀ is a distribution over the states of a model, as every function does that takes
-/// one.
+/// Checks that p₀ is a distribution over the states of a model.
 ///
-/// Its entries are used as they are, never rescaled.
+/// Every function that takes an initial distribution makes this check. The entries are never
+/// rescaled.
 ///
 /// # Shapes
 ///

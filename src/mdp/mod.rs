@@ -1,8 +1,8 @@
 //! Finite Markov decision processes.
 //!
 //! [`Mdp`] is a validated model whose stages are all equal. [`Model`] is the trait that algorithms
-//! use, also for models that change with time. Discount, temperature, prior and terminal states are
-//! part of the model, so that all algorithms agree on them.
+//! use. It also covers models that vary by stage. Discount, temperature, prior and terminal states
+//! are part of the model, so that all algorithms use the same ones.
 
 mod builder;
 mod checked_stage;
@@ -46,11 +46,11 @@ use crate::{DenseDynamics, Dynamics, Error, Inference, IntoDynamics, Real, Table
 /// A finite Markov decision process with the same dynamics, rewards and action prior at every
 /// stage.
 ///
-/// Every value of the type is valid: shapes agree, numbers are in range, rows of the dynamics that
-/// are used sum to 1.
+/// Every value of the type is valid: shapes agree, numbers are in range, and rows of the dynamics
+/// that the model uses sum to 1.
 ///
-/// A clone shares all tables. The `with_…` methods return a changed copy that shares all tables but
-/// the replaced one, so a thousand reward tables over one large dynamics are cheap.
+/// A clone shares all tables. The `with_…` methods return a changed copy that shares all tables
+/// except the replaced one. So a thousand reward tables over the same dynamics need little memory.
 ///
 /// # Example
 ///
@@ -65,11 +65,11 @@ use crate::{DenseDynamics, Dynamics, Error, Inference, IntoDynamics, Real, Table
 /// let rewards = array![[1.0, 0.5], [0.0, -0.5]];
 /// let mdp = Mdp::new(transitions, rewards)?;
 /// let policy = soft_value_iteration(&mdp, 20)?.policy_at(0)?;
-/// assert!(policy[[1, 1]] > 0.5); // a broken machine is repaired
+/// assert!(policy[[1, 1]] > 0.5); // repair a broken machine
 ///
 /// let dear = mdp.with_rewards(array![[1.0, 0.5], [0.0, -30.0]])?;
 /// let policy = soft_value_iteration(&dear, 20)?.policy_at(0)?;
-/// assert!(policy[[1, 1]] < 0.5); // unless repair is too expensive
+/// assert!(policy[[1, 1]] < 0.5); // do not repair if it is too expensive
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 #[derive(Debug, PartialEq)]
@@ -115,7 +115,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     }
 
     /// Erases the type of the dynamics, so that models over different dynamics have one type.
-    /// Tables stay where they are.
+    /// This copies no table.
     ///
     /// # Example
     ///
@@ -176,9 +176,9 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
 
     /// Returns this model with other terminal states, which replace the present ones.
     ///
-    /// The result equals the model that [`MdpBuilder::terminal_states`] would have made. Terminal
-    /// values stay the same: the entry of a state that is no longer terminal is its value at the
-    /// end of the horizon.
+    /// The result equals the model that [`MdpBuilder::terminal_states`] makes. Terminal values stay
+    /// the same: for a state that is no longer terminal, the entry is its value at the end of the
+    /// horizon.
     ///
     /// # Errors
     ///
@@ -191,7 +191,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     /// ```
     /// use softmdp::{Mdp, ndarray::array, soft_value_iteration};
     ///
-    /// // State 0 pays 1 a stage, state 1 nothing; action 1 crosses.
+    /// // State 0 pays 1 per stage, state 1 pays 0. Action 1 moves to the other state.
     /// let stay_or_cross = array![[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]];
     /// let rewards = array![[1.0, 1.0], [0.0, 0.0]];
     /// let mdp = Mdp::builder(stay_or_cross, rewards).temperature(0.0).build()?;

@@ -10,11 +10,11 @@ use crate::{Dynamics, Error, Inference, Real};
 /// list of stages. Implement this trait for models whose stages are computed on demand. Every
 /// algorithm of the crate runs over it.
 ///
-/// `&M`, `Box<M>` and `Arc<M>` are models if `M` is, also if `M` is a trait object.
+/// If `M` is a model, so are `&M`, `Box<M>` and `Arc<M>`. `M` may be a trait object.
 ///
 /// Algorithms check rewards, prior weights, terminal values, discount and temperature whenever they
-/// read them. They do not check the dynamics, which would take as long as the stage itself:
-/// dynamics that violate the requirements of [`Dynamics`] may cause panics. Call
+/// read them. They do not check the dynamics, because a check takes as long as the stage itself.
+/// Dynamics that violate the requirements of [`Dynamics`] may cause panics. Call
 /// [`check_model`](crate::check_model) once to check them.
 ///
 /// # Example
@@ -94,16 +94,16 @@ pub trait Model: Sync {
     /// Whether the episode ends in this state.
     fn is_terminal(&self, state: usize) -> bool;
 
-    /// V_T, `[s]`, in reward units; −∞ forbids ending there.
+    /// V_T, `[s]`, in reward units; −∞ forbids ending in the state.
     fn terminal_values(&self) -> ArrayView1<'_, Self::Scalar>;
 
-    /// Number of stages, if the model has only so many. `None` by default.
+    /// Number of stages, or `None` if there is no limit. `None` by default.
     fn num_stages(&self) -> Option<usize> {
         None
     }
 
-    /// Whether every stage has the same dynamics, rewards and prior. `false` by default, which is
-    /// always correct.
+    /// Whether every stage has the same dynamics, rewards and prior. The default, `false`, is
+    /// correct for every model.
     fn is_homogeneous(&self) -> bool {
         false
     }
@@ -119,13 +119,13 @@ pub trait Model: Sync {
     fn stage(&self, t: usize, inference: Inference)
     -> Result<Stage<'_, Self::Scalar, Self::Dynamics>, Error>;
 
-    /// The reward r(s,a,s') of a transition of stage `t`, including the reward on the pair, if
-    /// rewards depend on the successor.
+    /// The reward r(s,a,s') of a transition of stage `t`, if rewards depend on the successor. It
+    /// includes the reward on the pair.
     ///
-    /// `None`, the default, means that r(s,a) of the stage is the whole reward.
+    /// `None`, the default, means that the reward is r(s,a) of the stage.
     ///
-    /// Simulation uses it ([`learning::Simulator`](crate::learning)): a sampled transition pays its
-    /// own reward, not the expectation.
+    /// [`learning::Simulator`](crate::learning) uses it: a sampled transition pays its own reward,
+    /// not the expectation.
     fn transition_reward(
         &self,
         t: usize,
@@ -137,14 +137,15 @@ pub trait Model: Sync {
         None
     }
 
-    /// Called once by each pass before it works on stage `t`. Does nothing by default.
+    /// Each pass calls this once before it works on stage `t`. The default does nothing.
     ///
     /// [`Watched`](crate::Watched) reports progress here. A model that wraps another one should
     /// forward this call.
     ///
     /// # Errors
     ///
-    /// An error ends the pass, which returns it unchanged. Return [`Error::Stopped`] to stop.
+    /// If this returns an error, the pass ends and returns the error unchanged. Return
+    /// [`Error::Stopped`] to stop.
     fn begin_stage(&self, t: usize) -> Result<(), Error> {
         let _ = t;
         Ok(())

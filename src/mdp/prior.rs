@@ -7,9 +7,9 @@ use crate::{Dynamics, Error, Real, Table, arrays};
 
 /// Prior weights ρ(a∣s) of actions (D0).
 ///
-/// A prior that sums to 1 is a policy, and V is relative to that policy: in direct inference with
-/// rewards ≤ 0, V is τ times the log-probability of success. The counting prior counts action
-/// sequences instead, and V grows by τ log A per stage.
+/// If a prior sums to 1, it is a policy. In direct inference with rewards ≤ 0, V is then τ times
+/// the log-probability of success under that policy. With the counting prior, V also contains τ
+/// times the logarithm of the number of action sequences, τ log A per stage.
 ///
 /// Both give the same policy if every state has the same number of actions, no state is terminal
 /// and, in direct inference, γ = 1. Otherwise the counting prior favours states with more actions.
@@ -37,7 +37,7 @@ pub enum ActionPrior<F = f64> {
     /// Weight 1 for each available action: the soft maximum is log Σ exp.
     #[default]
     Counting,
-    /// Weight 1/n for each of the n available actions of a state. Actions of reward −∞ are counted.
+    /// Weight 1/n for each of the n available actions of a state. n includes actions of reward −∞.
     Uniform,
     /// Any finite weights ≥ 0, `[s, a]`. They are not normalised. Weight 0 removes the action.
     Weights(Array2<F>),

@@ -12,20 +12,21 @@ use crate::{DenseDynamics, Dynamics, Error, Inference, Real, Table, arrays};
 /// An [`Mdp`] with additional rewards r(s,a,s') on the successor, from
 /// [`Mdp::with_successor_rewards`].
 ///
-/// Such rewards fold exactly into rewards on the pair, but differently for each inference:
+/// The model converts these rewards exactly to rewards on the pair. The conversion, called a fold,
+/// differs between the inferences:
 ///
 /// ```text
 /// variational   r̃(s,a) = Σ_s' P r(s,a,s')                  P unchanged
 /// direct        r̃(s,a) = τ log Σ_s' P exp(r(s,a,s')/τ)     P̃ ∝ P exp(r(s,a,s')/τ)
 /// ```
 ///
-/// The model keeps the rewards as given. Each algorithm receives the fold of its inference, and a
-/// change of temperature folds again. With γ < 1, direct inference makes the step to s' and pays
-/// its reward, and then leaves with probability 1 − γ. At τ = 0 the direct fold is its limit, the
-/// best successor.
+/// The model keeps the rewards as given. Each algorithm receives the fold of its inference. A
+/// change of temperature computes the folds again. With γ < 1, direct inference steps to s',
+/// receives the reward, and then moves to † with probability 1 − γ. At τ = 0 the direct fold takes
+/// the largest reward of a possible successor.
 ///
-/// The `with_…` methods are those of [`Mdp`], except that there is no `with_dynamics`: other
-/// dynamics have other transitions, which need rewards of their own. Use
+/// The `with_…` methods are those of [`Mdp`], except `with_dynamics`: other dynamics have other
+/// transitions, which need rewards of their own. Use
 /// `model.mdp().with_dynamics(…)?.with_successor_rewards(…)`.
 ///
 /// A clone shares all tables. Memory: one number per transition, and a second, tilted copy of the

@@ -1,4 +1,4 @@
-//! Models with a different stage at each time.
+//! Models that vary by stage.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use ndarray::{Array3, ArrayView1, Axis};
 use super::{Mdp, Model, Stage, SuccessorRewardMdp, forward_description};
 use crate::{Dynamics, Error, Inference, Table, arrays};
 
-/// A model made of one model per stage.
+/// A model that consists of one model per stage.
 ///
 /// Stages made by [`Mdp::with_rewards`], [`Mdp::with_action_prior`] or [`Mdp::with_dynamics`] from
-/// one [`Mdp`] share all tables but the replaced one. Discount, temperature, terminal states and
-/// terminal values must be the same at every stage. For dynamics of several types, use boxed
-/// dynamics in every stage.
+/// one [`Mdp`] share all tables except the replaced one. Discount, temperature, terminal states and
+/// terminal values must be the same at every stage. For dynamics of several types, call
+/// [`Mdp::into_dyn`] for every stage.
 ///
 /// # Example
 ///
@@ -36,7 +36,7 @@ pub struct TimeVaryingMdp<M = Mdp> {
 }
 
 impl<M: Model> TimeVaryingMdp<M> {
-    /// Takes the models of stages 0, 1, 2, …. The horizon can be at most their number.
+    /// Takes the models of stages 0, 1, 2, …. Their number is the longest possible horizon.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl<M: Model> TimeVaryingMdp<M> {
         Ok(Self { stages, repeats: false })
     }
 
-    /// Repeats the stages without end: stage t is the model at t modulo their number.
+    /// Repeats the n stages without end: stage t is the model at index t modulo n.
     #[must_use]
     pub fn repeating(mut self) -> Self {
         self.repeats = true;
@@ -100,7 +100,7 @@ impl<F: crate::Real, D: Dynamics<Scalar = F>> TimeVaryingMdp<Mdp<F, D>> {
         TimeVaryingMdp { stages, repeats: self.repeats }
     }
 
-    /// Makes a model with rewards for each stage, `[t, s, a]`. Everything else is shared with
+    /// Makes a model with rewards for each stage, `[t, s, a]`. It shares all other tables with
     /// `mdp`.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Progress of long computations, and a way to stop them.
+//! Reports the progress of long computations, and stops them on request.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -12,7 +12,7 @@ use crate::{Error, Inference};
 /// A model that calls a hook before an algorithm works on a stage. The hook can stop the algorithm.
 ///
 /// Pass the watched model in place of the model. Backward passes call the hook from the last stage
-/// to the first, forward passes from the first to the last. Results are those of the model itself.
+/// to the first, forward passes from the first to the last. The hook does not change results.
 /// Building models and reading files do not call the hook.
 ///
 /// The hook receives the stage t. If it returns `Break`, the algorithm returns [`Error::Stopped`].

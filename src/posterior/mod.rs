@@ -1,4 +1,4 @@
-//! The posterior over trajectories, given success: marginals, evidence and lucky dynamics.
+//! The posterior over trajectories, given success: marginals, evidence and posterior dynamics.
 //!
 //! ```text
 //! p(s_t=s | e)           = α_t(s) exp(V_t(s)/τ) / ( Σ_x α_t(x) exp(V_t(x)/τ) + α_t(†) )     (D7)
@@ -7,8 +7,8 @@
 //!                          / ( γ Σ_x P(x|s,a) exp(V_{t+1}(x)/τ) + 1−γ )
 //! ```
 //!
-//! Products are computed as sums of logarithms, so that a state whose forward message underflows
-//! still gets its probability if the future evidence requires the state.
+//! The code adds logarithms instead of multiplying messages. So a state whose forward message
+//! underflows keeps its probability if later evidence requires the state.
 
 mod marginals;
 mod stream;
@@ -106,7 +106,7 @@ impl<F: Real> Solution<F> {
 ///
 /// # Example
 ///
-/// The position of an agent that is known to have arrived:
+/// The position of an agent, given that it reached the last cell:
 ///
 /// ```
 /// use softmdp::{Mdp, ndarray::array, posterior};
@@ -232,14 +232,14 @@ impl<F: Real> Posterior<F> {
     }
 
     /// p(s_t = s ∣ e), `[t, s]` with T+1 rows (D7). A row sums to the posterior probability of not
-    /// having left: 1 at γ = 1.
+    /// being in †, which is 1 at γ = 1.
     #[must_use]
     pub fn state_marginals(&self) -> ArrayView2<'_, F> {
         self.state_marginals.view()
     }
 
-    /// The posterior probability of having left for † before stage t, `[t]` with T+1 entries; 0 at
-    /// γ = 1. Together with the row of [`state_marginals`](Self::state_marginals) it sums to 1.
+    /// p(s_t = † ∣ e), `[t]` with T+1 entries: the posterior probability of being in † at stage t.
+    /// It is 0 at γ = 1. It sums to 1 with the row of [`state_marginals`](Self::state_marginals).
     #[must_use]
     pub fn absorbed_marginals(&self) -> ArrayView1<'_, F> {
         self.absorbed_marginals.view()
@@ -286,10 +286,10 @@ impl<F: Real> Posterior<F> {
         self.solution.horizon()
     }
 
-    /// Computes p(s_{t+1} = s' ∣ s_t = s, a_t = a, e), `[s, a, s']` (D9): the lucky dynamics, given
-    /// success.
+    /// Computes p(s_{t+1} = s' ∣ s_t = s, a_t = a, e), `[s, a, s']` (D9): the posterior dynamics,
+    /// given success.
     ///
-    /// A row sums to 1 minus the posterior probability of leaving for †. It is all zeros if the
+    /// A row sums to 1 minus the posterior probability of moving to †. It is all zeros if the
     /// evidence excludes the pair (Q = −∞).
     ///
     /// `mdp` must be the model that was solved; only its shape can be checked.
@@ -347,7 +347,7 @@ impl<F: Real> Posterior<F> {
 
     /// Computes p(s_t = s, a_t = a, s_{t+1} = s' ∣ e) of one stage, `[s, a, s']`: (D8) times (D9).
     ///
-    /// The sum over s' is the state–action marginal minus the probability of leaving for †. The sum
+    /// The sum over s' is the state–action marginal minus the probability of moving to †. The sum
     /// over s and a is the state marginal of stage t+1 minus the mass that stayed in terminal
     /// states.
     ///

@@ -3,8 +3,9 @@
 //! # Form computed
 //!
 //! A backward pass keeps the values of every ⌈√T⌉-th stage. The forward pass then processes one
-//! segment after the other: it backs up the values of the segment again from its end, and computes
-//! the messages along it. Memory is about three times √T·S numbers; every stage is backed up twice.
+//! segment after the other. It backs up the values of the segment again from its end, and computes
+//! the messages of the segment. Memory is about three times √T·S numbers. Every stage is backed up
+//! twice.
 //!
 //! # References
 //!
@@ -25,10 +26,10 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 /// Computes the posterior over trajectories stage by stage, in memory proportional to the square
 /// root of the horizon.
 ///
-/// Calls `visit` for stages 0, 1, …, T in order; it may return `Break` to stop. The numbers are
-/// those of [`posterior`](crate::posterior()) up to rounding.
+/// Calls `visit` for stages 0, 1, …, T in order. `visit` may return `Break` to stop. The numbers
+/// are those of [`posterior`](crate::posterior()), to within rounding.
 ///
-/// Returns the log-evidence, in nats, or the value that `visit` broke with.
+/// Returns the log-evidence, in nats, or the break value of `visit`.
 ///
 /// # Shapes
 ///
@@ -175,7 +176,7 @@ impl<M: Model + ?Sized> PosteriorStage<'_, M> {
         aview1(self.state_marginals)
     }
 
-    /// The posterior probability of having left for † before this stage; 0 at γ = 1.
+    /// p(s_t = † ∣ e): the posterior probability of being in † at this stage; 0 at γ = 1.
     #[must_use]
     pub fn absorbed_marginal(&self) -> M::Scalar {
         self.absorbed_marginal
