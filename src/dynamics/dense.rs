@@ -14,8 +14,8 @@ use crate::{Error, Real, Table, arrays};
 
 /// Transition probabilities as a full table, `[s, a, s']`.
 ///
-/// A pass reads S²A numbers per stage, in order. A clone copies the table; clones of an
-/// [`Mdp`](crate::Mdp) share it.
+/// A pass reads S²A numbers per stage, in order. A clone copies the table. Clones of an
+/// [`Mdp`](crate::Mdp) share the table.
 ///
 /// # Example
 ///
@@ -36,8 +36,8 @@ pub struct DenseDynamics<F = f64> {
 impl<F: Real> DenseDynamics<F> {
     /// Takes a table of probabilities, `[s, a, s']`, in any memory layout.
     ///
-    /// [`MdpBuilder::build`](crate::MdpBuilder::build) checks that the rows in use sum to 1; this
-    /// function does not.
+    /// This function does not check that rows sum to 1.
+    /// [`MdpBuilder::build`](crate::MdpBuilder::build) checks the rows in use.
     ///
     /// # Errors
     ///

@@ -13,15 +13,15 @@ use crate::{Error, Real, Table, arrays};
 
 /// Deterministic transitions as a table of successors, `[s, a]`.
 ///
-/// Expectation and log-expectation are equal here. So both inferences agree on deterministic models
-/// at γ = 1. A clone copies the table.
+/// For one successor, expectation and log-expectation are equal. So both inferences agree if the
+/// dynamics are deterministic and γ = 1. A clone copies the table.
 ///
 /// # Example
 ///
 /// ```
 /// use softmdp::{DeterministicDynamics, Mdp, ndarray::array, soft_value_iteration};
 ///
-/// // Two states; action 0 stays, action 1 crosses. Being in state 1 pays 1.
+/// // Two states. Action 0 stays, action 1 moves to the other state. State 1 pays 1 per stage.
 /// let dynamics = DeterministicDynamics::<f64>::new(array![[0, 1], [1, 0]])?;
 /// let mdp = Mdp::builder(dynamics, array![[0.0, 0.0], [1.0, 1.0]]).build()?;
 /// let values = soft_value_iteration(&mdp, 1)?;
@@ -37,7 +37,7 @@ pub struct DeterministicDynamics<F = f64> {
 impl<F: Real> DeterministicDynamics<F> {
     /// Takes a table of successors, `[s, a]`.
     ///
-    /// The number type is that of the model. Where the compiler cannot infer it, name it:
+    /// The number type is that of the model. If the compiler cannot infer it, name it:
     /// `DeterministicDynamics::<f64>::new(..)`.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use crate::{Error, Real, Table};
 /// ```
 /// use softmdp::{Dynamics, Inference, Mdp, Model, ndarray::array};
 ///
-/// // A fair coin; heads (state 1) pays log 3.
+/// // A fair coin. Heads (state 1) pays log 3.
 /// let coin = Mdp::new(array![[[0.5, 0.5]], [[0.5, 0.5]]], array![[0.0], [0.0]])?;
 /// let pays = |_, _, next_state| if next_state == 1 { 3.0_f64.ln() } else { 0.0 };
 /// let coin = coin.with_successor_rewards(pays)?;

@@ -1,15 +1,14 @@
 //! Transition probabilities P(s'∣s,a), behind the trait [`Dynamics`].
 //!
-//! Every algorithm of the crate uses P only through the maps of [`Dynamics`]. So each algorithm is
-//! written once, and runs over dense tables, sparse rows, deterministic successors and your own
-//! type.
+//! Every algorithm of the crate uses P only through the maps of [`Dynamics`]. So each algorithm
+//! accepts dense tables, sparse rows, deterministic successors and your own type.
 //!
 //! | type | memory | suited to |
 //! |---|---|---|
 //! | [`DenseDynamics`] | S²A numbers | a few thousand states, any structure |
 //! | [`SparseDynamics`] | a number and 32 bits per possible transition | few successors per pair |
 //! | [`DeterministicDynamics`] | one index per pair | one certain successor per pair |
-//! | your own type | as you choose | rows that are cheaper to compute than to store |
+//! | your own type | any | rows that are cheaper to compute than to store |
 //!
 //! To choose the type at run time, use `Box<dyn Dynamics<Scalar = f64>>` or an `Arc`: both
 //! implement [`Dynamics`].
@@ -18,9 +17,9 @@
 //!
 //! Only `num_states`, `num_actions` and `for_each_successor` are required. An override of
 //! [`Dynamics::log_expectation`] receives a [`LogBlock`], which holds the values and their
-//! exponentials. [`FoldedDynamics`] is the type of the stages of a
-//! [`SuccessorRewardMdp`](crate::SuccessorRewardMdp). The crate root re-exports the types that
-//! users without dynamics of their own need.
+//! exponentials. [`FoldedDynamics`] is the type of the dynamics of a
+//! [`SuccessorRewardMdp`](crate::SuccessorRewardMdp). The crate root re-exports the other types of
+//! this module.
 
 pub(crate) mod blocks;
 mod compressed;
@@ -53,12 +52,13 @@ pub use crate::kernels::LogBlock;
 
 /// Transition probabilities P(s'∣s,a), as the maps that algorithms use.
 ///
-/// An implementer gives the numbers of states and actions and visits the successors of a pair. All
-/// other methods have defaults. Override a map where the structure of your model makes it faster.
+/// An implementation returns the numbers of states and actions, and visits the successors of a
+/// pair. All other methods have defaults. Override a map if the structure of your model makes it
+/// faster.
 ///
-/// Tables are row-major slices. `states` is the range of states whose rows are wanted: callers
-/// split the states among threads. k ≥ 1 is the number of columns; the map applies to each column
-/// separately.
+/// Tables are row-major slices. `states` is the range of states whose rows the caller needs:
+/// callers split the states among threads. k ≥ 1 is the number of columns. The map applies to each
+/// column separately.
 ///
 /// # Requirements
 ///
@@ -68,8 +68,8 @@ pub use crate::kernels::LogBlock;
 /// - The result for a state does not depend on the range `states`, nor, in
 ///   [`push_forward`](Self::push_forward), on the range of next states. So results are the same for
 ///   any number of threads.
-/// - Rows of pairs that are never taken (unavailable actions, prior weight 0, terminal states) need
-///   not sum to 1. Their entries are finite and not negative too.
+/// - Rows of unused pairs (unavailable actions, prior weight 0, terminal states) need not sum to 1.
+///   Their entries are also finite and not negative.
 ///
 /// # Example
 ///
@@ -137,9 +137,10 @@ pub trait Dynamics: Debug + Send + Sync {
     /// [`for_each_successor`](Self::for_each_successor) leaves faint successors out. By default
     /// there are none.
     ///
-    /// Direct inference needs them, since the evidence may exclude every other successor. They
-    /// arise from folding rewards on the successor into P ([`FoldedDynamics`]), hence the reward
-    /// units. They do not contribute to an [`expectation`](Self::expectation).
+    /// Direct inference needs them, because the evidence may exclude every other successor.
+    /// [`FoldedDynamics`] has faint successors, because it folds rewards on the successor into P.
+    /// That is why τ log P has reward units. Faint successors do not contribute to an
+    /// [`expectation`](Self::expectation).
     fn for_each_faint_successor(
         &self,
         state: usize,
@@ -239,7 +240,7 @@ pub trait Dynamics: Debug + Send + Sync {
     /// its own rows.
     ///
     /// Returns `None`, the default, if the type does not support mixing. Also returns `None` if a
-    /// term w P > 0 is below the smallest normal number, which would lose digits, and if there are
+    /// term w P > 0 is subnormal, which would lose digits, and if there are
     /// [faint successors](Self::has_faint_successors).
     ///
     /// # Shapes
@@ -271,8 +272,8 @@ pub trait Dynamics: Debug + Send + Sync {
     /// Number of stored transitions in the rows of `states`. Threads receive about equal shares of
     /// this number.
     ///
-    /// This method is called often and should take O(1) time. The default is one transition per
-    /// pair.
+    /// Algorithms call this method often, so it should take O(1) time. The default is one
+    /// transition per pair.
     fn work(&self, states: Range<usize>) -> usize {
         states.len() * self.num_actions()
     }

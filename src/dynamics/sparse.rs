@@ -11,9 +11,9 @@ use crate::{Error, Real, Table, arrays};
 /// Transition probabilities in compressed sparse rows (CSR): the successors of each pair (s,a) and
 /// their probabilities.
 ///
-/// A transition takes a number and 32 bits, a pair 8 bytes more: for `f64`, 12 bytes per transition
-/// and 8 per row. Transitions of probability 0 are not stored. There can be at most 2³² − 1 states.
-/// A clone copies the table; clones of an [`Mdp`](crate::Mdp) share it.
+/// For `f64`, memory is 12 bytes per transition and 8 bytes per pair. For `f32`, a transition takes
+/// 8 bytes. Transitions of probability 0 are not stored. There can be at most 2³² − 1 states. A
+/// clone copies the table. Clones of an [`Mdp`](crate::Mdp) share the table.
 ///
 /// # Example
 ///
@@ -40,8 +40,8 @@ type RowOf<'a, F> = dyn FnMut(usize, &mut dyn FnMut(usize, F) -> Result<(), Erro
 
 impl<F: Real> SparseDynamics<F> {
     /// Takes compressed rows: row `s · A + a` has the entries
-    /// `row_offsets[row]..row_offsets[row + 1]` of `next_states` and `probabilities`. Next states
-    /// of a row ascend.
+    /// `row_offsets[row]..row_offsets[row + 1]` of `next_states` and `probabilities`. The next
+    /// states of a row are in ascending order.
     ///
     /// # Shapes
     ///

@@ -8,9 +8,8 @@ impl<F: Real> SparseDynamics<F> {
     /// [`new`](Self::new) takes them. Other libraries call the three arrays `indptr`, `indices` and
     /// `data`.
     ///
-    /// There is a row for each pair, in the order of states and, within a state, of actions: row
-    /// `s · A + a` is P(·∣s,a). Its entries are `row_offsets[row]..row_offsets[row + 1]` of the
-    /// other two, next states ascending.
+    /// Row `s · A + a` is P(·∣s,a). Its entries are `row_offsets[row]..row_offsets[row + 1]` of the
+    /// other two arrays. The next states of a row are in ascending order.
     ///
     /// # Example
     ///

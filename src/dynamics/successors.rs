@@ -4,7 +4,7 @@
 //! p(s'|s,a,e) = γ P(s'|s,a) exp(V(s')/τ) / ( γ Σ_x P(x|s,a) exp(V(x)/τ) + 1−γ )       (D9)
 //! ```
 //!
-//! where V are the values of the next stage and 1−γ is the probability of leaving for the absorbing
+//! where V are the values of the next stage and 1−γ is the probability of moving to the absorbing
 //! state †.
 //!
 //! # Form computed

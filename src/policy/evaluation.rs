@@ -33,7 +33,8 @@ impl<F: Real> Policy<F> {
     /// Computes the soft value V^π_t(s) of this policy (V6): expected future rewards plus τ times
     /// the action entropy relative to the prior.
     ///
-    /// It is the ELBO of a start in s at stage t. The policy of variational inference maximises it.
+    /// It is the ELBO for an episode that starts in s at stage t. The policy of variational
+    /// inference maximises it.
     ///
     /// # Shapes
     ///
@@ -56,7 +57,7 @@ impl<F: Real> Policy<F> {
     /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[1.0, 3.0]])?;
     /// let even = Policy::new(array![[[0.5, 0.5]]])?;
     /// let value = even.evaluate(&mdp)?[[0, 0]];
-    /// // Mean reward plus one bit of entropy:
+    /// // Mean reward plus an entropy of log 2:
     /// assert!((value - (2.0 + 2.0_f64.ln())).abs() < 1e-15);
     /// # Ok::<(), softmdp::Error>(())
     /// ```

@@ -50,8 +50,9 @@ impl<F: Real> Policy<F> {
         Ok(self.sum_rows(|index, p, log| p * (log - others[index])))
     }
 
-    /// Returns the most probable action of every row, `[t, s]`: the first of several, and 0 for a
-    /// row of zeros. Ignore the entries of terminal states, whose rows are not used.
+    /// Returns the most probable action of every row, `[t, s]`. In a tie it returns the first
+    /// action, and for a row of zeros it returns 0. Ignore the entries of terminal states, whose
+    /// rows are not used.
     ///
     /// # Example
     ///

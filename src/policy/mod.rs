@@ -1,8 +1,8 @@
-//! Policies π_t(a∣s) and their consequences under the true dynamics.
+//! Policies π_t(a∣s), and their evaluation under the true dynamics.
 //!
 //! A [`Policy`] comes from a [`Solution`](crate::Solution) or from your own table. Occupancy, soft
-//! evaluation, ELBO and expected return always use the true dynamics, whichever inference made the
-//! policy: they describe what happens when the policy is executed.
+//! evaluation, ELBO and expected return always use the true dynamics, for a policy of either
+//! inference. They describe the execution of the policy.
 
 mod evaluation;
 mod measures;
@@ -18,8 +18,8 @@ use crate::{Error, Model, Real, Table, arrays};
 
 /// A policy over a finite horizon: π_t(a∣s), `[t, s, a]`, with its logarithms.
 ///
-/// Every row is a distribution over actions, or all zeros in a dead end, a state without actions.
-/// Solvers fill unused rows, those of terminal states and of states where success is impossible,
+/// Every row is a distribution over actions, or all zeros in a dead end (a state without available
+/// actions). Solvers fill the rows of terminal states, and of states where success is impossible,
 /// with the normalised prior. The logarithms of a solver's policy stay accurate where probabilities
 /// underflow. A clone shares the tables.
 ///
@@ -32,7 +32,7 @@ use crate::{Error, Model, Real, Table, arrays};
 /// let best = soft_value_iteration(&mdp, 1)?.policy().clone();
 /// let even = Policy::new(array![[[0.5, 0.5]]])?;
 ///
-/// // The ELBO of the solver's policy is the log-evidence here. Others have a lower ELBO (V7).
+/// // Here the ELBO of the solver's policy is the log-evidence. Other policies have a lower one (V7).
 /// let initial = array![1.0];
 /// assert!((best.elbo(&mdp, &initial)? - 4.0_f64.ln()).abs() < 1e-15);
 /// let gap = best.elbo(&mdp, &initial)? - even.elbo(&mdp, &initial)?;
@@ -55,13 +55,14 @@ pub struct Policy<F = f64> {
 #[cfg_attr(feature = "serde", derive(serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename = "Policy", deny_unknown_fields))]
 pub struct PolicyParts<F = f64> {
-    /// π_t(a∣s). Each row sums to 1, or is all zeros.
+    /// π_t(a∣s). Each row sums to 1, or is all zeros (a dead end).
     pub probabilities: Array3<F>,
-    /// log π_t(a∣s): the logarithms of the probabilities, finite also where those underflow.
+    /// log π_t(a∣s): the logarithms of the probabilities. They stay finite where probabilities
+    /// underflow.
     pub log_probabilities: Array3<F>,
 }
 
-/// Checks that each table is one of a policy and that both agree.
+/// Checks that each table is that of a policy and that the tables agree.
 impl<F: Real> TryFrom<PolicyParts<F>> for Policy<F> {
     type Error = Error;
 

@@ -17,9 +17,9 @@ use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
 impl<F: Real> Policy<F> {
     /// Computes the distribution d_t(s) of states under this policy (V5), without discount.
     ///
-    /// Mass that enters a terminal state stays there. Mass in a dead end disappears at the next
-    /// stage. Your own policy may take actions of prior weight 0 if their rows of the dynamics are
-    /// distributions.
+    /// Mass that enters a terminal state stays there. Mass that enters a dead end is lost at the
+    /// next stage. Your own policy may take actions of prior weight 0 if their rows of the dynamics
+    /// are distributions.
     ///
     /// # Shapes
     ///
@@ -81,7 +81,7 @@ impl<F: Real> Policy<F> {
 
     /// Computes the distribution d_t(s) π_t(a∣s) of state–action pairs under this policy.
     ///
-    /// It is 0 in terminal states, where no action is taken.
+    /// It is 0 in terminal states, because the agent takes no action there.
     ///
     /// # Shapes
     ///

@@ -1,7 +1,7 @@
 //! Stationary problems: the fixed point of the soft Bellman operator, with a proven error bound.
 //!
-//! The fixed point V* gives the value of each state, and the policy, when there is no horizon: the
-//! process goes on forever with a discount, or until it enters a terminal state.
+//! With an infinite horizon, the fixed point V* gives the value of each state and the policy. The
+//! process continues forever with a discount, or until it enters a terminal state.
 //!
 //! ```text
 //! (B V)(s) = τ log Σ_a ρ(a|s) exp( (r(s,a) + γ Σ_s' P(s'|s,a) V(s')) / τ )    (S1)
@@ -9,7 +9,7 @@
 //! V* = B V*
 //! ```
 //!
-//! Finitely many applications of B only approach V*. A solve therefore also bounds the remaining
+//! Finitely many applications of B only approximate V*. A solve therefore also bounds the remaining
 //! error.
 //!
 //! # The bound
@@ -21,20 +21,20 @@
 //! B V + γ/(1−γ) lo  ≤  V*  ≤  B V + γ/(1−γ) hi    (S2)
 //! ```
 //!
-//! The code uses the actual row sums of the dynamics over nonterminal states in place of 1, and
-//! widens the interval by the rounding error of one backup. The answer is the middle of the best
-//! interval, backed up once more, so that V, Q and π are consistent. If rounding keeps the bound
-//! above the tolerance, the search ends with [`Status::RoundingFloor`] and the smallest bound it
-//! found.
+//! The code uses the actual row sums of the dynamics over non-terminal states in place of 1, and
+//! widens the interval by the rounding error of one backup. The result is one backup of the
+//! midpoint of the best interval, so that V, Q and π are consistent. If rounding keeps the bound
+//! above the tolerance, the search ends with [`Status::RoundingFloor`] and the smallest bound that
+//! it found.
 //!
 //! At γ = 1, and for direct inference at any discount, (S2) gives no interval. Two functions l and
-//! u with B l ≥ l and B u ≤ u replace it; one backup verifies each. A fixed point need not exist:
+//! u with B l ≥ l and B u ≤ u replace it; one backup verifies each. A fixed point may not exist:
 //!
-//! - Values that grow without end are reported as [`Status::Diverging`], with a proof.
-//! - Values that fall without end are −∞, with a proof. They belong to states that cannot reach a
-//!   terminal state and lose reward on every path.
-//! - If there are several fixed points, the answer is the limit of value iteration from the initial
-//!   values. Its bound is +∞ and its status [`Status::SeveralFixedPoints`].
+//! - If values grow without bound, the solver proves it and reports [`Status::Diverging`].
+//! - If values fall without bound, the solver proves it and returns −∞. This happens in states that
+//!   cannot reach a terminal state and lose reward on every path.
+//! - If there are several fixed points, the result is the limit of value iteration from the initial
+//!   values. Its bound is +∞, and its status is [`Status::SeveralFixedPoints`].
 //!
 //! # Methods
 //!
@@ -47,10 +47,10 @@
 //! | `Automatic` | value iteration, then `Newton` once predicted to be cheaper | |
 //!
 //! At γ = 1 and for direct inference, `Automatic` is `Newton` from the start. Sweeps and products
-//! read the transitions of P_π, at most as many as the model has.
+//! read the transitions of P_π. P_π has at most as many transitions as the model.
 //!
 //! Newton's method stores the transitions of P_π and about twenty vectors, in addition to the
-//! tables of the answer.
+//! tables of the result.
 //!
 //! An *iteration* is one pass over the dynamics: it reads as many stored transitions as the model
 //! has. Other work counts in proportion to the transitions that it reads. The method affects the
@@ -58,7 +58,7 @@
 //!
 //! # Structure
 //!
-//! `search` holds the one backup that every method is made of. Each method is a file in `methods`.
+//! `search` holds the backup that every method uses. Each method is a file in `methods`.
 //! `undiscounted` handles γ = 1 and direct inference; `growth` is the long-run growth rate.
 //!
 //! # References
@@ -99,7 +99,7 @@ const MAX_ITERATIONS: usize = 1_000_000;
 /// Solves a stationary problem by variational inference, to an error of at most `tolerance` in any
 /// state value.
 ///
-/// Variational inference keeps the true dynamics: its policy is the one to act by. For direct
+/// Variational inference keeps the true dynamics, so its policy is suitable for acting. For direct
 /// inference, use [`StationarySolver::inference`]. The result is not the limit of
 /// [`soft_value_iteration`](crate::soft_value_iteration) for long horizons, because that function
 /// solves direct inference.
@@ -138,8 +138,8 @@ pub fn solve_stationary<M: Model + ?Sized>(
 ///
 /// Setters take plain values and cannot fail; [`solve`](Self::solve) checks them.
 ///
-/// To follow or stop a solve, pass a [`Watched`](crate::Watched) model: its hook receives the
-/// number of passes so far. A stopped solve returns its best values with [`Status::Stopped`].
+/// To show progress or to stop a solve, pass a [`Watched`](crate::Watched) model. Its hook receives
+/// the number of passes so far. A stopped solve returns its best values with [`Status::Stopped`].
 ///
 /// # Example
 ///
@@ -170,7 +170,7 @@ pub struct StationarySolver<F = f64> {
 }
 
 impl<F: Real> StationarySolver<F> {
-    /// Options for an error of at most `tolerance` in any state value, in reward units.
+    /// Returns options for an error of at most `tolerance` in any state value, in reward units.
     pub fn new(tolerance: F) -> Self {
         Self {
             tolerance,
@@ -195,8 +195,8 @@ impl<F: Real> StationarySolver<F> {
 
     /// Sets the limit of passes over the dynamics; a million by default.
     ///
-    /// No pass starts once the limit is reached, except one last backup that makes the answer. With
-    /// a limit of 0, the answer is the backup of the initial values.
+    /// After the limit, the solver makes only one last backup, which computes the result. With a
+    /// limit of 0, the result is the backup of the initial values.
     pub fn max_iterations(mut self, max_iterations: usize) -> Self {
         self.max_iterations = max_iterations;
         self
@@ -204,8 +204,8 @@ impl<F: Real> StationarySolver<F> {
 
     /// Sets the initial values, `[s]`; zeros by default. The values of a similar model save passes.
     ///
-    /// Entries of terminal states are ignored in favour of V_T. Entries of −∞ are replaced by the
-    /// least finite entry, because a search cannot raise −∞.
+    /// In terminal states, V_T replaces the entries. The least finite entry replaces entries of −∞,
+    /// because a search cannot raise −∞.
     pub fn initial_values(mut self, initial_values: Array1<F>) -> Self {
         self.initial_values = Some(initial_values);
         self
@@ -213,8 +213,8 @@ impl<F: Real> StationarySolver<F> {
 
     /// Solves a homogeneous model ([`Model::is_homogeneous`]).
     ///
-    /// The result is returned even if the tolerance is not met; its
-    /// [`convergence`](StationarySolution::convergence) tells the status and the error bound.
+    /// Returns a result even if it does not meet the tolerance. Its
+    /// [`convergence`](StationarySolution::convergence) holds the status and the error bound.
     ///
     /// # Errors
     ///
@@ -223,7 +223,7 @@ impl<F: Real> StationarySolver<F> {
     /// - [`Error::NotHomogeneous`] if the stages of the model may differ.
     /// - [`Error::NoTerminalState`] for γ = 1 without terminal states.
     /// - [`Error::Overflow`] if a value leaves the number type.
-    /// - [`Error::TooLarge`] if a table does not fit into memory.
+    /// - [`Error::TooLarge`] if a table does not fit in memory.
     /// - Errors of a custom [`Model`], and errors about its tables.
     ///
     /// # Complexity

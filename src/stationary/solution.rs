@@ -16,7 +16,7 @@ use crate::{Convergence, Error, Inference, Real, StationaryPolicy, Table, arrays
 /// ```
 /// use softmdp::{Mdp, ndarray::array, solve_stationary};
 ///
-/// // Two actions that pay log 1 and log 3, forever: V = log 4 + γ V.
+/// // Two actions pay log 1 and log 3 at every stage: V = log 4 + γ V.
 /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 3.0_f64.ln()]])?.with_discount(0.9)?;
 /// let solution = solve_stationary(&mdp, 1e-9)?;
 /// let value = solution.state_values()[0];
@@ -107,8 +107,8 @@ impl<F: Real> StationarySolution<F> {
 
     /// Q(s,a), `[s, a]`, in reward units.
     ///
-    /// −∞ for actions that are unavailable, have prior weight 0 or cannot succeed, and in terminal
-    /// states.
+    /// −∞ for actions that are unavailable, have prior weight 0 or make success impossible, and in
+    /// terminal states.
     #[must_use]
     pub fn action_values(&self) -> ArrayView2<'_, F> {
         self.action_values.view()

@@ -1,10 +1,10 @@
 //! The stationary distribution of a policy.
 //!
-//! The recurrent class is found first, from the graph of possible steps. A small class is solved by
-//! eliminating one state after the other without subtractions, so that every probability keeps its
-//! relative accuracy. In a large class one state is removed; the expected visits to the others
-//! between two visits to it solve a linear system in the [Markov chain](crate::markov_chain) that
-//! ends there. Both methods work for periodic chains.
+//! The code first finds the recurrent class, from the graph of possible steps. It solves a small
+//! class by eliminating one state after the other without subtractions. So every probability keeps
+//! its relative accuracy. In a large class it removes one state. The expected visits to the other
+//! states between two visits to the removed state solve a linear system in a
+//! [Markov chain](crate::markov_chain). Both methods work for periodic chains.
 //!
 //! # References
 //!
@@ -30,10 +30,10 @@ const MOST_VISITS: f64 = 1e3;
 
 impl<F: Real> StationaryPolicy<F> {
     /// Computes the stationary distribution μ = P_πᵀ μ: the share of time spent in each state in
-    /// the long run. It does not depend on the discount or the start.
+    /// the long run. It does not depend on the discount or the initial distribution.
     ///
     /// The policy must have exactly one recurrent class. A terminal state is a recurrent class,
-    /// since mass that enters it stays (V5). Transient states have probability exactly 0. For a
+    /// because mass that enters it stays (V5). Transient states have probability exactly 0. For a
     /// periodic chain, μ is the time average of its distributions.
     ///
     /// # Accuracy

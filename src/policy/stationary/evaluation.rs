@@ -16,12 +16,12 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// The policy of variational inference maximises it. In terminal states it is the terminal
     /// value. It is −∞ where the policy takes an action that is unavailable, forbidden or of prior
-    /// weight 0, in dead ends, and in terminal states of value −∞. If γ > 0, it is −∞ wherever such
-    /// a state can be reached.
+    /// weight 0, in dead ends, and in terminal states of value −∞. If γ > 0, it is also −∞ in every
+    /// state that can reach such a state.
     ///
     /// At γ = 1 the policy must reach a terminal state with probability 1, or a recurrent class in
-    /// which every reward and entropy is exactly 0. Such a class has value 0; any other is an
-    /// error.
+    /// which every reward and entropy is exactly 0. Such a class has value 0. Any other class is
+    /// an error.
     ///
     /// # Accuracy
     ///
@@ -53,7 +53,7 @@ impl<F: Real> StationaryPolicy<F> {
     /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[1.0, 3.0]])?.with_discount(0.75)?;
     /// let even = StationaryPolicy::new(array![[0.5, 0.5]])?;
     /// let value = even.evaluate(&mdp)?[0];
-    /// // Mean reward plus one bit of entropy, over 1 − γ:
+    /// // Mean reward plus an entropy of log 2, divided by 1 − γ:
     /// assert!((value - 4.0 * (2.0 + 2.0_f64.ln())).abs() < 1e-14);
     /// # Ok::<(), softmdp::Error>(())
     /// ```
@@ -98,7 +98,7 @@ impl<F: Real> StationaryPolicy<F> {
     /// ```
     /// use softmdp::{Mdp, StationaryPolicy, ndarray::array};
     ///
-    /// // A step costs 1 and reaches the end with probability 1/2.
+    /// // A step costs 1 and reaches the terminal state with probability 1/2.
     /// let transitions = array![[[0.5, 0.5]], [[0.0, 1.0]]];
     /// let mdp = Mdp::builder(transitions, array![[-1.0], [0.0]]).terminal_states([1]).build()?;
     /// let policy = StationaryPolicy::new(array![[1.0], [1.0]])?;

@@ -1,4 +1,4 @@
-//! Stationary policies π(a∣s) and their consequences over an infinite horizon.
+//! Stationary policies π(a∣s), and their evaluation over an infinite horizon.
 //!
 //! ```text
 //! V^π = r_π + γ P_π V^π,   r_π(s) = Σ_a π(a|s) ( r(s,a) − τ log(π(a|s)/ρ(a|s)) )          (V6)
@@ -12,9 +12,9 @@
 //!
 //! # Form computed
 //!
-//! States of value −∞ are found first, from the graph of possible steps, and left out of the
-//! system. At γ = 1, so are states from which all future rewards are 0. The remaining system is
-//! solved until the residual is a few ulp of its largest term.
+//! The code first finds the states of value −∞, from the graph of possible steps, and leaves them
+//! out of the system. At γ = 1 it also leaves out states from which all future rewards are 0. It
+//! solves the remaining system until the residual is a few ulp of its largest term.
 
 mod distribution;
 mod evaluation;
@@ -28,8 +28,8 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 
 /// A policy that is the same at every stage: π(a∣s), `[s, a]`, with its logarithms.
 ///
-/// Every row is a distribution over actions, or all zeros in a dead end, a state without actions.
-/// Rows of terminal states are not used. The logarithms of a solver's policy stay accurate where
+/// Every row is a distribution over actions, or all zeros in a dead end (a state without available
+/// actions). Rows of terminal states are not used. The logarithms of a solver's policy stay accurate where
 /// probabilities underflow. A clone shares the tables.
 ///
 /// The stages of the model must all be equal, as those of an [`Mdp`](crate::Mdp) are.
@@ -39,7 +39,7 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 /// ```
 /// use softmdp::{Mdp, StationaryPolicy, ndarray::array};
 ///
-/// // A machine that works (0) or is broken (1); action 0 runs it, action 1 repairs it.
+/// // A machine works (0) or is broken (1). Action 0 runs it, action 1 repairs it.
 /// let transitions = array![[[0.9, 0.1], [1.0, 0.0]], [[0.0, 1.0], [0.8, 0.2]]];
 /// let mdp = Mdp::new(transitions, array![[1.0, 0.5], [0.0, -0.5]])?.with_discount(0.95)?;
 ///
@@ -48,7 +48,7 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 /// let initial = array![1.0, 0.0];
 /// assert!(careful.expected_return(&mdp, &initial)? > careless.expected_return(&mdp, &initial)?);
 ///
-/// // In the long run, the machine of the careless policy is broken a fifth of the time.
+/// // Under the careless policy, the machine is broken in 20 % of stages in the long run.
 /// assert!((careless.stationary_distribution(&mdp)?[1] - 0.2_f64).abs() < 1e-15);
 /// # Ok::<(), softmdp::Error>(())
 /// ```
@@ -74,7 +74,8 @@ pub struct StationaryPolicy<F = f64> {
 pub struct StationaryPolicyParts<F = f64> {
     /// π(a∣s). Each row sums to 1, or is all zeros.
     pub probabilities: Array2<F>,
-    /// log π(a∣s): the logarithms of the probabilities, finite also where those underflow.
+    /// log π(a∣s): the logarithms of the probabilities. They stay finite where probabilities
+    /// underflow.
     pub log_probabilities: Array2<F>,
 }
 
@@ -85,7 +86,7 @@ impl<F: Real> From<StationaryPolicy<F>> for StationaryPolicyParts<F> {
     }
 }
 
-/// Checks that each table is one of a policy and that both agree.
+/// Checks that each table is that of a policy and that the tables agree.
 impl<F: Real> TryFrom<StationaryPolicyParts<F>> for StationaryPolicy<F> {
     type Error = Error;
 
@@ -122,8 +123,8 @@ impl<F: Real> StationaryPolicy<F> {
         self.once.probabilities.index_axis(Axis(0), 0)
     }
 
-    /// log π(a∣s), `[s, a]`, in nats; −∞ for actions that are never taken, or whose logarithm does
-    /// not fit the number type.
+    /// log π(a∣s), `[s, a]`, in nats; −∞ for actions of probability 0, and for logarithms that
+    /// overflow.
     #[must_use]
     pub fn log_probabilities(&self) -> ArrayView2<'_, F> {
         self.once.log_probabilities.index_axis(Axis(0), 0)
@@ -184,8 +185,9 @@ impl<F: Real> StationaryPolicy<F> {
         Ok(self.once.kl_divergence(&other.once)?.remove_axis(Axis(0)))
     }
 
-    /// Returns the most probable action of every state, `[s]`: the first of several, and 0 for a
-    /// row of zeros. Ignore the entries of terminal states, whose rows are not used.
+    /// Returns the most probable action of every state, `[s]`. In a tie it returns the first
+    /// action, and for a row of zeros it returns 0. Ignore the entries of terminal states, whose
+    /// rows are not used.
     ///
     /// # Example
     ///

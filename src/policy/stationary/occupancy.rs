@@ -10,21 +10,21 @@ use crate::{Error, Model, Real, Table};
 
 impl<F: Real> StationaryPolicy<F> {
     /// Computes the discounted occupancy d(s) = (1−γ) Σ_t γ^t d_t(s), with d_t of (V5): the
-    /// distribution of the state at a random time t of probability (1−γ) γ^t.
+    /// distribution of the state at a random stage t of probability (1−γ) γ^t.
     ///
-    /// It sums to 1 minus the mass lost in dead ends: mass counts at the stage when it enters a
-    /// dead end and disappears at the next. Mass that enters a terminal state stays and keeps
-    /// counting, so d of a terminal state is Σ_n γ^n p(the state is entered at stage n). In other
-    /// states, d/(1−γ) is the result of [`expected_visits`](Self::expected_visits).
+    /// It sums to 1 minus the mass lost in dead ends. Mass that enters a dead end counts at that
+    /// stage and is lost at the next. Mass that enters a terminal state stays and counts at every
+    /// later stage. So d of a terminal state is Σ_n γ^n p(the agent enters the state at stage n).
+    /// In other states, d/(1−γ) is the result of [`expected_visits`](Self::expected_visits).
     ///
     /// Your own policy may take actions of prior weight 0 if their rows of the dynamics are
     /// distributions.
     ///
     /// # Accuracy
     ///
-    /// The error is a few ulp of the largest entry times 1/(1−γ) at most. Entries are never
-    /// negative, and exactly 0 in states that cannot be reached. Entries below the error may also
-    /// be 0.
+    /// The error is at most a few ulp of the largest entry times 1/(1−γ). Entries are never
+    /// negative. They are exactly 0 in states that cannot be reached. Entries below the error may
+    /// also be 0.
     ///
     /// # Shapes
     ///
@@ -32,7 +32,7 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoDiscount`] at γ = 1, where it is not defined; [`Error::ShapeMismatch`] if the
+    /// [`Error::NoDiscount`] at γ = 1, where d is not defined; [`Error::ShapeMismatch`] if the
     /// policy does not fit the model; [`Error::NotHomogeneous`]; [`Error::InvalidInitial`],
     /// [`Error::UnnormalizedInitial`]; [`Error::UnnormalizedTransition`] for the row of an action
     /// that the policy takes but the model excludes; [`Error::IllConditioned`];
@@ -47,7 +47,7 @@ impl<F: Real> StationaryPolicy<F> {
     /// ```
     /// use softmdp::{Mdp, StationaryPolicy, ndarray::array};
     ///
-    /// // A step reaches the end with probability 1/2.
+    /// // A step reaches the terminal state with probability 1/2.
     /// let transitions = array![[[0.5, 0.5]], [[0.0, 1.0]]];
     /// let mdp = Mdp::builder(transitions, array![[0.0], [0.0]])
     ///     .discount(0.5)
@@ -79,7 +79,7 @@ impl<F: Real> StationaryPolicy<F> {
 
     /// Computes the discounted occupancy of state–action pairs, (1−γ) Σ_t γ^t d_t(s) π(a∣s).
     ///
-    /// It is 0 in terminal states, where no action is taken. The sum is 1 minus the
+    /// It is 0 in terminal states, because the agent takes no action there. The sum is 1 minus the
     /// [occupancy](Self::discounted_occupancy) of terminal states and dead ends.
     ///
     /// # Shapes
@@ -104,15 +104,15 @@ impl<F: Real> StationaryPolicy<F> {
     /// Computes the expected discounted number of visits to each state, Σ_t γ^t d_t(s), not
     /// normalised.
     ///
-    /// In a terminal state, which counts once, it is Σ_n γ^n p(the state is entered at stage n); at
-    /// γ = 1 that is the probability of ending there. In each state it is the derivative of Σ p₀
-    /// V^π with respect to a reward earned in that state.
+    /// A terminal state counts once: its entry is Σ_n γ^n p(the agent enters the state at stage n).
+    /// At γ = 1 this is the probability of ending in the state. The entry of each state is the
+    /// derivative of Σ p₀ V^π with respect to the reward of that state.
     ///
     /// # Accuracy
     ///
     /// The error is a few ulp of the largest entry times 1/(1−γ), or times the expected number of
-    /// steps if that is smaller. Entries are never negative, and exactly 0 in states that cannot be
-    /// reached. Entries below the error may also be 0.
+    /// steps if that is smaller. Entries are never negative. They are exactly 0 in states that
+    /// cannot be reached. Entries below the error may also be 0.
     ///
     /// # Shapes
     ///
@@ -129,7 +129,7 @@ impl<F: Real> StationaryPolicy<F> {
     /// ```
     /// use softmdp::{Mdp, StationaryPolicy, ndarray::array};
     ///
-    /// // A walk over two cells, with an end on each side.
+    /// // A walk over two cells, with a terminal state on each side.
     /// let transitions = array![
     ///     [[1.0, 0.0, 0.0, 0.0]],
     ///     [[0.5, 0.0, 0.5, 0.0]],
@@ -176,9 +176,9 @@ impl<F: Real> StationaryPolicy<F> {
     /// [`expected_return`](Self::expected_return). For the policy of a
     /// [`StationarySolution`](crate::StationarySolution) it is also the gradient of the optimal
     /// value, by the envelope theorem. It is not normalised: it equals the
-    /// [occupancy](Self::discounted_state_action_occupancy) over 1−γ. The gradient with respect to
-    /// terminal values is the result of [`expected_visits`](Self::expected_visits) in terminal
-    /// states.
+    /// [occupancy](Self::discounted_state_action_occupancy) divided by 1−γ. The gradient with
+    /// respect to terminal values is the result of [`expected_visits`](Self::expected_visits) in
+    /// terminal states.
     ///
     /// # Shapes
     ///

@@ -1,5 +1,4 @@
-//! The long-run growth rate of direct inference: how fast the evidence grows or shrinks with the
-//! horizon.
+//! The long-run growth rate of the evidence of direct inference, per stage of the horizon.
 //!
 //! At γ = 1 and without terminal states, the backward messages of direct inference follow one
 //! linear recursion, β_t = M β_{t+1}, with
@@ -8,9 +7,9 @@
 //! M(s,s') = Σ_a ρ(a|s) exp(r(s,a)/τ) P(s'|s,a)    (D11)
 //! ```
 //!
-//! For long horizons, each stage multiplies them by λ, the largest eigenvalue of M. In logarithms
-//! and in reward units, with B V = τ log(M exp(V/τ)), the backup of (D1) and (D2), the rate g = τ
-//! log λ and the relative values V solve
+//! For long horizons, each stage multiplies the messages by λ, the largest eigenvalue of M. Let
+//! B V = τ log(M exp(V/τ)) be the backup of (D1) and (D2), in reward units. The rate g = τ log λ
+//! and the relative values V solve
 //!
 //! ```text
 //! B V = V + g
@@ -20,9 +19,9 @@
 //!
 //! # Bounds
 //!
-//! Let V be finite on a set of states and −∞ elsewhere. The rate of the set by itself lies between
-//! the minimum and the maximum of B V − V over the set (Collatz and Wielandt). The rounding of one
-//! backup widens both bounds. The result is the middle of the best bounds.
+//! Let V be finite on a set of states and −∞ elsewhere. The rate of this set lies between the
+//! minimum and the maximum of B V − V over the set (Collatz and Wielandt). The code widens both
+//! bounds by the rounding of one backup. The result is the midpoint of the best bounds.
 //!
 //! # References
 //!
@@ -80,11 +79,11 @@ pub struct LongRunGrowth<F = f64> {
     )
 )]
 pub struct LongRunGrowthParts<F = f64> {
-    /// The rate, finite and between its bounds.
+    /// The rate: finite, and between the bounds.
     pub rate: F,
-    /// A number that the rate is not below.
+    /// A lower bound on the rate.
     pub lower_bound: F,
-    /// A number that the rate is not above.
+    /// An upper bound on the rate.
     pub upper_bound: F,
     /// The relative value of each state, `[s]`, at most 0.
     pub relative_values: Array1<F>,
@@ -112,7 +111,7 @@ impl<F: Real> TryFrom<LongRunGrowthParts<F>> for LongRunGrowth<F> {
 }
 
 impl<F: Real> LongRunGrowth<F> {
-    /// The rate g = τ log λ, in reward units a stage: V_t − V_{t+1} of direct inference, far from
+    /// The rate g = τ log λ, in reward units per stage: V_t − V_{t+1} of direct inference, far from
     /// the horizon.
     #[must_use]
     pub fn rate(&self) -> F {
@@ -133,8 +132,8 @@ impl<F: Real> LongRunGrowth<F> {
 
     /// Values relative to the best state, `[s]`, in reward units: τ log of the Perron vector of M.
     ///
-    /// The largest is 0. −∞ in states from which growth is slower, or from which no trajectory goes
-    /// on forever.
+    /// The largest is 0. The value is −∞ in states with a lower rate, and in states from which no
+    /// trajectory continues forever.
     #[must_use]
     pub fn relative_values(&self) -> ArrayView1<'_, F> {
         self.relative_values.view()
@@ -150,7 +149,7 @@ impl<F: Real> LongRunGrowth<F> {
 
     /// The number of passes and the error bound of the rate.
     ///
-    /// The relative values satisfy B V = V + g to within that bound.
+    /// The relative values satisfy B V = V + g to within the error bound.
     #[must_use]
     pub fn convergence(&self) -> &Convergence<F> {
         &self.convergence
@@ -161,7 +160,7 @@ impl<F: Real> LongRunGrowth<F> {
 /// `tolerance`.
 ///
 /// For a model without discount and without terminal states, log p(e) over T stages grows by rate/τ
-/// a stage as T → ∞. If the prior sums to 1 and rewards are ≤ 0, the rate is ≤ 0, and −rate/τ is
+/// per stage as T → ∞. If the prior sums to 1 and rewards are ≤ 0, the rate is ≤ 0, and −rate/τ is
 /// the rate at which the probability of success decays. With a counting prior, the rate includes
 /// the entropy of the choices.
 ///
@@ -193,11 +192,11 @@ impl<F: Real> LongRunGrowth<F> {
 /// ```
 /// use softmdp::{ActionPrior, Mdp, long_run_growth, ndarray::array};
 ///
-/// // A coin decides the next state; in state 1, a stage succeeds with probability ½ only.
+/// // A coin decides the next state. In state 1, a stage succeeds with probability ½ only.
 /// let transitions = array![[[0.5, 0.5]], [[0.5, 0.5]]];
 /// let mdp = Mdp::new(transitions, array![[0.0], [0.5_f64.ln()]])?;
 /// let growth = long_run_growth(&mdp, 1e-12)?;
-/// assert!((growth.rate() - 0.75_f64.ln()).abs() < 1e-12); // three stages in four succeed
+/// assert!((growth.rate() - 0.75_f64.ln()).abs() < 1e-12); // a stage succeeds with probability 3/4
 /// assert!((growth.relative_values()[1] - 0.5_f64.ln()).abs() < 1e-11);
 /// # Ok::<(), softmdp::Error>(())
 /// ```

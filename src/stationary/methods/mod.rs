@@ -22,15 +22,15 @@ mod value_iteration;
 pub enum Method {
     /// Value iteration, then Newton's method once it is predicted to be faster. The default.
     ///
-    /// At γ = 1 and for direct inference there is no prediction, and Newton's method starts at
-    /// once.
+    /// At γ = 1 and for direct inference there is no prediction, and Newton's method runs from the
+    /// start.
     #[default]
     Automatic,
     /// V ← BV.
     ValueIteration,
     /// V ← BV in place, one state after the other, on one thread.
     GaussSeidel,
-    /// V ← BV, followed by several sweeps with the policy of V, which read one row a state.
+    /// V ← BV, followed by several sweeps with the policy of V. A sweep reads one row per state.
     ModifiedPolicyIteration,
     /// Newton's method on V = BV, with an iterative linear solve: soft policy iteration.
     Newton,
