@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What can be wrong with the text map of a gridworld.
+/// An error in the text map of a gridworld.
 ///
 /// Errors of the model convert into [`Error::Model`] by `?`, so one function can parse a map and
 /// solve its model. `Debug` prints the message, so that a `main` which returns this error
@@ -30,7 +30,7 @@ pub enum Error {
     /// A model, a table or a setting is invalid.
     #[error(transparent)]
     Model(#[from] crate::Error),
-    /// A map has no cells, or walls only.
+    /// A map has no cells, or only walls.
     #[error("map has no cell that is not a wall")]
     EmptyMap,
     /// A row of a map is longer or shorter than the first one.

@@ -6,7 +6,7 @@ use super::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Cell {
-    /// `#`: a wall, which is no state and cannot be entered.
+    /// `#`: a wall. It is not a state, and the agent cannot enter it.
     Wall,
     /// `.` or `F`: a free cell.
     Free,
@@ -14,7 +14,7 @@ pub enum Cell {
     Start,
     /// `G`: a terminal state with the goal reward as its value.
     Goal,
-    /// `1` to `9`: a terminal state with a value of that many reward units.
+    /// `1` to `9`: a terminal state with a value of 1 to 9 reward units.
     Prize(u8),
     /// `X` or `H`: a terminal state with the trap reward as its value.
     Trap,

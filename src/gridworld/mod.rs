@@ -17,21 +17,21 @@ pub use rendering::{ColorChoice, Rendering};
 
 use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Mdp, MdpBuilder, SparseDynamics};
 
-/// A world of cells for an agent to walk through, read from a text map.
+/// A map of cells in which an agent moves, read from text.
 ///
 /// | symbol | cell |
 /// |---|---|
 /// | `#` | wall |
 /// | `.` or `F` | free |
-/// | `S` | start; several share the initial distribution equally |
-/// | `G` | goal, worth [`goal_reward`](Self::goal_reward) |
-/// | `1` … `9` | goal worth that many reward units |
-/// | `X` or `H` | trap, worth [`trap_reward`](Self::trap_reward) |
+/// | `S` | start; the initial distribution is uniform over all starts |
+/// | `G` | goal, with value [`goal_reward`](Self::goal_reward) |
+/// | `1` … `9` | goal, with a value of 1 to 9 reward units |
+/// | `X` or `H` | trap, with value [`trap_reward`](Self::trap_reward) |
 ///
 /// (`F` and `H` are the letters of FrozenLake maps.) States are the cells that are not walls,
-/// counted row by row. Goals and traps are terminal states, and what they are worth is their
-/// terminal value. Each step from another state pays [`step_reward`](Self::step_reward). A move
-/// into a wall or off the map stays in its cell.
+/// counted row by row. Goals and traps are terminal states, and their value is a terminal value.
+/// Each step from another state pays [`step_reward`](Self::step_reward). If a move leads into a
+/// wall or off the map, the agent stays in its cell.
 ///
 /// Actions are the directions of [`Moves`], clockwise from up.
 ///
@@ -51,7 +51,7 @@ use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Mdp, MdpBuilder, Spa
 /// let posterior = posterior(&mdp, &grid.initial(), 6)?;
 /// println!("{}", grid.render_policy(&posterior.policy().at(0)?)?);
 ///
-/// // An agent that arrives has passed below the wall, nearly always by stage 3.
+/// // A successful agent is below the wall at stage 3 with a probability above 1/2.
 /// let below = grid.state_at(1, 2).unwrap();
 /// assert!(posterior.state_marginals()[[3, below]] > 0.5);
 /// assert_eq!(grid.state_at(0, 2), None); // the wall
@@ -113,8 +113,8 @@ impl Gridworld {
         })
     }
 
-    /// Sets the moves that are actions; [`Moves::Four`] by default. A diagonal move passes between
-    /// walls: only its target has to be free.
+    /// Sets the moves that are actions; [`Moves::Four`] by default. A diagonal move may pass
+    /// between two walls: only its target must not be a wall.
     #[must_use]
     pub fn moves(mut self, moves: Moves) -> Self {
         self.moves = moves;
@@ -128,7 +128,7 @@ impl Gridworld {
         self
     }
 
-    /// Sets the value of a trap, in reward units; −10 by default. −∞ makes success exclude it.
+    /// Sets the value of a trap, in reward units; −10 by default. With −∞, success excludes traps.
     #[must_use]
     pub fn trap_reward(mut self, trap_reward: f64) -> Self {
         self.trap_reward = trap_reward;
@@ -142,8 +142,8 @@ impl Gridworld {
         self
     }
 
-    /// Sets the probability that a move slips to a neighbouring direction, half of it to either
-    /// side; 0 by default.
+    /// Sets the probability that a move slips to a neighbouring direction; 0 by default. Each side
+    /// has half of this probability.
     ///
     /// FrozenLake has 2/3 with four moves.
     #[must_use]
@@ -152,8 +152,8 @@ impl Gridworld {
         self
     }
 
-    /// Sets a wind, which moves the agent one cell in its direction with a probability after each
-    /// move; none by default. It does not blow into walls, nor out of goals and traps.
+    /// Sets a wind; none by default. After each move, the wind moves the agent by one cell with
+    /// this probability. It does not move the agent into walls, or out of goals and traps.
     #[must_use]
     pub fn wind(mut self, direction: Direction, probability: f64) -> Self {
         self.wind = Some((direction, probability));
@@ -219,9 +219,9 @@ impl Gridworld {
 
     /// Builds the model with sparse dynamics. Options that a map does not set have their defaults.
     ///
-    /// The default action prior counts actions, so each step is worth an entropy of up to τ log 4
-    /// (log 8 with eight moves). This reward for choosing delays the arrival at a goal. If the goal
-    /// should matter more, use `grid.mdp()?.with_action_prior(ActionPrior::Uniform)`.
+    /// The default action prior counts actions, so each step adds an entropy of up to τ log 4
+    /// (τ log 8 with eight moves) to the value. This entropy delays the arrival at a goal. To avoid
+    /// this, use `grid.mdp()?.with_action_prior(ActionPrior::Uniform)`.
     ///
     /// # Errors
     ///
@@ -249,14 +249,15 @@ impl Gridworld {
     /// # Errors
     ///
     /// Those of [`mdp`](Self::mdp);
-    /// [`softmdp::Error::NotDeterministic`](crate::Error::NotDeterministic) for the first move that
-    /// slip or wind make uncertain.
+    /// [`softmdp::Error::NotDeterministic`](crate::Error::NotDeterministic) for the first move with
+    /// several successors, because of slip or wind.
     pub fn deterministic_mdp(&self) -> Result<Mdp<f64, DeterministicDynamics>, crate::Error> {
         let dynamics = self.check_options().and_then(|()| self.successors());
         self.configure(dynamics).build()
     }
 
-    /// A builder of the model of [`mdp`](Self::mdp), to set temperature, discount and prior.
+    /// Returns a builder of the model of [`mdp`](Self::mdp), to set temperature, discount and
+    /// prior.
     ///
     /// [`build`](MdpBuilder::build) returns the errors of [`mdp`](Self::mdp).
     ///

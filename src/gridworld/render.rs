@@ -65,8 +65,8 @@ impl Gridworld {
         }))
     }
 
-    /// Draws the policy of one stage. Each state shows an arrow for every move that is at least
-    /// half as probable as the most probable one, in order of probability. `*` stands for more than
+    /// Draws the policy of one stage. Each state shows arrows in order of probability, for all
+    /// moves that are at least half as probable as the most probable one. `*` stands for more than
     /// four arrows.
     ///
     /// # Shapes

@@ -7,7 +7,7 @@ use std::{env, fmt};
 use super::map::Cell;
 use crate::color::{Color, contrast};
 
-/// When text is printed in colour.
+/// Whether text has colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum ColorChoice {
     /// In colour if the standard output is a terminal with colours and `NO_COLOR` is not set. The
@@ -21,7 +21,7 @@ pub enum ColorChoice {
 }
 
 impl ColorChoice {
-    /// Whether this choice gives colour in the current environment.
+    /// Whether text has colours in the current environment.
     #[must_use]
     pub fn is_colored(self) -> bool {
         match self {
@@ -49,7 +49,7 @@ fn has_color(is_terminal: bool, no_color: Option<&OsStr>, terminal: Option<&OsSt
 /// [`render_values`](super::Gridworld::render_values),
 /// [`render_policy`](super::Gridworld::render_policy) and
 /// [`render_marginals`](super::Gridworld::render_marginals). `Display` writes one line of text for
-/// each row of the map. [`colored`](Self::colored) adds colour and changes no letter.
+/// each row of the map. [`colored`](Self::colored) adds colours and does not change the text.
 ///
 /// # Example
 ///
@@ -82,9 +82,9 @@ impl Rendering {
         Self { cells: cells.collect(), width, separator, is_colored: false }
     }
 
-    /// This rendering in colour, or without, depending on the choice.
+    /// Returns this rendering with or without colours, by the choice.
     ///
-    /// Backgrounds show values, and the probability of the best move, from dark to bright
+    /// Backgrounds show values, or the probability of the most probable move, from dark to bright
     /// (viridis). The colour of shades shows the logarithm of marginals. Goals and traps are
     /// inverted; walls are grey.
     #[must_use]

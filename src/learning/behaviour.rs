@@ -1,4 +1,4 @@
-//! Behaviours: how a learner acts while it learns.
+//! Behaviours: the policies of learners during learning.
 
 use super::settings::{check_chance, check_setting};
 use crate::kernels::{Softmax, gap};
@@ -6,9 +6,9 @@ use crate::{Error, Real};
 
 /// How a learner chooses actions while it learns.
 ///
-/// The learners are off-policy or correct for the behaviour. Every behaviour that tries each action
-/// again and again leads to the same values; they differ in speed. Actions of prior weight 0 are
-/// never chosen.
+/// The learners are off-policy or correct for the behaviour. Every behaviour that keeps trying all
+/// actions leads to the same values. Only the speed depends on the behaviour. No behaviour chooses
+/// actions of prior weight 0.
 ///
 /// # Example
 ///
@@ -18,7 +18,7 @@ use crate::{Error, Real};
 /// use softmdp::learning::{Behaviour, Learner, SoftQLearning, Task};
 /// use softmdp::ndarray::array;
 ///
-/// // Action 0 is worth 0, action 1 is worth log 3.
+/// // Action 0 has value 0, action 1 has value log 3.
 /// let action_values = array![[0.0, 3.0_f64.ln()]];
 /// let learner = SoftQLearning::new(Task::new(1, 2)?)?.with_action_values(&action_values)?;
 /// let mut rng = StdRng::seed_from_u64(1);
@@ -32,7 +32,7 @@ use crate::{Error, Real};
 /// assert!((share(Behaviour::EpsilonGreedy(0.1))? - 0.95).abs() < 0.02);
 /// assert!((share(Behaviour::Soft)? - 0.75).abs() < 0.02);
 /// assert!((share(Behaviour::EpsilonSoft(0.1))? - 0.725).abs() < 0.02);
-/// assert!((share(Behaviour::Boltzmann(0.5))? - 0.9).abs() < 0.02); // 9 to 1
+/// assert!((share(Behaviour::Boltzmann(0.5))? - 0.9).abs() < 0.02); // a ratio of 9 to 1
 /// # }
 /// # Ok::<(), softmdp::learning::Error>(())
 /// ```
@@ -42,15 +42,14 @@ use crate::{Error, Real};
 pub enum Behaviour<F = f64> {
     /// All available actions with equal probability.
     Uniform,
-    /// An action of largest value, or with probability ε in [0, 1] a uniformly drawn one.
+    /// An action of largest value. With probability ε in [0, 1], a uniformly drawn action.
     EpsilonGreedy(F),
     /// ∝ ρ exp(Q/τ), with a temperature τ ≥ 0 of its own.
     Boltzmann(F),
-    /// The soft policy learned so far: [`Boltzmann`](Self::Boltzmann) at the temperature of the
-    /// task.
+    /// The current soft policy: [`Boltzmann`](Self::Boltzmann) at the temperature of the task.
     Soft,
-    /// The soft policy learned so far, or with probability ε in [0, 1] a uniformly drawn action, so
-    /// that no action is given up. The default, with ε = 0.1.
+    /// The current soft policy. With probability ε in [0, 1], a uniformly drawn action, so that
+    /// the learner keeps trying every action. The default, with ε = 0.1.
     EpsilonSoft(F),
 }
 

@@ -1,4 +1,4 @@
-//! Environments: what a learner acts in.
+//! Environments in which a learner acts.
 
 use rand::Rng;
 
@@ -6,11 +6,11 @@ use super::error::Error;
 use super::step::Step;
 use crate::Real;
 
-/// An environment to act in, one episode after another.
+/// An environment in which a learner acts, one episode after another.
 ///
 /// [`Simulator`](super::Simulator) makes one from a model. Implement this trait for your own
-/// environment, or for a wrapper around another one. All chance comes from the caller's generator,
-/// so that a generator in the same state gives the same episode.
+/// environment, or for a wrapper around another one. All random numbers come from the caller's
+/// generator, so that a generator in the same state gives the same episode.
 ///
 /// # Example
 ///
@@ -52,7 +52,7 @@ pub trait Environment {
     ///
     /// # Errors
     ///
-    /// Any error that keeps an episode from starting.
+    /// Any error that prevents the start of an episode.
     fn reset<R: Rng + ?Sized>(&mut self, rng: &mut R) -> Result<usize, Error>;
 
     /// Takes an action in the current state of the episode.

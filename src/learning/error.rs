@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What can be wrong with a step, an episode or a learner.
+/// An error in a step, an episode or a learner.
 ///
 /// Errors of the model and of settings are in [`Error::Model`]; `?` converts a
 /// [`softmdp::Error`](crate::Error) into this type. `Debug` prints the message, so that a `main`
@@ -48,7 +48,7 @@ pub enum Error {
         /// The dead end.
         state: usize,
     },
-    /// An episode may start in a state where no action can be taken.
+    /// An episode may start in a state without available actions.
     #[error(
         "initial distribution includes state {state}, which is terminal or has no available action: an episode \
          cannot start there"
@@ -57,7 +57,8 @@ pub enum Error {
         /// A state of positive initial probability that is terminal or a dead end.
         state: usize,
     },
-    /// An environment was asked for a step before its first episode, or after the end of one.
+    /// A caller asked an environment for a step before its first episode, or after the end of an
+    /// episode.
     #[error("no episode is running: reset the environment before the next step")]
     NoEpisode,
     /// A step does not continue the episode.
@@ -88,7 +89,7 @@ pub enum Error {
         /// The state.
         state: usize,
     },
-    /// The policy can meet a reward or a terminal value of −∞, so its value has no gradient.
+    /// The policy can reach a reward or a terminal value of −∞, so its value has no gradient.
     #[error(
         "policy has no gradient: its value in state {state} at stage {stage} is -inf; make forbidden actions unavailable"
     )]

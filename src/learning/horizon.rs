@@ -1,4 +1,4 @@
-//! The horizon of a learner: one table for all time, or one for each stage.
+//! The horizon of a learner: one table for all stages, or one for each stage.
 
 use std::fmt::Debug;
 
@@ -26,7 +26,7 @@ pub trait Horizon: sealed::Sealed + Debug + Copy + PartialEq + Send + Sync + 'st
     /// Whether the number of stages is finite.
     const IS_FINITE: bool;
 
-    /// Number of stages that have tables of their own: 1, or T.
+    /// Number of stages that have their own table: 1, or T.
     fn num_stages(self) -> usize;
 
     /// The index of the table for a stage.
@@ -95,7 +95,7 @@ pub trait Horizon: sealed::Sealed + Debug + Copy + PartialEq + Send + Sync + 'st
     }
 }
 
-/// No horizon: one table for all time, for tasks that are discounted or that terminate.
+/// No horizon: one table for all stages, for tasks with a discount or with terminal states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Stationary;

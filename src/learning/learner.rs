@@ -17,14 +17,14 @@ use super::step::Step;
 use super::task::Task;
 use crate::Real;
 
-/// A learner: a state machine that learns from one step after another and has a policy at any time.
+/// A learner, which learns from one step after another and has a policy after each step.
 ///
-/// The caller owns the loop; [`train`](Self::train) is the usual one. To learn from logged steps,
-/// pass them to [`update`](Self::update) one at a time; no simulator is needed.
+/// Call [`train`](Self::train), or write your own loop. To learn from logged steps, pass them to
+/// [`update`](Self::update) one at a time; no simulator is needed.
 ///
 /// # Example
 ///
-/// The loop written by hand:
+/// A loop of your own:
 ///
 /// ```
 /// # #[cfg(feature = "rand")] {
@@ -54,10 +54,10 @@ use crate::Real;
 pub trait Learner {
     /// The number type of all tables.
     type Scalar: Real;
-    /// Whether there is one table for all time, or one for each stage.
+    /// Whether there is one table for all stages, or one for each stage.
     type Horizon: Horizon;
 
-    /// The task: everything about the problem except dynamics and rewards.
+    /// The task: the problem without dynamics and rewards.
     fn task(&self) -> &Task<Self::Scalar, Self::Horizon>;
 
     /// The policy learned so far.
@@ -78,13 +78,13 @@ pub trait Learner {
     fn state_values(&self) -> Result<Array<Self::Scalar, <Self::Horizon as Horizon>::States>, Error>;
 
     /// Starts an episode and drops an unfinished one. Only learners from whole episodes need this
-    /// call; [`train`](Self::train) makes it after each reset.
+    /// call. [`train`](Self::train) calls it after each reset.
     fn begin_episode(&mut self) {}
 
     /// Learns from one step.
     ///
-    /// It allocates no memory, except in the first step of a clone and for an episode longer than
-    /// any before.
+    /// It allocates no memory, with two exceptions: the first step of a clone, and an episode that
+    /// is longer than all earlier ones.
     ///
     /// # Errors
     ///
@@ -109,7 +109,7 @@ pub trait Learner {
     #[cfg(feature = "rand")]
     fn act_at<R: Rng + ?Sized>(&self, stage: usize, state: usize, rng: &mut R) -> Result<usize, Error>;
 
-    /// Chooses an action in a state, without a horizon.
+    /// Chooses an action in a state, for tasks without a horizon.
     ///
     /// # Errors
     ///
@@ -122,8 +122,8 @@ pub trait Learner {
         self.act_at(0, state, rng)
     }
 
-    /// Learns from a step that was just taken, with a generator for learners that draw from a
-    /// memory.
+    /// Learns from the latest step. Learners with a replay buffer draw from the buffer with the
+    /// generator.
     ///
     /// The default is one [`update`](Self::update).
     ///
@@ -138,15 +138,15 @@ pub trait Learner {
 
     /// Acts in an environment for `num_steps` steps and learns from each of them.
     ///
-    /// The first step follows a reset, and so does the step after each end of an episode. The last
-    /// episode may stay unfinished. After each step, `hook(&learner, &progress)` is called; it can
-    /// break to stop.
+    /// Resets the environment before the first step and after the end of each episode. The last
+    /// episode may stay unfinished. After each step, calls `hook(&learner, &progress)`. The hook
+    /// may return `Break` to stop.
     ///
     /// # Errors
     ///
     /// Those of the environment, of [`act_at`](Self::act_at) and of [`learn`](Self::learn).
     /// [`Error::StepOutOfOrder`] if the environment returns a step with another state or action.
-    /// What was learned before the error stays.
+    /// After an error the learner keeps the results of earlier steps.
     ///
     /// # Example
     ///

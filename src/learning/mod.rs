@@ -1,18 +1,18 @@
-//! Learners: the planner's answers from samples, without a model.
+//! Learners: the results of a planner from samples, without a model.
 //!
-//! A learner processes one [`Step`] at a time and has a policy at any time. It knows its [`Task`]
-//! (discount, temperature, prior, terminal states) but neither dynamics nor rewards. Each learner
-//! converges to the exact answer of a planner.
+//! A learner processes one [`Step`] at a time and has a policy after each step. It knows its
+//! [`Task`] (discount, temperature, prior, terminal states), but neither dynamics nor rewards. Each
+//! learner converges to the exact result of a planner.
 //!
 //! | learner | learns | inference | from |
 //! |---|---|---|---|
 //! | [`SoftQLearning`] | Q (Q1) | variational | any behaviour that tries every action |
 //! | [`ZLearning`] | β (Q2) | direct | any such behaviour with known probabilities |
 //! | [`SoftPolicyGradient`] | θ of a softmax (G1, G2) | variational | its own episodes, or a model |
-//! | [`SoftActorCritic`] | Q, π, a temperature (A1) | variational | any steps, reused from a memory |
+//! | [`SoftActorCritic`] | Q, π, a temperature (A1) | variational | any steps, from a replay buffer |
 //!
-//! Each learner has tables for all time ([`Stationary`]), or for each stage of a horizon
-//! ([`FiniteHorizon`], by [`Task::within`]).
+//! Each learner has one table for all stages ([`Stationary`]), or one for each stage of a finite
+//! horizon ([`FiniteHorizon`], by [`Task::within`]).
 //!
 #![cfg_attr(
     feature = "rand",
@@ -22,7 +22,7 @@
     not(feature = "rand"),
     doc = "Steps come from environments of your own. The feature `rand` adds simulators and a training loop."
 )]
-//! All chance comes from the caller's generator.
+//! All random numbers come from the caller's generator.
 //!
 //! ```
 //! # #[cfg(feature = "rand")] {

@@ -8,7 +8,7 @@ use crate::{Real, Table};
 /// Keeps the latest steps, so that a learner can use each of them more than once.
 ///
 /// When the buffer is full, a new step replaces the oldest one. [`new`](Self::new) allocates all
-/// memory; a buffer that was cloned or deserialized allocates as it fills.
+/// memory. A cloned or deserialized buffer allocates memory as it fills.
 ///
 /// # Example
 ///
@@ -34,7 +34,7 @@ pub struct ReplayBuffer<F = f64> {
 }
 
 impl<F: Real> ReplayBuffer<F> {
-    /// An empty buffer for `capacity` steps.
+    /// Returns an empty buffer for `capacity` steps.
     ///
     /// # Errors
     ///

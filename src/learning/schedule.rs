@@ -5,15 +5,15 @@ use crate::{Error, Real};
 
 /// The step size η_n of an update after n earlier updates of the same entry.
 ///
-/// Stochastic approximation converges if Σ η = ∞ and Σ η² < ∞ (Robbins and Monro 1951), counted for
-/// each entry. A constant η does not converge: the error keeps a variance of about η/2 times that
-/// of the target. In return it can follow an environment that changes.
+/// Stochastic approximation converges if Σ η = ∞ and Σ η² < ∞ for each entry (Robbins and Monro
+/// 1951). With a constant η it does not converge: the error keeps a variance of about η/2 times
+/// that of the target. But a constant η can follow a changing environment.
 ///
 /// | schedule | η_n | use |
 /// |---|---|---|
 /// | [`Constant`](StepSize::Constant) | η | changing environments; η = 1: deterministic ones |
 /// | [`Polynomial`](StepSize::Polynomial) | (1 + n)^−ω | the mean at ω = 1; slow if γ is near 1 |
-/// | [`Hyperbolic`](StepSize::Hyperbolic) | h / (h + n) | h = 2/(1−γ) forgets the start as n^−2 |
+/// | [`Hyperbolic`](StepSize::Hyperbolic) | h / (h + n) | at h = 2/(1−γ), the influence of initial values falls as n^−2 |
 ///
 /// # References
 ///

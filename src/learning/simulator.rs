@@ -12,17 +12,18 @@ use crate::kernels::{Draw, draw};
 use crate::mdp::{CheckedStage, check_initial, check_options, check_reward, check_row};
 use crate::{Dynamics, Inference, Model, Real};
 
-/// An environment that samples a model: it draws successors from the dynamics and pays the rewards
-/// of the model.
+/// An environment that samples a model: it draws successors from the dynamics and returns the
+/// rewards of the model.
 ///
 /// A step into a terminal state is `terminated`. A step is `truncated` at a time limit, at the last
 /// stage of a time-varying model, and into a dead end, which is a state without available actions.
-/// Learners know that a dead end is worth −∞. With rewards on the successor
-/// ([`SuccessorRewardMdp`](crate::SuccessorRewardMdp)), a step pays the reward of the successor
-/// drawn. This is right for either inference, since each takes its own mean.
+/// Learners know that the value of a dead end is −∞. With rewards on the successor
+/// ([`SuccessorRewardMdp`](crate::SuccessorRewardMdp)), a step pays the reward of the sampled
+/// successor. This is correct for both inferences, because each averages these rewards in its own
+/// way.
 ///
-/// Each row of the dynamics is checked when it is drawn from, so a [`Model`] of your own needs no
-/// [`check_model`](crate::check_model) first.
+/// The simulator checks each row of the dynamics before it samples from the row. So a [`Model`] of
+/// your own needs no call of [`check_model`](crate::check_model).
 ///
 /// # Example
 ///
@@ -57,7 +58,7 @@ pub struct Simulator<'m, M: Model + ?Sized> {
 }
 
 impl<'m, M: Model + ?Sized> Simulator<'m, M> {
-    /// An environment whose episodes start in a state drawn from p₀.
+    /// Returns an environment whose episodes start in a state drawn from p₀.
     ///
     /// # Shapes
     ///
@@ -98,7 +99,8 @@ impl<'m, M: Model + ?Sized> Simulator<'m, M> {
         self.model
     }
 
-    /// The current state of the episode; `None` before the first reset and after an end.
+    /// The current state of the episode; `None` before the first reset and after the end of an
+    /// episode.
     #[must_use]
     pub fn state(&self) -> Option<usize> {
         self.at.map(|(_, state)| state)

@@ -5,13 +5,12 @@
 //! ```
 //!
 //! The target is a sample of the backup of variational inference (V2, V3). Q therefore converges to
-//! the planner's answer under any behaviour that tries every action. With a finite horizon there is
-//! a table for each stage, and stage T has the value V_T.
+//! the result of the planner under any behaviour that keeps trying every action. With a finite
+//! horizon there is a table for each stage, and stage T has the value V_T.
 //!
 //! # Limits
 //!
-//! At τ = 0 this is Watkins' Q-learning. After a target of −∞, a forbidden or hopeless action, Q
-//! stays −∞.
+//! At τ = 0 this is Watkins' Q-learning. After a target of −∞, Q stays −∞.
 //!
 //! # References
 //!
@@ -32,23 +31,22 @@ use crate::{Real, Table};
 
 /// Learns the action values of variational inference from steps, off-policy (Q1).
 ///
-/// With Robbins–Monro step sizes, and if every action is tried again and again, it converges to the
-/// answer of [`solve_stationary`](crate::solve_stationary). With a horizon it converges to that of
-/// [`SoftValueIteration`](crate::SoftValueIteration) for
+/// With Robbins–Monro step sizes, and if the behaviour keeps trying every action, it converges to
+/// the result of [`solve_stationary`](crate::solve_stationary). With a horizon it converges to the
+/// result of [`SoftValueIteration`](crate::SoftValueIteration) for
 /// [`Inference::Variational`](crate::Inference::Variational). The default step size is
 /// [`StepSize::Hyperbolic`] with h = 2/(1−γ), or h = 20 at γ = 1.
 ///
-/// The behaviour determines how fast it converges. Action values start at 0. Where rewards are
-/// positive, 0 is too low, and a behaviour that is nearly greedy keeps to the actions it tried
-/// first. Initial values that are too high ([`with_action_values`](Self::with_action_values)) make
-/// it try every action.
+/// The behaviour determines the speed. Action values start at 0. If rewards are positive, 0 is too
+/// low, and a nearly greedy behaviour repeats the actions that it tried first. With initial values
+/// that are too high ([`with_action_values`](Self::with_action_values)), it tries every action.
 ///
 /// # Example
 ///
 /// ```
 /// use softmdp::learning::{Learner, SoftQLearning, Step, StepSize, Task};
 ///
-/// // Two actions that pay log 1 and log 3 and end the episode.
+/// // Two actions pay log 1 and log 3 and end the episode.
 /// let task = Task::new(2, 2)?.with_terminal_states([1])?;
 /// let mut learner = SoftQLearning::new(task)?.with_step_size(StepSize::Constant(1.0))?;
 /// learner.update(&Step { terminated: true, ..Step::new(0, 0, 0.0, 1) })?;
@@ -56,7 +54,7 @@ use crate::{Real, Table};
 /// assert!((learner.state_values()?[0] - 4.0_f64.ln()).abs() < 1e-15);
 /// assert!((learner.policy()?.probabilities()[[0, 1]] - 0.75).abs() < 1e-15);
 ///
-/// // An invalid step is refused and leaves the learner unchanged.
+/// // An invalid step is an error and leaves the learner unchanged.
 /// let before = learner.clone();
 /// assert!(learner.update(&Step::new(0, 0, f64::NAN, 0)).is_err());
 /// assert!(learner.update(&Step::new(1, 0, 0.0, 0)).is_err()); // state 1 is terminal
@@ -83,7 +81,7 @@ pub struct SoftQLearning<F = f64, H = Stationary> {
 }
 
 impl<F: Real, H: Horizon> SoftQLearning<F, H> {
-    /// A learner whose action values are all 0.
+    /// Returns a learner whose action values are all 0.
     ///
     /// # Errors
     ///
@@ -176,8 +174,8 @@ impl<F: Real, H: Horizon> Learner for SoftQLearning<F, H> {
         &self.task
     }
 
-    /// The soft policy of the action values, ρ exp(Q/τ) over its sum. The learner acts by it only
-    /// if its behaviour is [`Behaviour::Soft`].
+    /// The soft policy of the action values: ρ exp(Q/τ), normalised. The learner acts by this
+    /// policy only if its behaviour is [`Behaviour::Soft`].
     fn policy(&self) -> Result<H::Policy<F>, Error> {
         self.task.soft_policy(|row, out| self.copy_row(row, out), self.task.temperature())
     }

@@ -6,13 +6,13 @@
 //! ```
 //!
 //! where b is the behaviour, and a terminal s' has β = exp(V_T/τ). Both lines average plain
-//! numbers, because direct inference is linear in β (D11). The first line suffices for state
-//! values. The second one gives action values; it needs no weight ρ/b, since the action is given.
+//! numbers, because direct inference is linear in β (D11). The first line learns state values. The
+//! second line learns action values. It needs no weight ρ/b, because the action is given.
 //!
 //! # Form computed
 //!
-//! Messages span hundreds of orders of magnitude. They are kept as logarithms, log β = log( (1−η) β
-//! + η target ), with the larger term taken out.
+//! Messages span hundreds of orders of magnitude. So the learner stores logarithms. It computes
+//! log β = log( (1−η) β + η target ) relative to the larger term.
 //!
 //! # References
 //!
@@ -33,12 +33,13 @@ use crate::{Real, Table};
 
 /// Learns the backward messages of direct inference from steps, off-policy (Q2).
 ///
-/// The messages say how probable success is from each state
-/// ([`Inference::Direct`](crate::Inference::Direct)); the steps come from the true dynamics. Each
-/// sample has the weight ρ/b, which is 1 if actions are drawn from the prior. The better the
-/// behaviour, the smaller the variance: exp(r/τ) ρ/b is then nearly the same for all actions.
-/// Without a horizon, β is finite only if the sum over all trajectories to an end is (first exit,
-/// or γ < 1 and leaving for †). If β is not finite, the estimates grow without bound.
+/// The message of a state is the probability of success from the state
+/// ([`Inference::Direct`](crate::Inference::Direct)). The steps come from the true dynamics. Each
+/// sample has the weight ρ/b, which is 1 if actions are drawn from the prior. The variance is small
+/// if exp(r/τ) ρ/b is nearly the same for all actions.
+///
+/// Without a horizon, β is a sum over all trajectories to a terminal state or to †. If this sum is
+/// not finite, the estimates grow without bound.
 ///
 /// [`update`](Learner::update) assumes that the action was just chosen by [`act`](Learner::act).
 /// [`update_from`](Self::update_from) takes the probability of the action instead, for steps of any
@@ -49,7 +50,7 @@ use crate::{Real, Table};
 /// ```
 /// use softmdp::learning::{Learner, Step, StepSize, Task, ZLearning};
 ///
-/// // Two actions that pay log 1 and log 3 and end the episode: β = 1 + 3 with a counting prior.
+/// // Two actions pay log 1 and log 3 and end the episode: β = 1 + 3 with a counting prior.
 /// let task = Task::new(2, 2)?.with_terminal_states([1])?;
 /// let mut learner = ZLearning::new(task)?.with_step_size(StepSize::Polynomial { exponent: 1.0 })?;
 /// let end = |action, reward: f64| Step { terminated: true, ..Step::new(0, action, reward, 1) };
@@ -80,7 +81,7 @@ pub struct ZLearning<F = f64, H = Stationary> {
 }
 
 impl<F: Real, H: Horizon> ZLearning<F, H> {
-    /// A learner whose messages are all 1 and whose values are all 0.
+    /// Returns a learner whose messages are all 1 and whose values are all 0.
     ///
     /// # Errors
     ///
@@ -118,10 +119,10 @@ impl<F: Real, H: Horizon> ZLearning<F, H> {
 
     /// Sets how actions are chosen.
     ///
-    /// The default is [`Behaviour::EpsilonSoft`] with ε = 0.1: the posterior policy learned so far,
-    /// mixed with uniform actions so that no weight ρ/b is large. [`Behaviour::Soft`] and
-    /// [`Behaviour::Boltzmann`] have a smaller variance, but never try an action again if its first
-    /// sample was impossible (−∞), even if another successor would have made it possible.
+    /// The default is [`Behaviour::EpsilonSoft`] with ε = 0.1: the current posterior policy, mixed
+    /// with uniform actions so that no weight ρ/b is large. [`Behaviour::Soft`] and
+    /// [`Behaviour::Boltzmann`] have a smaller variance. But if the first sample of an action is
+    /// −∞, they never try the action again, even if success is possible from another successor.
     ///
     /// # Errors
     ///
@@ -139,8 +140,7 @@ impl<F: Real, H: Horizon> ZLearning<F, H> {
         self.behaviour
     }
 
-    /// Learns from a step whose action was taken with the probability b(a∣s). It allocates no
-    /// memory.
+    /// Learns from a step whose action had the probability b(a∣s). This allocates no memory.
     ///
     /// # Errors
     ///
@@ -244,7 +244,7 @@ impl<F: Real, H: Horizon> Learner for ZLearning<F, H> {
         &self.task
     }
 
-    /// The posterior policy: ρ β(s,a) over its sum.
+    /// The posterior policy: ρ β(s,a), normalised.
     fn policy(&self) -> Result<H::Policy<F>, Error> {
         let row = |row, out: &mut [F]| out.copy_from_slice(&self.action_values[self.task.pairs(row)]);
         self.task.soft_policy(row, self.task.temperature())

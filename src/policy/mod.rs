@@ -32,7 +32,7 @@ use crate::{Error, Model, Real, Table, arrays};
 /// let best = soft_value_iteration(&mdp, 1)?.policy().clone();
 /// let even = Policy::new(array![[[0.5, 0.5]]])?;
 ///
-/// // Here the ELBO of the solver's policy is the log-evidence. Other policies have a lower one (V7).
+/// // The solver's policy attains the log-evidence. Other policies have a lower ELBO (V7).
 /// let initial = array![1.0];
 /// assert!((best.elbo(&mdp, &initial)? - 4.0_f64.ln()).abs() < 1e-15);
 /// let gap = best.elbo(&mdp, &initial)? - even.elbo(&mdp, &initial)?;

@@ -6,7 +6,7 @@
 //! q(s₀,a₀,…,s_T)     = p₀(s₀) Π_t π_t(a_t|s_t) P(s_{t+1}|s_t,a_t)                   (V0)
 //! ```
 //!
-//! The first is the distribution given success ([`Posterior`](crate::Posterior)); the second is
+//! The first is the distribution given success ([`Posterior`](crate::Posterior)). The second is
 //! that of a policy under the true dynamics ([`Policy`](crate::Policy)).
 
 mod most_likely;
@@ -16,18 +16,18 @@ mod score;
 
 use crate::{Error, Model, Table, arrays};
 
-/// A sequence of states and the actions taken in them.
+/// A sequence of states and actions.
 ///
 /// A trajectory over a horizon T has T actions and T+1 states. It is shorter if it ends in a
-/// terminal state, where no action is taken. In direct inference with γ < 1 the last action may
-/// lead to †, which is not a state: then there are as many states as actions.
+/// terminal state. In direct inference with γ < 1 the last action may lead to †. Since † is not a
+/// state, the number of states then equals the number of actions.
 ///
 /// # Example
 ///
 /// ```
 /// use softmdp::{Mdp, Trajectory, ndarray::array, posterior};
 ///
-/// // A coin is tossed twice. Heads (state 1) pays log 3.
+/// // Two tosses of a coin. Heads (state 1) pays log 3.
 /// let reward = 3.0_f64.ln();
 /// let mdp = Mdp::builder(array![[[0.5, 0.5]], [[0.5, 0.5]]], array![[0.0], [reward]])
 ///     .terminal_values(array![0.0, reward])
@@ -65,14 +65,14 @@ impl TryFrom<TrajectoryParts> for Trajectory {
 }
 
 impl Trajectory {
-    /// Takes states and actions in the order of time: one state more than actions, or equally many
-    /// if the last action led to †.
+    /// Takes states and actions in the order of stages. There is one state more than actions, or
+    /// an equal number if the last action led to †.
     ///
     /// The functions that score a trajectory check its states and actions against the model.
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] for any other number of states, or if there are none.
+    /// [`Error::ShapeMismatch`] for any other number of states, or if there are no states.
     pub fn new(states: Vec<usize>, actions: Vec<usize>) -> Result<Self, Error> {
         if states.is_empty() || states.len() != actions.len() {
             arrays::check_shape(Table::Trajectory, &[states.len()], &[actions.len() + 1])?;

@@ -8,9 +8,9 @@
 //!                + max( max_s' log γ + log P(s'|s,a) + W_{t+1}(s'), log(1−γ) )
 //! ```
 //!
-//! This is (D1, D2) with maxima in place of sums (Viterbi 1967); log(1−γ) is the step to †. A
-//! forward pass then reads off the trajectory. Only W is stored: the maximisers along the
-//! trajectory are computed again.
+//! This is (D1, D2) with maxima in place of sums (Viterbi 1967). The term log(1−γ) is the step to
+//! †. A forward pass then follows the maximisers. The backward pass stores only W, so the forward
+//! pass computes the maximisers again.
 
 use ndarray::Array2;
 
@@ -26,10 +26,10 @@ use crate::{Error, Inference, Model, Posterior, Real, Table, arrays};
 impl<F: Real> Posterior<F> {
     /// Computes the trajectory with the largest p(trajectory ∣ e) (D0).
     ///
-    /// Among equally likely trajectories it returns the one with the first action, then the lowest
-    /// successor, at the first stage where they differ. The most likely trajectory need not be
-    /// typical: where the posterior is spread over many trajectories, each of them is improbable.
-    /// [`log_probability`](Self::log_probability) returns its probability.
+    /// In a tie, it compares trajectories at the first stage where they differ, and returns the one
+    /// with the lowest action, then the lowest successor. The most likely trajectory may be
+    /// untypical: if the posterior covers many trajectories, each of them is improbable.
+    /// [`log_probability`](Self::log_probability) returns its log-probability.
     ///
     /// `mdp` must be the model that was solved; only its shape can be checked.
     ///

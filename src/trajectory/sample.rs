@@ -1,7 +1,7 @@
 //! Exact samples of trajectories.
 //!
-//! The posterior is a Markov chain whose transitions are the policy and the lucky dynamics (D9). So
-//! a sample is one walk from the first state to the last, without weights or rejection.
+//! The posterior is a Markov chain whose transitions are the policy and the posterior dynamics
+//! (D9). So a sample is one pass from the first stage to the last, without weights or rejection.
 
 use ndarray::{ArrayRef1, ArrayView2};
 use rand::Rng;
@@ -81,8 +81,8 @@ impl<F: Real> Posterior<F> {
 impl<F: Real> Policy<F> {
     /// Draws a trajectory of this policy under the true dynamics (V0).
     ///
-    /// It ends early in a terminal state or a dead end, a state whose row of the policy is all
-    /// zeros. The same state of the generator gives the same trajectory.
+    /// It ends early in a terminal state or in a dead end (a state whose row of the policy is all
+    /// zeros). The same state of the generator gives the same trajectory.
     ///
     /// # Shapes
     ///
@@ -123,8 +123,8 @@ impl<F: Real> Policy<F> {
 impl<F: Real> StationaryPolicy<F> {
     /// Draws a trajectory of `horizon` actions by this policy under the true dynamics (V0).
     ///
-    /// It ends early in a terminal state or a dead end, a state whose row of the policy is all
-    /// zeros. The same state of the generator gives the same trajectory.
+    /// It ends early in a terminal state or in a dead end (a state whose row of the policy is all
+    /// zeros). The same state of the generator gives the same trajectory.
     ///
     /// # Shapes
     ///

@@ -10,7 +10,7 @@ use crate::mdp::check_initial;
 use crate::{Dynamics, Error, Inference, Model, Policy, Posterior, Real, Table};
 
 impl<F: Real> Posterior<F> {
-    /// Computes log p(trajectory ∣ e), in nats (D0); −∞ for an impossible trajectory, or one that
+    /// Computes log p(trajectory ∣ e), in nats (D0). It is −∞ if the trajectory is impossible or
     /// excludes success.
     ///
     /// `mdp` must be the model that was solved; only its shape can be checked.
@@ -18,8 +18,8 @@ impl<F: Real> Posterior<F> {
     /// # Errors
     ///
     /// [`Error::StateOutOfRange`], [`Error::ActionOutOfRange`]; [`Error::TrajectoryLength`] if it
-    /// is longer than the horizon, or shorter without ending in a terminal state or by leaving for
-    /// †; [`Error::ActionAfterEnd`]; [`Error::ShapeMismatch`], [`Error::HorizonOutOfRange`],
+    /// is longer than the horizon, or shorter without ending in a terminal state or in †;
+    /// [`Error::ActionAfterEnd`]; [`Error::ShapeMismatch`], [`Error::HorizonOutOfRange`],
     /// [`Error::ZeroTemperature`]; [`Error::TotalOverflow`]; errors of your own [`Model`].
     ///
     /// # Complexity
@@ -56,8 +56,8 @@ impl<F: Real> Posterior<F> {
 }
 
 impl<F: Real> Policy<F> {
-    /// Computes log q(trajectory), in nats, of this policy under the true dynamics (V0); −∞ for an
-    /// impossible trajectory. Leaving for † is impossible under q.
+    /// Computes log q(trajectory), in nats, of this policy under the true dynamics (V0). It is −∞
+    /// for an impossible trajectory. Under q, moving to † is impossible.
     ///
     /// # Shapes
     ///

@@ -1,4 +1,4 @@
-//! Actors: policies that follow the critics.
+//! Actors: policies computed from the critics.
 
 use crate::kernels::{LogMemo, SoftRow, soft_maximum, softmax};
 #[cfg(feature = "rand")]
@@ -6,7 +6,7 @@ use crate::kernels::{Softmax, draw, gap};
 use crate::learning::settings::check_rate;
 use crate::{Error, Real};
 
-/// How the policy follows the critics.
+/// The rule that computes the policy from the critics.
 ///
 /// # Example
 ///
@@ -34,8 +34,8 @@ pub enum Actor<F = f64> {
     /// π ∝ ρ exp(Q/τ) after every update. The default.
     #[default]
     Exact,
-    /// A softmax of preferences that climb by gradient steps of this size: one step at each update,
-    /// in the state of the step. It leaves out actions whose value is −∞.
+    /// A softmax of preferences that ascend by gradient steps of this size: one step at each
+    /// update, in the state of the step. It leaves out actions whose value is −∞.
     Gradient(F),
 }
 

@@ -7,10 +7,10 @@
 //! temperature:  log τ −= κ_τ ( H_π(s) − target ),   H_π = −Σ π log(π/ρ)
 //! ```
 //!
-//! With two critics, actor and targets use the smaller of their values, which removes the optimism
-//! of a maximum over noise. Each step updates one critic, the one with fewer updates of the pair;
-//! updating both would make them equal. With one critic, the exact actor and a fixed temperature,
-//! this is soft Q-learning (Q1).
+//! With two critics, actor and targets use the smaller of the two values. This removes the
+//! overestimation that a maximum over noisy values causes. Each step updates one critic, the one
+//! with fewer updates of the pair. Updates of both would make the critics equal. With one critic,
+//! the exact actor and a fixed temperature, this is soft Q-learning (Q1).
 //!
 //! # References
 //!
@@ -53,7 +53,7 @@ use temperature::TargetEntropy;
 /// use softmdp::learning::{Learner, Simulator, SoftActorCritic, Task};
 /// use softmdp::{Mdp, ndarray::array};
 ///
-/// // Finds the temperature at which a choice between 0 and 2 has an entropy of half a nat.
+/// // Finds the temperature at which a choice between rewards 0 and 2 has an entropy of 0.5 nats.
 /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 2.0]])?.with_discount(0.0)?;
 /// let learner = SoftActorCritic::new(Task::of(&mdp)?)?;
 /// let mut learner = learner.with_target_entropy(0.5, 0.01)?.with_replay(100, 4)?;
@@ -116,14 +116,14 @@ struct Replay<F> {
 }
 
 impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
-    /// A learner whose action values are all 0. It has one critic, the exact actor, the temperature
-    /// of the task, one random action in ten and no replay buffer. The step sizes are those of
-    /// [`SoftQLearning`](super::SoftQLearning).
+    /// Returns a learner whose action values are all 0. It has one critic, the exact actor, the
+    /// temperature of the task, an exploration of 0.1 and no replay buffer. The step sizes are
+    /// those of [`SoftQLearning`](super::SoftQLearning).
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) at temperature 0, where the
-    /// only actor is the greedy one: use [`SoftQLearning`](super::SoftQLearning).
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) at temperature 0. For
+    /// temperature 0, use [`SoftQLearning`](super::SoftQLearning).
     /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn new(task: Task<F, H>) -> Result<Self, Error> {
         check_rate(task.temperature(), "temperature of an actor")?;
@@ -166,7 +166,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
         Ok(Self { step_size, ..self })
     }
 
-    /// Sets how the policy follows the critics. A gradient actor starts with equal preferences.
+    /// Sets the actor. A gradient actor starts with equal preferences.
     ///
     /// # Errors
     ///
@@ -184,11 +184,11 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     /// Adapts the temperature until the policy has the entropy `target`, in nats and relative to
     /// the prior.
     ///
-    /// Each update moves log τ by `rate` times the difference between target and entropy −Σ π
-    /// log(π/ρ) in the state of the step. Relative to a counting prior the entropy is at most log
-    /// A; relative to a uniform prior it is at most 0. The target is met on average over the steps
-    /// of the updates. A target that cannot be met drives the temperature to an end of its range,
-    /// 1/√m to √m for the largest number m (about 10⁻¹⁵⁴ to 10¹⁵⁴ in double precision).
+    /// Each update adds to log τ `rate` times the difference between the target and the entropy −Σ
+    /// π log(π/ρ) in the state of the step. Relative to a counting prior the entropy is at most log
+    /// A. Relative to a uniform prior it is at most 0. The policy meets the target on average over
+    /// the steps of the updates. If no policy meets the target, the temperature goes to a limit of
+    /// its range, 1/√m to √m for the largest number m (about 10⁻¹⁵⁴ to 10¹⁵⁴ for `f64`).
     ///
     /// # Errors
     ///
@@ -199,9 +199,9 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     }
 
     /// Sets the probability, in [0, 1], that [`act`](super::Learner::act) takes a uniformly drawn
-    /// action instead of the actor's; 0.1 by default. Learning is off-policy, so the answer does
-    /// not change; exploration finds actions that a nearly certain actor gives up too early. At 0
-    /// the actor acts alone, as in the literature.
+    /// action instead of the actor's; 0.1 by default. Learning is off-policy, so exploration does
+    /// not change the result. Without it, an actor of low entropy may stop trying good actions. At
+    /// 0, all actions come from the actor, as in the literature.
     ///
     /// # Errors
     ///
@@ -211,7 +211,7 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
         Ok(Self { exploration: chance, ..self })
     }
 
-    /// Adds a replay buffer of `capacity` steps, with `batch` updates for each step that is taken.
+    /// Adds a replay buffer of `capacity` steps, with `batch` updates per step.
     ///
     /// # Errors
     ///

@@ -61,7 +61,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     /// use softmdp::learning::{SoftPolicyGradient, Task};
     /// use softmdp::{Mdp, ndarray::array};
     ///
-    /// // A bandit, played once: ∂J/∂θ(a) = π(a) (r(a) − mean).
+    /// // A bandit with one stage: ∂J/∂θ(a) = π(a) (r(a) − mean).
     /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[1.0, 3.0]])?;
     /// let learner = SoftPolicyGradient::new(Task::of(&mdp)?.within(1))?;
     /// assert_eq!(learner.gradient(&mdp, &array![1.0])?, array![[[-0.5, 0.5]]]);
@@ -97,10 +97,10 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     /// Takes a step of the natural gradient (G2), with 0 < η ≤ (1−γ)/τ, and drops an unfinished
     /// episode.
     ///
-    /// The largest η gives one step of soft policy iteration, π ∝ ρ exp(Q^π/τ) over the actions
-    /// that are taken; a smaller η gives a part of it. A preference of −∞ stays. No initial
-    /// distribution is needed: states that are never visited learn, too. With a finite horizon, and
-    /// at γ = 1, 1 stands for 1−γ. The preferences become logarithms of weights, in nats.
+    /// The largest η is one step of soft policy iteration: π ∝ ρ exp(Q^π/τ) over the actions of
+    /// positive probability. A smaller η is a part of this step. A preference of −∞ stays. The step
+    /// also updates unvisited states, so it needs no initial distribution. With a finite horizon,
+    /// and at γ = 1, 1 replaces 1−γ. The preferences become logarithms of weights, in nats.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! Soft policy gradients: exact, natural, and from samples.
 //!
-//! The policy is the softmax of preferences θ over the available actions. It climbs J = Σ p₀ V^π
-//! (V1).
+//! The policy is the softmax of preferences θ over the available actions. The learner maximises
+//! J = Σ p₀ V^π (V1) by gradient ascent.
 //!
 //! ```text
 //! ∂J/∂θ(s,a) = 1/(1−γ) · d^π(s) π(a|s) ( Q^π(s,a) − τ log(π(a|s)/ρ(a|s)) − V^π(s) )       (G1)
@@ -10,9 +10,10 @@
 //!              G_t = Σ_{k≥t} γ^{k−t} ( r_k − τ log(π/ρ)(a_k|s_k) ) + γ^{N−t} V_T(s_N)
 //! ```
 //!
-//! where d^π/(1−γ) is the discounted number of visits. The baseline b may be anything that does not
-//! depend on the action: it reduces variance and adds no bias. With a finite horizon there is a θ
-//! for each stage with visits γ^t d_t, and 1 stands for 1−γ in (G2); so it does at γ = 1.
+//! where d^π/(1−γ) is the discounted number of visits. The baseline b may be any number that does
+//! not depend on the action. It reduces variance and adds no bias. With a finite horizon there is a
+//! θ for each stage, with visits γ^t d_t. With a finite horizon, and at γ = 1, 1 replaces 1−γ in
+//! (G2).
 //!
 //! # References
 //!
@@ -35,19 +36,19 @@ use super::task::Task;
 use crate::kernels::{SoftRow, softmax};
 use crate::{Real, Table};
 
-/// A softmax policy that climbs the gradient of its soft value, exactly from a model or from
+/// A softmax policy that learns by gradient ascent on its soft value, exactly from a model or from
 /// sampled steps.
 ///
 /// *Exactly*: [`gradient`](Self::gradient) (G1), [`ascend`](Self::ascend) and
 /// [`natural_step`](Self::natural_step) (G2), which is soft policy iteration at η = (1−γ)/τ.
 ///
-/// *From steps*: [`update`](super::Learner::update) collects an episode and climbs the
-/// score-function estimate when it ends; [`estimate`](Self::estimate) returns the estimate.
-/// Learning is on-policy: pass whole episodes in order, from stage 0, with actions from
+/// *From steps*: [`update`](super::Learner::update) collects an episode, and takes a step along the
+/// score-function estimate when the episode ends. [`estimate`](Self::estimate) returns the
+/// estimate. Learning is on-policy: pass whole episodes in order, from stage 0, with actions from
 /// [`act`](super::Learner::act). An environment without an end needs a time limit.
 ///
-/// Make forbidden actions unavailable instead of giving them a reward of −∞: a softmax never stops
-/// taking them.
+/// Make forbidden actions unavailable instead of giving them a reward of −∞. A softmax takes every
+/// available action with positive probability.
 ///
 /// # Example
 ///
@@ -60,7 +61,7 @@ use crate::{Real, Table};
 /// let mut learner = SoftPolicyGradient::new(Task::of(&mdp)?)?;
 /// let largest = (1.0 - 0.9) / mdp.temperature();
 /// for _ in 0..6 {
-///     learner.natural_step(&mdp, largest)?; // Newton's method: the error is squared each time
+///     learner.natural_step(&mdp, largest)?; // Newton's method: quadratic convergence
 /// }
 /// let best = solve_stationary(&mdp, 1e-10)?;
 /// let difference = &learner.policy()?.probabilities() - &best.probabilities();
@@ -95,8 +96,8 @@ pub struct SoftPolicyGradient<F = f64, H = Stationary> {
 }
 
 impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
-    /// A policy that takes all available actions with equal probability: all preferences are 0. The
-    /// rate is 0.1, and the baseline is the mean return from each state.
+    /// Returns a learner whose preferences are all 0: all available actions have equal probability.
+    /// The rate is 0.1, and the baseline is the mean return from each state.
     ///
     /// # Errors
     ///
@@ -133,7 +134,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     }
 
     /// Sets the step size of the baseline; `None` for no baseline, which increases the variance.
-    /// Without a baseline, what follows a truncated episode counts as 0.
+    /// Without a baseline, the value after a truncated episode counts as 0.
     ///
     /// # Errors
     ///
@@ -156,7 +157,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     ///
     /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch);
     /// [`softmdp::Error::InvalidEntry`](crate::Error::InvalidEntry) for NaN and +∞;
-    /// [`Error::NoPreference`] for a state whose available actions are all excluded.
+    /// [`Error::NoPreference`] for a state whose available actions all have preference −∞.
     pub fn with_preferences(mut self, preferences: &ArrayRef<F, H::Pairs>) -> Result<Self, Error> {
         let preferences = self.task.take_table(Table::Preferences, preferences)?;
         self.check_preferences(&preferences)?;
@@ -176,8 +177,8 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     /// The action values that would make this policy optimal, b(s) + τ log(π(a∣s)/ρ(a∣s)) (V3),
     /// `[s, a]`, or `[t, s, a]` with a finite horizon.
     ///
-    /// This learner learns no action values; after convergence these are the action values. They
-    /// are −∞ for excluded and unavailable actions, and in terminal states.
+    /// This learner has no table of action values. After convergence the result equals Q. It is −∞
+    /// for excluded and unavailable actions, and in terminal states.
     ///
     /// # Errors
     ///

@@ -40,7 +40,7 @@ fn for_each_return<F: Real, H: Horizon>(
 
 impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     /// Computes the score-function estimate of the gradient (G1) from one whole episode of this
-    /// policy, and learns nothing.
+    /// policy. The learner stays the same.
     ///
     /// Its expectation is the gradient if episodes end in terminal states or at the horizon, and if
     /// the baseline comes from other episodes. After a truncated episode, the estimate uses the
@@ -61,7 +61,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     /// use softmdp::learning::{SoftPolicyGradient, Step, Task};
     /// use softmdp::ndarray::array;
     ///
-    /// // A bandit: action 1 paid 2.
+    /// // A bandit. Action 1 pays 2.
     /// let task = Task::new(1, 2)?.with_temperature(0.0)?;
     /// let learner = SoftPolicyGradient::new(task)?;
     /// let step = Step { terminated: true, ..Step::new(0, 1, 2.0, 0) };
@@ -182,10 +182,10 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
     }
 }
 
-/// [`update`](Learner::update) learns at the end of an episode; before that it stores the step. It
-/// allocates memory for an episode that is longer than any before. It also returns
-/// [`Error::StepOutOfOrder`], [`Error::InvalidBehaviour`] for an action that the policy never
-/// takes, and [`Error::NoGradient`] for a value of −∞.
+/// [`update`](Learner::update) stores each step, and learns at the end of the episode. It allocates
+/// memory if the episode is longer than all earlier ones. It also returns
+/// [`Error::StepOutOfOrder`], [`Error::InvalidBehaviour`] for an action of probability 0, and
+/// [`Error::NoGradient`] for a value of −∞.
 impl<F: Real, H: Horizon> Learner for SoftPolicyGradient<F, H> {
     type Scalar = F;
     type Horizon = H;

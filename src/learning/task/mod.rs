@@ -1,4 +1,4 @@
-//! Tasks: everything about a problem except its dynamics and its rewards.
+//! Tasks: problems without their dynamics and rewards.
 
 mod step_index;
 mod tables;
@@ -18,7 +18,7 @@ use crate::{Inference, Model, Real, Table};
 /// The task of a learner: numbers of states and actions, discount, temperature, action prior,
 /// terminal states and values.
 ///
-/// A learner never sees the dynamics or the rewards; it learns them from [`Step`](super::Step)s.
+/// A learner has no access to the dynamics or the rewards. It learns from [`Step`](super::Step)s.
 /// Make a task from a model with [`Task::of`] or [`Task::of_stages`], or for your own environment
 /// with [`Task::new`]. [`Task::within`] sets a finite horizon.
 ///
@@ -52,8 +52,8 @@ pub struct Task<F = f64, H = Stationary> {
 }
 
 impl<F: Real> Task<F> {
-    /// A task with all options at their defaults: discount 1, temperature 1, counting prior, all
-    /// actions available, no terminal states, terminal values 0.
+    /// Returns a task with default options: discount 1, temperature 1, counting prior, all actions
+    /// available, no terminal states, terminal values 0.
     ///
     /// # Errors
     ///
@@ -73,13 +73,13 @@ impl<F: Real> Task<F> {
         })
     }
 
-    /// The task of a model whose stages are all alike.
+    /// Returns the task of a model whose stages are all equal.
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::NotHomogeneous`](crate::Error::NotHomogeneous) unless the model says that
-    /// its stages are alike; the errors of a [`Model`] of your own, and of the checks of its
-    /// tables.
+    /// [`softmdp::Error::NotHomogeneous`](crate::Error::NotHomogeneous) unless
+    /// [`Model::is_homogeneous`] is `true`; the errors of a [`Model`] of your own, and of the
+    /// checks of its tables.
     pub fn of<M: Model<Scalar = F> + ?Sized>(mdp: &M) -> Result<Self, Error> {
         if !mdp.is_homogeneous() {
             return Err(crate::Error::NotHomogeneous.into());
@@ -87,7 +87,7 @@ impl<F: Real> Task<F> {
         Self::gather(mdp, Stationary, 1)
     }
 
-    /// This task with a finite horizon, with tables for each stage.
+    /// Returns this task with a finite horizon, with tables for each stage.
     #[must_use]
     pub fn within(self, horizon: usize) -> Task<F, FiniteHorizon> {
         let Self { discount, temperature, num_actions, prior, is_terminal, terminal_values, .. } = self;
@@ -97,7 +97,7 @@ impl<F: Real> Task<F> {
 }
 
 impl<F: Real> Task<F, FiniteHorizon> {
-    /// The task of the first `horizon` stages of a model, which may differ from each other.
+    /// Returns the task of the first `horizon` stages of a model. The stages may differ.
     ///
     /// # Errors
     ///
@@ -210,7 +210,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
         self.num_actions
     }
 
-    /// The horizon: one table for all time, or one for each stage.
+    /// The horizon: one table for all stages, or one for each stage.
     #[must_use]
     pub fn horizon(&self) -> H {
         self.horizon
@@ -244,8 +244,8 @@ impl<F: Real, H: Horizon> Task<F, H> {
         self.is_terminal[state]
     }
 
-    /// ρ(a∣s) of a stage, `[a]`; 0 for unavailable actions. The stage matters only if priors
-    /// differ.
+    /// ρ(a∣s) of a stage, `[a]`; 0 for unavailable actions. The stage matters only if the prior
+    /// varies by stage.
     ///
     /// # Panics
     ///

@@ -29,8 +29,8 @@ use crate::{Error, Inference, Model, Real, Table, arrays};
 /// A policy that is the same at every stage: π(a∣s), `[s, a]`, with its logarithms.
 ///
 /// Every row is a distribution over actions, or all zeros in a dead end (a state without available
-/// actions). Rows of terminal states are not used. The logarithms of a solver's policy stay accurate where
-/// probabilities underflow. A clone shares the tables.
+/// actions). Rows of terminal states are not used. The logarithms of a solver's policy stay
+/// accurate where probabilities underflow. A clone shares the tables.
 ///
 /// The stages of the model must all be equal, as those of an [`Mdp`](crate::Mdp) are.
 ///
