@@ -1,11 +1,12 @@
-//! Errors of files: which file, the place in it, and the reason.
+//! Errors of files: the file, the place in the file, and the reason.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// An error while a file is read or written.
+/// An error in reading or writing a file.
 ///
-/// The message names the file, the place in it and the reason, in this order, where they are known.
+/// The message names the file, the place in the file and the reason, in this order, if they are
+/// known.
 ///
 /// # Example
 ///
@@ -58,7 +59,7 @@ impl Error {
         &self.inner.place
     }
 
-    /// What is wrong at that place.
+    /// The reason of the error.
     #[must_use]
     pub fn reason(&self) -> &Reason {
         &self.inner.reason
@@ -106,7 +107,7 @@ pub enum Place {
     },
 }
 
-/// What is wrong with a file.
+/// The reason of an error in a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
@@ -124,7 +125,7 @@ pub enum Reason {
     /// The text ends too early.
     #[error("the file ends here, expected {expected}")]
     UnexpectedEnd {
-        /// The text that should have followed.
+        /// The expected text.
         expected: &'static str,
     },
     /// A line has too many or too few fields.
@@ -132,7 +133,7 @@ pub enum Reason {
     FieldCount {
         /// Number of fields, separated by blanks.
         found: usize,
-        /// The fields that the line should have.
+        /// The expected fields.
         expected: &'static str,
     },
     /// A field cannot be read.
@@ -140,7 +141,7 @@ pub enum Reason {
     Unreadable {
         /// The field; its beginning, if it is long.
         field: String,
-        /// What is expected.
+        /// The expected content.
         expected: &'static str,
     },
     /// An index is too large.
@@ -150,7 +151,7 @@ pub enum Reason {
         what: &'static str,
         /// The index.
         found: usize,
-        /// The number of items: the index has to be below it.
+        /// The number of items. The index must be below this number.
         bound: usize,
     },
     /// A number in a header differs from that of the lines that follow, or of the model.
@@ -163,15 +164,16 @@ pub enum Reason {
         /// The number in the header.
         expected: usize,
     },
-    /// There are more states than the lines of the file can name: two in each line.
-    #[error("{num_states} states are too many for {num_lines} lines, of which each names two")]
+    /// The header counts more states than the lines of the file can name. Each line names two
+    /// states.
+    #[error("the header says {num_states} states, but {num_lines} lines name at most two states each")]
     UnnamedStates {
         /// Number of states.
         num_states: usize,
         /// Number of lines with a transition.
         num_lines: usize,
     },
-    /// A state has a choice, but not the choice with the number before.
+    /// A state has a choice n, but no choice n − 1.
     #[error("state {state} has a choice {choice}, but no choice {}", choice.saturating_sub(1))]
     SkippedChoice {
         /// The state.
@@ -197,10 +199,10 @@ pub enum Reason {
     },
 
     // --- archives ---------------------------------------------------------------------------------
-    /// The file is not a zip archive, or only a part of one.
+    /// The file is not a zip archive, or is incomplete.
     #[error("not a complete zip archive: {detail}")]
     NotAnArchive {
-        /// What is wrong, in the words of the crate `zip`.
+        /// The message of the crate `zip`.
         detail: String,
     },
     /// The number of entries at the end of an archive differs from that of its table of contents.
@@ -223,15 +225,15 @@ pub enum Reason {
     /// The bytes of an array changed after they were written.
     #[error("the file is damaged: {detail}")]
     Damaged {
-        /// The damage, in the words of the crates that read archives.
+        /// The message of the crate that reads the archive.
         detail: String,
     },
-    /// An array has more or fewer bytes than its type and shape take.
+    /// The number of bytes of an array differs from that of its type and shape.
     #[error("the elements have {found} bytes, but type and shape take {expected}")]
     Length {
         /// Number of bytes of all elements.
         found: u64,
-        /// Number of bytes that type and shape take; `u64::MAX` if it cannot be counted.
+        /// Number of bytes that type and shape take; `u64::MAX` if it overflows.
         expected: u64,
     },
     /// An entry of an archive is not an array.
@@ -267,16 +269,16 @@ pub enum Reason {
     /// An array is missing.
     #[error("missing{}", if hint.is_empty() { String::new() } else { format!(": {hint}") })]
     Missing {
-        /// What is expected instead; may be empty.
+        /// The expected array; may be empty.
         hint: &'static str,
     },
-    /// Two arrays define the same thing.
+    /// Two arrays define the same table or setting.
     #[error("conflicts with array `{other}`: keep one of them")]
     Conflict {
         /// Name of the other array.
         other: &'static str,
     },
-    /// The format has no place for this model or array.
+    /// The format cannot store this model or array.
     #[error("an .npz file cannot hold {what}")]
     NotStorable {
         /// The property that cannot be stored.

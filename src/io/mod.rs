@@ -5,8 +5,8 @@
 //! | models and results as `.npz` archives of numpy | `Npz::read_npz` | `Npz::write_npz` | feature `npz` |
 //! | explicit models of PRISM and Storm, as text | [`ExplicitMdp::read`] | – | always |
 //!
-//! An [`Error`] names the file, the place in it and the reason. Readers never panic, and never
-//! allocate for a length that a file merely claims.
+//! An [`Error`] names the file, the place in the file and the reason. Readers never panic, and
+//! never allocate for a length that a file merely claims.
 //!
 //! # Models as `.npz`
 //!
@@ -20,13 +20,13 @@
 //! | | `probabilities` | `[n]` | probabilities of these successors |
 //! | deterministic | `successors` | `[s, a]` | the only successor |
 //!
-//! The other arrays are optional, but one of `rewards` and `successor_rewards` is required. If a
-//! file has both, they are added.
+//! The other arrays are optional, but the file must have `rewards` or `successor_rewards`. If a
+//! file has both, the model has the sum of both.
 //!
 //! | array | shape | if absent |
 //! |---|---|---|
-//! | `rewards` | `[s, a]`, or `[t, s, a]` for a model that changes with time | 0 |
-//! | `successor_rewards` | that of the probabilities: `[s, a, s']`, `[n]` or `[s, a]` | 0 |
+//! | `rewards` | `[s, a]`, or `[t, s, a]` for a model that varies by stage | 0 |
+//! | `successor_rewards` | the shape of the probabilities: `[s, a, s']`, `[n]` or `[s, a]` | 0 |
 //! | `num_actions` | `[]`, for compressed rows | the last axis of `rewards`, `available_actions` or `action_prior` |
 //! | `discount`, `temperature` | `[]` | 1 |
 //! | `action_prior` | `[s, a]` weights | counting prior |
@@ -37,9 +37,9 @@
 //! | `initial` | `[s]`, p₀ | none |
 //! | `repeats` | `[]` bool: stage t uses the rewards of t modulo T | false |
 //!
-//! Rows of terminal states and of actions that are never taken need not sum to 1 and may be empty.
-//! The array `provenance` may say where a model comes from. `ModelFile::ignored_arrays` lists the
-//! names of all arrays that have no meaning here.
+//! Rows of terminal states, of unavailable actions and of actions of prior weight 0 need not sum to
+//! 1 and may be empty. The array `provenance` may hold the source of a model.
+//! `ModelFile::ignored_arrays` lists the names of all arrays that the reader ignores.
 //!
 //! # Results as `.npz`
 //!
@@ -53,13 +53,13 @@
 //!
 //! # Elements
 //!
-//! Numbers are read from arrays of `f8`, `f4`, bool and integers of 1 to 8 bytes. Indices are read
-//! from integers, truth values from bool and from the integers 0 and 1. Both byte orders are read,
-//! and both C and Fortran order. Arrays are written as `f8` (`f4` for models in `f32`), `i8` and
-//! bool, in C order.
+//! Readers accept numbers as arrays of `f8`, `f4`, bool and integers of 1 to 8 bytes. They accept
+//! indices as integers, and truth values as bool or as the integers 0 and 1. They accept both byte
+//! orders, and C and Fortran order. Writers use `f8` (`f4` for models in `f32`), `i8` and bool, in
+//! C order.
 //!
-//! Entries of an archive may be stored or deflated, and of any size. Encrypted entries, other
-//! methods of compression and pickled objects are errors.
+//! Entries of an archive may be stored or deflated. Encrypted entries, other methods of compression
+//! and pickled objects are errors.
 
 pub use error::{Error, Place, Reason};
 pub use explicit::ExplicitMdp;

@@ -1,4 +1,4 @@
-//! Explicit models of the model checkers PRISM and Storm: text with a line for each transition.
+//! Explicit models of the model checkers PRISM and Storm: text with one line per transition.
 
 mod header;
 mod labels;
@@ -39,10 +39,10 @@ use lines::{lines, read_text};
 ///
 /// - Probabilities of a transition that is listed twice are added. A reward that is listed twice is
 ///   an error.
-/// - Names of actions are ignored. The numbers of a header have to agree with the lines.
-/// - A state without choices is a dead end (V = −∞ before the last stage), unless it is made
-///   terminal. Model checkers add a loop instead.
-/// - Each action earns the reward of its state at each stage, as in PRISM. Terminal states earn no
+/// - The reader ignores names of actions. The numbers of a header must agree with the lines.
+/// - A state without choices is a dead end (V = −∞ before the last stage), unless the builder makes
+///   it terminal. Model checkers add a loop instead.
+/// - Each action pays the reward of its state at each stage, as in PRISM. Terminal states pay no
 ///   reward.
 ///
 /// Not supported: Markov chains (`.tra` with a header of two numbers), the row form of PRISM, and
@@ -53,7 +53,7 @@ use lines::{lines, read_text};
 /// ```
 /// use softmdp::{Inference, SoftValueIteration, io::ExplicitMdp};
 ///
-/// // In state 0, choice 0 tosses a coin and choice 1 does nothing. Tails (state 2) ends the game.
+/// // In state 0, choice 0 tosses a coin and choice 1 stays. Tails (state 2) ends the episode.
 /// let model = ExplicitMdp::<f64>::parse("3 4 5\n0 0 1 .5 toss\n0 0 2 .5 toss\n0 1 0 1\n1 0 0 1\n2 0 2 1\n")?
 ///     .with_state_rewards("3 1\n1 10\n")? // leaving heads (state 1) pays 10
 ///     .with_labels("0=\"init\" 1=\"tails\"\n0: 0\n2: 1\n")?;
@@ -86,9 +86,9 @@ impl<F: Real> ExplicitMdp<F> {
     /// # Errors
     ///
     /// [`Reason::FieldCount`], [`Reason::Unreadable`], [`Reason::OutOfRange`],
-    /// [`Reason::CountMismatch`], [`Reason::UnnamedStates`] (so that a header alone cannot ask for
-    /// memory), [`Reason::SkippedChoice`] or [`Reason::UnexpectedEnd`], with the line.
-    /// [`build`](MdpBuilder::build) checks that probabilities sum to 1.
+    /// [`Reason::CountMismatch`], [`Reason::UnnamedStates`], [`Reason::SkippedChoice`] or
+    /// [`Reason::UnexpectedEnd`], with the line. [`build`](MdpBuilder::build) checks that
+    /// probabilities sum to 1.
     ///
     /// # Complexity
     ///
@@ -155,7 +155,7 @@ impl<F: Real> ExplicitMdp<F> {
     /// Adds the rewards of states from the text of a `.srew` or `.state.rew` file. States that are
     /// not listed have reward 0.
     ///
-    /// The first line is a header if its first number is S, which is not the index of a state.
+    /// The first line is a header if its first number is S. S is not the index of a state.
     ///
     /// # Errors
     ///
@@ -327,7 +327,7 @@ impl<F: Real> ExplicitMdp<F> {
     /// Starts an [`Mdp`](crate::Mdp) with the transitions, the rewards of states and the available
     /// actions.
     ///
-    /// Rewards of transitions are left out: add them to the model with
+    /// The builder does not include rewards of transitions. Add them to the model with
     /// [`Mdp::with_successor_rewards`](crate::Mdp::with_successor_rewards).
     ///
     /// # Complexity

@@ -202,7 +202,7 @@ impl<W: Write> ArrayWriter<W> {
             return Err(Error::in_array(name, Reason::Repeated { what: "the array" }));
         }
         if name.len() > MOST_NAME {
-            return Err(Error::in_array(name, Reason::NotStorable { what: "so long a name" }));
+            return Err(Error::in_array(name, Reason::NotStorable { what: "a name of this length" }));
         }
         // Rows of a sparse model shrink to a quarter. The best compression takes seven times as
         // long and saves another twentieth. Sizes of 2³² bytes have to be announced in advance.

@@ -25,9 +25,9 @@ pub use writer::NpzWriter;
 
 /// A value that can be stored as an `.npz` archive: a model or a result.
 ///
-/// The documentation of the [module](super) lists the arrays of each type. A value that is written
-/// and read again is equal to the bit. Arrays that do not belong to the type are ignored. For
-/// example, [`Solution`](crate::Solution) can be read from the archive of a
+/// The documentation of the [module](super) lists the arrays of each type. Writing and reading a
+/// value returns the same bits. A reader ignores arrays that do not belong to the type. For
+/// example, it reads a [`Solution`](crate::Solution) from the archive of a
 /// [`Posterior`](crate::Posterior).
 ///
 /// The trait is sealed.
@@ -77,7 +77,7 @@ pub trait Npz: Codec {
         Self::decode(&mut Arrays::new(Cursor::new(bytes))?)
     }
 
-    /// Writes a file. An existing file is overwritten, and lost even if writing fails.
+    /// Writes a file. This overwrites an existing file, even if writing fails.
     ///
     /// # Errors
     ///

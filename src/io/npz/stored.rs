@@ -1,4 +1,4 @@
-//! Models whose kind is only known when their file has been read.
+//! Models of a kind that depends on the file.
 
 use std::sync::Arc;
 
@@ -37,14 +37,14 @@ pub struct ModelFile<F: Real = f64> {
 }
 
 impl<F: Real> ModelFile<F> {
-    /// Takes a model to be written: an [`Mdp`], a [`SuccessorRewardMdp`], or a [`TimeVaryingMdp`]
-    /// of either. Stages may differ in their rewards `[s, a]` only; anything else is an error when
-    /// the file is written.
+    /// Takes a model for writing: an [`Mdp`], a [`SuccessorRewardMdp`], or a [`TimeVaryingMdp`] of
+    /// either. Stages may differ only in their rewards `[s, a]`. Other differences are an error of
+    /// the writer.
     pub fn new(model: impl Into<StoredModel<F>>) -> Self {
         Self { model: model.into(), initial: None, ignored_arrays: Vec::new() }
     }
 
-    /// Names of the arrays in the file that have no meaning in a model: notes, or misspelt names.
+    /// Names of the arrays that the reader ignored, such as notes or misspelt names.
     #[must_use]
     pub fn ignored_arrays(&self) -> &[String] {
         &self.ignored_arrays
@@ -116,8 +116,8 @@ impl<F: Real> ModelFile<F> {
 
 /// A model whose kind is chosen at run time.
 ///
-/// It implements [`Model`], so finite horizons can be solved directly. Use `match` for functions
-/// that take only one kind of model, such as [`solve_stationary`](crate::solve_stationary).
+/// It implements [`Model`], so solvers of finite horizons accept it. Use `match` for functions that
+/// accept only one kind of model, such as [`solve_stationary`](crate::solve_stationary).
 ///
 /// A clone shares all tables.
 ///

@@ -13,8 +13,8 @@ use crate::io::{Error, Place};
 
 /// Writes several models, results and tables of your own to one `.npz` archive.
 ///
-/// The file is complete when [`finish`](Self::finish) has returned. A writer that is dropped before
-/// leaves a file with the arrays that were added so far.
+/// The file is complete when [`finish`](Self::finish) has returned. If the writer is dropped
+/// earlier, the file holds the arrays added so far.
 ///
 /// # Example
 ///
@@ -42,7 +42,7 @@ pub struct NpzWriter {
 }
 
 impl NpzWriter {
-    /// Creates a file. An existing file is overwritten.
+    /// Creates a file, and overwrites an existing one.
     ///
     /// # Errors
     ///

@@ -169,13 +169,13 @@ fn transitions_that_cannot_be_read() {
         parse("1000000000000 1 1\n0 0 0 1\n"),
         Line(1),
         Reason::UnnamedStates { num_states: 1_000_000_000_000, num_lines: 1 },
-        "line 1: 1000000000000 states are too many for 1 lines, of which each names two"
+        "line 1: the header says 1000000000000 states, but 1 lines name at most two states each"
     );
     assert_error!(
         parse("mdp\n0 0 0 1\n0 1 999999999999 1\n"),
         Line(3),
         Reason::UnnamedStates { .. },
-        "line 3: 1000000000000 states are too many for 2 lines, of which each names two"
+        "line 3: the header says 1000000000000 states, but 2 lines name at most two states each"
     );
     assert_error!(
         parse("mdp\n0 0 0 1\n1 0 0 1\n1 2 0 1\n"),
