@@ -6,8 +6,8 @@
 //! (`examples/models`).
 //!
 //! Variational inference plans with the true dynamics, and becomes classical planning as τ → 0.
-//! Direct inference asks how it went for those who arrived. Its value is higher, but its policy
-//! arrives less often.
+//! Direct inference describes the agents that arrived. Its value is higher, but its policy arrives
+//! less often.
 //!
 //! ```text
 //! cargo run --release --features npz --example frozen_lake

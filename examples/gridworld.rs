@@ -47,7 +47,7 @@ struct Options {
     /// (variational)
     #[arg(long, default_value_t = 1.0, allow_hyphen_values = true)]
     discount: f64,
-    /// direct: how did it go, given that it went well? variational: how should I act?
+    /// direct: what happened, given success? variational: how should I act?
     #[arg(long, value_enum, default_value_t = Question::Direct)]
     inference: Question,
     /// Probability that a step slips to either side

@@ -28,7 +28,7 @@ struct Options {
     /// Number of decision stages
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(8..))]
     horizon: u32,
-    /// direct: how did it go, given that it went well? variational: how should I act?
+    /// direct: what happened, given success? variational: how should I act?
     #[arg(long, default_value = "variational")]
     inference: Which,
     #[command(flatten)]

@@ -1,9 +1,9 @@
 //! A million stages of a small model.
 //!
-//! A machine works, wears out and breaks. An operator runs, maintains or repairs it. Given that the
-//! factory did well for a million hours, what state was the machine in? The example computes the
-//! posterior marginals of every stage with checkpoints, and adds them up. That needs the memory of
-//! two thousand stages.
+//! A machine works, wears out and breaks. An operator runs, maintains or repairs it. Given success
+//! for a million hours, in which states was the machine? The example computes the posterior
+//! marginals of every stage with checkpoints, and adds them up. This needs the memory of two
+//! thousand stages.
 //!
 //! ```sh
 //! cargo run --release --example long_horizon -- --horizon 1000000
@@ -78,18 +78,18 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     assert!((hours.sum() - (horizon + 1) as f64).abs() < 1e-6 * horizon as f64);
     if horizon > 10_000 {
-        assert!(hours[2] / (horizon as f64) < occupancy[[1_000, 2]], "those who succeeded were also lucky");
+        assert!(
+            hours[2] / (horizon as f64) < occupancy[[1_000, 2]],
+            "given success, the machine is broken less often"
+        );
     }
     assert_eq!(first_hours.len(), (horizon + 1).min(61));
     #[cfg(feature = "plot")]
     if let Some(folder) = options.out.folder() {
-        let mut curves = softmdp::plot::Curves::new(
-            "State of the machine, given that all went well",
-            "hour",
-            "probability",
-        )
-        .subtitle(format!("direct inference: the first hours of {horizon}"))
-        .log_scale();
+        let mut curves =
+            softmdp::plot::Curves::new("State of the machine, given success", "hour", "probability")
+                .subtitle(format!("direct inference: the first hours of {horizon}"))
+                .log_scale();
         for (state, name) in STATES.iter().enumerate() {
             curves =
                 curves.series(*name, first_hours.iter().enumerate().map(|(hour, p)| (hour as f64, p[state])));

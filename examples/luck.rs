@@ -1,9 +1,9 @@
-//! Why is conditioning on success bad advice?
+//! Why does conditioning on success give bad advice?
 //!
 //! In this cliff walk some steps slip. The short route goes along the edge, and the safe route goes
-//! around. Direct inference asks how it went for those who succeeded. They went along the edge, and
-//! were lucky. As advice that is bad, because it relies on luck. Variational inference keeps the
-//! true dynamics and stays away from the edge.
+//! around. Direct inference describes successful agents: they walk along the edge, and are lucky.
+//! This is bad advice, because it relies on luck. Variational inference keeps the true dynamics and
+//! stays away from the edge.
 //!
 //! The evidence exceeds the evidence lower bound by exactly the divergence between the two
 //! distributions over trajectories. After Levine, *Reinforcement Learning and Control as
@@ -62,7 +62,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
             0,
             &[
                 ("direct: given success".to_string(), draw(direct.policy())?),
-                ("variational: how to act".to_string(), draw(&variational)?),
+                ("variational: true dynamics".to_string(), draw(&variational)?),
             ]
         )
     );
@@ -73,9 +73,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>> {
     let lucky_fall = direct.dynamics_at(&mdp, 4)?[[edge, right, below]];
     println!("Probability that a step to the right along the edge falls:");
     println!("  {true_fall:.6}  under the true dynamics");
-    println!(
-        "  {lucky_fall:.1e}   under the posterior dynamics (D9): those who succeeded almost never fell\n"
-    );
+    println!("  {lucky_fall:.1e}   under the posterior dynamics (D9): successful agents almost never fell\n");
 
     println!("{:<36}{:>12}{:>12}", "under the true dynamics", "direct", "variational");
     // At τ = 1 reward units are nats.
@@ -130,7 +128,7 @@ fn pictures(
     }
     let animation = Animation::new(grid, "A cliff: two policies under the true dynamics")
         .with_panel("direct: given success", &direct.state_occupancy(mdp, &grid.initial())?)?
-        .with_panel("variational: how to act", &variational.state_occupancy(mdp, &grid.initial())?)?;
+        .with_panel("variational: true dynamics", &variational.state_occupancy(mdp, &grid.initial())?)?;
     animation.frame(8)?.save(folder.join("luck.svg"))?;
     let spinner = support::spinner("writing luck.gif");
     animation.save(folder.join("luck.gif"))?;

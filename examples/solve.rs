@@ -46,7 +46,7 @@ struct Options {
     /// Prior weight of actions [default: that of the model]
     #[arg(long, value_enum)]
     prior: Option<Prior>,
-    /// direct: how did it go, given that it went well? variational: how should I act?
+    /// direct: what happened, given success? variational: how should I act?
     #[arg(long, value_enum, default_value_t = Question::Direct)]
     inference: Question,
     /// File for the results, as `.npz`
@@ -227,7 +227,7 @@ fn posterior(
     let posterior = solution.posterior(model, initial)?;
     println!("log-evidence  {:.6} nats", posterior.log_evidence());
     println!(
-        "P(terminal)   {:.6} at the last stage, given that it went well",
+        "P(terminal)   {:.6} at the last stage, given success",
         ended(model, &posterior.state_marginals().row(solution.horizon()))
     );
     let mut writer = out()?;

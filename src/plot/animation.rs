@@ -27,8 +27,8 @@ const HUNDREDTHS: u16 = 40;
 
 /// Distributions of states over time, in panels with one scale.
 ///
-/// [`save`](Self::save) writes an animation; [`stages`](Self::stages) draws stages below each
-/// other.
+/// [`save`](Self::save) writes an animation. [`stages`](Self::stages) draws several stages in one
+/// picture.
 ///
 /// # Example
 ///
@@ -63,7 +63,7 @@ impl Animation {
         Self { layout: layout.into(), title: title.into(), panels: Vec::new(), hundredths: HUNDREDTHS }
     }
 
-    /// Shows the state at each stage in three panels: prior, filtered and posterior.
+    /// Shows the distribution of states at each stage in three panels: prior, filtered, posterior.
     ///
     /// - *prior*: p(s_t) under the true dynamics and the action prior, with normalised weights;
     /// - *filtered*: p(s_t ∣ e before t), the forward message (D5), without the mass in † at γ < 1;
@@ -90,7 +90,7 @@ impl Animation {
         let prior = prior_policy(mdp, horizon)?.state_occupancy(mdp, &initial)?;
         let filtered =
             forward_messages(mdp, &initial, horizon)?.log_forward().mapv(|log| log.into_f64().exp());
-        Self::new(layout, "Where is the agent, given that it acts well? Direct inference")
+        Self::new(layout, "Direct inference: distribution of states")
             .with_panel("prior: no evidence", &prior)?
             .with_panel("filtered: evidence so far", &filtered)?
             .with_panel("posterior: all evidence", &posterior.state_marginals())

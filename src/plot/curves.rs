@@ -1,4 +1,4 @@
-//! Curves of a solver that converges or of an agent that learns.
+//! Curves: the convergence of a solver, or the progress of a learner.
 //!
 //! Axes and key are drawn here and not by the chart layer of plotters (0.3.7). Its key is clipped to
 //! the plot, where it hides curves, and does not fit more than a dozen names. Its axes look as good
@@ -97,7 +97,7 @@ impl Curves {
         self
     }
 
-    /// Makes the y axis logarithmic. Points that are not positive become gaps.
+    /// Makes the y axis logarithmic. Points with y ≤ 0 become gaps in the curve.
     #[must_use]
     pub fn log_scale(mut self) -> Self {
         self.is_logarithmic = true;

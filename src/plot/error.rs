@@ -5,9 +5,9 @@ use std::{fmt, io};
 
 use crate::Table;
 
-/// A picture cannot be drawn, or cannot be written to a file.
+/// An error in drawing a picture, or in writing it to a file.
 ///
-/// The debug format is the message, so `main` can return this error.
+/// `Debug` prints the message, so that a `main` which returns this error shows it.
 ///
 /// # Example
 ///
@@ -34,7 +34,7 @@ pub enum Error {
         /// The coordinate.
         value: f64,
     },
-    /// A policy is drawn as arrows, but the layout has no directions of actions.
+    /// A map has a policy, but its layout has no directions of actions.
     #[error(
         "cannot draw a policy: the layout has no directions of actions; set them with `with_moves` or \
          `with_moves_of`"
@@ -43,9 +43,9 @@ pub enum Error {
     /// A side of the picture has more pixels than its format allows.
     #[error("picture has {width} × {height} pixels, expected at most {limit} on a side")]
     PictureTooLarge {
-        /// Pixels across.
+        /// Width in pixels.
         width: u32,
-        /// Pixels down.
+        /// Height in pixels.
         height: u32,
         /// Largest number of pixels on a side in this format.
         limit: u32,
@@ -56,7 +56,7 @@ pub enum Error {
         /// The table.
         table: Table,
     },
-    /// The extension of a file name is not that of a supported format.
+    /// The extension of a file name is unknown.
     #[error("{}: the extension is {found:?}, expected {expected}", path.display())]
     UnknownExtension {
         /// The file.

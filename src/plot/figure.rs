@@ -1,4 +1,4 @@
-//! A picture, and the files that it can be written to.
+//! Figures, and the formats of their files.
 
 use std::fs;
 use std::path::Path;
@@ -40,7 +40,7 @@ impl Figure {
 
     /// Width and height in pixels of an SVG at its natural size.
     ///
-    /// A PNG has twice as many pixels on each side, a GIF as many.
+    /// A PNG has twice this number of pixels on each side, a GIF the same number.
     #[must_use]
     pub fn size(&self) -> (u32, u32) {
         self.sheet.size

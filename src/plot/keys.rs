@@ -24,8 +24,8 @@ impl Key {
         match self {
             Key::Wall => "wall",
             Key::Terminal { .. } => "terminal",
-            Key::Impossible { .. } => "−∞: cannot succeed",
-            Key::Nothing => "0: never there",
+            Key::Impossible { .. } => "−∞: success impossible",
+            Key::Nothing => "0: never visited",
             Key::Trace(text) | Key::Text(text) => text,
         }
     }

@@ -1,4 +1,4 @@
-//! Layouts: the place of each state, and the direction of each action.
+//! Layouts: the position of each state, and the direction of each action.
 
 use ndarray::ArrayRef2;
 
@@ -6,7 +6,7 @@ use super::checks::{FINITE, numbers};
 use super::error::Error;
 use crate::{Cell, Dynamics, Gridworld, Real, Table, arrays};
 
-/// The place of each state in a picture, and the direction of each action.
+/// The position of each state in a picture, and the direction of each action.
 ///
 /// A [`Gridworld`] converts into its layout: cells with row 0 at the top, terminal cells and moves.
 /// For any other model, [`StateLayout::points`] takes a point for each state, with y upwards.
@@ -18,7 +18,7 @@ use crate::{Cell, Dynamics, Gridworld, Real, Table, arrays};
 /// use softmdp::plot::{StateLayout, StateMap};
 /// use softmdp::{Inference, Mdp, soft_value_iteration};
 ///
-/// // Three stops on a ring road; the actions go round in both directions.
+/// // Three stops on a ring road. The actions move in both directions.
 /// let around = array![
 ///     [[0., 1., 0.], [0., 0., 1.]],
 ///     [[0., 0., 1.], [1., 0., 0.]],
@@ -85,8 +85,8 @@ impl From<&Gridworld> for StateLayout {
 impl StateLayout {
     /// Puts state s at the point (`coordinates[[s, 0]]`, `coordinates[[s, 1]]`), with y upwards.
     ///
-    /// Both axes have the same scale, unless one side would be more than four times as long as the
-    /// other.
+    /// Both axes have the same scale, unless one side of the picture would be more than four times
+    /// as long as the other.
     ///
     /// # Shapes
     ///
@@ -125,7 +125,7 @@ impl StateLayout {
         self
     }
 
-    /// Marks states as terminal. The layout of a gridworld has its terminal cells already.
+    /// Marks states as terminal. The layout of a gridworld already marks its terminal cells.
     ///
     /// # Errors
     ///

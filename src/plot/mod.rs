@@ -14,8 +14,8 @@
 //! | convergence of a solver | [`Curves::convergence`] |
 //! | progress of a learner | [`Curves::learning`] |
 //!
-//! A [`Gridworld`](crate::Gridworld) has a layout already: cells, with row 0 at the top. For any
-//! other model, [`StateLayout::points`] takes a point for each state. Tables are of `f64` or `f32`.
+//! A [`Gridworld`](crate::Gridworld) has a layout: cells, with row 0 at the top. For any other
+//! model, [`StateLayout::points`] takes a point for each state. Tables are of `f64` or `f32`.
 //!
 //! Options that cannot fail are plain setters, such as [`StateMap::title`]. Methods named `with_…`
 //! check a table and return [`Result`].
@@ -23,12 +23,12 @@
 //! # How pictures look
 //!
 //! The colour map is viridis. Its lightness rises evenly, so pictures remain readable in grey and
-//! for colour-blind readers. Low values are dark. Probabilities are ink on paper: white is 0, and
-//! dark is likely. Each map has a colour bar with the unit. The title says what is shown, and the
-//! line below the title names the inference.
+//! for colour-blind readers. Low values are dark. For probabilities, white is 0, and darker is more
+//! probable. Each map has a colour bar with the unit. The title names the quantity, and the line
+//! below the title names the inference.
 //!
 //! −∞ has no colour: cells are hatched, and discs are crossed. Terminal states have a frame. Walls
-//! are drawn as bricks.
+//! are bricks.
 //!
 //! # Sizes
 //!
@@ -37,14 +37,14 @@
 //! finite numbers under it. A million states take about a second. Cells are square, unless the map
 //! would be narrower than 12 pixels.
 //!
-//! Long titles and names are cut, with an ellipsis. The `<title>` element of an SVG has the whole
-//! title for screen readers.
+//! Long titles and names end with an ellipsis. The `<title>` element of an SVG has the whole title
+//! for screen readers.
 //!
 //! # Form computed
 //!
 //! A picture is a list of shapes. The backends of plotters draw them on a grid of a quarter of a
-//! pixel. SVG keeps this grid; bitmaps are averages of it. Bitmaps use a font in this crate, so
-//! nothing needs to be installed.
+//! pixel. SVG keeps this grid. Bitmaps average over the grid. They use a font in this crate, so
+//! they need no fonts of the system.
 
 // Axes, keys and text are drawn here and not by the chart layer of plotters, which draws them worse:
 // `curves`, `scale`, `text`, `bitmap` and `crate::color` each say why.

@@ -25,7 +25,7 @@ const LONGEST: f64 = 560.0;
 /// [`Gridworld`](crate::Gridworld) or any [`StateLayout`].
 ///
 /// Terminal states have a frame, walls are bricks, −∞ is hatched, and a probability of exactly 0 is
-/// blank paper. Thousands of states become an image, whose pixels show means of finite numbers.
+/// white. Maps of thousands of states are images, whose pixels show means of finite numbers.
 ///
 /// # Example
 ///
@@ -103,7 +103,7 @@ impl StateMap {
         let colored = Some((marginals, ColorScale::of_probabilities()));
         let title = format!("State marginals p(s | e), stage {stage}");
         let map = Self { colored, ..Self::blank(layout, title) };
-        Ok(map.subtitle("direct inference: where it was, given that it went well"))
+        Ok(map.subtitle("direct inference: given success"))
     }
 
     /// Colours states by the occupancy of a policy under the true dynamics.
@@ -111,7 +111,7 @@ impl StateMap {
     /// The occupancy is a row of [`Policy::state_occupancy`](crate::Policy::state_occupancy), its
     /// sum over stages, or
     /// [`StationaryPolicy::expected_visits`](crate::StationaryPolicy::expected_visits). The scale
-    /// is logarithmic, over four powers of ten below the largest number.
+    /// is logarithmic, and covers four powers of ten below the largest number.
     ///
     /// # Shapes
     ///
@@ -131,11 +131,11 @@ impl StateMap {
         let colors = ColorScale::of_frequencies(&occupancy, "occupancy");
         let map =
             Self { colored: Some((occupancy, colors)), ..Self::blank(layout, "Occupancy of the policy") };
-        Ok(map.subtitle(format!("acting by the {inference} policy under the true dynamics")))
+        Ok(map.subtitle(format!("{inference} policy under the true dynamics")))
     }
 
-    /// Draws a policy on states without colour, such as [`Policy::at`](crate::Policy::at) a stage;
-    /// see [`with_policy`](Self::with_policy).
+    /// Draws a policy, such as the result of [`Policy::at`](crate::Policy::at), on states without
+    /// colour; see [`with_policy`](Self::with_policy).
     ///
     /// # Shapes
     ///
@@ -188,12 +188,12 @@ impl StateMap {
 
     /// Adds a policy: an arrow for each action, whose length is proportional to its probability.
     ///
-    /// An arrow of probability 1 is half a cell long. Arrows below 4 % are left out. Actions that
-    /// stay are dots, and terminal states have no arrows.
+    /// An arrow of probability 1 is half a cell long. Probabilities below 4 % have no arrow.
+    /// Actions that stay are dots, and terminal states have no arrows.
     ///
-    /// Where cells are too small, one arrow stands for a neighbourhood. It shows the mean direction
-    /// of all actions there, weighted by their probabilities, so it is short where actions
-    /// disagree. Arrows below 4 % of the largest length are left out.
+    /// If cells are too small, one arrow represents several neighbouring states. It shows the mean
+    /// direction of all their actions, weighted by probability, so it is short if actions differ.
+    /// Arrows below 4 % of the largest length are left out.
     ///
     /// # Shapes
     ///
@@ -296,7 +296,7 @@ impl StateMap {
         let mut keys = keys(&self.layout, numbers, colors);
         if self.policy.is_some() {
             let text =
-                if has_own_arrows { "arrows: as long as probable" } else { "arrows: mean directions nearby" };
+                if has_own_arrows { "arrow length: probability" } else { "arrows: local mean direction" };
             keys.push(Key::Text(text.to_string()));
         }
         if !self.trajectories.is_empty() {
@@ -318,7 +318,7 @@ impl StateMap {
 /// The line below the title that names the inference.
 fn how(inference: Inference) -> &'static str {
     match inference {
-        Inference::Direct => "direct inference: given that it goes well",
-        Inference::Variational => "variational inference: how to act",
+        Inference::Direct => "direct inference: given success",
+        Inference::Variational => "variational inference: true dynamics",
     }
 }

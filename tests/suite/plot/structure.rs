@@ -57,8 +57,8 @@ fn cells_are_where_they_are_on_the_map() {
 fn titles_say_what_and_which_inference_and_bars_have_units() {
     let values = array![-3.0, 0.0, 10.0, 0.0, 0.0, -7.0, 0.0];
     for (inference, how) in [
-        (Inference::Direct, "direct inference: given that it goes well"),
-        (Inference::Variational, "variational inference: how to act"),
+        (Inference::Direct, "direct inference: given success"),
+        (Inference::Variational, "variational inference: true dynamics"),
     ] {
         let figure = StateMap::values(&grid(), &values, inference).unwrap().figure();
         let svg = figure.to_svg();
@@ -89,7 +89,7 @@ fn minus_infinity_is_hatched_and_explained() {
     assert_eq!(fills(&elements(&svg), "#FDEEE8").len(), 3);
     let found = texts(&svg);
     assert_eq!(found.iter().filter(|text| *text == "−∞").count(), 2);
-    assert!(found.iter().any(|text| text == "−∞: cannot succeed"));
+    assert!(found.iter().any(|text| text == "−∞: success impossible"));
     // Nothing but −∞ has no scale to speak of, and is still a picture.
     let nothing = Array1::from_elem(7, f64::NEG_INFINITY);
     let svg = StateMap::values(&grid(), &nothing, Inference::Direct).unwrap().figure().to_svg();
@@ -152,7 +152,7 @@ fn exact_zeros_are_paper_and_what_is_below_the_scale_is_not() {
     assert_eq!((cells("#FFFFFF"), cells("#FFF8CD")), (4, 1));
     let found = texts(&svg);
     for expected in
-        ["State marginals p(s | e), stage 3", "0: never there", "below 10⁻⁴", "probability", "0.01"]
+        ["State marginals p(s | e), stage 3", "0: never visited", "below 10⁻⁴", "probability", "0.01"]
     {
         assert!(found.iter().any(|text| text == expected), "{expected} in {found:?}");
     }
