@@ -58,8 +58,8 @@
 //! orders, and C and Fortran order. Writers use `f8` (`f4` for models in `f32`), `i8` and bool, in
 //! C order.
 //!
-//! Entries of an archive may be stored or deflated. Encrypted entries, other methods of compression
-//! and pickled objects are errors.
+//! Entries of an archive may be stored or deflated, and may have any size. Encrypted entries, other
+//! methods of compression and pickled objects are errors.
 
 pub use error::{Error, Place, Reason};
 pub use explicit::ExplicitMdp;
