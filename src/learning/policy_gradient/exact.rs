@@ -4,9 +4,10 @@ use ndarray::{Array, ArrayRef1};
 
 use super::SoftPolicyGradient;
 use crate::bellman::BellmanRule;
-use crate::learning::settings::{check_rate, check_setting};
+use crate::learning::settings::check_rate;
 use crate::learning::{Error, Horizon, Learner};
 use crate::mdp::CheckedStage;
+use crate::mdp::check_setting;
 use crate::{Dynamics, Inference, Model, Real, Table};
 
 /// V^π and Q^π of a policy in a model.

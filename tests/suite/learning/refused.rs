@@ -243,10 +243,13 @@ fn settings_out_of_range_are_refused() {
     assert!(matches!(ReplayBuffer::<f64>::new(usize::MAX), Err(Error::Model(ModelError::TooLarge { .. }))));
     assert!(matches!(Task::<f64>::new(0, 1), Err(Error::Model(ModelError::EmptyModel { .. }))));
     assert!(matches!(Task::<f64>::new(usize::MAX, 2), Err(Error::Model(ModelError::TooLarge { .. }))));
-    assert!(matches!(task().with_discount(1.1), Err(Error::Model(ModelError::InvalidDiscount { .. }))));
+    assert!(matches!(
+        task().with_discount(1.1),
+        Err(Error::Model(ModelError::InvalidSetting { setting: "discount", .. }))
+    ));
     assert!(matches!(
         task().with_temperature(f64::NAN),
-        Err(Error::Model(ModelError::InvalidTemperature { .. }))
+        Err(Error::Model(ModelError::InvalidSetting { setting: "temperature", .. }))
     ));
     assert!(matches!(
         task().with_terminal_states([2]),

@@ -324,7 +324,10 @@ fn below_rounding_every_search_ends_with_a_small_bound() {
 #[test]
 fn what_has_no_answer_is_refused() {
     let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[0.0], [1.0]]).unwrap();
-    assert_eq!(long_run_growth(&mdp, 0.0), Err(Error::InvalidTolerance { value: 0.0 }));
+    assert_eq!(
+        long_run_growth(&mdp, 0.0),
+        Err(Error::InvalidSetting { setting: "tolerance", value: 0.0, expected: "a number > 0" })
+    );
     let discounted = mdp.with_discount(0.5).unwrap();
     assert_eq!(long_run_growth(&discounted, 1e-6), Err(Error::DiscountedGrowth { discount: 0.5 }));
     let hard = mdp.with_temperature(0.0).unwrap();

@@ -254,11 +254,11 @@ fn what_does_not_fit_is_refused() {
     ));
     assert!(matches!(
         StationaryPolicy::new(array![[0.5, f64::NAN]]),
-        Err(Error::InvalidPolicy { stage: 0, state: 0, action: 1, .. })
+        Err(Error::InvalidEntry { table: Table::Policy, .. })
     ));
     assert!(matches!(
         StationaryPolicy::new(array![[1.0, 0.0], [0.5, 0.4]]),
-        Err(Error::UnnormalizedPolicy { stage: 0, state: 1, .. })
+        Err(Error::UnnormalizedRow { table: Table::Policy, .. })
     ));
     let stages = TimeVaryingMdp::new(vec![mdp.clone(), mdp]).unwrap();
     assert_eq!(fits.evaluate(&stages), Err(Error::NotHomogeneous));
