@@ -466,8 +466,8 @@ impl fmt::Display for Unmet {
                 "rounding does not let the error bound fall below {error_bound:e}; choose a tolerance above it"
             ),
             Status::SeveralFixedPoints => f.write_str(
-                "there are several fixed points, so that no error bound exists; let every loop cost something, or \
-                 choose a discount < 1",
+                "no unique fixed point could be proved, so that no error bound exists; let every loop cost something, \
+                 or choose a discount < 1",
             ),
             Status::Diverging => f.write_str(
                 "values grow without end, since rewards and the entropy of the action prior bring in more than steps \

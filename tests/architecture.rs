@@ -139,9 +139,10 @@ fn flat(tree: &str, prefix: &str) -> Vec<(String, String)> {
         c == ',' && depth == 0
     });
     let parts = parts.map(str::trim).filter(|part| !part.is_empty());
-    let paths = parts.flat_map(|part| match part.split_once('{') {
-        Some((head, tail)) => flat(tail.strip_suffix('}').unwrap(), &format!("{prefix}{head}")),
-        None => {
+    let paths = parts.flat_map(|part| {
+        if let Some((head, tail)) = part.split_once('{') {
+            flat(tail.strip_suffix('}').unwrap(), &format!("{prefix}{head}"))
+        } else {
             let path = format!("{prefix}{part}");
             let (path, name) = path.split_once(" as ").unwrap_or((&path, path.trim_end_matches("::self")));
             vec![(path.to_owned(), name.rsplit("::").next().unwrap().to_owned())]

@@ -140,7 +140,8 @@ pub trait Model: Sync {
     /// Called once by each pass before it works on stage `t`. Does nothing by default.
     ///
     /// [`Watched`](crate::Watched) reports progress here. A model that wraps another one should
-    /// forward this call.
+    /// forward this call. Searches without a horizon pass the number of passes so far as `t`, and
+    /// call it at least once a pass; do not use `t` as an index.
     ///
     /// # Errors
     ///

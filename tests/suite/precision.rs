@@ -73,7 +73,7 @@ fn check_scales<F: Tested>(inference: Inference) {
         for temperature in [1e-6, 1e-3, 1.0, 1e3, 1e6] {
             for discount in [1.0, 0.9, F::NEAR_ONE] {
                 for (kind, prior) in [("counting", None), ("spread", Some(spread_prior::<F>()))] {
-                    let inputs = Inputs { temperature, discount, prior, ..inputs.clone() };
+                    let inputs = Inputs { prior, discount, temperature, ..inputs.clone() };
                     let what =
                         format!("rewards of {scale}, τ = {temperature:e}, γ = {discount}, {kind} prior");
                     errors.backward(&inputs.build::<F>(), inference, 3, &what);
@@ -121,7 +121,7 @@ fn check_minus_infinity<F: Tested>() {
     for (name, inputs) in with_minus_infinity() {
         for (scale, temperature) in [(F::TINY, 1.0), (1.0, 1e-3), (1e5, 1e-6), (1.0, 1e6)] {
             for (discount, inference) in KINDS {
-                let inputs = Inputs { temperature, discount, ..inputs.clone().scaled(scale) };
+                let inputs = Inputs { discount, temperature, ..inputs.clone().scaled(scale) };
                 let what = format!("{name}, rewards of {scale:e}, τ = {temperature:e}, γ = {discount}");
                 errors.backward(&inputs.build::<F>(), inference, 4, &what);
             }

@@ -148,7 +148,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
             if value == F::neg_infinity() {
                 return Err(Error::NoGradient { stage, state });
             }
-            let tables = CheckedStage::begin(mdp, stage, Inference::Variational)?;
+            let tables = CheckedStage::new(mdp, stage, Inference::Variational)?;
             let (_, prior) = tables.row(state)?;
             for (pair, &weight) in pairs.zip(prior) {
                 if preferences[pair] == F::neg_infinity() {
@@ -193,7 +193,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
             if values[row] == F::neg_infinity() {
                 return Err(Error::NoGradient { stage, state });
             }
-            let tables = CheckedStage::begin(mdp, stage, Inference::Variational)?;
+            let tables = CheckedStage::new(mdp, stage, Inference::Variational)?;
             let (_, prior) = tables.row(state)?;
             for (pair, &weight) in self.task.pairs(row).zip(prior) {
                 let p = self.probabilities[pair];

@@ -186,7 +186,7 @@ fn a_direct_discount_is_right_at_temperatures_whose_logarithms_do_not_fit() {
         let temperature = 0.56 * max;
         // γ e^0 + 1 − γ = 1, although τ log γ or τ log(1 − γ) is out of range.
         for discount in [0.1, 0.9, 0.999] {
-            let case = Case { temperature, discount, ..single(0.0) };
+            let case = Case { discount, temperature, ..single(0.0) };
             case.each_solution_in::<F>(Inference::Direct, 1, |solved| {
                 let error = solved.v[[0, 0]].abs() / temperature;
                 assert!(error <= 4.0 * solved.epsilon, "{}: {error:e} τ at γ = {discount}", solved.what);

@@ -234,7 +234,7 @@ impl<'a> Acting<'a> {
     pub fn value(&self, t: usize, state: usize, first: Option<usize>, entropy: bool) -> f64 {
         let mut total = 0.0;
         self.walk((t, t), state, first, 1.0, 0.0, entropy, &mut |probability, gain, _| {
-            total += probability * gain
+            total += probability * gain;
         });
         total
     }

@@ -101,7 +101,7 @@ fn overflow_is_an_error_and_leaves_no_trace() {
     let task = Task::new(2, 2).unwrap();
     let large = Step::new(0, 0, 1.7e308, 0);
     let check = |result: Result<(), Error>| {
-        assert!(matches!(result, Err(Error::Model(ModelError::Overflow { .. }))), "{result:?}")
+        assert!(matches!(result, Err(Error::Model(ModelError::Overflow { .. }))), "{result:?}");
     };
 
     let mut learner = SoftQLearning::new(task.clone()).unwrap();

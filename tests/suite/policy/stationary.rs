@@ -23,10 +23,10 @@ fn distance(found: &Array1<f64>, expected: &Array1<f64>) -> f64 {
     assert_eq!(found.len(), expected.len());
     let finite = expected.iter().filter(|x| x.is_finite());
     let scale = finite.fold(1e-300_f64, |scale, x| scale.max(x.abs()));
-    let differences = found.iter().zip(expected).map(|(found, expected)| match found == expected {
-        true => 0.0,
-        false => (found - expected).abs(),
-    });
+    let differences = found
+        .iter()
+        .zip(expected)
+        .map(|(found, expected)| if found == expected { 0.0 } else { (found - expected).abs() });
     // NaN is further away than everything.
     differences.max_by(f64::total_cmp).expect("a state") / scale
 }

@@ -211,7 +211,7 @@ pub(crate) fn of_every_scale<F: Tested>() -> Vec<(String, Inputs)> {
         for (what, inputs) in &kinds {
             for discount in [1.0, 0.9, F::NEAR_ONE] {
                 let what = format!("{what}, times {scale:e}, τ = {temperature:e}, γ = {discount}");
-                models.push((what, Inputs { temperature, discount, ..inputs.clone().scaled(scale) }));
+                models.push((what, Inputs { discount, temperature, ..inputs.clone().scaled(scale) }));
             }
         }
     }

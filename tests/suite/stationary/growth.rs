@@ -341,7 +341,7 @@ fn what_has_no_answer_is_refused() {
     let ring = Mdp::new(array![[[0.3, 0.7]], [[0.6, 0.4]]], array![[0.1], [1.0]]).unwrap();
     match long_run_growth(&ring, 1e-300) {
         Err(Error::NotConverged { status: Status::RoundingFloor, error_bound, .. }) => {
-            assert!(error_bound < 1e-12)
+            assert!(error_bound < 1e-12);
         }
         other => panic!("{other:?}"),
     }
