@@ -273,7 +273,7 @@ pub enum Error {
         state: usize,
     },
     /// The model has fewer stages than the horizon asks for.
-    #[error("horizon is {horizon}, expected at most {num_stages}, the number of stages of the model")]
+    #[error("horizon {horizon} is out of range, expected at most the {num_stages} stages of the model")]
     HorizonOutOfRange {
         /// Stages asked for.
         horizon: usize,

@@ -17,8 +17,8 @@
 //! with rewards r, prior weights ρ, temperature τ and discount γ of the model. In direct inference
 //! V = τ log β is the backward message in reward units.
 //!
-//! The loop over t is `SoftValueIteration::run` below. One stage is computed in `stage`. Two special cases are
-//! faster: `linear` for the values of models whose stages are alike, and `batch` for several
+//! The loop over t is `SoftValueIteration::run` below. One stage is computed in `stage`. Two special
+//! cases are faster: `linear` for the values of models whose stages are alike, and `batch` for several
 //! models, or many stages, in one pass over the dynamics.
 //!
 //! # Form computed

@@ -1,9 +1,10 @@
-//! Models at the edge of what is legal give the answer of the equations, or an error that says where: never NaN,
-//! never an infinity that a finite number has silently become, never a panic.
+//! Models at the edge of what is legal give the answer of the equations, or an error that says
+//! where: never NaN, never an infinity that a finite number has silently become, never a panic.
 //!
-//! Each model is solved by both inferences, over every kind of dynamics that can hold it, in `f64` and in `f32`
-//! (`adversarial/case.rs`). The numbers expected are derived by hand in the comments. Limits of temperature and prior
-//! are in `adversarial/limits.rs`, numbers that leave the range of their type in `adversarial/range.rs`.
+//! Each model is solved by both inferences, over every kind of dynamics that can hold it, in `f64`
+//! and in `f32` (`adversarial/case.rs`). The numbers expected are derived by hand in the comments.
+//! Limits of temperature and prior are in `adversarial/limits.rs`, numbers that leave the range of
+//! their type in `adversarial/range.rs`.
 
 #![allow(clippy::float_cmp, reason = "edges have exact values: ±∞, 0, and sums without rounding")]
 

@@ -1,5 +1,5 @@
-//! Everything a user can get wrong is refused with the exact variant, place and value, and a message that names them;
-//! what may look wrong but is legal is accepted.
+//! Everything a user can get wrong is refused with the exact variant, place and value, and a
+//! message that names them; what may look wrong but is legal is accepted.
 //!
 //! Each test takes one valid model and spoils one field. Questions asked of a valid model are in
 //! `errors/questions.rs`, models and dynamics of a user's own in `errors/own.rs`.
@@ -63,7 +63,8 @@ fn with<T: Clone, D: ndarray::Dimension, I: ndarray::NdIndex<D>>(
     table
 }
 
-/// Asserts variant, place and value, NaN included, and the form of the message, which must contain `parts`.
+/// Asserts variant, place and value, NaN included, and the form of the message, which must contain
+/// `parts`.
 #[track_caller]
 fn refused<T: Debug>(result: Result<T, Error>, expected: &Error, parts: &[&str]) {
     let error = result.unwrap_err();

@@ -1,4 +1,5 @@
-//! Models and dynamics of a user's own: checked as they are read, in whatever layout, their errors passed on.
+//! Models and dynamics of a user's own: checked as they are read, in whatever layout, their errors
+//! passed on.
 
 use ndarray::{Array1, Array2, ArrayView1, array};
 use softmdp::{

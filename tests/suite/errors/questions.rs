@@ -1,4 +1,5 @@
-//! Questions that do not fit the model or the solution they are put to; and the traits of the public types.
+//! Questions that do not fit the model or the solution they are put to; and the traits of the
+//! public types.
 
 use std::fmt::Debug;
 

@@ -152,7 +152,8 @@ fn z_learning_spans_any_range() {
     assert_eq!(learner.state_values().unwrap()[1], DEAD);
 }
 
-/// −∞ is a number: what may lead to nowhere is worth −∞, and is not tried again by a soft behaviour.
+/// −∞ is a number: what may lead to nowhere is worth −∞, and is not tried again by a soft
+/// behaviour.
 #[test]
 fn the_forbidden_is_worth_minus_infinity() {
     let task = Task::new(2, 2).unwrap().with_discount(0.9).unwrap();

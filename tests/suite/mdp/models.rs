@@ -1,4 +1,5 @@
-//! Models as algorithms see them: behind pointers, inside wrappers, watched; and variants with other terminal states.
+//! Models as algorithms see them: behind pointers, inside wrappers, watched; and variants with
+//! other terminal states.
 
 #![allow(clippy::float_cmp, reason = "the same numbers, to the bit")]
 

@@ -1,6 +1,7 @@
 //! Each promise broken once: the error carries the message of the crate's own.
 //!
-//! Tables are written through structs of the same fields that promise nothing, with one field spoiled.
+//! Tables are written through structs of the same fields that promise nothing, with one field
+//! spoiled.
 
 use ndarray::{Array1, Array2, Array3, array};
 use serde::Serialize;

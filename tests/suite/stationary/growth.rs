@@ -1,7 +1,7 @@
 //! The long-run growth rate of direct inference.
 //!
-//! Against the spectral radius of the full matrix by repeated squaring, against closed forms, and against the posterior of
-//! long horizons.
+//! Against the spectral radius of the full matrix by repeated squaring, against closed forms, and
+//! against the posterior of long horizons.
 
 #![allow(clippy::float_cmp, reason = "−∞")]
 
@@ -135,7 +135,8 @@ fn one_state_earns_its_soft_maximum() {
     assert_eq!(growth.relative_values(), array![0.0]);
 }
 
-/// A ring goes around with a period: the rate is the mean of what a round earns, the relative values are what is ahead.
+/// A ring goes around with a period: the rate is the mean of what a round earns, the relative
+/// values are what is ahead.
 #[test]
 fn a_period_does_not_matter() {
     for n in [2, 3, 50, 301] {
@@ -154,7 +155,8 @@ fn a_period_does_not_matter() {
     }
 }
 
-/// A walk on a ring of which one place pays: the closer to the largest eigenvalue the others come, the slower it mixes.
+/// A walk on a ring of which one place pays: the closer to the largest eigenvalue the others come,
+/// the slower it mixes.
 #[test]
 fn slow_mixing_takes_few_passes() {
     let n = 400;
@@ -173,7 +175,8 @@ fn slow_mixing_takes_few_passes() {
     assert!(growth.convergence().iterations < 1300, "{:?}", growth.convergence());
 }
 
-/// Without a period, log Z_t of the forward messages tends to the rate, and the policy of the first stage to that of the long run.
+/// Without a period, log Z_t of the forward messages tends to the rate, and the policy of the first
+/// stage to that of the long run.
 #[test]
 fn long_horizons_tend_to_it() {
     for seed in 0..20 {
@@ -207,8 +210,8 @@ fn long_horizons_tend_to_it() {
     }
 }
 
-/// A corridor to a goal that goes on forever, which pays; on the way there is a loop that pays less, and behind the start a
-/// pit that pays nothing and is not left.
+/// A corridor to a goal that goes on forever, which pays; on the way there is a loop that pays
+/// less, and behind the start a pit that pays nothing and is not left.
 #[test]
 fn the_fastest_set_counts_and_what_leads_to_it() {
     // 0 ⇄ 1 → 2 → 3 stays; 0 → 4 stays; 5 has nothing to do but to go on to 6, which has no action that is allowed.

@@ -218,7 +218,8 @@ fn single_precision_has_its_own_digits() {
     }
 }
 
-/// (S3): the policy of a solver falls short of the optimum by no more than the bound allows, and never exceeds it.
+/// (S3): the policy of a solver falls short of the optimum by no more than the bound allows, and
+/// never exceeds it.
 #[test]
 fn the_policy_of_a_solver_is_worth_what_it_says() {
     let transitions =
