@@ -105,7 +105,8 @@ fn module(here: &[String], text: &str, modules: &BTreeSet<Names>) -> Module {
                 let kinds = ["", "const", "enum", "fn", "mod", "struct", "trait", "type"];
                 module.public.extend(words.find(|word| !kinds.contains(word)).map(Into::into));
             }
-            rest += &format!("{line}\n");
+            rest.push_str(line);
+            rest.push('\n');
             continue;
         }
         let mut tree = tree.to_owned();

@@ -174,7 +174,7 @@ fn long_reference(inference: Inference) -> Vec<(usize, Stage, f64)> {
     for t in (0..LONG).rev() {
         let step = |state| match inference {
             Variational => exact.step_by_roots(state, &next),
-            _ => exact.step(state, &next),
+            Direct => exact.step(state, &next),
         };
         let now = vec![step(0), step(1)];
         scale += now.iter().chain(&next).map(size).fold(exact.reward_scale(), f64::max);

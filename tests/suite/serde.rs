@@ -70,7 +70,6 @@ where
 }
 
 /// The tables in single precision, as a model.
-#[allow(clippy::cast_possible_truncation, reason = "the purpose")]
 fn in_f32(tables: &Tables) -> (Mdp<f32, SparseDynamics<f32>>, Array1<f32>) {
     let narrow = |x: &f64| *x as f32;
     let stage = &tables.stages[0];

@@ -18,8 +18,9 @@ pub(crate) struct Exact {
     inference: Inference,
     temperature: Big,
     discount: Big,
-    pairs: Vec<Vec<Pair>>,          // [s]
-    ends: Vec<Option<Option<Big>>>, // V_T of terminal states, [s]
+    pairs: Vec<Vec<Pair>>, // [s]
+    #[allow(clippy::option_option, reason = "a terminal value may be −∞")]
+    ends: Vec<Option<Value>>, // V_T of terminal states, [s]
 }
 
 /// V of a state; `None` is −∞.
