@@ -1,7 +1,8 @@
 //! What do k models cost that share a pass over their dynamics?
 //!
-//! Groups `batch/{inference}/S2000_A4_T10`: a dense model beyond cache (128 MB), by itself and with k − 1 others that differ
-//! in their rewards. A batch is compared with its models one by one before it is timed. Throughput is in models.
+//! Groups `batch/{inference}/S2000_A4_T10`: a dense model beyond cache (128 MB), by itself and with
+//! k − 1 others that differ in their rewards. A batch is compared with its models one by one before
+//! it is timed. Throughput is in models.
 
 use approx::assert_relative_eq;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

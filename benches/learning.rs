@@ -1,10 +1,11 @@
 //! How many steps a second does each learner learn from?
 //!
-//! The group is `update/S10000_A8`: fifty thousand steps of a fixed sequence over 10⁴ states and 8 actions, counting prior, τ = 1, γ = 0.99;
-//! throughput is in steps. `plain` is soft Q-learning as one would write it first, and its table is compared with the learner's
-//! before anything is timed. `limit` reads and writes what an update has to, two rows and one entry, without an exponential or a check: what
-//! the memory allows. `policy_gradient` takes episodes of ten steps. `learn` of the actor-critic draws four steps
-//! from a memory for each that is taken.
+//! The group is `update/S10000_A8`: fifty thousand steps of a fixed sequence over 10⁴ states and 8
+//! actions, counting prior, τ = 1, γ = 0.99; throughput is in steps. `plain` is soft Q-learning as
+//! one would write it first, and its table is compared with the learner's before anything is timed.
+//! `limit` reads and writes what an update has to, two rows and one entry, without an exponential
+//! or a check: what the memory allows. `policy_gradient` takes episodes of ten steps. `learn` of
+//! the actor-critic draws four steps from a memory for each that is taken.
 
 use approx::assert_abs_diff_eq;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

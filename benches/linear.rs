@@ -1,8 +1,9 @@
 //! What does it save that direct inference is linear?
 //!
-//! Group `linear/S1000_A4_T100`: a dense model of 1000 states and 4 actions over 100 stages, as it is, and over the same rows
-//! in a wrapper that knows no way to mix actions, so that every stage reads all rows. Both are compared before they are
-//! timed. Throughput is in S·A·S' entries of the rows, T times.
+//! Group `linear/S1000_A4_T100`: a dense model of 1000 states and 4 actions over 100 stages, as it
+//! is, and over the same rows in a wrapper that knows no way to mix actions, so that every stage
+//! reads all rows. Both are compared before they are timed. Throughput is in S·A·S' entries of the
+//! rows, T times.
 
 use std::ops::Range;
 

@@ -1,9 +1,10 @@
-//! How fast are the passes over dense models, beside a plain loop and beside reading the same table once a stage?
+//! How fast are the passes over dense models, beside a plain loop and beside reading the same table
+//! once a stage?
 //!
-//! Groups are `pass/number type/S…`, with S inside the caches of a core (64), in a shared cache (512) and beyond it
-//! (2000). Throughput is in transition elements: T · S · A · S. `stream` is the limit: a sum over the whole transition
-//! table a stage, with all threads, in as many running sums as the processor wants. `plain` is what one would write
-//! first: one loop, one sum, one thread.
+//! Groups are `pass/number type/S…`, with S inside the caches of a core (64), in a shared cache
+//! (512) and beyond it (2000). Throughput is in transition elements: T · S · A · S. `stream` is the
+//! limit: a sum over the whole transition table a stage, with all threads, in as many running sums
+//! as the processor wants. `plain` is what one would write first: one loop, one sum, one thread.
 //!
 //! Before anything is timed, the passes are compared with the plain loop.
 

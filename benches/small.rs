@@ -1,8 +1,9 @@
 //! How fast are models so small that everything around the arithmetic shows?
 //!
-//! The group is `small/S5_A3_T20`: a dense model with rewards in [−1, 0], a counting prior, τ = 1 and γ = 1, solved for values,
-//! action values and policies of every stage. `solve` makes a new solution, `solve_into` writes over one. `plain` is what one
-//! would write first: nested loops with one exponential or logarithm at a time.
+//! The group is `small/S5_A3_T20`: a dense model with rewards in [−1, 0], a counting prior, τ = 1
+//! and γ = 1, solved for values, action values and policies of every stage. `solve` makes a new
+//! solution, `solve_into` writes over one. `plain` is what one would write first: nested loops with
+//! one exponential or logarithm at a time.
 //!
 //! Before anything is timed, values and policies are compared with the plain loop.
 

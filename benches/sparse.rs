@@ -1,9 +1,11 @@
-//! How fast are the backward passes over sparse models, beside a plain product with the same matrix?
+//! How fast are the backward passes over sparse models, beside a plain product with the same
+//! matrix?
 //!
-//! Groups are `sparse/…` on slippery grids of 300 × 300 (in a shared cache) and 1000 × 1000 cells (beyond it), and on random
-//! models with 10⁵ states, 8 actions and 8 successors. Throughput is in stored transitions: T · transitions. `product` is
-//! the limit: a compressed-row matrix–vector product with all threads, once a stage, as one would write it with nothing
-//! else to do. `forward` and `deterministic` are there for comparison.
+//! Groups are `sparse/…` on slippery grids of 300 × 300 (in a shared cache) and 1000 × 1000 cells
+//! (beyond it), and on random models with 10⁵ states, 8 actions and 8 successors. Throughput is in
+//! stored transitions: T · transitions. `product` is the limit: a compressed-row matrix–vector
+//! product with all threads, once a stage, as one would write it with nothing else to do. `forward`
+//! and `deterministic` are there for comparison.
 //!
 //! Before anything is timed, the passes are compared with plain loops.
 

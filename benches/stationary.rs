@@ -1,12 +1,15 @@
-//! How many passes over the dynamics, and how long, does each method need to an error of at most 1e-6?
+//! How many passes over the dynamics, and how long, does each method need to an error of at most
+//! 1e-6?
 //!
-//! Groups are `stationary/{model}`, at temperature 1: Garnet models of 5000 states, 10 actions and 10 successors; slippery grids
-//! of 50 × 50 cells with a corner that ends the walk, and with one that loops; an admission queue; Rust's bus. They are
-//! the models of `tests/suite/worlds`, which say where they come from, and are on either side of what each method is good for.
+//! Groups are `stationary/{model}`, at temperature 1: Garnet models of 5000 states, 10 actions and
+//! 10 successors; slippery grids of 50 × 50 cells with a corner that ends the walk, and with one
+//! that loops; an admission queue; Rust's bus. They are the models of `tests/suite/worlds`, which
+//! say where they come from, and are on either side of what each method is good for.
 //!
-//! Before anything is timed, all answers are compared with `plain`: value iteration with the bound (S2) as one would write
-//! it first. A table says how many passes each method takes, what it promises, and how far from the truth it is. A pass
-//! reads every stored transition once; products with the rows of a policy count what they read.
+//! Before anything is timed, all answers are compared with `plain`: value iteration with the bound
+//! (S2) as one would write it first. A table says how many passes each method takes, what it
+//! promises, and how far from the truth it is. A pass reads every stored transition once; products
+//! with the rows of a policy count what they read.
 
 use std::time::{Duration, Instant};
 

@@ -1,15 +1,17 @@
-//! The one error type of the crate.
+//! The error type for models and for questions about them.
 //!
-//! A variant is one violated condition; its fields name the first offending place, the value found there and
-//! the bound, so that a caller can match on them and a reader of the message can mend the input.
+//! Each variant is one violated condition. Its fields hold the first place where the condition
+//! fails, the value found there, and the bound. `io`, `gridworld`, `learning` and `plot` have error
+//! types of their own, which contain this one.
 
 use std::fmt;
 
 use crate::{Inference, Status, Table};
 
-/// Everything that can be wrong with a model, a table or a question asked of them.
+/// What is wrong with a model, a table, or a question about them.
 ///
-/// Values are reported as `f64`, whatever the number type of the model.
+/// Values are reported as `f64` for models of every number type. `Debug` prints the message, so that
+/// a `main` that returns this error shows it.
 ///
 /// # Example
 ///
@@ -46,7 +48,7 @@ pub enum Error {
         shape: Vec<usize>,
     },
     /// A table is too large to be addressed or allocated.
-    #[error("no room for {table} of shape {shape:?}")]
+    #[error("cannot allocate {table} of shape {shape:?}")]
     TooLarge {
         /// The table.
         table: Table,
@@ -67,7 +69,7 @@ pub enum Error {
         action: usize,
         /// Place in the row.
         next_state: usize,
-        /// What stands there.
+        /// The number found there.
         value: f64,
     },
     /// `transitions[state, action, ..]` sums to `sum`, not 1.
@@ -96,8 +98,8 @@ pub enum Error {
         /// Number of states.
         num_states: usize,
     },
-    /// A pair does not have one certain successor, as deterministic dynamics do.
-    #[error("(state {state}, action {action}) does not have one certain successor")]
+    /// A pair has no successor of probability 1, as deterministic dynamics need.
+    #[error("(state {state}, action {action}) has no successor of probability 1")]
     NotDeterministic {
         /// The state.
         state: usize,
@@ -136,12 +138,13 @@ pub enum Error {
         /// The first successor that is not above the one before it.
         next_state: usize,
     },
-    /// The row offsets of a compressed table decrease, or do not run from 0 to the number of entries.
+    /// The row offsets of a compressed table decrease, do not start at 0, or do not end at the
+    /// number of entries.
     #[error("row offset {index} is {value}, expected at least {least} and at most {most}")]
     InvalidRowOffset {
         /// Place among the offsets.
         index: usize,
-        /// What stands there.
+        /// The number found there.
         value: usize,
         /// Least value that fits.
         least: usize,
@@ -157,7 +160,7 @@ pub enum Error {
         state: usize,
         /// Action of the reward.
         action: usize,
-        /// What stands there.
+        /// The number found there.
         value: f64,
     },
     /// A reward on the successor is NaN or +∞. −∞ is allowed and forbids the transition.
@@ -171,7 +174,7 @@ pub enum Error {
         action: usize,
         /// Successor of the reward.
         next_state: usize,
-        /// What stands there.
+        /// The number found there.
         value: f64,
     },
     /// `terminal_values[state]` is NaN or +∞. −∞ is allowed and forbids ending there.
@@ -179,7 +182,7 @@ pub enum Error {
     InvalidTerminalValue {
         /// The state.
         state: usize,
-        /// What stands there.
+        /// The number found there.
         value: f64,
     },
     /// `action_prior[state, action]` is negative, NaN or infinite.
@@ -189,7 +192,7 @@ pub enum Error {
         state: usize,
         /// Action of the weight.
         action: usize,
-        /// What stands there.
+        /// The number found there.
         value: f64,
     },
     /// No available action of a state that is not terminal has a positive prior weight.
@@ -198,23 +201,11 @@ pub enum Error {
         /// The state.
         state: usize,
     },
-    /// The discount is not in [0, 1].
-    #[error("discount is {value}, expected a number in [0, 1]")]
-    InvalidDiscount {
-        /// What was given.
-        value: f64,
-    },
-    /// The temperature is negative, NaN or infinite.
-    #[error("temperature is {value}, expected a finite number >= 0")]
-    InvalidTemperature {
-        /// What was given.
-        value: f64,
-    },
 
-    /// A model of stages was given none.
-    #[error("a model of stages needs at least one")]
+    /// The list of stages of a time-varying model is empty.
+    #[error("the list of stages is empty, expected at least one")]
     NoStages,
-    /// The stages of a model do not fit together.
+    /// A stage of a time-varying model differs from the first in a property that must not vary.
     #[error("stage {stage} differs from stage 0 in its {property}")]
     StageMismatch {
         /// The first stage that differs.
@@ -229,7 +220,7 @@ pub enum Error {
     InvalidInitial {
         /// The state.
         state: usize,
-        /// What stands there.
+        /// The number found there.
         value: f64,
     },
     /// The initial distribution sums to `sum`, not 1.
@@ -240,62 +231,34 @@ pub enum Error {
         /// Largest difference from 1 that is accepted.
         tolerance: f64,
     },
-    /// `policy[stage, state, action]` is negative, NaN or infinite.
+    /// At discount 1, a policy never reaches a terminal state from some state, and goes on earning.
     #[error(
-        "policy probability (stage {stage}, state {state}, action {action}) is {value}, \
-         expected a finite number >= 0"
-    )]
-    InvalidPolicy {
-        /// Stage of the row.
-        stage: usize,
-        /// State of the row.
-        state: usize,
-        /// Place in the row.
-        action: usize,
-        /// What stands there.
-        value: f64,
-    },
-    /// `policy[stage, state, ..]` sums to `sum`: neither 1 nor, as in a dead end, all zeros.
-    #[error(
-        "policy row (stage {stage}, state {state}) sums to {sum}, expected 1 within {tolerance:e}, or all zeros"
-    )]
-    UnnormalizedPolicy {
-        /// Stage of the row.
-        stage: usize,
-        /// State of the row.
-        state: usize,
-        /// Sum of the row.
-        sum: f64,
-        /// Largest difference from 1 that is accepted.
-        tolerance: f64,
-    },
-    /// Without discount, a policy goes on forever from a state, and goes on earning.
-    #[error(
-        "without discount, what the policy earns from state {state} on has no end: it reaches no terminal state"
+        "the policy earns rewards without end from state {state}: at discount 1 it must reach a terminal state, or use a \
+         discount < 1"
     )]
     Endless {
-        /// A state that is come back to again and again.
+        /// A recurrent state with rewards.
         state: usize,
     },
-    /// Without discount there is no discounted occupancy.
-    #[error("{table} need a discount below 1: at discount 1, ask for the expected visits")]
+    /// The discounted occupancy does not exist at discount 1.
+    #[error("cannot compute {table} at discount 1: use a discount < 1, or `expected_visits`")]
     NoDiscount {
         /// What was asked for.
         table: Table,
     },
     /// A linear system is singular to working precision.
     #[error(
-        "{table} are lost in rounding: what ends them is too improbable, and a residual of {residual:e} is left"
+        "cannot compute {table}: the linear system is singular to working precision (relative residual {residual:e})"
     )]
     IllConditioned {
         /// What was asked for.
         table: Table,
-        /// Largest residual of the system, relative to what it was to make.
+        /// Largest residual of the system, relative to its right-hand side.
         residual: f64,
     },
-    /// A policy settles in one of several sets of states, depending on where it starts and on chance.
+    /// A policy has several recurrent classes, and so no unique stationary distribution.
     #[error(
-        "there is more than one stationary distribution: state {first} and state {second} are never both come back to"
+        "the stationary distribution is not unique: state {first} and state {second} are in different recurrent classes"
     )]
     SeveralClasses {
         /// A state of one recurrent class.
@@ -303,16 +266,14 @@ pub enum Error {
         /// A state of another.
         second: usize,
     },
-    /// A policy settles nowhere, since all its ways lead into dead ends.
-    #[error(
-        "there is no stationary distribution: all ways lead into dead ends, from state {state} on among others"
-    )]
+    /// A policy has no recurrent class, because every path ends in a dead end.
+    #[error("there is no stationary distribution: every path ends in a dead end, such as state {state}")]
     NoRecurrentClass {
         /// A dead end.
         state: usize,
     },
     /// The model has fewer stages than the horizon asks for.
-    #[error("horizon {horizon} is beyond the model's {num_stages} stages")]
+    #[error("horizon {horizon} is out of range, expected at most the {num_stages} stages of the model")]
     HorizonOutOfRange {
         /// Stages asked for.
         horizon: usize,
@@ -327,10 +288,8 @@ pub enum Error {
         /// Number of stages there are.
         horizon: usize,
     },
-    /// A trajectory is neither as long as the horizon nor over before: in a terminal state, or by leaving for †.
-    #[error(
-        "trajectory of {found} actions ends neither at the horizon {horizon} nor in a terminal state before"
-    )]
+    /// A trajectory ends before the horizon, but neither in a terminal state nor by leaving for †.
+    #[error("trajectory has {found} actions, expected {horizon}, or fewer and a terminal state at its end")]
     TrajectoryLength {
         /// Its number of actions.
         found: usize,
@@ -360,20 +319,23 @@ pub enum Error {
         found: Inference,
     },
     /// Forward messages, posterior and evidence do not exist at temperature 0.
-    #[error("{table} do not exist at temperature 0: choose a temperature > 0")]
+    #[error("cannot compute {table} at temperature 0: choose a temperature > 0")]
     ZeroTemperature {
         /// What was asked for.
         table: Table,
     },
-    /// No trajectory from the initial distribution has positive weight: there is nothing to condition on.
+    /// No trajectory from the initial distribution has positive weight, so the posterior does not
+    /// exist.
     #[error("the evidence is impossible: no trajectory of positive weight survives stage {stage}")]
     ImpossibleEvidence {
-        /// First stage whose factor is 0 for every trajectory still alive; the horizon, if it is the terminal
-        /// values that rule out the last of them.
+        /// First stage whose factor is 0 for every remaining trajectory. The horizon, if the
+        /// terminal values exclude the last ones.
         stage: usize,
     },
     /// A finite result leaves the range of the number type, on either side.
-    #[error("{table} of stage {stage}, state {state} leave the range of the number type")]
+    #[error(
+        "{table} at stage {stage}, state {state}: a finite result is outside the range of the number type"
+    )]
     Overflow {
         /// The table.
         table: Table,
@@ -383,37 +345,13 @@ pub enum Error {
         state: usize,
     },
     /// A sum over states or stages leaves the range of the number type.
-    #[error("{table}: a sum over the whole table leaves the range of the number type")]
+    #[error("{table}: the sum over the table is outside the range of the number type")]
     TotalOverflow {
         /// The table that is summed.
         table: Table,
     },
 
     // --- stationary problems ----------------------------------------------------------------------
-    /// The tolerance is not above 0.
-    #[error("tolerance is {value}, expected a number > 0")]
-    InvalidTolerance {
-        /// What was given.
-        value: f64,
-    },
-    /// `initial_values[state]` is NaN or +∞.
-    #[error("initial value of state {state} is {value}, expected a number below +inf")]
-    InvalidInitialValue {
-        /// The state.
-        state: usize,
-        /// What stands there.
-        value: f64,
-    },
-    /// An option of a solver, a learner or a gridworld is out of its range.
-    #[error("{setting} is {value}, expected {expected}")]
-    InvalidSetting {
-        /// Name of the setting.
-        setting: &'static str,
-        /// What was given.
-        value: f64,
-        /// What is expected.
-        expected: &'static str,
-    },
     /// A stationary problem needs a model whose stages are all alike.
     #[error("a stationary problem needs a homogeneous model: the stages of this one may differ")]
     NotHomogeneous,
@@ -463,23 +401,46 @@ pub enum Error {
         error_bound: f64,
     },
 
-    // --- results that were stored -----------------------------------------------------------------
-    /// A table that is taken as a result holds a number that no such result does.
-    #[error("entry {index:?} of {table} is {value}, which no result holds there")]
+    // --- settings and results ---------------------------------------------------------------------
+    /// A setting is out of its range: the discount, the temperature, a tolerance, or an option.
+    #[error("{setting} is {value}, expected {expected}")]
+    InvalidSetting {
+        /// Name of the setting.
+        setting: &'static str,
+        /// The value given.
+        value: f64,
+        /// The range of the setting.
+        expected: &'static str,
+    },
+    /// A table of results, or a policy, holds a number that is not allowed there.
+    #[error(
+        "the entry of the {table} at {} is {value}, expected {}",
+        table.entry_at(index),
+        table.entries()
+    )]
     InvalidEntry {
         /// The table.
         table: Table,
-        /// Place in the table, an index for each axis.
+        /// Place in the table, one index for each axis.
         index: Vec<usize>,
-        /// What stands there.
+        /// The number found there.
         value: f64,
     },
-    /// State marginals of a stage, with what was absorbed before it, sum to `sum`, not 1.
-    #[error("marginals of stage {stage} sum to {sum}, expected 1 within {tolerance:e}")]
-    UnnormalizedMarginals {
-        /// The stage.
-        stage: usize,
-        /// Sum over the states, and absorbed mass.
+    /// A row of a policy or of marginals is not a distribution.
+    ///
+    /// A row of marginals includes the mass that has left. A row of a policy may also be all zeros,
+    /// which marks a dead end.
+    #[error(
+        "the row of the {table} at {} sums to {sum}, expected 1 within {tolerance:e}{}",
+        table.row_at(index),
+        if *table == Table::Policy { ", or all zeros" } else { "" }
+    )]
+    UnnormalizedRow {
+        /// The table.
+        table: Table,
+        /// Place of the row, one index for each axis but the last.
+        index: Vec<usize>,
+        /// Sum of the row.
         sum: f64,
         /// Largest difference from 1 that is accepted.
         tolerance: f64,
@@ -505,8 +466,8 @@ impl fmt::Display for Unmet {
                 "rounding does not let the error bound fall below {error_bound:e}; choose a tolerance above it"
             ),
             Status::SeveralFixedPoints => f.write_str(
-                "there are several fixed points, so that no error bound exists; let every loop cost something, or \
-                 choose a discount < 1",
+                "no unique fixed point could be proved, so that no error bound exists; let every loop cost something, \
+                 or choose a discount < 1",
             ),
             Status::Diverging => f.write_str(
                 "values grow without end, since rewards and the entropy of the action prior bring in more than steps \

@@ -10,11 +10,11 @@ pub enum Table {
     Model,
     /// P(s'∣s,a), `[s, a, s']`.
     Transitions,
-    /// The compressed form of [`Table::Transitions`]: where each row starts, `[s · A + a]` and one more.
+    /// Where each row of compressed [`Table::Transitions`] starts, `[s · A + a]` and one more.
     RowOffsets,
     /// r(s,a), `[s, a]`.
     Rewards,
-    /// r(s,a,s'), beside the successors of each pair.
+    /// r(s,a,s'), in the order of the successors of each pair.
     SuccessorRewards,
     /// ρ(a∣s), `[s, a]`.
     ActionPrior,
@@ -74,6 +74,8 @@ pub enum Table {
     StationaryDistribution,
     /// How fast the evidence grows in the long run.
     GrowthRates,
+    /// The relative values of a long-run growth, `[s]`.
+    RelativeValues,
     /// The error bound of a search.
     ErrorBound,
     /// Where states are drawn, `[s, 2]`.
@@ -82,6 +84,84 @@ pub enum Table {
     Directions,
     /// The points of a curve.
     Series,
+}
+
+/// A place in a table as words, such as `stage 0, state 2`.
+pub(crate) struct AtIndex<'a> {
+    table: Table,
+    index: &'a [usize],
+    is_row: bool, // without the last axis
+}
+
+impl fmt::Display for AtIndex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let axes = self.table.axes();
+        let axes = &axes[..axes.len() - usize::from(self.is_row && !axes.is_empty())];
+        // A table without stages has the last axes only.
+        let Some(skipped) = axes.len().checked_sub(self.index.len()) else {
+            return write!(f, "{:?}", self.index);
+        };
+        for (position, (axis, index)) in axes[skipped..].iter().zip(self.index).enumerate() {
+            let separator = if position == 0 { "" } else { ", " };
+            write!(f, "{separator}{axis} {index}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Table {
+    /// The place of an entry, for messages.
+    pub(crate) fn entry_at(self, index: &[usize]) -> AtIndex<'_> {
+        AtIndex { table: self, index, is_row: false }
+    }
+
+    /// The place of a row, for messages.
+    pub(crate) fn row_at(self, index: &[usize]) -> AtIndex<'_> {
+        AtIndex { table: self, index, is_row: true }
+    }
+
+    /// Names of the axes; none where places are given as numbers.
+    fn axes(self) -> &'static [&'static str] {
+        match self {
+            Table::Policy
+            | Table::LogPolicy
+            | Table::ActionValues
+            | Table::StateActionMarginals
+            | Table::StateActionOccupancy
+            | Table::Preferences
+            | Table::Visits => &["stage", "state", "action"],
+            Table::StateValues
+            | Table::StateMarginals
+            | Table::StateOccupancy
+            | Table::ForwardMessages
+            | Table::BackwardMessages => &["stage", "state"],
+            Table::InitialValues
+            | Table::RelativeValues
+            | Table::ExpectedVisits
+            | Table::StationaryDistribution => &["state"],
+            Table::AbsorbedMarginals | Table::LogNormalizers | Table::LogAbsorbed => &["stage"],
+            _ => &[],
+        }
+    }
+
+    /// The numbers that may stand in the table, for messages.
+    pub(crate) fn entries(self) -> &'static str {
+        match self {
+            Table::Policy
+            | Table::StateMarginals
+            | Table::AbsorbedMarginals
+            | Table::StateOccupancy
+            | Table::StateActionOccupancy
+            | Table::StationaryDistribution => "a probability >= 0 and <= 1",
+            Table::StateActionMarginals => "a probability, at most that of the state",
+            Table::LogPolicy => "the logarithm of the probability in the policy",
+            Table::Coordinates | Table::Directions | Table::Series => "a finite number",
+            Table::GrowthRates => "a finite number between its bounds",
+            Table::RelativeValues => "a number <= 0",
+            Table::ErrorBound | Table::ExpectedVisits => "a number >= 0",
+            _ => "a number below +inf",
+        }
+    }
 }
 
 impl fmt::Display for Table {
@@ -121,10 +201,26 @@ impl fmt::Display for Table {
             Table::ExpectedVisits => "expected visits",
             Table::StationaryDistribution => "stationary distribution",
             Table::GrowthRates => "growth rates",
+            Table::RelativeValues => "relative values",
             Table::ErrorBound => "error bound",
             Table::Coordinates => "coordinates",
             Table::Directions => "directions of actions",
             Table::Series => "series",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_named_by_the_axes_that_a_table_has() {
+        assert_eq!(Table::Policy.entry_at(&[1, 2, 0]).to_string(), "stage 1, state 2, action 0");
+        assert_eq!(Table::Policy.entry_at(&[2, 0]).to_string(), "state 2, action 0"); // without stages
+        assert_eq!(Table::Policy.row_at(&[1, 2]).to_string(), "stage 1, state 2");
+        assert_eq!(Table::StateMarginals.row_at(&[3]).to_string(), "stage 3");
+        assert_eq!(Table::Directions.entry_at(&[0, 1]).to_string(), "[0, 1]");
+        assert_eq!(Table::StateValues.entry_at(&[0, 1, 2]).to_string(), "[0, 1, 2]"); // of no such shape
     }
 }

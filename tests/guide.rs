@@ -1,6 +1,8 @@
-//! The README and the guide: their links lead somewhere, on GitHub and in rustdoc, and they show well in both.
+//! The README and the guide: their links lead somewhere, on GitHub and in rustdoc, and they show
+//! well in both.
 //!
-//! Everything here reads files as text. The examples are doctests of `src/lib.rs` and `src/guide.rs`.
+//! Everything here reads files as text. The examples are doctests of `src/lib.rs` and
+//! `src/guide.rs`.
 
 use std::collections::BTreeSet;
 use std::fs;

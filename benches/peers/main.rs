@@ -1,4 +1,5 @@
-//! The crate's side of the comparison with peers in Python; `run.py` beside this file is what to run.
+//! The crate's side of the comparison with peers in Python; `run.py` beside this file is what to
+//! run.
 //!
 //! Started with `serve`, the program answers commands, one a line, until its input ends:
 //!
@@ -11,9 +12,9 @@
 //! | `time CALL NUMBER THREADS QUESTION HORIZON SECONDS` | solves again and again, once at least | `{"best": …, "runs": …}`, in seconds |
 //! | `stream THREADS HORIZON SECONDS` | reads the dense table once a stage | the same |
 //!
-//! CALL is `solve`, `solve_into` or `solve_values`, QUESTION an inference and NUMBER `f64` or `f32`; of a stationary model CALL is
-//! `solve_stationary`, QUESTION `hard` or `soft`, and there is one V. All commands after one that brings a model are about
-//! that model.
+//! CALL is `solve`, `solve_into` or `solve_values`, QUESTION an inference and NUMBER `f64` or
+//! `f32`; of a stationary model CALL is `solve_stationary`, QUESTION `hard` or `soft`, and there is
+//! one V. All commands after one that brings a model are about that model.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -204,7 +205,8 @@ fn pool(threads: usize) -> Result<ThreadPool, Box<dyn Error>> {
     Ok(ThreadPoolBuilder::new().num_threads(threads).build()?)
 }
 
-/// Runs a task for some seconds, once at least. `check` has run it before, and the shortest time counts.
+/// Runs a task for some seconds, once at least. `check` has run it before, and the shortest time
+/// counts.
 fn best_of<R>(
     seconds: f64,
     mut task: impl FnMut() -> Result<R, softmdp::Error>,

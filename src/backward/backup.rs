@@ -199,7 +199,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         self.next_values
     }
 
-    /// Backs `next_values` = V_{t+1} up to stage t. Allocates nothing.
+    /// Backs `next_values` = V_{t+1} up to stage t. Allocates nothing, unless a state has thousands
+    /// of actions or a model gives tables in another layout.
     pub(crate) fn stage(
         &mut self,
         t: usize,

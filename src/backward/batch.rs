@@ -2,7 +2,7 @@
 
 use super::linear::{has_full_rows, may_be_linear, pays};
 use super::stage::{Column, NextValues, StageTables, back_up};
-use super::{Backup, SoftValueIteration, Solution, StateValues, begin, run_stages};
+use super::{Backup, SoftValueIteration, Solution, StateValues, begin};
 use crate::bellman::BellmanRule;
 use crate::mdp::{check_options, run_pass};
 use crate::parallel::Split;
@@ -22,14 +22,12 @@ impl SoftValueIteration {
     /// within rounding.
     ///
     /// One pass over the dynamics of a stage serves all models. Models of different sizes are
-    /// solved one by one. If the dynamics of a stage are not the same object for all models, this
-    /// stage and all earlier stages are solved model by model.
+    /// solved one by one. So are models with a stage whose dynamics are not the same object for all
+    /// of them.
     ///
     /// # Errors
     ///
-    /// The error of [`solve`](Self::solve) for the first model that has one. An error of
-    /// [`Model::begin_stage`](crate::Model::begin_stage), such as [`Error::Stopped`], ends the call
-    /// at once.
+    /// The error of [`solve`](Self::solve) for the first model that has one.
     ///
     /// # Complexity
     ///
@@ -60,15 +58,19 @@ impl SoftValueIteration {
     /// # Ok::<(), softmdp::Error>(())
     /// ```
     pub fn solve_batch<M: Model>(&self, mdps: &[M]) -> Result<Vec<Solution<M::Scalar>>, Error> {
+        let one_by_one = || mdps.iter().map(|mdp| self.solve(mdp)).collect();
         if !self.is_batch(mdps) {
-            return mdps.iter().map(|mdp| self.solve(mdp)).collect();
+            return one_by_one();
         }
         let shape = |mdp: &M| (self.horizon, mdp.num_states(), mdp.num_actions());
         let solutions = mdps.iter().map(|mdp| Solution::with_shape(shape(mdp), self.inference));
         let mut solutions = solutions.collect::<Result<Vec<_>, _>>()?;
         let tables = solutions.iter_mut().map(|solution| solution.tables_mut(self.inference));
-        self.run_batch(mdps, tables.collect())?;
-        Ok(solutions)
+        match self.run_batch(mdps, tables.collect()) {
+            Ok(()) => Ok(solutions),
+            Err(Error::Stopped { stage }) => Err(Error::Stopped { stage }),
+            Err(_) => one_by_one(), // finds the error of the first model
+        }
     }
 
     /// Computes only the state values of several models: [`solve_values`](Self::solve_values) for
@@ -76,8 +78,7 @@ impl SoftValueIteration {
     ///
     /// # Errors
     ///
-    /// The error of [`solve_values`](Self::solve_values) for the first model that has one, or of
-    /// [`Model::begin_stage`](crate::Model::begin_stage).
+    /// The error of [`solve_values`](Self::solve_values) for the first model that has one.
     ///
     /// # Complexity
     ///
@@ -97,19 +98,23 @@ impl SoftValueIteration {
     /// # Ok::<(), softmdp::Error>(())
     /// ```
     pub fn solve_values_batch<M: Model>(&self, mdps: &[M]) -> Result<Vec<StateValues<M::Scalar>>, Error> {
+        let one_by_one = || mdps.iter().map(|mdp| self.solve_values(mdp)).collect();
         if !self.is_batch(mdps) {
-            return mdps.iter().map(|mdp| self.solve_values(mdp)).collect();
+            return one_by_one();
         }
         let shape = |mdp: &M| (self.horizon, mdp.num_states(), mdp.num_actions());
         let all_values = mdps.iter().map(|mdp| StateValues::with_shape(shape(mdp), self.inference));
         let mut all_values = all_values.collect::<Result<Vec<_>, _>>()?;
         let tables = all_values.iter_mut().map(|values| StageTables::values(values.table_mut()));
-        self.run_batch(mdps, tables.collect())?;
-        Ok(all_values)
+        match self.run_batch(mdps, tables.collect()) {
+            Ok(()) => Ok(all_values),
+            Err(Error::Stopped { stage }) => Err(Error::Stopped { stage }),
+            Err(_) => one_by_one(), // finds the error of the first model
+        }
     }
 
     /// Whether models are solved together: there are several valid ones, of one size, that share the
-    /// dynamics of the last stage, and it pays.
+    /// dynamics of every stage, and it pays.
     fn is_batch<M: Model>(&self, mdps: &[M]) -> bool {
         let Some(last) = self.horizon.checked_sub(1).filter(|_| mdps.len() > 1) else { return false };
         let is_alike = |mdp: &M| {
@@ -119,16 +124,26 @@ impl SoftValueIteration {
         if !mdps.iter().all(is_alike) {
             return false;
         }
-        let stages = mdps.iter().map(|mdp| mdp.stage(last, self.inference));
-        let Ok(stages) = stages.collect::<Result<Vec<_>, _>>() else { return false };
-        let dynamics = stages[0].dynamics;
+        let Ok(dynamics) = mdps[0].stage(last, self.inference).map(|stage| stage.dynamics) else {
+            return false;
+        };
         let is_linear = mdps.iter().all(|mdp| pays(mdp, self.inference, self.horizon, dynamics));
-        let pays = !is_linear || (has_full_rows(dynamics) && mdps.len() >= MANY_MODELS);
-        pays && stages.iter().all(|stage| std::ptr::addr_eq(stage.dynamics, dynamics))
+        if is_linear && !(has_full_rows(dynamics) && mdps.len() >= MANY_MODELS) {
+            return false;
+        }
+        let first = if mdps.iter().all(Model::is_homogeneous) { last } else { 0 };
+        (first..self.horizon).all(|t| self.shares_dynamics(mdps, t))
     }
 
-    /// Solves all stages of models of one size. `tables` hold all stages of each model, and V of
-    /// stage T.
+    /// Whether the stages t of all models have the same dynamics.
+    fn shares_dynamics<M: Model>(&self, mdps: &[M], t: usize) -> bool {
+        let mut stages = mdps.iter().map(|mdp| mdp.stage(t, self.inference).map(|stage| stage.dynamics));
+        let Some(Ok(first)) = stages.next() else { return false };
+        stages.all(|dynamics| dynamics.is_ok_and(|dynamics| std::ptr::addr_eq(dynamics, first)))
+    }
+
+    /// Solves all stages of models that share the dynamics of every stage. `tables` hold all stages
+    /// of each model, and V of stage T.
     fn run_batch<F: Real, M: Model<Scalar = F>>(
         &self,
         mdps: &[M],
@@ -142,57 +157,23 @@ impl SoftValueIteration {
         run_pass(&mdps[0], self.horizon, self.inference, move || {
             for t in (0..self.horizon).rev() {
                 mdps.iter().try_for_each(|mdp| mdp.begin_stage(t))?;
+                let columns = mdps.iter().zip(&next_values).map(|(mdp, next_values)| {
+                    let rule =
+                        BellmanRule::new(self.inference, mdp.discount(), mdp.temperature(), next_values);
+                    Column::new(mdp, t, self.inference, rule)
+                });
+                let columns = columns.collect::<Result<Vec<_>, _>>()?;
                 let (earlier, mut stage) = tables.split_at(t * num_states);
-                if !self.batch_stage(mdps, t, &next_values, &mut room, &mut stage) {
-                    return self.finish_one_by_one(mdps, t, next_values, (earlier, stage));
-                }
+                back_up(
+                    &columns,
+                    &mut room,
+                    stage.iter_mut().map(StageTables::reborrow).collect::<Vec<_>>(),
+                )?;
                 tables = earlier;
                 next_values = stage.into_iter().map(|stage| &*stage.values).collect();
             }
             Ok(())
         })
-    }
-
-    /// Backs up one stage of all models. Returns whether this was possible: the stages have the
-    /// same dynamics, and no model has an error.
-    fn batch_stage<F: Real, M: Model<Scalar = F>>(
-        &self,
-        mdps: &[M],
-        t: usize,
-        next_values: &[&[F]],
-        room: &mut NextValues<F>,
-        tables: &mut [StageTables<'_, F>],
-    ) -> bool {
-        let columns = mdps.iter().zip(next_values).map(|(mdp, next_values)| {
-            let rule = BellmanRule::new(self.inference, mdp.discount(), mdp.temperature(), next_values);
-            Column::new(mdp, t, self.inference, rule)
-        });
-        let Ok(columns) = columns.collect::<Result<Vec<_>, _>>() else { return false };
-        let dynamics = columns[0].stage.dynamics;
-        let tables: Vec<_> = tables.iter_mut().map(StageTables::reborrow).collect();
-        columns.iter().all(|column| std::ptr::addr_eq(column.stage.dynamics, dynamics))
-            && back_up(&columns, room, tables).is_ok()
-    }
-
-    /// Solves stages t to 0 model by model. `begin_stage` has been called for stage `t`. Returns
-    /// the error of the first model that has one.
-    fn finish_one_by_one<F: Real, M: Model<Scalar = F>>(
-        &self,
-        mdps: &[M],
-        t: usize,
-        next_values: Vec<&[F]>,
-        (earlier, stage): (Vec<StageTables<'_, F>>, Vec<StageTables<'_, F>>),
-    ) -> Result<(), Error> {
-        let models = mdps.iter().zip(next_values).zip(earlier.into_iter().zip(stage));
-        for ((mdp, next_values), (earlier, mut stage)) in models {
-            let mut backup = Backup::new(mdp, self.inference);
-            if stage.is_values_alone() {
-                backup = backup.with_linear(t + 1)?;
-            }
-            backup.stage(t, next_values, stage.reborrow())?;
-            run_stages(&mut backup, t, earlier, stage.values)?;
-        }
-        Ok(())
     }
 
     /// Whether values, action values and policy of a model are solved by

@@ -17,9 +17,9 @@
 //! with rewards r, prior weights ρ, temperature τ and discount γ of the model. In direct inference
 //! V = τ log β is the backward message in reward units.
 //!
-//! The loop over t is `run_stages` below. The module `stage` computes one stage. Two special cases
-//! are faster: `linear` for the values of models whose stages are equal, and `batch` for several
-//! models, or many stages, in one pass over the dynamics.
+//! The loop over t is `SoftValueIteration::run` below. The module `stage` computes one stage. Two
+//! special cases are faster: `linear` for the values of models whose stages are equal, and `batch`
+//! for several models, or many stages, in one pass over the dynamics.
 //!
 //! # Form computed
 //!
@@ -222,15 +222,23 @@ impl SoftValueIteration {
         Ok(values)
     }
 
-    /// Solves all stages of one model. `tables` hold all stages, and V of stage T.
+    /// The recursion: backs V_T up to V_t, Q_t and π_t for t = T−1, …, 0. `tables` hold all stages,
+    /// and V of stage T.
     fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
         &self,
         backup: &mut Backup<'_, F, M>,
         tables: StageTables<'_, F>,
     ) -> Result<(), Error> {
-        let (tables, last_values) = begin(tables, backup.model(), self.horizon);
-        run_pass(backup.model(), self.horizon, self.inference, move || {
-            run_stages(backup, self.horizon, tables, last_values)
+        let mdp = backup.model();
+        let (mut tables, mut next_values) = begin(tables, mdp, self.horizon);
+        run_pass(mdp, self.horizon, self.inference, move || {
+            for t in (0..self.horizon).rev() {
+                let (earlier, mut stage) = tables.split_at(t * mdp.num_states());
+                mdp.begin_stage(t)?;
+                backup.stage(t, next_values, stage.reborrow())?;
+                (tables, next_values) = (earlier, stage.values);
+            }
+            Ok(())
         })
     }
 }
@@ -244,21 +252,4 @@ fn begin<'a, F: Real, M: Model<Scalar = F> + ?Sized>(
     let (values, last_values) = tables.values.split_at_mut(horizon * mdp.num_states());
     last_values.iter_mut().zip(mdp.terminal_values()).for_each(|(v, &terminal)| *v = terminal);
     (StageTables { values, ..tables }, last_values)
-}
-
-/// The recursion: backs `next_values` = V_T up to V_t, Q_t and π_t for t = T−1, …, 0.
-fn run_stages<'a, F: Real, M: Model<Scalar = F> + ?Sized>(
-    backup: &mut Backup<'_, F, M>,
-    horizon: usize,
-    mut tables: StageTables<'a, F>, // of stages 0 … t
-    mut next_values: &'a [F],       // V_{t+1}
-) -> Result<(), Error> {
-    let mdp = backup.model();
-    for t in (0..horizon).rev() {
-        let (earlier, mut stage) = tables.split_at(t * mdp.num_states());
-        mdp.begin_stage(t)?;
-        backup.stage(t, next_values, stage.reborrow())?;
-        (tables, next_values) = (earlier, stage.values);
-    }
-    Ok(())
 }

@@ -19,12 +19,10 @@ use std::path::{Path, PathBuf};
 /// assert!(matches!(error.reason(), Reason::Unreadable { .. }));
 /// assert_eq!(error.to_string(), "line 3: \"one\" is not a finite number >= 0");
 /// ```
-#[derive(Debug)]
 pub struct Error {
     inner: Box<Inner>, // a result that is rarely an error stays small
 }
 
-#[derive(Debug)]
 struct Inner {
     path: Option<PathBuf>,
     place: Place,
@@ -63,6 +61,13 @@ impl Error {
     #[must_use]
     pub fn reason(&self) -> &Reason {
         &self.inner.reason
+    }
+}
+
+/// The message, so that `fn main() -> Result<(), Error>` prints it.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 

@@ -131,7 +131,6 @@ impl Real for f32 {
     const ROW_SUM_TOLERANCE: f64 = 1e-4;
 
     // Rounding is the purpose.
-    #[allow(clippy::cast_possible_truncation)]
     fn from_f64(value: f64) -> Self {
         value as f32
     }

@@ -11,7 +11,6 @@ const LN_2_HIGH: f32 = f32::from_bits(0x3f31_7200);
 
 /// The rest of log 2.
 // Rounding is the purpose.
-#[allow(clippy::cast_possible_truncation)]
 const LN_2_LOW: f32 = (std::f64::consts::LN_2 - LN_2_HIGH as f64) as f32;
 
 /// a b + c, in one rounding where the processor has fused multiply-add.

@@ -106,9 +106,9 @@ struct Input<'a, F> {
     temperature: F,
 }
 
-/// Scratch memory, in whole chunks of lanes, so that no number is left for scalar arithmetic.
+/// Room memory, in whole chunks of lanes, so that no number is left for scalar arithmetic.
 /// Entries behind the last pair or state are meaningless.
-struct Scratch<'a, F> {
+struct Room<'a, F> {
     gaps: &'a mut [F],   // (Q − max Q)/τ, and then log π, [s, a]
     terms: &'a mut [F],  // ρ exp of them, and then π, [s, a]
     spread: &'a mut [F], // numbers of a state, at each of its pairs, [s, a]
@@ -134,7 +134,7 @@ fn in_chunks<F: Real, const N: usize>(
             Input { prior: &prior[here.clone()], action_values: &action_values[here.clone()], temperature };
         let num_pairs = here.len().next_multiple_of(num_lanes::<F>());
         let num_states = values.len().next_multiple_of(num_lanes::<F>());
-        let mut scratch = Scratch {
+        let mut scratch = Room {
             gaps: &mut gaps.0[..num_pairs],
             terms: &mut terms.0[..num_pairs],
             spread: &mut spread.0[..num_pairs],
@@ -166,7 +166,7 @@ fn in_chunks<F: Real, const N: usize>(
 fn run<const FUSED: bool, F: Real, const WIDTH: usize>(
     width: usize,
     Input { prior, action_values, temperature }: Input<'_, F>,
-    Scratch { gaps, terms, spread, sums, logs }: &mut Scratch<'_, F>,
+    Room { gaps, terms, spread, sums, logs }: &mut Room<'_, F>,
     values: &mut [F],
     with_policy: bool,
 ) {

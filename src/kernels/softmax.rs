@@ -12,7 +12,7 @@ pub(crate) struct Softmax<F> {
 impl<F: Real> Softmax<F> {
     /// `None` if all log-weights are −∞.
     pub(crate) fn new(log_weights: impl Iterator<Item = F> + Clone) -> Option<Self> {
-        let max = log_weights.clone().fold(F::neg_infinity(), |max, log| max.max(log));
+        let max = log_weights.clone().fold(F::neg_infinity(), F::max);
         let sum = log_weights.fold(F::zero(), |sum, log| sum + (log - max).exp());
         (max > F::neg_infinity()).then_some(Self { max, sum })
     }

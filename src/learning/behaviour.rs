@@ -1,7 +1,8 @@
 //! Behaviours: the policies of learners during learning.
 
-use super::settings::{check_chance, check_setting};
+use super::settings::check_chance;
 use crate::kernels::{Softmax, gap};
+use crate::mdp::check_setting;
 use crate::{Error, Real};
 
 /// How a learner chooses actions while it learns.

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use ndarray::{Array, Array3, ArrayRef1, ArrayView, Dimension, Ix1, Ix2, Ix3};
 
+use crate::parts::{PolicyParts, StationaryPolicyParts};
 use crate::{Error, Model, Policy, Real, StationaryPolicy, arrays};
 
 mod sealed {
@@ -51,7 +52,10 @@ pub trait Horizon: sealed::Sealed + Debug + Copy + PartialEq + Send + Sync + 'st
 
     /// A policy from its probabilities and logarithms, `[t, s, a]` each.
     #[doc(hidden)]
-    fn policy<F: Real>(probabilities: Array3<F>, logs: Array3<F>) -> Self::Policy<F>;
+    fn policy<F: Real>(
+        probabilities: Array3<F>,
+        log_probabilities: Array3<F>,
+    ) -> Result<Self::Policy<F>, Error>;
 
     /// J = Σ_s p₀(s) V^π(s) (V1).
     #[doc(hidden)]
@@ -161,9 +165,13 @@ impl Horizon for Stationary {
         Ix2(num_states, num_actions)
     }
 
-    fn policy<F: Real>(probabilities: Array3<F>, logs: Array3<F>) -> StationaryPolicy<F> {
+    fn policy<F: Real>(
+        probabilities: Array3<F>,
+        log_probabilities: Array3<F>,
+    ) -> Result<StationaryPolicy<F>, Error> {
         let only = |table: Array3<F>| table.index_axis_move(ndarray::Axis(0), 0);
-        StationaryPolicy::from_solver(only(probabilities), only(logs))
+        let (probabilities, log_probabilities) = (only(probabilities), only(log_probabilities));
+        StationaryPolicyParts { probabilities, log_probabilities }.try_into()
     }
 
     fn elbo<M: Model + ?Sized>(
@@ -223,8 +231,8 @@ impl Horizon for FiniteHorizon {
         Ix3(self.horizon, num_states, num_actions)
     }
 
-    fn policy<F: Real>(probabilities: Array3<F>, logs: Array3<F>) -> Policy<F> {
-        Policy::from_solver(probabilities, logs)
+    fn policy<F: Real>(probabilities: Array3<F>, log_probabilities: Array3<F>) -> Result<Policy<F>, Error> {
+        PolicyParts { probabilities, log_probabilities }.try_into()
     }
 
     fn elbo<M: Model + ?Sized>(

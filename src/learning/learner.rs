@@ -195,13 +195,12 @@ pub trait Learner {
         let mut at = None;
         let mut total = Self::Scalar::zero();
         while progress.steps < num_steps {
-            let (stage, state) = match at {
-                Some(at) => at,
-                None => {
-                    total = Self::Scalar::zero();
-                    self.begin_episode();
-                    (0, environment.reset(rng)?)
-                }
+            let (stage, state) = if let Some(at) = at {
+                at
+            } else {
+                total = Self::Scalar::zero();
+                self.begin_episode();
+                (0, environment.reset(rng)?)
             };
             let action = self.act_at(stage, state, rng)?;
             // An environment need not count stages.

@@ -1,6 +1,6 @@
 //! Step sizes of stochastic approximation.
 
-use super::settings::check_setting;
+use crate::mdp::check_setting;
 use crate::{Error, Real};
 
 /// The step size η_n of an update after n earlier updates of the same entry.

@@ -1,19 +1,7 @@
 //! Checks of the settings of learners and environments.
 
+use crate::mdp::check_setting;
 use crate::{Error, Real};
-
-/// [`Error::InvalidSetting`] unless a setting is valid.
-pub(super) fn check_setting<F: Real>(
-    is_valid: bool,
-    setting: &'static str,
-    value: F,
-    expected: &'static str,
-) -> Result<(), Error> {
-    if is_valid {
-        return Ok(());
-    }
-    Err(Error::InvalidSetting { setting, value: value.into_f64(), expected })
-}
 
 /// [`Error::InvalidSetting`] unless a rate is finite and above 0.
 pub(super) fn check_rate<F: Real>(rate: F, setting: &'static str) -> Result<(), Error> {

@@ -61,7 +61,6 @@ use crate::{Real, Table};
 /// assert_eq!(learner, before);
 /// # Ok::<(), softmdp::learning::Error>(())
 /// ```
-#[doc(alias = "Q-learning")]
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(remote = "Self", deny_unknown_fields))]

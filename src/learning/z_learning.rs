@@ -25,10 +25,10 @@ use super::error::Error;
 use super::horizon::{Horizon, Stationary};
 use super::learner::Learner;
 use super::schedule::{StepSize, count, default_step_size};
-use super::settings::check_setting;
 use super::step::Step;
 use super::task::{Next, StepIndex, Task};
 use crate::kernels::{log_add_exp, offset};
+use crate::mdp::check_setting;
 use crate::{Real, Table};
 
 /// Learns the backward messages of direct inference from steps, off-policy (Q2).

@@ -333,7 +333,7 @@ mod tests {
         let dynamics = queue(100);
         for discount in [0.0, 0.5, 0.99, 0.999_999] {
             let chain = Chain::new(&dynamics, &[0.5; 200], &[true; 100], discount).unwrap();
-            let b: Vec<f64> = (0..100).map(|i| (i as f64).sin()).collect();
+            let b: Vec<f64> = (0..100).map(|i| f64::from(i).sin()).collect();
             let mut x = vec![0.0; 100];
             let found = outcome(&chain, &b, &mut x, 0.0);
             let exact = found.residual == 0.0;
@@ -349,7 +349,7 @@ mod tests {
         let dynamics = queue(60);
         let chain = Chain::new(&dynamics, &[0.5; 120], &[true; 60], 0.99).unwrap();
         let solution = |unit: f64| {
-            let b: Vec<f64> = (0..60).map(|i| unit * (i % 7) as f64).collect();
+            let b: Vec<f64> = (0..60).map(|i| unit * f64::from(i % 7)).collect();
             let mut x = vec![0.0; 60];
             let found = outcome(&chain, &b, &mut x, 1e-9 * unit);
             assert_eq!(found.status, LinearStatus::Converged, "{unit:e} {found:?}");

@@ -178,7 +178,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
     ///
     /// Returns the first error in this order: the error of the conversion of the dynamics
     /// ([`IntoDynamics`](crate::IntoDynamics)); [`Error::EmptyModel`]; [`Error::ShapeMismatch`];
-    /// [`Error::InvalidReward`]; [`Error::InvalidDiscount`]; [`Error::InvalidTemperature`];
+    /// [`Error::InvalidReward`]; [`Error::InvalidSetting`] for the discount or the temperature;
     /// [`Error::InvalidTerminalValue`]; [`Error::StateOutOfRange`] for a terminal state;
     /// [`Error::InvalidPriorWeight`]; [`Error::EmptyPriorRow`]; [`Error::UnnormalizedTransition`].
     /// For your own dynamics also [`Error::SuccessorOutOfRange`] and [`Error::InvalidTransition`].

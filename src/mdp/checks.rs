@@ -7,18 +7,31 @@ use ndarray::{ArrayView1, ArrayView2};
 use crate::dynamics::{check_probability, check_successor};
 use crate::{Dynamics, Error, Real, Table, arrays};
 
-pub(crate) fn check_discount<F: Real>(discount: F) -> Result<(), Error> {
-    if discount >= F::zero() && discount <= F::one() {
+/// Returns [`Error::InvalidSetting`] unless a setting is valid.
+pub(crate) fn check_setting<F: Real>(
+    is_valid: bool,
+    setting: &'static str,
+    value: F,
+    expected: &'static str,
+) -> Result<(), Error> {
+    if is_valid {
         return Ok(());
     }
-    Err(Error::InvalidDiscount { value: discount.into_f64() })
+    Err(Error::InvalidSetting { setting, value: value.into_f64(), expected })
+}
+
+pub(crate) fn check_discount<F: Real>(discount: F) -> Result<(), Error> {
+    let is_valid = discount >= F::zero() && discount <= F::one();
+    check_setting(is_valid, "discount", discount, "a number in [0, 1]")
 }
 
 pub(crate) fn check_temperature<F: Real>(temperature: F) -> Result<(), Error> {
-    if temperature >= F::zero() && temperature < F::infinity() {
-        return Ok(());
-    }
-    Err(Error::InvalidTemperature { value: temperature.into_f64() })
+    let is_valid = temperature >= F::zero() && temperature < F::infinity();
+    check_setting(is_valid, "temperature", temperature, "a finite number >= 0")
+}
+
+pub(crate) fn check_tolerance<F: Real>(tolerance: F) -> Result<(), Error> {
+    check_setting(tolerance > F::zero(), "tolerance", tolerance, "a number > 0")
 }
 
 pub(crate) fn check_terminal_values<F: Real>(

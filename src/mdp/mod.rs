@@ -26,7 +26,8 @@ pub(crate) use checked_stage::{CheckedStage, check_options};
 #[cfg(feature = "rand")]
 pub(crate) use checks::check_row;
 pub(crate) use checks::{
-    check_discount, check_prior_weight, check_reward, check_temperature, check_terminal_values, is_normalized,
+    check_discount, check_prior_weight, check_reward, check_setting, check_temperature,
+    check_terminal_values, check_tolerance, is_normalized,
 };
 pub(crate) use forward::{forward_description, forward_model};
 pub use initial::check_initial;
@@ -147,7 +148,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidTemperature`].
+    /// [`Error::InvalidSetting`].
     pub fn with_temperature(&self, temperature: F) -> Result<Self, Error> {
         check_temperature(temperature)?;
         Ok(Self { temperature, ..self.clone() })
@@ -157,7 +158,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidDiscount`].
+    /// [`Error::InvalidSetting`].
     pub fn with_discount(&self, discount: F) -> Result<Self, Error> {
         check_discount(discount)?;
         Ok(Self { discount, ..self.clone() })

@@ -140,7 +140,8 @@ pub trait Model: Sync {
     /// Each pass calls this once before it works on stage `t`. The default does nothing.
     ///
     /// [`Watched`](crate::Watched) reports progress here. A model that wraps another one should
-    /// forward this call.
+    /// forward this call. Searches without a horizon pass the number of passes so far as `t`, and
+    /// call it at least once a pass; do not use `t` as an index.
     ///
     /// # Errors
     ///

@@ -205,7 +205,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidTemperature`], and those of [`Mdp::with_successor_rewards`].
+    /// [`Error::InvalidSetting`], and those of [`Mdp::with_successor_rewards`].
     pub fn with_temperature(&self, temperature: F) -> Result<Self, Error> {
         Self::fold(self.mdp.with_temperature(temperature)?, Arc::clone(&self.successor_rewards))
     }
@@ -237,7 +237,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidDiscount`].
+    /// [`Error::InvalidSetting`].
     pub fn with_discount(&self, discount: F) -> Result<Self, Error> {
         Ok(Self { mdp: self.mdp.with_discount(discount)?, ..self.clone() })
     }

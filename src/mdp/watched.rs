@@ -20,11 +20,17 @@ use crate::{Error, Inference};
 ///
 /// | function | calls |
 /// |---|---|
-/// | `solve`, `solve_values`, `stream`, `forward_messages` | T |
+/// | `solve`, `solve_values`, `stream`, `forward_messages`, `check_model` | T |
+/// | `solve_batch`, `solve_values_batch` | T for each model |
+/// | `policy_at`, [`soft_bellman_backup`](crate::soft_bellman_backup), a step of a simulator | 1 |
 /// | `evaluate`, `elbo`, `state_occupancy`, `sample` | T |
 /// | [`posterior`](crate::posterior()), `state_action_occupancy` | 2 T |
 /// | [`stream_posterior`](crate::stream_posterior) | 3 T |
 /// | [`most_likely`](crate::Posterior::most_likely) | T, and one per action of the result |
+///
+/// [`StationarySolver::solve`](crate::StationarySolver::solve) and
+/// [`long_run_growth`](crate::long_run_growth) have no stages. They call the hook with the number of
+/// passes over the dynamics so far, at least once a pass.
 ///
 /// # Example
 ///

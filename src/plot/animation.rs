@@ -168,7 +168,7 @@ impl Animation {
         if stages.is_empty() {
             return Err(Error::NothingToDraw { table: Table::StateMarginals });
         }
-        let names: Vec<String> = stages.iter().map(|stage| stage.to_string()).collect();
+        let names: Vec<String> = stages.iter().map(ToString::to_string).collect();
         Ok(self.rows(stages, &format!("stages {} of {}", names.join(", "), horizon - 1)))
     }
 

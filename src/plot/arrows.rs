@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::board::Board;
+use super::board::{Board, background};
 use super::layout::StateLayout;
 use super::marks::{INK, Mark, PAPER, Point};
 use super::shapes::Colored;
@@ -30,7 +30,7 @@ pub(super) fn draw_policy(
     let is_grid = layout.grid().is_some();
     if has_own_arrows(board) {
         for (state, row) in rows {
-            let color = if is_grid { contrast(board.background(state, colored)) } else { INK };
+            let color = if is_grid { contrast(background(state, colored)) } else { INK };
             // Arrows of a disc start at its rim.
             let start = if is_grid { 0.0 } else { board.extent() / 2.0 };
             for (action, &p) in row.iter().enumerate().filter(|(_, p)| **p >= LEAST) {
@@ -61,7 +61,7 @@ pub(super) fn draw_policy(
         let length = direction.0.hypot(direction.1);
         if length >= LEAST {
             let unit = (direction.0 / length, direction.1 / length);
-            let color = mean.number.map_or(INK, |state| contrast(board.background(state, colored)));
+            let color = mean.number.map_or(INK, |state| contrast(background(state, colored)));
             let reach = 0.5 * SHARED;
             let (x, y) = over(mean.center);
             let back = length * reach / 2.0;

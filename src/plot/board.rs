@@ -134,15 +134,6 @@ impl<'l> Board<'l> {
         self.origin.1 + self.padding + (self.size.1 - 2.0 * self.padding) * fraction
     }
 
-    /// The colour behind text and arrows of a state.
-    pub(super) fn background(&self, state: usize, colored: Option<Colored<'_>>) -> Color {
-        match colored.map(|colored| colored.fill(colored.numbers[state])) {
-            None => NEUTRAL,
-            Some(Fill::Plain(color)) => color,
-            Some(Fill::Impossible) => HATCHED,
-        }
-    }
-
     /// Draws all states. `is_written` adds the numbers of states where they fit.
     pub(super) fn draw(&self, colored: Option<Colored<'_>>, is_written: bool, marks: &mut Vec<Mark>) {
         match self.layout.grid() {
@@ -179,7 +170,7 @@ impl<'l> Board<'l> {
                 }
                 fill => area(fill, from, to, marks),
             }
-            let background = self.background(state, colored);
+            let background = background(state, colored);
             if self.layout.is_terminal(state) {
                 frame(from, to, contrast(background), marks);
             }
@@ -213,7 +204,7 @@ impl<'l> Board<'l> {
             if colored.is_some_and(|colored| colored.numbers[state] == f64::NEG_INFINITY) {
                 crossed_disc(center, radius, marks);
             } else {
-                let background = self.background(state, colored);
+                let background = background(state, colored);
                 disc(center, radius, background, marks);
                 let number = colored.map(|colored| colored.numbers[state]).filter(|_| is_written);
                 let label = number.map_or(String::new(), short);
@@ -332,12 +323,12 @@ impl<'l> Board<'l> {
         let (x, y) = self.layout.axis_names();
         let cut = |name: &str, room: f64| text::cut(name, TICK_SIZE, room);
         if named.0 {
-            let at = ((left + right) / 2.0, bottom + 29.0);
+            let at = (f64::midpoint(left, right), bottom + 29.0);
             let name = cut(x, (right - left + 28.0).max(60.0));
             marks.push(Mark::text(at, name, Anchor::Middle, TICK_SIZE, PALE));
         }
         if named.1 {
-            let at = (left - self.room_left() + 9.0, (top + bottom) / 2.0);
+            let at = (left - self.room_left() + 9.0, f64::midpoint(top, bottom));
             let name = cut(y, (bottom - top + 28.0).max(40.0));
             marks.push(Mark::upwards(at, name, TICK_SIZE, PALE));
         }
@@ -357,4 +348,13 @@ fn about(length: f64) -> usize {
 /// Length of an arrow of probability 1 beyond the rim of a disc.
 fn reach_of(extent: f64) -> f64 {
     (0.8 * extent).max(9.0)
+}
+
+/// The colour behind text and arrows of a state.
+pub(super) fn background(state: usize, colored: Option<Colored<'_>>) -> Color {
+    match colored.map(|colored| colored.fill(colored.numbers[state])) {
+        None => NEUTRAL,
+        Some(Fill::Plain(color)) => color,
+        Some(Fill::Impossible) => HATCHED,
+    }
 }

@@ -171,10 +171,16 @@ impl Curves {
         marks.push(Mark::Line { points: vec![(left, top), (left, bottom)], width: 1.0, color: PALE });
         marks.push(Mark::Line { points: vec![(left, bottom), (right, bottom)], width: 1.0, color: PALE });
         let x = text::cut(&self.x, NAME_SIZE, WIDTH);
-        marks.push(Mark::text(((left + right) / 2.0, bottom + 37.0), x, Anchor::Middle, NAME_SIZE, INK));
+        marks.push(Mark::text(
+            (f64::midpoint(left, right), bottom + 37.0),
+            x,
+            Anchor::Middle,
+            NAME_SIZE,
+            INK,
+        ));
         let how = if self.is_logarithmic { " (log scale)" } else { "" };
         let y = text::cut(&self.y, NAME_SIZE, HEIGHT + 30.0 - text::width(how, NAME_SIZE)) + how;
-        marks.push(Mark::upwards((20.0, (top + bottom) / 2.0), y, NAME_SIZE, INK));
+        marks.push(Mark::upwards((20.0, f64::midpoint(top, bottom)), y, NAME_SIZE, INK));
     }
 
     /// Writes the picture to a file; see [`Figure::save`].

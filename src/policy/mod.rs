@@ -90,8 +90,8 @@ impl<F: Real> Policy<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidPolicy`] for an entry that is negative, NaN or infinite;
-    /// [`Error::UnnormalizedPolicy`]; [`Error::TooLarge`] if the logarithms cannot be allocated.
+    /// [`Error::InvalidEntry`] for an entry that is negative, NaN or infinite;
+    /// [`Error::UnnormalizedRow`]; [`Error::TooLarge`] if the logarithms cannot be allocated.
     pub fn new(probabilities: Array3<F>) -> Result<Self, Error> {
         check_rows(&probabilities)?;
         let probabilities = arrays::standard_layout(probabilities);
@@ -185,14 +185,15 @@ fn check_rows<F: Real>(probabilities: &Array3<F>) -> Result<(), Error> {
             for action in 0..num_actions {
                 let p = probabilities[[stage, state, action]];
                 if !(p >= F::zero() && p < F::infinity()) {
-                    let value = p.into_f64();
-                    return Err(Error::InvalidPolicy { stage, state, action, value });
+                    let (index, value) = (vec![stage, state, action], p.into_f64());
+                    return Err(Error::InvalidEntry { table: Table::Policy, index, value });
                 }
                 sum += p.into_f64();
             }
             if sum > 0.0 && !is_normalized::<F>(sum) {
                 let tolerance = F::ROW_SUM_TOLERANCE;
-                return Err(Error::UnnormalizedPolicy { stage, state, sum, tolerance });
+                let (table, index) = (Table::Policy, vec![stage, state]);
+                return Err(Error::UnnormalizedRow { table, index, sum, tolerance });
             }
         }
     }

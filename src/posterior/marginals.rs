@@ -112,7 +112,8 @@ pub(super) fn check_marginals<F: Real>(
     for (stage, (row, absorbed)) in state_marginals.outer_iter().zip(absorbed_marginals).enumerate() {
         let sum = row.iter().chain([absorbed]).map(|p| p.into_f64()).sum::<f64>();
         if !((sum - 1.0).abs() <= tolerance) {
-            return Err(Error::UnnormalizedMarginals { stage, sum, tolerance });
+            let (table, index) = (Table::StateMarginals, vec![stage]);
+            return Err(Error::UnnormalizedRow { table, index, sum, tolerance });
         }
     }
     for ((stage, state, action), p) in state_action_marginals.indexed_iter() {

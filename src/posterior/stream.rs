@@ -80,8 +80,7 @@ pub fn stream_posterior<F: Real, M: Model<Scalar = F> + ?Sized, B>(
     let checkpoints = checkpoints(mdp, &mut backup, horizon, stride)?;
     let log_evidence = log_evidence(mdp.temperature(), initial, &checkpoints.row(0), horizon)?;
 
-    let row =
-        || Ok::<_, Error>(arrays::filled(Table::ForwardMessages, num_states, F::neg_infinity())?.to_vec());
+    let row = || arrays::filled_vec(Table::ForwardMessages, num_states, F::neg_infinity());
     let (mut now, mut next, mut marginals) = (row()?, row()?, row()?);
     let mut absorbed = F::neg_infinity();
     now.iter_mut().zip(initial).for_each(|(log, &p)| *log = p.ln());

@@ -84,8 +84,8 @@ pub use methods::Method;
 use ndarray::Array1;
 pub use solution::{StationarySolution, StationarySolutionParts};
 
-use crate::mdp::check_options;
 use crate::mdp::run_pass;
+use crate::mdp::{check_options, check_tolerance};
 use crate::{Convergence, Error, Inference, Model, Real, Status, Table, arrays};
 use halt::Halt;
 use iterate::Iterate;
@@ -218,8 +218,8 @@ impl<F: Real> StationarySolver<F> {
     ///
     /// # Errors
     ///
-    /// - [`Error::InvalidTolerance`] unless the tolerance is above 0.
-    /// - [`Error::ShapeMismatch`] and [`Error::InvalidInitialValue`] for the initial values.
+    /// - [`Error::InvalidSetting`] unless the tolerance is above 0.
+    /// - [`Error::ShapeMismatch`] and [`Error::InvalidEntry`] for the initial values.
     /// - [`Error::NotHomogeneous`] if the stages of the model may differ.
     /// - [`Error::NoTerminalState`] for γ = 1 without terminal states.
     /// - [`Error::Overflow`] if a value leaves the number type.
@@ -236,9 +236,7 @@ impl<F: Real> StationarySolver<F> {
         M: Model<Scalar = F> + ?Sized,
     {
         check_options(mdp, 1)?;
-        if !(self.tolerance > F::zero()) {
-            return Err(Error::InvalidTolerance { value: self.tolerance.into_f64() });
-        }
+        check_tolerance(self.tolerance)?;
         if !mdp.is_homogeneous() {
             return Err(Error::NotHomogeneous);
         }
@@ -273,10 +271,7 @@ impl<F: Real> StationarySolver<F> {
         let mut values = arrays::filled_vec(Table::StateValues, num_states, F::zero())?;
         if let Some(initial_values) = &self.initial_values {
             arrays::check_shape(Table::InitialValues, initial_values.shape(), &[num_states])?;
-            if let Some(state) = initial_values.iter().position(|&value| !(value < F::infinity())) {
-                let value = initial_values[state].into_f64();
-                return Err(Error::InvalidInitialValue { state, value });
-            }
+            arrays::check_entries(Table::InitialValues, initial_values, |value| value < F::infinity())?;
             let finite = initial_values.iter().filter(|value| value.is_finite());
             let least = finite.fold(F::infinity(), |least, &value| least.min(value));
             let least = if least < F::infinity() { least } else { F::zero() };

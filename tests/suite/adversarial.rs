@@ -1,9 +1,10 @@
-//! Models at the edge of what is legal give the answer of the equations, or an error that says where: never NaN,
-//! never an infinity that a finite number has silently become, never a panic.
+//! Models at the edge of what is legal give the answer of the equations, or an error that says
+//! where: never NaN, never an infinity that a finite number has silently become, never a panic.
 //!
-//! Each model is solved by both inferences, over every kind of dynamics that can hold it, in `f64` and in `f32`
-//! (`adversarial/case.rs`). The numbers expected are derived by hand in the comments. Limits of temperature and prior
-//! are in `adversarial/limits.rs`, numbers that leave the range of their type in `adversarial/range.rs`.
+//! Each model is solved by both inferences, over every kind of dynamics that can hold it, in `f64`
+//! and in `f32` (`adversarial/case.rs`). The numbers expected are derived by hand in the comments.
+//! Limits of temperature and prior are in `adversarial/limits.rs`, numbers that leave the range of
+//! their type in `adversarial/range.rs`.
 
 #![allow(clippy::float_cmp, reason = "edges have exact values: ±∞, 0, and sums without rounding")]
 
@@ -55,7 +56,7 @@ fn a_dead_end_is_worth_minus_infinity_before_the_end_and_loses_the_mass_that_ent
     let policy = Policy::new(array![row, row, row]).unwrap();
     for (what, mdp) in case.kinds::<f64>() {
         let occupancy = policy.state_occupancy(&mdp, &array![0.0, 1.0]).unwrap();
-        let expected = [[0.0, 1.0], [0.25, 0.75], [0.1875, 0.5625], [0.140625, 0.421875]];
+        let expected = [[0.0, 1.0], [0.25, 0.75], [0.1875, 0.5625], [0.140_625, 0.421_875]];
         assert_eq!(occupancy, arr2(&expected), "{what}");
         assert_eq!(policy.evaluate(&mdp).unwrap().column(1).to_vec()[..2], [NEVER, NEVER], "{what}");
     }

@@ -1,5 +1,5 @@
-//! Every output of both inferences equals a sum over all trajectories, over each kind of dynamics and for models
-//! that change with time.
+//! Every output of both inferences equals a sum over all trajectories, over each kind of dynamics
+//! and for models that change with time.
 
 #![allow(clippy::float_cmp, reason = "impossible events have exactly the value −∞ or 0")]
 
@@ -274,7 +274,8 @@ proptest! {
     }
 }
 
-/// The random models must cover what they are meant to: a generator that went lame would let anything pass.
+/// The random models must cover what they are meant to: a generator that went lame would let
+/// anything pass.
 #[test]
 fn the_random_models_are_as_lopsided_as_they_claim() {
     use proptest::strategy::ValueTree;

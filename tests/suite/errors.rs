@@ -1,5 +1,5 @@
-//! Everything a user can get wrong is refused with the exact variant, place and value, and a message that names them;
-//! what may look wrong but is legal is accepted.
+//! Everything a user can get wrong is refused with the exact variant, place and value, and a
+//! message that names them; what may look wrong but is legal is accepted.
 //!
 //! Each test takes one valid model and spoils one field. Questions asked of a valid model are in
 //! `errors/questions.rs`, models and dynamics of a user's own in `errors/own.rs`.
@@ -63,7 +63,8 @@ fn with<T: Clone, D: ndarray::Dimension, I: ndarray::NdIndex<D>>(
     table
 }
 
-/// Asserts variant, place and value, NaN included, and the form of the message, which must contain `parts`.
+/// Asserts variant, place and value, NaN included, and the form of the message, which must contain
+/// `parts`.
 #[track_caller]
 fn refused<T: Debug>(result: Result<T, Error>, expected: &Error, parts: &[&str]) {
     let error = result.unwrap_err();
@@ -221,7 +222,7 @@ fn a_model_of_nothing_is_refused() {
 #[test]
 fn tables_beyond_memory_are_refused() {
     let expected = Error::TooLarge { table: Table::Transitions, shape: vec![usize::MAX, 2] };
-    let parts = ["transitions", "no room for", &usize::MAX.to_string()];
+    let parts = ["transitions", "cannot allocate", &usize::MAX.to_string()];
     refused(SparseDynamics::<f64>::from_triplets(usize::MAX, 2, []), &expected, &parts);
     refused(SparseDynamics::<f64>::new(usize::MAX, 2, vec![0], vec![], vec![]), &expected, &parts);
     refused(DeterministicDynamics::<f64>::from_fn(usize::MAX, 2, |_, _| 0), &expected, &parts);
@@ -274,7 +275,8 @@ fn numbers_that_a_model_cannot_hold_are_refused_by_the_builder_and_by_its_varian
         refused(mdp().with_terminal_values(array![0.0, value, 0.0]), &expected, &parts);
     }
     for value in NO_WEIGHT {
-        let expected = Error::InvalidTemperature { value };
+        let expected =
+            Error::InvalidSetting { setting: "temperature", value, expected: "a finite number >= 0" };
         let parts = [&*format!("temperature is {value},"), ">= 0"];
         refused(builder().temperature(value).build(), &expected, &parts);
         refused(mdp().with_temperature(value), &expected, &parts);
@@ -288,7 +290,7 @@ fn numbers_that_a_model_cannot_hold_are_refused_by_the_builder_and_by_its_varian
         }
     }
     for value in [NAN, INF, -INF, -1e-300, 1.0 + f64::EPSILON] {
-        let expected = Error::InvalidDiscount { value };
+        let expected = Error::InvalidSetting { setting: "discount", value, expected: "a number in [0, 1]" };
         let parts = ["discount is", "[0, 1]"];
         refused(builder().discount(value).build(), &expected, &parts);
         refused(mdp().with_discount(value), &expected, &parts);

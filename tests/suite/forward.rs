@@ -1,4 +1,5 @@
-//! Forward messages that spread over any number of nats are exact, and cost no more than a few passes.
+//! Forward messages that spread over any number of nats are exact, and cost no more than a few
+//! passes.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};

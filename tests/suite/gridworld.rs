@@ -1,4 +1,5 @@
-//! Gridworlds: maps, moves, slip and wind against probabilities worked out by hand, and published values.
+//! Gridworlds: maps, moves, slip and wind against probabilities worked out by hand, and published
+//! values.
 
 #![allow(clippy::float_cmp, reason = "probabilities such as 0.25 are exact")]
 
@@ -122,8 +123,9 @@ fn dense_and_sparse_models_are_the_same() {
     assert!(dense.terminal_states().eq(sparse.terminal_states()));
 }
 
-/// The optimal values of FrozenLake-v1 4×4, γ = 0.99, as value iteration on Gymnasium's table gives them and as they
-/// stand in many a tutorial (V(0) = 0.5420). Without a discount its best policy arrives with probability 14/17.
+/// The optimal values of FrozenLake-v1 4×4, γ = 0.99, as value iteration on Gymnasium's table gives
+/// them and as they stand in many a tutorial (V(0) = 0.5420). Without a discount its best policy
+/// arrives with probability 14/17.
 #[test]
 fn frozen_lake_has_its_published_values() {
     let grid = Gridworld::parse("SFFF\nFHFH\nFFFH\nHFFG").unwrap();

@@ -1,10 +1,10 @@
 //! Identities that hold of every model, on random models far beyond what enumeration can do.
 //!
-//! Every stage of a model is different, so that no index of time can slip unseen. Half of the models are raw, where
-//! many states are hopeless; the other half is lively: every value is finite. What holds of policies is
-//! in `identities/policies.rs`, limits in the temperature in `identities/limits.rs`, the ways a backup is
-//! computed in `identities/backups.rs`, the linear maps of each kind of
-//! dynamics in `identities/maps.rs`.
+//! Every stage of a model is different, so that no index of time can slip unseen. Half of the
+//! models are raw, where many states are hopeless; the other half is lively: every value is finite.
+//! What holds of policies is in `identities/policies.rs`, limits in the temperature in
+//! `identities/limits.rs`, the ways a backup is computed in `identities/backups.rs`, the linear
+//! maps of each kind of dynamics in `identities/maps.rs`.
 
 #![allow(clippy::float_cmp, reason = "impossible events have exactly the value −∞ or 0")]
 
@@ -32,7 +32,8 @@ fn slack(value: f64) -> f64 {
     if value.is_finite() { TOLERANCE * value.abs().max(1.0) } else { 0.0 }
 }
 
-/// Makes every value finite: no dead ends, no forbidden ends, in each state an action that is allowed.
+/// Makes every value finite: no dead ends, no forbidden ends, in each state an action that is
+/// allowed.
 fn lively(mut tables: Tables) -> Tables {
     tables.terminal_values.iter_mut().filter(|v| **v == MINUS_INFINITY).for_each(|v| *v = -1.5);
     for state in 0..tables.num_states() {
@@ -92,7 +93,8 @@ fn direction(t: usize, state: usize, action: usize) -> f64 {
     ((7 * t + 5 * state + 3 * action) % 11) as f64 / 5.0 - 0.8
 }
 
-/// The derivative of `value` along [`direction`], by a difference of fourth order; rewards of −∞ stay.
+/// The derivative of `value` along [`direction`], by a difference of fourth order; rewards of −∞
+/// stay.
 fn derivative(tables: &Tables, value: impl Fn(&Tables) -> f64) -> f64 {
     let step = 1e-3 * tables.temperature;
     let at = |steps: f64| {

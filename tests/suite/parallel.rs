@@ -59,7 +59,8 @@ fn scrambled(index: usize) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// Rewards over few τ, which leave direct inference linear, and over many, so that rows are computed on every path.
+/// Rewards over few τ, which leave direct inference linear, and over many, so that rows are
+/// computed on every path.
 fn rewards(num_states: usize, num_actions: usize) -> [Array2<f64>; 2] {
     [5.0, 2000.0].map(|scale| {
         Array2::from_shape_fn((num_states, num_actions), |(s, a)| match scrambled(s * num_actions + a) {

@@ -1,7 +1,8 @@
-//! Values, policies, messages and marginals against 256-bit arithmetic, where numbers are hard: rewards from 1e−300
-//! to 1e5 and temperatures from 1e−6 to 1e6, alone and mixed, prior weights from 1e−300 to 1e300, probabilities down
-//! to the least positive number, successors 10^6 τ below the best, forward messages below e^−5000, 10^5 stages. All
-//! of it in `f64` and in `f32`, whose reference starts from the numbers that it holds.
+//! Values, policies, messages and marginals against 256-bit arithmetic, where numbers are hard:
+//! rewards from 1e−300 to 1e5 and temperatures from 1e−6 to 1e6, alone and mixed, prior weights
+//! from 1e−300 to 1e300, probabilities down to the least positive number, successors 10^6 τ below
+//! the best, forward messages below e^−5000, 10^5 stages. All of it in `f64` and in `f32`, whose
+//! reference starts from the numbers that it holds.
 //!
 //! # What is proved
 //!
@@ -11,16 +12,18 @@
 //! C · ε · max(1, |r|/τ, |V_t|/τ, |V_{t+1}|/τ),    ε the machine epsilon, the largest over the stage.
 //! ```
 //!
-//! It is tested twice. *Stage by stage*: the crate's V_t and log π_t against one exact backup of the crate's own
-//! V_{t+1}. *Together*: against the exact recursion from V_T on, with the sum of the maxima over stages t … T−1, since
-//! a backup never makes a difference of values larger; and twice that for log π_t, the difference of a Q and a V. A
-//! log-probability is never better than its own last place, so |log π| joins the maximum there. Forward messages and
-//! soft evaluation are tested in the same two ways, with |log ρ| and |log α| in the maximum.
+//! It is tested twice. *Stage by stage*: the crate's V_t and log π_t against one exact backup of
+//! the crate's own V_{t+1}. *Together*: against the exact recursion from V_T on, with the sum of
+//! the maxima over stages t … T−1, since a backup never makes a difference of values larger; and
+//! twice that for log π_t, the difference of a Q and a V. A log-probability is never better than
+//! its own last place, so |log π| joins the maximum there. Forward messages and soft evaluation are
+//! tested in the same two ways, with |log ρ| and |log α| in the maximum.
 //!
 //! # Where the constants come from
 //!
-//! A stage is about ten roundings of ε/2 each, of numbers that the maximum bounds, and they do not all point in one
-//! direction. A constant is the worst error that was measured, given beside it, times two to four.
+//! A stage is about ten roundings of ε/2 each, of numbers that the maximum bounds, and they do not
+//! all point in one direction. A constant is the worst error that was measured, given beside it,
+//! times two to four.
 
 mod errors;
 mod models;
@@ -37,13 +40,15 @@ use models::{
 };
 use reference::{Big, Exact, Log, Messages, Stage, big, largest, ln, small, sum};
 
-/// V and log π after one backup: 1.22, or 2.09 beside probabilities whose logarithms the maximum leaves out.
+/// V and log π after one backup: 1.22, or 2.09 beside probabilities whose logarithms the maximum
+/// leaves out.
 const STAGE: f64 = 4.5;
 /// V and log π of an exact recursion: 1.04.
 const TOTAL: f64 = 2.5;
 /// The same after 10^5 stages, whose roundings do not all point in one direction: 0.30.
 const LONG_TOTAL: f64 = 0.7;
-/// The evidence of a forward pass of 10^5 stages, a sum of small numbers in the unit of that: 0.009.
+/// The evidence of a forward pass of 10^5 stages, a sum of small numbers in the unit of that:
+/// 0.009.
 const LONG_EVIDENCE: f64 = 0.025;
 /// Forward messages after one stage: 0.99.
 const FORWARD_STAGE: f64 = 2.5;
@@ -73,7 +78,7 @@ fn check_scales<F: Tested>(inference: Inference) {
         for temperature in [1e-6, 1e-3, 1.0, 1e3, 1e6] {
             for discount in [1.0, 0.9, F::NEAR_ONE] {
                 for (kind, prior) in [("counting", None), ("spread", Some(spread_prior::<F>()))] {
-                    let inputs = Inputs { temperature, discount, prior, ..inputs.clone() };
+                    let inputs = Inputs { prior, discount, temperature, ..inputs.clone() };
                     let what =
                         format!("rewards of {scale}, τ = {temperature:e}, γ = {discount}, {kind} prior");
                     errors.backward(&inputs.build::<F>(), inference, 3, &what);
@@ -121,7 +126,7 @@ fn check_minus_infinity<F: Tested>() {
     for (name, inputs) in with_minus_infinity() {
         for (scale, temperature) in [(F::TINY, 1.0), (1.0, 1e-3), (1e5, 1e-6), (1.0, 1e6)] {
             for (discount, inference) in KINDS {
-                let inputs = Inputs { temperature, discount, ..inputs.clone().scaled(scale) };
+                let inputs = Inputs { discount, temperature, ..inputs.clone().scaled(scale) };
                 let what = format!("{name}, rewards of {scale:e}, τ = {temperature:e}, γ = {discount}");
                 errors.backward(&inputs.build::<F>(), inference, 4, &what);
             }
@@ -158,7 +163,8 @@ fn successors_far_below_the_best_and_of_least_probability_are_not_lost() {
 
 const LONG: usize = 100_000;
 
-/// The exact recursion over 10^5 stages, without a logarithm; some stages are kept, each with the sum of scales.
+/// The exact recursion over 10^5 stages, without a logarithm; some stages are kept, each with the
+/// sum of scales.
 fn long_reference(inference: Inference) -> Vec<(usize, Stage, f64)> {
     let exact = Exact::new(&two_states().build::<f64>());
     // Within 1 of |log β|: the exponent is enough for a scale.
@@ -168,7 +174,7 @@ fn long_reference(inference: Inference) -> Vec<(usize, Stage, f64)> {
     for t in (0..LONG).rev() {
         let step = |state| match inference {
             Variational => exact.step_by_roots(state, &next),
-            _ => exact.step(state, &next),
+            Direct => exact.step(state, &next),
         };
         let now = vec![step(0), step(1)];
         scale += now.iter().chain(&next).map(size).fold(exact.reward_scale(), f64::max);
@@ -243,8 +249,8 @@ fn forward_messages_are_right_at_every_scale_and_below_e_to_the_minus_5000() {
     check_forward::<f32>();
 }
 
-/// Marginals (D7), evidence (D6) and lucky dynamics (D9). The error of a probability, relative to itself, is that of
-/// the logarithms that it is made from.
+/// Marginals (D7), evidence (D6) and lucky dynamics (D9). The error of a probability, relative to
+/// itself, is that of the logarithms that it is made from.
 fn check_posterior<F: Tested>() {
     let (mut marginals, mut luck, mut evidence) = (Worst::new(), Worst::new(), Worst::new());
     for (what, inputs) in with_small_messages::<F>() {

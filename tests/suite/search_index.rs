@@ -6,11 +6,21 @@
 use std::path::Path;
 use std::{fs, io};
 
-/// The names that rustdoc's search knows, aliases included, one after the other.
+/// The names in the search index, aliases included, as one text.
+///
+/// Newer versions of rustdoc write a folder of files, older ones one script.
 fn names(pages: &Path) -> io::Result<String> {
+    let folder = pages.join("search.index/name");
+    let is_index = |path: &Path| {
+        path.starts_with(&folder)
+            || path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("search-index"))
+    };
     let mut names = String::new();
-    for file in fs::read_dir(pages.join("search.index/name"))? {
-        names.push_str(&fs::read_to_string(file?.path())?);
+    for file in fs::read_dir(if folder.is_dir() { &folder } else { pages })? {
+        let path = file?.path();
+        if is_index(&path) {
+            names.push_str(&fs::read_to_string(path)?);
+        }
     }
     Ok(names)
 }

@@ -1,6 +1,8 @@
-//! What serde writes is read back bit for bit, and what breaks a promise is refused with the message of the crate.
+//! What serde writes is read back bit for bit, and what breaks a promise is refused with the
+//! message of the crate.
 //!
-//! One format in bytes that does not describe itself, and one that people read; both carry infinities.
+//! One format in bytes that does not describe itself, and one that people read; both carry
+//! infinities.
 
 #![cfg(feature = "serde")]
 #![allow(clippy::float_cmp, reason = "what was read is what was written")]
@@ -68,7 +70,6 @@ where
 }
 
 /// The tables in single precision, as a model.
-#[allow(clippy::cast_possible_truncation, reason = "the purpose")]
 fn in_f32(tables: &Tables) -> (Mdp<f32, SparseDynamics<f32>>, Array1<f32>) {
     let narrow = |x: &f64| *x as f32;
     let stage = &tables.stages[0];
@@ -104,7 +105,8 @@ proptest! {
     }
 }
 
-/// A model that carries its own stages or rewards on the successor comes back, and is solved as before.
+/// A model that carries its own stages or rewards on the successor comes back, and is solved as
+/// before.
 fn composite_comes_back<M>(model: &M, horizon: usize)
 where
     M: Model<Scalar = f64> + Serialize + DeserializeOwned + PartialEq + Debug,
@@ -164,7 +166,8 @@ fn every_default_comes_back_as_it_was() {
     comes_back(&said);
 }
 
-/// Policies of one state whose prior weights and rewards are as far apart as the number type allows.
+/// Policies of one state whose prior weights and rewards are as far apart as the number type
+/// allows.
 fn extremes_come_back<F: Real + Serialize + DeserializeOwned>(tiny: F, rewards: [F; 4], temperatures: &[F]) {
     let weights = [tiny, F::min_positive_value(), F::one(), F::from_f64(1e3), F::max_value()];
     for &temperature in temperatures {

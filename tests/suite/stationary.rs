@@ -1,7 +1,7 @@
 //! Stationary problems: the fixed point, and whether the bound on its error is true.
 //!
-//! The bound is compared with the error against 256-bit arithmetic, over random models, methods, limits on iterations and
-//! tolerances below rounding: no error may exceed it, by anything.
+//! The bound is compared with the error against 256-bit arithmetic, over random models, methods,
+//! limits on iterations and tolerances below rounding: no error may exceed it, by anything.
 
 #![allow(clippy::float_cmp, reason = "−∞, and bounds that must hold exactly")]
 

@@ -89,7 +89,7 @@ pub(super) fn read_text<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, Er
     let text = |bytes: Vec<u8>| {
         String::from_utf8(bytes).map_err(|error| {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = 1 + valid.iter().filter(|&&byte| byte == b'\n').count();
+            let line = valid.split(|&byte| byte == b'\n').count();
             Error::new(Place::Line(line), Reason::NotUtf8)
         })
     };

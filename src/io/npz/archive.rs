@@ -43,8 +43,8 @@ impl<'s> Archive<'s> {
         let mut listed = listed_names(&mut source, start).map_err(|error| fail(error.into()))?;
         let (found, expected) = (listed.len(), contents.len());
         listed.sort_unstable();
-        if let Some(twice) = listed.windows(2).find(|names| names[0] == names[1]) {
-            let name = String::from_utf8_lossy(&twice[0]);
+        if let Some(twice) = listed.windows(2).find(|names| names[0] == names[1]).map(|names| &names[0]) {
+            let name = String::from_utf8_lossy(twice);
             return Err(Error::in_array(without_extension(&name), Reason::Repeated { what: "the array" }));
         }
         if found != expected {
@@ -93,9 +93,8 @@ fn listed_names(source: &mut impl Source, start: u64) -> io::Result<Vec<Vec<u8>>
     const ENTRY: &[u8] = b"PK\x01\x02";
     let mut names = Vec::new();
     let mut header = [0; 46];
-    let mut next = start;
+    source.seek(SeekFrom::Start(start))?;
     loop {
-        source.seek(SeekFrom::Start(next))?;
         match source.read_exact(&mut header) {
             Ok(()) if header.starts_with(ENTRY) => {}
             Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
@@ -105,7 +104,7 @@ fn listed_names(source: &mut impl Source, start: u64) -> io::Result<Vec<Vec<u8>>
         let mut bytes = vec![0; name.into()];
         source.read_exact(&mut bytes)?;
         names.push(bytes);
-        next += header.len() as u64 + u64::from(name) + u64::from(extra) + u64::from(comment);
+        source.seek_relative(i64::from(extra) + i64::from(comment))?;
     }
 }
 

@@ -11,7 +11,7 @@ use super::stored::{
     AnyMdp, ModelFile, StoredModel, differ_in_rewards_alone, have_same_successor_rewards, successor_rewards,
 };
 use crate::io::{Error, Place, Reason};
-use crate::{ActionPrior, Dynamics, Mdp, Model, Real, Table, TimeVaryingMdp, arrays};
+use crate::{ActionPrior, Dynamics, Mdp, Model, Real, SuccessorRewardMdp, Table, TimeVaryingMdp, arrays};
 
 /// All arrays that have a meaning in a model.
 const MODEL_ARRAYS: [&str; 18] = [
@@ -122,7 +122,7 @@ impl<F: Real> Codec for ModelFile<F> {
             StoredModel::TimeVaryingSuccessorRewards(model) => {
                 let first = &model.stages()[0];
                 let are_alike = model.stages().iter().all(|stage| have_same_successor_rewards(stage, first));
-                let stages: Vec<_> = model.stages().iter().map(|stage| stage.mdp()).collect();
+                let stages: Vec<_> = model.stages().iter().map(SuccessorRewardMdp::mdp).collect();
                 write_stages(writer, are_alike, &stages, model.num_stages().is_none())?;
                 (first.mdp(), Some(successor_rewards(first)))
             }

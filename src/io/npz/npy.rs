@@ -344,7 +344,6 @@ pub(super) fn write_numbers<F: Real>(
 ) -> io::Result<()> {
     if size_of::<F>() == 4 {
         // Exact: the numbers are of this type.
-        #[allow(clippy::cast_possible_truncation)]
         write(out, "<f4", shape, elements.map(|number| (number.into_f64() as f32).to_le_bytes()))
     } else {
         write(out, "<f8", shape, elements.map(|number| number.into_f64().to_le_bytes()))
@@ -375,7 +374,7 @@ fn write<const N: usize>(
     shape: &[usize],
     mut elements: impl Iterator<Item = [u8; N]>,
 ) -> io::Result<()> {
-    let axes: String = shape.iter().map(|axis| format!("{axis}, ")).collect();
+    let axes = shape.iter().fold(String::new(), |axes, axis| axes + &format!("{axis}, "));
     let mut header = format!("{{'descr': '{type_name}', 'fortran_order': False, 'shape': ({axes}), }}");
     let before = MAGIC.len() + 4;
     let fill = (before + header.len() + 1).next_multiple_of(ALIGNMENT) - before - header.len() - 1;

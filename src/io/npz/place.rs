@@ -24,14 +24,10 @@ pub(super) fn place_of(error: &crate::Error, probabilities: &str) -> Place {
         E::InvalidTerminalValue { state, .. } => entry("terminal_values", &[state]),
         E::InvalidPriorWeight { state, action, .. } => entry("action_prior", &[state, action]),
         E::EmptyPriorRow { .. } => array("action_prior"),
-        E::InvalidDiscount { .. } => array("discount"),
-        E::InvalidTemperature { .. } => array("temperature"),
+        E::InvalidSetting { setting, .. } => array(setting),
         E::InvalidInitial { state, .. } => entry("initial", &[state]),
         E::UnnormalizedInitial { .. } => array("initial"),
         E::NoStages => array("rewards"),
-        E::InvalidPolicy { stage, state, action, .. } => entry("policy", &[stage, state, action]),
-        E::UnnormalizedPolicy { .. } => array("policy"),
-        E::UnnormalizedMarginals { .. } => array("state_marginals"),
         E::InferenceMismatch { .. } => array("inference"),
         E::ImpossibleEvidence { .. } => entry("log_evidence", &[]),
         E::InvalidEntry { table, ref index, .. } => match name_of(table, probabilities) {
@@ -39,6 +35,7 @@ pub(super) fn place_of(error: &crate::Error, probabilities: &str) -> Place {
             None => Place::File,
         },
         E::ShapeMismatch { table, .. }
+        | E::UnnormalizedRow { table, .. }
         | E::EmptyModel { table, .. }
         | E::TooLarge { table, .. }
         | E::StateOutOfRange { table, .. }

@@ -82,7 +82,7 @@ impl<F: Real> ModelFile<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidDiscount`].
+    /// [`Error::InvalidSetting`].
     pub fn with_discount(self, discount: F) -> Result<Self, Error> {
         let model = self.model.map(|mdp| mdp.with_discount(discount), |mdp| mdp.with_discount(discount))?;
         Ok(Self { model, ..self })

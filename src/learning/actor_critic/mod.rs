@@ -64,7 +64,6 @@ use temperature::TargetEntropy;
 /// # }
 /// # Ok::<(), softmdp::learning::Error>(())
 /// ```
-#[doc(alias = "SAC")]
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(remote = "Self", deny_unknown_fields))]
@@ -86,12 +85,12 @@ pub struct SoftActorCritic<F = f64, H = Stationary> {
     exploration: F,
     replay: Option<Replay<F>>,
     #[cfg_attr(feature = "serde", serde(skip))]
-    scratch: Scratch<Rows<F>>,
+    scratch: Scratch<RowScratch<F>>,
 }
 
 /// Rows that an update writes before it reads them, `[a]` each: action values, probabilities and
 /// log-probabilities.
-type Rows<F> = [Vec<F>; 3];
+type RowScratch<F> = [Vec<F>; 3];
 
 /// One table of action values.
 #[derive(Debug, Clone, PartialEq)]

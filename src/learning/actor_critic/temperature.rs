@@ -1,6 +1,7 @@
 //! Adapts the temperature to a target entropy: dual descent on τ (A1).
 
-use crate::learning::settings::{check_rate, check_setting};
+use crate::learning::settings::check_rate;
+use crate::mdp::check_setting;
 use crate::{Error, Real};
 
 /// The target entropy and the step size of log τ.

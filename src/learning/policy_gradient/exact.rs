@@ -1,13 +1,13 @@
 //! The exact gradient from a model, and steps along it.
 
-use ndarray::{Array, ArrayRef1};
+use ndarray::{Array, ArrayRef1, aview1};
 
 use super::SoftPolicyGradient;
-use crate::bellman::BellmanRule;
-use crate::learning::settings::{check_rate, check_setting};
+use crate::learning::settings::check_rate;
 use crate::learning::{Error, Horizon, Learner};
 use crate::mdp::CheckedStage;
-use crate::{Dynamics, Inference, Model, Real, Table};
+use crate::mdp::check_setting;
+use crate::{Inference, Model, Real, Table, soft_bellman_backup};
 
 /// V^π and Q^π of a policy in a model.
 struct Evaluated<F> {
@@ -148,7 +148,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
             if value == F::neg_infinity() {
                 return Err(Error::NoGradient { stage, state });
             }
-            let tables = CheckedStage::begin(mdp, stage, Inference::Variational)?;
+            let tables = CheckedStage::new(mdp, stage, Inference::Variational)?;
             let (_, prior) = tables.row(state)?;
             for (pair, &weight) in pairs.zip(prior) {
                 if preferences[pair] == F::neg_infinity() {
@@ -193,7 +193,7 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
             if values[row] == F::neg_infinity() {
                 return Err(Error::NoGradient { stage, state });
             }
-            let tables = CheckedStage::begin(mdp, stage, Inference::Variational)?;
+            let tables = CheckedStage::new(mdp, stage, Inference::Variational)?;
             let (_, prior) = tables.row(state)?;
             for (pair, &weight) in self.task.pairs(row).zip(prior) {
                 let p = self.probabilities[pair];
@@ -218,19 +218,8 @@ impl<F: Real, H: Horizon> SoftPolicyGradient<F, H> {
         for (t, stage_values) in action_values.chunks_exact_mut(num_states * num_actions).enumerate() {
             let next = horizon.table_after(t).unwrap_or(horizon.num_stages()) * num_states;
             let next_values = &values[next..next + num_states];
-            let stage = CheckedStage::begin(mdp, t, Inference::Variational)?;
-            let rule =
-                BellmanRule::new(Inference::Variational, mdp.discount(), mdp.temperature(), next_values);
-            if rule.continues() {
-                stage.dynamics.expectation(0..num_states, 1, next_values, stage_values);
-            }
-            for (state, row) in stage_values.chunks_exact_mut(num_actions).enumerate() {
-                if mdp.is_terminal(state) {
-                    row.fill(F::neg_infinity());
-                    continue;
-                }
-                rule.action_values_of_state(stage.row(state)?, stage.dynamics, (t, state), row)?;
-            }
+            let backup = soft_bellman_backup(mdp, &aview1(next_values), t, Inference::Variational)?;
+            stage_values.iter_mut().zip(backup.action_values()).for_each(|(q, &found)| *q = found);
         }
         Ok(Evaluated { values, action_values })
     }

@@ -68,7 +68,6 @@ use crate::{Real, Table};
 /// assert!(difference.iter().all(|d: &f64| d.abs() < 1e-9));
 /// # Ok::<(), softmdp::learning::Error>(())
 /// ```
-#[doc(alias = "REINFORCE")]
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(remote = "Self", deny_unknown_fields))]

@@ -139,7 +139,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::InvalidDiscount`](crate::Error::InvalidDiscount).
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting).
     pub fn with_discount(self, discount: F) -> Result<Self, Error> {
         check_discount(discount)?;
         Ok(Self { discount, ..self })
@@ -149,7 +149,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
     ///
     /// # Errors
     ///
-    /// [`softmdp::Error::InvalidTemperature`](crate::Error::InvalidTemperature).
+    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting).
     pub fn with_temperature(self, temperature: F) -> Result<Self, Error> {
         check_temperature(temperature)?;
         Ok(Self { temperature, ..self })

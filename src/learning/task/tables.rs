@@ -161,6 +161,6 @@ impl<F: Real, H: Horizon> Task<F, H> {
         for (row, (probabilities, logs)) in rows.enumerate() {
             write(row, SoftRow { probabilities, logs });
         }
-        Ok(H::policy(probabilities, logs))
+        Ok(H::policy(probabilities, logs)?)
     }
 }

@@ -103,8 +103,8 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidPolicy`] for an entry that is negative, NaN or infinite, and
-    /// [`Error::UnnormalizedPolicy`], both with stage 0; [`Error::TooLarge`] if the logarithms
+    /// [`Error::InvalidEntry`] for an entry that is negative, NaN or infinite, and
+    /// [`Error::UnnormalizedRow`], both with stage 0; [`Error::TooLarge`] if the logarithms
     /// cannot be allocated.
     pub fn new(probabilities: Array2<F>) -> Result<Self, Error> {
         Ok(Self { once: Policy::new(probabilities.insert_axis(Axis(0)))? })

@@ -38,7 +38,7 @@ use super::operator::Operator;
 use crate::dynamics::for_each_possible_successor;
 use crate::markov_chain::Graph;
 use crate::mdp::run_pass;
-use crate::mdp::{CheckedStage, check_options};
+use crate::mdp::{CheckedStage, check_options, check_tolerance};
 use crate::{Convergence, Dynamics, Error, Inference, Model, Real, StationaryPolicy, Status, Table, arrays};
 
 /// The limit of passes.
@@ -105,7 +105,7 @@ impl<F: Real> TryFrom<LongRunGrowthParts<F>> for LongRunGrowth<F> {
         arrays::check_entries(Table::GrowthRates, &aview0(&rate), is_between)?;
         arrays::check_entries(Table::ErrorBound, &aview0(&convergence.error_bound), |e| e >= F::zero())?;
         arrays::check_shape(Table::StateValues, relative_values.shape(), &[policy.num_states()])?;
-        arrays::check_entries(Table::StateValues, &relative_values, |value| value <= F::zero())?;
+        arrays::check_entries(Table::RelativeValues, &relative_values, |value| value <= F::zero())?;
         Ok(Self { rate, lower, upper, relative_values, policy, convergence })
     }
 }
@@ -178,7 +178,7 @@ impl<F: Real> LongRunGrowth<F> {
 /// - [`Error::ZeroTemperature`] at temperature 0.
 /// - [`Error::TiedGrowth`] if two sets of states have the same rate.
 /// - [`Error::NoEndlessTrajectory`] if no trajectory goes on forever.
-/// - [`Error::InvalidTolerance`] unless the tolerance is above 0.
+/// - [`Error::InvalidSetting`] unless the tolerance is above 0.
 /// - [`Error::NotHomogeneous`] if the stages of the model may differ.
 /// - [`Error::Overflow`], [`Error::TooLarge`], and the errors of a custom [`Model`].
 ///
@@ -205,9 +205,7 @@ pub fn long_run_growth<M: Model + ?Sized>(
     tolerance: M::Scalar,
 ) -> Result<LongRunGrowth<M::Scalar>, Error> {
     check_options(mdp, 1)?;
-    if !(tolerance > num_traits::zero()) {
-        return Err(Error::InvalidTolerance { value: tolerance.into_f64() });
-    }
+    check_tolerance(tolerance)?;
     if !mdp.is_homogeneous() {
         return Err(Error::NotHomogeneous);
     }

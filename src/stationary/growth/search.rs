@@ -99,14 +99,13 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Growth<'m, F, M> {
         classes.sort_by_key(|class| (class.len() > 1, class[0]));
         for class in classes {
             let enough = fastest.as_ref().map_or(f64::NEG_INFINITY, |(bounds, ..)| bounds.lower);
-            let (bounds, values) = match class[..] {
-                [state] => (rate_of_loop(stage, temperature, state), None),
-                _ => {
-                    let mut is_in = vec![false; num_states];
-                    class.iter().for_each(|&state| is_in[state] = true);
-                    self.start(&is_in);
-                    (self.climb(&is_in, enough)?, Some(self.iterate.values.clone()))
-                }
+            let (bounds, values) = if let [state] = class[..] {
+                (rate_of_loop(stage, temperature, state), None)
+            } else {
+                let mut is_in = vec![false; num_states];
+                class.iter().for_each(|&state| is_in[state] = true);
+                self.start(&is_in);
+                (self.climb(&is_in, enough)?, Some(self.iterate.values.clone()))
             };
             match &mut fastest {
                 Some((best, ..)) if bounds.upper < best.lower => {}
@@ -123,7 +122,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Growth<'m, F, M> {
         }
         let Some((bounds, class, values)) = fastest else { return Err(Error::NoEndlessTrajectory) };
         if let Some((rival, second)) = rival.filter(|(rival, _)| rival.upper >= bounds.lower) {
-            let rate = (bounds.lower.max(rival.lower) + bounds.upper.max(rival.upper)) / 2.0;
+            let rate = f64::midpoint(bounds.lower.max(rival.lower), bounds.upper.max(rival.upper));
             return Err(Error::TiedGrowth {
                 first: class[0].min(second),
                 second: class[0].max(second),

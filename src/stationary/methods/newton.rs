@@ -82,7 +82,7 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
         let has_gained = step(search, policy, &differences, share * size.min(first_size))?;
         steps += 1;
         if steps >= MOST_STEPS && !is_contraction {
-            return Err(Halt::Ended(Status::RoundingFloor));
+            return Err(Halt::Ended(Status::IterationLimit));
         }
         if has_gained {
             continue;

@@ -133,7 +133,8 @@ impl Certifier {
             *room = middle;
         }
         // The middle is rounded, as are l and u.
-        let error = (above + below) / 2.0 * longest * (1.0 + 8.0 * F::epsilon().into_f64()) + 2.0 * rounding;
+        let error =
+            f64::midpoint(above, below) * longest * (1.0 + 8.0 * F::epsilon().into_f64()) + 2.0 * rounding;
         answer.offer(&room, error);
         Ok(())
     }

@@ -215,8 +215,8 @@ impl Case {
         }
     }
 
-    /// Asserts that every posterior finds the evidence impossible at this stage, and so does the forward pass,
-    /// unless it is only the end that rules it out.
+    /// Asserts that every posterior finds the evidence impossible at this stage, and so does the
+    /// forward pass, unless it is only the end that rules it out.
     pub(crate) fn impossible(&self, initial: Array1<f64>, horizon: usize, stage: usize, only_the_end: bool) {
         self.impossible_in::<f64>(&initial, horizon, stage, only_the_end);
         self.impossible_in::<f32>(&initial, horizon, stage, only_the_end);

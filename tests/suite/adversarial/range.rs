@@ -1,4 +1,5 @@
-//! Finite sums that leave the range of the number type are errors that say where; everything that fits is right.
+//! Finite sums that leave the range of the number type are errors that say where; everything that
+//! fits is right.
 
 use approx::abs_diff_eq;
 use ndarray::{Array1, Array2, Array3, array};
@@ -186,7 +187,7 @@ fn a_direct_discount_is_right_at_temperatures_whose_logarithms_do_not_fit() {
         let temperature = 0.56 * max;
         // γ e^0 + 1 − γ = 1, although τ log γ or τ log(1 − γ) is out of range.
         for discount in [0.1, 0.9, 0.999] {
-            let case = Case { temperature, discount, ..single(0.0) };
+            let case = Case { discount, temperature, ..single(0.0) };
             case.each_solution_in::<F>(Inference::Direct, 1, |solved| {
                 let error = solved.v[[0, 0]].abs() / temperature;
                 assert!(error <= 4.0 * solved.epsilon, "{}: {error:e} τ at γ = {discount}", solved.what);
@@ -294,8 +295,8 @@ fn forward_messages_whose_factors_do_not_fit_name_stage_and_state() {
     in_both_types!(check);
 }
 
-/// Asserts that both passes give this log-evidence, or say that some number does not fit; a finite logarithm is
-/// never −∞, and possible evidence never impossible.
+/// Asserts that both passes give this log-evidence, or say that some number does not fit; a finite
+/// logarithm is never −∞, and possible evidence never impossible.
 fn right_or_out_of_range<F: Real>(case: &Case, initial: &Array1<f64>, horizon: usize, expected: f64) {
     for (what, mdp) in case.kinds::<F>() {
         let initial = initial.mapv(F::from_f64);

@@ -16,7 +16,8 @@ use crate::common::{SMALL, TimeVarying, assert_tables_close, cases, tables};
 
 const BOTH: [Inference; 2] = [Inference::Direct, Inference::Variational];
 
-/// Every stage by hand, and all of them by `SoftValueIteration`: equal within a tolerance, 0 for equal bits.
+/// Every stage by hand, and all of them by `SoftValueIteration`: equal within a tolerance, 0 for
+/// equal bits.
 fn assert_stages_are_backups<M: Model<Scalar = f64>>(model: &M, horizon: usize, tolerance: f64) {
     for inference in BOTH {
         let solution = SoftValueIteration::new(horizon).inference(inference).solve(model).unwrap();

@@ -67,7 +67,8 @@ proptest! {
     }
 }
 
-/// A model with `num_states` states and three actions, of which the rewards are given by their scale.
+/// A model with `num_states` states and three actions, of which the rewards are given by their
+/// scale.
 fn walk(num_states: usize, scale: f64) -> Mdp<f64, SparseDynamics> {
     let n = num_states;
     let dynamics = SparseDynamics::from_fn(n, 3, |s, a| [((s + a) % n, 0.5), ((s + 1) % n, 0.5)]).unwrap();

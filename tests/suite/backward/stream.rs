@@ -1,4 +1,5 @@
-//! Streams give stage by stage what the solvers keep, and whatever is long can be watched and stopped.
+//! Streams give stage by stage what the solvers keep, and whatever is long can be watched and
+//! stopped.
 
 #![allow(clippy::float_cmp, reason = "the same numbers, to the bit")]
 

@@ -21,7 +21,7 @@ impl Damage {
         match self {
             Damage::Truncate(at) => bytes.truncate(at.index(len)),
             Damage::Flip(at, bit) => {
-                bytes.iter_mut().skip(at.index(len)).take(1).for_each(|byte| *byte ^= 1 << bit)
+                bytes.iter_mut().skip(at.index(len)).take(1).for_each(|byte| *byte ^= 1 << bit);
             }
             Damage::Overwrite(at, new) => {
                 bytes.iter_mut().skip(at.index(len)).zip(new).for_each(|(byte, &new)| *byte = new);

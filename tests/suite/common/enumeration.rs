@@ -1,7 +1,8 @@
 //! The oracle: sums over every single trajectory, with no recursion on values anywhere.
 //!
-//! A trajectory is walked from its first state to its end, its weight multiplied up step by step, and what it
-//! contributes is added to plain tables. Nothing here knows about messages, maxima or logarithms of sums.
+//! A trajectory is walked from its first state to its end, its weight multiplied up step by step,
+//! and what it contributes is added to plain tables. Nothing here knows about messages, maxima or
+//! logarithms of sums.
 
 use std::collections::HashMap;
 
@@ -30,7 +31,8 @@ impl Trajectory {
     }
 }
 
-/// Calls `visit(trajectory, weight)` for every trajectory of (D0) from `state` at stage `from` up to stage `to`.
+/// Calls `visit(trajectory, weight)` for every trajectory of (D0) from `state` at stage `from` up
+/// to stage `to`.
 ///
 /// `ends` says whether the factor exp(V_T/τ) is counted, which prefixes leave out.
 fn walk(
@@ -99,7 +101,8 @@ pub fn posterior_trajectories(tables: &Tables) -> Vec<(Trajectory, f64)> {
     found.into_iter().filter(|_| evidence > 0.0).map(|(found, weight)| (found, weight / evidence)).collect()
 }
 
-/// Every trajectory of acting by a policy (V0) with its probability; what ends in a dead end is short.
+/// Every trajectory of acting by a policy (V0) with its probability; what ends in a dead end is
+/// short.
 pub fn acting_trajectories(tables: &Tables, policy: &Array3<f64>) -> Vec<(Trajectory, f64)> {
     let mut found = Vec::new();
     let starts = (0..tables.num_states()).filter(|&state| tables.initial[state] > 0.0);
@@ -234,7 +237,7 @@ impl<'a> Acting<'a> {
     pub fn value(&self, t: usize, state: usize, first: Option<usize>, entropy: bool) -> f64 {
         let mut total = 0.0;
         self.walk((t, t), state, first, 1.0, 0.0, entropy, &mut |probability, gain, _| {
-            total += probability * gain
+            total += probability * gain;
         });
         total
     }
@@ -286,7 +289,8 @@ impl<'a> Acting<'a> {
         total
     }
 
-    /// `q` is the probability of the trajectory so far, `log_p` the logarithm of its posterior weight so far.
+    /// `q` is the probability of the trajectory so far, `log_p` the logarithm of its posterior
+    /// weight so far.
     fn divergence_from(&self, t: usize, state: usize, q: f64, log_p: f64, total: &mut f64) {
         let (tables, tau) = (self.tables, self.tables.temperature);
         if t == tables.horizon() || tables.is_terminal[state] {

@@ -1,7 +1,8 @@
 //! Random lopsided models, shared by the integration tests.
 //!
-//! Symmetric or steady models hide index slips; these have zeros, −∞ rewards, priors of every kind, unavailable
-//! actions whose rows are no distributions, terminal states and values, discounts, and stages that differ.
+//! Symmetric or steady models hide index slips; these have zeros, −∞ rewards, priors of every kind,
+//! unavailable actions whose rows are no distributions, terminal states and values, discounts, and
+//! stages that differ.
 
 #![allow(dead_code, unreachable_pub, reason = "each program uses a part of this")]
 #![allow(clippy::float_cmp, reason = "infinities are equal or not")]
@@ -118,7 +119,8 @@ impl Tables {
         self
     }
 
-    /// A policy that no solver made: lopsided, with zeros and rows of zeros, also on actions of prior weight 0.
+    /// A policy that no solver made: lopsided, with zeros and rows of zeros, also on actions of
+    /// prior weight 0.
     pub fn own_policy(&self) -> Policy {
         let shape = (self.horizon(), self.num_states(), self.num_actions());
         let mut table = Array3::from_shape_fn(shape, |(t, s, a)| {
@@ -215,8 +217,8 @@ impl Dynamics for Plain {
     }
 }
 
-/// Dynamics that claim to be large: passes over them take the ways that are meant for large models, and cut the states into
-/// blocks of one.
+/// Dynamics that claim to be large: passes over them take the ways that are meant for large models,
+/// and cut the states into blocks of one.
 #[derive(Debug, Clone)]
 pub struct Heavy<D>(pub D);
 

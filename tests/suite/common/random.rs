@@ -1,4 +1,5 @@
-//! Random numbers for models that no strategy of proptest makes: a seed gives the same ones everywhere.
+//! Random numbers for models that no strategy of proptest makes: a seed gives the same ones
+//! everywhere.
 
 use ndarray::Array1;
 use softmdp::ndarray;

@@ -1,4 +1,5 @@
-//! Matrices of the crate `sprs` and sparse dynamics are the same rows, in any storage and with any index type.
+//! Matrices of the crate `sprs` and sparse dynamics are the same rows, in any storage and with any
+//! index type.
 
 #![cfg(feature = "sprs")]
 

@@ -1,4 +1,5 @@
-//! Models and dynamics of a user's own: checked as they are read, in whatever layout, their errors passed on.
+//! Models and dynamics of a user's own: checked as they are read, in whatever layout, their errors
+//! passed on.
 
 use ndarray::{Array1, Array2, ArrayView1, array};
 use softmdp::{
@@ -125,11 +126,19 @@ fn numbers_of_the_whole_model_are_checked_before_any_stage() {
     }
     for value in [NAN, INF, -1.0] {
         let model = Own { temperature: value, ..own() };
-        every_pass_refuses(&model, &Error::InvalidTemperature { value }, &["temperature is"]);
+        every_pass_refuses(
+            &model,
+            &Error::InvalidSetting { setting: "temperature", value, expected: "a finite number >= 0" },
+            &["temperature is"],
+        );
     }
     for value in [NAN, 1.5, -1.0] {
         let model = Own { discount: value, ..own() };
-        every_pass_refuses(&model, &Error::InvalidDiscount { value }, &["discount is"]);
+        every_pass_refuses(
+            &model,
+            &Error::InvalidSetting { setting: "discount", value, expected: "a number in [0, 1]" },
+            &["discount is"],
+        );
     }
     let model = Own { ends: Array1::zeros(2), ..own() };
     every_pass_refuses(&model, &mismatch(Table::TerminalValues, &[2], &[3]), &["terminal values"]);

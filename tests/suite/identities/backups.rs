@@ -1,4 +1,5 @@
-//! Backups, whichever way they are computed: many states at once, by the linear recursion, from maxima of their own.
+//! Backups, whichever way they are computed: many states at once, by the linear recursion, from
+//! maxima of their own.
 
 use approx::{abs_diff_eq, relative_eq};
 use ndarray::{Array1, Array2, array};
@@ -75,7 +76,8 @@ fn a_tiny_discount_or_weight_does_not_make_values_alone_differ() {
     at_the_ends_of_the_scales::<f32>();
 }
 
-/// A way that is next to impossible to a good end, and a sure one to an end that lies too far below to be held beside it.
+/// A way that is next to impossible to a good end, and a sure one to an end that lies too far below
+/// to be held beside it.
 #[test]
 fn what_was_dropped_beside_a_tiny_probability_is_found_again() {
     let row = [0.0, 1e-280, 1.0];
@@ -95,7 +97,8 @@ fn what_was_dropped_beside_a_tiny_probability_is_found_again() {
     }
 }
 
-/// Forty states in a ring, one of which goes on only by an action that is 2000 τ worse than the other, which is fatal.
+/// Forty states in a ring, one of which goes on only by an action that is 2000 τ worse than the
+/// other, which is fatal.
 #[test]
 fn the_only_way_is_found_however_bad_it_looks_from_its_state() {
     let n = 40;
@@ -135,8 +138,8 @@ fn the_only_way_is_found_however_bad_it_looks_from_its_state() {
     }
 }
 
-/// The best reward has next to no weight, so that the weights of the other action, once divided by it, look larger than the
-/// digits they have.
+/// The best reward has next to no weight, so that the weights of the other action, once divided by
+/// it, look larger than the digits they have.
 #[test]
 fn a_weight_that_has_lost_its_digits_is_not_trusted() {
     for reward in [-100.0, -600.0, -715.0, -735.0, -740.0, -744.0] {
@@ -162,8 +165,8 @@ fn a_weight_that_has_lost_its_digits_is_not_trusted() {
     }
 }
 
-/// An action value that leaves the number type is an error, also where the state value does not notice and nobody asks for
-/// action values.
+/// An action value that leaves the number type is an error, also where the state value does not
+/// notice and nobody asks for action values.
 #[test]
 fn overflow_is_found_on_every_path() {
     let rows = array![
@@ -182,7 +185,8 @@ fn overflow_is_found_on_every_path() {
     assert_eq!(solver.solve_values(&mdp).unwrap_err(), solver.solve(&mdp).unwrap_err());
 }
 
-/// +1 and −1 in turn: values stay within one reward of 0, however much the best reward would have added up to meanwhile.
+/// +1 and −1 in turn: values stay within one reward of 0, however much the best reward would have
+/// added up to meanwhile.
 #[test]
 fn values_are_right_that_stay_far_below_what_the_best_reward_would_bring() {
     let transitions = array![[[0.0, 1.0]], [[1.0, 0.0]]];
@@ -203,7 +207,8 @@ fn values_are_right_that_stay_far_below_what_the_best_reward_would_bring() {
 proptest! {
     #![proptest_config(cases(200))]
 
-    /// Models with enough states for vector arithmetic, against the recursion as it stands, a state at a time.
+    /// Models with enough states for vector arithmetic, against the recursion as it stands, a state
+    /// at a time.
     #[test]
     fn many_states_at_once_follow_the_recursion(
         tables in tables(Sizes { states: 70, actions: 9, horizon: 3 }), spread in prop_oneof![Just(1.0), Just(400.0)]

@@ -7,8 +7,8 @@ use softmdp::Inference;
 use crate::common::{MINUS_INFINITY, Tables, cases};
 use crate::identities::{models, slack, solve};
 
-/// Asserts that values at the temperature of `tables` lie within the sum over stages of τ `nats(t)`, discounted, of
-/// those at temperature 0; −∞ exactly where they are.
+/// Asserts that values at the temperature of `tables` lie within the sum over stages of τ
+/// `nats(t)`, discounted, of those at temperature 0; −∞ exactly where they are.
 fn approaches_zero(
     tables: &Tables,
     inference: Inference,

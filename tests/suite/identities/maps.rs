@@ -1,4 +1,5 @@
-//! The maps of each kind of dynamics: alike for every kind, column by column and range by range, and adjoint.
+//! The maps of each kind of dynamics: alike for every kind, column by column and range by range,
+//! and adjoint.
 
 use std::ops::Range;
 
@@ -242,8 +243,8 @@ fn actions_are_not_mixed_where_a_product_would_be_lost() {
     assert!(mixed(&[0.0, 1e-300, 1.0, 1e-300]).iter().all(Option::is_some));
 }
 
-/// Dense rows that know no way to be mixed, so that every pass reads them. They may say that they cost nothing: then no pass
-/// cuts them into blocks.
+/// Dense rows that know no way to be mixed, so that every pass reads them. They may say that they
+/// cost nothing: then no pass cuts them into blocks.
 #[derive(Debug)]
 struct Rows(DenseDynamics, bool);
 

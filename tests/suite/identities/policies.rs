@@ -14,7 +14,8 @@ fn mean(initial: &Array1<f64>, values: ArrayView1<'_, f64>) -> f64 {
     initial.iter().zip(values).filter(|(p, _)| **p > 0.0).map(|(p, v)| p * v).sum()
 }
 
-/// A policy that no solver made: lopsided, over the actions that are allowed, or all of the prior's if none is.
+/// A policy that no solver made: lopsided, over the actions that are allowed, or all of the prior's
+/// if none is.
 pub(crate) fn own_policy(tables: &Tables) -> Policy {
     let shape = (tables.horizon(), tables.num_states(), tables.num_actions());
     let mut table = Array3::zeros(shape);

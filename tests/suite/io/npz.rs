@@ -1,4 +1,5 @@
-//! Archives: what is written is read again to the bit, and what is wrong with a file is named with its place.
+//! Archives: what is written is read again to the bit, and what is wrong with a file is named with
+//! its place.
 #![cfg(feature = "npz")]
 #![allow(unreachable_pub, reason = "shared by the modules below")]
 #![allow(clippy::float_cmp, reason = "files hold numbers to the bit")]

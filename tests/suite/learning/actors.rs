@@ -1,4 +1,5 @@
-//! Actors land where the planner is: actor-critic by the noise of its critics, policy gradients by that of their estimates.
+//! Actors land where the planner is: actor-critic by the noise of its critics, policy gradients by
+//! that of their estimates.
 
 use approx::{abs_diff_eq, assert_abs_diff_eq};
 use ndarray::Array1;
@@ -66,11 +67,13 @@ fn with_a_horizon_actor_critic_lands_on_every_stage() {
     }
 }
 
-/// At the temperature that it finds, a choice has the entropy that was asked for, relative to the prior.
+/// At the temperature that it finds, a choice has the entropy that was asked for, relative to the
+/// prior.
 ///
-/// Rewards and successors are certain and γ = 0, so that each action value is exact from its first sample on, and chance only
-/// says when. From then on log τ −= κ (H − target), where dH/d log τ = Var_π(Q)/τ²: the error falls by 1 − κ Var/τ² a step. Half
-/// of that rate is asked for, which leaves the other half to the way there, along which Var/τ² is another.
+/// Rewards and successors are certain and γ = 0, so that each action value is exact from its first
+/// sample on, and chance only says when. From then on log τ −= κ (H − target), where dH/d log τ =
+/// Var_π(Q)/τ²: the error falls by 1 − κ Var/τ² a step. Half of that rate is asked for, which
+/// leaves the other half to the way there, along which Var/τ² is another.
 #[test]
 fn temperature_finds_its_target() {
     const RATE: f64 = 0.003;
@@ -113,12 +116,15 @@ fn temperature_finds_its_target() {
     }
 }
 
-/// Asserts that what the policy gradient has lost at the top, in the mean over ten seeds, is what its last steps make of the noise
-/// of its estimates, and that little is left of what there was to win.
+/// Asserts that what the policy gradient has lost at the top, in the mean over ten seeds, is what
+/// its last steps make of the noise of its estimates, and that little is left of what there was to
+/// win.
 ///
-/// Near the top J falls off by the curvature H. Steps α (g − H θ), with noise of covariance C, leave θ with a covariance Σ for which
-/// HΣ + ΣH = α C, so that the loss ½ tr HΣ is α/4 tr C whatever H is; twice that if α falls like c/n and c times the curvature is at least 1.
-/// The mean over ten seeds of a square of normal numbers is above 4.2 times its expectation once in 10⁵ times, at worst.
+/// Near the top J falls off by the curvature H. Steps α (g − H θ), with noise of covariance C,
+/// leave θ with a covariance Σ for which HΣ + ΣH = α C, so that the loss ½ tr HΣ is α/4 tr C
+/// whatever H is; twice that if α falls like c/n and c times the curvature is at least 1. The mean
+/// over ten seeds of a square of normal numbers is above 4.2 times its expectation once in 10⁵
+/// times, at worst.
 fn assert_climbs<H: Horizon, M: Model<Scalar = f64>>(
     fresh: &SoftPolicyGradient<f64, H>,
     (model, initial, best): (&M, &Array1<f64>, f64),
@@ -172,7 +178,8 @@ fn sampled_policy_gradient_climbs_in_a_world_without_end() {
     assert_climbs(&learner, (&mdp, &initial, best), steps, world);
 }
 
-/// Learners of action values work in single precision: what rounding leaves, ε |Q| a step, is far below the noise.
+/// Learners of action values work in single precision: what rounding leaves, ε |Q| a step, is far
+/// below the noise.
 #[test]
 fn single_precision_learns_too() {
     let mdp: Mdp<f32> = Mdp::new(

@@ -1,17 +1,21 @@
-//! Learned values land on the planner's, from stochastic dynamics and noisy rewards, as closely as the step sizes promise.
+//! Learned values land on the planner's, from stochastic dynamics and noisy rewards, as closely as
+//! the step sizes promise.
 //!
 //! # The tolerance
 //!
-//! Let σ bound the standard deviation of a target at the fixed point. The error e of Q splits into N, which averages the noise of
-//! each pair alone (N += η (ξ − N)), and a rest that is driven by what it bootstraps from. With step sizes that fall slowly, N has a standard
-//! deviation of at most σ √(η/(2−η)) ≤ σ √η, η being that of half as many visits, since what was averaged before that is gone.
-//! The derivative of the soft backup is γ P_π, so that to first order the standard deviation of e is at most u, where
+//! Let σ bound the standard deviation of a target at the fixed point. The error e of Q splits into
+//! N, which averages the noise of each pair alone (N += η (ξ − N)), and a rest that is driven by
+//! what it bootstraps from. With step sizes that fall slowly, N has a standard deviation of at most
+//! σ √(η/(2−η)) ≤ σ √η, η being that of half as many visits, since what was averaged before that is
+//! gone. The derivative of the soft backup is γ P_π, so that to first order the standard deviation
+//! of e is at most u, where
 //!
 //! ```text
 //! u(s,a) = σ √η(s,a) + γ Σ_s' P(s'|s,a) Σ_a' π(a'|s') u(s',a')
 //! ```
 //!
-//! Each error is held to 5 u, and the root mean square of all e/u to 1. (Even-Dar and Mansour 2003; Wainwright 2019.)
+//! Each error is held to 5 u, and the root mean square of all e/u to 1. (Even-Dar and Mansour 2003;
+//! Wainwright 2019.)
 
 use approx::{abs_diff_eq, assert_abs_diff_eq, assert_relative_eq};
 use ndarray::{Array1, Array2, ArrayView3};
@@ -45,7 +49,8 @@ fn deviation(mdp: &Mdp, values: &Array1<f64>) -> f64 {
     (WIDTH * WIDTH / 3.0 + mdp.discount() * mdp.discount() * largest).sqrt()
 }
 
-/// Asserts that the action values that were found are as close as the step sizes promise, after so many independent samples.
+/// Asserts that the action values that were found are as close as the step sizes promise, after so
+/// many independent samples.
 #[track_caller]
 pub(super) fn assert_lands(
     found: &Array2<f64>,
@@ -113,7 +118,8 @@ fn soft_q_learning_lands_on_the_planner() {
     }
 }
 
-/// Cold beside what there is to earn, a learner with nothing set goes on looking: it does not settle for what it tried first.
+/// Cold beside what there is to earn, a learner with nothing set goes on looking: it does not
+/// settle for what it tried first.
 #[test]
 fn a_cold_learner_lands_too() {
     let (mdp, initial) = endless();
@@ -135,7 +141,8 @@ fn a_cold_learner_lands_too() {
     }
 }
 
-/// A finite horizon is no contraction, but there is nothing to forget either: errors add up over the stages.
+/// A finite horizon is no contraction, but there is nothing to forget either: errors add up over
+/// the stages.
 #[test]
 fn with_a_horizon_soft_q_learning_lands_on_every_stage() {
     let (model, initial) = stages();
@@ -154,7 +161,8 @@ fn with_a_horizon_soft_q_learning_lands_on_every_stage() {
     }
 }
 
-/// What was never tried is as it was; the rest has the noise of at most three stages, of a deviation below 1 each.
+/// What was never tried is as it was; the rest has the noise of at most three stages, of a
+/// deviation below 1 each.
 #[track_caller]
 pub(super) fn assert_lands_on_stages<L: Learner<Scalar = f64, Horizon = FiniteHorizon>>(
     learner: &L,
@@ -178,7 +186,8 @@ pub(super) fn assert_lands_on_stages<L: Learner<Scalar = f64, Horizon = FiniteHo
     }
 }
 
-/// In a certain world with η = 1 every update is a backup: what is left is γ^n, and no noise hides a slip.
+/// In a certain world with η = 1 every update is a backup: what is left is γ^n, and no noise hides
+/// a slip.
 #[test]
 fn in_a_certain_world_learned_values_are_exact() {
     let dynamics = DeterministicDynamics::<f64>::from_fn(5, 2, |s, a| (2 * s + 3 * a + 1) % 5).unwrap();

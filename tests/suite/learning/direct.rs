@@ -2,15 +2,17 @@
 //!
 //! # The tolerance
 //!
-//! Messages are means of plain numbers, and their fixed point is linear, β = G β + c, where G(s,s') = Σ_a ρ(a|s) γ P(s'|s,a) E[exp(r/τ)].
-//! As for action values (`convergence`), the error of β splits into an average of each state's own noise and a rest that G carries over:
+//! Messages are means of plain numbers, and their fixed point is linear, β = G β + c, where G(s,s')
+//! = Σ_a ρ(a|s) γ P(s'|s,a) E[exp(r/τ)]. As for action values (`convergence`), the error of β
+//! splits into an average of each state's own noise and a rest that G carries over:
 //!
 //! ```text
 //! u(s)   = σ(s) √η(s) + Σ_s' G(s,s') u(s'),             σ²(s)   = Σ_a ρ²/b E[ exp(2r/τ) (γ β(s') + 1−γ)² ] − β(s)²
 //! u(s,a) = σ(s,a) √η(s,a) + γ E[ exp(r/τ) u(s') ],      σ²(s,a) = E[ exp(2r/τ) (γ β(s') + 1−γ)² ] − β(s,a)²
 //! ```
 //!
-//! where b is the behaviour at the fixed point. Each error is held to 5 u, and the root mean square of all to u.
+//! where b is the behaviour at the fixed point. Each error is held to 5 u, and the root mean square
+//! of all to u.
 
 use approx::abs_diff_eq;
 use ndarray::{Array2, Array3};
@@ -27,7 +29,8 @@ fn scatter(k: f64, width: f64, temperature: f64) -> f64 {
     if x == 0.0 { 1.0 } else { x.sinh() / x }
 }
 
-/// What is to be learned: exact values and action values, `[t, s]` and `[t, s, a]`, of models that follow each other, or of one.
+/// What is to be learned: exact values and action values, `[t, s]` and `[t, s, a]`, of models that
+/// follow each other, or of one.
 struct Exact<'a> {
     models: Vec<&'a Mdp>,
     values: Array2<f64>, // with a last row if there is a horizon
@@ -128,7 +131,8 @@ impl Exact<'_> {
     }
 }
 
-/// Rewards that scatter evenly by ±w count in direct inference with the mean of exp(noise/τ) = sinh(w/τ)/(w/τ), not with their mean.
+/// Rewards that scatter evenly by ±w count in direct inference with the mean of exp(noise/τ) =
+/// sinh(w/τ)/(w/τ), not with their mean.
 fn with_folded_noise(mdp: &Mdp, width: f64) -> Mdp {
     let x = width / mdp.temperature();
     let fold = mdp.temperature() * (x.sinh() / x).ln();

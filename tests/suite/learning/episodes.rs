@@ -14,7 +14,8 @@ use super::worlds::{first_exit, stages};
 
 const EPISODES: usize = 100_000;
 
-/// Frequencies of starts and successors, each within five standard errors; rewards, stages and ends as they stand in the model.
+/// Frequencies of starts and successors, each within five standard errors; rewards, stages and ends
+/// as they stand in the model.
 #[track_caller]
 fn assert_simulates<M: Model<Scalar = f64>>(
     model: &M,

@@ -1,4 +1,5 @@
-//! Learners at the ends of what they are given: one state, one action, no future, no end, huge and tiny numbers, no way on.
+//! Learners at the ends of what they are given: one state, one action, no future, no end, huge and
+//! tiny numbers, no way on.
 
 use approx::assert_abs_diff_eq;
 use ndarray::{Array2, array};
@@ -87,7 +88,8 @@ fn without_a_discount_values_are_those_of_first_exit() {
     }
 }
 
-/// Rewards near the end of the number type are learned, or refused and leave no trace; nothing is ever NaN or +∞.
+/// Rewards near the end of the number type are learned, or refused and leave no trace; nothing is
+/// ever NaN or +∞.
 #[test]
 fn huge_rewards_are_learned_or_refused() {
     let task = |temperature: f64| {
@@ -152,7 +154,8 @@ fn state_values_beyond_the_number_type_are_an_error() {
     assert_eq!(learner.policy().unwrap().probabilities(), array![[0.5, 0.5]]);
 }
 
-/// In direct inference an action that failed once is not impossible: it is tried again, and gets its due.
+/// In direct inference an action that failed once is not impossible: it is tried again, and gets
+/// its due.
 #[test]
 fn z_learning_gives_up_no_action_that_failed_once() {
     let task = Task::new(1, 2).unwrap();

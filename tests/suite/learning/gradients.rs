@@ -226,8 +226,8 @@ fn all_three_ways_of_climbing_reach_the_best_policy() {
 
 const TRAJECTORIES: usize = 100_000;
 
-/// Asserts that the mean of the estimates from `TRAJECTORIES` episodes is the exact gradient to four standard errors in each
-/// entry, and that `wrong` is told apart from it.
+/// Asserts that the mean of the estimates from `TRAJECTORIES` episodes is the exact gradient to
+/// four standard errors in each entry, and that `wrong` is told apart from it.
 #[track_caller]
 fn assert_unbiased<H: Horizon, M: Model<Scalar = f64>>(
     learner: &SoftPolicyGradient<f64, H>,
@@ -306,8 +306,8 @@ fn sampled_gradient_is_unbiased() {
     assert_unbiased::<FiniteHorizon, _>(&learner, (&model, &initial), &shifted, 4);
 }
 
-/// The gradient as it comes out if later states count as much as early ones, a common mistake: rows scaled by visits without
-/// discount.
+/// The gradient as it comes out if later states count as much as early ones, a common mistake: rows
+/// scaled by visits without discount.
 fn undiscounted(learner: &SoftPolicyGradient, mdp: &Mdp, initial: &Array1<f64>) -> Array2<f64> {
     let policy = learner.policy().unwrap();
     let visits = policy.expected_visits(mdp, initial).unwrap();

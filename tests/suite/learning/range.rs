@@ -1,4 +1,5 @@
-//! The ends of the number type, and what comes from outside: −∞ is a legal number, and no finite one may pass for it.
+//! The ends of the number type, and what comes from outside: −∞ is a legal number, and no finite
+//! one may pass for it.
 
 use ndarray::{Array1, Array2, array};
 use rand::{Rng, SeedableRng, rngs::StdRng};

@@ -101,7 +101,7 @@ fn overflow_is_an_error_and_leaves_no_trace() {
     let task = Task::new(2, 2).unwrap();
     let large = Step::new(0, 0, 1.7e308, 0);
     let check = |result: Result<(), Error>| {
-        assert!(matches!(result, Err(Error::Model(ModelError::Overflow { .. }))), "{result:?}")
+        assert!(matches!(result, Err(Error::Model(ModelError::Overflow { .. }))), "{result:?}");
     };
 
     let mut learner = SoftQLearning::new(task.clone()).unwrap();
@@ -152,7 +152,8 @@ fn z_learning_spans_any_range() {
     assert_eq!(learner.state_values().unwrap()[1], DEAD);
 }
 
-/// −∞ is a number: what may lead to nowhere is worth −∞, and is not tried again by a soft behaviour.
+/// −∞ is a number: what may lead to nowhere is worth −∞, and is not tried again by a soft
+/// behaviour.
 #[test]
 fn the_forbidden_is_worth_minus_infinity() {
     let task = Task::new(2, 2).unwrap().with_discount(0.9).unwrap();
@@ -243,10 +244,13 @@ fn settings_out_of_range_are_refused() {
     assert!(matches!(ReplayBuffer::<f64>::new(usize::MAX), Err(Error::Model(ModelError::TooLarge { .. }))));
     assert!(matches!(Task::<f64>::new(0, 1), Err(Error::Model(ModelError::EmptyModel { .. }))));
     assert!(matches!(Task::<f64>::new(usize::MAX, 2), Err(Error::Model(ModelError::TooLarge { .. }))));
-    assert!(matches!(task().with_discount(1.1), Err(Error::Model(ModelError::InvalidDiscount { .. }))));
+    assert!(matches!(
+        task().with_discount(1.1),
+        Err(Error::Model(ModelError::InvalidSetting { setting: "discount", .. }))
+    ));
     assert!(matches!(
         task().with_temperature(f64::NAN),
-        Err(Error::Model(ModelError::InvalidTemperature { .. }))
+        Err(Error::Model(ModelError::InvalidSetting { setting: "temperature", .. }))
     ));
     assert!(matches!(
         task().with_terminal_states([2]),

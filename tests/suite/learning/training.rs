@@ -1,4 +1,5 @@
-//! The loop that trains: what it reports, where it begins and stops, and what chance there is in it.
+//! The loop that trains: what it reports, where it begins and stops, and what chance there is in
+//! it.
 
 use std::ops::ControlFlow;
 
@@ -93,8 +94,8 @@ fn training_reports_the_return_of_the_last_episode() {
     }
 }
 
-/// Each call begins with an episode of its own: one that the call before left unfinished is dropped, and teaches nothing to a
-/// learner from whole episodes.
+/// Each call begins with an episode of its own: one that the call before left unfinished is
+/// dropped, and teaches nothing to a learner from whole episodes.
 #[test]
 fn training_again_begins_a_new_episode() {
     let (mdp, initial) = first_exit();

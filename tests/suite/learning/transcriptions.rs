@@ -1,4 +1,5 @@
-//! Each learner beside a plain transcription of its rule: the same numbers after any sequence of steps.
+//! Each learner beside a plain transcription of its rule: the same numbers after any sequence of
+//! steps.
 
 mod actor_critic;
 mod policy_gradient;

@@ -1,4 +1,5 @@
-//! Small models that hide nothing: lopsided priors, actions that are missing, ends that are worth something, stages that differ.
+//! Small models that hide nothing: lopsided priors, actions that are missing, ends that are worth
+//! something, stages that differ.
 
 use std::ops::ControlFlow;
 
@@ -9,8 +10,8 @@ use softmdp::{ActionPrior, Mdp, TimeVaryingMdp, ndarray};
 
 pub(crate) const DEAD: f64 = f64::NEG_INFINITY;
 
-/// Four states and three actions, of which one is missing in state 1; state 3 ends the episode and is worth −2; γ = 0.8,
-/// τ = 0.7, and prior weights that sum to nothing in particular.
+/// Four states and three actions, of which one is missing in state 1; state 3 ends the episode and
+/// is worth −2; γ = 0.8, τ = 0.7, and prior weights that sum to nothing in particular.
 pub(crate) fn first_exit() -> (Mdp, Array1<f64>) {
     let transitions = array![
         [[0.5, 0.3, 0.2, 0.0], [0.0, 0.9, 0.0, 0.1], [0.1, 0.1, 0.7, 0.1]],
@@ -31,13 +32,15 @@ pub(crate) fn first_exit() -> (Mdp, Array1<f64>) {
     (mdp, array![0.5, 0.2, 0.3, 0.0])
 }
 
-/// [`first_exit`] at a cost of 1.5 a step more: β is finite, which direct inference at γ < 1 does not promise.
+/// [`first_exit`] at a cost of 1.5 a step more: β is finite, which direct inference at γ < 1 does
+/// not promise.
 pub(crate) fn dear_exit() -> (Mdp, Array1<f64>) {
     let (mdp, initial) = first_exit();
     (mdp.with_rewards(mdp.rewards().mapv(|reward| reward - 1.5)).unwrap(), initial)
 }
 
-/// Six states that go on for ever, three actions, rows with few successors; γ = 0.75, τ = 1.3, the uniform prior.
+/// Six states that go on for ever, three actions, rows with few successors; γ = 0.75, τ = 1.3, the
+/// uniform prior.
 pub(crate) fn endless() -> (Mdp, Array1<f64>) {
     let mut rng = StdRng::seed_from_u64(20);
     let mut transitions = Array3::zeros((6, 3, 6));
@@ -59,7 +62,8 @@ pub(crate) fn endless() -> (Mdp, Array1<f64>) {
     (mdp, Array1::from_elem(6, 1.0 / 6.0))
 }
 
-/// Three stages that have nothing in common but their shape, their end, γ = 0.9 and τ = 0.8; V_T is not 0.
+/// Three stages that have nothing in common but their shape, their end, γ = 0.9 and τ = 0.8; V_T is
+/// not 0.
 pub(crate) fn stages() -> (TimeVaryingMdp, Array1<f64>) {
     let base = Mdp::builder(
         array![

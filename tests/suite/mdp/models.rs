@@ -1,4 +1,5 @@
-//! Models as algorithms see them: behind pointers, inside wrappers, watched; and variants with other terminal states.
+//! Models as algorithms see them: behind pointers, inside wrappers, watched; and variants with
+//! other terminal states.
 
 #![allow(clippy::float_cmp, reason = "the same numbers, to the bit")]
 
@@ -200,7 +201,7 @@ fn a_hook_is_told_of_each_stage_once_a_pass() {
             check(horizon, 1, 1, &|models| solver.solve_into(models[0], &mut solution.clone()).unwrap());
             check(horizon, 1, 1, &|models| drop(solution.policy().evaluate(models[0]).unwrap()));
             check(horizon, 1, 1, &|models| {
-                drop(solution.policy().state_occupancy(models[0], &initial).unwrap())
+                drop(solution.policy().state_occupancy(models[0], &initial).unwrap());
             });
             check(horizon, 1, 2, &|models| {
                 drop(solution.policy().state_action_occupancy(models[0], &initial).unwrap());

@@ -1,4 +1,5 @@
-//! Rewards on the successor, where plain numbers end: successors too improbable to be held, τ = 0, folding again.
+//! Rewards on the successor, where plain numbers end: successors too improbable to be held, τ = 0,
+//! folding again.
 
 #![allow(clippy::float_cmp, reason = "impossible events have exactly the value −∞ or 0")]
 

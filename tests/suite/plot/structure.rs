@@ -127,8 +127,10 @@ fn arrows_are_as_long_as_probable_and_point_where_moves_lead() {
     let lengths: Vec<(f64, f64)> = arrows
         .iter()
         .map(|corners| {
-            let (tip, tail) =
-                (corners[3], ((corners[0].0 + corners[6].0) / 2.0, (corners[0].1 + corners[6].1) / 2.0));
+            let (tip, tail) = (
+                corners[3],
+                (f64::midpoint(corners[0].0, corners[6].0), f64::midpoint(corners[0].1, corners[6].1)),
+            );
             (tip.0 - tail.0, tip.1 - tail.1)
         })
         .collect();

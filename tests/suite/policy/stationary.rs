@@ -1,7 +1,7 @@
 //! Stationary policies: what they are worth, where they lead, what their value depends on.
 //!
-//! Against full matrices and Gauss, against long horizons, against closed forms; with −∞, dead ends, terminal states, γ = 0
-//! and γ = 1.
+//! Against full matrices and Gauss, against long horizons, against closed forms; with −∞, dead
+//! ends, terminal states, γ = 0 and γ = 1.
 
 #![allow(clippy::float_cmp, reason = "−∞, 0, and results that must be exact")]
 
@@ -23,10 +23,10 @@ fn distance(found: &Array1<f64>, expected: &Array1<f64>) -> f64 {
     assert_eq!(found.len(), expected.len());
     let finite = expected.iter().filter(|x| x.is_finite());
     let scale = finite.fold(1e-300_f64, |scale, x| scale.max(x.abs()));
-    let differences = found.iter().zip(expected).map(|(found, expected)| match found == expected {
-        true => 0.0,
-        false => (found - expected).abs(),
-    });
+    let differences = found
+        .iter()
+        .zip(expected)
+        .map(|(found, expected)| if found == expected { 0.0 } else { (found - expected).abs() });
     // NaN is further away than everything.
     differences.max_by(f64::total_cmp).expect("a state") / scale
 }
@@ -89,7 +89,8 @@ fn visits_and_occupancy_are_those_of_the_linear_system() {
     }
 }
 
-/// Σ p₀ V^π is linear in what is earned, and the visits are its coefficients: two solves that have nothing in common.
+/// Σ p₀ V^π is linear in what is earned, and the visits are its coefficients: two solves that have
+/// nothing in common.
 #[test]
 fn what_is_earned_is_the_sum_over_visits() {
     for seed in 0..200 {
@@ -107,7 +108,8 @@ fn what_is_earned_is_the_sum_over_visits() {
     }
 }
 
-/// By the backup of a long horizon, which knows nothing of linear systems, at both sides of each reward.
+/// By the backup of a long horizon, which knows nothing of linear systems, at both sides of each
+/// reward.
 #[test]
 fn the_gradient_is_that_of_finite_differences() {
     for seed in 0..12 {

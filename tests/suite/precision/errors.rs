@@ -31,8 +31,8 @@ impl Worst {
         }
     }
 
-    /// Notes the error of a probability, relative to itself: a unit is ε · `scale`, the error of a logarithm, and the
-    /// least positive number for what underflows.
+    /// Notes the error of a probability, relative to itself: a unit is ε · `scale`, the error of a
+    /// logarithm, and the least positive number for what underflows.
     pub(crate) fn see_probability<F: Tested>(
         &mut self,
         found: F,
@@ -61,8 +61,8 @@ pub(crate) fn error<F: Real>(value: F, temperature: F, exact: &Log) -> f64 {
     }
 }
 
-/// Compares V_t and log π_t of a solution with an exact stage. A unit is ε · `scale`, and `times` that for a
-/// log-probability, of which |log π| is part of the scale.
+/// Compares V_t and log π_t of a solution with an exact stage. A unit is ε · `scale`, and `times`
+/// that for a log-probability, of which |log π| is part of the scale.
 pub(crate) fn compare<F: Real>(
     worst: &mut Worst,
     mdp: &Mdp<F>,
@@ -175,8 +175,8 @@ impl Errors {
         Self { stage: Worst::new(), total: Worst::new() }
     }
 
-    /// Solves a model and compares every stage with one exact backup of the crate's own V_{t+1}, and with the exact
-    /// recursion.
+    /// Solves a model and compares every stage with one exact backup of the crate's own V_{t+1},
+    /// and with the exact recursion.
     pub(crate) fn backward<F: Real>(
         &mut self,
         mdp: &Mdp<F>,
@@ -207,8 +207,8 @@ impl Errors {
         }
     }
 
-    /// Compares the forward messages of every stage with one exact stage from the crate's own α_t, and with the exact
-    /// recursion; and the evidence. Returns the largest |log α|.
+    /// Compares the forward messages of every stage with one exact stage from the crate's own α_t,
+    /// and with the exact recursion; and the evidence. Returns the largest |log α|.
     pub(crate) fn forward<F: Real>(
         &mut self,
         mdp: &Mdp<F>,

@@ -1,4 +1,5 @@
-//! Small, lopsided models that are hard for floating point, before they are rounded to a number type.
+//! Small, lopsided models that are hard for floating point, before they are rounded to a number
+//! type.
 
 use ndarray::{Array1, Array2, Array3, array};
 use softmdp::{ActionPrior, Mdp, Real, ndarray};
@@ -7,7 +8,8 @@ const MINUS_INFINITY: f64 = f64::NEG_INFINITY;
 
 /// What is extreme for a number type.
 pub(crate) trait Tested: Real {
-    /// A reward or a weight far below everything else, well inside the normal range, as is its inverse.
+    /// A reward or a weight far below everything else, well inside the normal range, as is its
+    /// inverse.
     const TINY: f64;
     /// A discount next to 1.
     const NEAR_ONE: f64;
@@ -126,13 +128,14 @@ pub(crate) fn with_minus_infinity() -> [(&'static str, Inputs); 4] {
     ]
 }
 
-/// Gaps, in nats, on both sides of what a type can hold beside the best: e^−600 to e^−745 in `f64`, e^−50 to e^−103 in
-/// `f32`.
+/// Gaps, in nats, on both sides of what a type can hold beside the best: e^−600 to e^−745 in `f64`,
+/// e^−50 to e^−103 in `f32`.
 pub(crate) const GAPS: [f64; 14] =
     [1.0, 49.0, 51.0, 88.0, 104.0, 200.0, 563.0, 599.0, 600.0, 601.0, 745.0, 800.0, 1e4, 1e6];
 
-/// Rows that see the best state, do not see it, or see it with probability `rare`. The others lie `gap` τ below it,
-/// or state 1 is dead, so that state 2 is seen with that probability and nothing beside it.
+/// Rows that see the best state, do not see it, or see it with probability `rare`. The others lie
+/// `gap` τ below it, or state 1 is dead, so that state 2 is seen with that probability and nothing
+/// beside it.
 pub(crate) fn far_below(gap: f64, rare: f64, temperature: f64, dead: bool) -> Inputs {
     let middle = if dead { MINUS_INFINITY } else { -gap - 1.5 };
     let mut transitions = array![
@@ -150,7 +153,8 @@ pub(crate) fn far_below(gap: f64, rare: f64, temperature: f64, dead: bool) -> In
     }
 }
 
-/// Two states, two actions, with numbers that both types hold exactly and probabilities in quarters.
+/// Two states, two actions, with numbers that both types hold exactly and probabilities in
+/// quarters.
 pub(crate) fn two_states() -> Inputs {
     Inputs {
         transitions: array![[[0.25, 0.75], [1.0, 0.0]], [[0.75, 0.25], [0.0, 1.0]]],
@@ -163,8 +167,8 @@ pub(crate) fn two_states() -> Inputs {
     }
 }
 
-/// Three classes that fall behind each other by hundreds of nats a stage. At the end the last may be first: `end` is
-/// V_T of the class that leads.
+/// Three classes that fall behind each other by hundreds of nats a stage. At the end the last may
+/// be first: `end` is V_T of the class that leads.
 fn falling_behind<F: Tested>(end: f64) -> Inputs {
     Inputs {
         transitions: array![
@@ -211,7 +215,7 @@ pub(crate) fn of_every_scale<F: Tested>() -> Vec<(String, Inputs)> {
         for (what, inputs) in &kinds {
             for discount in [1.0, 0.9, F::NEAR_ONE] {
                 let what = format!("{what}, times {scale:e}, τ = {temperature:e}, γ = {discount}");
-                models.push((what, Inputs { temperature, discount, ..inputs.clone().scaled(scale) }));
+                models.push((what, Inputs { discount, temperature, ..inputs.clone().scaled(scale) }));
             }
         }
     }

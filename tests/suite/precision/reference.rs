@@ -1,9 +1,10 @@
 //! The equations of the crate as they stand, in floats of 256 bits whose exponents never run out.
 //!
-//! No maximum is taken out, nothing is scaled and nothing is rounded but by the arithmetic itself (correctly
-//! rounded, 77 digits): exp(10^11) and e^-5000 are numbers like any other, and a message is kept as itself and as its
-//! logarithm. Inputs are read back from the model and widened, which is exact, so that `f32` models are judged by
-//! the numbers that they hold. Everything is in nats: values and rewards are divided by τ.
+//! No maximum is taken out, nothing is scaled and nothing is rounded but by the arithmetic itself
+//! (correctly rounded, 77 digits): exp(10^11) and e^-5000 are numbers like any other, and a message
+//! is kept as itself and as its logarithm. Inputs are read back from the model and widened, which
+//! is exact, so that `f32` models are judged by the numbers that they hold. Everything is in nats:
+//! values and rewards are divided by τ.
 
 use std::cell::RefCell;
 
@@ -39,8 +40,8 @@ pub(crate) fn exp(log: &Log) -> Big {
     )
 }
 
-/// log x: a guess in double precision, and the artanh series of what exp says it is off by. Three to ten terms do,
-/// which takes a third of the time of the general `FBig::ln`.
+/// log x: a guess in double precision, and the artanh series of what exp says it is off by. Three
+/// to ten terms do, which takes a third of the time of the general `FBig::ln`.
 pub(crate) fn ln(x: &Big) -> Log {
     if *x == big(0.0) {
         return None;
@@ -68,8 +69,8 @@ pub(crate) fn small(x: &Big) -> f64 {
     x.to_f64().value()
 }
 
-/// Messages of one stage and their logarithms: β_t = exp(V_t/τ), `[s]`, where variational inference has the same by
-/// (V3); or α_t, `[s]` and then α_t(†).
+/// Messages of one stage and their logarithms: β_t = exp(V_t/τ), `[s]`, where variational inference
+/// has the same by (V3); or α_t, `[s]` and then α_t(†).
 #[derive(Debug, Clone)]
 pub(crate) struct Messages {
     pub(crate) logs: Vec<Log>,
@@ -202,8 +203,8 @@ impl Exact {
         pairs.fold(big(0.0), |sum, pair| sum + &pair.factor * self.continuation(pair, next))
     }
 
-    /// exp(V_t/τ) from exp(V_{t+1}/τ) in variational inference, for γ = 1 and probabilities in quarters: the
-    /// expectation is then a geometric mean, the fourth root of a product.
+    /// exp(V_t/τ) from exp(V_{t+1}/τ) in variational inference, for γ = 1 and probabilities in
+    /// quarters: the expectation is then a geometric mean, the fourth root of a product.
     pub(crate) fn step_by_roots(&self, state: usize, next: &[Big]) -> Big {
         self.pairs[state].iter().fold(big(0.0), |sum, pair| {
             if let [(next_state, _)] = pair.successors[..] {

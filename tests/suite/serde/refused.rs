@@ -1,6 +1,7 @@
 //! Each promise broken once: the error carries the message of the crate's own.
 //!
-//! Tables are written through structs of the same fields that promise nothing, with one field spoiled.
+//! Tables are written through structs of the same fields that promise nothing, with one field
+//! spoiled.
 
 use ndarray::{Array1, Array2, Array3, array};
 use serde::Serialize;
@@ -150,8 +151,14 @@ fn models_that_break_a_promise() {
         RawMdp { rewards: array![[0.0, 0.0]], ..valid.clone() },
         &mismatch(Table::Rewards, &[1, 2], &[2, 2]),
     );
-    refused(RawMdp { discount: 1.5, ..valid.clone() }, &Error::InvalidDiscount { value: 1.5 });
-    refused(RawMdp { temperature: NAN, ..valid.clone() }, &Error::InvalidTemperature { value: NAN });
+    refused(
+        RawMdp { discount: 1.5, ..valid.clone() },
+        &Error::InvalidSetting { setting: "discount", value: 1.5, expected: "a number in [0, 1]" },
+    );
+    refused(
+        RawMdp { temperature: NAN, ..valid.clone() },
+        &Error::InvalidSetting { setting: "temperature", value: NAN, expected: "a finite number >= 0" },
+    );
     refused(
         RawMdp { action_prior: ActionPrior::Weights(array![[-1.0, 1.0], [1.0, 1.0]]), ..valid.clone() },
         &Error::InvalidPriorWeight { state: 0, action: 0, value: -1.0 },
@@ -252,9 +259,17 @@ fn policies_whose_tables_are_none_or_do_not_agree() {
         let probabilities = with(&valid.probabilities, index, value);
         refuses::<Policy>(&RawPolicy { probabilities, ..valid.clone() }, expected);
     };
-    probabilities([0, 0, 1], NAN, &Error::InvalidPolicy { stage: 0, state: 0, action: 1, value: NAN });
+    probabilities(
+        [0, 0, 1],
+        NAN,
+        &Error::InvalidEntry { table: Table::Policy, index: vec![0, 0, 1], value: NAN },
+    );
     let tolerance = 1e-8;
-    probabilities([1, 1, 0], 0.25, &Error::UnnormalizedPolicy { stage: 1, state: 1, sum: 0.75, tolerance });
+    probabilities(
+        [1, 1, 0],
+        0.25,
+        &Error::UnnormalizedRow { table: Table::Policy, index: vec![1, 1], sum: 0.75, tolerance },
+    );
     let logs = |index: [usize; 3], value: f64| {
         let log_probabilities = with(&valid.log_probabilities, index, value);
         let expected = Error::InvalidEntry { table: Table::LogPolicy, index: index.to_vec(), value };
@@ -474,7 +489,7 @@ fn posteriors_that_are_no_distributions() {
     let tolerance = 1e-8;
     refused(
         RawPosterior { state_marginals: with(&valid.state_marginals, [0, 1], 0.5), ..valid },
-        &Error::UnnormalizedMarginals { stage: 0, sum: 1.5, tolerance },
+        &Error::UnnormalizedRow { table: Table::StateMarginals, index: vec![0], sum: 1.5, tolerance },
     );
 }
 

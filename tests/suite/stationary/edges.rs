@@ -61,7 +61,7 @@ fn models_behind_pointers_have_the_same_solution() {
 fn options_are_checked_when_they_are_used() {
     let solver = StationarySolver::new(f64::NAN).initial_values(array![f64::NAN, 0.0]);
     let solver = solver.inference(Inference::Direct).method(Method::Newton).max_iterations(0);
-    assert!(matches!(solver.solve(&one_state(0.5)), Err(Error::InvalidTolerance { .. })));
+    assert!(matches!(solver.solve(&one_state(0.5)), Err(Error::InvalidSetting { setting: "tolerance", .. })));
 }
 
 #[test]
@@ -124,13 +124,18 @@ fn what_is_wrong_with_a_question_is_named() {
     let mdp = one_state(0.5);
     for tolerance in [0.0, -1.0, f64::NAN] {
         let error = solve_stationary(&mdp, tolerance).unwrap_err();
-        assert!(matches!(error, Error::InvalidTolerance { value } if value.to_bits() == tolerance.to_bits()));
+        assert!(
+            matches!(error, Error::InvalidSetting { setting: "tolerance", value, .. } if value.to_bits() == tolerance.to_bits())
+        );
     }
     let from = |values| StationarySolver::new(1e-9).initial_values(values).solve(&mdp).unwrap_err();
     let expected = Error::ShapeMismatch { table: Table::InitialValues, found: vec![2], expected: vec![1] };
     assert_eq!(from(array![0.0, 0.0]), expected);
-    assert_eq!(from(array![f64::INFINITY]), Error::InvalidInitialValue { state: 0, value: f64::INFINITY });
-    assert!(matches!(from(array![f64::NAN]), Error::InvalidInitialValue { state: 0, .. }));
+    assert_eq!(
+        from(array![f64::INFINITY]),
+        Error::InvalidEntry { table: Table::InitialValues, index: vec![0], value: f64::INFINITY }
+    );
+    assert!(matches!(from(array![f64::NAN]), Error::InvalidEntry { table: Table::InitialValues, .. }));
     let undiscounted = mdp.with_discount(1.0).unwrap();
     assert_eq!(solve_stationary(&undiscounted, 1e-9), Err(Error::NoTerminalState));
     let varying = TimeVaryingMdp::from_rewards(&mdp, Array3::zeros((2, 1, 2))).unwrap();

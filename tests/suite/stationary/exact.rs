@@ -1,4 +1,5 @@
-//! The fixed point in floats of 256 bits, by Newton's method on dense tables: it shares nothing with the crate but the model.
+//! The fixed point in floats of 256 bits, by Newton's method on dense tables: it shares nothing
+//! with the crate but the model.
 
 use ndarray::Array1;
 use softmdp::{Dynamics, Inference, Mdp, Real, ndarray};
@@ -17,8 +18,9 @@ pub(crate) struct Exact {
     inference: Inference,
     temperature: Big,
     discount: Big,
-    pairs: Vec<Vec<Pair>>,          // [s]
-    ends: Vec<Option<Option<Big>>>, // V_T of terminal states, [s]
+    pairs: Vec<Vec<Pair>>, // [s]
+    #[allow(clippy::option_option, reason = "a terminal value may be −∞")]
+    ends: Vec<Option<Value>>, // V_T of terminal states, [s]
 }
 
 /// V of a state; `None` is −∞.
@@ -151,7 +153,8 @@ impl Exact {
     }
 }
 
-/// Solves a system given as rows with the right side behind them; pivots on the diagonal do for M-matrices.
+/// Solves a system given as rows with the right side behind them; pivots on the diagonal do for
+/// M-matrices.
 fn eliminate(mut rows: Vec<Vec<Big>>) -> Vec<Big> {
     let n = rows.len();
     for i in 0..n {

@@ -1,4 +1,5 @@
-//! γ = 1 with terminal states, and direct inference: closed forms, dense linear solves, and what has no answer.
+//! γ = 1 with terminal states, and direct inference: closed forms, dense linear solves, and what
+//! has no answer.
 
 use approx::{abs_diff_eq, assert_abs_diff_eq};
 use ndarray::{Array1, Array2, Array3, array};
@@ -82,7 +83,8 @@ fn entropy_that_comes_in_faster_than_steps_cost_diverges() {
     }
 }
 
-/// Two states and an end; the first may loop for `loop_reward`, or go to the second, which leaves for the end.
+/// Two states and an end; the first may loop for `loop_reward`, or go to the second, which leaves
+/// for the end.
 fn with_loop(loop_reward: f64, temperature: f64) -> Mdp {
     let transitions = array![
         [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],

@@ -1,7 +1,7 @@
 //! The long-run growth rate of direct inference.
 //!
-//! Against the spectral radius of the full matrix by repeated squaring, against closed forms, and against the posterior of
-//! long horizons.
+//! Against the spectral radius of the full matrix by repeated squaring, against closed forms, and
+//! against the posterior of long horizons.
 
 #![allow(clippy::float_cmp, reason = "−∞")]
 
@@ -135,7 +135,8 @@ fn one_state_earns_its_soft_maximum() {
     assert_eq!(growth.relative_values(), array![0.0]);
 }
 
-/// A ring goes around with a period: the rate is the mean of what a round earns, the relative values are what is ahead.
+/// A ring goes around with a period: the rate is the mean of what a round earns, the relative
+/// values are what is ahead.
 #[test]
 fn a_period_does_not_matter() {
     for n in [2, 3, 50, 301] {
@@ -154,7 +155,8 @@ fn a_period_does_not_matter() {
     }
 }
 
-/// A walk on a ring of which one place pays: the closer to the largest eigenvalue the others come, the slower it mixes.
+/// A walk on a ring of which one place pays: the closer to the largest eigenvalue the others come,
+/// the slower it mixes.
 #[test]
 fn slow_mixing_takes_few_passes() {
     let n = 400;
@@ -173,7 +175,8 @@ fn slow_mixing_takes_few_passes() {
     assert!(growth.convergence().iterations < 1300, "{:?}", growth.convergence());
 }
 
-/// Without a period, log Z_t of the forward messages tends to the rate, and the policy of the first stage to that of the long run.
+/// Without a period, log Z_t of the forward messages tends to the rate, and the policy of the first
+/// stage to that of the long run.
 #[test]
 fn long_horizons_tend_to_it() {
     for seed in 0..20 {
@@ -207,8 +210,8 @@ fn long_horizons_tend_to_it() {
     }
 }
 
-/// A corridor to a goal that goes on forever, which pays; on the way there is a loop that pays less, and behind the start a
-/// pit that pays nothing and is not left.
+/// A corridor to a goal that goes on forever, which pays; on the way there is a loop that pays
+/// less, and behind the start a pit that pays nothing and is not left.
 #[test]
 fn the_fastest_set_counts_and_what_leads_to_it() {
     // 0 ⇄ 1 → 2 → 3 stays; 0 → 4 stays; 5 has nothing to do but to go on to 6, which has no action that is allowed.
@@ -324,7 +327,10 @@ fn below_rounding_every_search_ends_with_a_small_bound() {
 #[test]
 fn what_has_no_answer_is_refused() {
     let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[0.0], [1.0]]).unwrap();
-    assert_eq!(long_run_growth(&mdp, 0.0), Err(Error::InvalidTolerance { value: 0.0 }));
+    assert_eq!(
+        long_run_growth(&mdp, 0.0),
+        Err(Error::InvalidSetting { setting: "tolerance", value: 0.0, expected: "a number > 0" })
+    );
     let discounted = mdp.with_discount(0.5).unwrap();
     assert_eq!(long_run_growth(&discounted, 1e-6), Err(Error::DiscountedGrowth { discount: 0.5 }));
     let hard = mdp.with_temperature(0.0).unwrap();
@@ -338,7 +344,7 @@ fn what_has_no_answer_is_refused() {
     let ring = Mdp::new(array![[[0.3, 0.7]], [[0.6, 0.4]]], array![[0.1], [1.0]]).unwrap();
     match long_run_growth(&ring, 1e-300) {
         Err(Error::NotConverged { status: Status::RoundingFloor, error_bound, .. }) => {
-            assert!(error_bound < 1e-12)
+            assert!(error_bound < 1e-12);
         }
         other => panic!("{other:?}"),
     }

@@ -5,8 +5,9 @@ use softmdp::{ActionPrior, Mdp, Real, ndarray};
 
 use crate::common::random::Random;
 
-/// A model of at most six states and four actions: zeros among the probabilities, rewards of −∞ and 10^5, weights of any
-/// size and 0, actions that do not exist, terminal states worth −∞, rows that sum to 1 only as closely as they must.
+/// A model of at most six states and four actions: zeros among the probabilities, rewards of −∞ and
+/// 10^5, weights of any size and 0, actions that do not exist, terminal states worth −∞, rows that
+/// sum to 1 only as closely as they must.
 pub(crate) fn random<F: Real>(seed: u64, discounts: &[f64], temperatures: &[f64]) -> Mdp<F> {
     let mut random = Random(seed);
     let (num_states, num_actions) = (1 + random.below(6), 1 + random.below(4));

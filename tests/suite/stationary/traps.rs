@@ -1,4 +1,5 @@
-//! γ = 1 with states that cannot reach the end, rows that do not sum to 1, limits and hooks; and claims that need a proof.
+//! γ = 1 with states that cannot reach the end, rows that do not sum to 1, limits and hooks; and
+//! claims that need a proof.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,8 +16,9 @@ use crate::worlds::METHODS;
 
 const INF: f64 = f64::INFINITY;
 
-/// A corridor of `n` cells that ends at the right and where steps may slip back, beside traps given as steps `(from, to)` with
-/// rewards. In the first cell, the second action leads into the first trap.
+/// A corridor of `n` cells that ends at the right and where steps may slip back, beside traps given
+/// as steps `(from, to)` with rewards. In the first cell, the second action leads into the first
+/// trap.
 fn corridor(n: usize, traps: &[(usize, usize, f64)], step: f64) -> Mdp<f64, SparseDynamics> {
     let num_states = n + 1 + traps.len();
     let mut triplets = Vec::new();
@@ -251,7 +253,8 @@ fn direct_inference_that_diverges_is_told_soon_by_every_method() {
     }
 }
 
-/// A random small model at γ = 1 with one end, worth 0 or −∞, loops of every kind and rewards that may cancel.
+/// A random small model at γ = 1 with one end, worth 0 or −∞, loops of every kind and rewards that
+/// may cancel.
 fn tangled(seed: u64) -> (Mdp, Inference) {
     let mut random = Random(seed);
     let (num_states, num_actions) = (2 + random.below(5), 1 + random.below(2));

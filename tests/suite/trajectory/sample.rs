@@ -15,7 +15,8 @@ const SAMPLES: usize = 100_000;
 /// How often a test of this file may fail on a right program, had the seed been drawn at random.
 const FALSE_POSITIVE_RATE: f64 = 1e-6;
 
-/// Asserts that `count` of [`SAMPLES`] is no surprise for an event of probability p, one of `events` that are looked at.
+/// Asserts that `count` of [`SAMPLES`] is no surprise for an event of probability p, one of
+/// `events` that are looked at.
 ///
 /// Bernstein's inequality: P(|X − np| ≥ ε) ≤ 2 exp(−ε² / (2 (np(1−p) + ε/3))) for any p and n.
 #[track_caller]
@@ -28,7 +29,8 @@ fn assert_frequency(count: usize, p: f64, events: usize, what: &str) {
     assert!(p > 0.0 || count == 0, "{what}: the impossible happened {count} times");
 }
 
-/// How often each (t, s, a, s') was seen, and how often each (s, t) at all, terminal states keeping what entered them.
+/// How often each (t, s, a, s') was seen, and how often each (s, t) at all, terminal states keeping
+/// what entered them.
 struct Counts {
     steps: Array4<usize>,
     states: ndarray::Array2<usize>,
@@ -128,7 +130,8 @@ proptest! {
     }
 }
 
-/// Luck is where samples go wrong first: those of the true dynamics would reach the goal half of the time.
+/// Luck is where samples go wrong first: those of the true dynamics would reach the goal half of
+/// the time.
 #[test]
 fn samples_of_the_posterior_are_lucky_and_arrive() {
     let rows = array![[[0.5, 0.5, 0.0]], [[0.0, 0.5, 0.5]], [[0.0, 0.0, 1.0]]];

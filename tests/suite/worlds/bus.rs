@@ -1,12 +1,13 @@
-//! When to replace the engine of a bus: J. Rust, *Optimal Replacement of GMC Bus Engines: An Empirical Model of Harold
-//! Zurcher*, Econometrica 55 (1987), 999–1033.
+//! When to replace the engine of a bus: J. Rust, *Optimal Replacement of GMC Bus Engines: An
+//! Empirical Model of Harold Zurcher*, Econometrica 55 (1987), 999–1033.
 //!
-//! Mileage since the last replacement is counted in bins of 5000 miles, 0 to 89. A month's driving adds 0, 1, 2, … bins
-//! with fixed probabilities, at most up to the last. Keeping an engine costs 0.001 · θ · bin, and replacing it costs RC and
-//! then drives from bin 0. Each choice has a shock of the extreme-value distribution, which is what temperature 1 is.
+//! Mileage since the last replacement is counted in bins of 5000 miles, 0 to 89. A month's driving
+//! adds 0, 1, 2, … bins with fixed probabilities, at most up to the last. Keeping an engine costs
+//! 0.001 · θ · bin, and replacing it costs RC and then drives from bin 0. Each choice has a shock
+//! of the extreme-value distribution, which is what temperature 1 is.
 //!
-//! Rust's shocks have mean 0. If their location is 0 instead, and their mean Euler's constant 0.577…, values are higher
-//! by 0.577… / (1 − γ); differences of values and choices are the same.
+//! Rust's shocks have mean 0. If their location is 0 instead, and their mean Euler's constant
+//! 0.577…, values are higher by 0.577… / (1 − γ); differences of values and choices are the same.
 
 use super::World;
 

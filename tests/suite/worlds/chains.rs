@@ -4,8 +4,9 @@ use super::World;
 
 /// When to cut a forest, as in the documentation of pymdptoolbox (`mdptoolbox.example.forest`).
 ///
-/// State is the age. Waiting (0) makes the forest a year older, unless it burns down (probability 0.1), and pays 4 at
-/// the greatest age; cutting (1) pays 1, at the greatest age 2, and at age 0 nothing.
+/// State is the age. Waiting (0) makes the forest a year older, unless it burns down (probability
+/// 0.1), and pays 4 at the greatest age; cutting (1) pays 1, at the greatest age 2, and at age 0
+/// nothing.
 pub fn forest(num_ages: usize, discount: f64) -> World {
     const BURNS: f64 = 0.1;
     let oldest = num_ages - 1;
@@ -19,8 +20,8 @@ pub fn forest(num_ages: usize, discount: f64) -> World {
     })
 }
 
-/// A circle of places where staying (1) pays at place 0 only, and a step back (0) or forth (2) costs a little and fails
-/// with a probability.
+/// A circle of places where staying (1) pays at place 0 only, and a step back (0) or forth (2)
+/// costs a little and fails with a probability.
 pub fn ring(num_places: usize, fails: f64, discount: f64) -> World {
     const STEP: f64 = -0.01;
     World::new(format!("ring {num_places}"), (num_places, 3), [], discount, |place, action| {
@@ -32,8 +33,8 @@ pub fn ring(num_places: usize, fails: f64, discount: f64) -> World {
     })
 }
 
-/// The value of the ring without failures at τ = 0, in closed form: walk the shorter way to place 0 and stay, or stay where
-/// you are for nothing.
+/// The value of the ring without failures at τ = 0, in closed form: walk the shorter way to place 0
+/// and stay, or stay where you are for nothing.
 pub fn ring_values(num_places: usize, discount: f64) -> Vec<f64> {
     let at_home = 1.0 / (1.0 - discount);
     let distance = |place: usize| i32::try_from(place.min(num_places - place)).expect("few places");
@@ -41,12 +42,13 @@ pub fn ring_values(num_places: usize, discount: f64) -> Vec<f64> {
     (0..num_places).map(|place| walk(distance(place)).max(0.0)).collect()
 }
 
-/// Who may join a queue: P. Naor, *The Regulation of Queue Size by Levying Tolls*, Econometrica 37 (1969), 15–24.
+/// Who may join a queue: P. Naor, *The Regulation of Queue Size by Levying Tolls*, Econometrica 37
+/// (1969), 15–24.
 ///
-/// The continuous queue is watched at the events of a Poisson clock (uniformisation): an event is an arrival with
-/// probability 0.48 and the end of a service otherwise, which does nothing when nobody waits. The decision is what to do
-/// with the next arrival, reject (0) or admit (1), which pays 20; each one who waits costs 0.05 an event. A full queue
-/// rejects.
+/// The continuous queue is watched at the events of a Poisson clock (uniformisation): an event is
+/// an arrival with probability 0.48 and the end of a service otherwise, which does nothing when
+/// nobody waits. The decision is what to do with the next arrival, reject (0) or admit (1), which
+/// pays 20; each one who waits costs 0.05 an event. A full queue rejects.
 pub fn queue(capacity: usize, discount: f64) -> World {
     const ARRIVES: f64 = 0.48;
     const PAYS: f64 = 20.0;

@@ -1,15 +1,18 @@
-//! Random models of a family that is known as Garnet: S. Bhatnagar, R. Sutton, M. Ghavamzadeh, M. Lee, *Natural
-//! Actor–Critic Algorithms*, Automatica 45 (2009), 2471–2482, after T. W. Archibald, K. I. M. McKinnon, L. C. Thomas,
-//! *On the Generation of Markov Decision Processes*, J. Oper. Res. Soc. 46 (1995), 354–361.
+//! Random models of a family that is known as Garnet: S. Bhatnagar, R. Sutton, M. Ghavamzadeh, M.
+//! Lee, *Natural Actor–Critic Algorithms*, Automatica 45 (2009), 2471–2482, after T. W. Archibald,
+//! K. I. M. McKinnon, L. C. Thomas, *On the Generation of Markov Decision Processes*, J. Oper. Res.
+//! Soc. 46 (1995), 354–361.
 //!
-//! Each pair leads to a number of distinct states, drawn without preference, with the lengths of the pieces into which as
-//! many points, less one, cut the unit interval. Rewards are uniform in [0, 1). Numbers come from SplitMix64 in this order,
-//! for each pair in turn: successors, where one that is drawn again is drawn anew; cuts; the reward. A whole number
-//! below n is the remainder of 64 bits by n, a real one their first 53 over 2⁵³.
+//! Each pair leads to a number of distinct states, drawn without preference, with the lengths of
+//! the pieces into which as many points, less one, cut the unit interval. Rewards are uniform in
+//! [0, 1). Numbers come from SplitMix64 in this order, for each pair in turn: successors, where one
+//! that is drawn again is drawn anew; cuts; the reward. A whole number below n is the remainder of
+//! 64 bits by n, a real one their first 53 over 2⁵³.
 
 use super::World;
 
-/// G. L. Steele, D. Lea, C. H. Flood, *Fast Splittable Pseudorandom Number Generators*, OOPSLA 2014.
+/// G. L. Steele, D. Lea, C. H. Flood, *Fast Splittable Pseudorandom Number Generators*, OOPSLA
+/// 2014.
 #[derive(Debug, Clone)]
 pub struct SplitMix(u64);
 

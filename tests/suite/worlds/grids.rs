@@ -7,16 +7,17 @@ use super::World;
 /// What happens in the corner, where nothing is paid any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Corner {
-    /// The walk is over. With a counting prior an agent of temperature 1 gains more by the entropy of its steps, log 4,
-    /// than they cost, so that it stays away, and nothing but the discount ends the sum: the hardest case for value
-    /// iteration.
+    /// The walk is over. With a counting prior an agent of temperature 1 gains more by the entropy
+    /// of its steps, log 4, than they cost, so that it stays away, and nothing but the discount
+    /// ends the sum: the hardest case for value iteration.
     Terminal,
-    /// Every move stays there, with its entropy. All values follow that of the corner, and soon differ from it by what
-    /// they always will: an easy case for bounds by the span.
+    /// Every move stays there, with its entropy. All values follow that of the corner, and soon
+    /// differ from it by what they always will: an easy case for bounds by the span.
     Looping,
 }
 
-/// A square where a step costs 1 and goes astray to either side with probability 0.1 each; the corner is state 0.
+/// A square where a step costs 1 and goes astray to either side with probability 0.1 each; the
+/// corner is state 0.
 pub fn slippery(size: usize, corner: Corner, discount: f64) -> World {
     let mut map = format!("{}\n", ".".repeat(size)).repeat(size);
     map.replace_range(0..1, "G");

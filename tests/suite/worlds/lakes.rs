@@ -6,8 +6,8 @@ const SMALL: [&str; 4] = ["SFFF", "FHFH", "FFFH", "HFFG"];
 const LARGE: [&str; 8] =
     ["SFFFFFFF", "FFFFFFFF", "FFFHFFFF", "FFFFFHFF", "FFFHFFFF", "FHHFFFHF", "FHFFHFHF", "FFFHFFFG"];
 
-/// A frozen lake: a step goes where it should one time in three, and to either side otherwise; the goal pays 1 and ends
-/// the walk, as a hole does for nothing. Moves are left, down, right, up.
+/// A frozen lake: a step goes where it should one time in three, and to either side otherwise; the
+/// goal pays 1 and ends the walk, as a hole does for nothing. Moves are left, down, right, up.
 pub fn frozen_lake(size: usize, discount: f64) -> World {
     let map: &[&str] = if size == 4 { &SMALL } else { &LARGE };
     let cell = |state: usize| map[state / size].as_bytes()[state % size];
@@ -21,8 +21,9 @@ pub fn frozen_lake(size: usize, discount: f64) -> World {
     })
 }
 
-/// A walk along a cliff of 4 × 12 cells, from the lower left corner to the lower right one, where it ends. A step costs
-/// 1, one off the cliff between the corners 100, and leads back to the start. Moves are up, right, down, left.
+/// A walk along a cliff of 4 × 12 cells, from the lower left corner to the lower right one, where
+/// it ends. A step costs 1, one off the cliff between the corners 100, and leads back to the start.
+/// Moves are up, right, down, left.
 pub fn cliff_walking(discount: f64) -> World {
     const START: usize = 36;
     const GOAL: usize = 47;

@@ -1,7 +1,8 @@
 //! Models of the literature for infinite horizons, shared by tests and benches.
 //!
-//! Each is a function of its parameters alone. `tests/data/stationary/generate.py` builds the same models from the same
-//! descriptions and has other programs solve them; [`published`] reads what they found.
+//! Each is a function of its parameters alone. `tests/data/stationary/generate.py` builds the same
+//! models from the same descriptions and has other programs solve them; [`published`] reads what
+//! they found.
 
 #![allow(dead_code, unreachable_pub, reason = "each binary uses a part of this")]
 
@@ -26,7 +27,8 @@ pub const METHODS: [Method; 5] = [
     Method::Newton,
 ];
 
-/// A model with a name. Its temperature is 0 and its prior counts, so that its values are those of classical programs.
+/// A model with a name. Its temperature is 0 and its prior counts, so that its values are those of
+/// classical programs.
 #[derive(Debug, Clone)]
 pub struct World {
     pub name: String,
@@ -34,8 +36,8 @@ pub struct World {
 }
 
 impl World {
-    /// Collects the model from what a pair leads to, `(next state, probability, reward)`. Rewards are averaged over
-    /// successors, as variational inference has it.
+    /// Collects the model from what a pair leads to, `(next state, probability, reward)`. Rewards
+    /// are averaged over successors, as variational inference has it.
     pub fn new<I>(
         name: impl Into<String>,
         (num_states, num_actions): (usize, usize),

@@ -8,7 +8,8 @@ pub struct Published {
     pub temperature: f64,
     /// Program and version.
     pub source: &'static str,
-    /// How far the numbers are from the truth at most, by what the program promises or by its own check.
+    /// How far the numbers are from the truth at most, by what the program promises or by its own
+    /// check.
     pub tolerance: f64,
     pub values: Vec<f64>,
 }

@@ -2,7 +2,8 @@
 
 use softmdp::{Dynamics, Mdp};
 
-/// More steps than Newton's method needs on any of these models; policy iteration may go cell by cell.
+/// More steps than Newton's method needs on any of these models; policy iteration may go cell by
+/// cell.
 const MOST_STEPS: usize = 100;
 
 /// Values, and how far from the truth they can be.
@@ -89,7 +90,8 @@ impl Rows {
         }
     }
 
-    /// B V, and what bounds its distance to the fixed point: γ/(1−γ) · ‖B V − V‖, plus what rounding can hide.
+    /// B V, and what bounds its distance to the fixed point: γ/(1−γ) · ‖B V − V‖, plus what
+    /// rounding can hide.
     fn checked(&self, values: &[f64]) -> Reference {
         let after: Vec<f64> = (0..values.len()).map(|state| self.backup(state, values).0).collect();
         let residual = after.iter().zip(values).fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()));
@@ -97,8 +99,8 @@ impl Rows {
         Reference { values: after, bound }
     }
 
-    /// A backup rounds a handful of times what is no larger than the largest number around, and errors add up over
-    /// stages.
+    /// A backup rounds a handful of times what is no larger than the largest number around, and
+    /// errors add up over stages.
     fn rounding(&self, values: &[f64]) -> f64 {
         let scale = values.iter().chain(&self.rewards).fold(0.0, |most: f64, x| most.max(x.abs()));
         8.0 * f64::EPSILON * scale / (1.0 - self.discount)
@@ -118,8 +120,8 @@ pub fn by_iteration<D: Dynamics<Scalar = f64>>(mdp: &Mdp<f64, D>, tolerance: f64
     }
 }
 
-/// Value iteration from 0 until the bound (S2) is at most `tolerance`, with the middle of the interval; how many sweeps that
-/// took. Terminal states keep their value.
+/// Value iteration from 0 until the bound (S2) is at most `tolerance`, with the middle of the
+/// interval; how many sweeps that took. Terminal states keep their value.
 pub fn by_span<D: Dynamics<Scalar = f64>>(mdp: &Mdp<f64, D>, tolerance: f64) -> (Reference, usize) {
     let rows = Rows::new(mdp);
     let mut values: Vec<f64> = rows.terminal.iter().map(|value| value.unwrap_or(0.0)).collect();
@@ -145,8 +147,8 @@ pub fn by_span<D: Dynamics<Scalar = f64>>(mdp: &Mdp<f64, D>, tolerance: f64) -> 
     unreachable!("sweeps do not end")
 }
 
-/// Newton's method with a dense elimination at each step (at τ = 0 Howard's policy iteration), until steps are no larger
-/// than what rounding makes of them.
+/// Newton's method with a dense elimination at each step (at τ = 0 Howard's policy iteration),
+/// until steps are no larger than what rounding makes of them.
 pub fn by_elimination<D: Dynamics<Scalar = f64>>(mdp: &Mdp<f64, D>) -> Reference {
     let rows = Rows::new(mdp);
     let num_states = mdp.num_states();

@@ -1,5 +1,6 @@
-//! Taxi-v3 of Gymnasium 1.2.3, built from its description: T. G. Dietterich, *Hierarchical Reinforcement Learning with the
-//! MAXQ Value Function Decomposition*, J. Artif. Intell. Res. 13 (2000), 227–303.
+//! Taxi-v3 of Gymnasium 1.2.3, built from its description: T. G. Dietterich, *Hierarchical
+//! Reinforcement Learning with the MAXQ Value Function Decomposition*, J. Artif. Intell. Res. 13
+//! (2000), 227–303.
 
 use super::World;
 
@@ -9,11 +10,12 @@ const WALLS: [(usize, usize); 6] = [(0, 1), (1, 1), (3, 0), (4, 0), (3, 2), (4, 
 const STANDS: [(usize, usize); 4] = [(0, 0), (0, 4), (4, 0), (4, 3)];
 const IN_TAXI: usize = 4;
 
-/// A taxi on 5 × 5 cells: it moves down, up, right or left (0 to 3), takes its passenger up (4) and sets him down (5).
+/// A taxi on 5 × 5 cells: it moves down, up, right or left (0 to 3), takes its passenger up (4) and
+/// sets him down (5).
 ///
-/// A step costs 1, taking up or setting down at the wrong place 10; setting down at the destination pays 20 and ends the
-/// episode. States are ((row · 5 + column) · 5 + passenger) · 4 + destination, and after those 500 the four ends, by
-/// destination.
+/// A step costs 1, taking up or setting down at the wrong place 10; setting down at the destination
+/// pays 20 and ends the episode. States are ((row · 5 + column) · 5 + passenger) · 4 + destination,
+/// and after those 500 the four ends, by destination.
 pub fn taxi(discount: f64) -> World {
     World::new("Taxi", (504, 6), 500..504, discount, |state, action| {
         let (destination, passenger) = (state % 4, state / 4 % 5);

@@ -1,7 +1,7 @@
 //! The bundled models, read from what Python wrote, against values that Python computed.
 //!
-//! The numbers are those of `examples/models/README.md`: a value iteration in numpy over the lists of the environments
-//! themselves, which shares nothing with this crate but those lists.
+//! The numbers are those of `examples/models/README.md`: a value iteration in numpy over the lists
+//! of the environments themselves, which shares nothing with this crate but those lists.
 
 use softmdp::io::{ModelFile, Npz};
 use softmdp::{Inference, Model, SoftValueIteration};

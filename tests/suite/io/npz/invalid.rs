@@ -53,12 +53,12 @@ fn models_that_are_none() {
     assert_error!(
         spoiled("discount", f8("()", &[1.5])),
         array("discount"),
-        Reason::Model(E::InvalidDiscount { .. })
+        Reason::Model(E::InvalidSetting { setting: "discount", .. })
     );
     assert_error!(
         spoiled("temperature", f8("()", &[-1.0])),
         array("temperature"),
-        Reason::Model(E::InvalidTemperature { .. })
+        Reason::Model(E::InvalidSetting { setting: "temperature", .. })
     );
     assert_error!(
         spoiled("initial", f8("(2,)", &[1.0, 1.0])),
@@ -107,7 +107,7 @@ fn results_that_are_none() {
     assert_error!(
         spoiled("policy", f8("(1, 2, 1)", &[1.0, 0.5])),
         array("policy"),
-        Reason::Model(E::UnnormalizedPolicy { state: 1, .. })
+        Reason::Model(E::UnnormalizedRow { table: softmdp::Table::Policy, .. })
     );
     assert_error!(
         spoiled("log_policy", f8("(1, 2, 1)", &[0.0, -1.0])),
@@ -161,7 +161,7 @@ fn posteriors_that_are_none() {
     assert_error!(
         spoiled("absorbed_marginals", f8("(2,)", &[0.0, 0.1])),
         array("state_marginals"),
-        Reason::Model(E::UnnormalizedMarginals { stage: 1, .. })
+        Reason::Model(E::UnnormalizedRow { table: softmdp::Table::StateMarginals, .. })
     );
     assert_error!(
         spoiled("state_action_marginals", f8("(1, 2, 1)", &[1.0, -0.1])),

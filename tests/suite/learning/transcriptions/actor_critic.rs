@@ -10,7 +10,8 @@ use softmdp::ndarray;
 
 use super::{SEEDS, Told, softmax};
 
-/// (A1) with an exact actor (no step size) or a gradient one, one or two critics, and a temperature that moves.
+/// (A1) with an exact actor (no step size) or a gradient one, one or two critics, and a temperature
+/// that moves.
 fn actor_critic(
     told: &Told,
     steps: &[Step],
@@ -129,7 +130,8 @@ fn check_actor_critic<H: Horizon>(
     check_policy(told, &learner, &expected);
 }
 
-/// The policy of a learner, by what it does in 20 000 draws from each state: within five standard errors.
+/// The policy of a learner, by what it does in 20 000 draws from each state: within five standard
+/// errors.
 fn check_policy<H: Horizon>(told: &Told, learner: &SoftActorCritic<f64, H>, expected: &Array3<f64>) {
     let mut rng = StdRng::seed_from_u64(77);
     let (stages, states, actions) = told.shape();
@@ -167,7 +169,8 @@ fn an_exact_actor_makes_the_critic_soft_q_learning() {
     assert_abs_diff_eq!(found.probabilities(), expected.probabilities(), epsilon = 1e-12);
 }
 
-/// With a memory, a step is kept first, and then as many are learned from as the batch says, each drawn from what is kept.
+/// With a memory, a step is kept first, and then as many are learned from as the batch says, each
+/// drawn from what is kept.
 #[test]
 fn what_is_learned_is_drawn_from_the_memory() {
     fn check<H: Horizon>(told: &Told, task: Task<f64, H>, seed: u64) {
@@ -195,7 +198,8 @@ fn what_is_learned_is_drawn_from_the_memory() {
     }
 }
 
-/// A memory goes on teaching what the newest steps do not show: half of it is of another pair than all that come.
+/// A memory goes on teaching what the newest steps do not show: half of it is of another pair than
+/// all that come.
 #[test]
 fn a_memory_teaches_what_is_no_longer_done() {
     let (_, task) = Told::of_first_exit();

@@ -40,7 +40,8 @@ fn return_of(told: &Told, episode: &[Step], theta: &Array3<f64>, end: f64) -> f6
     earned.sum::<f64>() + discount(episode.len()) * end
 }
 
-/// An episode of any possible steps that ends in a terminal state or with the horizon, or is cut off.
+/// An episode of any possible steps that ends in a terminal state or with the horizon, or is cut
+/// off.
 fn any_episode(told: &Told, is_cut: bool, rng: &mut StdRng) -> Vec<Step> {
     let (stages, states, actions) = told.shape();
     let longest = if told.is_finite { stages } else { 5 };

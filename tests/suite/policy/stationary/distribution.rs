@@ -46,8 +46,8 @@ fn it_is_that_of_the_linear_system() {
     assert!(found_any > 100);
 }
 
-/// A queue's distribution is geometric: every digit, down to what is next to impossible, where states are few; digits beside the
-/// largest where they are many.
+/// A queue's distribution is geometric: every digit, down to what is next to impossible, where
+/// states are few; digits beside the largest where they are many.
 #[test]
 fn a_queue_is_geometric() {
     for places in [2, 10, 200, 256, 257, 1000] {

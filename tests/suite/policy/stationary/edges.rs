@@ -218,7 +218,8 @@ fn single_precision_has_its_own_digits() {
     }
 }
 
-/// (S3): the policy of a solver falls short of the optimum by no more than the bound allows, and never exceeds it.
+/// (S3): the policy of a solver falls short of the optimum by no more than the bound allows, and
+/// never exceeds it.
 #[test]
 fn the_policy_of_a_solver_is_worth_what_it_says() {
     let transitions =
@@ -254,11 +255,11 @@ fn what_does_not_fit_is_refused() {
     ));
     assert!(matches!(
         StationaryPolicy::new(array![[0.5, f64::NAN]]),
-        Err(Error::InvalidPolicy { stage: 0, state: 0, action: 1, .. })
+        Err(Error::InvalidEntry { table: Table::Policy, .. })
     ));
     assert!(matches!(
         StationaryPolicy::new(array![[1.0, 0.0], [0.5, 0.4]]),
-        Err(Error::UnnormalizedPolicy { stage: 0, state: 1, .. })
+        Err(Error::UnnormalizedRow { table: Table::Policy, .. })
     ));
     let stages = TimeVaryingMdp::new(vec![mdp.clone(), mdp]).unwrap();
     assert_eq!(fits.evaluate(&stages), Err(Error::NotHomogeneous));

@@ -1,5 +1,5 @@
-//! Random models with everything that matters, and the plainest way to evaluate a policy on them: full matrices, in which
-//! Gauss eliminates with pivots.
+//! Random models with everything that matters, and the plainest way to evaluate a policy on them:
+//! full matrices, in which Gauss eliminates with pivots.
 
 use ndarray::{Array1, Array2, Array3};
 use softmdp::{ActionPrior, Mdp, StationaryPolicy, ndarray};
