@@ -1,16 +1,16 @@
-//! Values with their maxima and exponentials, computed once a stage for all log-expectations.
+//! Values with their maxima and exponentials, computed once per stage for all log-expectations.
 
 use std::ops::Range;
 
 use super::{CHUNK, FEW, RowBatch, for_each_lane, gap, lifted_log, offset, row_log_expectation, vectorised};
 use crate::{Error, Real, Table};
 
-/// Columns of values v, with the exponentials that τ log Σ P exp(v/τ) is computed from.
+/// Columns of values v, with exponentials for computing τ log Σ P exp(v/τ).
 ///
 /// A direct backup takes one log-expectation for each of S·A rows, over the same S values. This
-/// type computes their maximum m and the exponentials exp((v − m)/τ) once a stage. A row then costs
-/// one dot product with [`exponentials`](Self::exponentials), which [`resolve`](Self::resolve)
-/// turns into the log-expectation.
+/// type computes their maximum m and the exponentials exp((v − m)/τ) once per stage. A row then
+/// costs one dot product with [`exponentials`](Self::exponentials). [`resolve`](Self::resolve)
+/// converts the product to the log-expectation.
 ///
 /// You need this type only to override [`log_expectation`](crate::Dynamics::log_expectation) for
 /// [`Dynamics`](crate::Dynamics) of your own.
@@ -25,7 +25,7 @@ use crate::{Error, Real, Table};
 /// ```
 /// use softmdp::{dynamics::LogBlock, log_sum_exp};
 ///
-/// // Three successors. The row puts all its weight on the two that lie 2000 τ below the best.
+/// // Three successors. The row has positive weights only on those 2000 τ below the maximum.
 /// let block = LogBlock::new(&[0.0, -2000.0, -2001.0], &[1.0])?;
 /// let row = [0.0, 0.5, 0.5];
 /// let sum = row.iter().zip(block.exponentials()).map(|(p, e)| p * e).sum();
@@ -142,22 +142,22 @@ impl<F: Real> LogBlock<F> {
         &self.values
     }
 
-    /// exp((v − max)/τ) times a fixed power of two, `[s', k]`. 0 where v lies too far below the
-    /// maximum of its column for the number type.
+    /// exp((v − max)/τ) times a fixed power of two, `[s', k]`. An entry is 0 if v lies too far
+    /// below the maximum of its column for the number type.
     ///
-    /// They are finite and never negative, so a plain dot product with a row of probabilities is
-    /// safe.
+    /// Entries are finite and not negative, so a plain dot product with a row of probabilities is
+    /// never NaN.
     #[must_use]
     pub fn exponentials(&self) -> &[F] {
         &self.exponentials
     }
 
-    /// Turns Σ P · `exponentials` of one row and one column into τ log Σ P exp(v/τ), in reward
+    /// Converts Σ P · `exponentials` of one row and one column to τ log Σ P exp(v/τ), in reward
     /// units.
     ///
-    /// `visit_successors` calls back with every successor of the row and its probability, as
-    /// [`Dynamics::for_each_successor`](crate::Dynamics::for_each_successor) does. It is called
-    /// only where the sum may have lost digits; the row is then computed again from its own
+    /// `visit_successors` must visit every successor of the row with its probability, as
+    /// [`Dynamics::for_each_successor`](crate::Dynamics::for_each_successor) does. This method
+    /// calls it only if the sum may have lost digits, and then computes the row again from its own
     /// maximum.
     ///
     /// At temperature 0 this is the largest value among successors of positive probability.

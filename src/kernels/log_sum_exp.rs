@@ -2,10 +2,11 @@
 
 use crate::Real;
 
-/// Computes log Σ exp x, with the maximum taken out first.
+/// Computes log Σ exp x, relative to the maximum.
 ///
-/// −∞ stands for the logarithm of an impossible event and adds nothing. The sum of nothing, or of
-/// −∞ only, is −∞; any +∞ gives +∞; any NaN gives NaN; one element gives itself.
+/// −∞ is the logarithm of 0 and adds nothing. The result of an empty slice, or of only −∞, is −∞.
+/// If an element is NaN, the result is NaN. Otherwise, if an element is +∞, the result is +∞. One
+/// element is its own result.
 ///
 /// # Complexity
 ///
@@ -16,7 +17,7 @@ use crate::Real;
 /// ```
 /// use softmdp::log_sum_exp;
 ///
-/// // Two events of probability e^-1000 each: their union is representable only as a logarithm.
+/// // Two disjoint events of probability e^-1000 each. The probability of their union underflows.
 /// let union = log_sum_exp(&[-1000.0_f64, -1000.0]);
 /// assert_eq!(union, -1000.0 + 2.0_f64.ln());
 /// assert_eq!(log_sum_exp::<f64>(&[]), f64::NEG_INFINITY);

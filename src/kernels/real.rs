@@ -1,16 +1,16 @@
 //! The number types: [`f32`] and [`f64`] behind one sealed trait.
 //!
 //! Every table and every algorithm of the crate is generic over [`Real`]. The trait is sealed,
-//! since the guarantees on rounding and range rest on constants worked out for each type.
+//! because the guarantees on rounding and range need constants for each type.
 
 use std::fmt::{Debug, Display, LowerExp};
 
 use num_traits::{Float, NumAssign};
 
-/// A floating-point number type that the crate computes in: `f32` or `f64`.
+/// The floating-point number types of the crate: `f32` and `f64`.
 ///
-/// The arithmetic comes from [`num_traits::Float`]. Choose `f32` where memory traffic dominates and
-/// seven digits a stage are enough. `f64` is the default of every generic type of this crate.
+/// The arithmetic comes from [`num_traits::Float`]. Choose `f32` if memory traffic dominates and
+/// seven digits per stage are enough. `f64` is the default of every generic type of this crate.
 ///
 /// # Example
 ///
@@ -25,19 +25,18 @@ use num_traits::{Float, NumAssign};
 pub trait Real:
     sealed::Constants + Float + NumAssign + Debug + Display + LowerExp + Default + Send + Sync + 'static
 {
-    /// How far the sum of a probability row may lie from 1 and still be accepted: 1e−8 for `f64`,
-    /// 1e−4 for `f32`.
+    /// Largest accepted difference between the sum of a probability row and 1: 1e−8 for `f64`, 1e−4
+    /// for `f32`.
     ///
-    /// A row of n rounded numbers is off by n/2 ulp at worst; the bounds leave room for rows of
-    /// millions of entries and for tables that were printed with nine digits (`f64`) or five
-    /// (`f32`), and refuse one that lost an entry. An accepted row is used as it is, never
-    /// rescaled.
+    /// The sum of n rounded numbers has an error of at most n/2 ulp. The tolerance accepts rows of
+    /// millions of entries, and tables printed with nine digits (`f64`) or five (`f32`). It rejects
+    /// a row that lacks an entry. Accepted rows are never rescaled.
     const ROW_SUM_TOLERANCE: f64;
 
-    /// Rounds a double-precision number to this type.
+    /// Rounds an `f64` to this type.
     fn from_f64(value: f64) -> Self;
 
-    /// Widens this number to double precision, exactly.
+    /// Converts this number to `f64`, exactly.
     fn into_f64(self) -> f64;
 }
 

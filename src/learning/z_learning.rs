@@ -33,7 +33,7 @@ use crate::{Real, Table};
 
 /// Learns the backward messages of direct inference from steps, off-policy (Q2).
 ///
-/// The message of a state is the probability of success from the state
+/// The larger the message β(s), the more probable is success from s
 /// ([`Inference::Direct`](crate::Inference::Direct)). The steps come from the true dynamics. Each
 /// sample has the weight ρ/b, which is 1 if actions are drawn from the prior. The variance is small
 /// if exp(r/τ) ρ/b is nearly the same for all actions.

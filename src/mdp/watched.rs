@@ -29,8 +29,8 @@ use crate::{Error, Inference};
 /// | [`most_likely`](crate::Posterior::most_likely) | T, and one per action of the result |
 ///
 /// [`StationarySolver::solve`](crate::StationarySolver::solve) and
-/// [`long_run_growth`](crate::long_run_growth) have no stages. They call the hook with the number of
-/// passes over the dynamics so far, at least once a pass.
+/// [`long_run_growth`](crate::long_run_growth) have no stages. They call the hook with the number
+/// of passes over the dynamics so far, at least once a pass.
 ///
 /// # Example
 ///
