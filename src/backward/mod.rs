@@ -1,8 +1,7 @@
 //! Soft value iteration over a finite horizon: values, action values and policy of every stage.
 //!
-//! For each stage t and state s, the pass computes the value V of the state, the value Q of each
-//! action, and the probability π of each action. The two kinds of [`Inference`] have different
-//! results.
+//! For each stage and state, the pass computes the state value V, the action values Q and the
+//! policy π. The two kinds of [`Inference`] have different results.
 //!
 //! # Recursion
 //!

@@ -162,7 +162,7 @@ impl<F: Real> Solution<F> {
         self.inference
     }
 
-    /// [`Error::ShapeMismatch`] unless the model has as many states and actions as the one solved.
+    /// [`Error::ShapeMismatch`] unless the model has the shape of the solved model.
     pub(crate) fn check_shape<M: Model + ?Sized>(&self, mdp: &M) -> Result<(), Error> {
         let (_, num_states, num_actions) = self.action_values.dim();
         let found = [mdp.num_states(), mdp.num_actions()];

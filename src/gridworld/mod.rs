@@ -219,8 +219,8 @@ impl Gridworld {
 
     /// Builds the model with sparse dynamics. Options that a map does not set have their defaults.
     ///
-    /// The default action prior counts actions, so each step adds an entropy of up to τ log 4
-    /// (τ log 8 with eight moves) to the value. This entropy delays the arrival at a goal. To avoid
+    /// The default action prior counts actions. So each step adds an entropy of up to τ log 4 to
+    /// the value, or τ log 8 with eight moves. This entropy delays the arrival at a goal. To avoid
     /// this, use `grid.mdp()?.with_action_prior(ActionPrior::Uniform)`.
     ///
     /// # Errors

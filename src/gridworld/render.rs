@@ -1,4 +1,4 @@
-//! Draws a gridworld and what is known about its states as text.
+//! Draws values, policies and marginals of a gridworld as text.
 
 use ndarray::{ArrayRef1, ArrayRef2};
 

@@ -45,7 +45,7 @@ pub enum Behaviour<F = f64> {
     Uniform,
     /// An action of largest value. With probability ε in [0, 1], a uniformly drawn action.
     EpsilonGreedy(F),
-    /// ∝ ρ exp(Q/τ), with a temperature τ ≥ 0 of its own.
+    /// ∝ ρ exp(Q/τ), with its own temperature τ ≥ 0.
     Boltzmann(F),
     /// The current soft policy: [`Boltzmann`](Self::Boltzmann) at the temperature of the task.
     Soft,

@@ -16,7 +16,7 @@ use crate::{Dynamics, Inference, Model, Real};
 /// rewards of the model.
 ///
 /// A step into a terminal state is `terminated`. A step is `truncated` at a time limit, at the last
-/// stage of a time-varying model, and into a dead end, which is a state without available actions.
+/// stage of a time-varying model, and into a dead end (a state without available actions).
 /// Learners know that the value of a dead end is −∞. With rewards on the successor
 /// ([`SuccessorRewardMdp`](crate::SuccessorRewardMdp)), a step pays the reward of the sampled
 /// successor. This is correct for both inferences, because each averages these rewards in its own
@@ -126,7 +126,7 @@ where
 
 /// [`step`](Environment::step) returns [`Error::NoEpisode`] before a reset and after an end;
 /// [`softmdp::Error::ActionOutOfRange`](crate::Error::ActionOutOfRange);
-/// [`Error::UnavailableAction`]; and for a [`Model`] of your own its errors and those of
+/// [`Error::UnavailableAction`]; for a [`Model`] of your own also its errors and those of
 /// [`check_model`](crate::check_model), such as
 /// [`softmdp::Error::UnnormalizedTransition`](crate::Error::UnnormalizedTransition). An error
 /// leaves the episode unchanged.

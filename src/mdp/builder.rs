@@ -112,8 +112,8 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
         self
     }
 
-    /// Sets τ ≥ 0, in reward units per nat; 1 by default. 0 gives the hard maximum of classical
-    /// planning.
+    /// Sets τ ≥ 0, in reward units per nat; 1 by default. At 0, the soft maximum is the maximum of
+    /// classical planning.
     #[must_use]
     pub fn temperature(mut self, temperature: F) -> Self {
         self.temperature = temperature;

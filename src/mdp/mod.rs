@@ -175,7 +175,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         Ok(Self { terminal_values, ..self.clone() })
     }
 
-    /// Returns this model with other terminal states, which replace the present ones.
+    /// Returns this model with other terminal states, which replace the current ones.
     ///
     /// The result equals the model that [`MdpBuilder::terminal_states`] makes. Terminal values stay
     /// the same: for a state that is no longer terminal, the entry is its value at the end of the

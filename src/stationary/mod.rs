@@ -21,7 +21,7 @@
 //! B V + γ/(1−γ) lo  ≤  V*  ≤  B V + γ/(1−γ) hi    (S2)
 //! ```
 //!
-//! The code uses the actual row sums of the dynamics over non-terminal states in place of 1, and
+//! The code uses the actual row sums of the dynamics over non-terminal states in place of 1. It
 //! widens the interval by the rounding error of one backup. The result is one backup of the
 //! midpoint of the best interval, so that V, Q and π are consistent. If rounding keeps the bound
 //! above the tolerance, the search ends with [`Status::RoundingFloor`] and the smallest bound that

@@ -187,7 +187,8 @@ impl<F: Real, H: Horizon> SoftActorCritic<F, H> {
     /// π log(π/ρ) in the state of the step. Relative to a counting prior the entropy is at most log
     /// A. Relative to a uniform prior it is at most 0. The policy meets the target on average over
     /// the steps of the updates. If no policy meets the target, the temperature goes to a limit of
-    /// its range, 1/√m to √m for the largest number m (about 10⁻¹⁵⁴ to 10¹⁵⁴ for `f64`).
+    /// its range. The range is 1/√m to √m for the largest number m: about 10⁻¹⁵⁴ to 10¹⁵⁴ for
+    /// `f64`.
     ///
     /// # Errors
     ///

@@ -15,12 +15,12 @@ impl<F: Real> StationaryPolicy<F> {
     /// discounted rewards plus τ times the action entropy relative to the prior.
     ///
     /// The policy of variational inference maximises it. In terminal states it is the terminal
-    /// value. It is −∞ where the policy takes an action that is unavailable, forbidden or of prior
-    /// weight 0, in dead ends, and in terminal states of value −∞. If γ > 0, it is also −∞ in every
-    /// state that can reach such a state.
+    /// value. It is −∞ in dead ends, and in states where the policy takes an action that is
+    /// unavailable, forbidden or of prior weight 0. If γ > 0, it is also −∞ in every state that can
+    /// reach a state of value −∞.
     ///
-    /// At γ = 1 the policy must reach a terminal state with probability 1, or a recurrent class in
-    /// which every reward and entropy is exactly 0. Such a class has value 0. Any other class is
+    /// At γ = 1 the policy must reach a terminal state, or a recurrent class in which every reward
+    /// and entropy is exactly 0, with probability 1. Such a class has value 0. Any other class is
     /// an error.
     ///
     /// # Accuracy

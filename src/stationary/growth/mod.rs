@@ -160,9 +160,9 @@ impl<F: Real> LongRunGrowth<F> {
 /// `tolerance`.
 ///
 /// For a model without discount and without terminal states, log p(e) over T stages grows by rate/τ
-/// per stage as T → ∞. If the prior sums to 1 and rewards are ≤ 0, the rate is ≤ 0, and −rate/τ is
-/// the rate at which the probability of success decays. With a counting prior, the rate includes
-/// the entropy of the choices.
+/// per stage as T → ∞. If the prior sums to 1 and rewards are ≤ 0, the rate is ≤ 0. The probability
+/// of success then decays by the factor exp(rate/τ) per stage. With a counting prior, the rate
+/// includes the entropy of the actions.
 ///
 /// The rate is the largest rate of any strongly connected set of states. Relative values are finite
 /// in all states that lead to that set. If two sets have the same rate, to within the tolerance,
