@@ -1,9 +1,9 @@
 //! A grid of a million cells.
 //!
 //! The world is a slippery square without walls, with a goal in one corner. `solve_values` stores
-//! the values of every stage, but no action values and no policies. Those of one stage cost one
-//! backup when you ask for them. At 1000 × 1000 cells and 100 stages there are 12 million
-//! transitions and 101 million values, which take about 1.1 GB in all.
+//! the values of every stage, but no action values and no policies. One backup computes the action
+//! values and the policy of one stage on demand. At 1000 × 1000 cells and 100 stages there are 12
+//! million transitions and 101 million values. They take about 1.1 GB.
 //!
 //! ```sh
 //! cargo run --release --example large_gridworld -- --size 1000 --horizon 100

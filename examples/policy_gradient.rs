@@ -1,7 +1,7 @@
-//! Three ways to climb the same hill: exact gradient, natural gradient, gradient from samples.
+//! Three methods for the same objective: exact gradient, natural gradient, gradient from samples.
 //!
 //! An operator runs, services or replaces a machine that wears out. Each method increases the soft
-//! value J of a softmax policy, starting from the policy that takes all actions equally often:
+//! value J of a softmax policy. The initial policy takes all actions with equal probability:
 //!
 //! - the exact gradient (G1), whose steps shrink with the probabilities of the actions;
 //! - the natural gradient (G2), whose largest step is soft policy iteration;

@@ -4,10 +4,10 @@
 //! units. Soft actor-critic can be given a target entropy instead (A1). Its temperature rises while
 //! the entropy of the policy is below the target, and falls while it is above.
 //!
-//! Here the same grid pays once in coins of 1 and once in coins of 100. Both runs start at the same
-//! temperature. The final temperatures differ by a factor of a hundred, and the policies are the
-//! same. After Haarnoja et al., *Soft Actor-Critic Algorithms and Applications* (arXiv:1812.05905),
-//! section 5.
+//! In this example, the same grid pays in coins of 1 in one run, and in coins of 100 in the other.
+//! Both runs start at the same temperature. The final temperatures differ by a factor of a hundred,
+//! and the policies are the same. After Haarnoja et al., *Soft Actor-Critic Algorithms and
+//! Applications* (arXiv:1812.05905), section 5.
 //!
 //! ```text
 //! cargo run --release --example soft_actor_critic

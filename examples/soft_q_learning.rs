@@ -3,12 +3,12 @@
 //!
 //! A narrow path has a drop on either side and a prize at its end. Soft Q-learning (Q1) knows
 //! neither map nor rewards. It learns from its own steps. Three behaviours choose the steps:
-//! uniform, ε-greedy, and the soft policy learned so far. The rule is off-policy, so all three
+//! uniform, ε-greedy, and the current soft policy. Soft Q-learning is off-policy, so all three
 //! converge to the same values.
 //!
 //! The example shows the error of the values over time, at the states that the best policy visits.
-//! The uniform behaviour falls off before it gets far. The ε-greedy behaviour settles for what it
-//! found first. The soft behaviour avoids bad actions and keeps trying actions that may be as good.
+//! The uniform behaviour falls off early. The ε-greedy behaviour repeats the actions that it tried
+//! first. The soft behaviour avoids bad actions and keeps trying actions of similar value.
 //! After Haarnoja et al., *Reinforcement Learning with Deep Energy-Based Policies* (ICML 2017),
 //! section 4.
 //!

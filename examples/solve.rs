@@ -1,4 +1,4 @@
-//! Solves a model from a file. No Rust needed.
+//! Solves a model from a file, without any Rust code.
 //!
 //! Reads a model as `.npz`, or as `.tra` of PRISM and Storm. `softmdp::io` describes the arrays,
 //! and `export_gymnasium.py` makes such files. Solves the model for a finite horizon, prints a
