@@ -24,8 +24,9 @@
 //!
 //! ## Rules of the interface
 //!
-//! - A setter on options takes a plain value and cannot fail: [`Mdp::builder`], [`SoftValueIteration`],
-//!   [`StationarySolver`]. The call that uses the options (`build`, `solve`, `new`) checks them.
+//! - A setter on options takes a plain value and cannot fail: [`Mdp::builder`],
+//!   [`SoftValueIteration`], [`StationarySolver`]. The call that uses the options (`build`, `solve`,
+//!   `new`) checks them.
 //! - A method `with_…` returns a changed copy of a valid value, as a `Result`.
 //! - [`soft_value_iteration`] is direct by default, because direct inference is the exact
 //!   posterior. [`solve_stationary`] is variational by default, because the direct fixed point may
@@ -39,9 +40,9 @@
 //! - With the feature `rayon`, calls use the current thread pool. To choose another one, call
 //!   `pool.install(|| solver.solve(&mdp))`.
 //! - The crate needs `std`, and Rust 1.89 or later. It forbids `unsafe` in its own code.
-//! - Arrays of `ndarray` 0.17 are part of the interface. Import them from [`softmdp::ndarray`](ndarray),
-//!   or depend on the same version. Otherwise the compiler reports a mismatch of types and
-//!   "multiple different versions of crate `ndarray`".
+//! - Arrays of `ndarray` 0.17 are part of the interface. Import them from
+//!   [`softmdp::ndarray`](ndarray), or depend on the same version. Otherwise the compiler reports a
+//!   mismatch of types and "multiple different versions of crate `ndarray`".
 //! - With the feature `rand`, traits of `rand` 0.10 are part of the interface, re-exported as
 //!   `softmdp::rand`. Generators such as `StdRng` come from your own dependency on `rand` 0.10.
 //! - With the feature `sprs`, matrices of `sprs` 0.11 are part of the interface.

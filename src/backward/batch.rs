@@ -113,7 +113,7 @@ impl SoftValueIteration {
         }
     }
 
-    /// Whether models are solved together: there are several valid ones, of one size, that share the
+    /// Whether models are solved together: there are several valid models of one size that share the
     /// dynamics of every stage, and it pays.
     fn is_batch<M: Model>(&self, mdps: &[M]) -> bool {
         let Some(last) = self.horizon.checked_sub(1).filter(|_| mdps.len() > 1) else { return false };
