@@ -25,8 +25,8 @@
 //! ## Rules of the interface
 //!
 //! - A setter on options takes a plain value and cannot fail: [`Mdp::builder`],
-//!   [`SoftValueIteration`], [`StationarySolver`]. The call that uses the options (`build`, `solve`,
-//!   `new`) checks them.
+//!   [`SoftValueIteration`], [`StationarySolver`]. The call that uses the options (`build`,
+//!   `solve`, `new`) checks them.
 //! - A method `with_…` returns a changed copy of a valid value, as a `Result`.
 //! - [`soft_value_iteration`] is direct by default, because direct inference is the exact
 //!   posterior. [`solve_stationary`] is variational by default, because the direct fixed point may

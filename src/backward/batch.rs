@@ -113,8 +113,8 @@ impl SoftValueIteration {
         }
     }
 
-    /// Whether models are solved together: there are several valid models of one size that share the
-    /// dynamics of every stage, and it pays.
+    /// Whether models are solved together: there are several valid models of one size that share
+    /// the dynamics of every stage, and it pays.
     fn is_batch<M: Model>(&self, mdps: &[M]) -> bool {
         let Some(last) = self.horizon.checked_sub(1).filter(|_| mdps.len() > 1) else { return false };
         let is_alike = |mdp: &M| {
