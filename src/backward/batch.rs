@@ -31,9 +31,9 @@ impl SoftValueIteration {
     ///
     /// # Complexity
     ///
-    /// Time O(T · k · transitions) for k models. The transitions are read once for all models,
-    /// which saves most of the time in large models. Memory k times that of [`solve`](Self::solve),
-    /// and 2·k·S numbers.
+    /// Time O(T · k · transitions) for k models. The transitions are read once for all models.
+    /// Reading them limits the speed of large models. Memory k times that of
+    /// [`solve`](Self::solve), and 2·k·S numbers.
     ///
     /// # Example
     ///
