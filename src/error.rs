@@ -8,10 +8,10 @@ use std::fmt;
 
 use crate::{Inference, Status, Table};
 
-/// What is wrong with a model, a table, or a question about them.
+/// An error in a model, a table or an argument.
 ///
-/// Values are reported as `f64` for models of every number type. `Debug` prints the message, so that
-/// a `main` that returns this error shows it.
+/// Values are reported as `f64` for models of every number type. `Debug` prints the message, so
+/// that a `main` that returns this error shows it.
 ///
 /// # Example
 ///
@@ -36,7 +36,7 @@ pub enum Error {
         table: Table,
         /// Its shape.
         found: Vec<usize>,
-        /// The shape that fits.
+        /// The expected shape.
         expected: Vec<usize>,
     },
     /// A model needs at least one state and one action.
@@ -67,9 +67,9 @@ pub enum Error {
         state: usize,
         /// Action of the row.
         action: usize,
-        /// Place in the row.
+        /// Index in the row.
         next_state: usize,
-        /// The number found there.
+        /// The value.
         value: f64,
     },
     /// `transitions[state, action, ..]` sums to `sum`, not 1.
@@ -106,7 +106,7 @@ pub enum Error {
         /// The action.
         action: usize,
     },
-    /// An action is not one of the model's.
+    /// An action is out of range.
     #[error("action {action} of state {state} is out of range, expected an action below {num_actions}")]
     ActionOutOfRange {
         /// State that it was named with.
@@ -116,7 +116,7 @@ pub enum Error {
         /// Number of actions.
         num_actions: usize,
     },
-    /// A state is not one of the model's.
+    /// A state is out of range.
     #[error("{table} names state {state}, expected a state below {num_states}")]
     StateOutOfRange {
         /// Where the state was named.
@@ -142,13 +142,13 @@ pub enum Error {
     /// number of entries.
     #[error("row offset {index} is {value}, expected at least {least} and at most {most}")]
     InvalidRowOffset {
-        /// Place among the offsets.
+        /// Index of the offset.
         index: usize,
-        /// The number found there.
+        /// The value.
         value: usize,
-        /// Least value that fits.
+        /// Smallest valid value.
         least: usize,
-        /// Largest value that fits.
+        /// Largest valid value.
         most: usize,
     },
 
@@ -160,7 +160,7 @@ pub enum Error {
         state: usize,
         /// Action of the reward.
         action: usize,
-        /// The number found there.
+        /// The value.
         value: f64,
     },
     /// A reward on the successor is NaN or +∞. −∞ is allowed and forbids the transition.
@@ -174,15 +174,15 @@ pub enum Error {
         action: usize,
         /// Successor of the reward.
         next_state: usize,
-        /// The number found there.
+        /// The value.
         value: f64,
     },
-    /// `terminal_values[state]` is NaN or +∞. −∞ is allowed and forbids ending there.
+    /// `terminal_values[state]` is NaN or +∞. −∞ is allowed and forbids ending in the state.
     #[error("terminal value of state {state} is {value}, expected a number below +inf")]
     InvalidTerminalValue {
         /// The state.
         state: usize,
-        /// The number found there.
+        /// The value.
         value: f64,
     },
     /// `action_prior[state, action]` is negative, NaN or infinite.
@@ -192,7 +192,7 @@ pub enum Error {
         state: usize,
         /// Action of the weight.
         action: usize,
-        /// The number found there.
+        /// The value.
         value: f64,
     },
     /// No available action of a state that is not terminal has a positive prior weight.
@@ -220,7 +220,7 @@ pub enum Error {
     InvalidInitial {
         /// The state.
         state: usize,
-        /// The number found there.
+        /// The value.
         value: f64,
     },
     /// The initial distribution sums to `sum`, not 1.
@@ -231,7 +231,8 @@ pub enum Error {
         /// Largest difference from 1 that is accepted.
         tolerance: f64,
     },
-    /// At discount 1, a policy never reaches a terminal state from some state, and goes on earning.
+    /// At discount 1, a policy enters a recurrent class with rewards, so that its value does not
+    /// exist.
     #[error(
         "the policy earns rewards without end from state {state}: at discount 1 it must reach a terminal state, or use a \
          discount < 1"
@@ -243,7 +244,7 @@ pub enum Error {
     /// The discounted occupancy does not exist at discount 1.
     #[error("cannot compute {table} at discount 1: use a discount < 1, or `expected_visits`")]
     NoDiscount {
-        /// What was asked for.
+        /// The result that the caller requested.
         table: Table,
     },
     /// A linear system is singular to working precision.
@@ -251,7 +252,7 @@ pub enum Error {
         "cannot compute {table}: the linear system is singular to working precision (relative residual {residual:e})"
     )]
     IllConditioned {
-        /// What was asked for.
+        /// The result that the caller requested.
         table: Table,
         /// Largest residual of the system, relative to its right-hand side.
         residual: f64,
@@ -285,7 +286,7 @@ pub enum Error {
     StageOutOfRange {
         /// Stage asked for.
         stage: usize,
-        /// Number of stages there are.
+        /// Number of stages.
         horizon: usize,
     },
     /// A trajectory ends before the horizon, but neither in a terminal state nor by leaving for †.
@@ -296,7 +297,7 @@ pub enum Error {
         /// Number of decision stages.
         horizon: usize,
     },
-    /// A trajectory goes on after it has entered a terminal state.
+    /// A trajectory takes an action after a terminal state.
     #[error("trajectory takes an action in state {state} at stage {stage}, which is terminal")]
     ActionAfterEnd {
         /// Stage of the action.
@@ -307,13 +308,13 @@ pub enum Error {
     /// The caller's hook asked to stop.
     #[error("stopped by the caller at stage {stage}")]
     Stopped {
-        /// The stage that was not worked on any more.
+        /// The first stage without a result.
         stage: usize,
     },
-    /// The question belongs to the other inference.
-    #[error("this needs a solution of {expected} inference, found one of {found} inference")]
+    /// The call needs a solution of the other inference.
+    #[error("expected a solution of {expected} inference, found one of {found} inference")]
     InferenceMismatch {
-        /// Inference that the question belongs to.
+        /// Inference that the call needs.
         expected: Inference,
         /// Inference of the solution.
         found: Inference,
@@ -321,7 +322,7 @@ pub enum Error {
     /// Forward messages, posterior and evidence do not exist at temperature 0.
     #[error("cannot compute {table} at temperature 0: choose a temperature > 0")]
     ZeroTemperature {
-        /// What was asked for.
+        /// The result that the caller requested.
         table: Table,
     },
     /// No trajectory from the initial distribution has positive weight, so the posterior does not
@@ -352,30 +353,30 @@ pub enum Error {
     },
 
     // --- stationary problems ----------------------------------------------------------------------
-    /// A stationary problem needs a model whose stages are all alike.
+    /// A stationary problem needs a model whose stages are all equal.
     #[error("a stationary problem needs a homogeneous model: the stages of this one may differ")]
     NotHomogeneous,
     /// At discount 1, a model without terminal states has no fixed point.
     #[error(
-        "there is no fixed point at discount 1 without terminal states: declare some, choose a discount < 1, or ask for the \
-         `long_run_growth` of direct inference"
+        "there is no fixed point at discount 1 without terminal states: set terminal states, use a discount < 1, or call \
+         `long_run_growth`"
     )]
     NoTerminalState,
-    /// A long-run growth rate was asked of a model with a discount below 1.
+    /// The model of a long-run growth rate has a discount below 1.
     #[error("discount is {discount}, expected 1: a long-run growth rate needs trajectories without end")]
     DiscountedGrowth {
         /// Discount of the model.
         discount: f64,
     },
-    /// A long-run growth rate was asked of a model with a terminal state.
+    /// The model of a long-run growth rate has a terminal state.
     #[error("state {state} is terminal: a long-run growth rate needs a model without terminal states")]
     EndsInTerminalState {
         /// The first terminal state.
         state: usize,
     },
-    /// A long-run growth rate was asked of a model in which no trajectory goes on forever.
+    /// The model of a long-run growth rate has no infinite trajectory of positive weight.
     #[error(
-        "no trajectory of positive weight goes on forever: each one comes to a state where every action has reward -inf"
+        "no infinite trajectory has positive weight: each one reaches a state where every action has reward -inf"
     )]
     NoEndlessTrajectory,
     /// Two sets of states have the same long-run growth rate, to within the tolerance.
@@ -423,7 +424,7 @@ pub enum Error {
         table: Table,
         /// Place in the table, one index for each axis.
         index: Vec<usize>,
-        /// The number found there.
+        /// The value.
         value: f64,
     },
     /// A row of a policy or of marginals is not a distribution.
@@ -463,15 +464,15 @@ impl fmt::Display for Unmet {
             ),
             Status::RoundingFloor => write!(
                 f,
-                "rounding does not let the error bound fall below {error_bound:e}; choose a tolerance above it"
+                "rounding keeps the error bound at or above {error_bound:e}; choose a tolerance above it"
             ),
             Status::SeveralFixedPoints => f.write_str(
-                "no unique fixed point could be proved, so that no error bound exists; let every loop cost something, \
-                 or choose a discount < 1",
+                "no unique fixed point could be proved, so that no error bound exists; give every loop a cost, or \
+                 choose a discount < 1",
             ),
             Status::Diverging => f.write_str(
-                "values grow without end, since rewards and the entropy of the action prior bring in more than steps \
-                 cost; choose `ActionPrior::Uniform`, a smaller discount or dearer steps",
+                "values grow without end, because rewards and the entropy of the action prior exceed the costs of \
+                 steps; use `ActionPrior::Uniform`, a smaller discount or higher costs",
             ),
             Status::Stopped => write!(f, "stopped by the caller at an error bound of {error_bound:e}"),
             Status::Converged => write!(f, "the error bound is {error_bound:e}"),

@@ -60,9 +60,9 @@ pub enum Table {
     BackwardMessages,
     /// θ(s,a) of a softmax policy, `[t, s, a]`.
     Preferences,
-    /// How often each state–action pair was learned from, `[t, s, a]`.
+    /// Number of updates of each state–action pair, `[t, s, a]`.
     Visits,
-    /// The steps that a learner keeps.
+    /// The replay buffer of a learner.
     ReplayBuffer,
     /// The distribution of states under a policy, `[t, s]`.
     StateOccupancy,
@@ -70,17 +70,17 @@ pub enum Table {
     StateActionOccupancy,
     /// How often each state is visited under a stationary policy, `[s]`.
     ExpectedVisits,
-    /// Where a stationary policy is in the long run, `[s]`.
+    /// The stationary distribution of a policy, `[s]`.
     StationaryDistribution,
-    /// How fast the evidence grows in the long run.
+    /// The growth rate of the evidence and its bounds.
     GrowthRates,
     /// The relative values of a long-run growth, `[s]`.
     RelativeValues,
     /// The error bound of a search.
     ErrorBound,
-    /// Where states are drawn, `[s, 2]`.
+    /// Coordinates of states in a picture, `[s, 2]`.
     Coordinates,
-    /// Where actions point when they are drawn, `[a, 2]`.
+    /// Directions of actions in a picture, `[a, 2]`.
     Directions,
     /// The points of a curve.
     Series,
@@ -144,7 +144,7 @@ impl Table {
         }
     }
 
-    /// The numbers that may stand in the table, for messages.
+    /// The valid numbers of the table, for messages.
     pub(crate) fn entries(self) -> &'static str {
         match self {
             Table::Policy

@@ -211,7 +211,8 @@ mod tests {
         worst
     }
 
-    /// The largest error in units of the last place, beside double precision; NaN if there is no error to be had.
+    /// The largest error in units of the last place, beside double precision; NaN if there is no
+    /// error to be had.
     fn worst_single(xs: &[f32], found: &[f32], plain: fn(f64) -> f64) -> f64 {
         let errors = xs.iter().zip(found).map(|(&x, &found)| {
             let expected = plain(f64::from(x));

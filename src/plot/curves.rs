@@ -1,9 +1,9 @@
 //! Curves: the convergence of a solver, or the progress of a learner.
 //!
-//! Axes and key are drawn here and not by the chart layer of plotters (0.3.7). Its key is clipped to
-//! the plot, where it hides curves, and does not fit more than a dozen names. Its axes look as good
-//! with the ticks of `scale`, but then 35 lines here become 190: plotters needs a coordinate type, and
-//! a backend that records marks.
+//! Axes and key are drawn here and not by the chart layer of plotters (0.3.7). Its key is clipped
+//! to the plot, where it hides curves, and does not fit more than a dozen names. Its axes look as
+//! good with the ticks of `scale`, but then 35 lines here become 190: plotters needs a coordinate
+//! type, and a backend that records marks.
 
 use std::path::Path;
 

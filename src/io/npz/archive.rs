@@ -3,9 +3,9 @@
 //! # Memory
 //!
 //! `zip` 9.8 allocates some 190 bytes for each entry that the end of the archive claims to have,
-//! before it reads their headers. It accepts a claim up to the length of the file in bytes and up to
-//! 65535 entries, which take 12 MB. With 64-bit fields it accepts one entry for each 46 bytes of the
-//! file. The content of an entry is expanded piece by piece.
+//! before it reads their headers. It accepts a claim up to the length of the file in bytes and up
+//! to 65535 entries, which take 12 MB. With 64-bit fields it accepts one entry for each 46 bytes of
+//! the file. The content of an entry is expanded piece by piece.
 
 use std::fmt::Debug;
 use std::io::{self, Read, Seek, SeekFrom};

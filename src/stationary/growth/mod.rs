@@ -177,7 +177,7 @@ impl<F: Real> LongRunGrowth<F> {
 ///   [`StationarySolver`](crate::StationarySolver) for such a model.
 /// - [`Error::ZeroTemperature`] at temperature 0.
 /// - [`Error::TiedGrowth`] if two sets of states have the same rate.
-/// - [`Error::NoEndlessTrajectory`] if no trajectory goes on forever.
+/// - [`Error::NoEndlessTrajectory`] if no infinite trajectory has positive weight.
 /// - [`Error::InvalidSetting`] unless the tolerance is above 0.
 /// - [`Error::NotHomogeneous`] if the stages of the model may differ.
 /// - [`Error::Overflow`], [`Error::TooLarge`], and the errors of a custom [`Model`].

@@ -153,7 +153,7 @@ fn every_way_to_end_has_a_status_and_a_message_with_a_cure() {
     assert_eq!(solve(&loops(0.5), 1e-6).status, Status::Diverging);
     let message = |mdp: &Mdp, tolerance| solve_stationary(mdp, tolerance).unwrap_err().to_string();
     let diverging = message(&loops(0.5), 1e-6);
-    for part in ["entropy of the action prior", "`ActionPrior::Uniform`", "smaller discount", "dearer steps"]
+    for part in ["entropy of the action prior", "`ActionPrior::Uniform`", "smaller discount", "higher costs"]
     {
         assert!(diverging.contains(part), "{diverging}");
     }
