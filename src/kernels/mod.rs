@@ -12,6 +12,8 @@
 //! | `log_sum_exp`, `log_memo` | log Σ exp, differences and sums near the end of the number type |
 //! | `log_block`, `log_expectation`, `row_batch` | τ log Σ P exp(v/τ), fast and for any input |
 //! | `soft_maximum`, `soft_maxima` | V and π of one state, and of many |
+//! | `softmax` | probabilities of log-weights that are asked for one by one |
+//! | `sampling` | draws from distributions |
 
 mod compiled;
 mod dot;
