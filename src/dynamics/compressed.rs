@@ -7,22 +7,22 @@ use crate::kernels::{LogBlock, add_scaled};
 use crate::{Error, Real, Table};
 
 /// Largest number of states that columns can name.
-pub(super) const MOST_STATES: usize = u32::MAX as usize;
+pub(crate) const MOST_STATES: usize = u32::MAX as usize;
 
 /// The column that names a state. Precondition: there are at most [`MOST_STATES`] states.
 #[allow(clippy::cast_possible_truncation, reason = "excluded by the precondition")]
 #[inline(always)]
-pub(super) fn column(state: usize) -> u32 {
+pub(crate) fn column(state: usize) -> u32 {
     state as u32
 }
 
 /// Successors and probabilities, row after row. Within a row, successors ascend strictly and
 /// probabilities are positive, so sums need no guard against 0 · (−∞).
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct CompressedRows<F> {
-    pub(super) row_offsets: Vec<usize>, // [row + 1]
-    pub(super) columns: Vec<u32>,
-    pub(super) probabilities: Vec<F>, // of each column
+pub(crate) struct CompressedRows<F> {
+    pub(crate) row_offsets: Vec<usize>, // [row + 1]
+    pub(crate) columns: Vec<u32>,
+    pub(crate) probabilities: Vec<F>, // of each column
 }
 
 /// A function `(index, entries)` that appends the entries of a row.
@@ -44,7 +44,7 @@ impl<F: Real> CompressedRows<F> {
     }
 
     /// Makes rows from `row(index, entries)`, which appends the entries of a row in any order.
-    pub(super) fn from_rows(num_rows: usize, row: &mut AppendRow<'_, F>) -> Result<Self, Error> {
+    pub(crate) fn from_rows(num_rows: usize, row: &mut AppendRow<'_, F>) -> Result<Self, Error> {
         let mut rows = Self::with_capacity(num_rows, 0)?;
         rows.row_offsets.push(0);
         let mut entries = Vec::new();
@@ -158,7 +158,7 @@ impl<F: Real> CompressedRows<F> {
 
     /// Successors and probabilities of a row.
     #[inline]
-    pub(super) fn row(&self, row: usize) -> (&[u32], &[F]) {
+    pub(crate) fn row(&self, row: usize) -> (&[u32], &[F]) {
         let entries = self.row_offsets[row]..self.row_offsets[row + 1];
         (&self.columns[entries.clone()], &self.probabilities[entries])
     }
@@ -240,7 +240,7 @@ impl<F: Real> CompressedRows<F> {
 
     /// w += Σ P x over the rows, for the successors in `next_states`; `x` `[row, k]`, `w`
     /// `[next_states, k]`.
-    pub(super) fn push_forward(
+    pub(crate) fn push_forward(
         &self,
         rows: Range<usize>,
         next_states: Range<usize>,

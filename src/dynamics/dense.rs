@@ -147,6 +147,11 @@ impl<F: Real> DenseDynamics<F> {
         self.transitions.view()
     }
 
+    /// The entries of the table, `[s, a, s']`.
+    pub(crate) fn into_entries(self) -> Vec<F> {
+        self.transitions.into_raw_vec_and_offset().0
+    }
+
     /// P(·∣s,a).
     fn row(&self, state: usize, action: usize) -> &[F] {
         let num_actions = self.transitions.dim().1;
@@ -253,6 +258,10 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
         })
         .ok()?;
         is_lossless.into_inner().then(|| Box::new(Self { transitions: mixed }) as _)
+    }
+
+    fn into_dense(self: Box<Self>) -> Result<Self, Error> {
+        Ok(*self)
     }
 
     fn work(&self, states: Range<usize>) -> usize {

@@ -22,7 +22,7 @@
 //! this module.
 
 pub(crate) mod blocks;
-mod compressed;
+pub(crate) mod compressed;
 mod convert;
 mod dense;
 mod deterministic;
@@ -47,8 +47,8 @@ pub use sparse::SparseDynamics;
 
 use num_traits::Zero;
 
-use crate::Real;
 pub use crate::kernels::LogBlock;
+use crate::{Error, Real};
 
 /// Transition probabilities P(s'∣s,a), as the maps that algorithms use.
 ///
@@ -267,6 +267,24 @@ pub trait Dynamics: Debug + Send + Sync {
     fn mix_actions(&self, weights: &[Self::Scalar]) -> Option<Box<dyn Dynamics<Scalar = Self::Scalar>>> {
         let _ = weights;
         None
+    }
+
+    /// Turns these dynamics into a full table. [`DenseDynamics`] are not copied.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`DenseDynamics::from_dynamics`], which is the default.
+    fn into_dense(self: Box<Self>) -> Result<DenseDynamics<Self::Scalar>, Error> {
+        DenseDynamics::from_dynamics(&*self)
+    }
+
+    /// Turns these dynamics into sparse rows. [`SparseDynamics`] are not copied.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SparseDynamics::from_dynamics`], which is the default.
+    fn into_sparse(self: Box<Self>) -> Result<SparseDynamics<Self::Scalar>, Error> {
+        SparseDynamics::from_dynamics(&*self)
     }
 
     /// Number of stored transitions in the rows of `states`. Threads receive about equal shares of

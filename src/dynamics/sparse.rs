@@ -210,6 +210,11 @@ impl<F: Real> SparseDynamics<F> {
         self.rows.probabilities.len()
     }
 
+    /// The rows, one for each pair.
+    pub(crate) fn into_rows(self) -> CompressedRows<F> {
+        self.rows
+    }
+
     /// Rows of the pairs of some states.
     fn rows_of(&self, states: Range<usize>) -> Range<usize> {
         states.start * self.num_actions..states.end * self.num_actions
@@ -257,6 +262,10 @@ impl<F: Real> Dynamics for SparseDynamics<F> {
     fn mix_actions(&self, weights: &[F]) -> Option<Box<dyn Dynamics<Scalar = F>>> {
         let rows = self.rows.mixed(self, weights)?;
         Some(Box::new(Self { num_states: self.num_states, num_actions: 1, rows }))
+    }
+
+    fn into_sparse(self: Box<Self>) -> Result<Self, Error> {
+        Ok(*self)
     }
 
     fn work(&self, states: Range<usize>) -> usize {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::matrix::{SplitMatrix, multiply, multiply_transposed};
 use crate::kernels::{add_scaled, dot_rows};
-use crate::{Dynamics, Error, Real, Table, arrays};
+use crate::{DenseDynamics, Dynamics, Real};
 
 /// The diagonal, and all other entries in full rows.
 #[derive(Debug)]
@@ -14,16 +14,13 @@ pub(super) struct DenseMatrix<F> {
 }
 
 impl<F: Real> DenseMatrix<F> {
-    /// Makes a matrix from `row(s, entries)`, which fills one row.
-    pub(super) fn new(num_states: usize, mut row: impl FnMut(usize, &mut [F])) -> Result<Self, Error> {
-        let shape = (num_states, num_states);
-        let mut table = arrays::filled_vec(Table::Transitions, shape, F::zero())?;
-        let mut diagonal = Vec::with_capacity(num_states);
-        for (state, entries) in table.chunks_exact_mut(num_states).enumerate() {
-            row(state, entries);
-            diagonal.push(std::mem::replace(&mut entries[state], F::zero()));
-        }
-        Ok(Self { diagonal, table })
+    /// Takes the table of dynamics of one action.
+    pub(super) fn new(dynamics: DenseDynamics<F>) -> Self {
+        let num_states = dynamics.num_states();
+        let mut table = dynamics.into_entries();
+        let own = table.iter_mut().step_by(num_states + 1);
+        let diagonal = own.map(|entry| std::mem::replace(entry, F::zero())).collect();
+        Self { diagonal, table }
     }
 
     fn row(&self, state: usize) -> &[F] {

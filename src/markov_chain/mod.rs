@@ -33,6 +33,7 @@ pub(crate) use solve::LinearStatus;
 pub(crate) use solve::{LinearOutcome, LinearSolve};
 use sparse::SparseMatrix;
 
+use crate::dynamics::compressed::{CompressedRows, MOST_STATES, column};
 use crate::{Dynamics, Error, Real, Table, arrays};
 
 /// If at least one entry in this many is not 0, full rows are read faster than compressed rows.
@@ -77,37 +78,42 @@ impl<'a, F: Real> Chain<'a, F> {
             }
         }
         match dynamics.mix_actions(&weights) {
-            Some(mixed) => Self::stored(&*mixed),
+            Some(mixed) => Self::stored(mixed),
             None => Ok(Self { matrix: Box::new(Mixture::new(dynamics, weights)?) }),
         }
     }
 
     /// A chain from its rows: `row(s, add)` calls `add(s', J(s,s'))` for the entries that are not
-    /// 0, in any order. Entries of one s' are summed.
+    /// 0, in any order. Several entries of one s' are summed.
     pub(crate) fn from_rows(
         num_states: usize,
-        row: impl FnMut(usize, &mut dyn FnMut(usize, F)),
+        mut row: impl FnMut(usize, &mut dyn FnMut(usize, F)),
     ) -> Result<Self, Error> {
-        let rows = SparseMatrix::new(num_states, row)?;
-        if !is_dense(rows.num_entries(), num_states) {
-            return Ok(Self { matrix: Box::new(rows) });
+        if num_states > MOST_STATES {
+            return Err(Error::TooLarge { table: Table::Transitions, shape: vec![num_states, num_states] });
         }
-        let rows = DenseMatrix::new(num_states, |state, entries| {
-            rows.for_each_successor(state, 0, &mut |next_state, p| entries[next_state] = p);
+        let rows = CompressedRows::from_rows(num_states, &mut |state, entries| {
+            row(state, &mut |next_state, value| {
+                debug_assert!(next_state < num_states && value >= F::zero() && value.is_finite());
+                entries.push((column(next_state), value));
+            });
+            sum_equals(entries);
+            Ok(())
         })?;
-        Ok(Self { matrix: Box::new(rows) })
+        let rows = Box::new(SparseMatrix::new(rows)?);
+        if is_dense(rows.num_entries, num_states) {
+            return Ok(Self { matrix: Box::new(DenseMatrix::new(rows.into_dense()?)) });
+        }
+        Ok(Self { matrix: rows })
     }
 
-    /// Copies the rows of dynamics of one action into a form that can be walked in parts.
-    fn stored(mixed: &dyn Dynamics<Scalar = F>) -> Result<Self, Error> {
+    /// The chain of dynamics of one action. Their table or rows become its matrix without a copy.
+    fn stored(mixed: Box<dyn Dynamics<Scalar = F>>) -> Result<Self, Error> {
         let num_states = mixed.num_states();
-        if !is_dense(mixed.work(0..num_states), num_states) {
-            return Self::from_rows(num_states, |state, add| mixed.for_each_successor(state, 0, add));
+        if is_dense(mixed.work(0..num_states), num_states) {
+            return Ok(Self { matrix: Box::new(DenseMatrix::new(mixed.into_dense()?)) });
         }
-        let rows = DenseMatrix::new(num_states, |state, entries| {
-            mixed.push_forward(state..state + 1, 0..num_states, 1, &[F::one()], entries);
-        })?;
-        Ok(Self { matrix: Box::new(rows) })
+        Ok(Self { matrix: Box::new(SparseMatrix::new(mixed.into_sparse()?.into_rows())?) })
     }
 
     /// This chain with all entries multiplied by a number ≥ 0.
@@ -130,6 +136,22 @@ impl<'a, F: Real> Chain<'a, F> {
     pub(crate) fn multiply_transposed(&self, x: &[F], y: &mut [F]) {
         self.matrix.multiply_transposed(x, y);
     }
+}
+
+/// Sorts entries by column and sums those of one column in their original order, which is the order
+/// of the actions.
+fn sum_equals<F: Real>(entries: &mut Vec<(u32, F)>) {
+    if entries.is_sorted_by(|a, b| a.0 < b.0) {
+        return;
+    }
+    entries.sort_by_key(|entry| entry.0);
+    entries.dedup_by(|next, kept| {
+        let is_equal = next.0 == kept.0;
+        if is_equal {
+            kept.1 += next.1;
+        }
+        is_equal
+    });
 }
 
 /// Whether full rows are faster than compressed rows.

@@ -1,111 +1,66 @@
-//! A chain in compressed rows, split at the diagonal.
+//! A chain in compressed rows, with the place of the diagonal in each row.
 //!
-//! This is a second format beside the compressed rows of sparse dynamics, for three reasons:
-//!
-//! - Walks read the part of a row before the diagonal, the part behind it and the diagonal, each by
-//!   itself. In one row of all entries they would search for the diagonal, or branch on it, in
-//!   their inner loop.
-//! - Rows come from any dynamics and from the derivative of direct inference, not from sparse
-//!   dynamics alone.
-//! - Entries of one successor are summed in the order of the actions. Sparse dynamics sum them from
-//!   the smallest on, which rounds differently.
+//! A walk reads the part of a row before the diagonal, or the part behind it, and the diagonal. It
+//! takes their places from a table. A search for the diagonal in the inner loop would be slower.
 
 use std::ops::Range;
 
 use super::matrix::{SplitMatrix, multiply, multiply_transposed};
+use crate::dynamics::compressed::{CompressedRows, column};
 use crate::{Dynamics, Error, Real, Table, arrays};
 
-/// The diagonal, and the other entries that are not 0 in compressed rows, ascending.
+/// Compressed rows, split at the diagonal.
 #[derive(Debug)]
 pub(super) struct SparseMatrix<F> {
-    diagonal: Vec<F>,    // [s]
-    offsets: Vec<usize>, // [s, 2] and one more: starts of L and U in each row
-    columns: Vec<u32>,
-    values: Vec<F>, // [entry], as columns
+    rows: CompressedRows<F>,
+    parts: Vec<[usize; 2]>,        // [s]: where L ends and where U starts
+    diagonal: Vec<F>,              // [s]
+    pub(super) num_entries: usize, // off the diagonal
 }
 
 impl<F: Real> SparseMatrix<F> {
-    /// Makes rows from `row(s, add)`, which adds entries in any order. Entries of one successor are
-    /// summed.
-    pub(super) fn new(
-        num_states: usize,
-        mut row: impl FnMut(usize, &mut dyn FnMut(usize, F)),
-    ) -> Result<Self, Error> {
-        let too_large = || Error::TooLarge { table: Table::Transitions, shape: vec![num_states, num_states] };
-        if u32::try_from(num_states).is_err() {
-            return Err(too_large());
-        }
-        let numbers = arrays::filled_vec(Table::Transitions, num_states, F::zero())?;
-        let offsets = arrays::filled_vec(Table::RowOffsets, 2 * num_states + 1, 0)?;
-        let mut rows = Self { diagonal: numbers, offsets, columns: Vec::new(), values: Vec::new() };
-        let mut entries: Vec<(u32, F)> = Vec::new();
+    /// Takes one row for each state.
+    pub(super) fn new(rows: CompressedRows<F>) -> Result<Self, Error> {
+        let num_states = rows.row_offsets.len() - 1;
+        let mut parts = arrays::filled_vec(Table::RowOffsets, num_states, [0; 2])?;
+        let mut diagonal = arrays::filled_vec(Table::Transitions, num_states, F::zero())?;
+        let mut num_entries = rows.columns.len();
         for state in 0..num_states {
-            entries.clear();
-            row(state, &mut |next_state, value| {
-                debug_assert!(next_state < num_states && value >= F::zero() && value.is_finite());
-                // The number of states fits into 32 bits.
-                #[allow(clippy::cast_possible_truncation)]
-                if value > F::zero() {
-                    entries.push((next_state as u32, value));
-                }
-            });
-            if !entries.is_sorted_by(|a, b| a.0 < b.0) {
-                sum_equals(&mut entries);
+            let (columns, values) = rows.row(state);
+            let num_before = columns.partition_point(|&other| other < column(state));
+            let end = rows.row_offsets[state] + num_before;
+            parts[state] = [end; 2];
+            if columns.get(num_before) == Some(&column(state)) {
+                diagonal[state] = values[num_before];
+                parts[state][1] += 1;
+                num_entries -= 1;
             }
-            rows.columns.try_reserve(entries.len()).map_err(|_| too_large())?;
-            rows.values.try_reserve(entries.len()).map_err(|_| too_large())?;
-            rows.push(state, &entries);
         }
-        Ok(rows)
+        Ok(Self { rows, parts, diagonal, num_entries })
     }
 
-    /// Appends a row with ascending entries.
-    fn push(&mut self, state: usize, entries: &[(u32, F)]) {
-        let first_behind = entries.partition_point(|&(column, _)| column as usize <= state);
-        let (head, behind) = entries.split_at(first_behind);
-        let before = match head.split_last() {
-            Some((&(column, value), before)) if column as usize == state => {
-                self.diagonal[state] = value;
-                before
-            }
-            _ => head,
-        };
-        for (part, entries) in [before, behind].into_iter().enumerate() {
-            self.columns.extend(entries.iter().map(|entry| entry.0));
-            self.values.extend(entries.iter().map(|entry| entry.1));
-            self.offsets[2 * state + part + 1] = self.columns.len();
-        }
-    }
-
-    /// Entries of a row: `parts` 0..1 is L, 1..2 is U, 0..2 is both.
     #[inline]
-    fn entries(&self, state: usize, parts: Range<usize>) -> (&[u32], &[F]) {
-        let entries = self.offsets[2 * state + parts.start]..self.offsets[2 * state + parts.end];
-        (&self.columns[entries.clone()], &self.values[entries])
+    fn entries(&self, entries: Range<usize>) -> (&[u32], &[F]) {
+        (&self.rows.columns[entries.clone()], &self.rows.probabilities[entries])
     }
 
-    /// Number of entries off the diagonal.
-    pub(super) fn num_entries(&self) -> usize {
-        self.values.len()
+    /// The entries of L in a row.
+    #[inline]
+    fn lower(&self, state: usize) -> (&[u32], &[F]) {
+        self.entries(self.rows.row_offsets[state]..self.parts[state][0])
+    }
+
+    /// The entries of U in a row.
+    #[inline]
+    fn upper(&self, state: usize) -> (&[u32], &[F]) {
+        self.entries(self.parts[state][1]..self.rows.row_offsets[state + 1])
     }
 }
 
-/// Sorts entries by column and sums those of one column in their original order.
-fn sum_equals<F: Real>(entries: &mut Vec<(u32, F)>) {
-    entries.sort_by_key(|entry| entry.0);
-    entries.dedup_by(|next, kept| {
-        let is_equal = next.0 == kept.0;
-        if is_equal {
-            kept.1 += next.1;
-        }
-        is_equal
-    });
-}
-
-/// Σ p x over some entries.
+/// `sum` + Σ p x over some entries.
 #[inline]
-fn gather<F: Real>((columns, values): (&[u32], &[F]), x: &[F]) -> F {
-    columns.iter().zip(values).fold(F::zero(), |sum, (&column, &value)| sum + value * x[column as usize])
+fn gather<F: Real>(sum: F, (columns, values): (&[u32], &[F]), x: &[F]) -> F {
+    columns.iter().zip(values).fold(sum, |sum, (&column, &value)| sum + value * x[column as usize])
 }
 
 /// x += scale · p over some entries.
@@ -122,11 +77,11 @@ impl<F: Real> SplitMatrix<F> for SparseMatrix<F> {
     }
 
     fn scale(&mut self, by: F) {
-        self.diagonal.iter_mut().chain(&mut self.values).for_each(|entry| *entry *= by);
+        self.diagonal.iter_mut().chain(&mut self.rows.probabilities).for_each(|entry| *entry *= by);
     }
 
     fn work(&self) -> usize {
-        Dynamics::work(self, 0..self.diagonal.len())
+        self.num_entries + self.diagonal.len()
     }
 
     fn price_of_walks(&self) -> usize {
@@ -143,22 +98,22 @@ impl<F: Real> SplitMatrix<F> for SparseMatrix<F> {
 
     #[inline]
     fn before(&self, state: usize, x: &[F]) -> F {
-        gather(self.entries(state, 0..1), x)
+        gather(F::zero(), self.lower(state), x)
     }
 
     #[inline]
     fn behind(&self, state: usize, x: &[F]) -> F {
-        gather(self.entries(state, 1..2), x)
+        gather(F::zero(), self.upper(state), x)
     }
 
     #[inline]
     fn scatter_before(&self, state: usize, scale: F, x: &mut [F]) {
-        scatter(self.entries(state, 0..1), scale, x);
+        scatter(self.lower(state), scale, x);
     }
 
     #[inline]
     fn scatter_behind(&self, state: usize, scale: F, x: &mut [F]) {
-        scatter(self.entries(state, 1..2), scale, x);
+        scatter(self.upper(state), scale, x);
     }
 }
 
@@ -175,37 +130,23 @@ impl<F: Real> Dynamics for SparseMatrix<F> {
     }
 
     fn for_each_successor(&self, state: usize, _action: usize, visit: &mut dyn FnMut(usize, F)) {
-        let (columns, values) = self.entries(state, 0..2);
+        let (columns, values) = self.rows.row(state);
         columns.iter().zip(values).for_each(|(&column, &value)| visit(column as usize, value));
-        if self.diagonal[state] > F::zero() {
-            visit(state, self.diagonal[state]);
-        }
     }
 
     fn expectation(&self, states: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
         debug_assert_eq!(k, 1);
         for (y, state) in y.iter_mut().zip(states) {
-            *y = self.diagonal[state] * v[state] + gather(self.entries(state, 0..2), v);
+            let sum = gather(gather(F::zero(), self.lower(state), v), self.upper(state), v);
+            *y = self.diagonal[state] * v[state] + sum;
         }
     }
 
     fn push_forward(&self, states: Range<usize>, next_states: Range<usize>, k: usize, x: &[F], w: &mut [F]) {
-        debug_assert_eq!(k, 1);
-        let first = next_states.start;
-        for (state, &x) in states.zip(x).filter(|(_, x)| **x != F::zero()) {
-            let (columns, values) = self.entries(state, 0..2);
-            for (&column, &value) in columns.iter().zip(values) {
-                if next_states.contains(&(column as usize)) {
-                    w[column as usize - first] += value * x;
-                }
-            }
-            if next_states.contains(&state) {
-                w[state - first] += self.diagonal[state] * x;
-            }
-        }
+        self.rows.push_forward(states, next_states, k, x, w);
     }
 
     fn work(&self, states: Range<usize>) -> usize {
-        self.offsets[2 * states.end] - self.offsets[2 * states.start] + states.len()
+        self.rows.row_offsets[states.end] - self.rows.row_offsets[states.start]
     }
 }

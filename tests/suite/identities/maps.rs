@@ -227,6 +227,13 @@ proptest! {
                 let expected = pairs.map(|pair| weights[pair] * each[pair]).sum::<f64>();
                 assert_close(found, expected, 1e-13, kind);
             }
+            let table = mdp.dynamics().mix_actions(&weights).unwrap().into_dense().unwrap();
+            let rows = mixed.into_sparse().unwrap();
+            for stored in [&table as &dyn Dynamics<Scalar = f64>, &rows] {
+                prop_assert_eq!((stored.num_states(), stored.num_actions()), (states, 1));
+                stored.expectation(0..states, 1, &v, &mut each[..states]);
+                found.iter().zip(&each).for_each(|(&found, &other)| assert_close(found, other, 1e-13, kind));
+            }
         }
     }
 }
