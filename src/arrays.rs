@@ -51,6 +51,11 @@ pub(crate) fn standard_layout<T: Clone, D: Dimension>(array: Array<T, D>) -> Arr
     if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }
 }
 
+/// The entries of an array in row-major order, without a copy if it is in standard layout.
+pub(crate) fn into_vec<T: Clone, D: Dimension>(array: Array<T, D>) -> Vec<T> {
+    standard_layout(array).into_raw_vec_and_offset().0
+}
+
 /// Returns [`Error::ShapeMismatch`] unless a table has the expected shape.
 #[inline]
 pub(crate) fn check_shape(table: Table, found: &[usize], expected: &[usize]) -> Result<(), Error> {

@@ -72,9 +72,9 @@ impl<F: Real> Layout<F> {
         let dynamics = SparseDynamics::new(
             num_rows / num_actions,
             num_actions,
-            row_offsets.into_raw_vec_and_offset().0,
-            next_states.into_raw_vec_and_offset().0,
-            probabilities.into_raw_vec_and_offset().0,
+            arrays::into_vec(row_offsets),
+            arrays::into_vec(next_states),
+            arrays::into_vec(probabilities),
         )
         .map_err(|error| Error::new(place_of(&error, "probabilities"), error))?;
         Ok(Self { dynamics: Arc::new(dynamics), probabilities: "probabilities", successor_rewards })
@@ -128,7 +128,7 @@ fn beside<F: Real, D: Dimension>(
         return Err(Error::in_array("successor_rewards", Reason::Shape { found, expected }));
     }
     check_rewards("successor_rewards", Some(&rewards))?;
-    Ok(Some(arrays::standard_layout(rewards).into_raw_vec_and_offset().0))
+    Ok(Some(arrays::into_vec(rewards)))
 }
 
 /// Rewards of the transitions with p > 0, which are the ones that dynamics visit.

@@ -9,7 +9,7 @@ pub(super) use step_index::{Next, StepIndex};
 
 use super::error::Error;
 use super::horizon::{FiniteHorizon, Horizon, Stationary};
-use crate::arrays::{check_shape, filled};
+use crate::arrays::{self, check_shape, filled};
 use crate::mdp::{
     check_discount, check_options, check_prior_weight, check_temperature, check_terminal_values,
 };
@@ -61,13 +61,13 @@ impl<F: Real> Task<F> {
     /// [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
     pub fn new(num_states: usize, num_actions: usize) -> Result<Self, Error> {
         check_not_empty(num_states, num_actions)?;
-        let prior = filled(Table::ActionPrior, (num_states, num_actions), F::one())?;
+        let prior = arrays::filled_vec(Table::ActionPrior, (num_states, num_actions), F::one())?;
         Ok(Self {
             horizon: Stationary,
             discount: F::one(),
             temperature: F::one(),
             num_actions,
-            prior: prior.into_raw_vec_and_offset().0,
+            prior,
             is_terminal: vec![false; num_states],
             terminal_values: vec![F::zero(); num_states],
         })
@@ -127,7 +127,7 @@ impl<F: Real, H: Horizon> Task<F, H> {
             discount: mdp.discount(),
             temperature: mdp.temperature(),
             num_actions,
-            prior: prior.into_raw_vec_and_offset().0,
+            prior: arrays::into_vec(prior),
             is_terminal: (0..num_states).map(|state| mdp.is_terminal(state)).collect(),
             terminal_values: mdp.terminal_values().to_vec(),
         };
