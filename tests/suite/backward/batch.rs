@@ -150,42 +150,44 @@ fn a_batch_is_watched_and_stopped_as_its_models_are() {
 }
 
 #[test]
-fn a_batch_that_goes_on_one_by_one_begins_each_stage_once() {
+fn models_that_stop_sharing_dynamics_are_solved_one_by_one() {
     let seen = std::sync::Mutex::new(Vec::new());
     let watch = |model: usize| {
         let seen = &seen;
         move |stage: usize| {
-            seen.lock().unwrap().push((stage, model));
+            seen.lock().unwrap().push((model, stage));
             ControlFlow::Continue(())
         }
     };
     type Hook<'a> = Box<dyn Fn(usize) -> ControlFlow<()> + Sync + 'a>;
     let hooks: Vec<Hook<'_>> = vec![Box::new(watch(0)), Box::new(watch(1))];
     let (mdp, other) = (walk(9, 1.0), walk(9, 2.0));
-    let huge = mdp.with_rewards(Array2::from_elem((9, 3), 0.7e308)).unwrap();
     let solver = SoftValueIteration::new(4);
-    // Stages 3 and 2 together, and from stage 1 on one model after the other: other dynamics, or an overflow of the second.
-    let order = [(3, 0), (3, 1), (2, 0), (2, 1), (1, 0), (1, 1), (0, 0), (0, 1)];
     let ours = TimeVaryingMdp::new(vec![mdp.clone(); 4]).unwrap();
     let apart = [mdp.clone(), other, mdp.clone(), mdp.clone()];
     let apart = TimeVaryingMdp::new(apart.to_vec()).unwrap();
     let watched = [Watched::new(&ours, &hooks[0]), Watched::new(&apart, &hooks[1])];
     let batch = solver.solve_batch(&watched).unwrap();
     for (found, model) in batch.iter().zip([&ours, &apart]) {
-        let expected = solver.solve(model).unwrap();
-        assert_tables_close(&found.state_values(), &expected.state_values(), 1e-14, "V");
-        assert_tables_close(&found.action_values(), &expected.action_values(), 1e-14, "Q");
-        let (found, expected) = (found.policy(), expected.policy());
-        assert_tables_close(&found.probabilities(), &expected.probabilities(), 1e-14, "π");
+        assert_eq!(*found, solver.solve(model).unwrap());
     }
+    // Each model as a whole, and each stage once.
+    let order = [(0, 3), (0, 2), (0, 1), (0, 0), (1, 3), (1, 2), (1, 1), (1, 0)];
     assert_eq!(std::mem::take(&mut *seen.lock().unwrap()), order);
-    let watched = [Watched::new(&mdp, &hooks[0]), Watched::new(&huge, &hooks[1])];
-    let error = solver.solve_batch(&watched).unwrap_err();
-    assert_eq!(error, solver.solve(&huge).unwrap_err());
-    let mut stages = seen.lock().unwrap().clone();
-    stages.sort_unstable();
-    stages.dedup();
-    assert_eq!(stages.len(), seen.lock().unwrap().len(), "{:?}", seen.lock().unwrap());
+    // Together, the models alternate.
+    let watched = [Watched::new(&ours, &hooks[0]), Watched::new(&ours, &hooks[1])];
+    solver.solve_batch(&watched).unwrap();
+    assert_eq!(seen.lock().unwrap()[..4], [(0, 3), (1, 3), (0, 2), (1, 2)]);
+    assert_eq!(seen.lock().unwrap().len(), 8);
+}
+
+#[test]
+fn the_error_of_a_batch_is_that_of_its_first_model() {
+    let mdp = walk(9, 1.0);
+    let huge = |reward: f64| mdp.with_rewards(Array2::from_elem((9, 3), reward)).unwrap();
+    let models = [mdp.clone(), huge(0.7e308), huge(-0.9e308)];
+    let solver = SoftValueIteration::new(4);
+    assert_eq!(solver.solve_batch(&models).unwrap_err(), solver.solve(&models[1]).unwrap_err());
 }
 
 #[test]
