@@ -32,7 +32,7 @@ fn a_tolerance_below_rounding_ends_with_an_honest_bound() {
     let error = solve_stationary(&one_state(0.999), 1e-300).unwrap_err();
     assert!(matches!(error, Error::NotConverged { status: Status::RoundingFloor, .. }), "{error}");
     let message = error.to_string();
-    assert!(message.contains(&format!("below {:e};", convergence.error_bound)), "{message}");
+    assert!(message.contains(&format!("at or above {:e};", convergence.error_bound)), "{message}");
 }
 
 #[test]
