@@ -13,8 +13,7 @@ use crate::{Error, Real};
 /// ```
 /// use softmdp::learning::{Actor, Learner, SoftActorCritic, Step, Task};
 ///
-/// // Action 1 pays 1, once. The exact actor follows at once; the gradient actor takes a first
-/// step.
+/// // Action 1 pays 1, once. The exact actor follows at once; the gradient actor takes one step.
 /// let task = Task::new(1, 2)?.with_discount(0.0)?;
 /// let step = Step::new(0, 1, 1.0, 0);
 /// let mut exact = SoftActorCritic::new(task)?;
