@@ -1,7 +1,4 @@
 //! Mixes the actions of compressed rows into one row per state, Σ_a w(s,a) P(s'∣s,a).
-//!
-//! A mixed row is at most as long as the rows that it mixes. So any thread can write it to their
-//! place, without counting its entries first. The gaps are closed afterwards.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,25 +8,21 @@ use super::compressed::CompressedRows;
 use crate::parallel::{RowsMut, Split};
 use crate::{Error, Real, Table, arrays};
 
-/// The places of the mixed rows of some states. Each place has the length of the rows to be mixed.
-struct Places<'a, F> {
-    row_offsets: &'a [usize], // [s · A + a] of the rows to be mixed, and one more
-    num_actions: usize,
+/// The entries of the mixed rows of some states, to be written.
+struct Entries<'a, F> {
+    row_offsets: &'a [usize], // [row + 1]
     columns: &'a mut [u32],
     probabilities: &'a mut [F],
 }
 
-impl<F: Send> Split for Places<'_, F> {
+impl<F: Send> Split for Entries<'_, F> {
     fn split_at(self, states: usize) -> (Self, Self) {
-        let num_actions = self.num_actions;
-        let (row_offsets, rest) =
-            (&self.row_offsets[..=states * num_actions], &self.row_offsets[states * num_actions..]);
-        let cut = rest[0] - row_offsets[0];
+        let cut = self.row_offsets[states] - self.row_offsets[0];
         let (columns, columns_rest) = self.columns.split_at_mut(cut);
         let (probabilities, probabilities_rest) = self.probabilities.split_at_mut(cut);
-        let rest =
-            Self { row_offsets: rest, num_actions, columns: columns_rest, probabilities: probabilities_rest };
-        (Self { row_offsets, num_actions, columns, probabilities }, rest)
+        let (row_offsets, rest) = (&self.row_offsets[..=states], &self.row_offsets[states..]);
+        let rest = Self { row_offsets: rest, columns: columns_rest, probabilities: probabilities_rest };
+        (Self { row_offsets, columns, probabilities }, rest)
     }
 }
 
@@ -43,27 +36,15 @@ impl<F: Real> CompressedRows<F> {
     }
 
     fn try_mix<D: Dynamics + ?Sized>(&self, dynamics: &D, weights: &[F]) -> Result<Option<Self>, Error> {
-        let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
+        let num_states = dynamics.num_states();
+        // Counting comes first, so that any thread can write a row to its place.
         let mut row_offsets = arrays::filled_vec(Table::RowOffsets, num_states + 1, 0)?;
-        let mut columns = arrays::filled_vec(Table::Transitions, self.columns.len(), 0_u32)?;
-        let mut probabilities = arrays::filled_vec(Table::Transitions, self.columns.len(), F::zero())?;
         let is_lossless = AtomicBool::new(true);
-        let lengths = RowsMut { data: &mut row_offsets[1..], width: 1 };
-        let places = Places {
-            row_offsets: &self.row_offsets,
-            num_actions,
-            columns: &mut columns,
-            probabilities: &mut probabilities,
-        };
-        blocks::for_each_block(dynamics, (lengths, places), &|states, (lengths, places)| {
-            let mut merge = Merge::new(self, weights, num_actions);
-            let firsts = places.row_offsets.iter().step_by(num_actions);
-            for ((state, length), first) in states.zip(lengths.data).zip(firsts) {
-                merge.row(state, |column, p| {
-                    let place = first - places.row_offsets[0] + *length;
-                    (places.columns[place], places.probabilities[place]) = (column, p);
-                    *length += 1;
-                });
+        let counts = RowsMut { data: &mut row_offsets[1..], width: 1 };
+        blocks::for_each_block(dynamics, counts, &|states, counts| {
+            let mut merge = Merge::new(self, weights, dynamics.num_actions());
+            for (state, count) in states.zip(counts.data) {
+                merge.row(state, |_, _| *count += 1);
             }
             is_lossless.fetch_and(merge.is_lossless, Ordering::Relaxed);
             Ok(())
@@ -71,19 +52,24 @@ impl<F: Real> CompressedRows<F> {
         if !is_lossless.into_inner() {
             return Ok(None);
         }
-        // Close the gaps, and turn the length of each row into its end.
-        let mut kept = 0;
-        for (end, &first) in row_offsets[1..].iter_mut().zip(self.row_offsets.iter().step_by(num_actions)) {
-            let entries = first..first + *end;
-            columns.copy_within(entries.clone(), kept);
-            probabilities.copy_within(entries, kept);
-            kept += *end;
-            *end = kept;
-        }
-        columns.truncate(kept);
-        probabilities.truncate(kept);
-        columns.shrink_to_fit();
-        probabilities.shrink_to_fit();
+        (0..num_states).for_each(|state| row_offsets[state + 1] += row_offsets[state]);
+        let num_entries = row_offsets[num_states];
+        let mut columns = arrays::filled_vec(Table::Transitions, num_entries, 0_u32)?;
+        let mut probabilities = arrays::filled_vec(Table::Transitions, num_entries, F::zero())?;
+        let entries =
+            Entries { row_offsets: &row_offsets, columns: &mut columns, probabilities: &mut probabilities };
+        blocks::for_each_block(dynamics, entries, &|states, entries| {
+            let mut merge = Merge::new(self, weights, dynamics.num_actions());
+            let mut places = entries.columns.iter_mut().zip(entries.probabilities);
+            for state in states {
+                merge.row(state, |column, p| {
+                    if let Some(place) = places.next() {
+                        (*place.0, *place.1) = (column, p);
+                    }
+                });
+            }
+            Ok(())
+        })?;
         Ok(Some(Self { row_offsets, columns, probabilities }))
     }
 }
