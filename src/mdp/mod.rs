@@ -90,6 +90,17 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     /// # Errors
     ///
     /// [`Error::ShapeMismatch`], [`Error::InvalidReward`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, ndarray::array, soft_value_iteration};
+    ///
+    /// let mdp = Mdp::new(array![[[1.0]]], array![[1.0]])?;
+    /// let doubled = mdp.with_rewards(array![[2.0]])?; // shares the dynamics
+    /// assert_eq!(soft_value_iteration(&doubled, 5)?.state_values()[[0, 0]], 10.0);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
     pub fn with_rewards(&self, rewards: Array2<F>) -> Result<Self, Error> {
         self.with_shared_rewards(arrays::standard_layout(rewards).into_shared())
     }
@@ -149,6 +160,19 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     /// # Errors
     ///
     /// [`Error::InvalidSetting`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, ndarray::array, soft_value_iteration};
+    ///
+    /// // Two actions of reward 0: V = τ log 2 per stage.
+    /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 0.0]])?;
+    /// let warm = mdp.with_temperature(10.0)?;
+    /// let value = soft_value_iteration(&warm, 1)?.state_values()[[0, 0]];
+    /// assert!((value - 10.0 * 2.0_f64.ln()).abs() < 1e-14);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
     pub fn with_temperature(&self, temperature: F) -> Result<Self, Error> {
         check_temperature(temperature)?;
         Ok(Self { temperature, ..self.clone() })
@@ -159,6 +183,18 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     /// # Errors
     ///
     /// [`Error::InvalidSetting`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, ndarray::array, solve_stationary};
+    ///
+    /// // 1 per stage, forever: V = 1 / (1 − γ).
+    /// let mdp = Mdp::new(array![[[1.0]]], array![[1.0]])?.with_discount(0.9)?;
+    /// let value = solve_stationary(&mdp, 1e-9)?.state_values()[0];
+    /// assert!((value - 10.0_f64).abs() < 1e-9);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
     pub fn with_discount(&self, discount: F) -> Result<Self, Error> {
         check_discount(discount)?;
         Ok(Self { discount, ..self.clone() })
@@ -169,6 +205,16 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     /// # Errors
     ///
     /// [`Error::ShapeMismatch`], [`Error::InvalidTerminalValue`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, ndarray::array, soft_value_iteration};
+    ///
+    /// let mdp = Mdp::new(array![[[1.0]]], array![[1.0]])?.with_terminal_values(array![100.0])?;
+    /// assert_eq!(soft_value_iteration(&mdp, 2)?.state_values(), array![[102.0], [101.0], [100.0]]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
     pub fn with_terminal_values(&self, terminal_values: Array1<F>) -> Result<Self, Error> {
         check_terminal_values(terminal_values.view(), self.num_states())?;
         let terminal_values = arrays::standard_layout(terminal_values).into_shared();
@@ -216,6 +262,19 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     ///
     /// [`Error::ShapeMismatch`], [`Error::InvalidPriorWeight`], [`Error::EmptyPriorRow`];
     /// [`Error::UnnormalizedTransition`] for a row that the new prior uses and the old one did not.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{ActionPrior, Mdp, ndarray::array, soft_value_iteration};
+    ///
+    /// // Under a uniform prior, two actions of reward 0 are worth 0: no entropy is added.
+    /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 0.0]])?;
+    /// let uniform = mdp.with_action_prior(ActionPrior::Uniform)?;
+    /// let value: f64 = soft_value_iteration(&uniform, 9)?.state_values()[[0, 0]];
+    /// assert!(value.abs() < 1e-14);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
     pub fn with_action_prior(&self, action_prior: ActionPrior<F>) -> Result<Self, Error> {
         let shape = (self.num_states(), self.num_actions());
         let prior = PriorTables::new(action_prior, self.prior.available.clone(), shape)?;
