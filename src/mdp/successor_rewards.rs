@@ -186,6 +186,24 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         self.fold_of(inference).rewards.view()
     }
 
+    /// r(s,a,s') of every transition, in reward units: pair after pair in row-major order, and the
+    /// successors of a pair in the order in which the dynamics visit them.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, ndarray::array};
+    ///
+    /// let coin = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[0.0], [0.0]])?;
+    /// let model = coin.with_successor_rewards(|_, _, next_state| next_state as f64)?;
+    /// assert_eq!(model.successor_rewards(), [0.0, 1.0, 0.0, 1.0]); // dense rows visit every state
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    #[must_use]
+    pub fn successor_rewards(&self) -> &[F] {
+        &self.successor_rewards.values
+    }
+
     /// Calls `visit(next_state, r(s,a,s'))` for each successor of a pair, in the order of the
     /// dynamics.
     ///

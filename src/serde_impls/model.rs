@@ -71,10 +71,7 @@ struct SuccessorRewardParts<M, R> {
 /// order of the dynamics.
 impl<F: Real + Serialize, D: Dynamics<Scalar = F> + Serialize> Serialize for SuccessorRewardMdp<F, D> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut successor_rewards = Vec::new();
-        for (state, action) in ndarray::indices((self.num_states(), self.num_actions())) {
-            self.for_each_successor_reward(state, action, |_, reward| successor_rewards.push(reward));
-        }
+        let successor_rewards = self.successor_rewards();
         SuccessorRewardParts { mdp: self.mdp(), successor_rewards }.serialize(serializer)
     }
 }

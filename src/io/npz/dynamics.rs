@@ -164,16 +164,16 @@ pub(super) struct Transitions<F> {
 
 impl<F: Real> Transitions<F> {
     /// Collects the rows. `successor_rewards` are in the order of the dynamics.
-    pub(super) fn new(dynamics: &AnyDynamics<F>, successor_rewards: Option<Vec<F>>) -> Self {
+    pub(super) fn new(dynamics: &AnyDynamics<F>, successor_rewards: Option<&[F]>) -> Self {
         let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
         let mut transitions = Self {
             shape: [num_states, num_actions],
             offsets: vec![0],
             next_states: Vec::new(),
             probabilities: Vec::new(),
-            rewards: successor_rewards.as_ref().map(|_| Vec::new()),
+            rewards: successor_rewards.map(|_| Vec::new()),
         };
-        let mut rewards = successor_rewards.into_iter().flatten();
+        let mut rewards = successor_rewards.into_iter().flatten().copied();
         let mut row = Vec::new();
         for (state, action) in ndarray::indices((num_states, num_actions)) {
             row.clear();

@@ -7,9 +7,7 @@ use ndarray::Array1;
 use super::arrays::{ArrayWriter, Arrays, Codec};
 use super::dynamics::{Layout, Transitions, check_rewards};
 use super::place::place_of;
-use super::stored::{
-    AnyMdp, ModelFile, StoredModel, differ_in_rewards_alone, have_same_successor_rewards, successor_rewards,
-};
+use super::stored::{AnyMdp, ModelFile, StoredModel, differ_in_rewards_alone, have_same_successor_rewards};
 use crate::io::{Error, Place, Reason};
 use crate::{ActionPrior, Dynamics, Mdp, Model, Real, SuccessorRewardMdp, Table, TimeVaryingMdp, arrays};
 
@@ -111,7 +109,7 @@ impl<F: Real> Codec for ModelFile<F> {
             }
             StoredModel::SuccessorRewards(model) => {
                 writer.numbers("rewards", &model.mdp().rewards())?;
-                (model.mdp(), Some(successor_rewards(model)))
+                (model.mdp(), Some(model.successor_rewards()))
             }
             StoredModel::TimeVarying(model) => {
                 let stages: Vec<_> = model.stages().iter().collect();
@@ -124,7 +122,7 @@ impl<F: Real> Codec for ModelFile<F> {
                 let are_alike = model.stages().iter().all(|stage| have_same_successor_rewards(stage, first));
                 let stages: Vec<_> = model.stages().iter().map(SuccessorRewardMdp::mdp).collect();
                 write_stages(writer, are_alike, &stages, model.num_stages().is_none())?;
-                (first.mdp(), Some(successor_rewards(first)))
+                (first.mdp(), Some(first.successor_rewards()))
             }
         };
         Transitions::new(mdp.dynamics(), successor_rewards).encode(writer)?;

@@ -198,16 +198,9 @@ pub(super) fn have_same_successor_rewards<F: Real>(
     one: &AnySuccessorRewardMdp<F>,
     other: &AnySuccessorRewardMdp<F>,
 ) -> bool {
-    differ_in_rewards_alone(one.mdp(), other.mdp()) && successor_rewards(one) == successor_rewards(other)
-}
-
-/// r(s,a,s') of every transition, in the order of the dynamics.
-pub(super) fn successor_rewards<F: Real>(model: &AnySuccessorRewardMdp<F>) -> Vec<F> {
-    let mut rewards = Vec::new();
-    for (state, action) in ndarray::indices((model.num_states(), model.num_actions())) {
-        model.for_each_successor_reward(state, action, |_, reward| rewards.push(reward));
-    }
-    rewards
+    let (rewards, others) = (one.successor_rewards(), other.successor_rewards());
+    let are_equal = std::ptr::eq(rewards, others) || rewards == others; // stages mostly share them
+    are_equal && differ_in_rewards_alone(one.mdp(), other.mdp())
 }
 
 /// Changes every stage. The stages repeat if they did before.
