@@ -196,7 +196,8 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
     ///
     /// let coin = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[0.0], [0.0]])?;
     /// let model = coin.with_successor_rewards(|_, _, next_state| next_state as f64)?;
-    /// assert_eq!(model.successor_rewards(), [0.0, 1.0, 0.0, 1.0]); // dense rows visit every state
+    /// // (0, 0) → 0, (0, 0) → 1 and (1, 0) → 1: impossible transitions have no reward.
+    /// assert_eq!(model.successor_rewards(), [0.0, 1.0, 1.0]);
     /// # Ok::<(), softmdp::Error>(())
     /// ```
     #[must_use]
