@@ -18,7 +18,13 @@ pub enum Status {
     /// The values are a fixed point to within rounding, but no error bound exists. There are
     /// several fixed points, or rounding cannot exclude others. The result depends on the initial
     /// values.
-    SeveralFixedPoints,
+    ///
+    /// This happens where rewards cancel on a loop that the agent may follow forever, so that the
+    /// total reward of the loop is not defined.
+    SeveralFixedPoints {
+        /// A state of the loop. The values of all states that lead to it may be wrong too.
+        state: usize,
+    },
     /// The caller's hook asked to stop.
     Stopped,
     /// The values grow without bound. There is no fixed point.
@@ -31,7 +37,7 @@ impl fmt::Display for Status {
             Status::Converged => "converged",
             Status::IterationLimit => "iteration limit",
             Status::RoundingFloor => "rounding floor",
-            Status::SeveralFixedPoints => "several fixed points",
+            Status::SeveralFixedPoints { .. } => "several fixed points",
             Status::Stopped => "stopped by the caller",
             Status::Diverging => "diverging",
         })

@@ -458,17 +458,26 @@ impl fmt::Display for Unmet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { status, error_bound } = self;
         match status {
+            Status::IterationLimit if error_bound.is_infinite() => f.write_str(
+                "no error bound was proved within the limit of iterations; raise the limit",
+            ),
             Status::IterationLimit => write!(
                 f,
                 "the error bound is {error_bound:e} at the limit of iterations; raise the limit or the tolerance"
+            ),
+            Status::RoundingFloor if error_bound.is_infinite() => f.write_str(
+                "the values are a fixed point to within rounding, and rounding hides whether there are others, so \
+                 that no error bound exists; more iterations do not help, but larger costs of steps or a discount < 1 do",
             ),
             Status::RoundingFloor => write!(
                 f,
                 "rounding keeps the error bound at or above {error_bound:e}; choose a tolerance above it"
             ),
-            Status::SeveralFixedPoints => f.write_str(
-                "no unique fixed point could be proved, so that no error bound exists; give every loop a cost, or \
-                 choose a discount < 1",
+            Status::SeveralFixedPoints { state } => write!(
+                f,
+                "the rewards cancel on a loop through state {state}, so that its total reward is not defined and no \
+                 error bound exists; more iterations do not help, but a cost on every step of the loop or a \
+                 discount < 1 does",
             ),
             Status::Diverging => f.write_str(
                 "values grow without end, because rewards and the entropy of the action prior exceed the costs of \

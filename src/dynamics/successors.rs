@@ -11,11 +11,6 @@
 //!
 //! Lucky rows are computed from logarithms relative to the largest value of the row. Relative to
 //! the largest value of all states, the logarithms of a row would lose digits.
-//!
-//! # Limits
-//!
-//! At τ = 0 the first successor with the largest value has probability 1. If γ < 1 and that value
-//! is negative, leaving has probability 1.
 
 use super::{Dynamics, for_each_possible_successor};
 use crate::Real;
@@ -31,7 +26,7 @@ pub(crate) fn for_each_log_successor<D: Dynamics + ?Sized>(
     for_each_possible_successor(dynamics, pair, |next_state, p| visit(next_state, p.ln(temperature)));
 }
 
-/// Lucky rows (D9) of one stage.
+/// Lucky rows (D9) of one stage, for τ > 0.
 pub(crate) struct LuckyRows<'a, F> {
     discount: F,
     temperature: F,
@@ -54,9 +49,7 @@ impl<'a, F: Real> LuckyRows<'a, F> {
         self.row.clear();
         for_each_possible_successor(dynamics, pair, |next_state, p| {
             if self.next_values[next_state] > F::neg_infinity() {
-                // At τ = 0 every possible successor counts alike.
-                let is_hard = self.temperature == F::zero();
-                self.row.push((next_state, if is_hard { F::zero() } else { p.ln(self.temperature) }));
+                self.row.push((next_state, p.ln(self.temperature)));
             }
         });
         let values = self.row.iter().map(|&(next_state, _)| self.next_values[next_state]);
@@ -64,22 +57,8 @@ impl<'a, F: Real> LuckyRows<'a, F> {
         if best == F::neg_infinity() {
             return; // no successor can succeed
         }
-        if self.temperature == F::zero() {
-            self.take_best(best);
-        } else {
-            self.weigh(best);
-        }
+        self.weigh(best);
         self.row.iter().for_each(|&(next_state, p)| visit(next_state, p));
-    }
-
-    /// Turns the row into the limit of (D9) at τ = 0.
-    fn take_best(&mut self, best: F) {
-        let mut is_taken = self.discount < F::one() && best < F::zero();
-        for (next_state, p) in &mut self.row {
-            let is_best = self.next_values[*next_state] == best && !is_taken;
-            *p = if is_best { F::one() } else { F::zero() };
-            is_taken |= is_best;
-        }
     }
 
     /// Turns log P into (D9).

@@ -71,6 +71,36 @@ impl Graph {
         is_reached
     }
 
+    /// For each state, the least number of steps to a goal; `usize::MAX` if none can be reached.
+    pub(crate) fn distances_to(&self, is_goal: impl Fn(usize) -> bool) -> Result<Vec<usize>, Error> {
+        let num_states = self.num_states();
+        // The steps in reverse: counted, then filled in from the back of each row.
+        let mut ends = arrays::filled_vec(Table::RowOffsets, num_states + 1, 0_usize)?;
+        self.successors.iter().for_each(|&next| ends[next as usize] += 1);
+        (1..=num_states).for_each(|state| ends[state] += ends[state - 1]);
+        let mut sources = arrays::filled_vec(Table::Transitions, self.successors.len(), 0_usize)?;
+        for state in 0..num_states {
+            for next in self.successors(state) {
+                ends[next] -= 1;
+                sources[ends[next]] = state;
+            }
+        }
+        let mut distances: Vec<usize> =
+            (0..num_states).map(|state| if is_goal(state) { 0 } else { usize::MAX }).collect();
+        let mut reached: Vec<usize> = (0..num_states).filter(|&state| distances[state] == 0).collect();
+        let mut first = 0;
+        while let Some(&state) = reached.get(first) {
+            first += 1;
+            for &source in &sources[ends[state]..ends[state + 1]] {
+                if distances[source] == usize::MAX {
+                    distances[source] = distances[state] + 1;
+                    reached.push(source);
+                }
+            }
+        }
+        Ok(distances)
+    }
+
     /// The recurrent classes: no step leaves the class, and each of its states has a step.
     pub(crate) fn recurrent_classes(&self) -> Vec<Vec<usize>> {
         let mut class_of = vec![usize::MAX; self.num_states()];
@@ -193,6 +223,12 @@ mod tests {
             for (goal, _) in reaches.iter().enumerate() {
                 let leads = graph.leading_to(|s| s == goal);
                 assert!(leads.iter().zip(&reaches).all(|(&leads, from)| leads == from[goal]));
+                let distances = graph.distances_to(|s| s == goal).unwrap();
+                for s in 0..n {
+                    let next = graph.successors(s).map(|next| distances[next]).min();
+                    let nearest = next.map_or(usize::MAX, |d| d.saturating_add(1));
+                    assert_eq!(distances[s], if s == goal { 0 } else { nearest });
+                }
             }
         }
     }

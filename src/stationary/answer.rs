@@ -117,6 +117,8 @@ impl<F: Real> Answer<F> {
             policy: Some((arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs))),
         };
         operator.apply(&self.values, outputs)?;
+        let rows = (arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs));
+        operator.make_proper(&backed_up, arrays::slice(&action_values), rows)?;
         let differences = Differences::of(&self.values, &backed_up, operator.is_fixed());
         let rounding = operator.rounding().of(differences.magnitudes);
         let contraction = operator.contraction();

@@ -7,6 +7,8 @@
 //!
 //! where π is the policy of V. Rows of terminal states and of states with value −∞ are zero. B is
 //! convex, so B(V + x) ≥ B V + J x.
+//!
+//! In a collapsed component, each row is that of the best exit, or zero if staying is best.
 
 use std::ops::ControlFlow;
 
@@ -15,9 +17,10 @@ use super::operator::Operator;
 use crate::dynamics::successors::LuckyRows;
 use crate::markov_chain::{Chain, LinearOutcome, LinearSolve};
 use crate::mdp::CheckedStage;
-use crate::{Error, Inference, Model, Real};
+use crate::{Dynamics, Error, Inference, Model, Real};
 
-/// J at `values` with their policy. Rows and columns of states that do not take part are zero.
+/// J at `values` with their policy, both of the last `Iterate::back_up`. Rows and columns of states that do not
+/// take part are zero.
 ///
 /// Counts the transitions that it reads and writes.
 pub(super) fn derivative<'m, F: Real, M: Model<Scalar = F> + ?Sized>(
@@ -29,15 +32,32 @@ pub(super) fn derivative<'m, F: Real, M: Model<Scalar = F> + ?Sized>(
     let model = operator.model();
     let stage = CheckedStage::new(model, 0, operator.inference())?;
     let dynamics = stage.dynamics;
+    let (discount, width) = (model.discount(), model.num_actions());
+    let quotient = operator.quotient();
+    let component_of = |state: usize| quotient.and_then(|quotient| quotient.component_of(state));
     let chain = match operator.inference() {
-        Inference::Variational => Chain::new(dynamics, policy, takes_part, model.discount())?,
+        Inference::Variational if quotient.is_none() => Chain::new(dynamics, policy, takes_part, discount)?,
+        Inference::Variational => Chain::from_rows(values.len(), |state, add| {
+            let mut add_row = |pair: usize, weight: F| {
+                if takes_part[state] && weight > F::zero() {
+                    let add = &mut |next, p: F| add(next, discount * weight * p);
+                    dynamics.for_each_successor(pair / width, pair % width, add);
+                }
+            };
+            let exit =
+                component_of(state).map(|component| quotient.and_then(|quotient| quotient.exit(component)));
+            match exit {
+                Some(exit) => exit.into_iter().for_each(|pair| add_row(pair, F::one())),
+                None => (state * width..(state + 1) * width).for_each(|pair| add_row(pair, policy[pair])),
+            }
+        })?,
         Inference::Direct => {
-            let (discount, temperature, width) = (model.discount(), model.temperature(), model.num_actions());
-            let mut lucky = LuckyRows::new(discount, temperature, values);
+            let mut lucky = LuckyRows::new(discount, model.temperature(), values);
             Chain::from_rows(values.len(), |state, add| {
                 for action in 0..width {
                     let share = policy[state * width + action];
-                    if !takes_part[state] || !(share > F::zero()) || discount == F::zero() {
+                    let is_constant = !takes_part[state] || component_of(state).is_some();
+                    if is_constant || !(share > F::zero()) || discount == F::zero() {
                         continue;
                     }
                     lucky.for_each(dynamics, (state, action), |next, p| {

@@ -26,6 +26,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Iterate<'m, F, M> {
         let Self { operator, values, backed_up } = self;
         operator.ask()?;
         operator.apply(values, StageTables { policy, ..StageTables::values(backed_up) })?;
+        operator.take_best_exits();
         Ok(Differences::of(values, backed_up, operator.is_fixed()))
     }
 

@@ -33,8 +33,23 @@
 //! - If values grow without bound, the solver proves it and reports [`Status::Diverging`].
 //! - If values fall without bound, the solver proves it and returns −∞. This happens in states that
 //!   cannot reach a terminal state and lose reward on every path.
-//! - If there are several fixed points, the result is the limit of value iteration from the initial
-//!   values. Its bound is +∞, and its status is [`Status::SeveralFixedPoints`].
+//! - If rewards cancel on an endless loop, there are several fixed points. The result is a limit of
+//!   value iteration from the initial values. Its bound is +∞, and its status,
+//!   [`Status::SeveralFixedPoints`], names a state of the loop.
+//!
+//! # Loops that earn nothing
+//!
+//! At γ = 1, V* is the supremum of the expected total reward over all policies, where going on
+//! forever without reward is worth 0:
+//!
+//! ```text
+//! V*(s) = sup_π E_π[ Σ_{t<N} r(s_t,a_t) + V_T(s_N) ],   V_T(s_∞) = 0    (S4)
+//! ```
+//!
+//! N is the stage at which a terminal state is entered, or ∞. With rewards of 0 and the terminal
+//! value 1 in a goal, V* is the largest probability of reaching the goal. The initial values do not
+//! matter. At temperature 0, the policy attains V*: it takes no loop that leads nowhere. This also
+//! holds for its [`greedy`](crate::StationaryPolicy::greedy) actions.
 //!
 //! # Methods
 //!
@@ -46,7 +61,8 @@
 //! | `Newton` | V ← V^π, by an iterative linear solve | one pass, then P_π a product |
 //! | `Automatic` | value iteration, then `Newton` once predicted to be cheaper | |
 //!
-//! At γ = 1 and for direct inference, `Automatic` is `Newton` from the start. Sweeps and products
+//! At γ = 1 and for direct inference, `Automatic` is `Newton` from the start. Direct inference at
+//! temperature 0 looks for longest paths instead, whatever the method. Sweeps and products
 //! read the transitions of P_π. P_π has at most as many transitions as the model.
 //!
 //! Newton's method stores the transitions of P_π and about twenty vectors, in addition to the
@@ -203,6 +219,10 @@ impl<F: Real> StationarySolver<F> {
     }
 
     /// Sets the initial values, `[s]`; zeros by default. The values of a similar model save passes.
+    ///
+    /// They do not change the result, unless its status is
+    /// [`SeveralFixedPoints`](Status::SeveralFixedPoints). At γ = 1, values far above the result cost
+    /// sweeps many passes.
     ///
     /// In terminal states, V_T replaces the entries. The least finite entry replaces entries of −∞,
     /// because a search cannot raise −∞.

@@ -17,9 +17,11 @@
 use super::halt::Halt;
 use super::interval::{Contraction, Rounding};
 use super::row_sums::RowSums;
+use super::undiscounted::best_steps::BestSteps;
+use super::undiscounted::quotient::Quotient;
 use crate::backward::{Backup, StageTables};
 use crate::mdp::CheckedStage;
-use crate::{Dynamics, Error, Inference, Model, Real, Status};
+use crate::{Dynamics, Error, Inference, Model, Real, Status, Table, arrays};
 
 /// B of one model, with a count of the passes so far.
 pub(super) struct Operator<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
@@ -30,6 +32,7 @@ pub(super) struct Operator<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     contraction: Contraction,
     keeps_shifts: bool,
     rounding: Rounding,
+    quotient: Option<(Quotient, Vec<F>)>, // with memory for action values, [s, a]
     max_passes: usize,
     work: usize,
     reads: usize,
@@ -58,6 +61,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
             contraction,
             keeps_shifts,
             rounding,
+            quotient: None,
             max_passes,
             work,
             reads: work,
@@ -70,6 +74,11 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
 
     pub(super) fn inference(&self) -> Inference {
         self.inference
+    }
+
+    /// Whether B takes maxima, at temperature 0.
+    pub(super) fn is_hard(&self) -> bool {
+        self.model.temperature() == F::zero()
     }
 
     /// Whether each state is terminal and so keeps its value, `[s]`.
@@ -134,9 +143,88 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
         self.work
     }
 
+    /// Collapses the end components that earn nothing among the states with finite values. From now
+    /// on, B is the operator of the quotient.
+    pub(super) fn collapse(&mut self, values: &[F]) -> Result<(), Error> {
+        let (model, is_fixed) = (self.model, &self.is_fixed);
+        let stage = CheckedStage::new(model, 0, self.inference)?;
+        self.quotient = match Quotient::find(&stage, is_fixed, values, model.temperature())? {
+            None => None,
+            Some(quotient) => {
+                let shape = (values.len(), model.num_actions());
+                let memory = arrays::filled_vec(Table::ActionValues, shape, F::zero())?;
+                self.count_passes(1);
+                Some((quotient, memory))
+            }
+        };
+        Ok(())
+    }
+
+    /// The end components that B collapses.
+    pub(super) fn quotient(&self) -> Option<&Quotient> {
+        self.quotient.as_ref().map(|(quotient, _)| quotient)
+    }
+
+    /// Records the exits of collapsed components in the last backup that wrote no Q, as those of the
+    /// policy.
+    pub(super) fn take_best_exits(&mut self) {
+        if let Some((quotient, action_values)) = &mut self.quotient {
+            quotient.take_best_exits(action_values);
+        }
+    }
+
+    /// Records another exit of a collapsed component as that of the policy.
+    pub(super) fn take_exit(&mut self, component: usize, pair: usize) {
+        if let Some((quotient, _)) = &mut self.quotient {
+            quotient.take_exit(component, pair);
+        }
+    }
+
+    /// Q of one pair at `values`, for variational inference.
+    pub(super) fn action_value(&self, values: &[F], pair: usize) -> Result<F, Error> {
+        let (state, action) = (pair / self.model.num_actions(), pair % self.model.num_actions());
+        let stage = CheckedStage::new(self.model, 0, self.inference)?;
+        let mut ahead = F::zero();
+        stage.dynamics.for_each_successor(state, action, &mut |next_state, p| {
+            if p > F::zero() {
+                ahead += p * values[next_state];
+            }
+        });
+        Ok(stage.row(state)?.0[action] + self.model.discount() * ahead)
+    }
+
+    /// Restricts the policy of `values` at temperature 0 so that it attains them: it takes no step
+    /// that earns nothing and leads nowhere. Takes the tables of the last backup, `[s, a]`.
+    pub(super) fn make_proper(
+        &self,
+        values: &[F],
+        action_values: &[F],
+        policy: (&mut [F], &mut [F]),
+    ) -> Result<(), Error> {
+        let stage = CheckedStage::new(self.model, 0, self.inference)?;
+        if let Some((quotient, _)) = &self.quotient {
+            return quotient.make_proper(&stage, action_values, policy);
+        }
+        if self.is_hard() && self.inference == Inference::Direct {
+            return BestSteps::new(&stage, &self.is_fixed)?.make_proper(values, action_values, policy);
+        }
+        Ok(())
+    }
+
     /// Writes BV and, if asked, Q and the policy that goes with it: one pass.
+    ///
+    /// In collapsed components, Q and the policy are those of the ordinary backup.
     pub(super) fn apply(&mut self, values: &[F], outputs: StageTables<'_, F>) -> Result<(), Error> {
         self.count(self.work);
-        self.backup.stage(0, values, outputs)
+        let Some((quotient, memory)) = &mut self.quotient else {
+            return self.backup.stage(0, values, outputs);
+        };
+        let StageTables { values: backed_up, action_values, policy } = outputs;
+        let action_values = action_values.unwrap_or(memory);
+        let tables =
+            StageTables { values: &mut *backed_up, action_values: Some(&mut *action_values), policy };
+        self.backup.stage(0, values, tables)?;
+        quotient.collapse(action_values, backed_up);
+        Ok(())
     }
 }

@@ -15,7 +15,7 @@ use crate::{Model, Real, Status};
 pub(super) struct Search<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     pub(super) iterate: Iterate<'m, F, M>,
     pub(super) answer: Answer<F>,
-    certifier: Certifier,
+    pub(super) certifier: Certifier,
     lookout: Lookout,
 }
 

@@ -9,7 +9,9 @@ mod edges;
 mod exact;
 mod first_exit;
 mod growth;
+mod model_checking;
 mod models;
+mod total_reward;
 mod traps;
 mod worlds;
 

@@ -25,6 +25,7 @@ use crate::mdp::CheckedStage;
 use crate::stationary::halt::Halt;
 use crate::stationary::operator::Operator;
 use crate::stationary::search::Search;
+use crate::stationary::undiscounted::quotient::Quotient;
 use crate::{Dynamics, Error, Inference, Model, Real};
 
 /// One in this many passes is a backup V ← BV.
@@ -45,7 +46,8 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     }
 }
 
-/// Backs up one state after the other, in place. Counts one pass.
+/// Backs up one state after the other, in place, and collapsed components at the end. Counts one
+/// pass.
 fn sweep<F: Real, M: Model<Scalar = F> + ?Sized>(
     operator: &mut Operator<'_, F, M>,
     values: &mut [F],
@@ -59,6 +61,9 @@ fn sweep<F: Real, M: Model<Scalar = F> + ?Sized>(
     let rule = BellmanRule::new(inference, model.discount(), temperature, &before);
     let mut action_values = vec![F::zero(); width];
     let mut log_prior = LogMemo::new();
+    let quotient = operator.quotient();
+    let mut best = vec![F::zero(); quotient.map_or(0, Quotient::num_components)];
+    let component_of = |state: usize| quotient.and_then(|quotient| quotient.component_of(state));
     for state in (0..values.len()).filter(|&state| !operator.is_fixed()[state]) {
         let (rewards, prior) = stage.row(state)?;
         if inference == Inference::Variational && rule.continues() {
@@ -70,7 +75,17 @@ fn sweep<F: Real, M: Model<Scalar = F> + ?Sized>(
             }
         }
         rule.action_values_of_state((rewards, prior), dynamics, (0, state), &mut action_values)?;
-        values[state] = rule.state_value(prior, &action_values, (0, state), &mut log_prior, None)?;
+        if let (Some(quotient), Some(component)) = (quotient, component_of(state)) {
+            let exits = quotient.exits(state).map(|pair| action_values[pair % width]);
+            best[component] = exits.fold(best[component], F::max);
+        } else {
+            values[state] = rule.state_value(prior, &action_values, (0, state), &mut log_prior, None)?;
+        }
+    }
+    for (state, value) in values.iter_mut().enumerate() {
+        if let Some(component) = component_of(state) {
+            *value = best[component];
+        }
     }
     Ok(())
 }

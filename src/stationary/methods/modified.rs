@@ -23,7 +23,7 @@ use std::convert::Infallible;
 use crate::stationary::derivative::derivative;
 use crate::stationary::halt::Halt;
 use crate::stationary::search::Search;
-use crate::{Model, Real, Table, arrays};
+use crate::{Model, Real, Status, Table, arrays};
 
 /// Sweeps stop once the change has shrunk to this share.
 const SHARE: f64 = 0.1;
@@ -37,6 +37,10 @@ const MOST_SWEEPS: usize = 1024;
 /// The largest limit where a fixed point may not exist: only backups detect that.
 const MOST_SWEEPS_IN_DOUBT: usize = 64;
 
+/// Backups without a halving of BV − V after which the method gives up, where a fixed point may not
+/// exist. There, from values above the fixed point, policies and values may go round in a circle.
+const PATIENCE: usize = 256;
+
 /// Alternates a backup and sweeps until the search ends.
 pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
@@ -49,6 +53,7 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     let mut next = change.clone();
     let is_shift_free = search.iterate.operator.contraction().is_known();
     let mut most_sweeps = FIRST_SWEEPS;
+    let (mut best, mut waiting) = (f64::INFINITY, 0);
     loop {
         let differences = search.back_up(Some((&mut *policy, &mut *logs)))?;
         let iterate = &mut search.iterate;
@@ -65,6 +70,10 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
         }
         iterate.advance(&differences);
         let first = size(&change, &alive, is_shift_free);
+        (best, waiting) = if first <= best / 2.0 { (first, 0) } else { (best, waiting + 1) };
+        if !is_shift_free && waiting > PATIENCE {
+            return Err(Halt::Ended(Status::IterationLimit));
+        }
         for _ in 0..most_sweeps {
             iterate.operator.ask()?;
             chain.multiply(&change, &mut next);

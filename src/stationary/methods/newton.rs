@@ -37,6 +37,7 @@ use crate::stationary::derivative::{derivative, solve};
 use crate::stationary::halt::Halt;
 use crate::stationary::interval::{Contraction, Differences};
 use crate::stationary::search::Search;
+use crate::stationary::undiscounted::proper::make_ending;
 use crate::{Model, Real, Status, Table, arrays};
 
 /// The share of the residual at which the first solve ends; later shares are at most as large.
@@ -64,6 +65,9 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     let (policy, logs) = (arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs));
     let is_contraction = search.iterate.operator.contraction().is_known();
     let mut steps = 0_usize;
+    // From a policy that ends, policy iteration keeps to such policies.
+    let may_loop = !is_contraction && search.iterate.operator.is_hard();
+    let mut is_ending = !may_loop;
     let mut first_size = f64::INFINITY;
     let (mut last_size, mut largest_share, mut sweeps) = (f64::INFINITY, LARGEST_SHARE, FIRST_SWEEPS);
     loop {
@@ -79,7 +83,8 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
         let follows = if last_size.is_finite() { 0.9 * ratio * ratio } else { 1.0 };
         let share = follows.max(SMALLEST_SHARE).min(largest_share);
         last_size = size;
-        let has_gained = step(search, policy, &differences, share * size.min(first_size))?;
+        let has_gained = step(search, policy, &differences, share * size.min(first_size), is_ending)?;
+        is_ending = has_gained || !may_loop;
         steps += 1;
         if steps >= MOST_STEPS && !is_contraction {
             return Err(Halt::Ended(Status::IterationLimit));
@@ -96,13 +101,14 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     }
 }
 
-/// Tries one step from a backup and its policy, to a linear residual of `tolerance`. Returns
-/// whether it changed V.
+/// Tries one step from a backup and its policy, to a linear residual of `tolerance`. Unless the
+/// policy `is_ending`, it is changed where it may never end. Returns whether the step changed V.
 fn step<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
-    policy: &[F],
+    policy: &mut [F],
     differences: &Differences,
     tolerance: f64,
+    is_ending: bool,
 ) -> Result<bool, Halt> {
     if differences.is_open {
         return Ok(false);
@@ -110,9 +116,15 @@ fn step<F: Real, M: Model<Scalar = F> + ?Sized>(
     let Search { iterate, answer, .. } = search;
     iterate.operator.ask()?;
     let alive = iterate.takes_part();
-    let chain = derivative(&mut iterate.operator, &iterate.values, policy, &alive)?;
     let states = iterate.values.iter().zip(&iterate.backed_up).zip(&alive);
-    let b: Vec<F> = states.map(|((&v, &b), &alive)| if alive { b - v } else { F::zero() }).collect();
+    let mut b: Vec<F> = states.map(|((&v, &b), &alive)| if alive { b - v } else { F::zero() }).collect();
+    if !is_ending {
+        for (state, pair) in make_ending(&mut iterate.operator, &iterate.values, policy, &alive)? {
+            b[state] = iterate.operator.action_value(&iterate.values, pair)? - iterate.values[state];
+        }
+        iterate.operator.ask()?;
+    }
+    let chain = derivative(&mut iterate.operator, &iterate.values, policy, &alive)?;
     let contraction = iterate.operator.contraction();
     let start = F::from_f64(constant(contraction, differences));
     let mut x: Vec<F> = alive.iter().map(|&alive| if alive { start } else { F::zero() }).collect();

@@ -19,8 +19,8 @@
 //! ```
 //!
 //! where e exceeds the rounding error of a backup. Then l ≤ V* ≤ u, since B is monotone. The fixed
-//! point is unique, because below u every policy that never ends loses reward. The answer is the
-//! middle of l and u, and its error is at most half their distance.
+//! point is unique, because below u every policy that never ends loses reward. The answer is V, and
+//! not the middle of l and u, so that exact values and exact ties stay exact.
 //!
 //! # When
 //!
@@ -28,23 +28,22 @@
 //! for the tolerance, judged by the largest h of earlier attempts, or once B V − V is pure
 //! rounding.
 
+use super::duration::{
+    Duration, FEW_ROUNDINGS, MANY_ROUNDINGS, OptimalActions, of_policy as duration_of_policy,
+};
 use crate::backward::StageTables;
 use crate::stationary::answer::Answer;
-use crate::stationary::derivative::{derivative, solve};
 use crate::stationary::halt::Halt;
 use crate::stationary::interval::Differences;
 use crate::stationary::iterate::Iterate;
 use crate::stationary::operator::Operator;
-use crate::{Model, Real, Status, Table, arrays};
-
-/// The target residual ρ of the linear solve for h.
-const RESIDUAL: f64 = 0.1;
+use crate::{Model, Real, Status};
 
 /// The number of values of d that are tried, each twice the last.
 const MOST_DOUBLINGS: usize = 8;
 
-/// B V − V counts as pure rounding below this many times the rounding error of a backup.
-const FEW_ROUNDINGS: f64 = 4.0;
+/// The number of times that actions join the optimal ones.
+const MOST_EXTENSIONS: usize = 8;
 
 /// The factor by which B V − V has to fall after a failed attempt before the next attempt.
 const RETRY: f64 = 100.0;
@@ -52,13 +51,19 @@ const RETRY: f64 = 100.0;
 /// Schedules attempts at a certificate.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Certifier {
-    longest: Option<f64>, // max h of the last attempt
-    next: f64,            // max |B V − V| of the next attempt
+    longest: Option<f64>,   // max h of the last attempt
+    next: f64,              // max |B V − V| of the next attempt
+    endless: Option<usize>, // a state whose value is known not to be unique
 }
 
 impl Certifier {
     pub(crate) fn new() -> Self {
-        Self { longest: None, next: f64::INFINITY }
+        Self { longest: None, next: f64::INFINITY, endless: None }
+    }
+
+    /// Attempts nothing more, because the value of `state` is not unique.
+    pub(crate) fn give_up(&mut self, state: usize) {
+        self.endless = Some(state);
     }
 
     /// Attempts a certificate at V and its backup BV, if one is due.
@@ -80,64 +85,110 @@ impl Certifier {
         if differences.is_open || !(is_rounding || (is_due && norm <= self.next)) {
             return Ok(());
         }
+        if let Some(state) = self.endless {
+            return if is_rounding { Err(Halt::Ended(Status::SeveralFixedPoints { state })) } else { Ok(()) };
+        }
         self.next = norm / RETRY;
-        self.try_at(iterate, answer, differences, rounding)?;
+        let attempt = Attempt { is_alive: iterate.takes_part(), differences, rounding };
+        let endless = if iterate.operator.is_hard() {
+            let slack = FEW_ROUNDINGS * rounding;
+            let Iterate { operator, values, .. } = iterate;
+            let optimal = OptimalActions::at(operator, values, &attempt.is_alive, slack)?;
+            self.try_hard(&attempt, iterate, answer, optimal)?
+        } else {
+            let duration = duration_of_policy(iterate, &attempt.is_alive)?;
+            if let Some(duration) = duration {
+                self.offer(&attempt, iterate, answer, &duration)?;
+            }
+            None
+        };
         if answer.is_enough(iterate.operator.contraction(), rounding) {
             return Err(Halt::Ended(Status::Converged));
         }
-        match is_rounding {
-            false => Ok(()),
-            true if answer.bound() < f64::INFINITY => Err(Halt::Ended(Status::RoundingFloor)),
-            true => Err(Halt::Ended(Status::SeveralFixedPoints)),
+        match (is_rounding, endless) {
+            (false, _) => Ok(()),
+            (true, Some(state)) if answer.bound() == f64::INFINITY => {
+                Err(Halt::Ended(Status::SeveralFixedPoints { state }))
+            }
+            (true, _) => Err(Halt::Ended(Status::RoundingFloor)),
         }
     }
 
-    /// Offers the middle of l and u as an answer, if both are verified.
-    fn try_at<F: Real, M: Model<Scalar = F> + ?Sized>(
+    /// Offers V with a bound at temperature 0, where all optimal policies have to end. Returns a
+    /// state in which one of them may not.
+    fn try_hard<F: Real, M: Model<Scalar = F> + ?Sized>(
         &mut self,
+        attempt: &Attempt<'_>,
         iterate: &mut Iterate<'_, F, M>,
         answer: &mut Answer<F>,
-        differences: &Differences,
-        rounding: f64,
-    ) -> Result<(), Halt> {
-        let alive = iterate.takes_part();
+        mut optimal: OptimalActions,
+    ) -> Result<Option<usize>, Halt> {
+        for _ in 0..MOST_EXTENSIONS {
+            let Iterate { operator, values, .. } = iterate;
+            let Some(duration) = optimal.longest_duration(operator, &attempt.is_alive)? else { break };
+            let d = attempt.first_above(&duration);
+            let bound = shifted(values, &duration.steps, d);
+            let is_wider =
+                optimal.include_violations(operator, &attempt.is_alive, &bound, attempt.rounding)?;
+            if !is_wider {
+                self.offer(attempt, iterate, answer, &duration)?;
+                return Ok(None);
+            }
+        }
         let Iterate { operator, values, .. } = iterate;
-        let shape = (values.len(), operator.model().num_actions());
-        let mut policy = arrays::filled(Table::Policy, shape, F::zero())?;
-        let mut logs = policy.clone();
-        let mut room = vec![F::zero(); values.len()];
-        let rows = (arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs));
-        operator.ask()?;
-        operator.apply(values, StageTables { policy: Some(rows), ..StageTables::values(&mut room) })?;
-        drop(logs);
-        operator.ask()?;
-        let chain = derivative(operator, values, arrays::slice(&policy), &alive)?;
-        drop(policy);
-        let ones: Vec<F> = alive.iter().map(|&alive| if alive { F::one() } else { F::zero() }).collect();
-        let mut h = ones.clone();
-        let outcome = solve(operator, &chain, &ones, &mut h, F::from_f64(RESIDUAL))?;
-        let residual = outcome.residual.into_f64();
-        if !(residual <= 2.0 * RESIDUAL) || !h.iter().all(|&h| h >= F::zero() && h.is_finite()) {
-            return Ok(());
-        }
-        let longest = h.iter().fold(F::zero(), |max, &h| max.max(h)).into_f64();
-        self.longest = Some(longest);
-        let enough = |difference: f64| (difference.max(0.0) + 3.0 * rounding) / (1.0 - residual);
-        let lower = (&h[..], -1.0, enough(-differences.lo));
+        let slack = MANY_ROUNDINGS * attempt.rounding;
+        Ok(OptimalActions::at(operator, values, &attempt.is_alive, slack)?.endless_state(operator)?)
+    }
+
+    /// Offers V as an answer, if l and u are both verified.
+    fn offer<F: Real, M: Model<Scalar = F> + ?Sized>(
+        &mut self,
+        attempt: &Attempt<'_>,
+        iterate: &mut Iterate<'_, F, M>,
+        answer: &mut Answer<F>,
+        duration: &Duration<F>,
+    ) -> Result<(), Halt> {
+        let Iterate { operator, values, .. } = iterate;
+        let mut room = values.clone();
+        self.longest = Some(duration.longest);
+        let lower = (&duration.steps[..], -1.0, attempt.first_below(duration));
         let Some(below) = one_sided(operator, values, lower, &mut room)? else { return Ok(()) };
-        let upper = (&h[..], 1.0, 1.1 * enough(differences.hi));
+        let upper = (&duration.steps[..], 1.0, attempt.first_above(duration));
         let Some(above) = one_sided(operator, values, upper, &mut room)? else { return Ok(()) };
-        let shift = F::from_f64((above - below) / 2.0);
-        let middle = values.iter().zip(&h).map(|(&v, &h)| v + shift * h);
-        for (room, middle) in room.iter_mut().zip(middle) {
-            *room = middle;
-        }
-        // The middle is rounded, as are l and u.
-        let error =
-            f64::midpoint(above, below) * longest * (1.0 + 8.0 * F::epsilon().into_f64()) + 2.0 * rounding;
-        answer.offer(&room, error);
+        // l and u are rounded.
+        let error = above.max(below) * duration.longest * (1.0 + 8.0 * F::epsilon().into_f64());
+        answer.offer(values, error + 2.0 * attempt.rounding);
         Ok(())
     }
+}
+
+/// V and B V, as an attempt at a certificate needs them.
+struct Attempt<'d> {
+    is_alive: Vec<bool>, // [s]: nonterminal, with finite value
+    differences: &'d Differences,
+    rounding: f64,
+}
+
+impl Attempt<'_> {
+    /// The first d for l.
+    fn first_below<F>(&self, duration: &Duration<F>) -> f64 {
+        self.enough(-self.differences.lo, duration)
+    }
+
+    /// The first d for u.
+    fn first_above<F>(&self, duration: &Duration<F>) -> f64 {
+        1.1 * self.enough(self.differences.hi, duration)
+    }
+
+    fn enough<F>(&self, difference: f64, duration: &Duration<F>) -> f64 {
+        (difference.max(0.0) + 3.0 * self.rounding) / (1.0 - duration.residual)
+    }
+}
+
+/// V + d h.
+fn shifted<F: Real>(values: &[F], steps: &[F], d: f64) -> Vec<F> {
+    let d = F::from_f64(d);
+    values.iter().zip(steps).map(|(&v, &h)| v + d * h).collect()
 }
 
 /// The first d, of a doubling sequence, for which a backup verifies V ± d h.
@@ -149,8 +200,7 @@ fn one_sided<F: Real, M: Model<Scalar = F> + ?Sized>(
 ) -> Result<Option<f64>, Halt> {
     let mut d = first;
     for _ in 0..MOST_DOUBLINGS {
-        let step = F::from_f64(sign * d);
-        let bound: Vec<F> = values.iter().zip(h).map(|(&v, &h)| v + step * h).collect();
+        let bound = shifted(values, h, sign * d);
         if bound.iter().any(|v| v.is_nan() || *v == F::infinity()) {
             return Ok(None);
         }

@@ -2,60 +2,76 @@
 //!
 //! # Cases
 //!
+//! - *Direct inference at temperature 0* looks for [longest paths](super::longest_paths).
 //! - *Every state can reach a terminal state.* The chosen method runs, and a
 //!   [certificate](super::certificate) bounds the error.
-//! - *Some states cannot.* [`traps`](super::traps) treats them first. If they lose reward on every
-//!   path, their values fall without end and are set to −∞. The chosen method continues with the
-//!   other states.
+//! - *Some actions earn nothing and lead nowhere.* Their end components are
+//!   [collapsed](super::quotient) first: staying there is worth 0.
+//! - *Some states cannot end.* [`traps`](super::traps) treats them first. If they lose reward on
+//!   every path, their values fall without end and are set to −∞. The chosen method continues with
+//!   the other states.
 //! - *Values grow without end*, because rewards, or the entropy of a prior that sums to more than
 //!   1, exceed the cost of steps. The status is `Diverging` once there is a
 //!   [proof](super::growing).
-//! - *None of these*, for example with loops that cost nothing. The fixed point is not unique. The
-//!   answer is the limit of value iteration from the initial values, without a bound.
+//! - *Rewards cancel on a loop.* A gain here and an equal loss there leave the total of an endless
+//!   loop undefined, and the fixed point is not unique. The answer is a limit of value iteration
+//!   from the initial values, without a bound.
 //!
-//! At temperature 0 the optimal policy may take a loop that costs nothing even if it can reach a
-//! terminal state; then there is no certificate. Whenever the chosen method ends without a
-//! certificate, the search starts again with value iteration, so that the answer does not depend on
-//! the method.
+//! If the chosen method ends without a bound, Newton's method follows, and then damped value
+//! iteration. The latter converges where value iteration oscillates.
 
 use std::convert::Infallible;
 
-use super::traps;
+use super::{longest_paths, traps};
 use crate::stationary::halt::Halt;
-use crate::stationary::iterate::Iterate;
 use crate::stationary::methods::Method;
 use crate::stationary::search::Search;
-use crate::{Model, Real, Status};
+use crate::{Inference, Model, Real, Status};
 
-/// Runs a method, and then value iteration if the method ended without a bound.
+/// Runs a method, and others if it ended without a bound.
 pub(crate) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
     method: Method,
 ) -> Result<Infallible, Halt> {
-    if !settle(&mut search.iterate)? {
-        return Method::ValueIteration.run(search);
+    let operator = &search.iterate.operator;
+    if operator.is_hard() && operator.inference() == Inference::Direct {
+        return longest_paths::run(search);
+    }
+    // With a discount, every trajectory ends.
+    if operator.model().discount() == F::one()
+        && let Some(state) = traps::settle(&mut search.iterate)?
+    {
+        search.certifier.give_up(state);
+        return damped(search);
     }
     let initial = search.iterate.values.clone();
-    let method = if method == Method::Automatic { Method::Newton } else { method };
-    let Err(halt) = method.run(search);
-    let Halt::Ended(status) = halt else { return Err(halt) };
-    let is_settled = matches!(status, Status::Converged | Status::Stopped | Status::Diverging);
-    if is_settled || method == Method::ValueIteration || search.answer.bound() < f64::INFINITY {
-        return Err(halt);
+    let mut methods = vec![if method == Method::Automatic { Method::Newton } else { method }];
+    if matches!(method, Method::GaussSeidel | Method::ModifiedPolicyIteration) {
+        methods.push(Method::Newton);
     }
-    if search.iterate.operator.passes_left() == 0 {
-        return Err(Halt::Ended(Status::IterationLimit));
+    for &tried in &methods {
+        let Err(halt) = tried.run(search);
+        let Halt::Ended(status) = halt else { return Err(halt) };
+        let is_settled = matches!(status, Status::Converged | Status::Stopped | Status::Diverging);
+        if is_settled || tried == Method::ValueIteration || search.answer.bound() < f64::INFINITY {
+            return Err(halt);
+        }
+        if search.iterate.operator.passes_left() == 0 {
+            return Err(Halt::Ended(Status::IterationLimit));
+        }
+        search.iterate.values.clone_from(&initial);
     }
-    search.iterate.values = initial;
-    Method::ValueIteration.run(search)
+    damped(search)
 }
 
-/// Finds the states with value −∞. Returns whether the values of all other states may be unique.
-fn settle<F: Real, M: Model<Scalar = F> + ?Sized>(iterate: &mut Iterate<'_, F, M>) -> Result<bool, Halt> {
-    let is_undiscounted = iterate.operator.model().discount() == F::one();
-    // With a discount, or with rows that sum to less than 1, every trajectory ends.
-    if is_undiscounted && iterate.operator.keeps_shifts() {
-        return traps::settle(iterate);
+/// V ← (V + BV)/2 until the search ends.
+fn damped<F: Real, M: Model<Scalar = F> + ?Sized>(search: &mut Search<'_, F, M>) -> Result<Infallible, Halt> {
+    let half = F::from_f64(0.5);
+    loop {
+        search.back_up(None)?;
+        let states = search.iterate.values.iter_mut().zip(&search.iterate.backed_up);
+        for (v, &b) in states {
+            *v = if v.is_finite() && b.is_finite() { *v + half * (b - *v) } else { b };
+        }
     }
-    Ok(true)
 }

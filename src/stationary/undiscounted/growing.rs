@@ -12,6 +12,7 @@
 //! times the row sums, so a proof needs γ = 1 and rows that sum to 1 to within rounding. Rows that
 //! sum to 1 − 10⁻⁹, which validation accepts, let values grow up to 10⁹ c only.
 
+use super::duration::{FEW_ROUNDINGS, MANY_ROUNDINGS, OptimalActions};
 use crate::backward::{Backup, StageTables};
 use crate::stationary::halt::Halt;
 use crate::stationary::interval::Differences;
@@ -57,8 +58,40 @@ impl Lookout {
         if norm <= before / 2.0 {
             return Ok(());
         }
-        look(&mut iterate.operator, iterate.values.clone())
+        look(&mut iterate.operator, iterate.values.clone())?;
+        if iterate.operator.is_hard() { look_for_cancelling(iterate) } else { Ok(()) }
     }
+}
+
+/// Ends the search if rewards cancel on an endless loop, which damped sweeps show in a share of the
+/// passes so far. Undamped sweeps may swing forever there.
+fn look_for_cancelling<F: Real, M: Model<Scalar = F> + ?Sized>(
+    iterate: &mut Iterate<'_, F, M>,
+) -> Result<(), Halt> {
+    let is_alive = iterate.takes_part();
+    let Iterate { operator, values, .. } = iterate;
+    let sweeps = (operator.passes() / LOOK_SHARE).max(FIRST_LOOK);
+    let (mut values, mut backed_up) = (values.clone(), values.clone());
+    let half = F::from_f64(0.5);
+    for _ in 0..sweeps {
+        operator.ask()?;
+        operator.apply(&values, StageTables::values(&mut backed_up))?;
+        let differences = Differences::of(&values, &backed_up, operator.is_fixed());
+        let rounding = FEW_ROUNDINGS * operator.rounding().of(differences.magnitudes);
+        if differences.is_open {
+            return Ok(());
+        }
+        if differences.norm() <= rounding {
+            let slack = MANY_ROUNDINGS * rounding;
+            let optimal = OptimalActions::at(operator, &values, &is_alive, slack)?;
+            let endless = optimal.endless_state(operator)?;
+            return endless.map_or(Ok(()), |state| Err(Halt::Ended(Status::SeveralFixedPoints { state })));
+        }
+        for ((v, &b), _) in values.iter_mut().zip(&backed_up).zip(&is_alive).filter(|(_, alive)| **alive) {
+            *v += half * (b - *v);
+        }
+    }
+    Ok(())
 }
 
 /// Ends the search if a proof of divergence is found from `start`, in a share of the passes so far.

@@ -12,8 +12,10 @@
 //! where undamped sweeps are periodic. A state found to be −∞ may rule out steps of other states,
 //! so T is computed again until nothing changes.
 //!
-//! If B V − V vanishes on T before there is a proof, those states neither gain nor lose, and their
-//! fixed point is not unique.
+//! End components that earn nothing count as ends, because staying there is worth 0: they are
+//! collapsed first ([`quotient`](super::quotient)). If B V − V vanishes on T before there is a
+//! proof, those states neither gain nor lose, although their rewards are not 0. Their fixed point is
+//! not unique.
 
 use super::growing::{FIRST_LOOK, look};
 use crate::backward::StageTables;
@@ -26,19 +28,19 @@ use crate::stationary::iterate::Iterate;
 use crate::stationary::operator::Operator;
 use crate::{Error, Inference, Model, Real};
 
-/// Sets values to −∞ where success is impossible or every path loses without end. Returns false if
-/// some state that cannot reach a terminal state neither gains nor loses.
+/// Sets values to −∞ where success is impossible or every path loses without end. Returns a state
+/// whose value is not unique, if there is one: it cannot reach an end, and neither gains nor loses.
 pub(crate) fn settle<F: Real, M: Model<Scalar = F> + ?Sized>(
     iterate: &mut Iterate<'_, F, M>,
-) -> Result<bool, Halt> {
+) -> Result<Option<usize>, Halt> {
     let mut backed_up = iterate.values.clone();
     loop {
         lose_hopeless(iterate, &mut backed_up)?;
+        iterate.operator.ask()?;
+        iterate.operator.collapse(&iterate.values)?;
         let (graph, trapped) = trapped(&iterate.operator, &iterate.values)?;
-        if !trapped.contains(&true) {
-            return Ok(true);
-        }
-        let Some(lost) = fall(iterate, &graph, &trapped)? else { return Ok(false) };
+        let Some(first) = trapped.iter().position(|&is_trapped| is_trapped) else { return Ok(None) };
+        let Some(lost) = fall(iterate, &graph, &trapped)? else { return Ok(Some(first)) };
         lose(&mut iterate.values, |state| lost[state]);
     }
 }
@@ -92,7 +94,8 @@ fn trapped<F: Real, M: Model<Scalar = F> + ?Sized>(
             });
         }
     })?;
-    let leads = graph.leading_to(|state| is_fixed[state] && !is_lost(state));
+    let is_free = |state| operator.quotient().is_some_and(|quotient| quotient.component_of(state).is_some());
+    let leads = graph.leading_to(|state| (is_fixed[state] && !is_lost(state)) || is_free(state));
     let trapped = (0..is_fixed.len()).map(|state| !leads[state] && !is_fixed[state] && !is_lost(state));
     Ok((graph, trapped.collect()))
 }

@@ -11,6 +11,7 @@ use softmdp::{
     Watched, ndarray,
 };
 
+use super::total_reward::best;
 use crate::common::random::Random;
 use crate::worlds::METHODS;
 
@@ -68,8 +69,7 @@ fn beside_a_loop_that_costs_nothing_a_trap_is_lost_all_the_same() {
         let solved = solver.solve(&corridor(5, &traps, -1.0)).unwrap();
         let place = format!("{method:?} {:?}", solved.convergence());
         assert_eq!(solved.state_values().slice(ndarray::s![6..]), array![0.0, -INF, -INF, -INF], "{place}");
-        assert_eq!(solved.convergence().status, Status::SeveralFixedPoints, "{place}");
-        assert_eq!(solved.convergence().error_bound, INF);
+        assert_eq!(solved.convergence().status, Status::Converged, "{place}");
         assert!(solved.convergence().iterations < 20_000, "{place}");
     }
 }
@@ -291,8 +291,14 @@ fn what_is_claimed_is_what_long_horizons_come_to() {
     for seed in 0..600 {
         let (mdp, inference) = tangled(seed);
         let values = SoftValueIteration::new(4000).inference(inference).solve_values(&mdp).unwrap();
-        let (long, longer) =
+        let (mut long, mut longer) =
             (values.state_values().row(2000).to_owned(), values.state_values().row(0).to_owned());
+        if mdp.temperature() == 0.0 {
+            // At temperature 0 the agent may wait for free, and take a reward just before a horizon.
+            let Some(best) = best(&mdp) else { continue };
+            longer = Array1::from_vec(best);
+            long = longer.mapv(|value| if value == INF { 0.0 } else { value });
+        }
         let method = METHODS[seed as usize % METHODS.len()];
         let solver = StationarySolver::new(1e-6).inference(inference).method(method).max_iterations(3000);
         let solved = solver.solve(&mdp).unwrap();
@@ -314,7 +320,7 @@ fn what_is_claimed_is_what_long_horizons_come_to() {
                 counts[1] += 1;
                 assert!(long.iter().zip(&longer).any(|(long, longer)| longer > long), "{place}");
             }
-            Status::IterationLimit | Status::SeveralFixedPoints => {
+            Status::IterationLimit | Status::SeveralFixedPoints { .. } => {
                 counts[2] += 1;
                 assert_eq!(convergence.error_bound, INF, "{place}");
             }
