@@ -26,6 +26,11 @@ impl Relative {
         self.references[state] + self.differences[state]
     }
 
+    /// max x(s), rounded.
+    pub(crate) fn largest(&self) -> f64 {
+        (0..self.references.len()).fold(0.0, |largest, state| largest.max(self.at(state)))
+    }
+
     /// x(s') − x(s), and the size of its terms.
     pub(crate) fn change(&self, from: usize, to: usize) -> [f64; 2] {
         let across = self.references[to] - self.references[from];
@@ -72,17 +77,28 @@ impl Factors {
     pub(crate) fn solve(&self, b: &[f64]) -> Relative {
         let mut x = Relative { references: b.to_vec(), differences: vec![0.0; b.len()] };
         for Class { states, outside, elimination } in &self.classes {
+            // Relative to what the class leads to, so that nothing large cancels.
+            let base = outside.iter().flatten().next().map_or(0.0, |&(next, _)| x.references[next]);
             let rows = states.iter().zip(outside);
             let mut y: Vec<f64> = rows
                 .map(|(&state, outside)| {
-                    outside.iter().fold(b[state], |sum, &(next, p)| sum + p * x.at(next))
+                    let from_base = |next: usize| x.references[next] - base + x.differences[next];
+                    outside.iter().fold(b[state], |sum, &(next, p)| sum + p * from_base(next))
                 })
                 .collect();
-            let reference = elimination.solve_relative(&mut y);
+            let own = elimination.solve_relative(&mut y);
+            let reference = base + own;
+            let lost = lost_in_sum(base, own, reference);
             for (&state, y) in states.iter().zip(y) {
-                (x.references[state], x.differences[state]) = (reference, y);
+                (x.references[state], x.differences[state]) = (reference, y + lost);
             }
         }
         x
     }
+}
+
+/// a + b less their rounded sum (Knuth, *The Art of Computer Programming* 2, §4.2.2).
+fn lost_in_sum(a: f64, b: f64, sum: f64) -> f64 {
+    let rounded_b = sum - a;
+    (a - (sum - rounded_b)) + (b - rounded_b)
 }

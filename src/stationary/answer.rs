@@ -64,11 +64,11 @@ impl<F: Real> Answer<F> {
     }
 
     /// Takes `values` like [`offer`](Self::offer), with a policy that rounding hides in them.
-    pub(super) fn offer_policy(&mut self, values: &[F], (policy, logs): (&[F], &[F]), bound: f64) {
+    pub(super) fn offer_policy(&mut self, values: &[F], policy: (Vec<F>, Vec<F>), bound: f64) {
         let before = self.bound;
         self.offer(values, bound);
         if self.bound < before {
-            self.policy = Some((policy.to_vec(), logs.to_vec()));
+            self.policy = Some(policy);
         }
     }
 

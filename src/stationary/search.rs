@@ -14,6 +14,9 @@ use crate::{Model, Real, Status};
 /// operations than these passes.
 const MANY_PASSES: usize = 4096;
 
+/// The search gives up if the end is this many times as far as the passes that are left.
+const MANY_TIMES: f64 = 10.0;
+
 /// A search for the fixed point.
 ///
 /// `certifier` and `lookout` are used where B is not known to be a contraction: the first bounds
@@ -66,8 +69,10 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
         let passes = iterate.operator.passes();
         if passes >= MANY_PASSES && !std::mem::replace(has_tried_differences, true) {
             let bound = answer.bound();
-            improve(iterate, answer, passes.saturating_mul(iterate.operator.work()))?;
-            if answer.bound() < bound / 2.0 {
+            let longest = improve(iterate, answer, passes.saturating_mul(iterate.operator.work()))?;
+            // A pass looks one step ahead, so the passes that are left would not show the end.
+            let is_hopeless = longest > MANY_TIMES * iterate.operator.passes_left() as f64;
+            if answer.bound() < bound / 2.0 || is_hopeless {
                 return Err(Halt::Ended(Status::RoundingFloor));
             }
         }

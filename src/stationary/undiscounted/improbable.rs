@@ -35,20 +35,24 @@ const MOST_POLICIES: usize = 30;
 /// g counts this many times in the bounds.
 const SAFETY: f64 = 2.0;
 
+/// The number of times that c grows by the rounding error of g.
+const WIDENINGS: usize = 2;
+
 /// Offers values with a bound, and their policy, by policy iteration from the policy of V.
 ///
 /// Starts from the action prior if the policy of V does not end. Does nothing if that does not end
 /// either, if rows do not sum to 1 to within rounding, or if the
-/// eliminations take too many operations.
+/// eliminations take too many operations. Returns the expected number of steps of the last policy, 0
+/// if it is not known.
 pub(crate) fn improve<F: Real, M: Model<Scalar = F> + ?Sized>(
     iterate: &mut Iterate<'_, F, M>,
     answer: &mut Answer<F>,
     most_operations: usize,
-) -> Result<(), Halt> {
+) -> Result<f64, Halt> {
     let operator = &mut iterate.operator;
     let model = operator.model();
     if operator.inference() != Inference::Variational || model.discount() != F::one() {
-        return Ok(());
+        return Ok(0.0);
     }
     let mut policy = vec![F::zero(); iterate.values.len() * model.num_actions()];
     let mut logs = policy.clone();
@@ -59,7 +63,7 @@ pub(crate) fn improve<F: Real, M: Model<Scalar = F> + ?Sized>(
     let takes_part = iterate.takes_part();
     let stage = CheckedStage::new(model, 0, Inference::Variational)?;
     let problem = Problem { model, stage: &stage, takes_part: &takes_part, values: &iterate.values };
-    let (mut least, mut is_first) = (f64::INFINITY, true);
+    let (mut least, mut longest, mut is_first) = (f64::INFINITY, 0.0, true);
     for _ in 0..MOST_POLICIES {
         iterate.operator.ask()?;
         // Advantages are computed three times, and the chain is read once.
@@ -79,12 +83,18 @@ pub(crate) fn improve<F: Real, M: Model<Scalar = F> + ?Sized>(
             break;
         };
         let values = factors.solve(&problem.earned(&policy, &logs)?);
-        let Improved { rises, is_changed } = problem.improve(&values, (&mut policy, &mut logs))?;
-        let g = factors.solve(&rises);
+        longest = factors.solve(&problem.ones()).largest();
+        let evaluated = (policy.clone(), logs.clone());
+        let Improved { mut rises, is_changed } = problem.improve(&values, (&mut policy, &mut logs))?;
+        let mut g = factors.solve(&rises);
+        for _ in 0..WIDENINGS {
+            problem.widen(&values, &g, &policy, &mut rises)?;
+            g = factors.solve(&rises);
+        }
         let bound = problem.bound(&values, &g)?;
         if bound < least / 2.0 {
             least = bound;
-            answer.offer_policy(&problem.rounded(&values), (&policy, &logs), bound);
+            answer.offer_policy(&problem.rounded(&values), evaluated, bound);
         } else if least < f64::INFINITY || !is_changed {
             break;
         }
@@ -92,7 +102,7 @@ pub(crate) fn improve<F: Real, M: Model<Scalar = F> + ?Sized>(
             break;
         }
     }
-    Ok(())
+    Ok(longest)
 }
 
 /// A problem whose values are judged by their differences.
@@ -120,6 +130,11 @@ struct Advantages {
 impl<F: Real, M: Model<Scalar = F> + ?Sized> Problem<'_, '_, F, M> {
     fn states(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.takes_part.len()).filter(|&state| self.takes_part[state])
+    }
+
+    /// 1 for each step.
+    fn ones(&self) -> Vec<f64> {
+        self.takes_part.iter().map(|&takes_part| f64::from(u8::from(takes_part))).collect()
     }
 
     /// r_π, and terminal values in terminal states.
@@ -181,6 +196,18 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Problem<'_, '_, F, M> {
             improved.is_changed |= advantages.write_policy(temperature, (policy, logs));
         }
         Ok(improved)
+    }
+
+    /// Widens c where the rounding error of g is not much smaller.
+    fn widen(&self, values: &Relative, g: &Relative, policy: &[F], rises: &mut [f64]) -> Result<(), Error> {
+        let mut advantages = Advantages::default();
+        for state in self.states() {
+            self.advantages(state, values, Some((g, SAFETY)), &mut advantages)?;
+            let taken = policy[state * self.model.num_actions()..].iter().zip(&advantages.errors);
+            let error = taken.filter(|(p, _)| **p > F::zero()).fold(0.0, |most: f64, (_, &e)| most.max(e));
+            rises[state] = rises[state].max(4.0 * error);
+        }
+        Ok(())
     }
 
     /// A bound on |V* − V| once it is rounded; +∞ if V ± 2g are no bounds.
@@ -264,11 +291,18 @@ impl Advantages {
     fn write_policy<F: Real>(&self, temperature: f64, (policy, logs): (&mut [F], &mut [F])) -> bool {
         let (mut chances, mut log_chances) = (vec![0.0; policy.len()], vec![0.0; policy.len()]);
         let row = SoftRow { probabilities: &mut chances, logs: &mut log_chances };
-        soft_maximum(&self.prior, &self.found, temperature, &mut LogMemo::new(), Some(row));
+        // At temperature 0, an action of a certain gain is taken, and not one that rounding raises.
+        let sign = if temperature == 0.0 { -1.0 } else { 0.0 };
+        soft_maximum(&self.prior, &self.shifted(sign), temperature, &mut LogMemo::new(), Some(row));
         let is_changed = policy.iter().zip(&chances).any(|(&old, &new)| old != F::from_f64(new));
         policy.iter_mut().zip(&chances).for_each(|(p, &chance)| *p = F::from_f64(chance));
         logs.iter_mut().zip(&log_chances).for_each(|(p, &log)| *p = F::from_f64(log));
         is_changed
+    }
+
+    /// Advantages plus a multiple of their errors.
+    fn shifted(&self, sign: f64) -> Vec<f64> {
+        self.found.iter().zip(&self.errors).map(|(&found, &error)| found + sign * error).collect()
     }
 
     /// Bounds on the soft maximum.
@@ -277,9 +311,8 @@ impl Advantages {
         let log = weights.fold(0.0_f64, |log, weight| log.max(weight.ln().abs()));
         let relative = (self.prior.len() as f64 + 32.0 + 8.0 * log) * f64::EPSILON;
         [-1.0, 1.0].map(|sign| {
-            let shifted: Vec<f64> =
-                self.found.iter().zip(&self.errors).map(|(&found, &error)| found + sign * error).collect();
-            let value = soft_maximum(&self.prior, &shifted, temperature, &mut LogMemo::new(), None);
+            let value =
+                soft_maximum(&self.prior, &self.shifted(sign), temperature, &mut LogMemo::new(), None);
             value + sign * (temperature * relative + value.abs() * 4.0 * f64::EPSILON)
         })
     }
