@@ -77,8 +77,10 @@ impl Factors {
     pub(crate) fn solve(&self, b: &[f64]) -> Relative {
         let mut x = Relative { references: b.to_vec(), differences: vec![0.0; b.len()] };
         for Class { states, outside, elimination } in &self.classes {
-            // Relative to what the class leads to, so that nothing large cancels.
-            let base = outside.iter().flatten().next().map_or(0.0, |&(next, _)| x.references[next]);
+            // Relative to what the class leads to most of the time, so that nothing large cancels.
+            let exits = outside.iter().flatten();
+            let likeliest = exits.reduce(|most, exit| if exit.1 > most.1 { exit } else { most });
+            let base = likeliest.map_or(0.0, |&(next, _)| x.references[next]);
             let rows = states.iter().zip(outside);
             let mut y: Vec<f64> = rows
                 .map(|(&state, outside)| {

@@ -22,9 +22,7 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// # Accuracy
     ///
-    /// The error is at most a few ulp of the largest entry times 1/(1−γ). Entries are never
-    /// negative. They are exactly 0 in states that cannot be reached. Entries below the error may
-    /// also be 0.
+    /// That of [`expected_visits`](Self::expected_visits).
     ///
     /// # Shapes
     ///
@@ -35,8 +33,9 @@ impl<F: Real> StationaryPolicy<F> {
     /// [`Error::NoDiscount`] at γ = 1, where d is not defined; [`Error::ShapeMismatch`] if the
     /// policy does not fit the model; [`Error::NotHomogeneous`]; [`Error::InvalidInitial`],
     /// [`Error::UnnormalizedInitial`]; [`Error::UnnormalizedTransition`] for the row of an action
-    /// that the policy takes but the model excludes; [`Error::IllConditioned`];
-    /// [`Error::TooLarge`]; errors of your own [`Model`].
+    /// that the policy takes but the model excludes; [`Error::ImprobableEnd`],
+    /// [`Error::IllConditioned`], [`Error::Overflow`] and [`Error::TooLarge`] as for
+    /// [`evaluate`](Self::evaluate); errors of your own [`Model`].
     ///
     /// # Complexity
     ///
@@ -110,9 +109,12 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// # Accuracy
     ///
-    /// The error is a few ulp of the largest entry times 1/(1−γ), or times the expected number of
-    /// steps if that is smaller. Entries are never negative. They are exactly 0 in states that
-    /// cannot be reached. Entries below the error may also be 0.
+    /// Entries are never negative. They are exactly 0 in states that cannot be reached.
+    ///
+    /// Up to 1/(1−γ) = 10³, the error is a few ulp of the largest entry times the expected number of
+    /// steps, and entries below it may also be 0. Beyond that, each entry has a relative error of a
+    /// few ulp per state, in the same classes of states as those of [`evaluate`](Self::evaluate).
+    /// Other classes have the error stated there, or are [`Error::ImprobableEnd`].
     ///
     /// # Shapes
     ///

@@ -35,6 +35,9 @@ const MOST_POLICIES: usize = 30;
 /// g counts this many times in the bounds.
 const SAFETY: f64 = 2.0;
 
+/// c is at least this many rounding errors of g.
+const WIDENING: f64 = 16.0;
+
 /// The number of times that c grows by the rounding error of g.
 const WIDENINGS: usize = 2;
 
@@ -205,7 +208,7 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Problem<'_, '_, F, M> {
             self.advantages(state, values, Some((g, SAFETY)), &mut advantages)?;
             let taken = policy[state * self.model.num_actions()..].iter().zip(&advantages.errors);
             let error = taken.filter(|(p, _)| **p > F::zero()).fold(0.0, |most: f64, (_, &e)| most.max(e));
-            rises[state] = rises[state].max(4.0 * error);
+            rises[state] = rises[state].max(WIDENING * error);
         }
         Ok(())
     }
