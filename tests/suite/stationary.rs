@@ -9,6 +9,7 @@ mod edges;
 mod exact;
 mod first_exit;
 mod growth;
+mod improbable;
 mod model_checking;
 mod models;
 mod total_reward;

@@ -14,7 +14,8 @@
 //!
 //! The code first finds the states of value −∞, from the graph of possible steps, and leaves them
 //! out of the system. At γ = 1 it also leaves out states from which all future rewards are 0. It
-//! solves the remaining system until the residual is a few ulp of its largest term.
+//! solves the remaining system by the method that keeps its digits: see
+//! [`Transient`](crate::markov_chain::Transient).
 
 mod distribution;
 mod evaluation;

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayRef1};
 
 use super::StationaryPolicy;
-use crate::markov_chain::Chain;
+use crate::markov_chain::Transient;
 use crate::mdp::CheckedStage;
 use crate::mdp::check_initial;
 use crate::{Error, Model, Real, Table};
@@ -22,9 +22,7 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// # Accuracy
     ///
-    /// The error is at most a few ulp of the largest entry times 1/(1−γ). Entries are never
-    /// negative. They are exactly 0 in states that cannot be reached. Entries below the error may
-    /// also be 0.
+    /// That of [`expected_visits`](Self::expected_visits).
     ///
     /// # Shapes
     ///
@@ -35,8 +33,9 @@ impl<F: Real> StationaryPolicy<F> {
     /// [`Error::NoDiscount`] at γ = 1, where d is not defined; [`Error::ShapeMismatch`] if the
     /// policy does not fit the model; [`Error::NotHomogeneous`]; [`Error::InvalidInitial`],
     /// [`Error::UnnormalizedInitial`]; [`Error::UnnormalizedTransition`] for the row of an action
-    /// that the policy takes but the model excludes; [`Error::IllConditioned`];
-    /// [`Error::TooLarge`]; errors of your own [`Model`].
+    /// that the policy takes but the model excludes; [`Error::ImprobableEnd`],
+    /// [`Error::IllConditioned`], [`Error::Overflow`] and [`Error::TooLarge`] as for
+    /// [`evaluate`](Self::evaluate); errors of your own [`Model`].
     ///
     /// # Complexity
     ///
@@ -110,9 +109,12 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// # Accuracy
     ///
-    /// The error is a few ulp of the largest entry times 1/(1−γ), or times the expected number of
-    /// steps if that is smaller. Entries are never negative. They are exactly 0 in states that
-    /// cannot be reached. Entries below the error may also be 0.
+    /// Entries are never negative. They are exactly 0 in states that cannot be reached.
+    ///
+    /// Up to 1/(1−γ) = 10³, the error is a few ulp of the largest entry times the expected number of
+    /// steps, and entries below it may also be 0. Beyond that, each entry has a relative error of a
+    /// few ulp per state, in the same classes of states as those of [`evaluate`](Self::evaluate).
+    /// Other classes have the error stated there, or are [`Error::ImprobableEnd`].
     ///
     /// # Shapes
     ///
@@ -162,11 +164,15 @@ impl<F: Real> StationaryPolicy<F> {
         }
         let takes_part: Vec<bool> =
             (0..num_states).map(|state| is_reached[state] && !mdp.is_terminal(state)).collect();
-        let chain = Chain::new(stage.dynamics, self.tables().0, &takes_part, mdp.discount())?;
+        let system = Transient {
+            dynamics: stage.dynamics,
+            policy: self.tables().0,
+            takes_part: &takes_part,
+            discount: mdp.discount(),
+            table: Table::ExpectedVisits,
+        };
         let b: Vec<F> = initial.iter().copied().collect();
-        let visits =
-            chain.solve_transposed_exactly(&b).map_err(|singular| singular.of(Table::ExpectedVisits))?;
-        Ok(Array1::from_vec(visits))
+        Ok(Array1::from_vec(system.solve_transposed(&b)?))
     }
 
     /// Computes the gradient of Σ_s p₀(s) V^π(s) with respect to the rewards: Σ_t γ^t d_t(s)

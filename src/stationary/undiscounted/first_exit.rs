@@ -16,6 +16,8 @@
 //! - *Rewards cancel on a loop.* A gain here and an equal loss there leave the total of an endless
 //!   loop undefined, and the fixed point is not unique. The answer is a limit of value iteration
 //!   from the initial values, without a bound.
+//! - *Ends are very improbable.* Values are then too large for the bound that is asked for, or for
+//!   any. [Differences](super::improbable) of values are not.
 //!
 //! If the chosen method ends without a bound, Newton's method follows, and then damped value
 //! iteration. The latter converges where value iteration oscillates.
@@ -37,12 +39,16 @@ pub(crate) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     if operator.is_hard() && operator.inference() == Inference::Direct {
         return longest_paths::run(search);
     }
-    // With a discount, every trajectory ends.
-    if operator.model().discount() == F::one()
-        && let Some(state) = traps::settle(&mut search.iterate)?
-    {
-        search.certifier.give_up(state);
-        return damped(search);
+    // With a discount, every trajectory ends. Where rows sum to less than 1, nothing is gained or
+    // lost forever.
+    let is_undiscounted = operator.model().discount() == F::one();
+    if is_undiscounted && operator.keeps_shifts() {
+        if let Some(state) = traps::settle(&mut search.iterate)? {
+            search.certifier.give_up(state);
+            return damped(search);
+        }
+    } else if is_undiscounted {
+        search.iterate.operator.collapse(&search.iterate.values)?;
     }
     let initial = search.iterate.values.clone();
     let mut methods = vec![if method == Method::Automatic { Method::Newton } else { method }];
@@ -53,8 +59,9 @@ pub(crate) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
         let Err(halt) = tried.run(search);
         let Halt::Ended(status) = halt else { return Err(halt) };
         let is_settled = matches!(status, Status::Converged | Status::Stopped | Status::Diverging);
+        let status = search.improve_at_end(status)?;
         if is_settled || tried == Method::ValueIteration || search.answer.bound() < f64::INFINITY {
-            return Err(halt);
+            return Err(Halt::Ended(status));
         }
         if search.iterate.operator.passes_left() == 0 {
             return Err(Halt::Ended(Status::IterationLimit));

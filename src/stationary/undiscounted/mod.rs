@@ -6,6 +6,7 @@ pub(super) mod certificate;
 mod duration;
 pub(super) mod first_exit;
 pub(super) mod growing;
+pub(super) mod improbable;
 mod longest_paths;
 pub(super) mod proper;
 pub(super) mod quotient;
