@@ -55,22 +55,11 @@ impl EndComponents {
     }
 }
 
-/// The maximal end components of the pairs that are `allowed`.
-///
-/// `successors(pair, visit)` calls `visit(s')` for each possible successor, repeats allowed. A pair
-/// without successors belongs to no component.
-pub(crate) fn end_components<S: Fn(usize, &mut dyn FnMut(usize))>(
-    num_states: usize,
-    num_actions: usize,
-    allowed: impl Fn(usize) -> bool,
-    successors: S,
-) -> Result<EndComponents, Error> {
-    Choices::new(num_states, num_actions, allowed, successors)?.end_components()
-}
-
 impl<S: Fn(usize, &mut dyn FnMut(usize))> Choices<S> {
     /// Keeps the pairs that are `allowed` and have a successor, less those that cannot go on
     /// forever: pairs with a transition to a state that has no pair left.
+    ///
+    /// `successors(pair, visit)` calls `visit(s')` for each possible successor, repeats allowed.
     pub(crate) fn new(
         num_states: usize,
         num_actions: usize,
@@ -366,9 +355,9 @@ mod tests {
             visit((pair + 1).min(n - 1));
             visit(pair.saturating_sub(1));
         };
-        let found = end_components(n, 1, |pair| pair > 0, step).unwrap();
+        let found = Choices::new(n, 1, |pair| pair > 0, step).unwrap().end_components().unwrap();
         assert!(found.components().is_empty());
-        let found = end_components(n, 1, |_| true, step).unwrap();
+        let found = Choices::new(n, 1, |_| true, step).unwrap().end_components().unwrap();
         assert_eq!(found.components().len(), 1);
     }
 }

@@ -25,7 +25,7 @@ mod sparse;
 mod vectors;
 
 use dense::DenseMatrix;
-pub(crate) use end_components::{Choices, end_components};
+pub(crate) use end_components::{Choices, EndComponents};
 pub(crate) use graph::Graph;
 use matrix::SplitMatrix;
 use mixture::Mixture;
