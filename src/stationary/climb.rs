@@ -129,14 +129,11 @@ pub(super) struct Found<F> {
 /// A search for rates.
 pub(super) struct Climb<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     iterate: Iterate<'m, F, M>,
-    leak: f64, // the largest distance of a row sum from 1
 }
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
     pub(super) fn new(iterate: Iterate<'m, F, M>) -> Self {
-        let rows = iterate.operator.contraction();
-        let leak = if rows.most.is_finite() { (1.0 - rows.least).max(rows.most - 1.0) } else { 0.0 };
-        Self { iterate, leak }
+        Self { iterate }
     }
 
     /// V of the last search.
@@ -249,7 +246,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
             largest = (largest.0.max(v.abs()), largest.1.max(b.abs()));
         }
         let largest = (largest.0.into_f64(), largest.1.into_f64());
-        let rounding = operator.rounding().of(largest) + self.leak * largest.0;
+        let rounding = operator.rounding().of(largest) + operator.row_error() * largest.0;
         let spread = Spread { lo: lo.into_f64(), hi: hi.into_f64(), rounding };
         bounds.lower = bounds.lower.max(spread.lo - rounding);
         bounds.upper = bounds.upper.min(spread.hi + rounding);
@@ -280,7 +277,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
         let mut policy = arrays::filled(Table::Policy, shape, F::zero())?;
         let mut logs = arrays::filled(Table::Policy, shape, F::zero())?;
         let (policy, logs) = (arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs));
-        let kappa = F::one() - F::epsilon().sqrt();
+        let gap = F::epsilon().sqrt(); // 1 − κ
+        let kappa = F::one() - gap;
         let mut best = (self.iterate.values.clone(), spread);
         let mut anchor = self.iterate.values.clone(); // W
         let mut offset = vec![F::zero(); is_in.len()]; // y
@@ -309,14 +307,15 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
             b.iter_mut().zip(is_in).filter(|(_, is_in)| **is_in).for_each(|(b, _)| *b -= middle);
             let chain = derivative(operator, values, policy, is_in)?.scaled(kappa);
             let mut x = vec![F::zero(); b.len()];
-            let outcome = solve(operator, &chain, &b, &mut x, F::from_f64(NEWTON_SHARE * size))?;
+            let target = (NEWTON_SHARE * size).max(tolerance / 8.0);
+            let outcome = solve(operator, &chain, &b, &mut x, F::from_f64(target))?;
             if !(outcome.residual.into_f64() <= size / 8.0) || x.iter().any(|x| !x.is_finite()) {
                 break;
             }
             let states = || (0..is_in.len()).filter(|&state| is_in[state]);
             states().for_each(|state| offset[state] += x[state]);
             let top = states().fold(F::neg_infinity(), |top, state| top.max(offset[state]));
-            level += (F::one() - kappa) * top;
+            level += gap * top;
             states().for_each(|state| offset[state] -= top);
             let value = |state: usize| anchor[state] + kappa * offset[state];
             let top = states().fold(F::neg_infinity(), |top, state| top.max(value(state)));
