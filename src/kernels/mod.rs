@@ -8,6 +8,7 @@
 //! | `real` | the number types `f32` and `f64`, and their constants |
 //! | `transcendental`, `double`, `single` | exp and log without branches, in vector arithmetic |
 //! | `compiled` | large loops that are compiled with this crate instead of its callers |
+//! | `compensated` | sums of plain numbers, exact to rounding |
 //! | `dot`, `products` | products of dense rows with one column, and with several |
 //! | `log_sum_exp`, `log_memo` | log Σ exp, differences and sums near the end of the number type |
 //! | `log_block`, `log_expectation`, `row_batch` | τ log Σ P exp(v/τ), fast and for any input |
@@ -15,6 +16,7 @@
 //! | `softmax` | probabilities of log-weights that are asked for one by one |
 //! | `sampling` | draws from distributions |
 
+mod compensated;
 mod compiled;
 mod dot;
 mod double;
@@ -33,6 +35,7 @@ mod soft_maximum;
 mod softmax;
 mod transcendental;
 
+pub(crate) use compensated::CompensatedSum;
 pub(crate) use dot::{add_scaled, dot_rows, guarded_dot_rows, sum};
 pub use log_block::LogBlock;
 pub(crate) use log_expectation::{is_safe, lifted_log, row_log_expectation};

@@ -11,9 +11,13 @@
 //! [`Chain::solve`] and [`Chain::solve_transposed`] use a Krylov method, IDR(4) (`idr`),
 //! preconditioned by the two halves of a symmetric Gauss–Seidel sweep (`solve`).
 //!
+//! [`Transient`] chooses between them and `elimination`, which keeps all digits of chains that
+//! hardly ever end.
+//!
 //! A chain multiplies finite vectors only: its caller leaves out states with value −∞.
 
 mod dense;
+mod elimination;
 mod end_components;
 mod graph;
 mod idr;
@@ -22,6 +26,7 @@ mod mixture;
 mod refine;
 mod solve;
 mod sparse;
+mod transient;
 mod vectors;
 
 use dense::DenseMatrix;
@@ -34,6 +39,7 @@ pub(crate) use refine::Singular;
 pub(crate) use solve::LinearStatus;
 pub(crate) use solve::{LinearOutcome, LinearSolve};
 use sparse::SparseMatrix;
+pub(crate) use transient::Transient;
 
 use crate::dynamics::compressed::{CompressedRows, MOST_STATES, column};
 use crate::{Dynamics, Error, Real, Table, arrays};
