@@ -8,7 +8,7 @@ mod policy {
 }
 #[path = "suite/stationary/average.rs"]
 mod average;
+#[path = "suite/stationary/average_searches.rs"]
+mod average_searches;
 #[path = "suite/stationary/growth.rs"]
 mod growth;
-#[path = "suite/stationary/average_stress.rs"]
-mod stress;

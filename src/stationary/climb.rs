@@ -22,8 +22,12 @@
 //! problem, and B is convex, so the method converges from any V. At temperature 0 it is Howard's
 //! policy iteration. A constant in y is the same as a change of c by 1 − κ times the constant, so
 //! y is kept at a maximum of 0. At the solution, B V − V = c + (1−κ) y for V = W + κ y. The next
-//! run starts from W = V and leaves a much smaller y. The search keeps the V with the narrowest
-//! range of B V − V.
+//! anchor is W = V, which leaves a much smaller y. If it does not, a change between classes of the
+//! policy costs more than 1/(1−κ) stages gain, and κ moves closer to 1. The search keeps the V with
+//! the narrowest range of B V − V.
+//!
+//! If the iterative solver fails, Newton steps eliminate states without subtractions, which keeps
+//! its digits for any κ.
 
 use ndarray::{Array1, Array2};
 
@@ -45,6 +49,9 @@ const NEWTON_SHARE: f64 = 1e-3;
 
 /// The most operations of an elimination: a second, approximately.
 const MOST_OPERATIONS: usize = 1_000_000_000;
+
+/// The least 1 − κ, in machine epsilons.
+const LEAST_GAP: f64 = 1e3;
 
 /// Newton steps in a row, of which policy iteration may need many.
 const MOST_STEPS: usize = 64;
@@ -281,8 +288,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
         let mut policy = arrays::filled(Table::Policy, shape, F::zero())?;
         let mut logs = arrays::filled(Table::Policy, shape, F::zero())?;
         let (policy, logs) = (arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs));
-        let gap = F::epsilon().sqrt(); // 1 − κ
-        let kappa = F::one() - gap;
+        let mut gap = F::epsilon().sqrt(); // 1 − κ
+        let mut last = f64::INFINITY; // range at the last anchor
         let mut best = (self.iterate.values.clone(), spread);
         let mut anchor = self.iterate.values.clone(); // W
         let mut offset = vec![F::zero(); is_in.len()]; // y
@@ -300,7 +307,13 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
             residual(&mut b, backed_up, is_in, |state| anchor[state] + offset[state] + level);
             let (mut size, mut middle) = range(&b, is_in);
             if step == 0 || size <= now.span() / 2.0 {
-                // y is found: start again from here.
+                // y is found: start again from here. If that no longer helps, the policy may have classes
+                // that are worth a change only in the longer run of a smaller gap.
+                if now.span() > last / 2.0 && gap > F::epsilon() * F::from_f64(LEAST_GAP) {
+                    gap = (gap * F::from_f64(0.01)).max(F::epsilon() * F::from_f64(LEAST_GAP));
+                    self.eliminates = true;
+                }
+                last = now.span();
                 anchor.copy_from_slice(values);
                 offset.fill(F::zero());
                 level = F::zero();
@@ -309,6 +322,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
             }
             level += middle;
             b.iter_mut().zip(is_in).filter(|(_, is_in)| **is_in).for_each(|(b, _)| *b -= middle);
+            let kappa = F::one() - gap;
             let chain = derivative(operator, values, policy, is_in)?.scaled(kappa);
             let mut x = vec![F::zero(); b.len()];
             if !self.eliminates {
