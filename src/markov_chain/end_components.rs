@@ -16,6 +16,11 @@
 use super::Graph;
 use crate::{Error, Table, arrays};
 
+/// Calls `visit(s')` for each possible successor of a pair.
+pub(crate) trait Successors: Fn(usize, &mut dyn FnMut(usize)) {}
+
+impl<S: Fn(usize, &mut dyn FnMut(usize))> Successors for S {}
+
 /// The pairs of a model that may be chosen. Pairs can be removed, never added.
 ///
 /// A pair is the number s · A + a.
@@ -55,7 +60,7 @@ impl EndComponents {
     }
 }
 
-impl<S: Fn(usize, &mut dyn FnMut(usize))> Choices<S> {
+impl<S: Successors> Choices<S> {
     /// Keeps the pairs that are `allowed` and have a successor, less those that cannot go on
     /// forever: pairs with a transition to a state that has no pair left.
     ///
@@ -216,7 +221,7 @@ mod tests {
     /// Successors of each pair, `[s, a]`; an empty list is not allowed.
     type Rows = Vec<Vec<Vec<usize>>>;
 
-    fn choices(rows: &Rows) -> Choices<impl Fn(usize, &mut dyn FnMut(usize)) + '_> {
+    fn choices(rows: &Rows) -> Choices<impl Successors + '_> {
         let width = rows[0].len();
         let row = move |pair: usize| &rows[pair / width][pair % width];
         Choices::new(
@@ -280,7 +285,7 @@ mod tests {
                 let steps = |s: usize| rows[s].iter().filter(stays).flatten().copied().collect::<Vec<_>>();
                 let graph = Graph::new(n, |s, visit| {
                     if is_in(s) {
-                        steps(s).into_iter().for_each(visit)
+                        steps(s).into_iter().for_each(visit);
                     }
                 })
                 .unwrap();

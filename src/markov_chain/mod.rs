@@ -31,7 +31,7 @@ mod vectors;
 
 use dense::DenseMatrix;
 use elimination::Elimination;
-pub(crate) use end_components::{Choices, EndComponents};
+pub(crate) use end_components::{Choices, EndComponents, Successors};
 pub(crate) use graph::Graph;
 use matrix::SplitMatrix;
 use mixture::Mixture;

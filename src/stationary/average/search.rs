@@ -9,7 +9,7 @@
 //! Otherwise the gain depends on the initial state, and the search names two states.
 
 use crate::dynamics::for_each_possible_successor;
-use crate::markov_chain::{Choices, EndComponents};
+use crate::markov_chain::{Choices, EndComponents, Successors};
 use crate::mdp::CheckedStage;
 use crate::stationary::climb::{Bounds, Climb, Found};
 use crate::{Dynamics, Error, Model, Real};
@@ -51,7 +51,7 @@ where
 /// a state that cannot go on.
 fn choices<F: Real, D: Dynamics<Scalar = F> + ?Sized>(
     stage: &CheckedStage<'_, F, D>,
-) -> Result<Choices<impl Fn(usize, &mut dyn FnMut(usize))>, Error> {
+) -> Result<Choices<impl Successors>, Error> {
     let (num_states, num_actions) = (stage.dynamics.num_states(), stage.dynamics.num_actions());
     let (rewards, prior) = stage.rows(0..num_states);
     let allowed = |pair: usize| prior[pair] > F::zero() && rewards[pair] > F::neg_infinity();

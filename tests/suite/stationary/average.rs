@@ -37,7 +37,7 @@ fn means(chain: &Array2<f64>, rewards: &Array1<f64>) -> Array1<f64> {
 fn earned(case: &Case, policy: &Array2<f64>) -> Array1<f64> {
     let n = case.num_states();
     let mut case = case.clone();
-    case.policy = policy.clone();
+    case.policy.clone_from(policy);
     let chain = case.chain();
     let rewards = Array1::from_shape_fn(n, |s| case.reward(s, true));
     let mut is_dead: Vec<bool> = rewards.iter().map(|&r| r == DEAD).collect();
