@@ -16,6 +16,11 @@
 use super::Graph;
 use crate::{Error, Table, arrays};
 
+/// Calls `visit(s')` for each possible successor of a pair.
+pub(crate) trait Successors: Fn(usize, &mut dyn FnMut(usize)) {}
+
+impl<S: Fn(usize, &mut dyn FnMut(usize))> Successors for S {}
+
 /// The pairs of a model that may be chosen. Pairs can be removed, never added.
 ///
 /// A pair is the number s · A + a.
@@ -55,22 +60,11 @@ impl EndComponents {
     }
 }
 
-/// The maximal end components of the pairs that are `allowed`.
-///
-/// `successors(pair, visit)` calls `visit(s')` for each possible successor, repeats allowed. A pair
-/// without successors belongs to no component.
-pub(crate) fn end_components<S: Fn(usize, &mut dyn FnMut(usize))>(
-    num_states: usize,
-    num_actions: usize,
-    allowed: impl Fn(usize) -> bool,
-    successors: S,
-) -> Result<EndComponents, Error> {
-    Choices::new(num_states, num_actions, allowed, successors)?.end_components()
-}
-
-impl<S: Fn(usize, &mut dyn FnMut(usize))> Choices<S> {
+impl<S: Successors> Choices<S> {
     /// Keeps the pairs that are `allowed` and have a successor, less those that cannot go on
     /// forever: pairs with a transition to a state that has no pair left.
+    ///
+    /// `successors(pair, visit)` calls `visit(s')` for each possible successor, repeats allowed.
     pub(crate) fn new(
         num_states: usize,
         num_actions: usize,
@@ -227,7 +221,7 @@ mod tests {
     /// Successors of each pair, `[s, a]`; an empty list is not allowed.
     type Rows = Vec<Vec<Vec<usize>>>;
 
-    fn choices(rows: &Rows) -> Choices<impl Fn(usize, &mut dyn FnMut(usize)) + '_> {
+    fn choices(rows: &Rows) -> Choices<impl Successors + '_> {
         let width = rows[0].len();
         let row = move |pair: usize| &rows[pair / width][pair % width];
         Choices::new(
@@ -291,7 +285,7 @@ mod tests {
                 let steps = |s: usize| rows[s].iter().filter(stays).flatten().copied().collect::<Vec<_>>();
                 let graph = Graph::new(n, |s, visit| {
                     if is_in(s) {
-                        steps(s).into_iter().for_each(visit)
+                        steps(s).into_iter().for_each(visit);
                     }
                 })
                 .unwrap();
@@ -366,9 +360,9 @@ mod tests {
             visit((pair + 1).min(n - 1));
             visit(pair.saturating_sub(1));
         };
-        let found = end_components(n, 1, |pair| pair > 0, step).unwrap();
+        let found = Choices::new(n, 1, |pair| pair > 0, step).unwrap().end_components().unwrap();
         assert!(found.components().is_empty());
-        let found = end_components(n, 1, |_| true, step).unwrap();
+        let found = Choices::new(n, 1, |_| true, step).unwrap().end_components().unwrap();
         assert_eq!(found.components().len(), 1);
     }
 }

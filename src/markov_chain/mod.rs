@@ -31,7 +31,8 @@ mod transient;
 mod vectors;
 
 use dense::DenseMatrix;
-pub(crate) use end_components::{EndComponents, end_components};
+use elimination::Elimination;
+pub(crate) use end_components::{Choices, EndComponents, Successors};
 pub(crate) use graph::Graph;
 use matrix::SplitMatrix;
 use mixture::Mixture;
@@ -48,6 +49,9 @@ use crate::{Dynamics, Error, Real, Table, arrays};
 
 /// If at least one entry in this many is not 0, full rows are read faster than compressed rows.
 const DENSE_SHARE: usize = 4;
+
+/// Entries of this share of the probability of an exit change solutions by less than rounding.
+const NEGLIGIBLE: f64 = 1e-17;
 
 /// A matrix J ≥ 0 over the states of a model, whose rows sum to about 1 at most.
 pub(crate) struct Chain<'a, F> {
@@ -130,6 +134,37 @@ impl<'a, F: Real> Chain<'a, F> {
     pub(crate) fn scaled(mut self, by: F) -> Self {
         self.matrix.scale(by);
         self
+    }
+
+    /// x = (I − J)⁻¹ b by elimination, for a chain whose rows sum to 1 − `exit` to within rounding, in
+    /// the states that take part. Returns `None` if that takes too many operations.
+    ///
+    /// The diagonal of J is not read: I − J counts as an M-matrix with these row sums. Entries far
+    /// below `exit` are left out, because their products may underflow.
+    pub(crate) fn eliminate(
+        &self,
+        takes_part: &[bool],
+        exit: f64,
+        b: &[F],
+        most_work: usize,
+    ) -> Option<Vec<F>> {
+        let rows = (0..b.len()).map(|state| {
+            let mut row = Vec::new();
+            if takes_part[state] {
+                self.matrix.for_each_other(state, &mut |next, p| {
+                    if p.into_f64() > NEGLIGIBLE * exit {
+                        row.push((column(next), p.into_f64()));
+                    }
+                });
+            }
+            sum_equals(&mut row);
+            row
+        });
+        let exits = takes_part.iter().map(|&takes_part| if takes_part { exit } else { 1.0 }).collect();
+        let elimination = Elimination::new(rows.collect(), exits, most_work).ok()?;
+        let mut x: Vec<f64> = b.iter().map(|b| b.into_f64()).collect();
+        elimination.solve(&mut x);
+        Some(x.into_iter().map(F::from_f64).collect())
     }
 
     /// Transitions that one product reads.

@@ -5,6 +5,8 @@
 
 #![allow(clippy::float_cmp, reason = "−∞, and bounds that must hold exactly")]
 
+mod average;
+mod average_searches;
 mod edges;
 mod exact;
 mod first_exit;

@@ -15,7 +15,7 @@
 
 use crate::backward::StageTables;
 use crate::dynamics::for_each_possible_successor;
-use crate::markov_chain::{Chain, end_components};
+use crate::markov_chain::{Chain, Choices};
 use crate::mdp::CheckedStage;
 use crate::stationary::derivative::{derivative, solve};
 use crate::stationary::halt::Halt;
@@ -228,9 +228,11 @@ impl OptimalActions {
         let dynamics = CheckedStage::new(operator.model(), 0, operator.inference())?.dynamics;
         let is_inside = |pair: usize| operator.quotient().is_some_and(|quotient| quotient.is_inside(pair));
         let is_allowed = |pair: usize| self.is_optimal[pair] || is_inside(pair);
-        let components = end_components(operator.is_fixed().len(), width, is_allowed, |pair, visit| {
+        let successors = |pair: usize, visit: &mut dyn FnMut(usize)| {
             for_each_possible_successor(dynamics, (pair / width, pair % width), |next, _| visit(next));
-        })?;
+        };
+        let choices = Choices::new(operator.is_fixed().len(), width, is_allowed, successors)?;
+        let components = choices.end_components()?;
         let mut pairs = 0..self.is_optimal.len();
         Ok(pairs.find(|&pair| components.stays(pair) && !is_inside(pair)).map(|pair| pair / width))
     }

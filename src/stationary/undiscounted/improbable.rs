@@ -54,7 +54,9 @@ pub(crate) fn improve<F: Real, M: Model<Scalar = F> + ?Sized>(
 ) -> Result<f64, Halt> {
     let operator = &mut iterate.operator;
     let model = operator.model();
-    if operator.inference() != Inference::Variational || model.discount() != F::one() {
+    // In a component that earns nothing, staying is no loss.
+    let is_collapsed = operator.quotient().is_some();
+    if is_collapsed || operator.inference() != Inference::Variational || model.discount() != F::one() {
         return Ok(0.0);
     }
     let mut policy = vec![F::zero(); iterate.values.len() * model.num_actions()];

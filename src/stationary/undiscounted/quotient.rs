@@ -35,7 +35,7 @@ use std::ops::Range;
 
 use crate::dynamics::{Probability, for_each_possible_successor};
 use crate::kernels::{SoftRow, normalized_prior};
-use crate::markov_chain::{EndComponents, Graph, end_components};
+use crate::markov_chain::{Choices, EndComponents, Graph};
 use crate::mdp::CheckedStage;
 use crate::{Dynamics, Error, Real, Table, arrays};
 
@@ -73,15 +73,11 @@ impl Quotient {
             return Ok(None);
         }
         let find = |is_free: &[bool]| {
-            end_components(
-                num_states,
-                num_actions,
-                |pair| is_free[pair],
-                |pair, visit| {
-                    let pair = (pair / num_actions, pair % num_actions);
-                    for_each_possible_successor(stage.dynamics, pair, |next_state, _| visit(next_state));
-                },
-            )
+            let successors = |pair: usize, visit: &mut dyn FnMut(usize)| {
+                let pair = (pair / num_actions, pair % num_actions);
+                for_each_possible_successor(stage.dynamics, pair, |next_state, _| visit(next_state));
+            };
+            Choices::new(num_states, num_actions, |pair| is_free[pair], successors)?.end_components()
         };
         let mut components = find(&is_free)?;
         if is_soft {
