@@ -35,6 +35,11 @@
 //!   cannot reach a terminal state and lose reward on every path.
 //! - If there are several fixed points, the result is the limit of value iteration from the initial
 //!   values. Its bound is +∞, and its status is [`Status::SeveralFixedPoints`].
+//! - If ends are so improbable that one backup loses the rewards in rounding, variational inference
+//!   at γ = 1 uses differences of values instead. The bound is then usually below 10⁻¹⁰ of the
+//!   largest V, and the policy is worth V. Rows that sum to 1 to within rounding count with their stored
+//!   probabilities of leaving a state, as in
+//!   [`StationaryPolicy::evaluate`](crate::StationaryPolicy::evaluate).
 //!
 //! # Methods
 //!
