@@ -36,6 +36,11 @@
 //! - If rewards cancel on an endless loop, there are several fixed points. The result is a limit of
 //!   value iteration from the initial values. Its bound is +∞, and its status,
 //!   [`Status::SeveralFixedPoints`], names a state of the loop.
+//! - If ends are so improbable that one backup loses the rewards in rounding, variational inference
+//!   at γ = 1 uses differences of values instead. The bound is then usually below 10⁻¹⁰ of the
+//!   largest V, and the policy is worth V. Rows that sum to 1 to within rounding count with their
+//!   stored probabilities of leaving a state, as in
+//!   [`StationaryPolicy::evaluate`](crate::StationaryPolicy::evaluate).
 //!
 //! # Loops that earn nothing
 //!

@@ -14,6 +14,10 @@ use crate::{Model, Real, Status};
 /// operations than these passes.
 const MANY_PASSES: usize = 4096;
 
+/// Operations of an elimination that are always worth it at the end of a search: a tenth of a
+/// second.
+const FEW_OPERATIONS: usize = 100_000_000;
+
 /// The search gives up if the end is this many times as far as the passes that are left.
 const MANY_TIMES: f64 = 10.0;
 
@@ -86,8 +90,11 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
         if is_settled || self.iterate.operator.passes_left() == 0 {
             return Ok(status);
         }
+        let operator = &self.iterate.operator;
+        let spent = operator.passes().saturating_mul(operator.work());
+        let most_operations = spent.saturating_mul(16).clamp(FEW_OPERATIONS, MOST_OPERATIONS);
         let bound = self.answer.bound();
-        improve(&mut self.iterate, &mut self.answer, MOST_OPERATIONS)?;
+        improve(&mut self.iterate, &mut self.answer, most_operations)?;
         Ok(if self.answer.bound() < bound { Status::RoundingFloor } else { status })
     }
 }

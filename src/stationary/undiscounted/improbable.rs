@@ -18,7 +18,11 @@
 //!
 //! Let c(s) > 0 be more than |B V − V| and its rounding error, and let (I − P_π) g = c. If
 //! B(V + 2g) < V + 2g and B(V − 2g) > V − 2g in every state, in differences and with their rounding
-//! errors, then |V* − V| ≤ 2g, since B is monotone.
+//! errors, then |V* − V| ≤ 2g, since B is monotone. The policy is the one that was evaluated, since
+//! a table of values cannot hold the differences that decide.
+//!
+//! V* is that of rows whose sum is 1: the stored probabilities of leaving a state count, and
+//! the probability of staying is what is left of 1.
 
 use crate::backward::StageTables;
 use crate::kernels::{LogMemo, SoftRow, soft_maximum};
@@ -29,7 +33,7 @@ use crate::stationary::halt::Halt;
 use crate::stationary::iterate::Iterate;
 use crate::{Dynamics, Error, Inference, Model, Real, Table};
 
-/// Policies that are tried.
+/// The largest number of policies that are tried.
 const MOST_POLICIES: usize = 30;
 
 /// g counts this many times in the bounds.
@@ -44,9 +48,8 @@ const WIDENINGS: usize = 2;
 /// Offers values with a bound, and their policy, by policy iteration from the policy of V.
 ///
 /// Starts from the action prior if the policy of V does not end. Does nothing if that does not end
-/// either, if rows do not sum to 1 to within rounding, or if the
-/// eliminations take too many operations. Returns the expected number of steps of the last policy, 0
-/// if it is not known.
+/// either, if rows do not sum to 1 to within rounding, or if eliminations take too many operations.
+/// Returns the expected number of steps of the last policy; 0 if it is not known.
 pub(crate) fn improve<F: Real, M: Model<Scalar = F> + ?Sized>(
     iterate: &mut Iterate<'_, F, M>,
     answer: &mut Answer<F>,
@@ -93,7 +96,7 @@ pub(crate) fn improve<F: Real, M: Model<Scalar = F> + ?Sized>(
         let Improved { mut rises, is_changed } = problem.improve(&values, (&mut policy, &mut logs))?;
         let mut g = factors.solve(&rises);
         for _ in 0..WIDENINGS {
-            problem.widen(&values, &g, &policy, &mut rises)?;
+            problem.widen(&values, &g, &evaluated.0, &mut rises)?;
             g = factors.solve(&rises);
         }
         let bound = problem.bound(&values, &g)?;
