@@ -9,6 +9,7 @@ mod model;
 mod npy;
 mod place;
 mod results;
+mod stationary;
 mod stored;
 mod writer;
 
@@ -17,7 +18,10 @@ use std::io::{BufReader, Cursor};
 use std::path::Path;
 
 use super::{Error, Place};
-use crate::{ForwardMessages, Policy, Posterior, Real, Solution, StateValues};
+use crate::{
+    ForwardMessages, LongRunGrowth, Policy, Posterior, Real, Solution, StateValues, StationaryPolicy,
+    StationarySolution,
+};
 use arrays::{ArrayWriter, Arrays, Codec};
 
 pub use stored::{ModelFile, StoredModel};
@@ -107,3 +111,6 @@ impl<F: Real> Npz for StateValues<F> {}
 impl<F: Real> Npz for Policy<F> {}
 impl<F: Real> Npz for ForwardMessages<F> {}
 impl<F: Real> Npz for Posterior<F> {}
+impl<F: Real> Npz for StationarySolution<F> {}
+impl<F: Real> Npz for StationaryPolicy<F> {}
+impl<F: Real> Npz for LongRunGrowth<F> {}

@@ -67,6 +67,9 @@ fn name_of(table: Table, probabilities: &str) -> Option<&str> {
         Table::StateMarginals => "state_marginals",
         Table::AbsorbedMarginals => "absorbed_marginals",
         Table::StateActionMarginals => "state_action_marginals",
+        Table::GrowthRates => "rate",
+        Table::RelativeValues => "relative_values",
+        Table::ErrorBound => "error_bound",
         _ => return None,
     })
 }

@@ -11,3 +11,4 @@ mod errors;
 mod invalid;
 mod round_trips;
 mod sound;
+mod stationary;
