@@ -4,13 +4,16 @@
 
 mod archive;
 mod arrays;
+mod compressed;
 mod dynamics;
 mod model;
 mod npy;
 mod place;
 mod results;
+mod rewards;
 mod stationary;
 mod stored;
+mod transitions;
 mod writer;
 
 use std::fs::File;
@@ -19,8 +22,8 @@ use std::path::Path;
 
 use super::{Error, Place};
 use crate::{
-    ForwardMessages, LongRunGrowth, Policy, Posterior, Real, Solution, StateValues, StationaryPolicy,
-    StationarySolution,
+    ForwardMessages, LongRunGrowth, Policy, Posterior, Real, Solution, SparseDynamics, StateValues,
+    StationaryPolicy, StationarySolution,
 };
 use arrays::{ArrayWriter, Arrays, Codec};
 
@@ -69,7 +72,7 @@ pub trait Npz: Codec {
         let path = path.as_ref();
         let file = File::open(path).map_err(|error| Error::new(Place::File, error));
         let arrays = file.and_then(|file| Arrays::new(BufReader::new(file)));
-        arrays.and_then(|mut arrays| Self::decode(&mut arrays)).map_err(|error| error.in_file(path))
+        arrays.and_then(decode).map_err(|error| error.in_file(path))
     }
 
     /// Reads the bytes of a file.
@@ -78,7 +81,7 @@ pub trait Npz: Codec {
     ///
     /// Those of [`read_npz`](Self::read_npz), without the name of a file.
     fn from_npz(bytes: &[u8]) -> Result<Self, Error> {
-        Self::decode(&mut Arrays::new(Cursor::new(bytes))?)
+        decode(Arrays::new(Cursor::new(bytes))?)
     }
 
     /// Writes a file. This overwrites an existing file, even if writing fails.
@@ -105,6 +108,11 @@ pub trait Npz: Codec {
     }
 }
 
+/// Reads a value. The error for a missing array lists the arrays that are there.
+fn decode<T: Codec>(mut arrays: Arrays<'_>) -> Result<T, Error> {
+    T::decode(&mut arrays).map_err(|error| error.listing(arrays.names()))
+}
+
 impl<F: Real> Npz for ModelFile<F> {}
 impl<F: Real> Npz for Solution<F> {}
 impl<F: Real> Npz for StateValues<F> {}
@@ -114,3 +122,4 @@ impl<F: Real> Npz for Posterior<F> {}
 impl<F: Real> Npz for StationarySolution<F> {}
 impl<F: Real> Npz for StationaryPolicy<F> {}
 impl<F: Real> Npz for LongRunGrowth<F> {}
+impl<F: Real> Npz for SparseDynamics<F> {}
