@@ -36,11 +36,13 @@ impl<F: Real> ModelFile<F> {
     /// use softmdp::io::{ModelFile, Npz};
     /// use softmdp::{Mdp, ndarray::array};
     ///
-    /// // A row that does not sum to 1 passes in the state 1, because this state is terminal.
-    /// let table = array![[[0.5, 0.5]], [[0.333333, 0.666666]]];
-    /// let mdp = Mdp::builder(table, array![[0.0], [0.0]]).terminal_states([1]).build()?;
-    /// let bytes = ModelFile::new(mdp).to_npz()?;
-    /// assert_eq!(ModelFile::<f64>::from_npz_normalized(&bytes, 1e-5)?.rescaled_rows().count(), 0);
+    /// let third = 1.0_f32 / 3.0; // three of them sum to 1 + 3e-8
+    /// let dice = array![[[third, third, third]], [[0.0, 1.0, 0.0]], [[0.0, 0.0, 1.0]]];
+    /// let bytes = ModelFile::new(Mdp::new(dice, array![[1.0], [0.0], [0.0]])?).to_npz()?;
+    ///
+    /// assert!(ModelFile::<f64>::from_npz(&bytes).is_err()); // doubles are checked to 1e-8
+    /// let file = ModelFile::<f64>::from_npz_normalized(&bytes, 1e-6)?;
+    /// assert_eq!(file.rescaled_rows().count(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_npz_normalized(bytes: &[u8], distance: f64) -> Result<Self, Error> {

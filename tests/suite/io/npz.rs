@@ -10,4 +10,5 @@ mod damage;
 mod errors;
 mod invalid;
 mod round_trips;
+mod rounded_rows;
 mod sound;
