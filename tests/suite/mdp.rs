@@ -2,4 +2,5 @@
 
 mod models;
 mod outcomes;
+mod rounded_rows;
 mod successor_rewards;

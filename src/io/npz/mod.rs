@@ -7,6 +7,7 @@ mod arrays;
 mod compressed;
 mod dynamics;
 mod model;
+mod normalized;
 mod npy;
 mod place;
 mod results;
@@ -69,10 +70,7 @@ pub trait Npz: Codec {
     /// Arrays are read one at a time. Memory: at most three times that of the returned value, and
     /// some 190 bytes for each entry of the archive.
     fn read_npz(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let file = File::open(path).map_err(|error| Error::new(Place::File, error));
-        let arrays = file.and_then(|file| Arrays::new(BufReader::new(file)));
-        arrays.and_then(decode).map_err(|error| error.in_file(path))
+        read_file(path.as_ref(), Self::decode)
     }
 
     /// Reads the bytes of a file.
@@ -81,7 +79,7 @@ pub trait Npz: Codec {
     ///
     /// Those of [`read_npz`](Self::read_npz), without the name of a file.
     fn from_npz(bytes: &[u8]) -> Result<Self, Error> {
-        decode(Arrays::new(Cursor::new(bytes))?)
+        read_arrays(Arrays::new(Cursor::new(bytes))?, Self::decode)
     }
 
     /// Writes a file. This overwrites an existing file, even if writing fails.
@@ -108,9 +106,19 @@ pub trait Npz: Codec {
     }
 }
 
-/// Reads a value. The error for a missing array lists the arrays that are there.
-fn decode<T: Codec>(mut arrays: Arrays<'_>) -> Result<T, Error> {
-    T::decode(&mut arrays).map_err(|error| error.listing(arrays.names()))
+/// Opens a file and decodes its arrays. Errors name the file.
+fn read_file<T>(path: &Path, decode: impl FnOnce(&mut Arrays<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    let file = File::open(path).map_err(|error| Error::new(Place::File, error));
+    let arrays = file.and_then(|file| Arrays::new(BufReader::new(file)));
+    arrays.and_then(|arrays| read_arrays(arrays, decode)).map_err(|error| error.in_file(path))
+}
+
+/// Decodes the arrays. The error for a missing array lists the arrays that are there.
+fn read_arrays<T>(
+    mut arrays: Arrays<'_>,
+    decode: impl FnOnce(&mut Arrays<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    decode(&mut arrays).map_err(|error| error.listing(arrays.names()))
 }
 
 impl<F: Real> Npz for ModelFile<F> {}

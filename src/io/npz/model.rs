@@ -42,66 +42,7 @@ const SCIPY_ARRAYS: [&str; 6] = ["indptr", "indices", "data", "shape", "format",
 
 impl<F: Real> Codec for ModelFile<F> {
     fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
-        let Layout { dynamics, probabilities, successor_rewards } = Layout::decode(arrays)?;
-        let invalid = |error: crate::Error| Error::new(place_of(&error, probabilities), error);
-        let shape = (dynamics.num_states(), dynamics.num_actions());
-
-        let (rewards, stage_rewards) = match rewards::decode(arrays, shape)? {
-            Some(Rewards::OfPairs(rewards)) => (Some(rewards), None),
-            Some(Rewards::OfStages(name, rewards)) => (None, Some((name, rewards))),
-            None if successor_rewards.is_some() => (None, None),
-            None => {
-                let hint = "expected rewards, successor_rewards, or both";
-                return Err(Error::in_array("rewards", Reason::missing(hint)));
-            }
-        };
-        let rewards: Array2<F> = match rewards {
-            Some(rewards) => rewards,
-            None => arrays::filled(Table::Rewards, shape, F::zero()).map_err(invalid)?,
-        };
-
-        let mut builder = Mdp::builder(dynamics, rewards).action_prior(action_prior(arrays)?);
-        if let Some(discount) = arrays.number("discount")? {
-            builder = builder.discount(discount);
-        }
-        if let Some(temperature) = arrays.number("temperature")? {
-            builder = builder.temperature(temperature);
-        }
-        if let Some(available) = arrays.flags("available_actions", "[s, a]")? {
-            builder = builder.available_actions(available);
-        }
-        builder = builder.terminal_states(terminal_states(arrays, shape.0)?);
-        if let Some(values) = arrays.numbers("terminal_values", "[s]")? {
-            builder = builder.terminal_values(values);
-        }
-        let mdp = builder.build().map_err(invalid)?;
-        let repeats = arrays.flag("repeats")?.unwrap_or(false);
-        let rich = successor_rewards.map(|rewards| rewards.add_to(&mdp));
-        let model = match (rich.transpose().map_err(invalid)?, stage_rewards) {
-            (None, None) => StoredModel::Mdp(mdp),
-            (Some(rich), None) => StoredModel::SuccessorRewards(rich),
-            (None, Some((name, rewards))) => {
-                let model = TimeVaryingMdp::from_rewards(&mdp, rewards);
-                let model = model.map_err(|error| Error::in_array(name, error))?;
-                StoredModel::TimeVarying(if repeats { model.repeating() } else { model })
-            }
-            (Some(rich), Some((name, rewards))) => {
-                let stages = rewards.outer_iter().map(|rewards| rich.with_rewards(rewards.to_owned()));
-                let stages = stages.collect::<Result<Vec<_>, _>>();
-                let model = stages.and_then(TimeVaryingMdp::new);
-                let model = model.map_err(|error| Error::in_array(name, error))?;
-                StoredModel::TimeVaryingSuccessorRewards(if repeats { model.repeating() } else { model })
-            }
-        };
-        let is_of_scipy = arrays.has(SCIPY_ARRAYS[0]);
-        let is_known =
-            |name: &str| MODEL_ARRAYS.contains(&name) || is_of_scipy && SCIPY_ARRAYS.contains(&name);
-        let ignored = arrays.names().filter(|name| !is_known(name));
-        let file = ModelFile::new(model).with_ignored_arrays(ignored.collect());
-        match arrays.numbers("initial", "[s]")? {
-            Some(initial) => file.with_initial(initial).map_err(invalid),
-            None => Ok(file),
-        }
+        Self::decode_model(arrays, None)
     }
 
     fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
@@ -145,6 +86,78 @@ impl<F: Real> Codec for ModelFile<F> {
         match self.initial() {
             Some(initial) => writer.numbers("initial", &initial),
             None => Ok(()),
+        }
+    }
+}
+
+impl<F: Real> ModelFile<F> {
+    /// Reads a model. `distance` is that of [`normalize_rows`](crate::MdpBuilder::normalize_rows).
+    pub(super) fn decode_model(arrays: &mut Arrays<'_>, distance: Option<f64>) -> Result<Self, Error> {
+        let Layout { dynamics, probabilities, successor_rewards } = Layout::decode(arrays)?;
+        let invalid = |error: crate::Error| Error::new(place_of(&error, probabilities), error);
+        let shape = (dynamics.num_states(), dynamics.num_actions());
+
+        let (rewards, stage_rewards) = match rewards::decode(arrays, shape)? {
+            Some(Rewards::OfPairs(rewards)) => (Some(rewards), None),
+            Some(Rewards::OfStages(name, rewards)) => (None, Some((name, rewards))),
+            None if successor_rewards.is_some() => (None, None),
+            None => {
+                let hint = "expected rewards, successor_rewards, or both";
+                return Err(Error::in_array("rewards", Reason::missing(hint)));
+            }
+        };
+        let rewards: Array2<F> = match rewards {
+            Some(rewards) => rewards,
+            None => arrays::filled(Table::Rewards, shape, F::zero()).map_err(invalid)?,
+        };
+
+        let mut builder = Mdp::builder(dynamics, rewards).action_prior(action_prior(arrays)?);
+        if let Some(discount) = arrays.number("discount")? {
+            builder = builder.discount(discount);
+        }
+        if let Some(temperature) = arrays.number("temperature")? {
+            builder = builder.temperature(temperature);
+        }
+        if let Some(available) = arrays.flags("available_actions", "[s, a]")? {
+            builder = builder.available_actions(available);
+        }
+        builder = builder.terminal_states(terminal_states(arrays, shape.0)?);
+        if let Some(values) = arrays.numbers("terminal_values", "[s]")? {
+            builder = builder.terminal_values(values);
+        }
+        if let Some(distance) = distance {
+            builder = builder.normalize_rows(distance);
+        }
+        let mdp = builder.build().map_err(invalid)?;
+        let repeats = arrays.flag("repeats")?.unwrap_or(false);
+        let rich = successor_rewards.map(|rewards| rewards.add_to(&mdp));
+        let model = match (rich.transpose().map_err(invalid)?, stage_rewards) {
+            (None, None) => StoredModel::Mdp(mdp),
+            (Some(rich), None) => StoredModel::SuccessorRewards(rich),
+            (None, Some((name, rewards))) => {
+                let model = TimeVaryingMdp::from_rewards(&mdp, rewards);
+                let model = model.map_err(|error| Error::in_array(name, error))?;
+                StoredModel::TimeVarying(if repeats { model.repeating() } else { model })
+            }
+            (Some(rich), Some((name, rewards))) => {
+                let stages = rewards.outer_iter().map(|rewards| rich.with_rewards(rewards.to_owned()));
+                let stages = stages.collect::<Result<Vec<_>, _>>();
+                let model = stages.and_then(TimeVaryingMdp::new);
+                let model = model.map_err(|error| Error::in_array(name, error))?;
+                StoredModel::TimeVaryingSuccessorRewards(if repeats { model.repeating() } else { model })
+            }
+        };
+        let is_of_scipy = arrays.has(SCIPY_ARRAYS[0]);
+        let is_known =
+            |name: &str| MODEL_ARRAYS.contains(&name) || is_of_scipy && SCIPY_ARRAYS.contains(&name);
+        let ignored = arrays.names().filter(|name| !is_known(name));
+        let file = ModelFile::new(model).with_ignored_arrays(ignored.collect());
+        match (arrays.numbers("initial", "[s]")?, distance) {
+            (Some(initial), Some(distance)) => {
+                file.with_normalized_initial(initial, distance).map_err(invalid)
+            }
+            (Some(initial), None) => file.with_initial(initial).map_err(invalid),
+            (None, _) => Ok(file),
         }
     }
 }
