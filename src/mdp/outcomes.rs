@@ -83,9 +83,11 @@ impl<F: Real> SuccessorRewards<F> {
             dynamics.for_each_successor(state, action, &mut |next_state, p| {
                 let first = row.partition_point(|outcome| outcome.2 < next_state);
                 let end = row.partition_point(|outcome| outcome.2 <= next_state);
-                is_visited[first..end].fill(true);
-                if first == end && p > F::zero() && result.is_ok() {
-                    result = Err(Error::MissingOutcome { state, action, next_state });
+                if p > F::zero() {
+                    is_visited[first..end].fill(true);
+                    if first == end && result.is_ok() {
+                        result = Err(Error::MissingOutcome { state, action, next_state });
+                    }
                 }
                 let sum = table.add(p, &row[first..end]);
                 if result.is_ok() {
