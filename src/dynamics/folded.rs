@@ -44,19 +44,18 @@ enum Kind<F, D> {
     Tilted { plain: Arc<dyn Dynamics<Scalar = F>>, faint: Arc<FaintRows<F>> },
 }
 
-/// Successors whose probability underflows: τ log P̃ of each, in rows.
+/// Successors whose probability underflows: τ log P̃ of each. They are rare, so that only rows that
+/// have some take memory.
 #[derive(Debug)]
 struct FaintRows<F> {
-    row_offsets: Vec<usize>,  // [s · A + a + 1]; empty if there are no faint successors
-    entries: Vec<(usize, F)>, // (s', τ log P̃)
+    entries: Vec<(usize, usize, F)>, // (s · A + a, s', τ log P̃), row after row
 }
 
 impl<F: Real> FaintRows<F> {
-    fn row(&self, row: usize) -> &[(usize, F)] {
-        match self.row_offsets.get(row..row + 2) {
-            Some(&[first, end]) => &self.entries[first..end],
-            _ => &[],
-        }
+    fn row(&self, row: usize) -> &[(usize, usize, F)] {
+        let first = self.entries.partition_point(|&(other, ..)| other < row);
+        let rest = &self.entries[first..];
+        &rest[..rest.partition_point(|&(other, ..)| other == row)]
     }
 }
 
@@ -80,7 +79,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
         folded: &mut [F],
     ) -> Result<Self, Error> {
         let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
-        let mut faint = FaintRows { row_offsets: vec![0], entries: Vec::new() };
+        let mut faint = FaintRows { entries: Vec::new() };
         let mut tilt = Tilt { temperature, entries: Vec::new() };
         let plain = SparseDynamics::from_fn(num_states, num_actions, |state, action| {
             let row = state * num_actions + action;
@@ -94,20 +93,15 @@ impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
                     }
                 });
             }
-            let (reward, plain) = tilt.row(&mut faint.entries);
+            let (reward, plain) = tilt.row(row, &mut faint.entries);
             folded[row] = reward;
-            faint.row_offsets.push(faint.entries.len());
             plain
         })?;
         // Values are added to the offsets: half the range of the number type is left for them.
         let least = F::max_value() * F::from_f64(-0.5);
-        if let Some(entry) = faint.entries.iter().position(|&(_, offset)| !(offset >= least)) {
-            let row = faint.row_offsets.partition_point(|&first| first <= entry) - 1;
+        if let Some((row, ..)) = faint.entries.iter().find(|&&(_, _, offset)| !(offset >= least)) {
             let (stage, state) = (0, row / num_actions);
             return Err(Error::Overflow { table: Table::SuccessorRewards, stage, state });
-        }
-        if faint.entries.is_empty() {
-            faint.row_offsets.clear();
         }
         // A dense table is faster and smaller if half of its entries are positive.
         let table = num_states.saturating_mul(num_states).saturating_mul(num_actions);
@@ -137,11 +131,12 @@ struct Tilt<F> {
 }
 
 impl<F: Real> Tilt<F> {
-    /// Returns τ log Σ P exp(r/τ) and P̃. Successors whose probability underflows go to `faint`.
+    /// Returns τ log Σ P exp(r/τ) and P̃. Successors whose probability underflows go to `faint`, as
+    /// entries of `row`.
     ///
     /// At τ = 0 these are the limits: the largest reward, and P restricted to the successors with
     /// that reward.
-    fn row(&self, faint: &mut Vec<(usize, F)>) -> (F, Vec<(usize, F)>) {
+    fn row(&self, row: usize, faint: &mut Vec<(usize, usize, F)>) -> (F, Vec<(usize, F)>) {
         let temperature = self.temperature;
         let folded = row_log_expectation(temperature, |visit| {
             self.entries.iter().for_each(|&(_, p, reward)| visit(p, reward));
@@ -162,7 +157,7 @@ impl<F: Real> Tilt<F> {
                 plain.push((next_state, tilted));
             } else {
                 let log_p = if temperature > F::zero() { temperature * p.ln() } else { F::zero() };
-                faint.push((next_state, reward - folded + log_p));
+                faint.push((row, next_state, reward - folded + log_p));
             }
         }
         (folded, plain)
@@ -199,7 +194,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Dynamics for FoldedDynamics<F, D> {
             Kind::True(dynamics) => dynamics.for_each_faint_successor(state, action, visit),
             Kind::Tilted { plain, faint } => {
                 let row = faint.row(state * plain.num_actions() + action);
-                row.iter().for_each(|&(next_state, offset)| visit(next_state, offset));
+                row.iter().for_each(|&(_, next_state, offset)| visit(next_state, offset));
             }
         }
     }
