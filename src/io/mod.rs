@@ -51,6 +51,10 @@
 //! | [`Policy`](crate::Policy) | `policy`, `log_policy` (computed, if absent) |
 //! | [`ForwardMessages`](crate::ForwardMessages) | `log_forward` `[t, s]`, `log_normalizers`, `log_absorbed` `[t]`, `log_evidence` `[]` |
 //! | [`Posterior`](crate::Posterior) | those of its solution, `initial` `[s]`, `log_evidence` `[]`, `state_marginals` `[t, s]`, `absorbed_marginals` `[t]`, `state_action_marginals` `[t, s, a]` |
+//! | [`StationarySolution`](crate::StationarySolution) | `state_values` `[s]`, `action_values`, `policy`, `log_policy` `[s, a]`, `inference` `[]`, and those of the search |
+//! | [`StationaryPolicy`](crate::StationaryPolicy) | `policy`, `log_policy` `[s, a]` (computed, if absent) |
+//! | [`LongRunGrowth`](crate::LongRunGrowth) | `rate`, `lower_bound`, `upper_bound` `[]`, `relative_values` `[s]`, `policy`, `log_policy` `[s, a]`, and those of the search |
+//! | the search ([`Convergence`](crate::Convergence)) | `error_bound`, `iterations`, `status` `[]`: 0 converged, 1 iteration limit, 2 rounding floor, 3 several fixed points, 4 stopped, 5 diverging |
 //!
 //! # Elements
 //!

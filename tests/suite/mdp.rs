@@ -1,5 +1,6 @@
 //! Models: behind pointers, in wrappers, watched, and with rewards on the successor.
 
 mod models;
+mod outcomes;
 mod rounded_rows;
 mod successor_rewards;

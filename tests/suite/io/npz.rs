@@ -12,3 +12,4 @@ mod invalid;
 mod round_trips;
 mod rounded_rows;
 mod sound;
+mod stationary;
