@@ -66,7 +66,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
     }
 
     /// Tilts the rows of all pairs in use and writes their rewards τ log Σ P exp(r/τ) to `folded`,
-    /// `[s, a]`.
+    /// `[s, a]`, which holds zeros.
     ///
     /// `rewards(row)` is the range of `values` with the rewards of the successors of a row, in the
     /// order of the visits by `dynamics`. Rows not in use get no successors.
@@ -84,7 +84,8 @@ impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
         let plain = SparseDynamics::from_fn(num_states, num_actions, |state, action| {
             let row = state * num_actions + action;
             tilt.entries.clear();
-            if is_used(state, action) {
+            let is_used = is_used(state, action);
+            if is_used {
                 let mut rewards = values[rewards(row)].iter();
                 dynamics.for_each_successor(state, action, &mut |next_state, p| {
                     let reward = rewards.next().copied().unwrap_or_else(F::neg_infinity);
@@ -94,7 +95,9 @@ impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
                 });
             }
             let (reward, plain) = tilt.row(row, &mut faint.entries);
-            folded[row] = reward;
+            if is_used {
+                folded[row] = reward;
+            }
             plain
         })?;
         // Values are added to the offsets: half the range of the number type is left for them.
