@@ -20,7 +20,7 @@ use std::ops::Range;
 
 use crate::dynamics::{check_probability, check_successor};
 use crate::kernels::row_log_expectation;
-use crate::{Dynamics, Error, Inference, Real, Table};
+use crate::{Dynamics, Error, Inference, Real, Table, arrays};
 
 /// State, action, next state, probability and reward.
 pub(super) type Outcome<F> = (usize, usize, usize, F, F);
@@ -46,18 +46,19 @@ impl<F: Real> SuccessorRewards<F> {
         dynamics: &D,
         mut reward: impl FnMut(usize, usize, usize) -> F,
     ) -> Result<Self, Error> {
-        let (mut row_offsets, mut values) = (vec![0], Vec::new());
-        for (state, action) in ndarray::indices((dynamics.num_states(), dynamics.num_actions())) {
+        let (mut row_offsets, mut values) = (row_offsets(dynamics)?, Vec::new());
+        let pairs = ndarray::indices((dynamics.num_states(), dynamics.num_actions()));
+        for ((state, action), end) in pairs.into_iter().zip(&mut row_offsets[1..]) {
             let mut result = Ok(());
             dynamics.for_each_successor(state, action, &mut |next_state, _| {
                 let value = reward(state, action, next_state);
                 if result.is_ok() {
-                    result = check_reward(state, action, next_state, value);
+                    result = check_reward(state, action, next_state, value)
+                        .and_then(|()| arrays::push(Table::SuccessorRewards, &mut values, value));
                 }
-                values.push(value);
             });
             result?;
-            row_offsets.push(values.len());
+            *end = values.len();
         }
         Ok(Self { row_offsets, values, shares: None })
     }
@@ -72,9 +73,10 @@ impl<F: Real> SuccessorRewards<F> {
         let outcomes = sorted(outcomes, num_states, num_actions)?;
         let mut rest = &outcomes[..];
         let mut table = Builder::default();
-        let mut row_offsets = vec![0];
+        let mut row_offsets = row_offsets(dynamics)?;
         let mut is_visited = Vec::new();
-        for (state, action) in ndarray::indices((num_states, num_actions)) {
+        let pairs = ndarray::indices((num_states, num_actions));
+        for ((state, action), end) in pairs.into_iter().zip(&mut row_offsets[1..]) {
             let row;
             (row, rest) = rest.split_at(rest.partition_point(|&(s, a, ..)| (s, a) == (state, action)));
             is_visited.clear();
@@ -82,14 +84,14 @@ impl<F: Real> SuccessorRewards<F> {
             let mut result = Ok(());
             dynamics.for_each_successor(state, action, &mut |next_state, p| {
                 let first = row.partition_point(|outcome| outcome.2 < next_state);
-                let end = row.partition_point(|outcome| outcome.2 <= next_state);
+                let last = row.partition_point(|outcome| outcome.2 <= next_state);
                 if p > F::zero() {
-                    is_visited[first..end].fill(true);
-                    if first == end && result.is_ok() {
+                    is_visited[first..last].fill(true);
+                    if first == last && result.is_ok() {
                         result = Err(Error::MissingOutcome { state, action, next_state });
                     }
                 }
-                let sum = table.add(p, &row[first..end]);
+                let sum = table.add(p, &row[first..last]);
                 if result.is_ok() {
                     result = check_probability(state, action, next_state, sum);
                 }
@@ -99,7 +101,7 @@ impl<F: Real> SuccessorRewards<F> {
                 let next_state = row[at].2;
                 return Err(Error::ImpossibleOutcome { state, action, next_state });
             }
-            row_offsets.push(table.offsets.len() - 1);
+            *end = table.offsets.len() - 1;
         }
         let Builder { values, offsets, probabilities } = table;
         let is_single = values.len() + 1 == offsets.len();
@@ -152,6 +154,12 @@ impl<F: Real> SuccessorRewards<F> {
             }
         }
     }
+}
+
+/// An offset for each row and the end, all 0.
+fn row_offsets<D: Dynamics + ?Sized>(dynamics: &D) -> Result<Vec<usize>, Error> {
+    let num_rows = dynamics.num_states() * dynamics.num_actions();
+    arrays::filled_vec(Table::SuccessorRewards, num_rows + 1, 0)
 }
 
 /// Rewards and their probabilities, visit after visit.

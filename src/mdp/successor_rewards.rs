@@ -74,7 +74,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Fold<F, D> {
         dynamics: Arc<FoldedDynamics<F, D>>,
         folded: ArcArray2<F>,
     ) -> Result<Arc<Self>, Error> {
-        let rewards = total(mdp, folded.to_owned())?;
+        let rewards = total(mdp, arrays::copy(Table::Rewards, &folded)?)?;
         Ok(Arc::new(Self { dynamics, folded, rewards }))
     }
 
@@ -384,6 +384,9 @@ fn total<F: Real, D: Dynamics<Scalar = F>>(
     mut folded: Array2<F>,
 ) -> Result<ArcArray2<F>, Error> {
     for (((state, _), folded), &reward) in folded.indexed_iter_mut().zip(mdp.rewards()) {
+        if reward == F::zero() {
+            continue; // an entry that is not written takes no memory
+        }
         let is_possible = *folded > F::neg_infinity() && reward > F::neg_infinity();
         *folded += reward;
         if is_possible && !folded.is_finite() {
