@@ -21,6 +21,7 @@
 //! [`SuccessorRewardMdp`](crate::SuccessorRewardMdp). The crate root re-exports the other types of
 //! this module.
 
+mod agreement;
 pub(crate) mod blocks;
 mod cast;
 pub(crate) mod compressed;
@@ -39,6 +40,7 @@ pub(crate) mod successors;
 use std::fmt::Debug;
 use std::ops::Range;
 
+pub(crate) use agreement::check_maps;
 pub use cast::CastDynamics;
 pub use convert::IntoDynamics;
 pub use dense::DenseDynamics;

@@ -1,3 +1,4 @@
-//! Conversions between sparse dynamics and matrices of other crates.
+//! Dynamics: maps that agree with the successors, and conversions to matrices of other crates.
 
+mod agreement;
 mod sprs;
