@@ -103,7 +103,7 @@ pub use mdp::{ActionPrior, Mdp, MdpBuilder, Model, Stage, SuccessorRewardMdp, ch
 pub use policy::{Policy, StationaryPolicy};
 #[doc(alias("smoothing", "forward_backward", "baum_welch"))]
 pub use posterior::posterior;
-pub use posterior::{Posterior, PosteriorStage, stream_posterior};
+pub use posterior::{Posterior, PosteriorStage, posterior_into, stream_posterior, stream_posterior_with};
 #[doc(alias("policy_iteration"))]
 pub use stationary::Method;
 #[doc(alias("infinite_horizon", "fixed_point"))]
@@ -111,6 +111,8 @@ pub use stationary::solve_stationary;
 pub use stationary::{LongRunGrowth, StationarySolution, StationarySolver, long_run_growth};
 pub use table::Table;
 pub use trajectory::Trajectory;
+#[doc(alias("buffer", "scratch", "memory"))]
+pub use workspace::Workspace;
 
 mod arrays;
 mod backward;
@@ -131,6 +133,7 @@ mod serde_impls;
 mod stationary;
 mod table;
 mod trajectory;
+mod workspace;
 
 #[doc = include_str!("../docs/formulas.md")]
 pub mod formulas {}
