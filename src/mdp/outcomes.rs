@@ -78,7 +78,8 @@ impl<F: Real> SuccessorRewards<F> {
         let pairs = ndarray::indices((num_states, num_actions));
         for ((state, action), end) in pairs.into_iter().zip(&mut row_offsets[1..]) {
             let row;
-            (row, rest) = rest.split_at(rest.partition_point(|&(s, a, ..)| (s, a) == (state, action)));
+            let len = rest.iter().take_while(|&&(s, a, ..)| (s, a) == (state, action)).count();
+            (row, rest) = rest.split_at(len);
             is_visited.clear();
             is_visited.resize(row.len(), false);
             let mut result = Ok(());
