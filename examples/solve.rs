@@ -191,8 +191,7 @@ fn read_explicit(options: &Options) -> Result<ModelFile, Box<dyn Error>> {
     }
     let mdp = explicit.builder().terminal_states(terminal).build()?;
     let file = if options.transition_rewards.is_some() {
-        let reward = |s, a, n| explicit.successor_reward(s, a, n).unwrap_or_default();
-        ModelFile::new(mdp.with_successor_rewards(reward)?)
+        ModelFile::new(mdp.with_outcomes(explicit.outcomes())?)
     } else {
         ModelFile::new(mdp)
     };

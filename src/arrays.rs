@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ndarray::{Array, ArrayRef, Dimension, IntoDimension};
+use ndarray::{Array, ArrayRef, ArrayView2, Dimension, IntoDimension};
 
 use crate::{Error, Real, Table};
 
@@ -36,6 +36,28 @@ pub(crate) fn filled_vec<T: Clone, I: IntoDimension>(
     Ok(vec![value; len])
 }
 
+/// A copy of a table, or [`Error::TooLarge`]. Zeros are not written, so that a table of few other
+/// entries takes little memory.
+pub(crate) fn copy<F: Real, D: Dimension>(
+    table: Table,
+    source: &ArrayRef<F, D>,
+) -> Result<Array<F, D>, Error> {
+    let mut copy = filled(table, source.raw_dim(), F::zero())?;
+    for (copy, &entry) in copy.iter_mut().zip(source) {
+        if entry != F::zero() {
+            *copy = entry;
+        }
+    }
+    Ok(copy)
+}
+
+/// Appends an entry, or returns [`Error::TooLarge`] if there is no room for it.
+pub(crate) fn push<T>(table: Table, entries: &mut Vec<T>, entry: T) -> Result<(), Error> {
+    entries.try_reserve(1).map_err(|_| Error::TooLarge { table, shape: vec![entries.len() + 1] })?;
+    entries.push(entry);
+    Ok(())
+}
+
 /// The entries of an array in standard layout, which every table of this crate has.
 pub(crate) fn slice<T, D: Dimension>(array: &ArrayRef<T, D>) -> &[T] {
     array.as_slice().expect("tables are in standard layout by construction")
@@ -44,6 +66,11 @@ pub(crate) fn slice<T, D: Dimension>(array: &ArrayRef<T, D>) -> &[T] {
 /// [`slice`], mutable.
 pub(crate) fn slice_mut<T, D: Dimension>(array: &mut ArrayRef<T, D>) -> &mut [T] {
     array.as_slice_mut().expect("tables are in standard layout by construction")
+}
+
+/// Rows and columns of a table in row-major order.
+pub(crate) fn view<T>(entries: &[T], shape: (usize, usize)) -> ArrayView2<'_, T> {
+    ArrayView2::from_shape(shape, entries).expect("tables have as many entries as their shape")
 }
 
 /// Brings an array into standard (row-major) layout, without a copy if it already is.
@@ -111,6 +138,16 @@ impl<T> PartialEq for Scratch<T> {
 impl<T> fmt::Debug for Scratch<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("_")
+    }
+}
+
+/// A note about the origin of a value, which is no part of it: it makes no two values differ.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Note<T>(pub(crate) T);
+
+impl<T> PartialEq for Note<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
     }
 }
 

@@ -5,6 +5,7 @@
 //! types of their own, which contain this one.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::{Inference, Status, Table};
 
@@ -23,7 +24,8 @@ use crate::{Inference, Status, Table};
 /// assert!(matches!(error, Error::UnnormalizedTransition { state: 0, action: 0, .. }));
 /// assert_eq!(
 ///     error.to_string(),
-///     "transition row (state 0, action 0) sums to 0.9, expected 1 within 1e-8"
+///     "transition row (state 0, action 0) sums to 0.9, expected 1 within 1e-8: correct the row, \
+///      or pass a larger distance to `normalize_rows` if rounding is the cause"
 /// );
 /// ```
 #[derive(Clone, PartialEq, thiserror::Error)]
@@ -73,7 +75,10 @@ pub enum Error {
         value: f64,
     },
     /// `transitions[state, action, ..]` sums to `sum`, not 1.
-    #[error("transition row (state {state}, action {action}) sums to {sum}, expected 1 within {tolerance:e}")]
+    #[error(
+        "transition row (state {state}, action {action}) sums to {sum}, expected 1 within {tolerance:e}: correct the row, \
+         or pass a larger distance to `normalize_rows` if rounding is the cause"
+    )]
     UnnormalizedTransition {
         /// State of the row.
         state: usize,
@@ -83,6 +88,20 @@ pub enum Error {
         sum: f64,
         /// Largest difference from 1 that is accepted.
         tolerance: f64,
+    },
+    /// A row needs rescaling, but the dynamics do not implement
+    /// [`Dynamics::divide_row`](crate::Dynamics::divide_row), or are shared by several `Arc`.
+    #[error(
+        "transition row (state {state}, action {action}) sums to {sum}, but these dynamics cannot rescale rows: copy them \
+         into `SparseDynamics` or `DenseDynamics`, or implement `Dynamics::divide_row`"
+    )]
+    CannotRescale {
+        /// State of the row.
+        state: usize,
+        /// Action of the row.
+        action: usize,
+        /// Sum of the row.
+        sum: f64,
     },
     /// A successor is not a state.
     #[error(
@@ -105,6 +124,31 @@ pub enum Error {
         state: usize,
         /// The action.
         action: usize,
+    },
+    /// A map of your own dynamics disagrees with the successors that they visit.
+    ///
+    /// [`check_model`](crate::check_model) compares each map with a sum over these successors.
+    #[error(
+        "{map} {} is {found}, expected {expected} from for_each_successor: correct or remove the override of the map",
+        MapCall { map, index, states, next_states, num_columns: *num_columns }
+    )]
+    MapMismatch {
+        /// Name of the method. `… of mix_actions` is a method of the dynamics that `mix_actions`
+        /// returns.
+        map: &'static str,
+        /// Place in the result: state, action and column; next state and column in `push_forward`;
+        /// state and next state in `mix_actions`; nothing in `work`.
+        index: Vec<usize>,
+        /// The states that the map was called with.
+        states: Range<usize>,
+        /// The next states that the map was called with: all, except in `push_forward`.
+        next_states: Range<usize>,
+        /// Number k of columns that the map was called with.
+        num_columns: usize,
+        /// The number that the map returned.
+        found: f64,
+        /// The number that follows from the successors, or that a call with all states returned.
+        expected: f64,
     },
     /// An action is out of range.
     #[error("action {action} of state {state} is out of range, expected an action below {num_actions}")]
@@ -151,6 +195,24 @@ pub enum Error {
         /// Largest valid value.
         most: usize,
     },
+    /// A number of a model cannot be converted to another number type without a loss that matters:
+    /// it becomes infinite, or it underflows.
+    #[error(
+        "cannot convert the entry of the {table} at {}: {value:e} becomes {rounded:e} in {number_type}",
+        table.entry_at(index)
+    )]
+    NotRepresentable {
+        /// The table.
+        table: Table,
+        /// Place in the table, one index for each axis.
+        index: Vec<usize>,
+        /// The value.
+        value: f64,
+        /// The nearest number of the new type.
+        rounded: f64,
+        /// Name of the new type.
+        number_type: &'static str,
+    },
 
     // --- model ------------------------------------------------------------------------------------
     /// `rewards[state, action]` is NaN or +∞. −∞ is allowed and forbids the pair.
@@ -176,6 +238,32 @@ pub enum Error {
         next_state: usize,
         /// The value.
         value: f64,
+    },
+    /// A list of outcomes does not have a transition of the dynamics.
+    #[error(
+        "transition (state {state}, action {action}, next state {next_state}) is possible, but not in the \
+         list of outcomes: list every transition with its reward"
+    )]
+    MissingOutcome {
+        /// State of the transition.
+        state: usize,
+        /// Action of the transition.
+        action: usize,
+        /// Successor of the transition.
+        next_state: usize,
+    },
+    /// A list of outcomes has a transition that the dynamics do not have.
+    #[error(
+        "outcome (state {state}, action {action}, next state {next_state}) is in the list, but the dynamics \
+         exclude this transition: use the list from which the dynamics were made"
+    )]
+    ImpossibleOutcome {
+        /// State of the outcome.
+        state: usize,
+        /// Action of the outcome.
+        action: usize,
+        /// Successor of the outcome.
+        next_state: usize,
     },
     /// `terminal_values[state]` is NaN or +∞. −∞ is allowed and forbids ending in the state.
     #[error("terminal value of state {state} is {value}, expected a number below +inf")]
@@ -498,6 +586,36 @@ fn in_the_long_run(inference: Inference, temperature: f64) -> &'static str {
         Inference::Variational => "call `average_reward`",
         Inference::Direct if temperature > 0.0 => "call `long_run_growth`",
         Inference::Direct => "choose a temperature > 0 and call `long_run_growth`",
+    }
+}
+
+/// A call of a map of [`Dynamics`](crate::Dynamics), and a place in its result.
+struct MapCall<'a> {
+    map: &'a str,
+    index: &'a [usize],
+    states: &'a Range<usize>,
+    next_states: &'a Range<usize>,
+    num_columns: usize,
+}
+
+impl fmt::Display for MapCall<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { map, index, states, next_states, num_columns } = self;
+        match (*index, map.starts_with("push_forward")) {
+            (&[next_state, column], true) => {
+                write!(f, "from states {states:?} at next state {next_state}, column {column}")?;
+                write!(f, " (next states {next_states:?}, k = {num_columns})")
+            }
+            (&[state, next_state], _) if *map == "mix_actions" => {
+                write!(f, "at state {state}, next state {next_state}")
+            }
+            (&[state, action, column], _) => {
+                write!(f, "at state {state}, action {action}, column {column}")?;
+                write!(f, " (states {states:?}, k = {num_columns})")
+            }
+            (&[state, action], _) => write!(f, "at state {state}, action {action}"),
+            _ => write!(f, "of states {states:?}"),
+        }
     }
 }
 

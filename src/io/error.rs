@@ -45,6 +45,15 @@ impl Error {
         self
     }
 
+    /// Adds the names of all arrays to the error for a missing one.
+    #[cfg(feature = "npz")]
+    pub(crate) fn listing(mut self, names: impl Iterator<Item = String>) -> Self {
+        if let Reason::Missing { found, .. } = &mut self.inner.reason {
+            *found = names.collect();
+        }
+        self
+    }
+
     /// The file, if there is one.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
@@ -149,6 +158,14 @@ pub enum Reason {
         /// The expected content.
         expected: &'static str,
     },
+    /// The file is of another kind: another model, or another part of a model.
+    #[error("this looks like {found}, expected {expected}")]
+    WrongKind {
+        /// The kind of the file.
+        found: &'static str,
+        /// The kinds that can be read here.
+        expected: &'static str,
+    },
     /// An index is too large.
     #[error("{what} {found} is out of range, expected one below {bound}")]
     OutOfRange {
@@ -191,6 +208,14 @@ pub enum Reason {
     Repeated {
         /// The item.
         what: &'static str,
+    },
+    /// A transition that is listed several times has neither one reward nor one for each line.
+    #[error("the transition has {found} rewards, expected 1, or {expected}: one for each of its lines")]
+    RewardCount {
+        /// Number of rewards.
+        found: usize,
+        /// Number of lines with the transition.
+        expected: usize,
     },
     /// A reward belongs to a transition that the model does not have.
     #[error("there is no transition from state {state} by choice {choice} to state {next_state}")]
@@ -272,10 +297,20 @@ pub enum Reason {
         expected: &'static str,
     },
     /// An array is missing.
-    #[error("missing{}", if hint.is_empty() { String::new() } else { format!(": {hint}") })]
+    #[error("missing{}{}", Hint(hint), Listed(found))]
     Missing {
-        /// The expected array; may be empty.
+        /// The expected arrays; may be empty.
         hint: &'static str,
+        /// The names of the arrays of the archive.
+        found: Vec<String>,
+    },
+    /// An array has two readings.
+    #[error("this can be {readings}: {remedy}")]
+    Ambiguous {
+        /// The two readings.
+        readings: &'static str,
+        /// How to say which one is meant.
+        remedy: &'static str,
     },
     /// Two arrays define the same table or setting.
     #[error("conflicts with array `{other}`: keep one of them")]
@@ -289,4 +324,40 @@ pub enum Reason {
         /// The property that cannot be stored.
         what: &'static str,
     },
+}
+
+#[cfg(feature = "npz")]
+impl Reason {
+    /// A missing array, without the names of those that are there.
+    pub(crate) fn missing(hint: &'static str) -> Self {
+        Self::Missing { hint, found: Vec::new() }
+    }
+}
+
+/// `: expected …`, or nothing.
+struct Hint<'a>(&'a str);
+
+impl fmt::Display for Hint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", self.0) }
+    }
+}
+
+/// `; the archive has …`, with the beginning of a long list.
+struct Listed<'a>(&'a [String]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST_NAMES: usize = 20;
+        const MOST_CHARS: usize = 40;
+        for (at, name) in self.0.iter().take(MOST_NAMES).enumerate() {
+            let separator = if at == 0 { "; the archive has " } else { ", " };
+            let name: String = name.chars().take(MOST_CHARS).collect();
+            write!(f, "{separator}{}", name.escape_debug())?;
+        }
+        match self.0.len().checked_sub(MOST_NAMES) {
+            Some(more @ 1..) => write!(f, " and {more} more"),
+            _ => Ok(()),
+        }
+    }
 }

@@ -6,6 +6,7 @@
 //! | files | contents |
 //! |---|---|
 //! | `real` | the number types `f32` and `f64`, and their constants |
+//! | `cast` | conversion between the number types |
 //! | `transcendental`, `double`, `single` | exp and log without branches, in vector arithmetic |
 //! | `compiled` | large loops that are compiled with this crate instead of its callers |
 //! | `compensated` | sums of plain numbers, exact to rounding |
@@ -16,6 +17,7 @@
 //! | `softmax` | probabilities of log-weights that are asked for one by one |
 //! | `sampling` | draws from distributions |
 
+mod cast;
 mod compensated;
 mod compiled;
 mod dot;
@@ -35,6 +37,7 @@ mod soft_maximum;
 mod softmax;
 mod transcendental;
 
+pub(crate) use cast::{cast_positive, cast_reward};
 pub(crate) use compensated::CompensatedSum;
 pub(crate) use dot::{add_scaled, dot_rows, guarded_dot_rows, sum};
 pub use log_block::LogBlock;

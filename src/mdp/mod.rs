@@ -5,13 +5,16 @@
 //! are part of the model, so that all algorithms use the same ones.
 
 mod builder;
+mod cast;
 mod checked_stage;
 mod checks;
 mod forward;
 mod initial;
 mod model;
+mod outcomes;
 mod pass;
 mod prior;
+mod rescaled;
 mod successor_rewards;
 mod time_varying;
 mod watched;
@@ -35,6 +38,7 @@ pub(crate) use initial::initial_expectation;
 pub use model::{Model, Stage};
 pub(crate) use pass::run_pass;
 pub use prior::ActionPrior;
+pub use rescaled::RescaledRows;
 pub use successor_rewards::SuccessorRewardMdp;
 pub use time_varying::TimeVaryingMdp;
 pub use watched::Watched;
@@ -82,10 +86,12 @@ pub struct Mdp<F = f64, D = DenseDynamics<F>> {
     prior: Arc<PriorTables<F>>,
     terminal_values: ArcArray1<F>, // [s]
     is_terminal: Arc<[bool]>,      // [s]
+    rescaled: arrays::Note<RescaledRows>,
 }
 
 impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
-    /// Returns this model with other rewards, `[s, a]`.
+    /// Returns this model with other rewards, `[s, a]`. To change the rewards in place, use
+    /// [`swap_rewards`](Self::swap_rewards).
     ///
     /// # Errors
     ///
@@ -111,6 +117,38 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         Ok(Self { rewards, ..self.clone() })
     }
 
+    /// Exchanges the rewards, `[s, a]`, of this model with those of a table.
+    ///
+    /// This copies no table if both are in row-major layout and no other model shares the rewards of
+    /// this one. So two tables suffice to change the rewards of a model again and again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`], [`Error::InvalidReward`]. After an error, model and table are as
+    /// before.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, ndarray::array, soft_value_iteration};
+    ///
+    /// let mut mdp = Mdp::new(array![[[1.0]]], array![[1.0]])?;
+    /// let mut rewards = array![[2.0]];
+    /// mdp.swap_rewards(&mut rewards)?;
+    /// assert_eq!(soft_value_iteration(&mdp, 5)?.state_values()[[0, 0]], 10.0);
+    /// assert_eq!(rewards, array![[1.0]]); // the old ones, to be written over
+    ///
+    /// assert!(mdp.swap_rewards(&mut array![[f64::NAN]]).is_err());
+    /// assert_eq!(mdp.rewards(), array![[2.0]]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn swap_rewards(&mut self, rewards: &mut Array2<F>) -> Result<(), Error> {
+        check_rewards(rewards.view(), self.num_states(), self.num_actions())?;
+        let new = arrays::standard_layout(std::mem::take(rewards)).into_shared();
+        *rewards = std::mem::replace(&mut self.rewards, new).into_owned();
+        Ok(())
+    }
+
     /// Returns this model with other dynamics of the same type.
     ///
     /// # Errors
@@ -123,7 +161,8 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         let found = [dynamics.num_states(), dynamics.num_actions()];
         arrays::check_shape(Table::Transitions, &found, &[self.num_states(), self.num_actions()])?;
         self.prior.check_used_rows(&dynamics, &self.is_terminal)?;
-        Ok(Self { dynamics: Arc::new(dynamics), ..self.clone() })
+        let rescaled = arrays::Note::default();
+        Ok(Self { dynamics: Arc::new(dynamics), rescaled, ..self.clone() })
     }
 
     /// Erases the type of the dynamics, so that models over different dynamics have one type.
@@ -150,9 +189,10 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     where
         D: 'static,
     {
-        let Self { dynamics, rewards, discount, temperature, prior, terminal_values, is_terminal } = self;
+        let Self { dynamics, rewards, discount, temperature, prior, terminal_values, is_terminal, rescaled } =
+            self;
         let dynamics: Arc<Arc<dyn Dynamics<Scalar = F>>> = Arc::new(dynamics);
-        Mdp { dynamics, rewards, discount, temperature, prior, terminal_values, is_terminal }
+        Mdp { dynamics, rewards, discount, temperature, prior, terminal_values, is_terminal, rescaled }
     }
 
     /// Returns this model at another temperature.
@@ -301,6 +341,14 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         &self.dynamics
     }
 
+    /// The rows of the dynamics that [`MdpBuilder::normalize_rows`] rescaled; none by default.
+    ///
+    /// This note on the origin of the model is not compared by `==`, and not stored in files.
+    #[must_use]
+    pub fn rescaled_rows(&self) -> RescaledRows {
+        self.rescaled.0
+    }
+
     /// r(s,a), `[s, a]`, in reward units.
     #[must_use]
     pub fn rewards(&self) -> ArrayView2<'_, F> {
@@ -382,6 +430,7 @@ impl<F: Real, D> Clone for Mdp<F, D> {
             prior: Arc::clone(&self.prior),
             terminal_values: self.terminal_values.clone(),
             is_terminal: Arc::clone(&self.is_terminal),
+            rescaled: self.rescaled,
         }
     }
 }

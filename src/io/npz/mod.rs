@@ -4,12 +4,17 @@
 
 mod archive;
 mod arrays;
+mod compressed;
 mod dynamics;
 mod model;
+mod normalized;
 mod npy;
 mod place;
 mod results;
+mod rewards;
+mod stationary;
 mod stored;
+mod transitions;
 mod writer;
 
 use std::fs::File;
@@ -17,7 +22,10 @@ use std::io::{BufReader, Cursor};
 use std::path::Path;
 
 use super::{Error, Place};
-use crate::{ForwardMessages, Policy, Posterior, Real, Solution, StateValues};
+use crate::{
+    ForwardMessages, LongRunGrowth, Policy, Posterior, Real, Solution, SparseDynamics, StateValues,
+    StationaryPolicy, StationarySolution,
+};
 use arrays::{ArrayWriter, Arrays, Codec};
 
 pub use stored::{ModelFile, StoredModel};
@@ -62,10 +70,7 @@ pub trait Npz: Codec {
     /// Arrays are read one at a time. Memory: at most three times that of the returned value, and
     /// some 190 bytes for each entry of the archive.
     fn read_npz(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let file = File::open(path).map_err(|error| Error::new(Place::File, error));
-        let arrays = file.and_then(|file| Arrays::new(BufReader::new(file)));
-        arrays.and_then(|mut arrays| Self::decode(&mut arrays)).map_err(|error| error.in_file(path))
+        read_file(path.as_ref(), Self::decode)
     }
 
     /// Reads the bytes of a file.
@@ -74,7 +79,7 @@ pub trait Npz: Codec {
     ///
     /// Those of [`read_npz`](Self::read_npz), without the name of a file.
     fn from_npz(bytes: &[u8]) -> Result<Self, Error> {
-        Self::decode(&mut Arrays::new(Cursor::new(bytes))?)
+        read_arrays(Arrays::new(Cursor::new(bytes))?, Self::decode)
     }
 
     /// Writes a file. This overwrites an existing file, even if writing fails.
@@ -101,9 +106,28 @@ pub trait Npz: Codec {
     }
 }
 
+/// Opens a file and decodes its arrays. Errors name the file.
+fn read_file<T>(path: &Path, decode: impl FnOnce(&mut Arrays<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    let file = File::open(path).map_err(|error| Error::new(Place::File, error));
+    let arrays = file.and_then(|file| Arrays::new(BufReader::new(file)));
+    arrays.and_then(|arrays| read_arrays(arrays, decode)).map_err(|error| error.in_file(path))
+}
+
+/// Decodes the arrays. The error for a missing array lists the arrays that are there.
+fn read_arrays<T>(
+    mut arrays: Arrays<'_>,
+    decode: impl FnOnce(&mut Arrays<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    decode(&mut arrays).map_err(|error| error.listing(arrays.names()))
+}
+
 impl<F: Real> Npz for ModelFile<F> {}
 impl<F: Real> Npz for Solution<F> {}
 impl<F: Real> Npz for StateValues<F> {}
 impl<F: Real> Npz for Policy<F> {}
 impl<F: Real> Npz for ForwardMessages<F> {}
 impl<F: Real> Npz for Posterior<F> {}
+impl<F: Real> Npz for StationarySolution<F> {}
+impl<F: Real> Npz for StationaryPolicy<F> {}
+impl<F: Real> Npz for LongRunGrowth<F> {}
+impl<F: Real> Npz for SparseDynamics<F> {}

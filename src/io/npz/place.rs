@@ -7,24 +7,30 @@ use crate::io::Place;
 /// probabilities.
 pub(super) fn place_of(error: &crate::Error, probabilities: &str) -> Place {
     use crate::Error as E;
+    let (row_offsets, next_states) = match probabilities {
+        "data" => ("indptr", "indices"), // the names of scipy
+        _ => ("row_offsets", "next_states"),
+    };
     let array = |name: &str| Place::Array(name.to_owned());
     let entry = |name: &str, index: &[usize]| Place::Entry { array: name.to_owned(), index: index.to_vec() };
     match *error {
         E::InvalidTransition { state, action, next_state, .. } if probabilities == "transitions" => {
             entry(probabilities, &[state, action, next_state])
         }
-        E::InvalidTransition { .. } | E::UnnormalizedTransition { .. } => array(probabilities),
+        E::InvalidTransition { .. } | E::UnnormalizedTransition { .. } | E::CannotRescale { .. } => {
+            array(probabilities)
+        }
         E::SuccessorOutOfRange { state, action, .. } if probabilities == "successors" => {
             entry(probabilities, &[state, action])
         }
-        E::SuccessorOutOfRange { .. } | E::UnsortedSuccessors { .. } => array("next_states"),
-        E::InvalidRowOffset { index, .. } => entry("row_offsets", &[index]),
+        E::SuccessorOutOfRange { .. } => array(next_states),
+        E::InvalidRowOffset { index, .. } => entry(row_offsets, &[index]),
         E::InvalidReward { state, action, .. } => entry("rewards", &[state, action]),
         E::InvalidSuccessorReward { .. } => array("successor_rewards"),
         E::InvalidTerminalValue { state, .. } => entry("terminal_values", &[state]),
         E::InvalidPriorWeight { state, action, .. } => entry("action_prior", &[state, action]),
         E::EmptyPriorRow { .. } => array("action_prior"),
-        E::InvalidSetting { setting, .. } => array(setting),
+        E::InvalidSetting { setting: setting @ ("discount" | "temperature"), .. } => array(setting),
         E::InvalidInitial { state, .. } => entry("initial", &[state]),
         E::UnnormalizedInitial { .. } => array("initial"),
         E::NoStages => array("rewards"),
@@ -67,6 +73,9 @@ fn name_of(table: Table, probabilities: &str) -> Option<&str> {
         Table::StateMarginals => "state_marginals",
         Table::AbsorbedMarginals => "absorbed_marginals",
         Table::StateActionMarginals => "state_action_marginals",
+        Table::GrowthRates => "rate",
+        Table::RelativeValues => "relative_values",
+        Table::ErrorBound => "error_bound",
         _ => return None,
     })
 }

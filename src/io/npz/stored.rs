@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use ndarray::{Array1, ArrayView1};
 
-use super::dynamics::AnyDynamics;
 use crate::{
-    ActionPrior, Dynamics, Error, Inference, Mdp, Model, Real, Stage, SuccessorRewardMdp, TimeVaryingMdp,
-    check_initial,
+    ActionPrior, Dynamics, Error, Inference, Mdp, Model, Real, RescaledRows, Stage, SuccessorRewardMdp,
+    TimeVaryingMdp, check_initial,
 };
 
 /// The content of a model file: a model and the initial distribution.
@@ -34,6 +33,7 @@ pub struct ModelFile<F: Real = f64> {
     model: StoredModel<F>,
     initial: Option<Array1<F>>,
     ignored_arrays: Vec<String>,
+    rescaled_initial: Option<f64>,
 }
 
 impl<F: Real> ModelFile<F> {
@@ -41,7 +41,7 @@ impl<F: Real> ModelFile<F> {
     /// either. Stages may differ only in their rewards `[s, a]`. Other differences are an error of
     /// the writer.
     pub fn new(model: impl Into<StoredModel<F>>) -> Self {
-        Self { model: model.into(), initial: None, ignored_arrays: Vec::new() }
+        Self { model: model.into(), initial: None, ignored_arrays: Vec::new(), rescaled_initial: None }
     }
 
     /// Names of the arrays that the reader ignored, such as notes or misspelt names.
@@ -63,7 +63,42 @@ impl<F: Real> ModelFile<F> {
     pub fn with_initial(mut self, initial: Array1<F>) -> Result<Self, Error> {
         check_initial(&initial, self.model.num_states())?;
         self.initial = Some(initial);
+        self.rescaled_initial = None;
         Ok(self)
+    }
+
+    /// Sets p₀ after rescaling it, if its sum is within `distance` of 1.
+    pub(super) fn with_normalized_initial(
+        self,
+        mut initial: Array1<F>,
+        distance: f64,
+    ) -> Result<Self, Error> {
+        let sum: f64 = initial.iter().map(|&p| p.into_f64()).sum();
+        let off = (sum - 1.0).abs();
+        if !(off <= distance) || off <= F::epsilon().into_f64() {
+            return self.with_initial(initial);
+        }
+        initial.mapv_inplace(|p| F::from_f64(p.into_f64() / sum));
+        Ok(Self { rescaled_initial: Some(off), ..self.with_initial(initial)? })
+    }
+
+    /// The rows of the dynamics that
+    /// [`read_npz_normalized`](Self::read_npz_normalized) rescaled; none by default.
+    #[must_use]
+    pub fn rescaled_rows(&self) -> RescaledRows {
+        match &self.model {
+            StoredModel::Mdp(mdp) => mdp.rescaled_rows(),
+            StoredModel::SuccessorRewards(model) => model.mdp().rescaled_rows(),
+            StoredModel::TimeVarying(model) => model.stages()[0].rescaled_rows(),
+            StoredModel::TimeVaryingSuccessorRewards(model) => model.stages()[0].mdp().rescaled_rows(),
+        }
+    }
+
+    /// The distance from 1 of the sum of p₀ in the file, if
+    /// [`read_npz_normalized`](Self::read_npz_normalized) rescaled p₀.
+    #[must_use]
+    pub fn rescaled_initial(&self) -> Option<f64> {
+        self.rescaled_initial
     }
 
     /// This model at another temperature.
@@ -147,6 +182,8 @@ pub enum StoredModel<F: Real = f64> {
     TimeVaryingSuccessorRewards(TimeVaryingMdp<SuccessorRewardMdp<F, Arc<dyn Dynamics<Scalar = F>>>>),
 }
 
+/// Dynamics whose type is chosen at run time.
+pub(super) type AnyDynamics<F> = Arc<dyn Dynamics<Scalar = F>>;
 /// An [`Mdp`] of a file.
 pub(super) type AnyMdp<F> = Mdp<F, AnyDynamics<F>>;
 /// A [`SuccessorRewardMdp`] of a file.
@@ -199,8 +236,24 @@ pub(super) fn have_same_successor_rewards<F: Real>(
     other: &AnySuccessorRewardMdp<F>,
 ) -> bool {
     let (rewards, others) = (one.successor_rewards(), other.successor_rewards());
-    let are_equal = std::ptr::eq(rewards, others) || rewards == others; // stages mostly share them
-    are_equal && differ_in_rewards_alone(one.mdp(), other.mdp())
+    let are_shared = std::ptr::eq(rewards, others); // as mostly
+    let have_equal_outcomes = || {
+        ndarray::indices((one.mdp().num_states(), one.mdp().num_actions()))
+            .into_iter()
+            .all(|pair| outcomes(one, pair) == outcomes(other, pair))
+    };
+    differ_in_rewards_alone(one.mdp(), other.mdp())
+        && (are_shared || rewards == others && have_equal_outcomes())
+}
+
+/// Next state, probability and reward of each outcome of a pair.
+pub(super) fn outcomes<F: Real>(
+    model: &AnySuccessorRewardMdp<F>,
+    (state, action): (usize, usize),
+) -> Vec<(usize, F, F)> {
+    let mut outcomes = Vec::new();
+    model.for_each_outcome(state, action, |next_state, p, reward| outcomes.push((next_state, p, reward)));
+    outcomes
 }
 
 /// Changes every stage. The stages repeat if they did before.
@@ -265,8 +318,15 @@ impl<F: Real> Model for StoredModel<F> {
         ask!(self, model => model.begin_stage(t))
     }
 
-    fn transition_reward(&self, t: usize, state: usize, action: usize, next_state: usize) -> Option<F> {
-        ask!(self, model => model.transition_reward(t, state, action, next_state))
+    fn for_each_transition_reward(
+        &self,
+        t: usize,
+        state: usize,
+        action: usize,
+        next_state: usize,
+        visit: &mut dyn FnMut(F, F),
+    ) {
+        ask!(self, model => model.for_each_transition_reward(t, state, action, next_state, visit));
     }
 
     fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, F, Self::Dynamics>, Error> {

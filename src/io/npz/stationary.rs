@@ -1,0 +1,124 @@
+//! Stationary results as arrays. Their tables have no axis of stages.
+
+use std::io::Write;
+
+use ndarray::Array2;
+
+use super::arrays::{ArrayWriter, Arrays, Codec, required};
+use super::place::place_of;
+use crate::io::{Error, Place, Reason};
+use crate::parts::{LongRunGrowthParts, StationaryPolicyParts, StationarySolutionParts};
+use crate::{Convergence, LongRunGrowth, Real, StationaryPolicy, StationarySolution, Status};
+
+impl<F: Real> Codec for StationaryPolicy<F> {
+    /// Computes the logarithms if the archive has none.
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
+        let probabilities: Array2<F> = arrays.needed("policy", "[s, a]")?;
+        let policy = match arrays.numbers("log_policy", "[s, a]")? {
+            Some(log_probabilities) => StationaryPolicyParts { probabilities, log_probabilities }.try_into(),
+            None => StationaryPolicy::new(probabilities),
+        };
+        policy.map_err(|error| match place_of(&error, "") {
+            // The policy is checked as that of stage 0, an axis that the array does not have.
+            Place::Entry { array, index } if index.len() == 3 => {
+                Error::new(Place::Entry { array, index: index[1..].to_vec() }, error)
+            }
+            place => Error::new(place, error),
+        })
+    }
+
+    fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
+        writer.numbers("policy", &self.probabilities())?;
+        writer.numbers("log_policy", &self.log_probabilities())
+    }
+}
+
+impl<F: Real> Codec for StationarySolution<F> {
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
+        let state_values = arrays.needed("state_values", "[s]")?;
+        let action_values = arrays.needed("action_values", "[s, a]")?;
+        let policy = StationaryPolicy::decode(arrays)?;
+        let inference = arrays.inference()?;
+        let convergence = Convergence::decode(arrays)?;
+        let parts = StationarySolutionParts { state_values, action_values, policy, inference, convergence };
+        parts.try_into().map_err(invalid)
+    }
+
+    fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
+        writer.numbers("state_values", &self.state_values())?;
+        writer.numbers("action_values", &self.action_values())?;
+        self.policy().encode(writer)?;
+        writer.inference(self.inference())?;
+        self.convergence().encode(writer)
+    }
+}
+
+impl<F: Real> Codec for LongRunGrowth<F> {
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
+        let rate = required("rate", arrays.number("rate")?)?;
+        let lower_bound = required("lower_bound", arrays.number("lower_bound")?)?;
+        let upper_bound = required("upper_bound", arrays.number("upper_bound")?)?;
+        let relative_values = arrays.needed("relative_values", "[s]")?;
+        let policy = StationaryPolicy::decode(arrays)?;
+        let convergence = Convergence::decode(arrays)?;
+        LongRunGrowthParts { rate, lower_bound, upper_bound, relative_values, policy, convergence }
+            .try_into()
+            .map_err(invalid)
+    }
+
+    fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
+        writer.number("rate", self.rate())?;
+        writer.number("lower_bound", self.lower_bound())?;
+        writer.number("upper_bound", self.upper_bound())?;
+        writer.numbers("relative_values", &self.relative_values())?;
+        self.policy().encode(writer)?;
+        self.convergence().encode(writer)
+    }
+}
+
+impl<F: Real> Codec for Convergence<F> {
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
+        let number = required("status", arrays.index("status")?)?;
+        let status = STATUSES.into_iter().find(|&status| number_of(status) == number);
+        let status = status.ok_or_else(|| {
+            let expected = "the number of a status";
+            Error::in_array("status", Reason::Value { value: number as f64, expected })
+        })?;
+        let iterations = required("iterations", arrays.index("iterations")?)?;
+        let error_bound = required("error_bound", arrays.number("error_bound")?)?;
+        Ok(Self { status, iterations, error_bound })
+    }
+
+    fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
+        writer.indices("status", &[], &[number_of(self.status)])?;
+        writer.indices("iterations", &[], &[self.iterations])?;
+        writer.number("error_bound", self.error_bound)
+    }
+}
+
+/// Every status that [`number_of`] numbers.
+const STATUSES: [Status; 6] = [
+    Status::Converged,
+    Status::IterationLimit,
+    Status::RoundingFloor,
+    Status::SeveralFixedPoints,
+    Status::Stopped,
+    Status::Diverging,
+];
+
+/// The number of a status in a file. The numbers are part of the format.
+fn number_of(status: Status) -> usize {
+    match status {
+        Status::Converged => 0,
+        Status::IterationLimit => 1,
+        Status::RoundingFloor => 2,
+        Status::SeveralFixedPoints => 3,
+        Status::Stopped => 4,
+        Status::Diverging => 5,
+    }
+}
+
+/// Adds the place to an error of a result.
+fn invalid(error: crate::Error) -> Error {
+    Error::new(place_of(&error, ""), error)
+}
