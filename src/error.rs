@@ -5,6 +5,7 @@
 //! types of their own, which contain this one.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::{Inference, Status, Table};
 
@@ -124,6 +125,31 @@ pub enum Error {
         /// The action.
         action: usize,
     },
+    /// A map of your own dynamics disagrees with the successors that they visit.
+    ///
+    /// [`check_model`](crate::check_model) compares each map with a sum over these successors.
+    #[error(
+        "{map} {} is {found}, expected {expected} from for_each_successor: correct or remove the override of the map",
+        MapCall { map, index, states, next_states, num_columns: *num_columns }
+    )]
+    MapMismatch {
+        /// Name of the method. `… of mix_actions` is a method of the dynamics that `mix_actions`
+        /// returns.
+        map: &'static str,
+        /// Place in the result: state, action and column; next state and column in `push_forward`;
+        /// state and next state in `mix_actions`; nothing in `work`.
+        index: Vec<usize>,
+        /// The states that the map was called with.
+        states: Range<usize>,
+        /// The next states that the map was called with: all, except in `push_forward`.
+        next_states: Range<usize>,
+        /// Number k of columns that the map was called with.
+        num_columns: usize,
+        /// The number that the map returned.
+        found: f64,
+        /// The number that follows from the successors, or that a call with all states returned.
+        expected: f64,
+    },
     /// An action is out of range.
     #[error("action {action} of state {state} is out of range, expected an action below {num_actions}")]
     ActionOutOfRange {
@@ -168,6 +194,24 @@ pub enum Error {
         least: usize,
         /// Largest valid value.
         most: usize,
+    },
+    /// A number of a model cannot be converted to another number type without a loss that matters:
+    /// it becomes infinite, or it underflows.
+    #[error(
+        "cannot convert the entry of the {table} at {}: {value:e} becomes {rounded:e} in {number_type}",
+        table.entry_at(index)
+    )]
+    NotRepresentable {
+        /// The table.
+        table: Table,
+        /// Place in the table, one index for each axis.
+        index: Vec<usize>,
+        /// The value.
+        value: f64,
+        /// The nearest number of the new type.
+        rounded: f64,
+        /// Name of the new type.
+        number_type: &'static str,
     },
 
     // --- model ------------------------------------------------------------------------------------
@@ -490,6 +534,36 @@ pub enum Error {
         /// Largest difference from 1 that is accepted.
         tolerance: f64,
     },
+}
+
+/// A call of a map of [`Dynamics`](crate::Dynamics), and a place in its result.
+struct MapCall<'a> {
+    map: &'a str,
+    index: &'a [usize],
+    states: &'a Range<usize>,
+    next_states: &'a Range<usize>,
+    num_columns: usize,
+}
+
+impl fmt::Display for MapCall<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { map, index, states, next_states, num_columns } = self;
+        match (*index, map.starts_with("push_forward")) {
+            (&[next_state, column], true) => {
+                write!(f, "from states {states:?} at next state {next_state}, column {column}")?;
+                write!(f, " (next states {next_states:?}, k = {num_columns})")
+            }
+            (&[state, next_state], _) if *map == "mix_actions" => {
+                write!(f, "at state {state}, next state {next_state}")
+            }
+            (&[state, action, column], _) => {
+                write!(f, "at state {state}, action {action}, column {column}")?;
+                write!(f, " (states {states:?}, k = {num_columns})")
+            }
+            (&[state, action], _) => write!(f, "at state {state}, action {action}"),
+            _ => write!(f, "of states {states:?}"),
+        }
+    }
 }
 
 /// Why a tolerance was not met, and what to do about it.

@@ -85,7 +85,7 @@ pub use convergence::{Convergence, Status};
 #[doc(inline, alias("csr", "compressed_sparse_row"))]
 pub use dynamics::SparseDynamics;
 #[doc(inline)]
-pub use dynamics::{DenseDynamics, DeterministicDynamics, Dynamics, IntoDynamics};
+pub use dynamics::{CastDynamics, DenseDynamics, DeterministicDynamics, Dynamics, IntoDynamics};
 pub use error::Error;
 pub use forward::ForwardMessages;
 #[doc(alias("filtering"))]
@@ -105,7 +105,7 @@ pub use mdp::{
 pub use policy::{Policy, StationaryPolicy};
 #[doc(alias("smoothing", "forward_backward", "baum_welch"))]
 pub use posterior::posterior;
-pub use posterior::{Posterior, PosteriorStage, stream_posterior};
+pub use posterior::{Posterior, PosteriorStage, posterior_into, stream_posterior, stream_posterior_with};
 #[doc(alias("policy_iteration"))]
 pub use stationary::Method;
 #[doc(alias("infinite_horizon", "fixed_point"))]
@@ -113,6 +113,8 @@ pub use stationary::solve_stationary;
 pub use stationary::{LongRunGrowth, StationarySolution, StationarySolver, long_run_growth};
 pub use table::Table;
 pub use trajectory::Trajectory;
+#[doc(alias("buffer", "scratch", "memory"))]
+pub use workspace::Workspace;
 
 mod arrays;
 mod backward;
@@ -133,6 +135,7 @@ mod serde_impls;
 mod stationary;
 mod table;
 mod trajectory;
+mod workspace;
 
 #[doc = include_str!("../docs/formulas.md")]
 pub mod formulas {}

@@ -21,7 +21,9 @@
 //! [`SuccessorRewardMdp`](crate::SuccessorRewardMdp). The crate root re-exports the other types of
 //! this module.
 
+mod agreement;
 pub(crate) mod blocks;
+mod cast;
 pub(crate) mod compressed;
 mod convert;
 mod dense;
@@ -40,6 +42,8 @@ mod triplets;
 use std::fmt::Debug;
 use std::ops::Range;
 
+pub(crate) use agreement::check_maps;
+pub use cast::CastDynamics;
 pub use convert::IntoDynamics;
 pub use dense::DenseDynamics;
 pub(crate) use dense::{check_probability, check_successor};
