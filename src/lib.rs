@@ -101,7 +101,7 @@ pub use mdp::TimeVaryingMdp;
 pub use mdp::Watched;
 pub use mdp::{ActionPrior, Mdp, MdpBuilder, Model, Stage, SuccessorRewardMdp, check_initial, check_model};
 pub use policy::{Policy, StationaryPolicy};
-#[doc(alias("smoothing", "forward_backward", "baum_welch"))]
+#[doc(alias("smoothing", "forward_backward", "baum_welch", "hidden_markov_model", "hmm"))]
 pub use posterior::posterior;
 pub use posterior::{Posterior, PosteriorStage, stream_posterior};
 #[doc(alias("policy_iteration"))]

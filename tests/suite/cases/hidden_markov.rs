@@ -158,9 +158,16 @@ fn emissions_at_every_stage_lead_one_transition_further() {
         assert_abs_diff_eq!(further.state_marginals()[[t, state]], p, epsilon = 1e-14);
     }
     assert_eq!(further.most_likely(&model).unwrap().states(), [1, 0, 2, 1, 0, 2]);
-    // What was asked for, as long as the most likely path is the best one of this length.
     let path = Trajectory::new(vec![1, 0, 2, 1, 0], vec![0; 4]).unwrap();
     assert_eq!(exact.most_likely(&hidden.model()).unwrap(), path);
+
+    // The further transition can change the states before it: 0.55 · 0.5 < 0.45 · 1.
+    let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], Array2::zeros((2, 1))).unwrap();
+    let likely = |horizon| {
+        let posterior = posterior(&mdp, &array![0.55, 0.45], horizon).unwrap();
+        posterior.most_likely(&mdp).unwrap().states().to_vec()
+    };
+    assert_eq!((likely(0), likely(1)), (vec![0], vec![1, 1]));
 }
 
 /// An observation that no state explains, alone or after what came before.
