@@ -1,6 +1,8 @@
 //! Problems of books, courses and bug reports, by kind, with values that an independent program
 //! computed or that are published.
 
+#![allow(clippy::float_cmp, reason = "zeros, −∞ and values of certain steps are exact")]
+
 mod cliffs;
 mod gridworlds;
 mod hidden_markov;

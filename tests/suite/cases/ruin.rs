@@ -24,7 +24,7 @@ fn a_good_coin_asks_for_the_least_stake() {
     let world = gambler(0.55);
     let closed = |capital: i32| (1.0 - (9.0_f64 / 11.0).powi(capital)) / (1.0 - (9.0_f64 / 11.0).powi(100));
     for (capital, value) in
-        [(1, 0.181_818_182_168_626_71), (50, 0.999_956_099_228_975_73), (80, 0.999_999_895_271_286_97)]
+        [(1, 0.181_818_182_168_626_71), (50, 0.999_956_099_228_975_8), (80, 0.999_999_895_271_287)]
     {
         assert_abs_diff_eq!(closed(capital), value, epsilon = 1e-15);
     }

@@ -81,7 +81,7 @@ fn the_ends_of_f32() {
 fn an_excluded_action_does_not_set_the_scale() {
     let prior = ActionPrior::Weights(array![[0.0, 0.5, 0.5]]);
     for solution in choose(&[1e5, 1.0, 2.0], prior, 1.0) {
-        check(solution.state_values()[[0, 0]], ((1.0_f64.exp() + 2.0_f64.exp()) / 2.0).ln());
+        check(solution.state_values()[[0, 0]], f64::midpoint(1.0_f64.exp(), 2.0_f64.exp()).ln());
         let policy = solution.policy().probabilities();
         assert_eq!(policy[[0, 0, 0]], 0.0);
         assert_abs_diff_eq!(policy[[0, 0, 1]], 0.268_941_421_4, epsilon = 1e-10);
