@@ -2,20 +2,21 @@
 
 use ndarray::{ArrayRef1, ArrayRef2};
 
-use super::Gridworld;
-use super::map::Cell;
 use super::rendering::{Rendering, Style};
+use super::{Cell, Gridworld};
 use crate::color::viridis;
-use crate::{Error, Table, arrays};
+use crate::{Error, Real, Table, arrays};
 
 /// Shades, each with the least probability it is drawn for.
 const SHADES: [(f64, &str); 5] = [(0.5, "██"), (0.25, "▓▓"), (0.1, "▒▒"), (0.01, "░░"), (0.001, " ·")];
 
 impl Gridworld {
-    /// Draws the map, in the symbols that [`parse`](Self::parse) reads.
+    /// Draws the map in its own symbols, with `.` for a free blank.
     #[must_use]
     pub fn render_map(&self) -> Rendering {
-        self.render("", |_, cell| (cell.symbol().to_string(), Style::of(cell)))
+        let cells = self.map.cells().enumerate();
+        let drawn = cells.map(|(index, cell)| (self.map.symbol(index).to_string(), Style::of(cell)));
+        Rendering::new(drawn, self.width(), "")
     }
 
     /// Draws a value for each state with one decimal, such as a row of
@@ -38,8 +39,9 @@ impl Gridworld {
     /// assert_eq!(grid.render_values(&array![-2.5, 10.0])?.to_string(), "-2.5 #### 10.0\n");
     /// # Ok::<(), softmdp::gridworld::Error>(())
     /// ```
-    pub fn render_values(&self, values: &ArrayRef1<f64>) -> Result<Rendering, Error> {
+    pub fn render_values<F: Real>(&self, values: &ArrayRef1<F>) -> Result<Rendering, Error> {
         arrays::check_shape(Table::StateValues, values.shape(), &[self.num_states()])?;
+        let values = values.mapv(Real::into_f64);
         let texts: Vec<String> = values
             .iter()
             .map(|&value| match value {
@@ -87,9 +89,10 @@ impl Gridworld {
     /// assert_eq!(grid.render_policy(&policy)?.to_string(), "→  →↓ G\n");
     /// # Ok::<(), softmdp::gridworld::Error>(())
     /// ```
-    pub fn render_policy(&self, policy: &ArrayRef2<f64>) -> Result<Rendering, Error> {
+    pub fn render_policy<F: Real>(&self, policy: &ArrayRef2<F>) -> Result<Rendering, Error> {
         let expected = [self.num_states(), self.directions().len()];
         arrays::check_shape(Table::Policy, policy.shape(), &expected)?;
+        let policy = policy.mapv(Real::into_f64);
         let most = |state: usize| policy.row(state).iter().fold(0.0_f64, |most, &p| most.max(p));
         let arrows = |state: usize| {
             let (probabilities, most) = (policy.row(state), most(state));
@@ -105,7 +108,7 @@ impl Gridworld {
         };
         let texts: Vec<String> = (0..self.num_states())
             .map(|state| match self.cell_of(state) {
-                cell if cell.is_terminal() => cell.symbol().to_string(),
+                cell if cell.is_terminal() => self.symbol_of(state).to_string(),
                 _ => arrows(state),
             })
             .collect();
@@ -151,15 +154,16 @@ impl Gridworld {
     /// assert_eq!(grid.render_marginals(&marginals)?.to_string(), "██▓▓##   G\n");
     /// # Ok::<(), softmdp::gridworld::Error>(())
     /// ```
-    pub fn render_marginals(&self, marginals: &ArrayRef1<f64>) -> Result<Rendering, Error> {
+    pub fn render_marginals<F: Real>(&self, marginals: &ArrayRef1<F>) -> Result<Rendering, Error> {
         arrays::check_shape(Table::StateMarginals, marginals.shape(), &[self.num_states()])?;
+        let marginals = marginals.mapv(Real::into_f64);
         Ok(self.render("", |state, cell| {
             let Some(state) = state else { return ("##".to_string(), Style::of(cell)) };
             let p = marginals[state];
             match SHADES.iter().find(|(least, _)| p >= *least) {
                 // 1/1000 is the dark end: nothing is drawn below it.
                 Some((_, shade)) => (shade.to_string(), Style::Ink(viridis(1.0 + p.log10() / 3.0))),
-                None if cell.is_terminal() => (format!(" {}", cell.symbol()), Style::of(cell)),
+                None if cell.is_terminal() => (format!(" {}", self.symbol_of(state)), Style::of(cell)),
                 None => ("  ".to_string(), Style::of(cell)),
             }
         }))
@@ -171,8 +175,12 @@ impl Gridworld {
         separator: &'static str,
         draw: impl Fn(Option<usize>, Cell) -> (String, Style),
     ) -> Rendering {
-        let cells = self.states.iter().zip(&self.cells).map(|(&state, &cell)| draw(state, cell));
-        Rendering::new(cells, self.width, separator)
+        let cells = self.states.iter().zip(self.map.cells()).map(|(&state, cell)| draw(state, cell));
+        Rendering::new(cells, self.width(), separator)
+    }
+
+    fn symbol_of(&self, state: usize) -> char {
+        self.map.symbol(self.index_of(state))
     }
 }
 

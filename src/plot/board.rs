@@ -152,7 +152,7 @@ impl<'l> Board<'l> {
         let mut state = 0;
         // Cells that are much larger than a hairline have a hairline of paper between them.
         let gap = if self.extent >= 10.0 { 0.5 } else { 0.0 };
-        for (index, &cell) in grid.cells.iter().enumerate() {
+        for (index, &(cell, symbol)) in grid.cells.iter().enumerate() {
             let left = self.origin.0 + (index % grid.width) as f64 * self.cell.0;
             let top = self.origin.1 + (index / grid.width) as f64 * self.cell.1;
             let from = (left + gap, top + gap);
@@ -178,10 +178,13 @@ impl<'l> Board<'l> {
             let label = match number {
                 Some(f64::NEG_INFINITY) => "−∞".to_string(),
                 Some(number) => short(number),
-                None if cell.is_terminal() => cell.symbol().to_string(),
+                None if cell.is_terminal() => symbol.to_string(),
                 None => String::new(),
             };
             self.write_in_cell(label, self.center(state), contrast(background), marks);
+            if matches!(cell, Cell::Reward(_)) {
+                self.write_in_corner(symbol, from, contrast(background), marks);
+            }
             state += 1;
         }
     }
@@ -191,6 +194,16 @@ impl<'l> Board<'l> {
         let size = (0.26 * self.extent).clamp(8.0, 12.0);
         if !text.is_empty() && text::width(&text, size) <= 0.84 * self.extent && size < 0.6 * self.extent {
             marks.push(Mark::text(at, text, Anchor::Middle, size, color));
+        }
+    }
+
+    /// Writes the symbol of a cell into its upper left corner, beside numbers and arrows, if there is
+    /// room.
+    fn write_in_corner(&self, symbol: char, (left, top): Point, color: Color, marks: &mut Vec<Mark>) {
+        let size = 8.0;
+        if self.extent >= 3.0 * size {
+            let at = (left + 0.7 * size, top + 0.75 * size);
+            marks.push(Mark::text(at, symbol.to_string(), Anchor::Middle, size, color));
         }
     }
 
@@ -219,7 +232,7 @@ impl<'l> Board<'l> {
         let (across, down) = (grid.width.div_ceil(MAX_PIXELS), height.div_ceil(MAX_PIXELS));
         let mut bins = Bins::new((grid.width.div_ceil(across), height.div_ceil(down)), WALL);
         let mut state = 0;
-        for (index, &cell) in grid.cells.iter().enumerate() {
+        for (index, &(cell, _)) in grid.cells.iter().enumerate() {
             if cell != Cell::Wall {
                 bins.add((index % grid.width / across, index / grid.width / down), colored, state);
                 state += 1;
