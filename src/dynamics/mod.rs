@@ -16,7 +16,7 @@
 //! # Implementing your own
 //!
 //! Only `num_states`, `num_actions` and `for_each_successor` are required. An override of
-//! [`Dynamics::expectation`] makes passes two to four times as fast; the guide shows
+//! [`Dynamics::expectation`] makes passes about twice as fast; the guide shows
 //! [one](crate::guide::large). An override of [`Dynamics::log_expectation`] receives a [`LogBlock`], which holds the values and their
 //! exponentials. [`FoldedDynamics`] is the type of the dynamics of a
 //! [`SuccessorRewardMdp`](crate::SuccessorRewardMdp). The crate root re-exports the other types of
@@ -70,6 +70,8 @@ use crate::{Error, Real};
 /// - Successors are below `num_states`. Probabilities are finite and not negative. The order of
 ///   visits is fixed. Building an [`Mdp`](crate::Mdp) checks successors and probabilities; for your
 ///   own [`Model`](crate::Model), call [`check_model`](crate::check_model).
+/// - An overridden map gives the sums over the successors that `for_each_successor` visits, for all
+///   pairs in use. [`check_model`](crate::check_model) compares them: call it in your tests.
 /// - The result for a state does not depend on the range `states`, nor, in
 ///   [`push_forward`](Self::push_forward), on the range of next states. So results are the same for
 ///   any number of threads.
