@@ -70,8 +70,12 @@ pub(super) fn pays<M: Model + ?Sized>(
 
 /// Whether pairs have many successors.
 pub(super) fn has_full_rows<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
+    successors_of_a_pair(dynamics) >= MANY_SUCCESSORS
+}
+
+/// The average number of successors of a pair. It is 1 for dynamics that do not say.
+pub(super) fn successors_of_a_pair<D: Dynamics + ?Sized>(dynamics: &D) -> usize {
     dynamics.work(0..dynamics.num_states()) / dynamics.num_states() / dynamics.num_actions()
-        >= MANY_SUCCESSORS
 }
 
 /// A model with one action that has the same values as the model it was made of.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Dynamics, SparseDynamics, for_each_row, resolve_row};
+use super::{Dynamics, SparseDynamics, resolve_faint_rows};
 use crate::kernels::{LogBlock, gap, row_log_expectation};
 use crate::{Error, Real, Table};
 
@@ -210,11 +210,8 @@ impl<F: Real, D: Dynamics<Scalar = F>> Dynamics for FoldedDynamics<F, D> {
         if !self.has_faint_successors() {
             return plain!(self, dynamics => dynamics.log_expectation(states, v, y));
         }
-        let k = v.num_columns();
-        self.expectation(states.clone(), k, v.exponentials(), y);
-        for_each_row(states, self.num_actions(), y, k, |state, action, y| {
-            resolve_row(self, v, (state, action), y);
-        });
+        self.expectation(states.clone(), v.num_columns(), v.exponentials(), y);
+        resolve_faint_rows(self, states, v, y);
     }
 
     fn push_forward(&self, states: Range<usize>, next_states: Range<usize>, k: usize, x: &[F], w: &mut [F]) {

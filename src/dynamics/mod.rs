@@ -16,7 +16,8 @@
 //! # Implementing your own
 //!
 //! Only `num_states`, `num_actions` and `for_each_successor` are required. An override of
-//! [`Dynamics::log_expectation`] receives a [`LogBlock`], which holds the values and their
+//! [`Dynamics::expectation`] makes passes about twice as fast; the guide shows
+//! [one](crate::guide::large). An override of [`Dynamics::log_expectation`] receives a [`LogBlock`], which holds the values and their
 //! exponentials. [`FoldedDynamics`] is the type of the dynamics of a
 //! [`SuccessorRewardMdp`](crate::SuccessorRewardMdp). The crate root re-exports the other types of
 //! this module.
@@ -71,6 +72,8 @@ use crate::{Error, Real};
 /// - Successors are below `num_states`. Probabilities are finite and not negative. The order of
 ///   visits is fixed. Building an [`Mdp`](crate::Mdp) checks successors and probabilities; for your
 ///   own [`Model`](crate::Model), call [`check_model`](crate::check_model).
+/// - An overridden map gives the sums over the successors that `for_each_successor` visits, for all
+///   pairs in use. [`check_model`](crate::check_model) compares them: call it in your tests.
 /// - The result for a state does not depend on the range `states`, nor, in
 ///   [`push_forward`](Self::push_forward), on the range of next states. So results are the same for
 ///   any number of threads.
@@ -189,19 +192,20 @@ pub trait Dynamics: Debug + Send + Sync {
     /// A successor of value −∞ does not count. At τ = 0 the result is the largest v among
     /// successors of positive probability.
     ///
+    /// The default takes the [`expectation`](Self::expectation) of the exponentials of v. So an
+    /// override of `expectation` makes both inferences faster.
+    ///
     /// # Shapes
     ///
     /// `v` `[s', k]` over all states; `y` `[s, a, k]` over `states`, overwritten.
     fn log_expectation(&self, states: Range<usize>, v: &LogBlock<Self::Scalar>, y: &mut [Self::Scalar]) {
-        let k = v.num_columns();
-        for_each_row(states, self.num_actions(), y, k, |state, action, y| {
-            y.fill(Self::Scalar::zero());
-            self.for_each_successor(state, action, &mut |next_state, p| {
-                for (y, &e) in y.iter_mut().zip(&v.exponentials()[next_state * k..]) {
-                    *y += p * e;
-                }
-            });
-            resolve_row(self, v, (state, action), y);
+        self.expectation(states.clone(), v.num_columns(), v.exponentials(), y);
+        if self.has_faint_successors() {
+            return resolve_faint_rows(self, states, v, y);
+        }
+        let width = self.num_actions();
+        v.resolve_visited(y, |row, visit| {
+            self.for_each_successor(states.start + row / width, row % width, visit);
         });
     }
 
@@ -355,26 +359,25 @@ fn divide<F: Real>(probabilities: &mut [F], sum: f64) {
     }
 }
 
-/// Turns the sums Σ P · exponentials of one row, `[k]`, into log-expectations.
-fn resolve_row<D: Dynamics + ?Sized>(
+/// Turns the sums Σ P · exponentials of rows with faint successors, `[s, a, k]`, into
+/// log-expectations.
+fn resolve_faint_rows<D: Dynamics + ?Sized>(
     dynamics: &D,
+    states: Range<usize>,
     v: &LogBlock<D::Scalar>,
-    (state, action): (usize, usize),
     y: &mut [D::Scalar],
 ) {
-    let (k, is_faint) = (v.num_columns(), dynamics.has_faint_successors());
-    for (column, y) in y.iter_mut().enumerate() {
-        *y = if is_faint {
-            v.resolve_with_faint(column, *y, |visit| {
+    let k = v.num_columns();
+    for_each_row(states, dynamics.num_actions(), y, k, |state, action, y| {
+        for (column, y) in y.iter_mut().enumerate() {
+            *y = v.resolve_with_faint(column, *y, |visit| {
                 for_each_possible_successor(dynamics, (state, action), |next_state, p| {
                     let (weight, value) = p.term(v.values()[next_state * k + column]);
                     visit(weight, value);
                 });
-            })
-        } else {
-            v.resolve(column, *y, |visit| dynamics.for_each_successor(state, action, visit))
-        };
-    }
+            });
+        }
+    });
 }
 
 /// The probability of a successor that is possible.

@@ -182,14 +182,7 @@ impl<F: Real> LogBlock<F> {
     where
         I: ExactSizeIterator<Item = (usize, F)> + Clone,
     {
-        let columns = Columns {
-            maxima: &self.maxima,
-            temperatures: &self.temperatures,
-            lossless: &self.lossless,
-            trusted: &self.trusted,
-        };
-        let num_left = vectorised!(resolve_plain(columns, sums));
-        if num_left == 0 {
+        if self.resolve_most(sums) == 0 {
             return;
         }
         for column in 0..self.num_columns() {
@@ -199,6 +192,36 @@ impl<F: Real> LogBlock<F> {
                 self.resolve_rest::<I, CHUNK>(column, sums, &row);
             }
         }
+    }
+
+    /// [`resolve_all`](Self::resolve_all) for rows that are visited, which is slower:
+    /// `visit_successors(row, visit)` visits every successor of a row with its probability.
+    pub(crate) fn resolve_visited(
+        &self,
+        sums: &mut [F],
+        visit_successors: impl Fn(usize, &mut dyn FnMut(usize, F)),
+    ) {
+        if self.resolve_most(sums) == 0 {
+            return;
+        }
+        let k = self.num_columns();
+        for (entry, result) in sums.iter_mut().enumerate().filter(|(_, result)| result.is_nan()) {
+            let (row, column) = (entry / k, entry % k);
+            *result = row_log_expectation(self.temperatures[column], |visit| {
+                visit_successors(row, &mut |next_state, p| visit(p, self.value(next_state, column)));
+            });
+        }
+    }
+
+    /// Converts the sums that have lost nothing. Makes the others NaN, and returns their number.
+    fn resolve_most(&self, sums: &mut [F]) -> usize {
+        let columns = Columns {
+            maxima: &self.maxima,
+            temperatures: &self.temperatures,
+            lossless: &self.lossless,
+            trusted: &self.trusted,
+        };
+        vectorised!(resolve_plain(columns, sums))
     }
 
     /// Computes the rows of a column that are NaN in `results`, `[row, k]`, from their own maxima.

@@ -102,7 +102,7 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
 /// # Complexity
 ///
 /// Time O(T · transitions), memory O(S·A). The maps are compared once for dynamics that several
-/// stages share. This takes as long as some forty stages by the default maps.
+/// stages share. This takes as long as some fifty stages by the default maps.
 ///
 /// # Example
 ///

@@ -67,7 +67,8 @@ pub(super) fn check_rewards<F: Real>(
     num_actions: usize,
 ) -> Result<(), Error> {
     arrays::check_shape(Table::Rewards, rewards.shape(), &[num_states, num_actions])?;
-    if rewards.iter().all(|&reward| reward < F::infinity()) {
+    // In vector arithmetic first, without places.
+    if rewards.iter().fold(true, |is_valid, &reward| is_valid & (reward < F::infinity())) {
         return Ok(());
     }
     (rewards.indexed_iter()).try_for_each(|((state, action), &reward)| check_reward(state, action, reward))

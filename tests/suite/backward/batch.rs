@@ -3,13 +3,14 @@
 #![allow(clippy::float_cmp, reason = "infinities are equal or not")]
 
 use std::ops::ControlFlow;
+use std::sync::Mutex;
 
 use crate::common::{AnyMdp, Sizes, Tables, assert_tables_close, cases, tables};
-use ndarray::{Array1, Array2, array};
+use ndarray::{Array1, Array2, Array3, array};
 use proptest::prelude::*;
 use softmdp::{
-    DenseDynamics, Error, Inference, Mdp, SoftValueIteration, SparseDynamics, Table, TimeVaryingMdp, Watched,
-    ndarray,
+    DenseDynamics, Dynamics, Error, Inference, Mdp, SoftValueIteration, SparseDynamics, Table,
+    TimeVaryingMdp, Watched, ndarray,
 };
 
 const BOTH: [Inference; 2] = [Inference::Direct, Inference::Variational];
@@ -201,4 +202,59 @@ fn temperature_zero_stands_beside_others() {
         assert_eq!(batch[0], hard);
         assert_tables_close(&batch[2].state_values(), &hard.state_values(), 1e-7, "next to 0");
     }
+}
+
+/// The order in which the stages of two models begin: together, or one model after the other.
+fn begins_together<D: Dynamics<Scalar = f64>>(
+    dynamics: D,
+    solver: &SoftValueIteration,
+    models: usize,
+) -> bool {
+    let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
+    let mdp = Mdp::builder(dynamics, Array2::zeros((num_states, num_actions))).build().unwrap();
+    let order = Mutex::new(Vec::new());
+    let watched: Vec<_> = (0..models)
+        .map(|model| {
+            let order = &order;
+            Watched::new(&mdp, move |_| {
+                order.lock().unwrap().push(model);
+                ControlFlow::Continue(())
+            })
+        })
+        .collect();
+    solver.solve_values_batch(&watched).unwrap();
+    drop(watched);
+    let order = order.into_inner().unwrap();
+    assert_eq!(order.len(), models * 12);
+    !order.is_sorted()
+}
+
+#[test]
+fn values_are_solved_together_only_where_that_is_faster() {
+    let dense = |num_states| {
+        let p = 1.0 / num_states as f64;
+        DenseDynamics::new(Array3::from_elem((num_states, 4, num_states), p)).unwrap()
+    };
+    let sparse = |num_successors: usize| {
+        let p = 1.0 / num_successors as f64;
+        let row = move |state, action| (0..num_successors).map(move |i| ((state + action + i) % 64, p));
+        SparseDynamics::from_fn(64, 4, row).unwrap()
+    };
+    let direct = SoftValueIteration::new(12);
+    let variational = direct.clone().inference(Inference::Variational);
+    // Full rows: a product of matrices, unless each model has a linear recursion.
+    assert!(begins_together(dense(64), &variational, 4));
+    assert!(begins_together(sparse(20), &variational, 4));
+    assert!(!begins_together(dense(64), &direct, 4));
+    assert!(!begins_together(dense(64), &direct, 8));
+    // Small tables have no recursion.
+    assert!(begins_together(dense(8), &variational, 4));
+    assert!(begins_together(dense(8), &direct, 4));
+    // Short rows gain nothing.
+    for num_successors in [2, 5, 15] {
+        assert!(!begins_together(sparse(num_successors), &variational, 8));
+        assert!(!begins_together(sparse(num_successors), &direct, 8));
+    }
+    // Rows of one successor may be computed, and are then computed once for all models.
+    assert!(begins_together(sparse(1), &variational, 8));
 }
