@@ -4,6 +4,7 @@
 
 mod archive;
 mod arrays;
+mod changes;
 mod dynamics;
 mod model;
 mod npy;

@@ -1,0 +1,149 @@
+//! Reads a model from the file of the command line.
+
+use std::error::Error;
+use std::ffi::OsStr;
+use std::path::Path;
+
+use clap::error::ErrorKind;
+use softmdp::io::{ExplicitMdp, ModelFile, Npz};
+use softmdp::{Dynamics, Gridworld, Mdp, Moves, Real, SparseDynamics};
+
+use crate::arguments::{Arguments, ExplicitOptions, MapOptions, usage};
+use crate::names::Names;
+
+/// A model, and what its file says about states.
+#[derive(Debug)]
+pub(crate) struct Input<F: Real> {
+    pub(crate) file: ModelFile<F>,
+    pub(crate) names: Names,
+    /// What was read in one of several possible ways, or changed, as lines for the screen.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Reads a file of the kind that its extension names.
+pub(crate) fn read<F: Real>(arguments: &Arguments) -> Result<Input<F>, Box<dyn Error>> {
+    let path = &arguments.path;
+    let extension = path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
+    let kind = match extension.as_deref() {
+        Some("npz") => ".npz",
+        Some("tra") => ".tra",
+        Some("txt" | "map") => "a map",
+        _ => {
+            let message =
+                format!("{}: expected a file .npz, .tra, or .txt for a map of cells", path.display());
+            return Err(message.into());
+        }
+    };
+    if kind != ".tra" && arguments.explicit.is_used() {
+        let message = format!(
+            "--labels, --state-rewards and --transition-rewards need a model as .tra; {} is {kind}",
+            path.display()
+        );
+        return Err(usage(ErrorKind::ArgumentConflict, message).into());
+    }
+    if kind != "a map" && arguments.map.is_used() {
+        let message = format!(
+            "--slip, --step-reward, --goal-reward, --trap-reward and --diagonal need a map; {} is {kind}",
+            path.display()
+        );
+        return Err(usage(ErrorKind::ArgumentConflict, message).into());
+    }
+    match kind {
+        ".npz" => archive(path),
+        ".tra" => explicit(path, &arguments.explicit),
+        _ => map(path, &arguments.map),
+    }
+}
+
+fn archive<F: Real>(path: &Path) -> Result<Input<F>, Box<dyn Error>> {
+    let file = ModelFile::read_npz(path)?;
+    let mut notes = Vec::new();
+    if !file.ignored_arrays().is_empty() {
+        notes.push(format!("ignored arrays: {}", file.ignored_arrays().join(", ")));
+    }
+    Ok(Input { file, names: Names::Numbers, notes })
+}
+
+fn explicit<F: Real>(path: &Path, options: &ExplicitOptions) -> Result<Input<F>, Box<dyn Error>> {
+    let mut explicit = ExplicitMdp::read(path)?;
+    for path in &options.state_rewards {
+        explicit = explicit.read_state_rewards(path)?;
+    }
+    for path in &options.transition_rewards {
+        explicit = explicit.read_transition_rewards(path)?;
+    }
+    if let Some(path) = &options.labels {
+        explicit = explicit.read_labels(path)?;
+    }
+    let mdp = explicit.builder().build()?;
+    let mut file = if options.transition_rewards.is_empty() {
+        ModelFile::new(mdp)
+    } else {
+        let reward = |s, a, n| explicit.successor_reward(s, a, n).unwrap_or_default();
+        ModelFile::new(mdp.with_successor_rewards(reward)?)
+    };
+    if let Some(initial) = explicit.initial() {
+        file = file.with_initial(initial)?;
+    }
+    let names = match &options.labels {
+        None => Names::Numbers,
+        Some(_) => {
+            let states = |label| explicit.states_labelled(label).unwrap_or_default().to_vec();
+            Names::Labels(explicit.labels().map(|label| (label.to_owned(), states(label))).collect())
+        }
+    };
+    Ok(Input { file, names, notes: Vec::new() })
+}
+
+fn map<F: Real>(path: &Path, options: &MapOptions) -> Result<Input<F>, Box<dyn Error>> {
+    let in_file = |error: &dyn Error| format!("{}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| in_file(&error))?;
+    let mut grid = Gridworld::parse(&text).map_err(|error| in_file(&error))?;
+    if let Some(slip) = options.slip {
+        grid = grid.slip(slip);
+    }
+    if let Some(reward) = options.step_reward {
+        grid = grid.step_reward(reward);
+    }
+    if let Some(reward) = options.goal_reward {
+        grid = grid.goal_reward(reward);
+    }
+    if let Some(reward) = options.trap_reward {
+        grid = grid.trap_reward(reward);
+    }
+    if options.diagonal {
+        grid = grid.moves(Moves::Eight);
+    }
+    let file = ModelFile::new(converted(&grid.mdp()?)?).with_initial(grid.initial().mapv(F::from_f64))?;
+    Ok(Input { file, names: Names::Cells(Box::new(grid)), notes: Vec::new() })
+}
+
+/// The model of a map, in the number type of the command line.
+fn converted<F: Real>(
+    mdp: &Mdp<f64, SparseDynamics<f64>>,
+) -> Result<Mdp<F, SparseDynamics<F>>, softmdp::Error> {
+    let dynamics = SparseDynamics::from_fn(mdp.num_states(), mdp.num_actions(), |state, action| {
+        let mut successors = Vec::new();
+        mdp.dynamics().for_each_successor(state, action, &mut |next_state, p| {
+            successors.push((next_state, F::from_f64(p)));
+        });
+        successors
+    })?;
+    Mdp::builder(dynamics, mdp.rewards().mapv(F::from_f64))
+        .terminal_states(mdp.terminal_states())
+        .terminal_values(mdp.terminal_values().mapv(F::from_f64))
+        .build()
+}
+
+impl ExplicitOptions {
+    fn is_used(&self) -> bool {
+        self.labels.is_some() || !self.state_rewards.is_empty() || !self.transition_rewards.is_empty()
+    }
+}
+
+impl MapOptions {
+    fn is_used(&self) -> bool {
+        let numbers = [self.slip, self.step_reward, self.goal_reward, self.trap_reward];
+        self.diagonal || numbers.iter().any(Option::is_some)
+    }
+}
