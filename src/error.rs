@@ -23,7 +23,8 @@ use crate::{Inference, Status, Table};
 /// assert!(matches!(error, Error::UnnormalizedTransition { state: 0, action: 0, .. }));
 /// assert_eq!(
 ///     error.to_string(),
-///     "transition row (state 0, action 0) sums to 0.9, expected 1 within 1e-8"
+///     "transition row (state 0, action 0) sums to 0.9, expected 1 within 1e-8: correct the row, \
+///      or pass a larger distance to `normalize_rows` if rounding is the cause"
 /// );
 /// ```
 #[derive(Clone, PartialEq, thiserror::Error)]
@@ -73,7 +74,10 @@ pub enum Error {
         value: f64,
     },
     /// `transitions[state, action, ..]` sums to `sum`, not 1.
-    #[error("transition row (state {state}, action {action}) sums to {sum}, expected 1 within {tolerance:e}")]
+    #[error(
+        "transition row (state {state}, action {action}) sums to {sum}, expected 1 within {tolerance:e}: correct the row, \
+         or pass a larger distance to `normalize_rows` if rounding is the cause"
+    )]
     UnnormalizedTransition {
         /// State of the row.
         state: usize,
@@ -83,6 +87,20 @@ pub enum Error {
         sum: f64,
         /// Largest difference from 1 that is accepted.
         tolerance: f64,
+    },
+    /// A row needs rescaling, but the dynamics do not implement
+    /// [`Dynamics::divide_row`](crate::Dynamics::divide_row), or are shared by several `Arc`.
+    #[error(
+        "transition row (state {state}, action {action}) sums to {sum}, but these dynamics cannot rescale rows: copy them \
+         into `SparseDynamics` or `DenseDynamics`, or implement `Dynamics::divide_row`"
+    )]
+    CannotRescale {
+        /// State of the row.
+        state: usize,
+        /// Action of the row.
+        action: usize,
+        /// Sum of the row.
+        sum: f64,
     },
     /// A successor is not a state.
     #[error(

@@ -99,7 +99,9 @@ pub use kernels::{Real, log_sum_exp};
 pub use mdp::TimeVaryingMdp;
 #[doc(alias("progress", "cancel", "deadline", "timeout", "interrupt"))]
 pub use mdp::Watched;
-pub use mdp::{ActionPrior, Mdp, MdpBuilder, Model, Stage, SuccessorRewardMdp, check_initial, check_model};
+pub use mdp::{
+    ActionPrior, Mdp, MdpBuilder, Model, RescaledRows, Stage, SuccessorRewardMdp, check_initial, check_model,
+};
 pub use policy::{Policy, StationaryPolicy};
 #[doc(alias("smoothing", "forward_backward", "baum_welch"))]
 pub use posterior::posterior;

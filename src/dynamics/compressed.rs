@@ -163,6 +163,11 @@ impl<F: Real> CompressedRows<F> {
         (&self.columns[entries.clone()], &self.probabilities[entries])
     }
 
+    /// Probabilities of a row.
+    pub(super) fn row_mut(&mut self, row: usize) -> &mut [F] {
+        &mut self.probabilities[self.row_offsets[row]..self.row_offsets[row + 1]]
+    }
+
     /// Successors and probabilities of each row in a range.
     #[inline(always)]
     fn rows(&self, rows: Range<usize>) -> impl Iterator<Item = (&[u32], &[F])> {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::{Array3, ArrayView3};
 
-use super::Dynamics;
 use super::blocks;
+use super::{Dynamics, divide};
 use crate::kernels::{LogBlock, add_scaled, dot_rows, guarded_dot_rows, guarded_multiply, multiply};
 use crate::parallel::RowsMut;
 use crate::{Error, Real, Table, arrays};
@@ -258,6 +258,14 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
         })
         .ok()?;
         is_lossless.into_inner().then(|| Box::new(Self { transitions: mixed }) as _)
+    }
+
+    fn divide_row(&mut self, state: usize, action: usize, sum: f64) -> bool {
+        let (num_states, num_actions, _) = self.transitions.dim();
+        assert!(action < num_actions, "action {action} of {num_actions}");
+        let first = (state * num_actions + action) * num_states;
+        divide(&mut arrays::slice_mut(&mut self.transitions)[first..first + num_states], sum);
+        true
     }
 
     fn into_dense(self: Box<Self>) -> Result<Self, Error> {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::Dynamics;
 use crate::kernels::LogBlock;
 
-/// Implements [`Dynamics`] for a smart pointer by forwarding every method.
+/// Implements [`Dynamics`] for a smart pointer by forwarding every method. `$get_mut` borrows the
+/// dynamics, unless they are shared.
 macro_rules! forward_dynamics {
-    ($pointer:ident) => {
+    ($pointer:ident, $get_mut:expr) => {
         impl<D: Dynamics + ?Sized> Dynamics for $pointer<D> {
             type Scalar = D::Scalar;
 
@@ -79,6 +80,11 @@ macro_rules! forward_dynamics {
                 (**self).mix_actions(weights)
             }
 
+            fn divide_row(&mut self, state: usize, action: usize, sum: f64) -> bool {
+                let get_mut: fn(&mut Self) -> Option<&mut D> = $get_mut;
+                get_mut(self).is_some_and(|dynamics| dynamics.divide_row(state, action, sum))
+            }
+
             fn work(&self, states: Range<usize>) -> usize {
                 (**self).work(states)
             }
@@ -86,5 +92,5 @@ macro_rules! forward_dynamics {
     };
 }
 
-forward_dynamics!(Box);
-forward_dynamics!(Arc);
+forward_dynamics!(Box, |dynamics| Some(&mut **dynamics));
+forward_dynamics!(Arc, Arc::get_mut);

@@ -269,6 +269,35 @@ pub trait Dynamics: Debug + Send + Sync {
         None
     }
 
+    /// Divides the probabilities of a row by their sum, so that the row sums to 1. Returns whether
+    /// the type supports this; `false`, the default, leaves the row as it is.
+    ///
+    /// [`MdpBuilder::normalize_rows`](crate::MdpBuilder::normalize_rows) calls it. Dense and sparse
+    /// dynamics implement it. An `Arc` forwards the call only if no other `Arc` shares the dynamics.
+    ///
+    /// # Shapes
+    ///
+    /// `sum` is in (0, 2). It is a sum in `f64` for every number type.
+    ///
+    /// # Panics
+    ///
+    /// May panic if the state or the action is out of range. The types of this crate do.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{DenseDynamics, Dynamics, ndarray::array};
+    ///
+    /// let mut dynamics = DenseDynamics::new(array![[[0.75, 0.75]], [[0.0, 1.0]]])?;
+    /// assert!(dynamics.divide_row(0, 0, 1.5));
+    /// assert_eq!(dynamics.transitions(), array![[[0.5, 0.5]], [[0.0, 1.0]]]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    fn divide_row(&mut self, state: usize, action: usize, sum: f64) -> bool {
+        let _ = (state, action, sum);
+        false
+    }
+
     /// Turns these dynamics into a full table. [`DenseDynamics`] are not copied.
     ///
     /// # Errors
@@ -310,6 +339,13 @@ fn for_each_row<F>(
         for (action, y) in (0..num_actions).zip(&mut rows) {
             row(state, action, y);
         }
+    }
+}
+
+/// Divides stored probabilities by their sum. No positive one becomes 0, because `sum` is below 2.
+fn divide<F: Real>(probabilities: &mut [F], sum: f64) {
+    for p in probabilities {
+        *p = F::from_f64(p.into_f64() / sum);
     }
 }
 

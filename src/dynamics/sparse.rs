@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::Dynamics;
 use super::compressed::{self, CompressedRows, check_parts};
 use super::dense::{check_not_empty, check_probability, check_successor};
+use super::{Dynamics, divide};
 use crate::kernels::LogBlock;
 use crate::{Error, Real, Table, arrays};
 
@@ -262,6 +262,12 @@ impl<F: Real> Dynamics for SparseDynamics<F> {
     fn mix_actions(&self, weights: &[F]) -> Option<Box<dyn Dynamics<Scalar = F>>> {
         let rows = self.rows.mixed(self, weights)?;
         Some(Box::new(Self { num_states: self.num_states, num_actions: 1, rows }))
+    }
+
+    fn divide_row(&mut self, state: usize, action: usize, sum: f64) -> bool {
+        assert!(action < self.num_actions, "action {action} of {}", self.num_actions);
+        divide(self.rows.row_mut(state * self.num_actions + action), sum);
+        true
     }
 
     fn into_sparse(self: Box<Self>) -> Result<Self, Error> {

@@ -38,7 +38,8 @@
 //! | `repeats` | `[]` bool: stage t uses the rewards of t modulo T | false |
 //!
 //! Rows of terminal states, of unavailable actions and of actions of prior weight 0 need not sum to
-//! 1 and may be empty. The array `provenance` may hold the source of a model.
+//! 1 and may be empty. Other rows sum to 1. `ModelFile::read_npz_normalized` rescales rows of
+//! `float32` or of few printed digits, and says how many. The array `provenance` may hold the source of a model.
 //! `ModelFile::ignored_arrays` lists the names of all arrays that the reader ignores.
 //!
 //! # Results as `.npz`

@@ -89,25 +89,50 @@ where
     F: Real,
     D: Dynamics<Scalar = F> + ?Sized,
 {
+    let sum = check_entries(dynamics, state, action)?.sum;
+    if is_normalized::<F>(sum) {
+        return Ok(());
+    }
+    Err(Error::UnnormalizedTransition { state, action, sum, tolerance: F::ROW_SUM_TOLERANCE })
+}
+
+/// The sum of a row, and its number of visits.
+pub(super) struct RowSum {
+    pub(super) sum: f64,
+    count: usize,
+}
+
+impl RowSum {
+    /// Whether the sum differs from 1 by no more than the rounding of entries of this number type
+    /// and of their sum.
+    pub(super) fn is_rounded_one<F: Real>(&self) -> bool {
+        let rounding = F::epsilon().into_f64() + self.count as f64 * f64::EPSILON;
+        (self.sum - 1.0).abs() <= rounding
+    }
+}
+
+/// Checks that the entries of a row are probabilities of states.
+pub(super) fn check_entries<F, D>(dynamics: &D, state: usize, action: usize) -> Result<RowSum, Error>
+where
+    F: Real,
+    D: Dynamics<Scalar = F> + ?Sized,
+{
     let num_states = dynamics.num_states();
-    let (mut sum, mut result) = (0.0, Ok(()));
+    let (mut row, mut result) = (RowSum { sum: 0.0, count: 0 }, Ok(()));
     dynamics.for_each_successor(state, action, &mut |next_state, p| {
         if result.is_ok() {
             result = check_successor(state, action, next_state, num_states)
                 .and_then(|()| check_probability(state, action, next_state, p));
         }
-        sum += p.into_f64();
+        row.sum += p.into_f64();
+        row.count += 1;
     });
     dynamics.for_each_faint_successor(state, action, &mut |next_state, _| {
         if result.is_ok() {
             result = check_successor(state, action, next_state, num_states);
         }
     });
-    result?;
-    if is_normalized::<F>(sum) {
-        return Ok(());
-    }
-    Err(Error::UnnormalizedTransition { state, action, sum, tolerance: F::ROW_SUM_TOLERANCE })
+    result.map(|()| row)
 }
 
 /// Whether a sum of probabilities of this number type is 1 within the tolerance.

@@ -12,6 +12,7 @@ mod initial;
 mod model;
 mod pass;
 mod prior;
+mod rescaled;
 mod successor_rewards;
 mod time_varying;
 mod watched;
@@ -35,6 +36,7 @@ pub(crate) use initial::initial_expectation;
 pub use model::{Model, Stage};
 pub(crate) use pass::run_pass;
 pub use prior::ActionPrior;
+pub use rescaled::RescaledRows;
 pub use successor_rewards::SuccessorRewardMdp;
 pub use time_varying::TimeVaryingMdp;
 pub use watched::Watched;
@@ -82,6 +84,7 @@ pub struct Mdp<F = f64, D = DenseDynamics<F>> {
     prior: Arc<PriorTables<F>>,
     terminal_values: ArcArray1<F>, // [s]
     is_terminal: Arc<[bool]>,      // [s]
+    rescaled: arrays::Note<RescaledRows>,
 }
 
 impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
@@ -123,7 +126,8 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         let found = [dynamics.num_states(), dynamics.num_actions()];
         arrays::check_shape(Table::Transitions, &found, &[self.num_states(), self.num_actions()])?;
         self.prior.check_used_rows(&dynamics, &self.is_terminal)?;
-        Ok(Self { dynamics: Arc::new(dynamics), ..self.clone() })
+        let rescaled = arrays::Note::default();
+        Ok(Self { dynamics: Arc::new(dynamics), rescaled, ..self.clone() })
     }
 
     /// Erases the type of the dynamics, so that models over different dynamics have one type.
@@ -150,9 +154,10 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     where
         D: 'static,
     {
-        let Self { dynamics, rewards, discount, temperature, prior, terminal_values, is_terminal } = self;
+        let Self { dynamics, rewards, discount, temperature, prior, terminal_values, is_terminal, rescaled } =
+            self;
         let dynamics: Arc<Arc<dyn Dynamics<Scalar = F>>> = Arc::new(dynamics);
-        Mdp { dynamics, rewards, discount, temperature, prior, terminal_values, is_terminal }
+        Mdp { dynamics, rewards, discount, temperature, prior, terminal_values, is_terminal, rescaled }
     }
 
     /// Returns this model at another temperature.
@@ -301,6 +306,14 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         &self.dynamics
     }
 
+    /// The rows of the dynamics that [`MdpBuilder::normalize_rows`] rescaled; none by default.
+    ///
+    /// This note on the origin of the model is not compared by `==`, and not stored in files.
+    #[must_use]
+    pub fn rescaled_rows(&self) -> RescaledRows {
+        self.rescaled.0
+    }
+
     /// r(s,a), `[s, a]`, in reward units.
     #[must_use]
     pub fn rewards(&self) -> ArrayView2<'_, F> {
@@ -382,6 +395,7 @@ impl<F: Real, D> Clone for Mdp<F, D> {
             prior: Arc::clone(&self.prior),
             terminal_values: self.terminal_values.clone(),
             is_terminal: Arc::clone(&self.is_terminal),
+            rescaled: self.rescaled,
         }
     }
 }

@@ -109,12 +109,15 @@ impl<F: Real> PriorTables<F> {
     where
         D: Dynamics<Scalar = F>,
     {
-        for ((state, action), &weight) in self.effective.indexed_iter() {
-            if !is_terminal[state] && weight > F::zero() {
-                check_row(dynamics, state, action)?;
-            }
-        }
-        Ok(())
+        self.used_pairs(is_terminal).try_for_each(|(state, action)| check_row(dynamics, state, action))
+    }
+
+    /// The pairs whose rows of the dynamics can be used.
+    pub(super) fn used_pairs(&self, is_terminal: &[bool]) -> impl Iterator<Item = (usize, usize)> {
+        let pairs = self.effective.indexed_iter();
+        pairs
+            .filter(|((state, _), weight)| !is_terminal[*state] && **weight > F::zero())
+            .map(|(pair, _)| pair)
     }
 
     pub(super) fn view(&self) -> ArrayView2<'_, F> {

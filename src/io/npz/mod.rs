@@ -7,6 +7,7 @@ mod arrays;
 mod changes;
 mod dynamics;
 mod model;
+mod normalized;
 mod npy;
 mod place;
 mod results;
@@ -67,10 +68,7 @@ pub trait Npz: Codec {
     /// Arrays are read one at a time. Memory: at most three times that of the returned value, and
     /// some 190 bytes for each entry of the archive.
     fn read_npz(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let file = File::open(path).map_err(|error| Error::new(Place::File, error));
-        let arrays = file.and_then(|file| Arrays::new(BufReader::new(file)));
-        arrays.and_then(|mut arrays| Self::decode(&mut arrays)).map_err(|error| error.in_file(path))
+        read_file(path.as_ref(), Self::decode)
     }
 
     /// Reads the bytes of a file.
@@ -104,6 +102,13 @@ pub trait Npz: Codec {
         self.encode(&mut writer)?;
         writer.finish()
     }
+}
+
+/// Opens a file and decodes its arrays. Errors name the file.
+fn read_file<T>(path: &Path, decode: impl FnOnce(&mut Arrays<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    let file = File::open(path).map_err(|error| Error::new(Place::File, error));
+    let arrays = file.and_then(|file| Arrays::new(BufReader::new(file)));
+    arrays.and_then(|mut arrays| decode(&mut arrays)).map_err(|error| error.in_file(path))
 }
 
 impl<F: Real> Npz for ModelFile<F> {}

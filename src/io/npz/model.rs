@@ -35,72 +35,8 @@ const MODEL_ARRAYS: [&str; 18] = [
 
 impl<F: Real> Codec for ModelFile<F> {
     fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
-        let Layout { dynamics, probabilities, successor_rewards } = Layout::decode(arrays)?;
-        let invalid = |error: crate::Error| Error::new(place_of(&error, probabilities), error);
-        let shape = (dynamics.num_states(), dynamics.num_actions());
-
-        let is_time_varying = arrays.shape("rewards")?.is_some_and(|shape| shape.len() == 3);
-        let mut stage_rewards = None;
-        let mut rewards = None;
-        if is_time_varying {
-            stage_rewards = arrays.numbers("rewards", "[t, s, a]")?;
-            check_rewards("rewards", stage_rewards.as_deref())?;
-        } else {
-            rewards = arrays.numbers("rewards", "[s, a] or [t, s, a]")?;
-            check_rewards("rewards", rewards.as_deref())?;
-        }
-        if !is_time_varying && rewards.is_none() && successor_rewards.is_none() {
-            let hint = "expected rewards, successor_rewards, or both";
-            return Err(Error::in_array("rewards", Reason::Missing { hint }));
-        }
-        let rewards = match rewards {
-            Some(rewards) => rewards,
-            None => arrays::filled(Table::Rewards, shape, F::zero()).map_err(invalid)?,
-        };
-
-        let mut builder = Mdp::builder(dynamics, rewards).action_prior(action_prior(arrays)?);
-        if let Some(discount) = arrays.number("discount")? {
-            builder = builder.discount(discount);
-        }
-        if let Some(temperature) = arrays.number("temperature")? {
-            builder = builder.temperature(temperature);
-        }
-        if let Some(available) = arrays.flags("available_actions", "[s, a]")? {
-            builder = builder.available_actions(available);
-        }
-        let terminal_states: Option<Array1<usize>> = arrays.indices("terminal_states", "[k]")?;
-        builder = builder.terminal_states(terminal_states.into_iter().flatten());
-        if let Some(values) = arrays.numbers("terminal_values", "[s]")? {
-            builder = builder.terminal_values(values);
-        }
-        let mdp = builder.build().map_err(invalid)?;
-        let repeats = arrays.flag("repeats")?.unwrap_or(false);
-        let rich = successor_rewards.map(|rewards| {
-            let mut rewards = rewards.into_iter();
-            mdp.with_successor_rewards(|_, _, _| rewards.next().unwrap_or_else(F::neg_infinity))
-        });
-        let model = match (rich.transpose().map_err(invalid)?, stage_rewards) {
-            (None, None) => StoredModel::Mdp(mdp),
-            (Some(rich), None) => StoredModel::SuccessorRewards(rich),
-            (None, Some(rewards)) => {
-                let model = TimeVaryingMdp::from_rewards(&mdp, rewards).map_err(invalid)?;
-                StoredModel::TimeVarying(if repeats { model.repeating() } else { model })
-            }
-            (Some(rich), Some(rewards)) => {
-                let stages = rewards.outer_iter().map(|rewards| rich.with_rewards(rewards.to_owned()));
-                let stages = stages.collect::<Result<Vec<_>, _>>();
-                let model = stages.and_then(TimeVaryingMdp::new).map_err(invalid)?;
-                StoredModel::TimeVaryingSuccessorRewards(if repeats { model.repeating() } else { model })
-            }
-        };
-        let ignored = arrays.names().filter(|name| !MODEL_ARRAYS.contains(&name.as_str()));
-        let file = ModelFile::new(model).with_ignored_arrays(ignored.collect());
-        match arrays.numbers("initial", "[s]")? {
-            Some(initial) => file.with_initial(initial).map_err(invalid),
-            None => Ok(file),
-        }
+        Self::decode_model(arrays, None)
     }
-
     fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
         let (mdp, successor_rewards) = match self.model() {
             StoredModel::Mdp(mdp) => {
@@ -142,6 +78,82 @@ impl<F: Real> Codec for ModelFile<F> {
         match self.initial() {
             Some(initial) => writer.numbers("initial", &initial),
             None => Ok(()),
+        }
+    }
+}
+
+impl<F: Real> ModelFile<F> {
+    /// Reads a model. `distance` is that of [`normalize_rows`](crate::MdpBuilder::normalize_rows).
+    pub(super) fn decode_model(arrays: &mut Arrays<'_>, distance: Option<f64>) -> Result<Self, Error> {
+        let Layout { dynamics, probabilities, successor_rewards } = Layout::decode(arrays)?;
+        let invalid = |error: crate::Error| Error::new(place_of(&error, probabilities), error);
+        let shape = (dynamics.num_states(), dynamics.num_actions());
+
+        let is_time_varying = arrays.shape("rewards")?.is_some_and(|shape| shape.len() == 3);
+        let mut stage_rewards = None;
+        let mut rewards = None;
+        if is_time_varying {
+            stage_rewards = arrays.numbers("rewards", "[t, s, a]")?;
+            check_rewards("rewards", stage_rewards.as_deref())?;
+        } else {
+            rewards = arrays.numbers("rewards", "[s, a] or [t, s, a]")?;
+            check_rewards("rewards", rewards.as_deref())?;
+        }
+        if !is_time_varying && rewards.is_none() && successor_rewards.is_none() {
+            let hint = "expected rewards, successor_rewards, or both";
+            return Err(Error::in_array("rewards", Reason::Missing { hint }));
+        }
+        let rewards = match rewards {
+            Some(rewards) => rewards,
+            None => arrays::filled(Table::Rewards, shape, F::zero()).map_err(invalid)?,
+        };
+
+        let mut builder = Mdp::builder(dynamics, rewards).action_prior(action_prior(arrays)?);
+        if let Some(discount) = arrays.number("discount")? {
+            builder = builder.discount(discount);
+        }
+        if let Some(temperature) = arrays.number("temperature")? {
+            builder = builder.temperature(temperature);
+        }
+        if let Some(available) = arrays.flags("available_actions", "[s, a]")? {
+            builder = builder.available_actions(available);
+        }
+        let terminal_states: Option<Array1<usize>> = arrays.indices("terminal_states", "[k]")?;
+        builder = builder.terminal_states(terminal_states.into_iter().flatten());
+        if let Some(values) = arrays.numbers("terminal_values", "[s]")? {
+            builder = builder.terminal_values(values);
+        }
+        if let Some(distance) = distance {
+            builder = builder.normalize_rows(distance);
+        }
+        let mdp = builder.build().map_err(invalid)?;
+        let repeats = arrays.flag("repeats")?.unwrap_or(false);
+        let rich = successor_rewards.map(|rewards| {
+            let mut rewards = rewards.into_iter();
+            mdp.with_successor_rewards(|_, _, _| rewards.next().unwrap_or_else(F::neg_infinity))
+        });
+        let model = match (rich.transpose().map_err(invalid)?, stage_rewards) {
+            (None, None) => StoredModel::Mdp(mdp),
+            (Some(rich), None) => StoredModel::SuccessorRewards(rich),
+            (None, Some(rewards)) => {
+                let model = TimeVaryingMdp::from_rewards(&mdp, rewards).map_err(invalid)?;
+                StoredModel::TimeVarying(if repeats { model.repeating() } else { model })
+            }
+            (Some(rich), Some(rewards)) => {
+                let stages = rewards.outer_iter().map(|rewards| rich.with_rewards(rewards.to_owned()));
+                let stages = stages.collect::<Result<Vec<_>, _>>();
+                let model = stages.and_then(TimeVaryingMdp::new).map_err(invalid)?;
+                StoredModel::TimeVaryingSuccessorRewards(if repeats { model.repeating() } else { model })
+            }
+        };
+        let ignored = arrays.names().filter(|name| !MODEL_ARRAYS.contains(&name.as_str()));
+        let file = ModelFile::new(model).with_ignored_arrays(ignored.collect());
+        match (arrays.numbers("initial", "[s]")?, distance) {
+            (Some(initial), Some(distance)) => {
+                file.with_normalized_initial(initial, distance).map_err(invalid)
+            }
+            (Some(initial), None) => file.with_initial(initial).map_err(invalid),
+            (None, _) => Ok(file),
         }
     }
 }

@@ -13,7 +13,9 @@ pub(super) fn place_of(error: &crate::Error, probabilities: &str) -> Place {
         E::InvalidTransition { state, action, next_state, .. } if probabilities == "transitions" => {
             entry(probabilities, &[state, action, next_state])
         }
-        E::InvalidTransition { .. } | E::UnnormalizedTransition { .. } => array(probabilities),
+        E::InvalidTransition { .. } | E::UnnormalizedTransition { .. } | E::CannotRescale { .. } => {
+            array(probabilities)
+        }
         E::SuccessorOutOfRange { state, action, .. } if probabilities == "successors" => {
             entry(probabilities, &[state, action])
         }
@@ -24,7 +26,7 @@ pub(super) fn place_of(error: &crate::Error, probabilities: &str) -> Place {
         E::InvalidTerminalValue { state, .. } => entry("terminal_values", &[state]),
         E::InvalidPriorWeight { state, action, .. } => entry("action_prior", &[state, action]),
         E::EmptyPriorRow { .. } => array("action_prior"),
-        E::InvalidSetting { setting, .. } => array(setting),
+        E::InvalidSetting { setting: setting @ ("discount" | "temperature"), .. } => array(setting),
         E::InvalidInitial { state, .. } => entry("initial", &[state]),
         E::UnnormalizedInitial { .. } => array("initial"),
         E::NoStages => array("rewards"),

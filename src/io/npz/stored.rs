@@ -6,8 +6,8 @@ use ndarray::{Array1, ArrayView1};
 
 use super::dynamics::AnyDynamics;
 use crate::{
-    ActionPrior, Dynamics, Error, Inference, Mdp, Model, Real, Stage, SuccessorRewardMdp, TimeVaryingMdp,
-    check_initial,
+    ActionPrior, Dynamics, Error, Inference, Mdp, Model, Real, RescaledRows, Stage, SuccessorRewardMdp,
+    TimeVaryingMdp, check_initial,
 };
 
 /// The content of a model file: a model and the initial distribution.
@@ -34,6 +34,7 @@ pub struct ModelFile<F: Real = f64> {
     model: StoredModel<F>,
     initial: Option<Array1<F>>,
     ignored_arrays: Vec<String>,
+    rescaled_initial: Option<f64>,
 }
 
 impl<F: Real> ModelFile<F> {
@@ -41,7 +42,7 @@ impl<F: Real> ModelFile<F> {
     /// either. Stages may differ only in their rewards `[s, a]`. Other differences are an error of
     /// the writer.
     pub fn new(model: impl Into<StoredModel<F>>) -> Self {
-        Self { model: model.into(), initial: None, ignored_arrays: Vec::new() }
+        Self { model: model.into(), initial: None, ignored_arrays: Vec::new(), rescaled_initial: None }
     }
 
     /// Names of the arrays that the reader ignored, such as notes or misspelt names.
@@ -63,7 +64,42 @@ impl<F: Real> ModelFile<F> {
     pub fn with_initial(mut self, initial: Array1<F>) -> Result<Self, Error> {
         check_initial(&initial, self.model.num_states())?;
         self.initial = Some(initial);
+        self.rescaled_initial = None;
         Ok(self)
+    }
+
+    /// Sets p₀ after rescaling it, if its sum is within `distance` of 1.
+    pub(super) fn with_normalized_initial(
+        self,
+        mut initial: Array1<F>,
+        distance: f64,
+    ) -> Result<Self, Error> {
+        let sum: f64 = initial.iter().map(|&p| p.into_f64()).sum();
+        let off = (sum - 1.0).abs();
+        if !(off <= distance) || off <= F::epsilon().into_f64() {
+            return self.with_initial(initial);
+        }
+        initial.mapv_inplace(|p| F::from_f64(p.into_f64() / sum));
+        Ok(Self { rescaled_initial: Some(off), ..self.with_initial(initial)? })
+    }
+
+    /// The rows of the dynamics that
+    /// [`read_npz_normalized`](Self::read_npz_normalized) rescaled; none by default.
+    #[must_use]
+    pub fn rescaled_rows(&self) -> RescaledRows {
+        match &self.model {
+            StoredModel::Mdp(mdp) => mdp.rescaled_rows(),
+            StoredModel::SuccessorRewards(model) => model.mdp().rescaled_rows(),
+            StoredModel::TimeVarying(model) => model.stages()[0].rescaled_rows(),
+            StoredModel::TimeVaryingSuccessorRewards(model) => model.stages()[0].mdp().rescaled_rows(),
+        }
+    }
+
+    /// The distance from 1 of the sum of p₀ in the file, if
+    /// [`read_npz_normalized`](Self::read_npz_normalized) rescaled p₀.
+    #[must_use]
+    pub fn rescaled_initial(&self) -> Option<f64> {
+        self.rescaled_initial
     }
 
     /// This model at another temperature.

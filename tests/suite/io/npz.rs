@@ -10,5 +10,6 @@ mod damage;
 mod errors;
 mod invalid;
 mod round_trips;
+mod rounded_rows;
 mod sound;
 mod stationary;
