@@ -1,79 +1,150 @@
-//! Text maps and their cells.
+//! Maps: rows of symbols, and what each symbol means.
+//!
+//! # Blanks
+//!
+//! A blank is a cell like any other, also at the start and at the end of a row. Only layout that
+//! cannot be a cell is skipped: a byte-order mark, empty lines before and after the map, and the
+//! common indentation of a text that starts with a line break. Such a text is a string literal
+//! whose rows are indented with the code around them.
 
-use super::Error;
+use std::collections::BTreeMap;
 
-/// The kind of a cell of a map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Cell {
-    /// `#`: a wall. It is not a state, and the agent cannot enter it.
-    Wall,
-    /// `.` or `F`: a free cell.
-    Free,
-    /// `S`: a free cell where episodes start.
-    Start,
-    /// `G`: a terminal state with the goal reward as its value.
-    Goal,
-    /// `1` to `9`: a terminal state with a value of 1 to 9 reward units.
-    Prize(u8),
-    /// `X` or `H`: a terminal state with the trap reward as its value.
-    Trap,
+use super::{Cell, Error};
+
+/// The symbols of a map, row by row, and their meaning.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Map {
+    symbols: Vec<char>,
+    width: usize,
+    legend: BTreeMap<char, Cell>,
 }
 
-impl Cell {
-    /// Whether the episode ends in this cell.
-    #[must_use]
-    pub fn is_terminal(self) -> bool {
-        matches!(self, Cell::Goal | Cell::Prize(_) | Cell::Trap)
+impl Map {
+    /// Reads the symbols. Entries of the legend replace the meaning that symbols have without one.
+    pub(super) fn parse(text: &str, entries: &[(char, Cell)]) -> Result<Self, Error> {
+        let mut legend = Cell::known().collect::<BTreeMap<char, Cell>>();
+        legend.extend(check_legend(entries)?);
+        // A free blank becomes a dot, which shows in a drawing.
+        let has_dots = [' ', '.'].iter().all(|symbol| legend[symbol] == Cell::Free);
+        let rows = rows(text);
+        let width = rows.first().map_or(0, |row| row.chars().count());
+        let mut symbols = Vec::new();
+        for (row, line) in rows.iter().enumerate() {
+            for (column, symbol) in line.chars().enumerate() {
+                if !legend.contains_key(&symbol) {
+                    return Err(Error::UnknownCell { row, column, symbol });
+                }
+                symbols.push(if symbol == ' ' && has_dots { '.' } else { symbol });
+            }
+            let found = line.chars().count();
+            if found != width {
+                return Err(Error::RaggedMap { row, found, expected: width });
+            }
+        }
+        let map = Self { symbols, width, legend };
+        if map.cells().all(|cell| cell == Cell::Wall) { Err(Error::EmptyMap) } else { Ok(map) }
     }
 
-    /// The symbol of this cell in a map.
-    #[must_use]
-    pub fn symbol(self) -> char {
-        match self {
-            Cell::Wall => '#',
-            Cell::Free => '.',
-            Cell::Start => 'S',
-            Cell::Goal => 'G',
-            Cell::Prize(value) => char::from_digit(value.into(), 10).unwrap_or('?'),
-            Cell::Trap => 'X',
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    pub(super) fn height(&self) -> usize {
+        self.symbols.len() / self.width
+    }
+
+    /// All cells, row by row.
+    pub(super) fn cells(&self) -> impl Iterator<Item = Cell> + '_ {
+        (0..self.symbols.len()).map(|index| self.cell(index))
+    }
+
+    pub(super) fn symbol(&self, index: usize) -> char {
+        self.symbols[index]
+    }
+
+    pub(super) fn cell(&self, index: usize) -> Cell {
+        self.legend[&self.symbols[index]]
+    }
+
+    /// Index of a cell, row by row.
+    pub(super) fn index(&self, row: usize, column: usize) -> Option<usize> {
+        (row < self.height() && column < self.width).then(|| row * self.width + column)
+    }
+
+    /// Writes another symbol into a cell. The legend must have the symbol.
+    pub(super) fn write(&mut self, index: usize, symbol: char) {
+        debug_assert!(self.legend.contains_key(&symbol));
+        self.symbols[index] = symbol;
+    }
+
+    /// Replaces the value of a symbol that is a goal or a trap.
+    pub(super) fn set_worth(&mut self, symbol: char, worth: f64) {
+        if let Some(Cell::Goal(value) | Cell::Trap(value)) = self.legend.get_mut(&symbol) {
+            *value = worth;
         }
     }
 
-    fn from_symbol(symbol: char) -> Option<Self> {
-        Some(match symbol {
-            '#' => Cell::Wall,
-            '.' | 'F' => Cell::Free,
-            'S' => Cell::Start,
-            'G' => Cell::Goal,
-            '1'..='9' => Cell::Prize(symbol as u8 - b'0'),
-            'X' | 'H' => Cell::Trap,
-            _ => return None,
-        })
+    /// The map as text, one line for each row.
+    #[cfg(feature = "serde")]
+    pub(super) fn text(&self) -> String {
+        let rows: Vec<String> = self.symbols.chunks(self.width).map(|row| row.iter().collect()).collect();
+        rows.join("\n")
+    }
+
+    /// The meanings that symbols do not have without a legend.
+    #[cfg(feature = "serde")]
+    pub(super) fn legend(&self) -> Vec<(char, Cell)> {
+        let entries = self.legend.iter().map(|(&symbol, &cell)| (symbol, cell));
+        let known = BTreeMap::from_iter(Cell::known());
+        entries.filter(|(symbol, cell)| known.get(symbol) != Some(cell)).collect()
     }
 }
 
-/// The cells of a map, row by row, and its width.
-pub(super) fn parse(map: &str) -> Result<(Vec<Cell>, usize), Error> {
-    let lines: Vec<&str> = map.lines().map(str::trim).collect();
-    // String literals and files have blank lines around a map; one within it is a row without
-    // cells.
-    let first = lines.iter().position(|line| !line.is_empty()).ok_or(Error::EmptyMap)?;
-    let last = lines.iter().rposition(|line| !line.is_empty()).unwrap_or(first);
-    let lines = &lines[first..=last];
-    let width = lines[0].chars().count();
-    let mut cells = Vec::new();
-    for (row, line) in lines.iter().enumerate() {
-        for (column, symbol) in line.chars().enumerate() {
-            cells.push(Cell::from_symbol(symbol).ok_or(Error::UnknownCell { row, column, symbol })?);
-        }
-        let found = line.chars().count();
-        if found != width {
-            return Err(Error::RaggedMap { row, found, expected: width });
+/// The lines of a text that are rows of the map.
+fn rows(text: &str) -> Vec<&str> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
+    let mut lines: Vec<&str> = text.lines().collect();
+    if lines.first().is_some_and(|line| line.is_empty()) {
+        let indentation = indentation(&lines);
+        for line in &mut lines {
+            // A line that only has a part of the indentation is empty.
+            *line = line.strip_prefix(indentation).unwrap_or("");
         }
     }
-    if cells.iter().all(|&cell| cell == Cell::Wall) {
-        return Err(Error::EmptyMap);
+    let is_row = |line: &&str| !line.is_empty();
+    let first = lines.iter().position(is_row).unwrap_or(0);
+    let last = lines.iter().rposition(is_row).unwrap_or(0);
+    lines.drain(first..=last).collect()
+}
+
+/// The blanks and tabs that start every line with a visible symbol.
+fn indentation<'t>(lines: &[&'t str]) -> &'t str {
+    let visible = lines.iter().filter(|line| !line.trim().is_empty());
+    let starts = visible.map(|line| &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]);
+    let common = |a: &'t str, b: &'t str| {
+        let length = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+        &a[..length]
+    };
+    starts.reduce(common).unwrap_or("")
+}
+
+/// The entries by symbol.
+fn check_legend(entries: &[(char, Cell)]) -> Result<BTreeMap<char, Cell>, Error> {
+    let mut legend = BTreeMap::new();
+    for &(symbol, cell) in entries {
+        // A line break cannot be a cell, nor can a byte-order mark at the start of the text.
+        if symbol.is_control() || symbol == '\u{feff}' {
+            return Err(Error::InvalidSymbol { symbol });
+        }
+        if let Some(value) = cell.number().filter(|number| !(*number < f64::INFINITY)) {
+            return Err(Error::InvalidWorth { symbol, value });
+        }
+        if legend.insert(symbol, cell).is_some() {
+            return Err(Error::RepeatedSymbol { symbol });
+        }
     }
-    Ok((cells, width))
+    Ok(legend)
 }

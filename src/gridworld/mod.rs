@@ -1,37 +1,43 @@
 //! Gridworlds: small models from text maps.
 
+mod cell;
 mod error;
 mod map;
+mod model;
 mod moves;
 mod render;
 mod rendering;
 #[cfg(feature = "serde")]
 mod serde_impls;
+mod trajectory;
 
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 
+pub use cell::Cell;
 pub use error::Error;
-pub use map::Cell;
 pub use moves::{Direction, Moves};
 pub use rendering::{ColorChoice, Rendering};
 
-use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Mdp, MdpBuilder, SparseDynamics};
+use map::Map;
 
 /// A map of cells in which an agent moves, read from text.
 ///
 /// | symbol | cell |
 /// |---|---|
 /// | `#` | wall |
-/// | `.` or `F` | free |
+/// | `.`, `F` or a blank | free |
 /// | `S` | start; the initial distribution is uniform over all starts |
 /// | `G` | goal, with value [`goal_reward`](Self::goal_reward) |
 /// | `1` … `9` | goal, with a value of 1 to 9 reward units |
 /// | `X` or `H` | trap, with value [`trap_reward`](Self::trap_reward) |
 ///
-/// (`F` and `H` are the letters of FrozenLake maps.) States are the cells that are not walls,
-/// counted row by row. Goals and traps are terminal states, and their value is a terminal value.
-/// Each step from another state pays [`step_reward`](Self::step_reward). If a move leads into a
-/// wall or off the map, the agent stays in its cell.
+/// (`F` and `H` are the letters of FrozenLake maps.) For other symbols, values and rewards, pass a
+/// legend to [`parse_with`](Self::parse_with).
+///
+/// States are the cells that are not walls, counted row by row. Goals and traps are terminal
+/// states, and their value is a terminal value. Each step from another state pays
+/// [`step_reward`](Self::step_reward), or the reward of the cell where it starts. If a move leads
+/// into a wall or off the map, the agent stays in its cell.
 ///
 /// Actions are the directions of [`Moves`], clockwise from up.
 ///
@@ -44,8 +50,10 @@ use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Mdp, MdpBuilder, Spa
 /// use softmdp::{ActionPrior, Gridworld, posterior};
 ///
 /// let grid = Gridworld::parse(
-///     "S.#G
-///      ....",
+///     "
+///     S.#G
+///     ....
+///     ",
 /// )?;
 /// let mdp = grid.mdp()?.with_action_prior(ActionPrior::Uniform)?;
 /// let posterior = posterior(&mdp, &grid.initial(), 6)?;
@@ -59,25 +67,30 @@ use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Mdp, MdpBuilder, Spa
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gridworld {
-    cells: Vec<Cell>, // row by row
-    width: usize,
-    states: Vec<Option<usize>>,     // of each cell
+    map: Map,
+    states: Vec<Option<usize>>,     // of each cell, row by row
     positions: Vec<(usize, usize)>, // [s]
     moves: Moves,
-    goal_reward: f64,
-    trap_reward: f64,
     step_reward: f64,
     slip: f64,
     wind: Option<(Direction, f64)>,
+    column_wind: Option<(Direction, Vec<usize>)>, // cells, of each column
 }
 
 impl Gridworld {
-    /// Reads a map, one line for each row. All rows have the same width. Blanks around a row and
-    /// blank lines around the map are ignored.
+    /// Reads a map, one line for each row. All rows have the same width.
+    ///
+    /// A blank is a free cell, also at the start and at the end of a row. A tab is an error. Empty
+    /// lines before and after the map are ignored, and so is a byte-order mark.
+    ///
+    /// If the text starts with a line break, it is an indented string literal: the blanks and tabs
+    /// that start all of its rows are ignored. To keep a free first column in such a text, write
+    /// `.` for one of its cells.
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyMap`] if every cell is a wall; [`Error::UnknownCell`]; [`Error::RaggedMap`].
+    /// [`Error::EmptyMap`] if every cell is a wall, or the text has only blanks;
+    /// [`Error::UnknownCell`]; [`Error::RaggedMap`].
     ///
     /// # Example
     ///
@@ -85,32 +98,86 @@ impl Gridworld {
     /// use softmdp::gridworld::{Error, Gridworld};
     ///
     /// assert_eq!(Gridworld::parse("S.G")?.num_states(), 3);
+    /// assert_eq!(Gridworld::parse(" G\nS ")?.num_states(), 4);
+    /// let indented = "
+    ///     .G
+    ///     S.
+    /// ";
+    /// assert_eq!(Gridworld::parse(indented)?, Gridworld::parse(" G\nS ")?);
+    ///
     /// let error = Gridworld::parse("S?G").unwrap_err();
     /// assert_eq!(error, Error::UnknownCell { row: 0, column: 1, symbol: '?' });
     /// # Ok::<(), Error>(())
     /// ```
     pub fn parse(map: &str) -> Result<Self, Error> {
-        let (cells, width) = map::parse(map)?;
-        let mut positions = Vec::new();
-        let mut states = vec![None; cells.len()];
-        for (index, &cell) in cells.iter().enumerate() {
-            if cell != Cell::Wall {
-                states[index] = Some(positions.len());
-                positions.push((index / width, index % width));
-            }
-        }
+        Self::parse_with(map, &[])
+    }
+
+    /// Reads a map with a legend, which gives a kind of cell to any symbol.
+    ///
+    /// The legend comes first. Symbols that it does not name keep the meaning that they have for
+    /// [`parse`](Self::parse), which also describes the treatment of blanks.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`parse`](Self::parse); [`Error::InvalidSymbol`], [`Error::RepeatedSymbol`] and
+    /// [`Error::InvalidWorth`] for an entry of the legend.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Cell, Gridworld};
+    ///
+    /// let legend = [('g', Cell::Goal(10.0)), ('x', Cell::Trap(-100.0)), ('~', Cell::Reward(-3.0))];
+    /// let map = "
+    ///     .~~g
+    ///     S..x
+    /// ";
+    /// let grid = Gridworld::parse_with(map, &legend)?;
+    /// let mdp = grid.mdp()?;
+    /// let water = grid.state_at(0, 1).unwrap();
+    /// assert_eq!(mdp.rewards()[[water, 0]], -3.0); // a step from here
+    /// assert_eq!(mdp.terminal_values()[grid.state_at(1, 3).unwrap()], -100.0);
+    /// # Ok::<(), softmdp::gridworld::Error>(())
+    /// ```
+    pub fn parse_with(map: &str, legend: &[(char, Cell)]) -> Result<Self, Error> {
+        let map = Map::parse(map, legend)?;
+        let (states, positions) = number_states(&map);
         Ok(Self {
-            cells,
-            width,
+            map,
             states,
             positions,
             moves: Moves::Four,
-            goal_reward: 10.0,
-            trap_reward: -10.0,
             step_reward: -1.0,
             slip: 0.0,
             wind: None,
+            column_wind: None,
         })
+    }
+
+    /// Writes a goal `G` into a cell. Other goals stay, and states keep their numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoState`] for a wall or a place outside the map.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::Gridworld;
+    ///
+    /// let room = Gridworld::parse("S..\n...")?;
+    /// let grid = room.clone().goal_at(1, 2)?.goal_reward(5.0);
+    /// assert_eq!(grid.mdp()?.terminal_values()[5], 5.0);
+    /// assert!(room.goal_at(2, 1).is_err()); // row 2 does not exist
+    /// # Ok::<(), softmdp::gridworld::Error>(())
+    /// ```
+    pub fn goal_at(mut self, row: usize, column: usize) -> Result<Self, Error> {
+        let state = self.state_at(row, column).ok_or(Error::NoState { row, column })?;
+        self.map.write(self.index_of(state), 'G');
+        // A legend can make `G` a wall.
+        (self.states, self.positions) = number_states(&self.map);
+        Ok(self)
     }
 
     /// Sets the moves that are actions; [`Moves::Four`] by default. A diagonal move may pass
@@ -124,18 +191,21 @@ impl Gridworld {
     /// Sets the value of a `G`, in reward units; 10 by default.
     #[must_use]
     pub fn goal_reward(mut self, goal_reward: f64) -> Self {
-        self.goal_reward = goal_reward;
+        self.map.set_worth('G', goal_reward);
         self
     }
 
-    /// Sets the value of a trap, in reward units; −10 by default. With −∞, success excludes traps.
+    /// Sets the value of `X` and `H`, in reward units; −10 by default. With −∞, success excludes
+    /// traps.
     #[must_use]
     pub fn trap_reward(mut self, trap_reward: f64) -> Self {
-        self.trap_reward = trap_reward;
+        self.map.set_worth('X', trap_reward);
+        self.map.set_worth('H', trap_reward);
         self
     }
 
-    /// Sets the reward of each step, in reward units; −1 by default.
+    /// Sets the reward of each step, in reward units; −1 by default. Cells of the kind
+    /// [`Cell::Reward`] have their own.
     #[must_use]
     pub fn step_reward(mut self, step_reward: f64) -> Self {
         self.step_reward = step_reward;
@@ -152,11 +222,37 @@ impl Gridworld {
         self
     }
 
-    /// Sets a wind; none by default. After each move, the wind moves the agent by one cell with
-    /// this probability. It does not move the agent into walls, or out of goals and traps.
+    /// Sets a random wind; none by default. After each move, the wind moves the agent by one cell
+    /// with this probability. It does not move the agent into walls, or out of goals and traps.
     #[must_use]
     pub fn wind(mut self, direction: Direction, probability: f64) -> Self {
         self.wind = Some((direction, probability));
+        self
+    }
+
+    /// Sets a steady wind, as a number of cells for each column; none by default.
+    ///
+    /// After each move, the wind moves the agent by the number of the column where the move
+    /// started. It stops at walls and at the edge of the map, and carries the agent across goals
+    /// and traps. This is the windy gridworld of Sutton and Barto, *Reinforcement Learning*,
+    /// example 6.5. The random wind of [`wind`](Self::wind) follows after the steady one.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Direction, Gridworld};
+    ///
+    /// let grid = Gridworld::parse("...\n...\nS.G")?.wind_by_column(Direction::Up, [0, 2, 0]);
+    /// let mdp = grid.deterministic_mdp()?;
+    /// // To the right from row 2, column 1: the wind of column 1 carries the agent to row 0.
+    /// let (from, right) = (grid.state_at(2, 1).unwrap(), 1);
+    /// let next_state = mdp.dynamics().successors()[[from, right]];
+    /// assert_eq!(grid.position(next_state), Some((0, 2)));
+    /// # Ok::<(), softmdp::gridworld::Error>(())
+    /// ```
+    #[must_use]
+    pub fn wind_by_column(mut self, direction: Direction, cells: impl Into<Vec<usize>>) -> Self {
+        self.column_wind = Some((direction, cells.into()));
         self
     }
 
@@ -169,13 +265,13 @@ impl Gridworld {
     /// Number of rows of the map.
     #[must_use]
     pub fn height(&self) -> usize {
-        self.cells.len() / self.width
+        self.map.height()
     }
 
     /// Number of columns of the map.
     #[must_use]
     pub fn width(&self) -> usize {
-        self.width
+        self.map.width()
     }
 
     /// The directions of the actions: action a moves in `directions()[a]`.
@@ -187,13 +283,19 @@ impl Gridworld {
     /// The cell in a row and column; `None` outside the map.
     #[must_use]
     pub fn cell(&self, row: usize, column: usize) -> Option<Cell> {
-        self.index(row, column).map(|index| self.cells[index])
+        self.map.index(row, column).map(|index| self.map.cell(index))
+    }
+
+    /// The symbol in a row and column; `None` outside the map. Free blanks are `.`.
+    #[must_use]
+    pub fn symbol(&self, row: usize, column: usize) -> Option<char> {
+        self.map.index(row, column).map(|index| self.map.symbol(index))
     }
 
     /// The state in a row and column; `None` for walls and outside the map.
     #[must_use]
     pub fn state_at(&self, row: usize, column: usize) -> Option<usize> {
-        self.index(row, column).and_then(|index| self.states[index])
+        self.map.index(row, column).and_then(|index| self.states[index])
     }
 
     /// Row and column of a state; `None` if the state does not exist.
@@ -217,157 +319,25 @@ impl Gridworld {
             .unwrap_or_default()
     }
 
-    /// Builds the model with sparse dynamics. Options that a map does not set have their defaults.
-    ///
-    /// The default action prior counts actions. So each step adds an entropy of up to τ log 4 to
-    /// the value, or τ log 8 with eight moves. This entropy delays the arrival at a goal. To avoid
-    /// this, use `grid.mdp()?.with_action_prior(ActionPrior::Uniform)`.
-    ///
-    /// # Errors
-    ///
-    /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) if the probability of a
-    /// slip or of wind is not in [0, 1];
-    /// [`softmdp::Error::InvalidReward`](crate::Error::InvalidReward) and
-    /// [`softmdp::Error::InvalidTerminalValue`](crate::Error::InvalidTerminalValue) for rewards
-    /// that are NaN or +∞.
-    pub fn mdp(&self) -> Result<Mdp<f64, SparseDynamics<f64>>, crate::Error> {
-        self.builder().build()
-    }
-
-    /// Builds the model of [`mdp`](Self::mdp) with dense dynamics.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`mdp`](Self::mdp); [`softmdp::Error::TooLarge`](crate::Error::TooLarge).
-    pub fn dense_mdp(&self) -> Result<Mdp, crate::Error> {
-        self.configure(self.dynamics().and_then(|sparse| DenseDynamics::from_dynamics(&sparse))).build()
-    }
-
-    /// Builds the model of [`mdp`](Self::mdp) with deterministic dynamics, in a fifth of the
-    /// memory.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`mdp`](Self::mdp);
-    /// [`softmdp::Error::NotDeterministic`](crate::Error::NotDeterministic) for the first move with
-    /// several successors, because of slip or wind.
-    pub fn deterministic_mdp(&self) -> Result<Mdp<f64, DeterministicDynamics>, crate::Error> {
-        let dynamics = self.check_options().and_then(|()| self.successors());
-        self.configure(dynamics).build()
-    }
-
-    /// Returns a builder of the model of [`mdp`](Self::mdp), to set temperature, discount and
-    /// prior.
-    ///
-    /// [`build`](MdpBuilder::build) returns the errors of [`mdp`](Self::mdp).
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// use softmdp::{ActionPrior, Gridworld};
-    ///
-    /// let mdp = Gridworld::parse("S..G")?
-    ///     .slip(0.1)
-    ///     .builder()
-    ///     .action_prior(ActionPrior::Uniform)
-    ///     .temperature(0.5)
-    ///     .build()?;
-    /// assert_eq!(mdp.num_actions(), 4);
-    /// # Ok::<(), softmdp::gridworld::Error>(())
-    /// ```
-    #[must_use]
-    pub fn builder(&self) -> MdpBuilder<f64, SparseDynamics<f64>> {
-        self.configure(self.dynamics())
-    }
-
-    /// A builder with the rewards, terminal states and terminal values of the map.
-    fn configure<D: Dynamics<Scalar = f64>>(&self, dynamics: Result<D, crate::Error>) -> MdpBuilder<f64, D> {
-        let rewards = Array2::from_elem((self.num_states(), self.directions().len()), self.step_reward);
-        let cells = || (0..self.num_states()).map(|state| self.cell_of(state));
-        let terminal_values = cells().map(|cell| match cell {
-            Cell::Goal => self.goal_reward,
-            Cell::Prize(value) => f64::from(value),
-            Cell::Trap => self.trap_reward,
-            Cell::Wall | Cell::Free | Cell::Start => 0.0,
-        });
-        MdpBuilder::new(dynamics, rewards).terminal_values(terminal_values.collect()).terminal_states(
-            cells().enumerate().filter(|(_, cell)| cell.is_terminal()).map(|(state, _)| state),
-        )
-    }
-
-    /// P(s'∣s,a) of the map. Rows of terminal states are empty.
-    fn dynamics(&self) -> Result<SparseDynamics<f64>, crate::Error> {
-        self.check_options()?;
-        SparseDynamics::from_fn(self.num_states(), self.directions().len(), |state, action| {
-            if self.cell_of(state).is_terminal() { vec![] } else { self.outcomes(state, action) }
-        })
-    }
-
-    /// The successor of each move. Terminal states have themselves as successors.
-    fn successors(&self) -> Result<DeterministicDynamics, crate::Error> {
-        let mut result = Ok(());
-        let dynamics =
-            DeterministicDynamics::from_fn(self.num_states(), self.directions().len(), |state, action| {
-                if self.cell_of(state).is_terminal() {
-                    return state;
-                }
-                let mut possible = self.outcomes(state, action).into_iter().filter(|(_, p)| *p > 0.0);
-                let first = possible.next().map_or(state, |(next_state, _)| next_state);
-                if possible.any(|(next_state, _)| next_state != first) && result.is_ok() {
-                    result = Err(crate::Error::NotDeterministic { state, action });
-                }
-                first
-            })?;
-        result.map(|()| dynamics)
-    }
-
-    fn check_options(&self) -> Result<(), crate::Error> {
-        let wind_probability = self.wind.map_or(0.0, |(_, probability)| probability);
-        for (setting, value) in [("slip", self.slip), ("wind", wind_probability)] {
-            if !(0.0..=1.0).contains(&value) {
-                let expected = "a probability in [0, 1]";
-                return Err(crate::Error::InvalidSetting { setting, value, expected });
-            }
-        }
-        Ok(())
-    }
-
-    /// The successors of a move and their probabilities; a cell may occur more than once.
-    fn outcomes(&self, state: usize, action: usize) -> Vec<(usize, f64)> {
-        let directions = self.directions();
-        let turns = directions.len();
-        let mut outcomes = Vec::with_capacity(6);
-        let astray = 0.5 * self.slip;
-        for (turn, p) in [(0, 1.0 - self.slip), (1, astray), (turns - 1, astray)] {
-            let moved = self.neighbour(state, directions[(action + turn) % turns]);
-            match self.wind {
-                Some((direction, wind)) if !self.cell_of(moved).is_terminal() => {
-                    outcomes.push((moved, p * (1.0 - wind)));
-                    outcomes.push((self.neighbour(moved, direction), p * wind));
-                }
-                _ => outcomes.push((moved, p)),
-            }
-        }
-        outcomes
-    }
-
-    /// Index of a cell of the map.
-    fn index(&self, row: usize, column: usize) -> Option<usize> {
-        (row < self.height() && column < self.width).then(|| row * self.width + column)
-    }
-
-    pub(super) fn cell_of(&self, state: usize) -> Cell {
+    /// The place of a state in the map.
+    fn index_of(&self, state: usize) -> usize {
         let (row, column) = self.positions[state];
-        self.cells[row * self.width + column]
+        row * self.width() + column
     }
 
-    /// The state after a step: the neighbour, or the same state at a wall or at the edge of the
-    /// map.
-    fn neighbour(&self, state: usize, direction: Direction) -> usize {
-        let (row, column) = self.positions[state];
-        let (down, right) = direction.offset();
-        (row.checked_add_signed(down).zip(column.checked_add_signed(right)))
-            .and_then(|(row, column)| self.state_at(row, column))
-            .unwrap_or(state)
+    fn cell_of(&self, state: usize) -> Cell {
+        self.map.cell(self.index_of(state))
     }
+}
+
+/// The state of each cell, row by row, and row and column of each state.
+fn number_states(map: &Map) -> (Vec<Option<usize>>, Vec<(usize, usize)>) {
+    let (mut states, mut positions) = (Vec::new(), Vec::new());
+    for (index, cell) in map.cells().enumerate() {
+        states.push((cell != Cell::Wall).then_some(positions.len()));
+        if cell != Cell::Wall {
+            positions.push((index / map.width(), index % map.width()));
+        }
+    }
+    (states, positions)
 }

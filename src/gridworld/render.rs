@@ -2,9 +2,8 @@
 
 use ndarray::{ArrayRef1, ArrayRef2};
 
-use super::Gridworld;
-use super::map::Cell;
 use super::rendering::{Rendering, Style};
+use super::{Cell, Gridworld};
 use crate::color::viridis;
 use crate::{Error, Table, arrays};
 
@@ -12,10 +11,12 @@ use crate::{Error, Table, arrays};
 const SHADES: [(f64, &str); 5] = [(0.5, "██"), (0.25, "▓▓"), (0.1, "▒▒"), (0.01, "░░"), (0.001, " ·")];
 
 impl Gridworld {
-    /// Draws the map, in the symbols that [`parse`](Self::parse) reads.
+    /// Draws the map in its own symbols, with `.` for a free blank.
     #[must_use]
     pub fn render_map(&self) -> Rendering {
-        self.render("", |_, cell| (cell.symbol().to_string(), Style::of(cell)))
+        let cells = self.map.cells().enumerate();
+        let drawn = cells.map(|(index, cell)| (self.map.symbol(index).to_string(), Style::of(cell)));
+        Rendering::new(drawn, self.width(), "")
     }
 
     /// Draws a value for each state with one decimal, such as a row of
@@ -105,7 +106,7 @@ impl Gridworld {
         };
         let texts: Vec<String> = (0..self.num_states())
             .map(|state| match self.cell_of(state) {
-                cell if cell.is_terminal() => cell.symbol().to_string(),
+                cell if cell.is_terminal() => self.symbol_of(state).to_string(),
                 _ => arrows(state),
             })
             .collect();
@@ -159,7 +160,7 @@ impl Gridworld {
             match SHADES.iter().find(|(least, _)| p >= *least) {
                 // 1/1000 is the dark end: nothing is drawn below it.
                 Some((_, shade)) => (shade.to_string(), Style::Ink(viridis(1.0 + p.log10() / 3.0))),
-                None if cell.is_terminal() => (format!(" {}", cell.symbol()), Style::of(cell)),
+                None if cell.is_terminal() => (format!(" {}", self.symbol_of(state)), Style::of(cell)),
                 None => ("  ".to_string(), Style::of(cell)),
             }
         }))
@@ -171,8 +172,12 @@ impl Gridworld {
         separator: &'static str,
         draw: impl Fn(Option<usize>, Cell) -> (String, Style),
     ) -> Rendering {
-        let cells = self.states.iter().zip(&self.cells).map(|(&state, &cell)| draw(state, cell));
-        Rendering::new(cells, self.width, separator)
+        let cells = self.states.iter().zip(self.map.cells()).map(|(&state, cell)| draw(state, cell));
+        Rendering::new(cells, self.width(), separator)
+    }
+
+    fn symbol_of(&self, state: usize) -> char {
+        self.map.symbol(self.index_of(state))
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::{IsTerminal, stdout};
 use std::{env, fmt};
 
-use super::map::Cell;
+use super::Cell;
 use crate::color::{Color, contrast};
 
 /// Whether text has colours.

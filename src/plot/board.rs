@@ -152,7 +152,7 @@ impl<'l> Board<'l> {
         let mut state = 0;
         // Cells that are much larger than a hairline have a hairline of paper between them.
         let gap = if self.extent >= 10.0 { 0.5 } else { 0.0 };
-        for (index, &cell) in grid.cells.iter().enumerate() {
+        for (index, &(cell, symbol)) in grid.cells.iter().enumerate() {
             let left = self.origin.0 + (index % grid.width) as f64 * self.cell.0;
             let top = self.origin.1 + (index / grid.width) as f64 * self.cell.1;
             let from = (left + gap, top + gap);
@@ -178,7 +178,7 @@ impl<'l> Board<'l> {
             let label = match number {
                 Some(f64::NEG_INFINITY) => "−∞".to_string(),
                 Some(number) => short(number),
-                None if cell.is_terminal() => cell.symbol().to_string(),
+                None if cell.is_terminal() => symbol.to_string(),
                 None => String::new(),
             };
             self.write_in_cell(label, self.center(state), contrast(background), marks);
@@ -219,7 +219,7 @@ impl<'l> Board<'l> {
         let (across, down) = (grid.width.div_ceil(MAX_PIXELS), height.div_ceil(MAX_PIXELS));
         let mut bins = Bins::new((grid.width.div_ceil(across), height.div_ceil(down)), WALL);
         let mut state = 0;
-        for (index, &cell) in grid.cells.iter().enumerate() {
+        for (index, &(cell, _)) in grid.cells.iter().enumerate() {
             if cell != Cell::Wall {
                 bins.add((index % grid.width / across, index / grid.width / down), colored, state);
                 state += 1;

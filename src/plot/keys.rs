@@ -93,7 +93,7 @@ pub(super) fn keys<'n>(
         is_trace |= number > 0.0 && colors.is_some_and(|colors| colors.is_below(number));
     }
     let is_cell = layout.grid().is_some();
-    let has_walls = layout.grid().is_some_and(|grid| grid.cells.contains(&Cell::Wall));
+    let has_walls = layout.grid().is_some_and(|grid| grid.cells.iter().any(|(cell, _)| *cell == Cell::Wall));
     let has_terminal = (0..layout.num_states()).any(|state| layout.is_terminal(state));
     let least = colors.map_or(0.0, |colors| colors.scale.low());
     [

@@ -44,11 +44,11 @@ pub struct StateLayout {
     axes: (String, String),
 }
 
-/// The cells of a map, walls included, row by row.
+/// The cells of a map and their symbols, walls included, row by row.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Grid {
     pub(super) width: usize,
-    pub(super) cells: Vec<Cell>,
+    pub(super) cells: Vec<(Cell, char)>,
 }
 
 /// Directions on the page: right and down.
@@ -63,11 +63,11 @@ impl From<&Gridworld> for StateLayout {
     fn from(grid: &Gridworld) -> Self {
         let positions = (0..grid.num_states()).filter_map(|state| grid.position(state));
         let points: Vec<(f64, f64)> = positions.map(|(row, column)| (column as f64, row as f64)).collect();
-        let cells: Vec<Cell> = (0..grid.height() * grid.width())
-            .filter_map(|index| grid.cell(index / grid.width(), index % grid.width()))
-            .collect();
-        let states = cells.iter().filter(|&&cell| cell != Cell::Wall);
-        let terminal = states.map(|cell| cell.is_terminal()).collect();
+        let places = (0..grid.height() * grid.width()).map(|i| (i / grid.width(), i % grid.width()));
+        let cells: Vec<(Cell, char)> =
+            places.filter_map(|(row, column)| grid.cell(row, column).zip(grid.symbol(row, column))).collect();
+        let states = cells.iter().filter(|(cell, _)| *cell != Cell::Wall);
+        let terminal = states.map(|(cell, _)| cell.is_terminal()).collect();
         let moves = grid.directions().iter().map(|direction| {
             let (down, right) = direction.offset();
             unit((right as f64, down as f64))

@@ -41,7 +41,7 @@ fn states_are_the_cells_that_are_not_walls_row_by_row() {
     assert_eq!((grid.position(2), grid.position(5)), (Some((1, 0)), None));
     assert_eq!(
         (grid.cell(0, 1), grid.cell(1, 1), grid.cell(0, 9)),
-        (Some(Cell::Wall), Some(Cell::Trap), None)
+        (Some(Cell::Wall), Some(Cell::Trap(-10.0)), None)
     );
     assert_eq!(grid.render_map().to_string(), "S#.\n.XG\n");
 }

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use softmdp::{
-    ActionPrior, DenseDynamics, DeterministicDynamics, Direction, Dynamics, Gridworld, Inference,
+    ActionPrior, Cell, DenseDynamics, DeterministicDynamics, Direction, Dynamics, Gridworld, Inference,
     LongRunGrowth, Mdp, Method, Model, Moves, Policy, Real, SoftValueIteration, SparseDynamics,
     StationaryPolicy, StationarySolution, StationarySolver, Status, TimeVaryingMdp, forward_messages,
     long_run_growth, ndarray, solve_stationary,
@@ -243,12 +243,18 @@ fn gridworlds_come_back_with_every_option() {
         .trap_reward(MINUS_INFINITY)
         .step_reward(-0.25)
         .slip(0.1)
-        .wind(Direction::DownLeft, 0.3);
+        .wind(Direction::DownLeft, 0.3)
+        .wind_by_column(Direction::Up, [0, 2, 1, 0]);
     comes_back(&world);
     comes_back(&world.mdp().unwrap());
     for row in 0..3 {
         (0..4).for_each(|column| comes_back(&world.cell(row, column)));
     }
+    // Symbols of a legend, blanks at the ends of rows, and walls that are drawn as blanks.
+    let legend = [('~', Cell::Reward(-2.5)), ('x', Cell::Trap(MINUS_INFINITY)), ('é', Cell::Goal(0.1))];
+    comes_back(&Gridworld::parse_with(" ~é\nS x\n.. ", &legend).unwrap().moves(Moves::Nine));
+    let legend = [(' ', Cell::Wall), ('G', Cell::Goal(2.0)), ('.', Cell::Reward(1.0))];
+    comes_back(&Gridworld::parse_with(" .G\n.. ", &legend).unwrap());
 }
 
 #[test]
@@ -269,10 +275,13 @@ fn the_text_form_is_what_a_person_would_write() {
     assert_eq!(mdp.rewards(), array![[0.0, MINUS_INFINITY]]);
     assert_eq!(mdp.action_prior(), &ActionPrior::Uniform);
     let world: Gridworld = ron::from_str(
-        r#"(map: "S.G", moves: Four, goal_reward: 1, trap_reward: -1, step_reward: 0, slip: 0.5, wind: None)"#,
+        r#"(
+            map: "S.G", legend: [('G', Goal(1))], moves: Four, step_reward: 0, slip: 0.5, wind: None,
+            wind_by_column: None,
+        )"#,
     )
     .unwrap();
-    assert_eq!(world.num_states(), 3);
+    assert_eq!(world.cell(0, 2), Some(Cell::Goal(1.0)));
 }
 
 #[test]

@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use softmdp::gridworld::Error as MapError;
 use softmdp::{
-    ActionPrior, DenseDynamics, DeterministicDynamics, Error, ForwardMessages, Gridworld, Inference, Mdp,
-    Policy, Posterior, SoftValueIteration, Solution, SparseDynamics, StateValues, SuccessorRewardMdp, Table,
-    TimeVaryingMdp, Trajectory, forward_messages, ndarray, posterior,
+    ActionPrior, Cell, DenseDynamics, DeterministicDynamics, Error, ForwardMessages, Gridworld, Inference,
+    Mdp, Policy, Posterior, SoftValueIteration, Solution, SparseDynamics, StateValues, SuccessorRewardMdp,
+    Table, TimeVaryingMdp, Trajectory, forward_messages, ndarray, posterior,
 };
 
 const INF: f64 = f64::INFINITY;
@@ -512,32 +512,33 @@ fn trajectories_that_are_none() {
 #[derive(Serialize)]
 struct RawGridworld {
     map: &'static str,
+    legend: Vec<(char, Cell)>,
     moves: softmdp::Moves,
-    goal_reward: f64,
-    trap_reward: f64,
     step_reward: f64,
     slip: f64,
     wind: Option<(softmdp::Direction, f64)>,
+    wind_by_column: Option<(softmdp::Direction, Vec<usize>)>,
 }
 
 #[test]
 fn maps_that_are_none() {
-    let refused = |map, expected: &MapError| {
-        let (moves, wind) = (softmdp::Moves::Four, None);
+    let refused = |map, legend: &[(char, Cell)], expected: &MapError| {
         let raw = RawGridworld {
             map,
-            moves,
-            goal_reward: 1.0,
-            trap_reward: 0.0,
+            legend: legend.to_vec(),
+            moves: softmdp::Moves::Four,
             step_reward: 0.0,
             slip: 0.0,
-            wind,
+            wind: None,
+            wind_by_column: None,
         };
         refuses::<Gridworld>(&raw, expected);
     };
-    refused("S?", &MapError::UnknownCell { row: 0, column: 1, symbol: '?' });
-    refused("S.\nG", &MapError::RaggedMap { row: 1, found: 1, expected: 2 });
-    refused("##", &MapError::EmptyMap);
+    refused("S?", &[], &MapError::UnknownCell { row: 0, column: 1, symbol: '?' });
+    refused("S.\nG", &[], &MapError::RaggedMap { row: 1, found: 1, expected: 2 });
+    refused("##", &[], &MapError::EmptyMap);
+    let twice = [('g', Cell::Free), ('g', Cell::Start)];
+    refused("S.", &twice, &MapError::RepeatedSymbol { symbol: 'g' });
 }
 
 #[test]
