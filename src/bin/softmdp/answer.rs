@@ -15,8 +15,10 @@ pub(crate) enum Outcome {
 /// Values and policy of each state, for the table and the pictures.
 #[derive(Debug)]
 pub(crate) struct StateResults<'a, F> {
-    /// Name of the values: V, or h for relative values.
+    /// Name of the values.
     pub(crate) name: &'static str,
+    /// What they are, as a line above the table.
+    pub(crate) title: &'static str,
     pub(crate) values: ArrayView1<'a, F>,
     /// π(a∣s), `[s, a]`; none without stages.
     pub(crate) policy: Option<ArrayView2<'a, F>>,

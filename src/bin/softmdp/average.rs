@@ -28,6 +28,7 @@ fn growth<F: Real>(task: &Task<'_, F>, screen: &mut Screen) -> Result<Outcome, B
     output::write(task.arguments, screen, |writer| writer.add(&growth))?;
     let results = StateResults {
         name: "relative V",
+        title: "Relative values and policy",
         values: growth.relative_values(),
         policy: Some(growth.policy().probabilities()),
     };

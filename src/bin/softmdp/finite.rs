@@ -43,7 +43,7 @@ pub(crate) fn solve<F: Real>(
     bar.finish_and_clear();
     let first = solution.state_values().row(0).to_owned();
     let (least, most) = range(first.iter().copied());
-    screen.line("V, stage 0", format!("{} to {}", number(least), number(most)))?;
+    screen.line("V", format!("{} to {}, at stage 0", number(least), number(most)))?;
 
     let initial = task.input.file.initial().map(|initial| initial.to_owned());
     let consequences = match &initial {
@@ -62,7 +62,8 @@ pub(crate) fn solve<F: Real>(
     })?;
     pictures::of_finite(task, &solution, &consequences, screen)?;
     let policy = if horizon > 0 { Some(solution.policy().at(0)?) } else { None };
-    let results = StateResults { name: "V, stage 0", values: first.view(), policy };
+    let results =
+        StateResults { name: "V", title: "Values and policy at stage 0", values: first.view(), policy };
     task.show(&results, screen)?;
     Ok(Outcome::Met)
 }

@@ -6,10 +6,12 @@ use std::path::Path;
 
 use clap::error::ErrorKind;
 use softmdp::io::{ExplicitMdp, ModelFile, Npz};
-use softmdp::{Dynamics, Gridworld, Mdp, Moves, Real, SparseDynamics};
+use softmdp::{Cell, Dynamics, Gridworld, Mdp, Real, RescaledRows, SparseDynamics};
 
 use crate::arguments::{Arguments, ExplicitOptions, MapOptions, usage};
 use crate::names::Names;
+use crate::numbers::count;
+use crate::values::{Symbol, Wind};
 
 /// A model, and what its file says about states.
 #[derive(Debug)]
@@ -43,28 +45,41 @@ pub(crate) fn read<F: Real>(arguments: &Arguments) -> Result<Input<F>, Box<dyn E
     }
     if kind != "a map" && arguments.map.is_used() {
         let message = format!(
-            "--slip, --step-reward, --goal-reward, --trap-reward and --diagonal need a map; {} is {kind}",
+            "options of maps, such as --slip and --legend, need a map as .txt; {} is {kind}",
             path.display()
         );
         return Err(usage(ErrorKind::ArgumentConflict, message).into());
     }
     match kind {
-        ".npz" => archive(path),
-        ".tra" => explicit(path, &arguments.explicit),
-        _ => map(path, &arguments.map),
+        ".npz" => archive(path, arguments.model.normalize),
+        ".tra" => explicit(path, &arguments.explicit, arguments.model.normalize),
+        _ => map(path, &arguments.map, arguments.model.normalize.is_some()),
     }
 }
 
-fn archive<F: Real>(path: &Path) -> Result<Input<F>, Box<dyn Error>> {
-    let file = ModelFile::read_npz(path)?;
+fn archive<F: Real>(path: &Path, normalize: Option<f64>) -> Result<Input<F>, Box<dyn Error>> {
+    let file = match normalize {
+        Some(distance) => ModelFile::read_npz_normalized(path, distance),
+        None => ModelFile::read_npz(path),
+    }?;
     let mut notes = Vec::new();
+    if normalize.is_some() {
+        notes.push(rescaled(file.rescaled_rows()));
+    }
+    if let Some(distance) = file.rescaled_initial() {
+        notes.push(format!("rescaled `initial`, whose sum was off 1 by {distance:.1e}"));
+    }
     if !file.ignored_arrays().is_empty() {
         notes.push(format!("ignored arrays: {}", file.ignored_arrays().join(", ")));
     }
     Ok(Input { file, names: Names::Numbers, notes })
 }
 
-fn explicit<F: Real>(path: &Path, options: &ExplicitOptions) -> Result<Input<F>, Box<dyn Error>> {
+fn explicit<F: Real>(
+    path: &Path,
+    options: &ExplicitOptions,
+    normalize: Option<f64>,
+) -> Result<Input<F>, Box<dyn Error>> {
     let mut explicit = ExplicitMdp::read(path)?;
     for path in &options.state_rewards {
         explicit = explicit.read_state_rewards(path)?;
@@ -75,7 +90,12 @@ fn explicit<F: Real>(path: &Path, options: &ExplicitOptions) -> Result<Input<F>,
     if let Some(path) = &options.labels {
         explicit = explicit.read_labels(path)?;
     }
-    let mdp = explicit.builder().build()?;
+    let mut builder = explicit.builder();
+    if let Some(distance) = normalize {
+        builder = builder.normalize_rows(distance);
+    }
+    let mdp = builder.build()?;
+    let notes = if normalize.is_some() { vec![rescaled(mdp.rescaled_rows())] } else { Vec::new() };
     let mut file = if options.transition_rewards.is_empty() {
         ModelFile::new(mdp)
     } else {
@@ -92,30 +112,51 @@ fn explicit<F: Real>(path: &Path, options: &ExplicitOptions) -> Result<Input<F>,
             Names::Labels(explicit.labels().map(|label| (label.to_owned(), states(label))).collect())
         }
     };
-    Ok(Input { file, names, notes: Vec::new() })
+    Ok(Input { file, names, notes })
 }
 
-fn map<F: Real>(path: &Path, options: &MapOptions) -> Result<Input<F>, Box<dyn Error>> {
+/// How many rows were rescaled, and by how much at most.
+fn rescaled(rows: RescaledRows) -> String {
+    let largest = rows.largest_distance();
+    match rows.count() {
+        0 => "no row needed rescaling".to_owned(),
+        number => {
+            format!("rescaled {}, whose sums were off 1 by at most {largest:.1e}", count(number, "row"))
+        }
+    }
+}
+
+fn map<F: Real>(path: &Path, options: &MapOptions, normalize: bool) -> Result<Input<F>, Box<dyn Error>> {
     let in_file = |error: &dyn Error| format!("{}: {error}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| in_file(&error))?;
-    let mut grid = Gridworld::parse(&text).map_err(|error| in_file(&error))?;
-    if let Some(slip) = options.slip {
-        grid = grid.slip(slip);
-    }
-    if let Some(reward) = options.step_reward {
-        grid = grid.step_reward(reward);
-    }
+    let legend: Vec<(char, Cell)> =
+        options.legend.iter().map(|&Symbol(symbol, cell)| (symbol, cell)).collect();
+    let mut grid = Gridworld::parse_with(&text, &legend).map_err(|error| in_file(&error))?;
     if let Some(reward) = options.goal_reward {
         grid = grid.goal_reward(reward);
     }
     if let Some(reward) = options.trap_reward {
         grid = grid.trap_reward(reward);
     }
-    if options.diagonal {
-        grid = grid.moves(Moves::Eight);
+    if let Some(reward) = options.step_reward {
+        grid = grid.step_reward(reward);
+    }
+    if let Some(slip) = options.slip {
+        grid = grid.slip(slip);
+    }
+    if let Some(moves) = options.moves {
+        grid = grid.moves(moves.into());
+    }
+    for wind in &options.wind {
+        grid = match wind {
+            &Wind::Random(direction, probability) => grid.wind(direction, probability),
+            Wind::ByColumn(direction, cells) => grid.wind_by_column(*direction, cells.clone()),
+        };
     }
     let file = ModelFile::new(converted(&grid.mdp()?)?).with_initial(grid.initial().mapv(F::from_f64))?;
-    Ok(Input { file, names: Names::Cells(Box::new(grid)), notes: Vec::new() })
+    // Rows of a map sum to 1.
+    let notes = if normalize { vec![rescaled(RescaledRows::default())] } else { Vec::new() };
+    Ok(Input { file, names: Names::Cells(Box::new(grid)), notes })
 }
 
 /// The model of a map, in the number type of the command line.
@@ -133,17 +174,4 @@ fn converted<F: Real>(
         .terminal_states(mdp.terminal_states())
         .terminal_values(mdp.terminal_values().mapv(F::from_f64))
         .build()
-}
-
-impl ExplicitOptions {
-    fn is_used(&self) -> bool {
-        self.labels.is_some() || !self.state_rewards.is_empty() || !self.transition_rewards.is_empty()
-    }
-}
-
-impl MapOptions {
-    fn is_used(&self) -> bool {
-        let numbers = [self.slip, self.step_reward, self.goal_reward, self.trap_reward];
-        self.diagonal || numbers.iter().any(Option::is_some)
-    }
 }

@@ -20,16 +20,18 @@ mod screen;
 mod settings;
 mod stationary;
 mod table;
+mod values;
 
 use std::error::Error;
 use std::process::ExitCode;
 
 use answer::Outcome;
-use arguments::{Arguments, Precision};
+use arguments::Arguments;
 use clap::Parser;
 use problem::{Problem, Task};
 use screen::Screen;
 use softmdp::Real;
+use values::Precision;
 
 /// The exit codes, which `--help` lists. `clap` ends with 2 after an error of usage.
 const INVALID: u8 = 1;

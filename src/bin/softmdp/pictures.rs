@@ -110,8 +110,7 @@ fn of_states<F: Real>(
         return maps(album, &layout, results.values, results.policy, task.inference);
     }
     let points = results.values.iter().enumerate().map(|(state, v)| (state as f64, v.into_f64()));
-    let title = format!("State values {}", results.name);
-    Curves::new(title, "state", format!("{}, reward units", results.name))
+    Curves::new(results.title, "state", format!("{}, reward units", results.name))
         .subtitle(subtitle(task.inference))
         .series(results.name, points.collect::<Vec<_>>())
         .save(album.add("values.svg"))?;

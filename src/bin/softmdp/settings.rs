@@ -3,14 +3,15 @@
 use std::error::Error;
 use std::path::Path;
 
-use softmdp::io::ModelFile;
+use softmdp::io::{ModelFile, Npz};
 use softmdp::ndarray::{Array1, Array2};
-use softmdp::{ActionPrior, Model, Real};
+use softmdp::{ActionPrior, Model, Real, StationaryPolicy};
 
-use crate::arguments::{ModelOptions, Prior, Terminal};
+use crate::arguments::ModelOptions;
 use crate::input::Input;
 use crate::names::Names;
 use crate::numbers::count;
+use crate::values::{Prior, Terminal};
 
 /// Changes signs of costs first, so that values of `--terminal` are in reward units.
 pub(crate) fn change<F: Real>(
@@ -33,7 +34,11 @@ pub(crate) fn change<F: Real>(
         Some(Prior::Uniform) => file.with_action_prior(&ActionPrior::Uniform)?,
         Some(Prior::File(path)) => {
             let shape = (file.model().num_states(), file.model().num_actions());
-            file.with_action_prior(&ActionPrior::Weights(read_table(path, shape)?))?
+            let weights = match path.extension().is_some_and(|extension| extension == "npz") {
+                true => StationaryPolicy::read_npz(path)?.probabilities().to_owned(),
+                false => read_table(path, shape)?,
+            };
+            file.with_action_prior(&ActionPrior::Weights(weights))?
         }
     };
     if !options.terminal.is_empty() {

@@ -6,7 +6,6 @@ use softmdp::ndarray::arr0;
 use softmdp::{Convergence, Inference, Real, StationarySolver, Status, Watched};
 
 use crate::answer::{Outcome, StateResults, tolerance, value_at_start};
-use crate::arguments::Search;
 use crate::numbers::{count, number, range};
 use crate::pictures;
 use crate::problem::Task;
@@ -50,7 +49,7 @@ pub(crate) fn solve<F: Real>(task: &Task<'_, F>, screen: &mut Screen) -> Result<
     })?;
     pictures::of_stationary(task, &solver, &solution, screen)?;
     let (values, policy) = (solution.state_values(), Some(solution.probabilities()));
-    task.show(&StateResults { name: "V", values, policy }, screen)?;
+    task.show(&StateResults { name: "V", title: "Values and policy of all stages", values, policy }, screen)?;
     Ok(outcome)
 }
 
@@ -58,7 +57,7 @@ fn solver<F: Real>(task: &Task<'_, F>) -> StationarySolver<F> {
     let options = &task.arguments.search;
     let mut solver = StationarySolver::new(tolerance(options)).inference(task.inference);
     if let Some(method) = options.method {
-        solver = solver.method(Search::into(method));
+        solver = solver.method(method.into());
     }
     if let Some(max_iterations) = options.max_iterations {
         solver = solver.max_iterations(max_iterations);

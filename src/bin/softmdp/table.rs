@@ -28,8 +28,8 @@ pub(crate) fn print<F: Real>(
     screen: &mut Screen,
 ) -> io::Result<()> {
     let num_states = model.num_states();
-    // Two lines above the rows, one line below.
-    let num_rows = max_rows.unwrap_or_else(|| screen.rows_of(num_states, 3)).min(num_states);
+    // Three lines above the rows, one line below.
+    let num_rows = max_rows.unwrap_or_else(|| screen.rows_of(num_states, 4)).min(num_states);
     if num_rows == 0 {
         return Ok(());
     }
@@ -66,7 +66,7 @@ pub(crate) fn print<F: Real>(
             join(&lines, &self::lines(&[column], num_rows))
         };
     }
-    let mut text = String::from("\n");
+    let mut text = format!("\n{}:\n", results.title);
     for line in lines {
         text.push_str(line.trim_end());
         text.push('\n');
