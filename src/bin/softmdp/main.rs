@@ -7,6 +7,7 @@
 mod answer;
 mod arguments;
 mod average;
+mod consequences;
 mod drawing;
 mod finite;
 mod input;

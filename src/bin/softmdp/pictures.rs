@@ -8,7 +8,7 @@ use softmdp::plot::{Animation, Curves, StateLayout, StateMap};
 use softmdp::{Gridworld, Inference, Model, Posterior, Real, Solution, StationarySolution, StationarySolver};
 
 use crate::answer::StateResults;
-use crate::finite::Consequences;
+use crate::consequences::Consequences;
 use crate::problem::Task;
 use crate::screen::Screen;
 
@@ -76,8 +76,12 @@ pub(crate) fn of_stationary<F: Real>(
     screen: &mut Screen,
 ) -> Result<(), Box<dyn Error>> {
     let Some(mut album) = Album::of(task) else { return Ok(()) };
-    let results =
-        StateResults { name: "V", values: solution.state_values(), policy: Some(solution.probabilities()) };
+    let results = StateResults {
+        name: "V",
+        title: "State values V",
+        values: solution.state_values(),
+        policy: Some(solution.probabilities()),
+    };
     of_states(task, &results, &mut album)?;
     // The search runs again with lower limits, each twice the last, so that all take as long as one more.
     let mut bounds = Vec::new();
