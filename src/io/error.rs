@@ -149,6 +149,14 @@ pub enum Reason {
         /// The expected content.
         expected: &'static str,
     },
+    /// The file is of another kind: another model, or another part of a model.
+    #[error("this looks like {found}, expected {expected}")]
+    WrongKind {
+        /// The kind of the file.
+        found: &'static str,
+        /// The kinds that can be read here.
+        expected: &'static str,
+    },
     /// An index is too large.
     #[error("{what} {found} is out of range, expected one below {bound}")]
     OutOfRange {

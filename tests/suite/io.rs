@@ -1,4 +1,9 @@
 //! Models and results in files.
 
+mod added_rewards;
+mod chains;
 mod explicit;
 mod npz;
+mod other_files;
+mod ragged;
+mod rounded_files;

@@ -12,6 +12,26 @@ pub(super) struct Labels {
     pub(super) states: Vec<Vec<usize>>, // beside names
 }
 
+impl Labels {
+    /// Adds the labels of another file. A label of both files must have the same states in both.
+    pub(super) fn add(&mut self, other: Self) -> Result<(), Error> {
+        for (name, states) in other.names.into_iter().zip(other.states) {
+            match self.names.iter().position(|known| *known == name) {
+                None => {
+                    self.names.push(name);
+                    self.states.push(states);
+                }
+                Some(at) if self.states[at] == states => {}
+                Some(_) => {
+                    let what = "a label, with other states,";
+                    return Err(Error::new(Place::File, Reason::Repeated { what }));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Reads either format. PRISM declares `0="init" 1="goal"` and has lines `state: label label`, by
 /// index. Storm declares names between `#DECLARATION` and `#END` and has lines `state label label`,
 /// by name.

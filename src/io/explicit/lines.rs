@@ -8,13 +8,16 @@ use crate::Real;
 use crate::io::{Error, Place, Reason};
 
 /// The lines of a text, without blank lines and comments, which begin with `#`.
-pub(super) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
+pub(super) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> + Clone {
     numbered(text).filter(|line| !line.text.starts_with('#'))
 }
 
-/// The lines of a text, without blank lines.
-pub(super) fn numbered(text: &str) -> impl Iterator<Item = Line<'_>> {
-    let lines = text.lines().zip(1..).map(|(text, number)| Line { number, text: text.trim() });
+/// The lines of a text, without blank lines. A byte-order mark is skipped. Lines end with LF or CR
+/// LF. They end with CR if the text has no LF.
+pub(super) fn numbered(text: &str) -> impl Iterator<Item = Line<'_>> + Clone {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let end = if text.contains('\n') { '\n' } else { '\r' };
+    let lines = text.split(end).zip(1..).map(|(text, number)| Line { number, text: text.trim() });
     lines.filter(|line| !line.text.is_empty())
 }
 
@@ -34,13 +37,18 @@ impl<'a> Line<'a> {
         self.text.split_ascii_whitespace()
     }
 
+    /// Number of fields.
+    pub(super) fn width(self) -> usize {
+        self.fields().count()
+    }
+
     /// The first N fields, or an error if the line has fewer than N or more than `most`.
     pub(super) fn split<const N: usize>(
         self,
         most: usize,
         expected: &'static str,
     ) -> Result<[&'a str; N], Error> {
-        let found = self.fields().count();
+        let found = self.width();
         let mut first = [""; N];
         if found < N || found > most {
             return Err(self.error(Reason::FieldCount { found, expected }));
@@ -67,19 +75,42 @@ impl<'a> Line<'a> {
         Ok(found)
     }
 
+    /// A decimal number, or a fraction of two.
+    fn number(self, field: &str, expected: &'static str) -> Result<f64, Error> {
+        let Some((numerator, denominator)) = field.split_once('/') else {
+            return self.parse(field, expected);
+        };
+        let numerator: f64 = self.parse(numerator, expected)?;
+        let denominator: f64 = self.parse(denominator, expected)?;
+        let ratio = numerator / denominator;
+        let are_finite = numerator.is_finite() && denominator.is_finite() && ratio.is_finite();
+        let is_number = are_finite && denominator > 0.0;
+        if is_number { Ok(ratio) } else { Err(self.unreadable(field, expected)) }
+    }
+
     pub(super) fn probability<F: Real>(self, field: &str) -> Result<F, Error> {
+        if field.starts_with('[') {
+            let (found, expected) = ("an interval", "one probability: interval models are not supported");
+            return Err(self.error(Reason::WrongKind { found, expected }));
+        }
         let expected = "a finite number >= 0";
-        let p = F::from_f64(self.parse(field, expected)?);
+        let p = F::from_f64(self.number(field, expected)?);
         if p >= F::zero() && p < F::infinity() { Ok(p) } else { Err(self.unreadable(field, expected)) }
     }
 
-    pub(super) fn reward<F: Real>(self, field: &str) -> Result<F, Error> {
+    /// `total` plus a reward. Finite numbers must not overflow to −∞, which forbids.
+    pub(super) fn add_reward<F: Real>(self, total: F, field: &str) -> Result<F, Error> {
         let expected = "a number below +inf";
-        let wide: f64 = self.parse(field, expected)?;
+        let wide = self.number(field, expected)?;
         let reward = F::from_f64(wide);
-        // A finite number must not overflow to −∞, which forbids.
-        let is_kept = reward.is_finite() || wide == f64::NEG_INFINITY;
-        if is_kept { Ok(reward) } else { Err(self.unreadable(field, expected)) }
+        if !(reward.is_finite() || wide == f64::NEG_INFINITY) {
+            return Err(self.unreadable(field, expected));
+        }
+        let sum = total + reward;
+        if sum.is_infinite() && total.is_finite() && reward.is_finite() {
+            return Err(self.unreadable(field, "a reward whose sum with that of an earlier file is finite"));
+        }
+        Ok(sum)
     }
 }
 

@@ -49,7 +49,8 @@ fn transitions_that_are_listed_twice_are_summed() {
 #[test]
 fn both_forms_of_state_rewards() {
     let of = |text| prism().with_state_rewards(text).unwrap().builder().build().unwrap().rewards().to_owned();
-    let expected = array![[2.0, 2.0], [0.0, 0.0], [-1.5, -1.5], [f64::NEG_INFINITY, f64::NEG_INFINITY]];
+    // Choices that do not exist pay nothing.
+    let expected = array![[2.0, 2.0], [0.0, 0.0], [-1.5, 0.0], [f64::NEG_INFINITY, 0.0]];
     assert_eq!(of("# Reward structure \"r\"\n# State rewards\n4 3\n0 2\n2 -1.5\n3 -inf\n"), expected);
     assert_eq!(of("0 2\n2 -1.5\n3 -inf\n"), expected);
     assert_eq!(of(""), softmdp::ndarray::Array2::<f64>::zeros((4, 2)));
@@ -107,38 +108,41 @@ fn transitions_that_cannot_be_read() {
         parse("# nothing\n"),
         Place::File,
         Reason::UnexpectedEnd { .. },
-        "the file ends here, expected `states choices transitions`, or `mdp`"
+        "the file ends here, expected a Markov chain or a Markov decision process, one transition per line"
     );
     assert_error!(
-        parse("dtmc\n0 0 1\n"),
+        parse("states 3\n0 0 1\n"),
         Line(1),
         Reason::Unreadable { .. },
-        "line 1: \"dtmc\" is not `states choices transitions`, or `mdp`"
+        "line 1: \"states 3\" is not `dtmc`, `mdp`, a header of numbers or a transition"
     );
     assert_error!(
-        parse("\n2 3\n0 1 1\n"),
+        parse("\n2\n0 1 1\n"),
         Line(2),
-        Reason::FieldCount { found: 2, .. },
-        "line 2: the line has 2 fields, expected `states choices transitions`, or `mdp`"
+        Reason::FieldCount { found: 1, .. },
+        "line 2: the line has 1 fields, expected `states transitions`, `states choices transitions`, `dtmc` or `mdp`"
     );
     assert_error!(
-        parse("1 1 1\n0 0 0\n"),
-        Line(2),
+        parse("1 1 1\n0 0 0 1\n0 0 0\n"),
+        Line(3),
         Reason::FieldCount { found: 3, .. },
-        "line 2: the line has 3 fields, expected 4 or 5: `state choice next_state probability [action]`"
+        "line 3: the line has 3 fields, expected 4 or 5 of a decision process: \
+         `state choice next_state probability [action]`"
     );
     assert_error!(
         parse("1 1 1\n0 0 0 1 a b\n"),
         Line(2),
         Reason::FieldCount { found: 6, .. },
-        "line 2: the line has 6 fields, expected 4 or 5: `state choice next_state probability [action]`"
+        "line 2: the line has 6 fields, expected 4 or 5 of a decision process: \
+         `state choice next_state probability [action]`"
     );
-    for p in ["-0.5", "nan", "inf", "1/2"] {
+    for p in ["-0.5", "nan", "inf", "1/0", "1/inf", "1/-2", "-1/2", "0/0", "1/2/3", "inf/inf"] {
+        let field = if p == "1/2/3" { "2/3" } else { p };
         assert_error!(
             parse(&format!("1 1 1\n0 0 0 {p}\n")),
             Line(2),
             Reason::Unreadable { .. },
-            format!("line 2: {p:?} is not a finite number >= 0")
+            format!("line 2: {field:?} is not a finite number >= 0")
         );
     }
     assert_error!(
@@ -216,7 +220,7 @@ fn rewards_that_cannot_be_read() {
         Reason::OutOfRange { .. },
         "line 2: state 4 is out of range, expected one below 4"
     );
-    for reward in ["nan", "inf", "1e999", "one"] {
+    for reward in ["nan", "inf", "1e999", "one", "-1/0", "-inf/1", "-1e300/1e-300"] {
         assert_error!(
             states(&format!("0 {reward}\n")),
             Line(1),

@@ -1,0 +1,104 @@
+//! Makes a model from the files that were read.
+
+use ndarray::Array2;
+
+use super::ExplicitMdp;
+use crate::io::{Error, Place};
+use crate::{Mdp, MdpBuilder, Real, SparseDynamics, Table, arrays};
+
+impl<F: Real> ExplicitMdp<F> {
+    /// Makes an [`Mdp`] with the transitions, the rewards of states and the available actions.
+    /// `options` sets the other options of its builder.
+    ///
+    /// The model does not include rewards of transitions. Add them with
+    /// [`Mdp::with_successor_rewards`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`MdpBuilder::build`]. They name the file and, for a row that does not sum to 1, the
+    /// line of its first transition.
+    ///
+    /// # Complexity
+    ///
+    /// Time O(S·A + transitions). Memory for transitions is proportional to the file, because only
+    /// pairs that exist have a row. The tables of rewards, available actions and prior weights of an
+    /// [`Mdp`] hold S·A entries of 17 bytes in total for `f64`. If one state has very many choices,
+    /// this is much more than the size of the file. [`Error`](crate::Error::TooLarge) says so if the
+    /// tables do not fit.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::io::{ExplicitMdp, Place};
+    ///
+    /// // PRISM printed six digits.
+    /// let text = "2 2 3\n0 0 0 0.333333\n0 0 1 0.666666\n1 0 1 1\n";
+    /// let model = ExplicitMdp::<f64>::parse(text)?;
+    /// let error = model.build_with(|builder| builder).unwrap_err();
+    /// assert_eq!(*error.place(), Place::Line(2));
+    /// let mdp = model.build_with(|builder| builder.normalize_rows(1e-5))?;
+    /// assert_eq!(mdp.rescaled_rows().count(), 1);
+    /// # Ok::<(), softmdp::io::Error>(())
+    /// ```
+    pub fn build_with(
+        &self,
+        options: impl FnOnce(MdpBuilder<F, SparseDynamics<F>>) -> MdpBuilder<F, SparseDynamics<F>>,
+    ) -> Result<Mdp<F, SparseDynamics<F>>, Error> {
+        options(self.builder()).build().map_err(|error| self.locate(error))
+    }
+
+    /// Starts the builder of [`build_with`](Self::build_with). Errors of this builder name states
+    /// and actions, but neither file nor line.
+    #[must_use]
+    pub fn builder(&self) -> MdpBuilder<F, SparseDynamics<F>> {
+        match self.tables() {
+            Ok((dynamics, rewards, available)) => {
+                MdpBuilder::new(Ok(dynamics), rewards).available_actions(available)
+            }
+            Err(error) => MdpBuilder::new(Err(error), Array2::from_elem((0, 0), F::zero())),
+        }
+    }
+
+    /// The reward of a transition in reward units, in addition to that of its state. It is 0 if the
+    /// transition is not listed, and `None` if no transition rewards were read.
+    #[must_use]
+    pub fn successor_reward(&self, state: usize, action: usize, next_state: usize) -> Option<F> {
+        let rewards = self.successor_rewards.as_ref()?;
+        Some(self.transitions.find((state, action, next_state)).map_or(F::zero(), |at| rewards[at]))
+    }
+
+    /// Dynamics, rewards and available actions. Rewards of unavailable actions are 0: writing them
+    /// would touch the memory of the whole table.
+    #[allow(clippy::type_complexity, reason = "taken apart at once")]
+    fn tables(&self) -> Result<(SparseDynamics<F>, Array2<F>, Array2<bool>), crate::Error> {
+        let shape = (self.transitions.num_states, self.transitions.num_actions);
+        let entries = &self.transitions.entries;
+        let triplets = entries.iter().map(|&((state, action, next_state), p)| (state, action, next_state, p));
+        let dynamics = SparseDynamics::from_triplets(shape.0, shape.1, triplets)?;
+        let mut available = arrays::filled(Table::AvailableActions, shape, false)?;
+        let mut rewards = arrays::filled(Table::Rewards, shape, F::zero())?;
+        for &((state, action, _), _) in entries {
+            available[[state, action]] = true;
+            if let Some(state_rewards) = &self.state_rewards {
+                rewards[[state, action]] = state_rewards[state];
+            }
+        }
+        Ok((dynamics, rewards, available))
+    }
+
+    /// Adds the file to an error of the builder, and the line of a row.
+    fn locate(&self, error: crate::Error) -> Error {
+        let line = match error {
+            crate::Error::UnnormalizedTransition { state, action, .. }
+            | crate::Error::InvalidTransition { state, action, .. } => {
+                self.transitions.line_of(state, action)
+            }
+            _ => None,
+        };
+        let error = Error::new(line.map_or(Place::File, Place::Line), error);
+        match &self.path.0 {
+            Some(path) => error.in_file(path),
+            None => error,
+        }
+    }
+}

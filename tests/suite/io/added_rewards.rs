@@ -1,0 +1,66 @@
+//! Several files of rewards or labels, and costs.
+
+use softmdp::io::{ExplicitMdp, Place, Reason};
+use softmdp::ndarray::array;
+
+const TEXT: &str = "2 3 4\n0 0 0 0.5\n0 0 1 0.5\n0 1 1 1\n1 0 1 1\n";
+
+fn model() -> ExplicitMdp {
+    ExplicitMdp::parse(TEXT).unwrap()
+}
+
+#[test]
+fn the_rewards_of_a_second_file_are_added() {
+    let model =
+        model().with_state_rewards("2 1\n0 2\n").unwrap().with_state_rewards("0 1/2\n1 -inf\n").unwrap();
+    let rewards = model.builder().build().unwrap().rewards().to_owned();
+    assert_eq!(rewards, array![[2.5, 2.5], [f64::NEG_INFINITY, 0.0]]);
+
+    let model = model.with_transition_rewards("2 3 1\n0 0 1 3\n").unwrap();
+    let model =
+        model.with_transition_rewards("0 0 1 -1\n1 0 1 7\n").unwrap().with_transition_rewards("").unwrap();
+    let rewards = [(0, 0, 0), (0, 0, 1), (1, 0, 1)].map(|(s, a, n)| model.successor_reward(s, a, n));
+    assert_eq!(rewards, [Some(0.0), Some(2.0), Some(7.0)]);
+}
+
+#[test]
+fn a_sum_of_files_does_not_overflow_to_a_reward_that_forbids() {
+    let first = model().with_state_rewards("0 -1e308\n").unwrap();
+    let error = first.with_state_rewards("# more\n0 -1e308\n").unwrap_err();
+    assert_eq!(*error.place(), Place::Line(2));
+    assert_eq!(
+        error.to_string(),
+        "line 2: \"-1e308\" is not a reward whose sum with that of an earlier file is finite"
+    );
+}
+
+#[test]
+fn costs_become_rewards() {
+    let model = model().with_state_rewards("0 2\n").unwrap().with_transition_rewards("0 0 1 3\n").unwrap();
+    let negated = model.negate_rewards().with_state_rewards("1 5\n").unwrap();
+    let rewards = negated.builder().build().unwrap().rewards().to_owned();
+    assert_eq!(rewards, array![[-2.0, -2.0], [5.0, 0.0]]);
+    assert!(rewards.iter().all(|reward| *reward != 0.0 || reward.is_sign_positive()), "0 stays 0");
+    assert_eq!(negated.successor_reward(0, 0, 1), Some(-3.0));
+    let error =
+        self::model().with_state_rewards("1 -inf\n").unwrap().negate_rewards().build_with(|builder| builder);
+    assert!(matches!(
+        error.unwrap_err().reason(),
+        Reason::Model(softmdp::Error::InvalidReward { state: 1, action: 0, .. })
+    ));
+}
+
+#[test]
+fn the_labels_of_a_second_file_are_added() {
+    let first = || model().with_labels("0=\"init\" 1=\"goal\"\n0: 0\n1: 1\n").unwrap();
+    let both = first().with_labels("0=\"init\" 1=\"trap\"\n0: 0 1\n").unwrap();
+    assert!(both.labels().eq(["init", "goal", "trap"]));
+    assert_eq!(both.states_labelled("trap"), Some(&[0][..]));
+    assert_eq!(both.initial(), Some(array![1.0, 0.0]));
+    let error = first().with_labels("0=\"goal\"\n0: 0\n").unwrap_err();
+    assert_eq!(error.to_string(), "a label, with other states, is listed a second time");
+    let none = first().with_labels("#DECLARATION #END\n").unwrap();
+    assert!(none.labels().eq(["init", "goal"]));
+    let odd = model().with_labels("0=\"9\" 1=\"&\" 2=\"\"\"\n0: 0 0 1 2\n").unwrap();
+    assert!(odd.labels().eq(["9", "&", "\""]));
+}

@@ -1,0 +1,1 @@
+//! Files in which few states have many choices.
