@@ -169,6 +169,24 @@ pub enum Error {
         /// Largest valid value.
         most: usize,
     },
+    /// A number of a model cannot be converted to another number type without a loss that matters:
+    /// it becomes infinite, or it underflows.
+    #[error(
+        "cannot convert the entry of the {table} at {}: {value:e} becomes {rounded:e} in {number_type}",
+        table.entry_at(index)
+    )]
+    NotRepresentable {
+        /// The table.
+        table: Table,
+        /// Place in the table, one index for each axis.
+        index: Vec<usize>,
+        /// The value.
+        value: f64,
+        /// The nearest number of the new type.
+        rounded: f64,
+        /// Name of the new type.
+        number_type: &'static str,
+    },
 
     // --- model ------------------------------------------------------------------------------------
     /// `rewards[state, action]` is NaN or +∞. −∞ is allowed and forbids the pair.

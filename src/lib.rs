@@ -85,7 +85,7 @@ pub use convergence::{Convergence, Status};
 #[doc(inline, alias("csr", "compressed_sparse_row"))]
 pub use dynamics::SparseDynamics;
 #[doc(inline)]
-pub use dynamics::{DenseDynamics, DeterministicDynamics, Dynamics, IntoDynamics};
+pub use dynamics::{CastDynamics, DenseDynamics, DeterministicDynamics, Dynamics, IntoDynamics};
 pub use error::Error;
 pub use forward::ForwardMessages;
 #[doc(alias("filtering"))]

@@ -135,7 +135,10 @@ impl Table {
             | Table::StateOccupancy
             | Table::ForwardMessages
             | Table::BackwardMessages => &["stage", "state"],
-            Table::InitialValues
+            Table::Transitions | Table::SuccessorRewards => &["state", "action", "next state"],
+            Table::Rewards | Table::ActionPrior => &["state", "action"],
+            Table::TerminalValues
+            | Table::InitialValues
             | Table::RelativeValues
             | Table::ExpectedVisits
             | Table::StationaryDistribution => &["state"],

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{DenseDynamics, Dynamics, SparseDynamics, for_each_row, resolve_row};
+use super::{Dynamics, SparseDynamics, for_each_row, resolve_row};
 use crate::kernels::{LogBlock, gap, row_log_expectation};
 use crate::{Error, Real, Table};
 
@@ -109,14 +109,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
         if faint.entries.is_empty() {
             faint.row_offsets.clear();
         }
-        // A dense table is faster and smaller if half of its entries are positive.
-        let table = num_states.saturating_mul(num_states).saturating_mul(num_actions);
-        let plain: Arc<dyn Dynamics<Scalar = F>> = if plain.num_transitions() >= table / 2 {
-            Arc::new(DenseDynamics::from_dynamics(&plain)?)
-        } else {
-            Arc::new(plain)
-        };
-        Ok(Self(Kind::Tilted { plain, faint: Arc::new(faint) }))
+        Ok(Self(Kind::Tilted { plain: plain.into_smaller()?, faint: Arc::new(faint) }))
     }
 
     /// The same dynamics over a copy of P that has another type.

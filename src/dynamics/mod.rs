@@ -22,6 +22,7 @@
 //! this module.
 
 pub(crate) mod blocks;
+mod cast;
 pub(crate) mod compressed;
 mod convert;
 mod dense;
@@ -38,6 +39,7 @@ pub(crate) mod successors;
 use std::fmt::Debug;
 use std::ops::Range;
 
+pub use cast::CastDynamics;
 pub use convert::IntoDynamics;
 pub use dense::DenseDynamics;
 pub(crate) use dense::{check_probability, check_successor};

@@ -6,6 +6,7 @@
 //! | files | contents |
 //! |---|---|
 //! | `real` | the number types `f32` and `f64`, and their constants |
+//! | `cast` | conversion between the number types |
 //! | `transcendental`, `double`, `single` | exp and log without branches, in vector arithmetic |
 //! | `compiled` | large loops that are compiled with this crate instead of its callers |
 //! | `dot`, `products` | products of dense rows with one column, and with several |
@@ -15,6 +16,7 @@
 //! | `softmax` | probabilities of log-weights that are asked for one by one |
 //! | `sampling` | draws from distributions |
 
+mod cast;
 mod compiled;
 mod dot;
 mod double;
@@ -33,6 +35,7 @@ mod soft_maximum;
 mod softmax;
 mod transcendental;
 
+pub(crate) use cast::{cast_positive, cast_reward};
 pub(crate) use dot::{add_scaled, dot_rows, guarded_dot_rows, sum};
 pub use log_block::LogBlock;
 pub(crate) use log_expectation::{is_safe, lifted_log, row_log_expectation};

@@ -5,6 +5,7 @@
 //! are part of the model, so that all algorithms use the same ones.
 
 mod builder;
+mod cast;
 mod checked_stage;
 mod checks;
 mod forward;

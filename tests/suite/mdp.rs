@@ -1,5 +1,7 @@
-//! Models: behind pointers, in wrappers, watched, and with rewards on the successor.
+//! Models: behind pointers, in wrappers, watched, in both number types, and with rewards on the
+//! successor.
 
 mod models;
+mod number_types;
 mod rounded_rows;
 mod successor_rewards;
