@@ -3,6 +3,9 @@
 
 #![allow(clippy::float_cmp, reason = "probabilities such as 0.25 are exact")]
 
+mod maps;
+mod trajectories;
+
 use approx::{assert_abs_diff_eq, assert_relative_eq};
 use softmdp::gridworld::Error as MapError;
 use softmdp::ndarray::{Array1, Array2, Array3, array};
@@ -103,6 +106,52 @@ fn wind_carries_one_cell_further_but_not_out_of_a_goal() {
     assert_eq!(successors(&grid, (0, 0), DOWN), [(0, 0, 0.25), (1, 0, 0.75)]);
     // At the edge of the map wind has nowhere to blow.
     assert_eq!(successors(&grid, (1, 0), UP), [(0, 0, 1.0)]);
+}
+
+#[test]
+fn a_steady_wind_is_that_of_the_column_where_the_move_starts() {
+    let grid =
+        Gridworld::parse("....\n.#..\n....\nS.G.").unwrap().wind_by_column(Direction::Up, [0, 1, 0, 2]);
+    assert_eq!(successors(&grid, (3, 0), RIGHT), [(3, 1, 1.0)]);
+    assert_eq!(successors(&grid, (3, 1), RIGHT), [(2, 2, 1.0)], "across the goal");
+    assert_eq!(successors(&grid, (3, 1), DOWN), [(2, 1, 1.0)], "the edge comes before the wind");
+    assert_eq!(successors(&grid, (2, 1), UP), [(2, 1, 1.0)], "the wall stops the move and the wind");
+    assert_eq!(successors(&grid, (3, 1), UP), [(2, 1, 1.0)], "the wall stops the wind");
+    assert_eq!(successors(&grid, (1, 3), UP), [(0, 3, 1.0)], "and so does the edge");
+    assert_eq!(successors(&grid, (3, 3), 3), [(1, 2, 1.0)]);
+    // A random wind follows the steady one, and a slip turns the move alone.
+    let both = grid.clone().wind(Direction::Left, 0.25);
+    assert_eq!(successors(&both, (3, 1), RIGHT), [(2, 1, 0.25), (2, 2, 0.75)]);
+    assert_eq!(successors(&grid.clone().slip(0.5), (3, 1), RIGHT), [(2, 1, 0.5), (2, 2, 0.5)]);
+    // A strength beyond every map costs no time.
+    let storm = grid.clone().wind_by_column(Direction::Up, [usize::MAX; 4]);
+    assert_eq!(successors(&storm, (3, 3), RIGHT), [(0, 3, 1.0)]);
+    for columns in [0, 3, 5] {
+        let error = grid.clone().wind_by_column(Direction::Up, vec![1; columns]).mdp().unwrap_err();
+        assert!(
+            matches!(error, Error::InvalidSetting { setting: "number of columns with wind", value, .. }
+                if value == columns as f64),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn staying_is_the_last_move_and_never_slips() {
+    let grid = Gridworld::parse("...\n.S.\n...").unwrap().slip(0.5);
+    for (moves, stay) in [(Moves::Five, 4), (Moves::Nine, 8)] {
+        let grid = grid.clone().moves(moves);
+        assert_eq!(grid.directions()[stay], Direction::Stay);
+        assert_eq!(successors(&grid, (1, 1), stay), [(1, 1, 1.0)]);
+        // The others slip as they do without it.
+        let fewer = grid.clone().moves(if stay == 4 { Moves::Four } else { Moves::Eight });
+        for action in 0..stay {
+            assert_eq!(grid.directions()[action], fewer.directions()[action]);
+            assert_eq!(successors(&grid, (1, 1), action), successors(&fewer, (1, 1), action));
+        }
+        let windy = grid.wind_by_column(Direction::Up, [0, 1, 0]);
+        assert_eq!(successors(&windy, (1, 1), stay), [(0, 1, 1.0)]);
+    }
 }
 
 #[test]
