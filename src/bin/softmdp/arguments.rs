@@ -105,9 +105,10 @@ pub(crate) struct ModelOptions {
         verbatim_doc_comment
     )]
     pub(crate) normalize: Option<f64>,
-    /// Number type: double (f64), or single (f32) in half the memory
-    #[arg(long, value_enum, default_value_t = Precision::Double, hide_possible_values = true)]
-    pub(crate) precision: Precision,
+    /// Number type: double, or single in half the memory
+    /// [default: double]
+    #[arg(long, value_name = "TYPE", value_enum, hide_possible_values = true, verbatim_doc_comment)]
+    pub(crate) precision: Option<Precision>,
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::error::ErrorKind;
 use softmdp::io::{ExplicitMdp, ModelFile, Npz};
-use softmdp::{Cell, Dynamics, Gridworld, Mdp, Real, RescaledRows, SparseDynamics};
+use softmdp::{Cell, Gridworld, Real, RescaledRows};
 
 use crate::arguments::{Arguments, ExplicitOptions, MapOptions, usage};
 use crate::names::Names;
@@ -90,11 +90,10 @@ fn explicit<F: Real>(
     if let Some(path) = &options.labels {
         explicit = explicit.read_labels(path)?;
     }
-    let mut builder = explicit.builder();
-    if let Some(distance) = normalize {
-        builder = builder.normalize_rows(distance);
-    }
-    let mdp = builder.build()?;
+    let mdp = explicit.build_with(|builder| match normalize {
+        Some(distance) => builder.normalize_rows(distance),
+        None => builder,
+    })?;
     let notes = if normalize.is_some() { vec![rescaled(mdp.rescaled_rows())] } else { Vec::new() };
     let mut file = if options.transition_rewards.is_empty() {
         ModelFile::new(mdp)
@@ -153,25 +152,8 @@ fn map<F: Real>(path: &Path, options: &MapOptions, normalize: bool) -> Result<In
             Wind::ByColumn(direction, cells) => grid.wind_by_column(*direction, cells.clone()),
         };
     }
-    let file = ModelFile::new(converted(&grid.mdp()?)?).with_initial(grid.initial().mapv(F::from_f64))?;
+    let file = ModelFile::new(grid.mdp()?.cast::<F>()?).with_initial(grid.initial().mapv(F::from_f64))?;
     // Rows of a map sum to 1.
     let notes = if normalize { vec![rescaled(RescaledRows::default())] } else { Vec::new() };
     Ok(Input { file, names: Names::Cells(Box::new(grid)), notes })
-}
-
-/// The model of a map, in the number type of the command line.
-fn converted<F: Real>(
-    mdp: &Mdp<f64, SparseDynamics<f64>>,
-) -> Result<Mdp<F, SparseDynamics<F>>, softmdp::Error> {
-    let dynamics = SparseDynamics::from_fn(mdp.num_states(), mdp.num_actions(), |state, action| {
-        let mut successors = Vec::new();
-        mdp.dynamics().for_each_successor(state, action, &mut |next_state, p| {
-            successors.push((next_state, F::from_f64(p)));
-        });
-        successors
-    })?;
-    Mdp::builder(dynamics, mdp.rewards().mapv(F::from_f64))
-        .terminal_states(mdp.terminal_states())
-        .terminal_values(mdp.terminal_values().mapv(F::from_f64))
-        .build()
 }

@@ -40,7 +40,7 @@ const NOT_CONVERGED: u8 = 3;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let result = match arguments.model.precision {
+    let result = match arguments.model.precision.unwrap_or(Precision::Double) {
         Precision::Double => run::<f64>(&arguments),
         Precision::Single => run::<f32>(&arguments),
     };
