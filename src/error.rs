@@ -355,8 +355,11 @@ pub enum Error {
         /// Inference of the solution.
         found: Inference,
     },
-    /// Forward messages, posterior and evidence do not exist at temperature 0.
-    #[error("cannot compute {table} at temperature 0: choose a temperature > 0")]
+    /// Forward messages, posterior, evidence and its growth do not exist at temperature 0.
+    #[error(
+        "cannot compute {table} at temperature 0: choose a temperature > 0{}",
+        if *table == Table::GrowthRates { ", or call `average_reward` for the best mean reward" } else { "" }
+    )]
     ZeroTemperature {
         /// The result that the caller requested.
         table: Table,
@@ -394,25 +397,34 @@ pub enum Error {
     NotHomogeneous,
     /// At discount 1, a model without terminal states has no fixed point.
     #[error(
-        "there is no fixed point at discount 1 without terminal states: set terminal states, use a discount < 1, or call \
-         `long_run_growth`"
+        "there is no fixed point at discount 1 without terminal states: set terminal states, use a discount < 1, or {}",
+        in_the_long_run(*inference, *temperature)
     )]
-    NoTerminalState,
+    NoTerminalState {
+        /// Inference of the solver.
+        inference: Inference,
+        /// Temperature of the model.
+        temperature: f64,
+    },
     /// The model of a long-run growth rate has a discount below 1.
     #[error("discount is {discount}, expected 1: a long-run growth rate needs trajectories without end")]
     DiscountedGrowth {
         /// Discount of the model.
         discount: f64,
     },
-    /// The model of a long-run growth rate has a terminal state.
-    #[error("state {state} is terminal: a long-run growth rate needs a model without terminal states")]
+    /// The model of a long-run growth rate or of an average reward has a terminal state.
+    #[error(
+        "state {state} is terminal, but the long run needs a process without end: use `StationarySolver`, or a model \
+         without terminal states"
+    )]
     EndsInTerminalState {
         /// The first terminal state.
         state: usize,
     },
-    /// The model of a long-run growth rate has no infinite trajectory of positive weight.
+    /// For a long-run growth rate: no infinite trajectory has positive weight. For an average
+    /// reward: no policy goes on forever with probability 1.
     #[error(
-        "no infinite trajectory has positive weight: each one reaches a state where every action has reward -inf"
+        "no policy goes on forever: each one may reach a state where no action is available with a reward above -inf"
     )]
     NoEndlessTrajectory,
     /// Two sets of states have the same long-run growth rate, to within the tolerance.
@@ -427,6 +439,22 @@ pub enum Error {
         /// The rate of both, in reward units a stage.
         rate: f64,
     },
+    /// The average reward depends on the initial state, because there are two classes of states
+    /// with different gains, and nothing leads from the second to the first.
+    #[error(
+        "the average reward depends on the initial state: it is {first_gain} around state {first} and {second_gain} \
+         around state {second}, which does not lead to state {first}; rewards of -inf in one class leave the other"
+    )]
+    SeveralGains {
+        /// A state of a class with the largest gain.
+        first: usize,
+        /// The gain of that class, in reward units a stage.
+        first_gain: f64,
+        /// A state of a class that the agent cannot leave.
+        second: usize,
+        /// The gain of that class.
+        second_gain: f64,
+    },
     /// A search for a fixed point ended before its tolerance was met.
     #[error("not converged after {iterations} iterations: {}", Unmet { status: *status, error_bound: *error_bound })]
     NotConverged {
@@ -434,7 +462,7 @@ pub enum Error {
         status: Status,
         /// Passes over the dynamics that it took.
         iterations: usize,
-        /// Largest error of any state value, or of the growth rate; +∞ if none is known.
+        /// Largest error of any state value, of the growth rate, or of the gain; +∞ if none is known.
         error_bound: f64,
     },
 
@@ -482,6 +510,15 @@ pub enum Error {
         /// Largest difference from 1 that is accepted.
         tolerance: f64,
     },
+}
+
+/// What to call for an endless process.
+fn in_the_long_run(inference: Inference, temperature: f64) -> &'static str {
+    match inference {
+        Inference::Variational => "call `average_reward`",
+        Inference::Direct if temperature > 0.0 => "call `long_run_growth`",
+        Inference::Direct => "choose a temperature > 0 and call `long_run_growth`",
+    }
 }
 
 /// Why a tolerance was not met, and what to do about it.

@@ -108,9 +108,11 @@ pub use posterior::posterior;
 pub use posterior::{Posterior, PosteriorStage, stream_posterior};
 #[doc(alias("policy_iteration"))]
 pub use stationary::Method;
+#[doc(alias("relative_value_iteration", "gain", "bias", "long_run_average", "undiscounted"))]
+pub use stationary::average_reward;
 #[doc(alias("infinite_horizon", "fixed_point"))]
 pub use stationary::solve_stationary;
-pub use stationary::{LongRunGrowth, StationarySolution, StationarySolver, long_run_growth};
+pub use stationary::{AverageReward, LongRunGrowth, StationarySolution, StationarySolver, long_run_growth};
 pub use table::Table;
 pub use trajectory::Trajectory;
 

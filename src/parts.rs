@@ -32,4 +32,4 @@ pub use crate::backward::{SolutionParts, StateValuesParts};
 pub use crate::forward::ForwardMessagesParts;
 pub use crate::policy::{PolicyParts, StationaryPolicyParts};
 pub use crate::posterior::PosteriorParts;
-pub use crate::stationary::{LongRunGrowthParts, StationarySolutionParts};
+pub use crate::stationary::{AverageRewardParts, LongRunGrowthParts, StationarySolutionParts};

@@ -74,7 +74,9 @@ pub enum Table {
     StationaryDistribution,
     /// The growth rate of the evidence and its bounds.
     GrowthRates,
-    /// The relative values of a long-run growth, `[s]`.
+    /// The gain of an average reward and its bounds.
+    Gain,
+    /// The relative values of a long-run growth or of an average reward, `[s]`.
     RelativeValues,
     /// The error bound of a search.
     ErrorBound,
@@ -159,7 +161,7 @@ impl Table {
             Table::StateActionMarginals => "a probability, at most that of the state",
             Table::LogPolicy => "the logarithm of the probability in the policy",
             Table::Coordinates | Table::Directions | Table::Series => "a finite number",
-            Table::GrowthRates => "a finite number between its bounds",
+            Table::GrowthRates | Table::Gain => "a finite number between its bounds",
             Table::RelativeValues => "a number <= 0",
             Table::ErrorBound | Table::ExpectedVisits => "a number >= 0",
             _ => "a number below +inf",
@@ -204,6 +206,7 @@ impl fmt::Display for Table {
             Table::ExpectedVisits => "expected visits",
             Table::StationaryDistribution => "stationary distribution",
             Table::GrowthRates => "growth rates",
+            Table::Gain => "gain",
             Table::RelativeValues => "relative values",
             Table::ErrorBound => "error bound",
             Table::Coordinates => "coordinates",

@@ -14,6 +14,7 @@
 //! A chain multiplies finite vectors only: its caller leaves out states with value −∞.
 
 mod dense;
+mod end_components;
 mod graph;
 mod idr;
 mod matrix;
@@ -24,6 +25,7 @@ mod sparse;
 mod vectors;
 
 use dense::DenseMatrix;
+pub(crate) use end_components::{Choices, EndComponents};
 pub(crate) use graph::Graph;
 use matrix::SplitMatrix;
 use mixture::Mixture;

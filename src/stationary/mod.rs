@@ -59,7 +59,8 @@
 //! # Structure
 //!
 //! `search` holds the backup that every method uses. Each method is a file in `methods`.
-//! `undiscounted` handles γ = 1 and direct inference; `growth` is the long-run growth rate.
+//! `undiscounted` handles γ = 1 and direct inference. `average` is the average reward and `growth`
+//! the long-run growth rate; both find a rate with `climb`.
 //!
 //! # References
 //!
@@ -67,6 +68,8 @@
 //! of Regularized Markov Decision Processes*, ICML 2019.
 
 mod answer;
+mod average;
+mod climb;
 mod derivative;
 mod growth;
 mod halt;
@@ -79,6 +82,7 @@ mod search;
 mod solution;
 mod undiscounted;
 
+pub use average::{AverageReward, AverageRewardParts, average_reward};
 pub use growth::{LongRunGrowth, LongRunGrowthParts, long_run_growth};
 pub use methods::Method;
 use ndarray::Array1;
@@ -221,7 +225,8 @@ impl<F: Real> StationarySolver<F> {
     /// - [`Error::InvalidSetting`] unless the tolerance is above 0.
     /// - [`Error::ShapeMismatch`] and [`Error::InvalidEntry`] for the initial values.
     /// - [`Error::NotHomogeneous`] if the stages of the model may differ.
-    /// - [`Error::NoTerminalState`] for γ = 1 without terminal states.
+    /// - [`Error::NoTerminalState`] for γ = 1 without terminal states; use
+    ///   [`average_reward`] or [`long_run_growth`] for such a model.
     /// - [`Error::Overflow`] if a value leaves the number type.
     /// - [`Error::TooLarge`] if a table does not fit in memory.
     /// - Errors of a custom [`Model`], and errors about its tables.
@@ -242,7 +247,8 @@ impl<F: Real> StationarySolver<F> {
         }
         let is_endless = (0..mdp.num_states()).all(|state| !mdp.is_terminal(state));
         if mdp.discount() == F::one() && is_endless {
-            return Err(Error::NoTerminalState);
+            let temperature = mdp.temperature().into_f64();
+            return Err(Error::NoTerminalState { inference: self.inference, temperature });
         }
         let values = self.start(mdp)?;
         run_pass(mdp, 1, self.inference, || {

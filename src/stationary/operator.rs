@@ -29,6 +29,7 @@ pub(super) struct Operator<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     is_fixed: Vec<bool>, // [s]: terminal
     contraction: Contraction,
     keeps_shifts: bool,
+    row_error: f64,
     rounding: Rounding,
     max_passes: usize,
     work: usize,
@@ -47,6 +48,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
             // The soft maximum over successors preserves shifts; the exit to † does not.
             Inference::Direct => (Contraction::unknown(), true),
         };
+        let row_error = if inference == Inference::Direct { 0.0 } else { rows.distance_from_one() };
         let rounding = Rounding::new(&stage, &is_fixed, inference, model.temperature(), discount, &rows)?;
         let work = stage.dynamics.work(0..model.num_states()).max(1);
         let backup = Backup::new(model, inference);
@@ -57,6 +59,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
             is_fixed,
             contraction,
             keeps_shifts,
+            row_error,
             rounding,
             max_passes,
             work,
@@ -85,6 +88,12 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
     /// in each state that leads only to such states.
     pub(super) fn keeps_shifts(&self) -> bool {
         self.keeps_shifts
+    }
+
+    /// The largest distance of a row sum from 1, over the pairs that are available. Direct inference
+    /// has its own weights, so there it is 0.
+    pub(super) fn row_error(&self) -> f64 {
+        self.row_error
     }
 
     pub(super) fn rounding(&self) -> Rounding {

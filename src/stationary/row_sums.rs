@@ -101,6 +101,11 @@ impl RowSums {
         self.most_terms = self.most_terms.max(other.most_terms);
     }
 
+    /// The largest distance of a sum over nonterminal successors from 1.
+    pub(super) fn distance_from_one(&self) -> f64 {
+        (1.0 - self.least).max(self.most - 1.0)
+    }
+
     /// Whether rows preserve shifts: γ times each row sum is 1 to within rounding.
     pub(super) fn keep_shifts<F: Real>(&self, discount: f64) -> bool {
         let rounding = (self.most_terms as f64 + 4.0) * F::epsilon().into_f64();

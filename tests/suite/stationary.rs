@@ -5,6 +5,7 @@
 
 #![allow(clippy::float_cmp, reason = "−∞, and bounds that must hold exactly")]
 
+mod average;
 mod edges;
 mod exact;
 mod first_exit;

@@ -31,8 +31,9 @@
 mod search;
 
 use ndarray::{Array1, ArrayView1, aview0};
-use search::{Found, Growth};
+use search::find;
 
+use super::climb::{Climb, Found};
 use super::iterate::Iterate;
 use super::operator::Operator;
 use crate::dynamics::for_each_possible_successor;
@@ -164,6 +165,8 @@ impl<F: Real> LongRunGrowth<F> {
 /// of success then decays by the factor exp(rate/τ) per stage. With a counting prior, the rate
 /// includes the entropy of the actions.
 ///
+/// For variational inference, and to plan, call [`average_reward`](crate::average_reward).
+///
 /// The rate is the largest rate of any strongly connected set of states. Relative values are finite
 /// in all states that lead to that set. If two sets have the same rate, to within the tolerance,
 /// the policy depends on the initial state, and [`Error::TiedGrowth`] contains the rate.
@@ -175,7 +178,8 @@ impl<F: Real> LongRunGrowth<F> {
 /// - [`Error::DiscountedGrowth`] unless γ = 1.
 /// - [`Error::EndsInTerminalState`] if there is a terminal state; use
 ///   [`StationarySolver`](crate::StationarySolver) for such a model.
-/// - [`Error::ZeroTemperature`] at temperature 0.
+/// - [`Error::ZeroTemperature`] at temperature 0, where
+///   [`average_reward`](crate::average_reward) gives the best mean reward.
 /// - [`Error::TiedGrowth`] if two sets of states have the same rate.
 /// - [`Error::NoEndlessTrajectory`] if no infinite trajectory has positive weight.
 /// - [`Error::InvalidSetting`] unless the tolerance is above 0.
@@ -224,7 +228,8 @@ pub fn long_run_growth<M: Model + ?Sized>(
         let operator = Operator::new(mdp, Inference::Direct, MAX_PASSES)?;
         let values = arrays::filled_vec(Table::StateValues, mdp.num_states(), num_traits::zero())?;
         let iterate = Iterate::new(operator, values)?;
-        let found = Growth::new(iterate, tolerance.into_f64()).find(&stage, &graph)?;
+        let search = Climb::new(iterate);
+        let found = find(search, tolerance.into_f64(), &stage, &graph, mdp.temperature())?;
         let Found { rate, lower, upper, error_bound, relative_values, policy, log_policy, iterations } =
             found;
         let policy = StationaryPolicy::from_solver(policy, log_policy);

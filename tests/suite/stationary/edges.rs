@@ -137,7 +137,10 @@ fn what_is_wrong_with_a_question_is_named() {
     );
     assert!(matches!(from(array![f64::NAN]), Error::InvalidEntry { table: Table::InitialValues, .. }));
     let undiscounted = mdp.with_discount(1.0).unwrap();
-    assert_eq!(solve_stationary(&undiscounted, 1e-9), Err(Error::NoTerminalState));
+    assert_eq!(
+        solve_stationary(&undiscounted, 1e-9),
+        Err(Error::NoTerminalState { inference: Inference::Variational, temperature: 1.0 })
+    );
     let varying = TimeVaryingMdp::from_rewards(&mdp, Array3::zeros((2, 1, 2))).unwrap();
     assert_eq!(solve_stationary(&varying, 1e-9), Err(Error::NotHomogeneous));
 }

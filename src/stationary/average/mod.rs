@@ -1,0 +1,255 @@
+//! The average reward of variational inference, per stage of an endless process.
+//!
+//! At γ = 1 and without terminal states, values grow with the horizon. The gain g is the largest
+//! mean, per stage, of r − τ log(π/ρ) that any policy earns in the long run. Let B V be the backup
+//! of (V2) and (V3). The gain and the relative values V solve
+//!
+//! ```text
+//! B V = V + g    (A1)
+//! ```
+//!
+//! The policy of V earns g. At temperature 0 this is the optimality equation of the average reward
+//! criterion. Its policy takes the best action, with equal shares of those that tie.
+//!
+//! # Bounds
+//!
+//! For any V that is finite on the states that can go on, min (B V − V) ≤ g ≤ max (B V − V). The
+//! policy of V earns at least the minimum. The code widens both bounds by the rounding of one
+//! backup. The result is the midpoint of the best bounds.
+//!
+//! # Which states
+//!
+//! A state goes on if some policy avoids, forever and with probability 1, all states in which every
+//! action is forbidden. In other states V = −∞. If no policy leads surely from each state that goes
+//! on to a class with the largest gain, the gain depends on the initial state, and the answer is an
+//! error.
+//!
+//! # References
+//!
+//! Puterman, *Markov Decision Processes* (1994), ch. 8 (§8.4 for (A1), §8.5.4 for periodic chains,
+//! §8.5.5 for the bounds) and ch. 9; Odoni, *Oper. Res.* 17 (1969) 857–860.
+
+mod search;
+
+use ndarray::{Array1, ArrayView1, aview0};
+use search::find;
+
+use super::climb::{Climb, Found};
+use super::iterate::Iterate;
+use super::operator::Operator;
+use crate::mdp::run_pass;
+use crate::mdp::{CheckedStage, check_options, check_tolerance};
+use crate::{Convergence, Error, Inference, Model, Real, StationaryPolicy, Status, Table, arrays};
+
+/// The limit of passes.
+const MAX_PASSES: usize = 1_000_000;
+
+/// The average reward of the best policy of variational inference, with relative values and policy.
+///
+/// Returned by [`average_reward`]. A clone copies the tables.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(
+        try_from = "AverageRewardParts<F>",
+        bound(serialize = "F: Real + serde::Serialize", deserialize = "F: Real + serde::Deserialize<'de>")
+    )
+)]
+pub struct AverageReward<F = f64> {
+    gain: F,
+    #[cfg_attr(feature = "serde", serde(rename = "lower_bound"))]
+    lower: F,
+    #[cfg_attr(feature = "serde", serde(rename = "upper_bound"))]
+    upper: F,
+    relative_values: Array1<F>,
+    policy: StationaryPolicy<F>,
+    convergence: Convergence<F>,
+}
+
+/// The numbers of an [`AverageReward`].
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(
+        rename = "AverageReward",
+        deny_unknown_fields,
+        bound(deserialize = "F: Real + serde::Deserialize<'de>")
+    )
+)]
+pub struct AverageRewardParts<F = f64> {
+    /// The gain: finite, and between the bounds.
+    pub gain: F,
+    /// A lower bound on the gain.
+    pub lower_bound: F,
+    /// An upper bound on the gain.
+    pub upper_bound: F,
+    /// The relative value of each state, `[s]`, at most 0.
+    pub relative_values: Array1<F>,
+    /// π(a∣s).
+    pub policy: StationaryPolicy<F>,
+    /// How the search ended, with an error bound of at least 0.
+    pub convergence: Convergence<F>,
+}
+
+/// Checks that shapes agree, that the bounds enclose the gain and that no relative value is above 0
+/// or NaN.
+impl<F: Real> TryFrom<AverageRewardParts<F>> for AverageReward<F> {
+    type Error = Error;
+
+    fn try_from(parts: AverageRewardParts<F>) -> Result<Self, Error> {
+        let AverageRewardParts { gain, lower_bound: lower, upper_bound: upper, .. } = parts;
+        let AverageRewardParts { relative_values, policy, convergence, .. } = parts;
+        let is_between = |gain: F| gain.is_finite() && lower <= gain && gain <= upper;
+        arrays::check_entries(Table::Gain, &aview0(&gain), is_between)?;
+        arrays::check_entries(Table::ErrorBound, &aview0(&convergence.error_bound), |e| e >= F::zero())?;
+        arrays::check_shape(Table::StateValues, relative_values.shape(), &[policy.num_states()])?;
+        arrays::check_entries(Table::RelativeValues, &relative_values, |value| value <= F::zero())?;
+        Ok(Self { gain, lower, upper, relative_values, policy, convergence })
+    }
+}
+
+impl<F: Real> AverageReward<F> {
+    /// The gain g, in reward units per stage: the largest long-run mean of r − τ log(π/ρ).
+    ///
+    /// It is V_t − V_{t+1} of variational inference far from the horizon, unless the chain of the
+    /// policy is periodic.
+    #[must_use]
+    pub fn gain(&self) -> F {
+        self.gain
+    }
+
+    /// A lower bound on the gain. The policy earns at least this much, up to rounding.
+    #[must_use]
+    pub fn lower_bound(&self) -> F {
+        self.lower
+    }
+
+    /// An upper bound on the gain. No policy earns more.
+    #[must_use]
+    pub fn upper_bound(&self) -> F {
+        self.upper
+    }
+
+    /// Values relative to the best state, `[s]`, in reward units: V of (A1).
+    ///
+    /// The largest is 0. The difference of two states is how much more the process earns if it
+    /// starts in one instead of the other. The value is −∞ in states in which no policy can go on
+    /// forever with probability 1.
+    ///
+    /// If the best policy could stay in several classes of states that earn the same gain, (A1)
+    /// leaves the differences between these classes open. The result is one solution.
+    #[must_use]
+    pub fn relative_values(&self) -> ArrayView1<'_, F> {
+        self.relative_values.view()
+    }
+
+    /// The policy π(a∣s), the same at all stages, which earns the gain from every state with a
+    /// finite relative value.
+    ///
+    /// Rows of states with relative value −∞ are the normalised prior.
+    #[must_use]
+    pub fn policy(&self) -> &StationaryPolicy<F> {
+        &self.policy
+    }
+
+    /// The number of passes and the error bound of the gain.
+    ///
+    /// The relative values satisfy B V = V + g to within the error bound.
+    #[must_use]
+    pub fn convergence(&self) -> &Convergence<F> {
+        &self.convergence
+    }
+}
+
+/// Computes the best average reward of an endless process, by variational inference, to an error of
+/// at most `tolerance`.
+///
+/// For a model without discount and without terminal states. The result holds for any τ ≥ 0. At
+/// temperature 0, the gain is the largest mean reward per stage that any policy earns in the long
+/// run. Above, the gain includes −τ log(π/ρ): with the counting prior the entropy of the policy,
+/// with a prior that sums to 1 a cost. To get the mean reward alone, weight the rewards of the
+/// policy with its [`stationary_distribution`](StationaryPolicy::stationary_distribution).
+///
+/// For direct inference, the evidence grows at the rate of
+/// [`long_run_growth`](crate::long_run_growth). The two agree if the dynamics are deterministic.
+///
+/// # One gain for all states
+///
+/// The gain is one number if some policy surely leads to the best class of states from every state.
+/// This holds if each state can be reached from each other one (a communicating model), if every
+/// policy has a single recurrent class (a unichain model), and for many others. Otherwise the gain
+/// depends on the initial state, and [`Error::SeveralGains`] names two classes with their gains.
+///
+/// Periodic chains need no special care. A reward of −∞ forbids a pair. Variational inference also
+/// avoids pairs that risk a state without any way on.
+///
+/// # Errors
+///
+/// - [`Error::NotConverged`] if the tolerance is not met, or if the hook of a
+///   [`Watched`](crate::Watched) model stops the search.
+/// - [`Error::InvalidSetting`] unless γ = 1 and the tolerance is above 0.
+/// - [`Error::EndsInTerminalState`] if there is a terminal state; use
+///   [`solve_stationary`](crate::solve_stationary) for such a model.
+/// - [`Error::SeveralGains`] if the gain depends on the initial state.
+/// - [`Error::NoEndlessTrajectory`] if no policy can go on forever with probability 1.
+/// - [`Error::NotHomogeneous`] if the stages of the model may differ.
+/// - [`Error::Overflow`], [`Error::TooLarge`], and the errors of a custom [`Model`].
+///
+/// # Complexity
+///
+/// Time O(transitions) a pass. A search takes tens of passes, or hundreds if the model mixes
+/// slowly. Each class of several states that the agent can stay in takes a search of its own,
+/// unless there is only one. Memory O(transitions).
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Mdp, average_reward, ndarray::array};
+///
+/// // A machine works (0) or is broken (1). Action 0 runs it, action 1 repairs it.
+/// let transitions = array![[[0.9, 0.1], [1.0, 0.0]], [[0.0, 1.0], [0.8, 0.2]]]; // [s, a, s']
+/// let rewards = array![[1.0, -1.0], [0.0, -1.0]];
+/// let mdp = Mdp::new(transitions, rewards)?.with_temperature(0.0)?;
+/// let average = average_reward(&mdp, 1e-9)?;
+/// // The machine works 8/9 of the time and earns 1; each repair costs 1.
+/// assert!((average.gain() - 7.0 / 9.0).abs() <= average.convergence().error_bound);
+/// assert_eq!(average.policy().greedy(), [0, 1]); // run, and repair if broken
+/// // A broken machine is worth (0 + 1 + g) / 0.8 less.
+/// assert!((average.relative_values()[1] + 20.0 / 9.0).abs() < 1e-8);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+pub fn average_reward<M: Model + ?Sized>(
+    mdp: &M,
+    tolerance: M::Scalar,
+) -> Result<AverageReward<M::Scalar>, Error> {
+    check_options(mdp, 1)?;
+    check_tolerance(tolerance)?;
+    if !mdp.is_homogeneous() {
+        return Err(Error::NotHomogeneous);
+    }
+    if mdp.discount() < num_traits::one() {
+        return Err(Error::InvalidSetting {
+            setting: "discount",
+            value: mdp.discount().into_f64(),
+            expected: "1 for an average reward; for a discount < 1, call `solve_stationary`",
+        });
+    }
+    if let Some(state) = (0..mdp.num_states()).find(|&state| mdp.is_terminal(state)) {
+        return Err(Error::EndsInTerminalState { state });
+    }
+    run_pass(mdp, 1, Inference::Variational, || {
+        let stage = CheckedStage::new(mdp, 0, Inference::Variational)?;
+        (0..mdp.num_states()).try_for_each(|state| stage.row(state).map(|_| ()))?;
+        let operator = Operator::new(mdp, Inference::Variational, MAX_PASSES)?;
+        let values = arrays::filled_vec(Table::StateValues, mdp.num_states(), num_traits::zero())?;
+        let search = Climb::new(Iterate::new(operator, values)?);
+        let found = find(search, tolerance.into_f64(), &stage, mdp.temperature())?;
+        let Found { rate: gain, lower, upper, error_bound, relative_values, policy, log_policy, iterations } =
+            found;
+        let policy = StationaryPolicy::from_solver(policy, log_policy);
+        let convergence = Convergence { status: Status::Converged, iterations, error_bound };
+        Ok(AverageReward { gain, lower, upper, relative_values, policy, convergence })
+    })
+}
