@@ -36,6 +36,28 @@ pub(crate) fn filled_vec<T: Clone, I: IntoDimension>(
     Ok(vec![value; len])
 }
 
+/// A copy of a table, or [`Error::TooLarge`]. Zeros are not written, so that a table of few other
+/// entries takes little memory.
+pub(crate) fn copy<F: Real, D: Dimension>(
+    table: Table,
+    source: &ArrayRef<F, D>,
+) -> Result<Array<F, D>, Error> {
+    let mut copy = filled(table, source.raw_dim(), F::zero())?;
+    for (copy, &entry) in copy.iter_mut().zip(source) {
+        if entry != F::zero() {
+            *copy = entry;
+        }
+    }
+    Ok(copy)
+}
+
+/// Appends an entry, or returns [`Error::TooLarge`] if there is no room for it.
+pub(crate) fn push<T>(table: Table, entries: &mut Vec<T>, entry: T) -> Result<(), Error> {
+    entries.try_reserve(1).map_err(|_| Error::TooLarge { table, shape: vec![entries.len() + 1] })?;
+    entries.push(entry);
+    Ok(())
+}
+
 /// The entries of an array in standard layout, which every table of this crate has.
 pub(crate) fn slice<T, D: Dimension>(array: &ArrayRef<T, D>) -> &[T] {
     array.as_slice().expect("tables are in standard layout by construction")

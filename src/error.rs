@@ -213,6 +213,32 @@ pub enum Error {
         /// The value.
         value: f64,
     },
+    /// A list of outcomes does not have a transition of the dynamics.
+    #[error(
+        "transition (state {state}, action {action}, next state {next_state}) is possible, but not in the \
+         list of outcomes: list every transition with its reward"
+    )]
+    MissingOutcome {
+        /// State of the transition.
+        state: usize,
+        /// Action of the transition.
+        action: usize,
+        /// Successor of the transition.
+        next_state: usize,
+    },
+    /// A list of outcomes has a transition that the dynamics do not have.
+    #[error(
+        "outcome (state {state}, action {action}, next state {next_state}) is in the list, but the dynamics \
+         exclude this transition: use the list from which the dynamics were made"
+    )]
+    ImpossibleOutcome {
+        /// State of the outcome.
+        state: usize,
+        /// Action of the outcome.
+        action: usize,
+        /// Successor of the outcome.
+        next_state: usize,
+    },
     /// `terminal_values[state]` is NaN or +∞. −∞ is allowed and forbids ending in the state.
     #[error("terminal value of state {state} is {value}, expected a number below +inf")]
     InvalidTerminalValue {

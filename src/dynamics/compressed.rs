@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::dense::{check_probability, check_successor};
+use super::pairs::PairRows;
 use crate::kernels::{LogBlock, add_scaled};
-use crate::{Error, Real, Table};
+use crate::{Error, Real, Table, arrays};
 
 /// Largest number of states that columns can name.
 pub(crate) const MOST_STATES: usize = u32::MAX as usize;
@@ -28,105 +29,85 @@ pub(crate) struct CompressedRows<F> {
 /// A function `(index, entries)` that appends the entries of a row.
 type AppendRow<'a, F> = dyn FnMut(usize, &mut Vec<(u32, F)>) -> Result<(), Error> + 'a;
 
-/// One entry and its row.
-pub(super) type Triplet<F> = (usize, usize, F); // (row, next state, probability)
-
 impl<F: Real> CompressedRows<F> {
-    /// Allocates memory for rows and entries.
-    fn with_capacity(num_rows: usize, num_entries: usize) -> Result<Self, Error> {
+    /// No rows yet, with memory for so many rows and entries.
+    pub(super) fn with_capacity(num_rows: usize, num_entries: usize) -> Result<Self, Error> {
         let mut rows = Self { row_offsets: vec![], columns: vec![], probabilities: vec![] };
         let too_large = |table, len| move |_| Error::TooLarge { table, shape: vec![len] };
         let (offsets, entries) = (Table::RowOffsets, Table::Transitions);
         rows.row_offsets.try_reserve_exact(num_rows + 1).map_err(too_large(offsets, num_rows + 1))?;
         rows.columns.try_reserve_exact(num_entries).map_err(too_large(entries, num_entries))?;
         rows.probabilities.try_reserve_exact(num_entries).map_err(too_large(entries, num_entries))?;
+        rows.row_offsets.push(0);
         Ok(rows)
     }
 
     /// Makes rows from `row(index, entries)`, which appends the entries of a row in any order.
     pub(crate) fn from_rows(num_rows: usize, row: &mut AppendRow<'_, F>) -> Result<Self, Error> {
         let mut rows = Self::with_capacity(num_rows, 0)?;
-        rows.row_offsets.push(0);
         let mut entries = Vec::new();
         for index in 0..num_rows {
             entries.clear();
             row(index, &mut entries)?;
-            for (column, p) in merged(&mut entries) {
-                rows.columns.push(column);
-                rows.probabilities.push(p);
-            }
-            rows.row_offsets.push(rows.columns.len());
+            rows.push(&mut entries)?;
         }
-        rows.columns.shrink_to_fit();
-        rows.probabilities.shrink_to_fit();
+        rows.shrink_to_fit();
         Ok(rows)
     }
 
-    /// Sorts entries in any order into rows. Besides the rows, it allocates one index per entry and
-    /// one per row.
-    pub(super) fn from_triplets(
-        num_rows: usize,
-        triplets: impl Iterator<Item = Result<Triplet<F>, Error>>,
-    ) -> Result<Self, Error> {
-        let num_entries = triplets.size_hint().0;
-        let mut rows = Self::with_capacity(num_rows, num_entries)?;
-        let mut row_of: Vec<usize> = Vec::new();
-        row_of
-            .try_reserve_exact(num_entries)
-            .map_err(|_| Error::TooLarge { table: Table::Transitions, shape: vec![num_entries] })?;
-        for triplet in triplets {
-            let (row, next_state, p) = triplet?;
-            if p > F::zero() {
-                row_of.push(row);
-                rows.columns.push(column(next_state));
-                rows.probabilities.push(p);
-            }
+    /// Appends a row whose entries are in any order. Returns whether the row has any.
+    pub(super) fn push(&mut self, entries: &mut [(u32, F)]) -> Result<bool, Error> {
+        let first = self.columns.len();
+        let too_large = || Error::TooLarge { table: Table::Transitions, shape: vec![first + entries.len()] };
+        self.columns.try_reserve(entries.len()).map_err(|_| too_large())?;
+        self.probabilities.try_reserve(entries.len()).map_err(|_| too_large())?;
+        for (column, p) in merged(entries) {
+            self.columns.push(column);
+            self.probabilities.push(p);
         }
-        // From the length of each row to its offset.
-        rows.row_offsets.resize(num_rows + 1, 0);
-        row_of.iter().for_each(|&row| rows.row_offsets[row + 1] += 1);
-        (0..num_rows).for_each(|row| rows.row_offsets[row + 1] += rows.row_offsets[row]);
-        rows.permute(&mut row_of);
-        drop(row_of);
-        rows.sort_and_merge();
-        Ok(rows)
+        self.row_offsets.push(self.columns.len());
+        Ok(self.columns.len() > first)
     }
 
-    /// Moves every entry to its row, in place: each swap puts one entry into its row.
-    fn permute(&mut self, row_of: &mut [usize]) {
-        let num_rows = self.row_offsets.len() - 1;
-        let mut open = self.row_offsets[..num_rows].to_vec(); // first unsettled place of each row
-        for row in 0..num_rows {
-            while open[row] < self.row_offsets[row + 1] {
-                let here = open[row];
-                let there = open[row_of[here]];
-                open[row_of[here]] += 1;
-                if here != there {
-                    row_of.swap(here, there);
-                    self.columns.swap(here, there);
-                    self.probabilities.swap(here, there);
+    /// Number of rows.
+    pub(super) fn len(&self) -> usize {
+        self.row_offsets.len() - 1
+    }
+
+    /// Removes empty rows at the end.
+    pub(super) fn truncate(&mut self, num_rows: usize) {
+        debug_assert_eq!(self.row_offsets[num_rows], self.columns.len());
+        self.row_offsets.truncate(num_rows + 1);
+    }
+
+    /// Adds an empty row for each pair without a row. The rows belong to the leading actions of each
+    /// state; `counts[s + 1]` is their number in state s.
+    pub(super) fn spread(&mut self, num_actions: usize, counts: &[usize]) {
+        let (mut row, num_states) = (self.len(), counts.len() - 1);
+        // From the end, so that each offset moves to a place that was read before.
+        self.row_offsets.resize(num_states * num_actions + 1, 0);
+        for state in (0..num_states).rev() {
+            for action in (0..num_actions).rev() {
+                self.row_offsets[state * num_actions + action + 1] = self.row_offsets[row];
+                if action < counts[state + 1] {
+                    row -= 1;
                 }
             }
         }
     }
 
-    /// Sorts the entries of every row, adds up entries of the same successor and closes the gaps.
-    fn sort_and_merge(&mut self) {
-        let (mut first, mut kept) = (0, 0);
-        let mut entries = Vec::new();
-        for row in 0..self.row_offsets.len() - 1 {
-            let end = self.row_offsets[row + 1];
-            entries.clear();
-            entries.extend((first..end).map(|i| (self.columns[i], self.probabilities[i])));
-            for (column, p) in merged(&mut entries) {
-                (self.columns[kept], self.probabilities[kept]) = (column, p);
-                kept += 1;
-            }
-            self.row_offsets[row + 1] = kept;
-            first = end;
+    /// Keeps the rows of some pairs of a table with a row for each pair. The others are empty.
+    pub(super) fn keep(self, pairs: &PairRows) -> Result<Self, Error> {
+        let mut row_offsets = arrays::filled_vec(Table::RowOffsets, pairs.len() + 1, 0)?;
+        for (row, end) in row_offsets.iter_mut().skip(1).enumerate() {
+            let (state, action) = pairs.pair(row);
+            *end = self.row_offsets[state * pairs.num_actions + action + 1];
         }
-        self.columns.truncate(kept);
-        self.probabilities.truncate(kept);
+        Ok(Self { row_offsets, ..self })
+    }
+
+    pub(super) fn shrink_to_fit(&mut self) {
+        self.row_offsets.shrink_to_fit();
         self.columns.shrink_to_fit();
         self.probabilities.shrink_to_fit();
     }
@@ -136,24 +117,27 @@ impl<F: Real> CompressedRows<F> {
         mut row_offsets: Vec<usize>,
         next_states: Vec<usize>,
         mut probabilities: Vec<F>,
-    ) -> Self {
-        let columns = next_states.iter().zip(&probabilities).filter(|(_, p)| **p > F::zero());
-        let columns = columns.map(|(&next_state, _)| column(next_state)).collect();
+    ) -> Result<Self, Error> {
+        let too_large = |_| Error::TooLarge { table: Table::Transitions, shape: vec![next_states.len()] };
+        let mut columns = Vec::new();
+        columns.try_reserve_exact(next_states.len()).map_err(too_large)?;
+        let possible = next_states.iter().zip(&probabilities).filter(|(_, p)| **p > F::zero());
+        columns.extend(possible.map(|(&next_state, _)| column(next_state)));
         let (mut first, mut kept) = (0, 0);
         for end in row_offsets.iter_mut().skip(1) {
             kept += probabilities[first..*end].iter().filter(|p| **p > F::zero()).count();
             first = std::mem::replace(end, kept);
         }
         probabilities.retain(|&p| p > F::zero());
-        Self { row_offsets, columns, probabilities }
+        Ok(Self { row_offsets, columns, probabilities })
     }
 
-    /// Checks that no sum of several entries for one successor has overflowed.
-    pub(super) fn check_sums(&self, num_actions: usize) -> Result<(), Error> {
-        let Some(entry) = self.probabilities.iter().position(|p| p.is_infinite()) else { return Ok(()) };
+    /// The first entry that is infinite, because the sum of several overflowed: row, next state and
+    /// probability.
+    pub(super) fn first_infinite(&self) -> Option<(usize, usize, F)> {
+        let entry = self.probabilities.iter().position(|p| p.is_infinite())?;
         let row = self.row_offsets.partition_point(|&first| first <= entry) - 1;
-        let (state, action) = (row / num_actions, row % num_actions);
-        check_probability(state, action, self.columns[entry] as usize, self.probabilities[entry])
+        Some((row, self.columns[entry] as usize, self.probabilities[entry]))
     }
 
     /// Successors and probabilities of a row.
@@ -295,7 +279,7 @@ fn product<F: Real>(columns: &[u32], probabilities: &[F], v: &[F]) -> F {
 ///
 /// Probabilities of one successor are added in ascending order, so the result does not depend on
 /// the order of the input.
-fn merged<F: Real>(entries: &mut [(u32, F)]) -> impl Iterator<Item = (u32, F)> {
+pub(super) fn merged<F: Real>(entries: &mut [(u32, F)]) -> impl Iterator<Item = (u32, F)> {
     if !entries.is_sorted_by(|a, b| a.0 < b.0) {
         entries.sort_unstable_by(|a, b| {
             a.0.cmp(&b.0).then(a.1.partial_cmp(&b.1).unwrap_or(std::cmp::Ordering::Equal))

@@ -44,19 +44,18 @@ enum Kind<F, D> {
     Tilted { plain: Arc<dyn Dynamics<Scalar = F>>, faint: Arc<FaintRows<F>> },
 }
 
-/// Successors whose probability underflows: τ log P̃ of each, in rows.
+/// Successors whose probability underflows: τ log P̃ of each. They are rare, so that only rows that
+/// have some take memory.
 #[derive(Debug)]
 struct FaintRows<F> {
-    row_offsets: Vec<usize>,  // [s · A + a + 1]; empty if there are no faint successors
-    entries: Vec<(usize, F)>, // (s', τ log P̃)
+    entries: Vec<(usize, usize, F)>, // (s · A + a, s', τ log P̃), row after row
 }
 
 impl<F: Real> FaintRows<F> {
-    fn row(&self, row: usize) -> &[(usize, F)] {
-        match self.row_offsets.get(row..row + 2) {
-            Some(&[first, end]) => &self.entries[first..end],
-            _ => &[],
-        }
+    fn row(&self, row: usize) -> &[(usize, usize, F)] {
+        let first = self.entries.partition_point(|&(other, ..)| other < row);
+        let rest = &self.entries[first..];
+        &rest[..rest.partition_point(|&(other, ..)| other == row)]
     }
 }
 
@@ -67,7 +66,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
     }
 
     /// Tilts the rows of all pairs in use and writes their rewards τ log Σ P exp(r/τ) to `folded`,
-    /// `[s, a]`.
+    /// `[s, a]`, which holds zeros.
     ///
     /// `rewards(row)` is the range of `values` with the rewards of the successors of a row, in the
     /// order of the visits by `dynamics`. Rows not in use get no successors.
@@ -80,12 +79,13 @@ impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
         folded: &mut [F],
     ) -> Result<Self, Error> {
         let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
-        let mut faint = FaintRows { row_offsets: vec![0], entries: Vec::new() };
+        let mut faint = FaintRows { entries: Vec::new() };
         let mut tilt = Tilt { temperature, entries: Vec::new() };
         let plain = SparseDynamics::from_fn(num_states, num_actions, |state, action| {
             let row = state * num_actions + action;
             tilt.entries.clear();
-            if is_used(state, action) {
+            let is_used = is_used(state, action);
+            if is_used {
                 let mut rewards = values[rewards(row)].iter();
                 dynamics.for_each_successor(state, action, &mut |next_state, p| {
                     let reward = rewards.next().copied().unwrap_or_else(F::neg_infinity);
@@ -94,20 +94,17 @@ impl<F: Real, D: Dynamics<Scalar = F>> FoldedDynamics<F, D> {
                     }
                 });
             }
-            let (reward, plain) = tilt.row(&mut faint.entries);
-            folded[row] = reward;
-            faint.row_offsets.push(faint.entries.len());
+            let (reward, plain) = tilt.row(row, &mut faint.entries);
+            if is_used {
+                folded[row] = reward;
+            }
             plain
         })?;
         // Values are added to the offsets: half the range of the number type is left for them.
         let least = F::max_value() * F::from_f64(-0.5);
-        if let Some(entry) = faint.entries.iter().position(|&(_, offset)| !(offset >= least)) {
-            let row = faint.row_offsets.partition_point(|&first| first <= entry) - 1;
+        if let Some((row, ..)) = faint.entries.iter().find(|&&(_, _, offset)| !(offset >= least)) {
             let (stage, state) = (0, row / num_actions);
             return Err(Error::Overflow { table: Table::SuccessorRewards, stage, state });
-        }
-        if faint.entries.is_empty() {
-            faint.row_offsets.clear();
         }
         Ok(Self(Kind::Tilted { plain: plain.into_smaller()?, faint: Arc::new(faint) }))
     }
@@ -130,11 +127,12 @@ struct Tilt<F> {
 }
 
 impl<F: Real> Tilt<F> {
-    /// Returns τ log Σ P exp(r/τ) and P̃. Successors whose probability underflows go to `faint`.
+    /// Returns τ log Σ P exp(r/τ) and P̃. Successors whose probability underflows go to `faint`, as
+    /// entries of `row`.
     ///
     /// At τ = 0 these are the limits: the largest reward, and P restricted to the successors with
     /// that reward.
-    fn row(&self, faint: &mut Vec<(usize, F)>) -> (F, Vec<(usize, F)>) {
+    fn row(&self, row: usize, faint: &mut Vec<(usize, usize, F)>) -> (F, Vec<(usize, F)>) {
         let temperature = self.temperature;
         let folded = row_log_expectation(temperature, |visit| {
             self.entries.iter().for_each(|&(_, p, reward)| visit(p, reward));
@@ -155,7 +153,7 @@ impl<F: Real> Tilt<F> {
                 plain.push((next_state, tilted));
             } else {
                 let log_p = if temperature > F::zero() { temperature * p.ln() } else { F::zero() };
-                faint.push((next_state, reward - folded + log_p));
+                faint.push((row, next_state, reward - folded + log_p));
             }
         }
         (folded, plain)
@@ -192,7 +190,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Dynamics for FoldedDynamics<F, D> {
             Kind::True(dynamics) => dynamics.for_each_faint_successor(state, action, visit),
             Kind::Tilted { plain, faint } => {
                 let row = faint.row(state * plain.num_actions() + action);
-                row.iter().for_each(|&(next_state, offset)| visit(next_state, offset));
+                row.iter().for_each(|&(_, next_state, offset)| visit(next_state, offset));
             }
         }
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::Dynamics;
 use super::blocks;
 use super::compressed::CompressedRows;
+use super::pairs::PairRows;
 use crate::parallel::{RowsMut, Split};
 use crate::{Error, Real, Table, arrays};
 
@@ -27,22 +28,31 @@ impl<F: Send> Split for Entries<'_, F> {
 }
 
 impl<F: Real> CompressedRows<F> {
-    /// Mixes these rows, which belong to `dynamics`, by `weights`, `[s, a]`. Returns `None` if a
+    /// Mixes these rows of pairs of `dynamics` by `weights`, `[s, a]`. Returns `None` if a
     /// term underflows (see [`Dynamics::mix_actions`]) or memory is exhausted.
-    pub(super) fn mixed<D: Dynamics + ?Sized>(&self, dynamics: &D, weights: &[F]) -> Option<Self> {
-        let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
-        assert_eq!(weights.len(), num_states * num_actions, "a weight for each pair");
-        self.try_mix(dynamics, weights).ok().flatten()
+    pub(super) fn mixed<D: Dynamics + ?Sized>(
+        &self,
+        dynamics: &D,
+        pairs: &PairRows,
+        weights: &[F],
+    ) -> Option<Self> {
+        assert_eq!(weights.len(), pairs.num_states * pairs.num_actions, "a weight for each pair");
+        self.try_mix(dynamics, pairs, weights).ok().flatten()
     }
 
-    fn try_mix<D: Dynamics + ?Sized>(&self, dynamics: &D, weights: &[F]) -> Result<Option<Self>, Error> {
-        let num_states = dynamics.num_states();
+    fn try_mix<D: Dynamics + ?Sized>(
+        &self,
+        dynamics: &D,
+        pairs: &PairRows,
+        weights: &[F],
+    ) -> Result<Option<Self>, Error> {
+        let num_states = pairs.num_states;
         // Counting comes first, so that any thread can write a row to its place.
         let mut row_offsets = arrays::filled_vec(Table::RowOffsets, num_states + 1, 0)?;
         let is_lossless = AtomicBool::new(true);
         let counts = RowsMut { data: &mut row_offsets[1..], width: 1 };
         blocks::for_each_block(dynamics, counts, &|states, counts| {
-            let mut merge = Merge::new(self, weights, dynamics.num_actions());
+            let mut merge = Merge::new(self, pairs, weights);
             for (state, count) in states.zip(counts.data) {
                 merge.row(state, |_, _| *count += 1);
             }
@@ -59,7 +69,7 @@ impl<F: Real> CompressedRows<F> {
         let entries =
             Entries { row_offsets: &row_offsets, columns: &mut columns, probabilities: &mut probabilities };
         blocks::for_each_block(dynamics, entries, &|states, entries| {
-            let mut merge = Merge::new(self, weights, dynamics.num_actions());
+            let mut merge = Merge::new(self, pairs, weights);
             let mut places = entries.columns.iter_mut().zip(entries.probabilities);
             for state in states {
                 merge.row(state, |column, p| {
@@ -77,24 +87,24 @@ impl<F: Real> CompressedRows<F> {
 /// Merges the rows of a state, which ascend.
 struct Merge<'a, F> {
     rows: &'a CompressedRows<F>,
-    weights: &'a [F], // [s, a]
-    num_actions: usize,
+    pairs: &'a PairRows,
+    weights: &'a [F],              // [s, a]
     heads: Vec<(usize, usize, F)>, // of unfinished rows: next entry, end, weight
     is_lossless: bool,
 }
 
 impl<'a, F: Real> Merge<'a, F> {
-    fn new(rows: &'a CompressedRows<F>, weights: &'a [F], num_actions: usize) -> Self {
-        Self { rows, weights, num_actions, heads: Vec::with_capacity(num_actions), is_lossless: true }
+    fn new(rows: &'a CompressedRows<F>, pairs: &'a PairRows, weights: &'a [F]) -> Self {
+        Self { rows, pairs, weights, heads: Vec::new(), is_lossless: true }
     }
 
     /// Calls `keep(successor, probability)` for the mixed row of a state, in ascending order.
     fn row(&mut self, state: usize, mut keep: impl FnMut(u32, F)) {
         let CompressedRows { row_offsets, columns, probabilities } = self.rows;
-        let pairs = state * self.num_actions..(state + 1) * self.num_actions;
+        let weights = &self.weights[state * self.pairs.num_actions..];
         self.heads.clear();
-        for pair in pairs {
-            let (first, end, weight) = (row_offsets[pair], row_offsets[pair + 1], self.weights[pair]);
+        for (row, &weight) in self.pairs.of(state..state + 1).zip(weights) {
+            let (first, end) = (row_offsets[row], row_offsets[row + 1]);
             if weight > F::zero() && first < end {
                 self.heads.push((first, end, weight));
             }

@@ -30,11 +30,13 @@ mod deterministic;
 mod folded;
 mod forward;
 mod mixing;
+mod pairs;
 mod sparse;
 mod sparse_parts;
 #[cfg(feature = "sprs")]
 mod sparse_sprs;
 pub(crate) mod successors;
+mod triplets;
 
 use std::fmt::Debug;
 use std::ops::Range;

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use super::compressed::{self, CompressedRows, check_parts};
 use super::dense::{check_not_empty, check_probability, check_successor};
+use super::pairs::PairRows;
+use super::triplets::Triplets;
 use super::{Dynamics, divide};
 use crate::kernels::LogBlock;
 use crate::{Error, Real, Table, arrays};
@@ -12,7 +14,8 @@ use crate::{Error, Real, Table, arrays};
 /// their probabilities.
 ///
 /// For `f64`, memory is 12 bytes per transition and 8 bytes per pair. For `f32`, a transition takes
-/// 8 bytes. Transitions of probability 0 are not stored. There can be at most 2³² − 1 states. A
+/// 8 bytes. If most states have transitions only for their first few actions, the other pairs take
+/// no memory. Transitions of probability 0 are not stored. There can be at most 2³² − 1 states. A
 /// clone copies the table. Clones of an [`Mdp`](crate::Mdp) share the table.
 ///
 /// # Example
@@ -30,9 +33,8 @@ use crate::{Error, Real, Table, arrays};
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct SparseDynamics<F = f64> {
-    num_states: usize,
-    num_actions: usize,
-    rows: CompressedRows<F>, // [s · A + a]
+    pairs: PairRows,
+    rows: CompressedRows<F>, // of these pairs
 }
 
 /// Calls `add` with each successor of a row.
@@ -76,8 +78,15 @@ impl<F: Real> SparseDynamics<F> {
         arrays::check_shape(Table::RowOffsets, &[row_offsets.len()], &[num_rows + 1])?;
         arrays::check_shape(Table::Transitions, &[probabilities.len()], &[next_states.len()])?;
         check_parts((num_states, num_actions), &row_offsets, &next_states, &probabilities)?;
-        let rows = CompressedRows::from_parts(row_offsets, next_states, probabilities);
-        Ok(Self { num_states, num_actions, rows })
+        let rows = CompressedRows::from_parts(row_offsets, next_states, probabilities)?;
+        let mut counts = arrays::filled_vec(Table::RowOffsets, num_states + 1, 0)?;
+        for (state, count) in counts.iter_mut().skip(1).enumerate() {
+            let offsets = &rows.row_offsets[state * num_actions..=(state + 1) * num_actions];
+            *count = offsets.windows(2).rposition(|ends| ends[0] < ends[1]).map_or(0, |last| last + 1);
+        }
+        let pairs = PairRows::leading(num_actions, counts);
+        let rows = if pairs.are_all() { rows } else { rows.keep(&pairs)? };
+        Ok(Self { pairs, rows })
     }
 
     /// Collects transitions `(state, action, next_state, probability)` in any order.
@@ -92,14 +101,15 @@ impl<F: Real> SparseDynamics<F> {
     ///
     /// # Complexity
     ///
-    /// For n transitions in rows of at most m, time O(n log m + S·A). If the iterator's size hint
+    /// For n transitions in rows of at most m, time O(n log m + S·A), or O(n log m + S) if most pairs
+    /// have no transitions. If the iterator's size hint
     /// is exact, peak memory is at most twice that of the result.
     pub fn from_triplets(
         num_states: usize,
         num_actions: usize,
         transitions: impl IntoIterator<Item = (usize, usize, usize, F)>,
     ) -> Result<Self, Error> {
-        let num_rows = num_rows(num_states, num_actions)?;
+        num_rows(num_states, num_actions)?;
         let triplets = transitions.into_iter().map(|(state, action, next_state, p)| {
             if state >= num_states {
                 return Err(Error::StateOutOfRange { table: Table::Transitions, state, num_states });
@@ -111,8 +121,19 @@ impl<F: Real> SparseDynamics<F> {
             check_probability(state, action, next_state, p)?;
             Ok((state * num_actions + action, next_state, p))
         });
-        let rows = CompressedRows::from_triplets(num_rows, triplets)?;
-        Self::checked(num_states, num_actions, rows)
+        let mut triplets = Triplets::collect(triplets)?;
+        let mut counts = arrays::filled_vec(Table::RowOffsets, num_states + 1, 0)?;
+        for pair in &triplets.rows {
+            let count = &mut counts[pair / num_actions + 1];
+            *count = (*count).max(pair % num_actions + 1);
+        }
+        let pairs = PairRows::leading(num_actions, counts);
+        if !pairs.are_all() {
+            let row = |pair: usize| pairs.row(pair / num_actions, pair % num_actions);
+            triplets.rows.iter_mut().for_each(|pair| *pair = row(*pair).unwrap_or_default());
+        }
+        let rows = triplets.into_rows(pairs.len())?;
+        Self::checked(pairs, rows)
     }
 
     /// Makes the rows from the successors of each pair: `successors(state, action)` yields
@@ -171,20 +192,31 @@ impl<F: Real> SparseDynamics<F> {
 
     /// Fills the rows in order: `row(index, add)` calls `add` with each successor.
     fn from_rows(num_states: usize, num_actions: usize, row: &mut RowOf<'_, F>) -> Result<Self, Error> {
-        let num_rows = num_rows(num_states, num_actions)?;
-        let check = |row: usize, next_state, p| {
-            let (state, action) = (row / num_actions, row % num_actions);
-            check_successor(state, action, next_state, num_states)?;
-            check_probability(state, action, next_state, p)
-        };
-        let rows = CompressedRows::from_rows(num_rows, &mut |index, entries| {
-            row(index, &mut |next_state, p| {
-                check(index, next_state, p)?;
-                entries.push((compressed::column(next_state), p));
-                Ok(())
-            })
-        })?;
-        Self::checked(num_states, num_actions, rows)
+        let num_pairs = num_rows(num_states, num_actions)?;
+        let mut rows = CompressedRows::with_capacity(num_pairs, 0)?;
+        let mut counts = arrays::filled_vec(Table::RowOffsets, num_states + 1, 0)?;
+        let mut entries = Vec::new();
+        for state in 0..num_states {
+            let first = rows.len();
+            for action in 0..num_actions {
+                entries.clear();
+                row(state * num_actions + action, &mut |next_state, p| {
+                    check_successor(state, action, next_state, num_states)?;
+                    check_probability(state, action, next_state, p)?;
+                    entries.push((compressed::column(next_state), p));
+                    Ok(())
+                })?;
+                if rows.push(&mut entries)? {
+                    counts[state + 1] = action + 1;
+                }
+            }
+            rows.truncate(first + counts[state + 1]);
+        }
+        if !PairRows::pay(num_actions, &counts) {
+            rows.spread(num_actions, &counts);
+        }
+        rows.shrink_to_fit();
+        Self::checked(PairRows::leading(num_actions, counts), rows)
     }
 
     /// Rows of one certain successor each, `[s, a]`.
@@ -194,14 +226,23 @@ impl<F: Real> SparseDynamics<F> {
         successors: &[usize],
     ) -> Result<Self, Error> {
         num_rows(num_states, num_actions)?;
-        let (row_offsets, ones) = ((0..=successors.len()).collect(), vec![F::one(); successors.len()]);
-        let rows = CompressedRows::from_parts(row_offsets, successors.to_vec(), ones);
-        Ok(Self { num_states, num_actions, rows })
+        let mut row_offsets = arrays::filled_vec(Table::RowOffsets, successors.len() + 1, 0)?;
+        row_offsets.iter_mut().enumerate().for_each(|(row, offset)| *offset = row);
+        let mut next_states = arrays::filled_vec(Table::Transitions, successors.len(), 0)?;
+        next_states.copy_from_slice(successors);
+        let ones = arrays::filled_vec(Table::Transitions, successors.len(), F::one())?;
+        let rows = CompressedRows::from_parts(row_offsets, next_states, ones)?;
+        Ok(Self { pairs: PairRows::all(num_states, num_actions), rows })
     }
 
-    fn checked(num_states: usize, num_actions: usize, rows: CompressedRows<F>) -> Result<Self, Error> {
-        rows.check_sums(num_actions)?;
-        Ok(Self { num_states, num_actions, rows })
+    fn checked(pairs: PairRows, rows: CompressedRows<F>) -> Result<Self, Error> {
+        match rows.first_infinite() {
+            None => Ok(Self { pairs, rows }),
+            Some((row, next_state, p)) => {
+                let (state, action) = pairs.pair(row);
+                Err(Error::InvalidTransition { state, action, next_state, value: p.into_f64() })
+            }
+        }
     }
 
     /// Number of stored transitions.
@@ -210,14 +251,9 @@ impl<F: Real> SparseDynamics<F> {
         self.rows.probabilities.len()
     }
 
-    /// The rows, one for each pair.
+    /// The rows of dynamics of one action, one for each state.
     pub(crate) fn into_rows(self) -> CompressedRows<F> {
         self.rows
-    }
-
-    /// Rows of the pairs of some states.
-    fn rows_of(&self, states: Range<usize>) -> Range<usize> {
-        states.start * self.num_actions..states.end * self.num_actions
     }
 }
 
@@ -234,39 +270,49 @@ impl<F: Real> Dynamics for SparseDynamics<F> {
     type Scalar = F;
 
     fn num_states(&self) -> usize {
-        self.num_states
+        self.pairs.num_states
     }
 
     fn num_actions(&self) -> usize {
-        self.num_actions
+        self.pairs.num_actions
     }
 
     fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, F)) {
-        assert!(action < self.num_actions, "action {action} of {}", self.num_actions);
-        let (columns, probabilities) = self.rows.row(state * self.num_actions + action);
+        let Some(row) = self.pairs.row(state, action) else { return };
+        let (columns, probabilities) = self.rows.row(row);
         columns.iter().zip(probabilities).for_each(|(&column, &p)| visit(column as usize, p));
     }
 
     fn expectation(&self, states: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
-        self.rows.expectation(self.rows_of(states), k, v, y);
+        let run = |rows, y: &mut [F]| self.rows.expectation(rows, k, v, y);
+        self.pairs.for_each_run(states, k, y, run, |y| y.fill(F::zero()));
     }
 
     fn log_expectation(&self, states: Range<usize>, v: &LogBlock<F>, y: &mut [F]) {
-        self.rows.log_expectation(self.rows_of(states), v, y);
+        let run = |rows, y: &mut [F]| self.rows.log_expectation(rows, v, y);
+        self.pairs.for_each_run(states, v.num_columns(), y, run, |y| y.fill(F::neg_infinity()));
     }
 
     fn push_forward(&self, states: Range<usize>, next_states: Range<usize>, k: usize, x: &[F], w: &mut [F]) {
-        self.rows.push_forward(self.rows_of(states), next_states, k, x, w);
+        if self.pairs.are_all() {
+            return self.rows.push_forward(self.pairs.of(states), next_states, k, x, w);
+        }
+        for (state, x) in states.zip(x.chunks_exact(self.pairs.num_actions * k)) {
+            let rows = self.pairs.of(state..state + 1);
+            let x = &x[..rows.len() * k];
+            self.rows.push_forward(rows, next_states.clone(), k, x, w);
+        }
     }
 
     fn mix_actions(&self, weights: &[F]) -> Option<Box<dyn Dynamics<Scalar = F>>> {
-        let rows = self.rows.mixed(self, weights)?;
-        Some(Box::new(Self { num_states: self.num_states, num_actions: 1, rows }))
+        let rows = self.rows.mixed(self, &self.pairs, weights)?;
+        Some(Box::new(Self { pairs: PairRows::all(self.pairs.num_states, 1), rows }))
     }
 
     fn divide_row(&mut self, state: usize, action: usize, sum: f64) -> bool {
-        assert!(action < self.num_actions, "action {action} of {}", self.num_actions);
-        divide(self.rows.row_mut(state * self.num_actions + action), sum);
+        if let Some(row) = self.pairs.row(state, action) {
+            divide(self.rows.row_mut(row), sum);
+        }
         true
     }
 
@@ -275,7 +321,7 @@ impl<F: Real> Dynamics for SparseDynamics<F> {
     }
 
     fn work(&self, states: Range<usize>) -> usize {
-        let rows = self.rows_of(states);
+        let rows = self.pairs.of(states);
         self.rows.row_offsets[rows.end] - self.rows.row_offsets[rows.start]
     }
 }

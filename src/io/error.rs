@@ -45,6 +45,15 @@ impl Error {
         self
     }
 
+    /// Adds the names of all arrays to the error for a missing one.
+    #[cfg(feature = "npz")]
+    pub(crate) fn listing(mut self, names: impl Iterator<Item = String>) -> Self {
+        if let Reason::Missing { found, .. } = &mut self.inner.reason {
+            *found = names.collect();
+        }
+        self
+    }
+
     /// The file, if there is one.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
@@ -280,10 +289,20 @@ pub enum Reason {
         expected: &'static str,
     },
     /// An array is missing.
-    #[error("missing{}", if hint.is_empty() { String::new() } else { format!(": {hint}") })]
+    #[error("missing{}{}", Hint(hint), Listed(found))]
     Missing {
-        /// The expected array; may be empty.
+        /// The expected arrays; may be empty.
         hint: &'static str,
+        /// The names of the arrays of the archive.
+        found: Vec<String>,
+    },
+    /// An array has two readings.
+    #[error("this can be {readings}: {remedy}")]
+    Ambiguous {
+        /// The two readings.
+        readings: &'static str,
+        /// How to say which one is meant.
+        remedy: &'static str,
     },
     /// Two arrays define the same table or setting.
     #[error("conflicts with array `{other}`: keep one of them")]
@@ -297,4 +316,40 @@ pub enum Reason {
         /// The property that cannot be stored.
         what: &'static str,
     },
+}
+
+#[cfg(feature = "npz")]
+impl Reason {
+    /// A missing array, without the names of those that are there.
+    pub(crate) fn missing(hint: &'static str) -> Self {
+        Self::Missing { hint, found: Vec::new() }
+    }
+}
+
+/// `: expected …`, or nothing.
+struct Hint<'a>(&'a str);
+
+impl fmt::Display for Hint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", self.0) }
+    }
+}
+
+/// `; the archive has …`, with the beginning of a long list.
+struct Listed<'a>(&'a [String]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST_NAMES: usize = 20;
+        const MOST_CHARS: usize = 40;
+        for (at, name) in self.0.iter().take(MOST_NAMES).enumerate() {
+            let separator = if at == 0 { "; the archive has " } else { ", " };
+            let name: String = name.chars().take(MOST_CHARS).collect();
+            write!(f, "{separator}{}", name.escape_debug())?;
+        }
+        match self.0.len().checked_sub(MOST_NAMES) {
+            Some(more @ 1..) => write!(f, " and {more} more"),
+            _ => Ok(()),
+        }
+    }
 }

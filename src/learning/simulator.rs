@@ -19,7 +19,7 @@ use crate::{Dynamics, Inference, Model, Real};
 /// stage of a time-varying model, and into a dead end (a state without available actions).
 /// Learners know that the value of a dead end is −∞. With rewards on the successor
 /// ([`SuccessorRewardMdp`](crate::SuccessorRewardMdp)), a step pays the reward of the sampled
-/// successor. This is correct for both inferences, because each averages these rewards in its own
+/// successor, or one drawn from its rewards. This is correct for both inferences, because each averages these rewards in its own
 /// way.
 ///
 /// The simulator checks each row of the dynamics before it samples from the row. So a [`Model`] of
@@ -116,6 +116,39 @@ impl<'m, M: Model + ?Sized> Simulator<'m, M> {
     }
 }
 
+/// Draws a reward of a transition; `None` if the model has none on the successor. A single reward
+/// takes no random number.
+fn draw_reward<M: Model + ?Sized, R: Rng + ?Sized>(
+    model: &M,
+    (stage, state, action, next_state): (usize, usize, usize, usize),
+    rng: &mut R,
+) -> Option<M::Scalar> {
+    let (mut num_rewards, mut sum, mut reward) = (0, M::Scalar::zero(), None);
+    let for_each = |visit: &mut dyn FnMut(M::Scalar, M::Scalar)| {
+        model.for_each_transition_reward(stage, state, action, next_state, visit);
+    };
+    for_each(&mut |weight, value| {
+        num_rewards += 1;
+        sum += weight;
+        reward = Some(value);
+    });
+    if num_rewards > 1 {
+        let (mut draw, mut index) = (Draw::new(rng), 0);
+        for_each(&mut |weight, _| {
+            draw.offer(index, weight / sum);
+            index += 1;
+        });
+        let (chosen, mut index) = (draw.choice(false), 0);
+        for_each(&mut |_, value| {
+            if chosen == Some(index) {
+                reward = Some(value);
+            }
+            index += 1;
+        });
+    }
+    reward
+}
+
 /// Whether a state has no available action.
 fn is_dead_end<F: Real, D>(stage: &CheckedStage<'_, F, D>, state: usize) -> Result<bool, Error>
 where
@@ -158,7 +191,7 @@ impl<M: Model + ?Sized> Environment for Simulator<'_, M> {
         });
         let next_state = successors.choice(false).unwrap_or(state);
         let reward =
-            self.model.transition_reward(stage, state, action, next_state).unwrap_or(rewards[action]);
+            draw_reward(self.model, (stage, state, action, next_state), rng).unwrap_or(rewards[action]);
         check_reward(state, action, reward)?;
         let terminated = self.model.is_terminal(next_state);
         let truncated = !terminated && self.is_cut_off(stage + 1, next_state)?;

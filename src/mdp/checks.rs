@@ -67,6 +67,9 @@ pub(super) fn check_rewards<F: Real>(
     num_actions: usize,
 ) -> Result<(), Error> {
     arrays::check_shape(Table::Rewards, rewards.shape(), &[num_states, num_actions])?;
+    if rewards.iter().all(|&reward| reward < F::infinity()) {
+        return Ok(());
+    }
     (rewards.indexed_iter()).try_for_each(|((state, action), &reward)| check_reward(state, action, reward))
 }
 

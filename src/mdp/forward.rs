@@ -58,14 +58,15 @@ macro_rules! forward_model {
             $model.stage(t, inference)
         }
 
-        fn transition_reward(
+        fn for_each_transition_reward(
             &$self,
             t: usize,
             state: usize,
             action: usize,
             next_state: usize,
-        ) -> Option<Self::Scalar> {
-            $model.transition_reward(t, state, action, next_state)
+            visit: &mut dyn FnMut(Self::Scalar, Self::Scalar),
+        ) {
+            $model.for_each_transition_reward(t, state, action, next_state, visit);
         }
     };
 }

@@ -11,6 +11,7 @@ mod checks;
 mod forward;
 mod initial;
 mod model;
+mod outcomes;
 mod pass;
 mod prior;
 mod rescaled;

@@ -119,22 +119,23 @@ pub trait Model: Sync {
     fn stage(&self, t: usize, inference: Inference)
     -> Result<Stage<'_, Self::Scalar, Self::Dynamics>, Error>;
 
-    /// The reward r(s,a,s') of a transition of stage `t`, if rewards depend on the successor. It
-    /// includes the reward on the pair.
+    /// Calls `visit(weight, reward)` for each reward r(s,a,s') of a transition of stage `t`, if
+    /// rewards depend on the successor. They include the reward on the pair.
     ///
-    /// `None`, the default, means that the reward is r(s,a) of the stage.
+    /// A transition with several rewards has each of them with a probability that is proportional to
+    /// the weight. The default visits nothing, which means that the reward is r(s,a) of the stage.
     ///
-    /// [`learning::Simulator`](crate::learning) uses it: a sampled transition pays its own reward,
-    /// not the expectation.
-    fn transition_reward(
+    /// [`learning::Simulator`](crate::learning) uses it: a sampled transition pays a reward of its
+    /// own, not the expectation.
+    fn for_each_transition_reward(
         &self,
         t: usize,
         state: usize,
         action: usize,
         next_state: usize,
-    ) -> Option<Self::Scalar> {
-        let _ = (t, state, action, next_state);
-        None
+        visit: &mut dyn FnMut(Self::Scalar, Self::Scalar),
+    ) {
+        let _ = (t, state, action, next_state, visit);
     }
 
     /// Each pass calls this once before it works on stage `t`. The default does nothing.

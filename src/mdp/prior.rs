@@ -70,13 +70,13 @@ impl<F: Real> PriorTables<F> {
         }
         let mut effective = arrays::filled(Table::ActionPrior, (num_states, num_actions), F::zero())?;
         for (state, mut row) in effective.outer_iter_mut().enumerate() {
-            let is_available =
-                |action: usize| available.as_ref().is_none_or(|available| available[[state, action]]);
-            let count = (0..num_actions).filter(|&action| is_available(action)).count();
+            let flags = available.as_ref().map(|available| available.row(state));
+            let count = flags.map_or(num_actions, |flags| flags.iter().filter(|flag| **flag).count());
             // Exact, or correctly rounded, for any possible number of actions.
             let share = F::one() / F::from_f64(count as f64);
             for (action, weight) in row.iter_mut().enumerate() {
-                if is_available(action) {
+                // Only weights that are not 0 are written, so that the others take no memory.
+                if flags.is_none_or(|flags| flags[action]) {
                     *weight = match &kind {
                         ActionPrior::Counting => F::one(),
                         ActionPrior::Uniform => share,
@@ -114,10 +114,11 @@ impl<F: Real> PriorTables<F> {
 
     /// The pairs whose rows of the dynamics can be used.
     pub(super) fn used_pairs(&self, is_terminal: &[bool]) -> impl Iterator<Item = (usize, usize)> {
-        let pairs = self.effective.indexed_iter();
-        pairs
-            .filter(|((state, _), weight)| !is_terminal[*state] && **weight > F::zero())
-            .map(|(pair, _)| pair)
+        let rows = self.effective.outer_iter().enumerate();
+        rows.filter(|(state, _)| !is_terminal[*state]).flat_map(|(state, weights)| {
+            let used = weights.into_iter().enumerate().filter(|(_, weight)| **weight > F::zero());
+            used.map(move |(action, _)| (state, action))
+        })
     }
 
     pub(super) fn view(&self) -> ArrayView2<'_, F> {

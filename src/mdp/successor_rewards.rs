@@ -1,16 +1,16 @@
 //! Models whose rewards depend on the successor.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::{ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
 
+use super::outcomes::SuccessorRewards;
 use super::{ActionPrior, Mdp, Model, Stage, forward_description};
 use crate::dynamics::FoldedDynamics;
 use crate::{DenseDynamics, Dynamics, Error, Inference, Real, Table, arrays};
 
 /// An [`Mdp`] with additional rewards r(s,a,s') on the successor, from
-/// [`Mdp::with_successor_rewards`].
+/// [`Mdp::with_successor_rewards`] or [`Mdp::with_outcomes`].
 ///
 /// The model converts these rewards exactly to rewards on the pair. The conversion, called a fold,
 /// differs between the inferences:
@@ -19,6 +19,9 @@ use crate::{DenseDynamics, Dynamics, Error, Inference, Real, Table, arrays};
 /// variational   r̃(s,a) = Σ_s' P r(s,a,s')                  P unchanged
 /// direct        r̃(s,a) = τ log Σ_s' P exp(r(s,a,s')/τ)     P̃ ∝ P exp(r(s,a,s')/τ)
 /// ```
+///
+/// A transition may have several rewards, each with a probability p(s',r∣s,a):
+/// [`Mdp::with_outcomes`]. The sums then run over s' and r.
 ///
 /// The model keeps the rewards as given. Each algorithm receives the fold of its inference. A
 /// change of temperature computes the folds again. With γ < 1, direct inference steps to s',
@@ -57,19 +60,6 @@ pub struct SuccessorRewardMdp<F = f64, D = DenseDynamics<F>> {
     variational: Arc<Fold<F, D>>,
 }
 
-/// r(s,a,s') in the order in which the dynamics visit successors.
-#[derive(Debug, PartialEq)]
-struct SuccessorRewards<F> {
-    row_offsets: Vec<usize>, // [s · A + a + 1]
-    values: Vec<F>,
-}
-
-impl<F> SuccessorRewards<F> {
-    fn row(&self, row: usize) -> Range<usize> {
-        self.row_offsets[row]..self.row_offsets[row + 1]
-    }
-}
-
 /// The tables of one inference.
 #[derive(Debug)]
 struct Fold<F, D> {
@@ -84,7 +74,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Fold<F, D> {
         dynamics: Arc<FoldedDynamics<F, D>>,
         folded: ArcArray2<F>,
     ) -> Result<Arc<Self>, Error> {
-        let rewards = total(mdp, folded.to_owned())?;
+        let rewards = total(mdp, arrays::copy(Table::Rewards, &folded)?)?;
         Ok(Arc::new(Self { dynamics, folded, rewards }))
     }
 
@@ -113,28 +103,58 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     /// inference.
     pub fn with_successor_rewards(
         &self,
-        mut reward: impl FnMut(usize, usize, usize) -> F,
+        reward: impl FnMut(usize, usize, usize) -> F,
     ) -> Result<SuccessorRewardMdp<F, D>, Error> {
-        let (num_states, num_actions) = (self.num_states(), self.num_actions());
-        let num_rows = num_states * num_actions;
-        let mut successor_rewards =
-            SuccessorRewards { row_offsets: Vec::with_capacity(num_rows + 1), values: Vec::new() };
-        successor_rewards.row_offsets.push(0);
-        for row in 0..num_rows {
-            let (state, action) = (row / num_actions, row % num_actions);
-            let mut result = Ok(());
-            self.dynamics.for_each_successor(state, action, &mut |next_state, _| {
-                let value = reward(state, action, next_state);
-                if !(value < F::infinity()) && result.is_ok() {
-                    let value = value.into_f64();
-                    result = Err(Error::InvalidSuccessorReward { state, action, next_state, value });
-                }
-                successor_rewards.values.push(value);
-            });
-            result?;
-            successor_rewards.row_offsets.push(successor_rewards.values.len());
-        }
-        SuccessorRewardMdp::fold(self.clone(), Arc::new(successor_rewards))
+        let rewards = SuccessorRewards::from_fn(&*self.dynamics, reward)?;
+        SuccessorRewardMdp::fold(self.clone(), Arc::new(rewards))
+    }
+
+    /// Returns this model with the rewards of a list of outcomes added to those on the pair.
+    ///
+    /// An outcome is `(state, action, next_state, probability, reward)`: p(s',r∣s,a). A transition
+    /// may be listed with several rewards. [`SuccessorRewardMdp`] folds them exactly. The order of
+    /// the list does not matter.
+    ///
+    /// The dynamics give P(s'∣s,a). Only the ratios of the probabilities of one transition count,
+    /// so probabilities p(r∣s,a,s') are valid too. Outcomes of probability 0 are ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingOutcome`] for a transition that is not in the list, and
+    /// [`Error::ImpossibleOutcome`] for one that the dynamics exclude. [`Error::StateOutOfRange`],
+    /// [`Error::ActionOutOfRange`], [`Error::SuccessorOutOfRange`], [`Error::InvalidTransition`],
+    /// and those of [`with_successor_rewards`](Self::with_successor_rewards).
+    ///
+    /// # Complexity
+    ///
+    /// For n outcomes, time O(n log n), memory O(n) in addition to that of `with_successor_rewards`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Inference, Mdp, SoftValueIteration, SparseDynamics, ndarray::Array2};
+    ///
+    /// // A slot machine returns to state 0 with a gain of 1 or a loss of 1.
+    /// let outcomes = [(0, 0, 0, 0.5, 1.0), (0, 0, 0, 0.5, -1.0)];
+    /// let transitions = outcomes.map(|(state, action, next, p, _)| (state, action, next, p));
+    /// let dynamics = SparseDynamics::from_triplets(1, 1, transitions)?; // duplicates add up
+    /// let machine = Mdp::builder(dynamics, Array2::zeros((1, 1))).build()?.with_outcomes(outcomes)?;
+    ///
+    /// let value = |inference| {
+    ///     let solver = SoftValueIteration::new(1).inference(inference);
+    ///     Ok::<_, softmdp::Error>(solver.solve(&machine)?.state_values()[[0, 0]])
+    /// };
+    /// assert_eq!(value(Inference::Variational)?, 0.0); // the mean
+    /// let log_mean_exp = 1.0_f64.cosh().ln(); // log ½(e + 1/e)
+    /// assert!((value(Inference::Direct)? - log_mean_exp).abs() < 1e-15);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn with_outcomes(
+        &self,
+        outcomes: impl IntoIterator<Item = (usize, usize, usize, F, F)>,
+    ) -> Result<SuccessorRewardMdp<F, D>, Error> {
+        let rewards = SuccessorRewards::from_outcomes(&*self.dynamics, outcomes)?;
+        SuccessorRewardMdp::fold(self.clone(), Arc::new(rewards))
     }
 }
 
@@ -147,18 +167,19 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         let prior = mdp.prior_weights();
         let is_used =
             |state: usize, action: usize| !mdp.is_terminal(state) && prior[[state, action]] > F::zero();
+        let temperature = mdp.temperature();
         let dynamics = FoldedDynamics::tilted(
             mdp.dynamics(),
-            mdp.temperature(),
+            temperature,
             |row| successor_rewards.row(row),
-            &successor_rewards.values,
+            &successor_rewards.folded(Inference::Direct, temperature),
             is_used,
             arrays::slice_mut(&mut tilted),
         )?;
+        let means = successor_rewards.folded(Inference::Variational, temperature);
         for ((state, action), expected) in expected.indexed_iter_mut() {
             if is_used(state, action) {
-                let mut rewards =
-                    successor_rewards.values[successor_rewards.row(state * shape.1 + action)].iter();
+                let mut rewards = means[successor_rewards.row(state * shape.1 + action)].iter();
                 mdp.dynamics().for_each_successor(state, action, &mut |_, p| {
                     let reward = rewards.next().copied().unwrap_or_else(F::neg_infinity);
                     if p > F::zero() {
@@ -187,7 +208,8 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
     }
 
     /// r(s,a,s') of every transition, in reward units: pair after pair in row-major order, and the
-    /// successors of a pair in the order in which the dynamics visit them.
+    /// successors of a pair in the order in which the dynamics visit them. A transition with several
+    /// rewards has all of them, in ascending order.
     ///
     /// # Example
     ///
@@ -205,18 +227,45 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         &self.successor_rewards.values
     }
 
-    /// Calls `visit(next_state, r(s,a,s'))` for each successor of a pair, in the order of the
-    /// dynamics.
+    /// Whether some transition has several rewards.
+    #[must_use]
+    pub fn has_several_rewards(&self) -> bool {
+        self.successor_rewards.has_several()
+    }
+
+    /// Calls `visit(next_state, probability, reward)` for each outcome of a pair, with p(s',r∣s,a).
+    ///
+    /// Successors come in the order of the dynamics. A transition with several rewards is visited
+    /// once for each, in ascending order of the rewards.
     ///
     /// # Panics
     ///
     /// If the state or the action is out of range.
-    pub fn for_each_successor_reward(&self, state: usize, action: usize, mut visit: impl FnMut(usize, F)) {
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, ndarray::array};
+    ///
+    /// // Half of the bets are lost, and one in ten of these costs 5.
+    /// let bet = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[0.0], [0.0]])?;
+    /// let bet = bet.with_outcomes([
+    ///     (0, 0, 1, 0.5, 1.0),
+    ///     (0, 0, 0, 0.45, -1.0),
+    ///     (0, 0, 0, 0.05, -5.0),
+    ///     (1, 0, 1, 1.0, 0.0),
+    /// ])?;
+    /// let mut outcomes = Vec::new();
+    /// bet.for_each_outcome(0, 0, |next_state, p, reward| outcomes.push((next_state, p, reward)));
+    /// assert_eq!(outcomes, [(0, 0.05, -5.0), (0, 0.45, -1.0), (1, 0.5, 1.0)]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn for_each_outcome(&self, state: usize, action: usize, mut visit: impl FnMut(usize, F, F)) {
         assert!(action < self.mdp.num_actions(), "action {action} of {}", self.mdp.num_actions());
-        let row = self.successor_rewards.row(state * self.mdp.num_actions() + action);
-        let mut rewards = self.successor_rewards.values[row].iter();
-        self.mdp.dynamics().for_each_successor(state, action, &mut |next_state, _| {
-            visit(next_state, rewards.next().copied().unwrap_or_else(F::neg_infinity));
+        let mut visits = self.successor_rewards.row(state * self.mdp.num_actions() + action);
+        self.mdp.dynamics().for_each_successor(state, action, &mut |next_state, p| {
+            let Some(at) = visits.next() else { return };
+            self.successor_rewards.for_each_reward(at, p, |p, reward| visit(next_state, p, reward));
         });
     }
 
@@ -293,6 +342,19 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
         self.mdp.with_successor_rewards(reward)
     }
 
+    /// Returns this model with the rewards of a list of outcomes, which replace the present rewards
+    /// on the successor.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Mdp::with_outcomes`].
+    pub fn with_outcomes(
+        &self,
+        outcomes: impl IntoIterator<Item = (usize, usize, usize, F, F)>,
+    ) -> Result<Self, Error> {
+        self.mdp.with_outcomes(outcomes)
+    }
+
     /// Erases the type of the dynamics, as [`Mdp::into_dyn`] does.
     #[must_use]
     pub fn into_dyn(self) -> SuccessorRewardMdp<F, Arc<dyn Dynamics<Scalar = F>>>
@@ -322,6 +384,9 @@ fn total<F: Real, D: Dynamics<Scalar = F>>(
     mut folded: Array2<F>,
 ) -> Result<ArcArray2<F>, Error> {
     for (((state, _), folded), &reward) in folded.indexed_iter_mut().zip(mdp.rewards()) {
+        if reward == F::zero() {
+            continue; // an entry that is not written takes no memory
+        }
         let is_possible = *folded > F::neg_infinity() && reward > F::neg_infinity();
         *folded += reward;
         if is_possible && !folded.is_finite() {
@@ -360,14 +425,19 @@ impl<F: Real, D: Dynamics<Scalar = F>> Model for SuccessorRewardMdp<F, D> {
         true
     }
 
-    fn transition_reward(&self, _t: usize, state: usize, action: usize, next_state: usize) -> Option<F> {
-        let mut found = None;
-        self.for_each_successor_reward(state, action, |successor, reward| {
-            if successor == next_state && found.is_none() {
-                found = Some(self.mdp.rewards()[[state, action]] + reward);
+    fn for_each_transition_reward(
+        &self,
+        _t: usize,
+        state: usize,
+        action: usize,
+        next_state: usize,
+        visit: &mut dyn FnMut(F, F),
+    ) {
+        self.for_each_outcome(state, action, |successor, p, reward| {
+            if successor == next_state {
+                visit(p, self.mdp.rewards()[[state, action]] + reward);
             }
         });
-        found
     }
 
     fn stage(&self, _t: usize, inference: Inference) -> Result<Stage<'_, F, Self::Dynamics>, Error> {

@@ -141,14 +141,16 @@ impl<M: Model> Model for TimeVaryingMdp<M> {
         (!self.repeats).then_some(self.stages.len())
     }
 
-    fn transition_reward(
+    fn for_each_transition_reward(
         &self,
         t: usize,
         state: usize,
         action: usize,
         next_state: usize,
-    ) -> Option<M::Scalar> {
-        self.stages[t % self.stages.len()].transition_reward(t, state, action, next_state)
+        visit: &mut dyn FnMut(M::Scalar, M::Scalar),
+    ) {
+        let stage = &self.stages[t % self.stages.len()];
+        stage.for_each_transition_reward(t, state, action, next_state, visit);
     }
 
     fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, M::Scalar, M::Dynamics>, Error> {

@@ -67,25 +67,53 @@ struct SuccessorRewardParts<M, R> {
     successor_rewards: R,
 }
 
-/// Writes the model without rewards on the successor, and r(s,a,s') of every transition, in the
-/// order of the dynamics.
+/// The rewards on the successor.
+#[derive(serde::Serialize, serde::Deserialize)]
+enum SuccessorRewardsParts<R, O> {
+    /// r(s,a,s') of every transition, in the order of the dynamics.
+    OfTransitions(R),
+    /// `(state, action, next_state, probability, reward)`, if transitions have several rewards.
+    OfOutcomes(O),
+}
+
+type OutcomeParts<F> = (usize, usize, usize, F, F);
+
+/// Writes the model without rewards on the successor, and the rewards.
 impl<F: Real + Serialize, D: Dynamics<Scalar = F> + Serialize> Serialize for SuccessorRewardMdp<F, D> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let successor_rewards = self.successor_rewards();
-        SuccessorRewardParts { mdp: self.mdp(), successor_rewards }.serialize(serializer)
+        let mdp = self.mdp();
+        let mut outcomes: Vec<OutcomeParts<F>> = Vec::new();
+        let successor_rewards = if self.has_several_rewards() {
+            for (state, action) in ndarray::indices((mdp.num_states(), mdp.num_actions())) {
+                self.for_each_outcome(state, action, |next_state, p, reward| {
+                    outcomes.push((state, action, next_state, p, reward));
+                });
+            }
+            SuccessorRewardsParts::OfOutcomes(&outcomes)
+        } else {
+            SuccessorRewardsParts::OfTransitions(self.successor_rewards())
+        };
+        SuccessorRewardParts { mdp, successor_rewards }.serialize(serializer)
     }
 }
 
-/// Folds the rewards again. Errors are those of [`Mdp::with_successor_rewards`] and of reading an
-/// [`Mdp`].
+/// Folds the rewards again. Errors are those of [`Mdp::with_successor_rewards`],
+/// [`Mdp::with_outcomes`] and of reading an [`Mdp`].
 impl<'de, F, D> Deserialize<'de> for SuccessorRewardMdp<F, D>
 where
     F: Real + Deserialize<'de>,
     D: Dynamics<Scalar = F> + Deserialize<'de>,
 {
     fn deserialize<De: Deserializer<'de>>(deserializer: De) -> Result<Self, De::Error> {
+        type Rewards<F> = SuccessorRewardsParts<Vec<F>, Vec<OutcomeParts<F>>>;
         let SuccessorRewardParts { mdp, successor_rewards } =
-            SuccessorRewardParts::<Mdp<F, D>, Vec<F>>::deserialize(deserializer)?;
+            SuccessorRewardParts::<Mdp<F, D>, Rewards<F>>::deserialize(deserializer)?;
+        let successor_rewards = match successor_rewards {
+            SuccessorRewardsParts::OfTransitions(rewards) => rewards,
+            SuccessorRewardsParts::OfOutcomes(outcomes) => {
+                return mdp.with_outcomes(outcomes).map_err(De::Error::custom);
+            }
+        };
         let mut num_transitions = 0;
         for (state, action) in ndarray::indices((mdp.num_states(), mdp.num_actions())) {
             mdp.dynamics().for_each_successor(state, action, &mut |_, _| num_transitions += 1);

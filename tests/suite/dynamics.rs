@@ -1,3 +1,4 @@
-//! Conversions between sparse dynamics and matrices of other crates.
+//! Sparse dynamics: ragged ones, and conversions to matrices of other crates.
 
+mod ragged;
 mod sprs;

@@ -3,5 +3,6 @@
 
 mod models;
 mod number_types;
+mod outcomes;
 mod rounded_rows;
 mod successor_rewards;

@@ -78,6 +78,11 @@ impl<'a> Arrays<'a> {
         Ok(self.flags(name, SCALAR)?.map(Array::into_scalar))
     }
 
+    /// Reads a short text, as numpy stores a Python string or bytes.
+    pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, Error> {
+        self.read(name, |array| array.text())
+    }
+
     /// Reads `inference`: 0 for direct, 1 for variational.
     pub(super) fn inference(&mut self) -> Result<Inference, Error> {
         match required("inference", self.index("inference")?)? {
@@ -102,6 +107,11 @@ impl<'a> Arrays<'a> {
     /// The shape, if an array has this name.
     pub(super) fn shape(&mut self, name: &str) -> Result<Option<Vec<usize>>, Error> {
         self.read(name, |array| Ok(array.shape.clone()))
+    }
+
+    /// Whether an array has this name and holds truth values.
+    pub(super) fn is_bool(&mut self, name: &str) -> Result<bool, Error> {
+        Ok(self.read(name, |array| Ok(array.is_bool()))? == Some(true))
     }
 
     fn read<T>(
@@ -133,7 +143,7 @@ const SCALAR: &str = "[], a single number";
 
 /// The array, or an error if there is none.
 pub(super) fn required<T>(name: &str, array: Option<T>) -> Result<T, Error> {
-    array.ok_or_else(|| Error::in_array(name, Reason::Missing { hint: "" }))
+    array.ok_or_else(|| Error::in_array(name, Reason::missing("")))
 }
 
 /// Writes an archive. The same arrays always make the same bytes.

@@ -5,14 +5,17 @@
 mod archive;
 mod arrays;
 mod changes;
+mod compressed;
 mod dynamics;
 mod model;
 mod normalized;
 mod npy;
 mod place;
 mod results;
+mod rewards;
 mod stationary;
 mod stored;
+mod transitions;
 mod writer;
 
 use std::fs::File;
@@ -21,8 +24,8 @@ use std::path::Path;
 
 use super::{Error, Place};
 use crate::{
-    ForwardMessages, LongRunGrowth, Policy, Posterior, Real, Solution, StateValues, StationaryPolicy,
-    StationarySolution,
+    ForwardMessages, LongRunGrowth, Policy, Posterior, Real, Solution, SparseDynamics, StateValues,
+    StationaryPolicy, StationarySolution,
 };
 use arrays::{ArrayWriter, Arrays, Codec};
 
@@ -77,7 +80,7 @@ pub trait Npz: Codec {
     ///
     /// Those of [`read_npz`](Self::read_npz), without the name of a file.
     fn from_npz(bytes: &[u8]) -> Result<Self, Error> {
-        Self::decode(&mut Arrays::new(Cursor::new(bytes))?)
+        read_arrays(Arrays::new(Cursor::new(bytes))?, Self::decode)
     }
 
     /// Writes a file. This overwrites an existing file, even if writing fails.
@@ -108,7 +111,15 @@ pub trait Npz: Codec {
 fn read_file<T>(path: &Path, decode: impl FnOnce(&mut Arrays<'_>) -> Result<T, Error>) -> Result<T, Error> {
     let file = File::open(path).map_err(|error| Error::new(Place::File, error));
     let arrays = file.and_then(|file| Arrays::new(BufReader::new(file)));
-    arrays.and_then(|mut arrays| decode(&mut arrays)).map_err(|error| error.in_file(path))
+    arrays.and_then(|arrays| read_arrays(arrays, decode)).map_err(|error| error.in_file(path))
+}
+
+/// Decodes the arrays. The error for a missing array lists the arrays that are there.
+fn read_arrays<T>(
+    mut arrays: Arrays<'_>,
+    decode: impl FnOnce(&mut Arrays<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    decode(&mut arrays).map_err(|error| error.listing(arrays.names()))
 }
 
 impl<F: Real> Npz for ModelFile<F> {}
@@ -120,3 +131,4 @@ impl<F: Real> Npz for Posterior<F> {}
 impl<F: Real> Npz for StationarySolution<F> {}
 impl<F: Real> Npz for StationaryPolicy<F> {}
 impl<F: Real> Npz for LongRunGrowth<F> {}
+impl<F: Real> Npz for SparseDynamics<F> {}

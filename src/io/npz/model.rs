@@ -1,18 +1,21 @@
 //! Models as arrays.
 
+use std::collections::HashSet;
 use std::io::Write;
 
-use ndarray::Array1;
+use ndarray::{Array1, Array2, aview1};
 
-use super::arrays::{ArrayWriter, Arrays, Codec};
-use super::dynamics::{Layout, Transitions, check_rewards};
+use super::arrays::{ArrayWriter, Arrays, Codec, required};
+use super::dynamics::Layout;
 use super::place::place_of;
+use super::rewards::{self, Rewards};
 use super::stored::{AnyMdp, ModelFile, StoredModel, differ_in_rewards_alone, have_same_successor_rewards};
+use super::transitions::Transitions;
 use crate::io::{Error, Place, Reason};
 use crate::{ActionPrior, Dynamics, Mdp, Model, Real, SuccessorRewardMdp, Table, TimeVaryingMdp, arrays};
 
 /// All arrays that have a meaning in a model.
-const MODEL_ARRAYS: [&str; 18] = [
+const MODEL_ARRAYS: [&str; 19] = [
     "transitions",
     "row_offsets",
     "next_states",
@@ -20,6 +23,7 @@ const MODEL_ARRAYS: [&str; 18] = [
     "num_actions",
     "successors",
     "rewards",
+    "stage_rewards",
     "successor_rewards",
     "discount",
     "temperature",
@@ -33,19 +37,23 @@ const MODEL_ARRAYS: [&str; 18] = [
     "provenance",
 ];
 
+/// The arrays of `scipy.sparse.save_npz`.
+const SCIPY_ARRAYS: [&str; 6] = ["indptr", "indices", "data", "shape", "format", "_is_array"];
+
 impl<F: Real> Codec for ModelFile<F> {
     fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         Self::decode_model(arrays, None)
     }
+
     fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
-        let (mdp, successor_rewards) = match self.model() {
+        let (mdp, rich) = match self.model() {
             StoredModel::Mdp(mdp) => {
                 writer.numbers("rewards", &mdp.rewards())?;
                 (mdp, None)
             }
             StoredModel::SuccessorRewards(model) => {
                 writer.numbers("rewards", &model.mdp().rewards())?;
-                (model.mdp(), Some(model.successor_rewards()))
+                (model.mdp(), Some(model))
             }
             StoredModel::TimeVarying(model) => {
                 let stages: Vec<_> = model.stages().iter().collect();
@@ -58,10 +66,10 @@ impl<F: Real> Codec for ModelFile<F> {
                 let are_alike = model.stages().iter().all(|stage| have_same_successor_rewards(stage, first));
                 let stages: Vec<_> = model.stages().iter().map(SuccessorRewardMdp::mdp).collect();
                 write_stages(writer, are_alike, &stages, model.num_stages().is_none())?;
-                (first.mdp(), Some(first.successor_rewards()))
+                (first.mdp(), Some(first))
             }
         };
-        Transitions::new(mdp.dynamics(), successor_rewards).encode(writer)?;
+        Transitions::new(mdp.dynamics(), rich).encode(writer)?;
         writer.number("discount", mdp.discount())?;
         writer.number("temperature", mdp.temperature())?;
         match mdp.action_prior() {
@@ -72,8 +80,8 @@ impl<F: Real> Codec for ModelFile<F> {
         if let Some(available) = mdp.available_actions() {
             writer.flags("available_actions", &available)?;
         }
-        let terminal: Vec<usize> = mdp.terminal_states().collect();
-        writer.indices("terminal_states", &[terminal.len()], &terminal)?;
+        let is_terminal: Vec<bool> = (0..mdp.num_states()).map(|state| mdp.is_terminal(state)).collect();
+        writer.flags("terminal_states", &aview1(&is_terminal))?;
         writer.numbers("terminal_values", &mdp.terminal_values())?;
         match self.initial() {
             Some(initial) => writer.numbers("initial", &initial),
@@ -89,21 +97,16 @@ impl<F: Real> ModelFile<F> {
         let invalid = |error: crate::Error| Error::new(place_of(&error, probabilities), error);
         let shape = (dynamics.num_states(), dynamics.num_actions());
 
-        let is_time_varying = arrays.shape("rewards")?.is_some_and(|shape| shape.len() == 3);
-        let mut stage_rewards = None;
-        let mut rewards = None;
-        if is_time_varying {
-            stage_rewards = arrays.numbers("rewards", "[t, s, a]")?;
-            check_rewards("rewards", stage_rewards.as_deref())?;
-        } else {
-            rewards = arrays.numbers("rewards", "[s, a] or [t, s, a]")?;
-            check_rewards("rewards", rewards.as_deref())?;
-        }
-        if !is_time_varying && rewards.is_none() && successor_rewards.is_none() {
-            let hint = "expected rewards, successor_rewards, or both";
-            return Err(Error::in_array("rewards", Reason::Missing { hint }));
-        }
-        let rewards = match rewards {
+        let (rewards, stage_rewards) = match rewards::decode(arrays, shape)? {
+            Some(Rewards::OfPairs(rewards)) => (Some(rewards), None),
+            Some(Rewards::OfStages(name, rewards)) => (None, Some((name, rewards))),
+            None if successor_rewards.is_some() => (None, None),
+            None => {
+                let hint = "expected rewards, successor_rewards, or both";
+                return Err(Error::in_array("rewards", Reason::missing(hint)));
+            }
+        };
+        let rewards: Array2<F> = match rewards {
             Some(rewards) => rewards,
             None => arrays::filled(Table::Rewards, shape, F::zero()).map_err(invalid)?,
         };
@@ -118,8 +121,7 @@ impl<F: Real> ModelFile<F> {
         if let Some(available) = arrays.flags("available_actions", "[s, a]")? {
             builder = builder.available_actions(available);
         }
-        let terminal_states: Option<Array1<usize>> = arrays.indices("terminal_states", "[k]")?;
-        builder = builder.terminal_states(terminal_states.into_iter().flatten());
+        builder = builder.terminal_states(terminal_states(arrays, shape.0)?);
         if let Some(values) = arrays.numbers("terminal_values", "[s]")? {
             builder = builder.terminal_values(values);
         }
@@ -128,25 +130,27 @@ impl<F: Real> ModelFile<F> {
         }
         let mdp = builder.build().map_err(invalid)?;
         let repeats = arrays.flag("repeats")?.unwrap_or(false);
-        let rich = successor_rewards.map(|rewards| {
-            let mut rewards = rewards.into_iter();
-            mdp.with_successor_rewards(|_, _, _| rewards.next().unwrap_or_else(F::neg_infinity))
-        });
+        let rich = successor_rewards.map(|rewards| rewards.add_to(&mdp));
         let model = match (rich.transpose().map_err(invalid)?, stage_rewards) {
             (None, None) => StoredModel::Mdp(mdp),
             (Some(rich), None) => StoredModel::SuccessorRewards(rich),
-            (None, Some(rewards)) => {
-                let model = TimeVaryingMdp::from_rewards(&mdp, rewards).map_err(invalid)?;
+            (None, Some((name, rewards))) => {
+                let model = TimeVaryingMdp::from_rewards(&mdp, rewards);
+                let model = model.map_err(|error| Error::in_array(name, error))?;
                 StoredModel::TimeVarying(if repeats { model.repeating() } else { model })
             }
-            (Some(rich), Some(rewards)) => {
+            (Some(rich), Some((name, rewards))) => {
                 let stages = rewards.outer_iter().map(|rewards| rich.with_rewards(rewards.to_owned()));
                 let stages = stages.collect::<Result<Vec<_>, _>>();
-                let model = stages.and_then(TimeVaryingMdp::new).map_err(invalid)?;
+                let model = stages.and_then(TimeVaryingMdp::new);
+                let model = model.map_err(|error| Error::in_array(name, error))?;
                 StoredModel::TimeVaryingSuccessorRewards(if repeats { model.repeating() } else { model })
             }
         };
-        let ignored = arrays.names().filter(|name| !MODEL_ARRAYS.contains(&name.as_str()));
+        let is_of_scipy = arrays.has(SCIPY_ARRAYS[0]);
+        let is_known =
+            |name: &str| MODEL_ARRAYS.contains(&name) || is_of_scipy && SCIPY_ARRAYS.contains(&name);
+        let ignored = arrays.names().filter(|name| !is_known(name));
         let file = ModelFile::new(model).with_ignored_arrays(ignored.collect());
         match (arrays.numbers("initial", "[s]")?, distance) {
             (Some(initial), Some(distance)) => {
@@ -158,7 +162,7 @@ impl<F: Real> ModelFile<F> {
     }
 }
 
-/// Writes the rewards of all stages as `rewards` `[t, s, a]`.
+/// Writes the rewards of all stages as `stage_rewards` `[t, s, a]`.
 fn write_stages<F: Real, W: Write>(
     writer: &mut ArrayWriter<W>,
     are_alike: bool,
@@ -171,12 +175,40 @@ fn write_stages<F: Real, W: Write>(
     }
     let shape = (stages.len(), stages[0].num_states(), stages[0].num_actions());
     let rewards = arrays::filled(Table::Rewards, shape, F::zero());
-    let mut rewards = rewards.map_err(|error| Error::in_array("rewards", error))?;
+    let mut rewards = rewards.map_err(|error| Error::in_array("stage_rewards", error))?;
     for (mut rewards, stage) in rewards.outer_iter_mut().zip(stages) {
         rewards.assign(&stage.rewards());
     }
-    writer.numbers("rewards", &rewards)?;
+    writer.numbers("stage_rewards", &rewards)?;
     if repeats { writer.flag("repeats", true) } else { Ok(()) }
+}
+
+/// The terminal states: indices, or a mask of bool.
+fn terminal_states(arrays: &mut Arrays<'_>, num_states: usize) -> Result<Vec<usize>, Error> {
+    let name = "terminal_states";
+    if arrays.is_bool(name)? {
+        let mask: Array1<bool> = required(name, arrays.flags(name, "[s] bool")?)?;
+        if !mask.is_empty() && mask.len() != num_states {
+            let (found, expected) = (vec![mask.len()], format!("[{num_states}], a flag for each state"));
+            return Err(Error::in_array(name, Reason::Shape { found, expected }));
+        }
+        return Ok(mask.iter().enumerate().filter(|(_, flag)| **flag).map(|(state, _)| state).collect());
+    }
+    let states: Option<Array1<usize>> = arrays.indices(name, "[k] indices, or [s] bool")?;
+    let states = states.map_or_else(Vec::new, arrays::into_vec);
+    if !states.is_empty() && states.len() == num_states && states.iter().all(|&state| state <= 1) {
+        let readings = "indices of states, or a mask of 0 and 1";
+        let remedy = "save a mask as bool, with one flag for each state";
+        return Err(Error::in_array(name, Reason::Ambiguous { readings, remedy }));
+    }
+    let mut seen = HashSet::new();
+    match states.iter().position(|&state| !seen.insert(state)) {
+        Some(at) => {
+            let place = Place::Entry { array: name.to_owned(), index: vec![at] };
+            Err(Error::new(place, Reason::Repeated { what: "the state" }))
+        }
+        None => Ok(states),
+    }
 }
 
 fn action_prior<F: Real>(arrays: &mut Arrays<'_>) -> Result<ActionPrior<F>, Error> {

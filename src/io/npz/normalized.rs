@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use super::arrays::Arrays;
-use super::{ModelFile, read_file};
+use super::{ModelFile, read_arrays, read_file};
 use crate::Real;
 use crate::io::Error;
 
@@ -46,6 +46,7 @@ impl<F: Real> ModelFile<F> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_npz_normalized(bytes: &[u8], distance: f64) -> Result<Self, Error> {
-        Self::decode_model(&mut Arrays::new(Cursor::new(bytes))?, Some(distance))
+        let arrays = Arrays::new(Cursor::new(bytes))?;
+        read_arrays(arrays, |arrays| Self::decode_model(arrays, Some(distance)))
     }
 }

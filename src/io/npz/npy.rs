@@ -76,15 +76,24 @@ impl<R: Read> Npy<R> {
         Ok(array)
     }
 
+    pub(super) fn is_bool(&self) -> bool {
+        self.element.kind == Kind::Bool
+    }
+
+    /// Whether there are no elements, whose type then does not matter: numpy makes `[]` an array of
+    /// floats.
+    fn is_empty(&self) -> bool {
+        self.shape.contains(&0)
+    }
+
     fn check_length(&self) -> Result<(), Reason> {
-        if self.element.kind == Kind::Other {
+        if self.element.kind == Kind::Other && !self.is_empty() {
             return Ok(()); // reading the elements is an error
         }
         // As in numpy, axes of length 0 are left out of the product, which then must not overflow.
         let bytes = (self.shape.iter().filter(|&&axis| axis > 0))
             .try_fold(self.element.size, |bytes, &axis| bytes.checked_mul(axis));
-        let is_empty = self.shape.contains(&0);
-        let expected = bytes.map_or(u64::MAX, |bytes| if is_empty { 0 } else { bytes as u64 });
+        let expected = bytes.map_or(u64::MAX, |bytes| if self.is_empty() { 0 } else { bytes as u64 });
         if bytes.is_some() && self.num_bytes == expected {
             return Ok(());
         }
@@ -93,7 +102,7 @@ impl<R: Read> Npy<R> {
 
     /// Reads the elements as numbers, also from integers and bool.
     pub(super) fn numbers<F: Real, D: Dimension>(&mut self, axes: &str) -> Result<Array<F, D>, At> {
-        if self.element.kind == Kind::Other {
+        if self.element.kind == Kind::Other && !self.is_empty() {
             return Err(self.wrong_type("a number"));
         }
         let element = self.element;
@@ -110,7 +119,7 @@ impl<R: Read> Npy<R> {
 
     /// Reads the elements as indices.
     pub(super) fn indices<D: Dimension>(&mut self, axes: &str) -> Result<Array<usize, D>, At> {
-        if !matches!(self.element.kind, Kind::Signed | Kind::Unsigned) {
+        if !matches!(self.element.kind, Kind::Signed | Kind::Unsigned) && !self.is_empty() {
             return Err(self.wrong_type("an integer"));
         }
         let element = self.element;
@@ -123,7 +132,7 @@ impl<R: Read> Npy<R> {
 
     /// Reads the elements as truth values, also from the integers 0 and 1.
     pub(super) fn flags<D: Dimension>(&mut self, axes: &str) -> Result<Array<bool, D>, At> {
-        if matches!(self.element.kind, Kind::Float | Kind::Other) {
+        if matches!(self.element.kind, Kind::Float | Kind::Other) && !self.is_empty() {
             return Err(self.wrong_type("bool"));
         }
         let element = self.element;
@@ -132,6 +141,15 @@ impl<R: Read> Npy<R> {
             1 => Ok(true),
             other => Err(Reason::Value { value: other as f64, expected: "0 or 1" }),
         })
+    }
+
+    /// Reads the beginning of a text in ASCII. numpy fills the elements with zero bytes.
+    pub(super) fn text(&mut self) -> Result<String, At> {
+        if !self.type_name.contains(['S', 'U']) {
+            return Err(self.wrong_type("a string"));
+        }
+        let bytes = read_most(&mut self.file, 64).map_err(|reason| (None, reason))?;
+        Ok(bytes.iter().filter(|&&byte| byte != 0).map(|&byte| char::from(byte)).collect())
     }
 
     fn wrong_type(&self, expected: &'static str) -> At {
@@ -195,17 +213,28 @@ fn read_most(file: &mut impl Read, len: u64) -> Result<Vec<u8>, Reason> {
 }
 
 impl Element {
-    /// Reads a type as numpy writes it, such as `<f8`.
+    /// Reads a type as numpy names it, such as `<f8` or `float64`.
     fn parse(name: &str) -> Self {
         let (order, code) = match name.as_bytes() {
             [order @ (b'<' | b'>' | b'|' | b'='), code @ ..] => (*order, code),
             code => (b'|', code),
         };
+        // numpy writes the short forms, and reads the others too.
         let (kind, size) = match code {
-            b"b1" | b"?" => (Kind::Bool, 1),
+            b"b1" | b"?" | b"bool" => (Kind::Bool, 1),
             [b'i', size @ (b'1' | b'2' | b'4' | b'8')] => (Kind::Signed, size - b'0'),
             [b'u', size @ (b'1' | b'2' | b'4' | b'8')] => (Kind::Unsigned, size - b'0'),
             [b'f', size @ (b'4' | b'8')] => (Kind::Float, size - b'0'),
+            b"b" | b"int8" => (Kind::Signed, 1),
+            b"h" | b"int16" => (Kind::Signed, 2),
+            b"i" | b"int32" => (Kind::Signed, 4),
+            b"q" | b"int64" => (Kind::Signed, 8),
+            b"B" | b"uint8" => (Kind::Unsigned, 1),
+            b"H" | b"uint16" => (Kind::Unsigned, 2),
+            b"I" | b"uint32" => (Kind::Unsigned, 4),
+            b"Q" | b"uint64" => (Kind::Unsigned, 8),
+            b"f" | b"float32" => (Kind::Float, 4),
+            b"d" | b"float64" => (Kind::Float, 8),
             _ => (Kind::Other, 1),
         };
         Self { kind, size: size.into(), is_big_endian: order == b'>' }

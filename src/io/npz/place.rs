@@ -7,6 +7,10 @@ use crate::io::Place;
 /// probabilities.
 pub(super) fn place_of(error: &crate::Error, probabilities: &str) -> Place {
     use crate::Error as E;
+    let (row_offsets, next_states) = match probabilities {
+        "data" => ("indptr", "indices"), // the names of scipy
+        _ => ("row_offsets", "next_states"),
+    };
     let array = |name: &str| Place::Array(name.to_owned());
     let entry = |name: &str, index: &[usize]| Place::Entry { array: name.to_owned(), index: index.to_vec() };
     match *error {
@@ -19,8 +23,8 @@ pub(super) fn place_of(error: &crate::Error, probabilities: &str) -> Place {
         E::SuccessorOutOfRange { state, action, .. } if probabilities == "successors" => {
             entry(probabilities, &[state, action])
         }
-        E::SuccessorOutOfRange { .. } | E::UnsortedSuccessors { .. } => array("next_states"),
-        E::InvalidRowOffset { index, .. } => entry("row_offsets", &[index]),
+        E::SuccessorOutOfRange { .. } => array(next_states),
+        E::InvalidRowOffset { index, .. } => entry(row_offsets, &[index]),
         E::InvalidReward { state, action, .. } => entry("rewards", &[state, action]),
         E::InvalidSuccessorReward { .. } => array("successor_rewards"),
         E::InvalidTerminalValue { state, .. } => entry("terminal_values", &[state]),

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use ndarray::{Array1, ArrayView1};
 
-use super::dynamics::AnyDynamics;
 use crate::{
     ActionPrior, Dynamics, Error, Inference, Mdp, Model, Real, RescaledRows, Stage, SuccessorRewardMdp,
     TimeVaryingMdp, check_initial,
@@ -188,6 +187,8 @@ pub enum StoredModel<F: Real = f64> {
     TimeVaryingSuccessorRewards(TimeVaryingMdp<SuccessorRewardMdp<F, Arc<dyn Dynamics<Scalar = F>>>>),
 }
 
+/// Dynamics whose type is chosen at run time.
+pub(super) type AnyDynamics<F> = Arc<dyn Dynamics<Scalar = F>>;
 /// An [`Mdp`] of a file.
 pub(super) type AnyMdp<F> = Mdp<F, AnyDynamics<F>>;
 /// A [`SuccessorRewardMdp`] of a file.
@@ -240,8 +241,24 @@ pub(super) fn have_same_successor_rewards<F: Real>(
     other: &AnySuccessorRewardMdp<F>,
 ) -> bool {
     let (rewards, others) = (one.successor_rewards(), other.successor_rewards());
-    let are_equal = std::ptr::eq(rewards, others) || rewards == others; // stages mostly share them
-    are_equal && differ_in_rewards_alone(one.mdp(), other.mdp())
+    let are_shared = std::ptr::eq(rewards, others); // as mostly
+    let have_equal_outcomes = || {
+        ndarray::indices((one.mdp().num_states(), one.mdp().num_actions()))
+            .into_iter()
+            .all(|pair| outcomes(one, pair) == outcomes(other, pair))
+    };
+    differ_in_rewards_alone(one.mdp(), other.mdp())
+        && (are_shared || rewards == others && have_equal_outcomes())
+}
+
+/// Next state, probability and reward of each outcome of a pair.
+pub(super) fn outcomes<F: Real>(
+    model: &AnySuccessorRewardMdp<F>,
+    (state, action): (usize, usize),
+) -> Vec<(usize, F, F)> {
+    let mut outcomes = Vec::new();
+    model.for_each_outcome(state, action, |next_state, p, reward| outcomes.push((next_state, p, reward)));
+    outcomes
 }
 
 /// Changes every stage. The stages repeat if they did before.
@@ -306,8 +323,15 @@ impl<F: Real> Model for StoredModel<F> {
         ask!(self, model => model.begin_stage(t))
     }
 
-    fn transition_reward(&self, t: usize, state: usize, action: usize, next_state: usize) -> Option<F> {
-        ask!(self, model => model.transition_reward(t, state, action, next_state))
+    fn for_each_transition_reward(
+        &self,
+        t: usize,
+        state: usize,
+        action: usize,
+        next_state: usize,
+        visit: &mut dyn FnMut(F, F),
+    ) {
+        ask!(self, model => model.for_each_transition_reward(t, state, action, next_state, visit));
     }
 
     fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, F, Self::Dynamics>, Error> {

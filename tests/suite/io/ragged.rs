@@ -1,1 +1,61 @@
-//! Files in which few states have many choices.
+//! Files in which one state has very many choices. Memory is proportional to the file.
+
+use std::fmt::Write;
+
+use allocation_counter::measure;
+use softmdp::io::ExplicitMdp;
+use softmdp::{Inference, SoftValueIteration, SparseDynamics};
+
+/// State 0 chooses any of `num_states` states. The others go back to state 0.
+fn star(num_states: usize) -> String {
+    let mut text = String::from("mdp\n");
+    for choice in 0..num_states {
+        writeln!(text, "0 {choice} {choice} 1").unwrap();
+    }
+    for state in 1..num_states {
+        writeln!(text, "{state} 0 0 1").unwrap();
+    }
+    text
+}
+
+fn triplets(num_states: usize) -> impl ExactSizeIterator<Item = (usize, usize, usize, f64)> {
+    let triplets = (0..num_states).map(|choice| (0, choice, choice, 1.0));
+    let back = (1..num_states).map(|state| (state, 0, 0, 1.0));
+    triplets.chain(back).collect::<Vec<_>>().into_iter()
+}
+
+#[test]
+fn reading_takes_memory_for_the_lines_alone() {
+    let text = star(20_000); // 4 · 10⁸ pairs
+    let mut model = None;
+    let used = measure(|| model = Some(ExplicitMdp::<f64>::parse(&text).unwrap()));
+    assert!(used.bytes_max <= 16 * text.len() as u64, "{used:?} for {} bytes", text.len());
+    let model = model.unwrap();
+    assert_eq!((model.num_states(), model.num_actions()), (20_000, 20_000));
+}
+
+#[test]
+fn rows_are_stored_for_the_pairs_that_exist() {
+    let n = 20_000;
+    let triplets = triplets(n);
+    let mut dynamics = None;
+    let used = measure(|| dynamics = Some(SparseDynamics::from_triplets(n, n, triplets).unwrap()));
+    let dynamics = dynamics.unwrap();
+    assert_eq!(dynamics.num_transitions(), 2 * n - 1);
+    // 20 bytes a transition, and three offsets for each of 2 n rows and n states.
+    assert!(used.bytes_max <= 2 * n as u64 * (20 + 16 + 16), "{used:?}");
+    assert!(used.bytes_current <= 2 * n as i64 * (12 + 8 + 4) + 64, "{used:?}");
+}
+
+#[test]
+fn a_wide_state_is_solved() {
+    let n = 300;
+    let model = ExplicitMdp::<f64>::parse(&star(n)).unwrap().with_state_rewards("7 1\n").unwrap();
+    let mdp = model.build_with(|builder| builder.temperature(0.0)).unwrap();
+    let solver = SoftValueIteration::new(4).inference(Inference::Variational);
+    let solution = solver.solve(&mdp).unwrap();
+    // 0 → 7 → 0 → 7 →: the reward of state 7 is paid twice.
+    assert_eq!(solution.state_values()[[0, 0]], 2.0);
+    assert_eq!(solution.policy().probabilities()[[0, 0, 7]], 1.0);
+    assert_eq!(solution.action_values()[[0, 1, 1]], f64::NEG_INFINITY, "there is no such choice");
+}

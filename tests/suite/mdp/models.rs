@@ -98,7 +98,9 @@ fn models_behind_pointers_give_the_answers_of_the_models() {
     let folded =
         mdp.with_successor_rewards(|_, _, next_state| if next_state == 1 { -1.5 } else { 0.25 }).unwrap();
     assert_eq!(answers(&Arc::new(folded.clone()), 4), answers(&folded, 4));
-    assert_eq!(Model::transition_reward(&Box::new(folded), 0, 0, 0, 1), Some(-1.0 - 1.5));
+    let mut rewards = Vec::new();
+    Model::for_each_transition_reward(&Box::new(folded), 0, 0, 0, 1, &mut |_, reward| rewards.push(reward));
+    assert_eq!(rewards, [-1.0 - 1.5]);
 }
 
 #[test]

@@ -171,8 +171,8 @@ fn on_certain_successors_both_folds_are_the_reward_itself() {
         assert_eq!(solver.solve(&folded).unwrap(), solver.solve(&plain).unwrap());
     }
     let mut seen = Vec::new();
-    folded.for_each_successor_reward(2, 1, |next_state, reward| seen.push((next_state, reward)));
-    assert_eq!(seen, [(0, 3.0)]);
+    folded.for_each_outcome(2, 1, |next_state, p, reward| seen.push((next_state, p, reward)));
+    assert_eq!(seen, [(0, 1.0, 3.0)]);
 }
 
 #[test]

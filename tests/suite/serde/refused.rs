@@ -189,7 +189,13 @@ fn models_that_break_a_promise() {
 #[derive(Serialize)]
 struct RawSuccessorRewards {
     mdp: Mdp,
-    successor_rewards: Vec<f64>,
+    successor_rewards: RawRewards,
+}
+
+#[derive(Serialize)]
+enum RawRewards {
+    OfTransitions(Vec<f64>),
+    OfOutcomes(Vec<(usize, usize, usize, f64, f64)>),
 }
 
 #[test]
@@ -200,7 +206,7 @@ fn rewards_on_the_successor_that_fit_no_transition() {
         mdp.with_successor_rewards(|_, _, next_state| if next_state == 1 { 2.0 } else { -INF }).unwrap();
     let raw = |successor_rewards: &[f64]| RawSuccessorRewards {
         mdp: mdp.clone(),
-        successor_rewards: successor_rewards.to_vec(),
+        successor_rewards: RawRewards::OfTransitions(successor_rewards.to_vec()),
     };
     assert_eq!(read::<SuccessorRewardMdp>(&raw(&[-INF, 2.0, 2.0])).unwrap(), valid);
     let refused = |rewards: &[f64], expected: &Error| refuses::<SuccessorRewardMdp>(&raw(rewards), expected);
@@ -213,6 +219,36 @@ fn rewards_on_the_successor_that_fit_no_transition() {
     }
     let lost = Error::Overflow { table: Table::SuccessorRewards, stage: 0, state: 0 };
     refused(&[-f64::MAX, f64::MAX, 0.0], &lost);
+}
+
+#[test]
+fn outcomes_that_fit_no_transition() {
+    let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[0.0], [0.0]]).unwrap();
+    let valid = [(0, 0, 0, 0.5, 1.0), (0, 0, 1, 0.25, 2.0), (0, 0, 1, 0.25, -INF), (1, 0, 1, 1.0, 0.0)];
+    let raw = |outcomes: &[_]| RawSuccessorRewards {
+        mdp: mdp.clone(),
+        successor_rewards: RawRewards::OfOutcomes(outcomes.to_vec()),
+    };
+    let model = read::<SuccessorRewardMdp>(&raw(&valid)).unwrap();
+    assert_eq!(model, mdp.with_outcomes(valid).unwrap());
+    assert_eq!(read::<SuccessorRewardMdp>(&model).unwrap(), model);
+    let refused = |at: usize, outcome, expected: &Error| {
+        let mut outcomes = valid;
+        outcomes[at] = outcome;
+        refuses::<SuccessorRewardMdp>(&raw(&outcomes), expected);
+    };
+    refused(0, (1, 0, 1, 0.5, 1.0), &Error::MissingOutcome { state: 0, action: 0, next_state: 0 });
+    refused(1, (1, 0, 0, 0.5, 1.0), &Error::ImpossibleOutcome { state: 1, action: 0, next_state: 0 });
+    refused(
+        1,
+        (0, 0, 1, 0.25, NAN),
+        &Error::InvalidSuccessorReward { state: 0, action: 0, next_state: 1, value: NAN },
+    );
+    refused(
+        1,
+        (0, 0, 1, -0.25, 2.0),
+        &Error::InvalidTransition { state: 0, action: 0, next_state: 1, value: -0.25 },
+    );
 }
 
 #[derive(Serialize)]
