@@ -1,12 +1,10 @@
 //! Dynamics as compressed rows, with the names of this crate or with those of scipy.
 
-use std::ops::Range;
-
 use ndarray::Array1;
 
 use super::arrays::{Arrays, required};
 use super::place::place_of;
-use super::rewards::{SuccessorRewards, beside, of_possible};
+use super::rewards::{Entries, SuccessorRewards, beside, of_possible};
 use crate::io::{Error, Reason};
 use crate::{Real, SparseDynamics, arrays};
 
@@ -27,10 +25,7 @@ pub(super) const SCIPY: Names =
 
 /// Reads the rows, whose entries may come in any order. A successor may be listed several times: its
 /// probabilities are added, and each entry has a reward of its own.
-pub(super) fn decode<F: Real>(
-    arrays: &mut Arrays<'_>,
-    names: &Names,
-) -> Result<(SparseDynamics<F>, Option<SuccessorRewards<F>>), Error> {
+pub(super) fn decode<F: Real>(arrays: &mut Arrays<'_>, names: &Names) -> Result<Read<F>, Error> {
     check_format(arrays)?;
     let (name, axes) = (names.row_offsets, "[S · A + 1]");
     let row_offsets: Array1<usize> = required(name, arrays.indices(name, axes)?)?;
@@ -43,16 +38,18 @@ pub(super) fn decode<F: Real>(
         return Err(Error::in_array(name, Reason::Shape { found: vec![row_offsets.len()], expected }));
     }
     let rewards: Option<Array1<F>> = arrays.numbers("successor_rewards", "[n]")?;
-    let rows = Rows {
-        num_states: num_rows / num_actions,
+    let rewards = beside(rewards, &[next_states.len()])?;
+    let entries = Entries {
         num_actions,
-        rewards: beside(rewards, &[next_states.len()])?,
         row_offsets: arrays::into_vec(row_offsets),
         next_states: arrays::into_vec(next_states),
         probabilities: arrays::into_vec(probabilities),
     };
-    let dynamics = if rows.are_ascending() { rows.take() } else { rows.sort() };
-    dynamics.map_err(|error| Error::new(place_of(&error, names.probabilities), error))
+    let num_states = num_rows / num_actions;
+    let are_ascending = are_ascending(&entries);
+    let rows =
+        if are_ascending { take(num_states, entries, rewards) } else { sort(num_states, entries, rewards) };
+    rows.map_err(|error| Error::new(place_of(&error, names.probabilities), error))
 }
 
 /// Checks the format that scipy writes beside a matrix, if it is there.
@@ -106,65 +103,42 @@ fn num_actions(arrays: &mut Arrays<'_>, num_rows: usize) -> Result<usize, Error>
     Err(Error::in_array("num_actions", Reason::missing(hint)))
 }
 
-/// The arrays of compressed rows.
-struct Rows<F> {
-    num_states: usize,
-    num_actions: usize,
-    row_offsets: Vec<usize>,
-    next_states: Vec<usize>,
-    probabilities: Vec<F>,
-    rewards: Option<Vec<F>>, // of each entry
+/// Whether the next states of each row ascend strictly. Also true if the offsets are invalid, which
+/// [`SparseDynamics::new`] reports.
+fn are_ascending<F>(entries: &Entries<F>) -> bool {
+    let Entries { row_offsets, next_states, probabilities, .. } = entries;
+    let num_entries = next_states.len();
+    let are_valid = probabilities.len() == num_entries
+        && row_offsets.first() == Some(&0)
+        && row_offsets.last() == Some(&num_entries)
+        && row_offsets.is_sorted();
+    let mut rows = row_offsets.windows(2).map(|bounds| bounds[0]..bounds[1]);
+    !are_valid || rows.all(|row| next_states[row].is_sorted_by(|a, b| a < b))
 }
 
 type Read<F> = (SparseDynamics<F>, Option<SuccessorRewards<F>>);
 
-impl<F: Real> Rows<F> {
-    /// Whether the next states of each row ascend, or whether that cannot be told from invalid
-    /// offsets.
-    fn are_ascending(&self) -> bool {
-        let num_entries = self.next_states.len();
-        let are_valid = self.probabilities.len() == num_entries
-            && self.row_offsets.first() == Some(&0)
-            && self.row_offsets.last() == Some(&num_entries)
-            && self.row_offsets.is_sorted();
-        !are_valid || self.rows().all(|(_, row)| self.next_states[row].is_sorted_by(|a, b| a < b))
-    }
+/// Takes ascending rows as they are.
+fn take<F: Real>(
+    num_states: usize,
+    entries: Entries<F>,
+    rewards: Option<Vec<F>>,
+) -> Result<Read<F>, crate::Error> {
+    let Entries { num_actions, row_offsets, next_states, probabilities } = entries;
+    let rewards = rewards.map(|rewards| of_possible(rewards, &probabilities));
+    let dynamics = SparseDynamics::new(num_states, num_actions, row_offsets, next_states, probabilities)?;
+    Ok((dynamics, rewards.map(SuccessorRewards::OfTransitions)))
+}
 
-    /// The entries of each row.
-    fn rows(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
-        self.row_offsets.windows(2).map(|bounds| bounds[0]..bounds[1]).enumerate()
-    }
-
-    /// Takes ascending rows as they are.
-    fn take(self) -> Result<Read<F>, crate::Error> {
-        let rewards = self.rewards.map(|rewards| of_possible(rewards, &self.probabilities));
-        let (row_offsets, next_states) = (self.row_offsets, self.next_states);
-        let dynamics = SparseDynamics::new(
-            self.num_states,
-            self.num_actions,
-            row_offsets,
-            next_states,
-            self.probabilities,
-        )?;
-        Ok((dynamics, rewards.map(SuccessorRewards::OfTransitions)))
-    }
-
-    /// Sorts the entries of valid rows and adds up duplicates.
-    fn sort(self) -> Result<Read<F>, crate::Error> {
-        let num_actions = self.num_actions;
-        let entries = || {
-            self.rows()
-                .flat_map(|(row, entries)| entries.map(move |at| (row / num_actions, row % num_actions, at)))
-        };
-        let transitions = entries()
-            .map(|(state, action, at)| (state, action, self.next_states[at], self.probabilities[at]));
-        let dynamics = SparseDynamics::from_triplets(self.num_states, num_actions, transitions)?;
-        let outcomes = self.rewards.as_ref().map(|rewards| {
-            let outcomes = entries().map(|(state, action, at)| {
-                (state, action, self.next_states[at], self.probabilities[at], rewards[at])
-            });
-            SuccessorRewards::OfOutcomes(outcomes.collect())
-        });
-        Ok((dynamics, outcomes))
-    }
+/// Sorts rows with valid offsets and adds up duplicates.
+fn sort<F: Real>(
+    num_states: usize,
+    entries: Entries<F>,
+    rewards: Option<Vec<F>>,
+) -> Result<Read<F>, crate::Error> {
+    let transitions = entries
+        .pairs()
+        .map(|(at, state, action)| (state, action, entries.next_states[at], entries.probabilities[at]));
+    let dynamics = SparseDynamics::from_triplets(num_states, entries.num_actions, transitions)?;
+    Ok((dynamics, rewards.map(|rewards| SuccessorRewards::OfEntries(entries, rewards))))
 }

@@ -58,8 +58,26 @@ fn stages<F: Real>(arrays: &mut Arrays<'_>, name: &'static str) -> Result<Reward
 pub(super) enum SuccessorRewards<F> {
     /// One for each transition, in the order of the dynamics.
     OfTransitions(Vec<F>),
-    /// State, action, next state, probability and reward, if a transition may have several.
-    OfOutcomes(Vec<(usize, usize, usize, F, F)>),
+    /// One for each entry of compressed rows, if a transition may have several.
+    OfEntries(Entries<F>, Vec<F>),
+}
+
+/// The entries of compressed rows, in any order within a row.
+pub(super) struct Entries<F> {
+    pub(super) num_actions: usize,
+    pub(super) row_offsets: Vec<usize>,
+    pub(super) next_states: Vec<usize>,
+    pub(super) probabilities: Vec<F>,
+}
+
+impl<F: Real> Entries<F> {
+    /// Position, state and action of each entry. Precondition: the offsets are valid.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (usize, usize, usize)> {
+        self.row_offsets.windows(2).enumerate().flat_map(|(row, bounds)| {
+            let (state, action) = (row / self.num_actions, row % self.num_actions);
+            (bounds[0]..bounds[1]).map(move |at| (at, state, action))
+        })
+    }
 }
 
 impl<F: Real> SuccessorRewards<F> {
@@ -69,7 +87,11 @@ impl<F: Real> SuccessorRewards<F> {
                 let mut rewards = rewards.into_iter();
                 mdp.with_successor_rewards(|_, _, _| rewards.next().unwrap_or_else(F::neg_infinity))
             }
-            Self::OfOutcomes(outcomes) => mdp.with_outcomes(outcomes),
+            Self::OfEntries(entries, rewards) => {
+                mdp.with_outcomes(entries.pairs().map(|(at, state, action)| {
+                    (state, action, entries.next_states[at], entries.probabilities[at], rewards[at])
+                }))
+            }
         }
     }
 }

@@ -209,8 +209,12 @@ fn elements_out_of_place() {
             Reason::Value { .. }
         );
         assert_error!(
-            model(&with(sound(), "rewards", f8("(2, 2, 1)", &[0.0, 0.0, 0.0, bad]))),
-            entry("rewards", &[1, 1, 0]),
+            model(&with(
+                without(sound(), "rewards"),
+                "stage_rewards",
+                f8("(2, 2, 1)", &[0.0, 0.0, 0.0, bad])
+            )),
+            entry("stage_rewards", &[1, 1, 0]),
             Reason::Value { .. }
         );
     }
@@ -228,7 +232,7 @@ fn arrays_that_are_missing_or_too_many() {
     assert_eq!(
         error.to_string(),
         "array `transitions`: missing: expected transitions, row_offsets with next_states and probabilities, or \
-         successors"
+         successors; the archive has next_states, probabilities, rewards"
     );
     assert_error!(model(&without(sound(), "next_states")), array("next_states"), Reason::Missing { .. });
     let no_rewards = with(without(sound(), "rewards"), "num_actions", i8("()", &[1]));

@@ -36,11 +36,6 @@ fn models_that_are_none() {
         Reason::Model(E::SuccessorOutOfRange { .. })
     );
     assert_error!(
-        spoiled("next_states", i8("(3,)", &[1, 0, 1])),
-        array("next_states"),
-        Reason::Model(E::UnsortedSuccessors { .. })
-    );
-    assert_error!(
         spoiled("terminal_states", i8("(1,)", &[2])),
         array("terminal_states"),
         Reason::Model(E::StateOutOfRange { state: 2, .. })
