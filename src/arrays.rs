@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ndarray::{Array, ArrayRef, Dimension, IntoDimension};
+use ndarray::{Array, ArrayRef, ArrayView2, Dimension, IntoDimension};
 
 use crate::{Error, Real, Table};
 
@@ -66,6 +66,11 @@ pub(crate) fn slice<T, D: Dimension>(array: &ArrayRef<T, D>) -> &[T] {
 /// [`slice`], mutable.
 pub(crate) fn slice_mut<T, D: Dimension>(array: &mut ArrayRef<T, D>) -> &mut [T] {
     array.as_slice_mut().expect("tables are in standard layout by construction")
+}
+
+/// Rows and columns of a table in row-major order.
+pub(crate) fn view<T>(entries: &[T], shape: (usize, usize)) -> ArrayView2<'_, T> {
+    ArrayView2::from_shape(shape, entries).expect("tables have as many entries as their shape")
 }
 
 /// Brings an array into standard (row-major) layout, without a copy if it already is.

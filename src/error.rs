@@ -5,6 +5,7 @@
 //! types of their own, which contain this one.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::{Inference, Status, Table};
 
@@ -123,6 +124,31 @@ pub enum Error {
         state: usize,
         /// The action.
         action: usize,
+    },
+    /// A map of your own dynamics disagrees with the successors that they visit.
+    ///
+    /// [`check_model`](crate::check_model) compares each map with a sum over these successors.
+    #[error(
+        "{map} {} is {found}, expected {expected} from for_each_successor: correct or remove the override of the map",
+        MapCall { map, index, states, next_states, num_columns: *num_columns }
+    )]
+    MapMismatch {
+        /// Name of the method. `… of mix_actions` is a method of the dynamics that `mix_actions`
+        /// returns.
+        map: &'static str,
+        /// Place in the result: state, action and column; next state and column in `push_forward`;
+        /// state and next state in `mix_actions`; nothing in `work`.
+        index: Vec<usize>,
+        /// The states that the map was called with.
+        states: Range<usize>,
+        /// The next states that the map was called with: all, except in `push_forward`.
+        next_states: Range<usize>,
+        /// Number k of columns that the map was called with.
+        num_columns: usize,
+        /// The number that the map returned.
+        found: f64,
+        /// The number that follows from the successors, or that a call with all states returned.
+        expected: f64,
     },
     /// An action is out of range.
     #[error("action {action} of state {state} is out of range, expected an action below {num_actions}")]
@@ -544,6 +570,36 @@ fn in_the_long_run(inference: Inference, temperature: f64) -> &'static str {
         Inference::Variational => "call `average_reward`",
         Inference::Direct if temperature > 0.0 => "call `long_run_growth`",
         Inference::Direct => "choose a temperature > 0 and call `long_run_growth`",
+    }
+}
+
+/// A call of a map of [`Dynamics`](crate::Dynamics), and a place in its result.
+struct MapCall<'a> {
+    map: &'a str,
+    index: &'a [usize],
+    states: &'a Range<usize>,
+    next_states: &'a Range<usize>,
+    num_columns: usize,
+}
+
+impl fmt::Display for MapCall<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { map, index, states, next_states, num_columns } = self;
+        match (*index, map.starts_with("push_forward")) {
+            (&[next_state, column], true) => {
+                write!(f, "from states {states:?} at next state {next_state}, column {column}")?;
+                write!(f, " (next states {next_states:?}, k = {num_columns})")
+            }
+            (&[state, next_state], _) if *map == "mix_actions" => {
+                write!(f, "at state {state}, next state {next_state}")
+            }
+            (&[state, action, column], _) => {
+                write!(f, "at state {state}, action {action}, column {column}")?;
+                write!(f, " (states {states:?}, k = {num_columns})")
+            }
+            (&[state, action], _) => write!(f, "at state {state}, action {action}"),
+            _ => write!(f, "of states {states:?}"),
+        }
     }
 }
 

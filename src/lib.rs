@@ -105,7 +105,7 @@ pub use mdp::{
 pub use policy::{Policy, StationaryPolicy};
 #[doc(alias("smoothing", "forward_backward", "baum_welch"))]
 pub use posterior::posterior;
-pub use posterior::{Posterior, PosteriorStage, stream_posterior};
+pub use posterior::{Posterior, PosteriorStage, posterior_into, stream_posterior, stream_posterior_with};
 #[doc(alias("policy_iteration"))]
 pub use stationary::Method;
 #[doc(alias("relative_value_iteration", "gain", "bias", "long_run_average", "undiscounted"))]
@@ -115,6 +115,8 @@ pub use stationary::solve_stationary;
 pub use stationary::{AverageReward, LongRunGrowth, StationarySolution, StationarySolver, long_run_growth};
 pub use table::Table;
 pub use trajectory::Trajectory;
+#[doc(alias("buffer", "scratch", "memory"))]
+pub use workspace::Workspace;
 
 mod arrays;
 mod backward;
@@ -135,6 +137,7 @@ mod serde_impls;
 mod stationary;
 mod table;
 mod trajectory;
+mod workspace;
 
 #[doc = include_str!("../docs/formulas.md")]
 pub mod formulas {}

@@ -3,12 +3,17 @@
 #[path = "suite/common/mod.rs"]
 mod common;
 
+use std::ops::ControlFlow;
+
 use allocation_counter::measure;
 use common::{SMALL, cases, tables};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use softmdp::ndarray::Array2;
-use softmdp::{Inference, Mdp, SoftValueIteration, SparseDynamics, forward_messages};
+use softmdp::{
+    Dynamics, Inference, Mdp, PosteriorStage, SoftValueIteration, SparseDynamics, Workspace,
+    forward_messages, posterior, posterior_into, stream_posterior_with,
+};
 
 /// A ring with slips, with `num_states` states.
 fn ring(num_states: usize) -> Mdp<f64, SparseDynamics<f64>> {
@@ -31,6 +36,107 @@ fn solving_again_into_the_same_solution_allocates_nothing() {
         assert_eq!(used.count_total, 0, "{inference}: {used:?}");
         assert_eq!(solution, fresh, "{inference}");
     }
+}
+
+/// What a call allocates that has been made before.
+fn second_use(mut call: impl FnMut()) -> allocation_counter::AllocationInfo {
+    call();
+    measure(call)
+}
+
+#[test]
+fn what_is_computed_again_in_the_same_memory_allocates_nothing() {
+    let (mdp, initial) = (ring(20), ndarray_ones(20));
+    let warm = mdp.with_temperature(0.5).unwrap();
+    for inference in [Inference::Direct, Inference::Variational] {
+        let solver = SoftValueIteration::new(50).inference(inference);
+        let mut values = solver.solve_values(&mdp).unwrap();
+        let used = second_use(|| solver.solve_values_into(&warm, &mut values).unwrap());
+        assert_eq!(used.count_total, 0, "{inference}: {used:?}");
+        assert_eq!(values, solver.solve_values(&warm).unwrap(), "{inference}");
+
+        let mut workspace = Workspace::new();
+        let mut sum = 0.0;
+        let used = second_use(|| {
+            let end = solver.stream_with(&warm, &mut workspace, |stage| {
+                sum += stage.probabilities()[[3, 1]];
+                if stage.stage() == 10 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            assert_eq!(end, Ok(ControlFlow::Break(())));
+        });
+        assert_eq!(used.count_total, 0, "{inference}: {used:?}");
+    }
+    let mut workspace = Workspace::new();
+    let mut sum = 0.0;
+    let used = second_use(|| {
+        let visit = |stage: PosteriorStage<'_, Mdp<f64, SparseDynamics>>| {
+            sum += stage.state_marginals()[3];
+            ControlFlow::<()>::Continue(())
+        };
+        assert!(stream_posterior_with(&warm, &initial, 50, &mut workspace, visit).unwrap().is_continue());
+    });
+    assert_eq!(used.count_total, 0, "streamed posterior: {used:?}");
+
+    let mut belief = posterior(&mdp, &initial, 50).unwrap();
+    let used = second_use(|| posterior_into(&warm, &initial, &mut belief).unwrap());
+    assert_eq!(used.count_total, 0, "posterior: {used:?}");
+    assert_eq!(belief, posterior(&warm, &initial, 50).unwrap());
+}
+
+#[test]
+fn one_workspace_serves_small_and_large_models_in_turn_without_allocating() {
+    let (small, large) = (ring(20), ring(90));
+    let (few, many) = (ndarray_ones(20), ndarray_ones(90));
+    let mut workspace = Workspace::new();
+    let mut call = || {
+        for (mdp, initial) in [(&small, &few), (&large, &many)] {
+            for horizon in [3, 50] {
+                let end = SoftValueIteration::new(horizon)
+                    .stream_with(mdp, &mut workspace, |_| ControlFlow::<()>::Continue(()));
+                assert!(end.unwrap().is_continue());
+                let end = stream_posterior_with(mdp, initial, horizon, &mut workspace, |_| {
+                    ControlFlow::<()>::Continue(())
+                });
+                assert!(end.unwrap().is_continue());
+            }
+        }
+    };
+    call();
+    let used = second_use(call);
+    assert_eq!(used.count_total, 0, "{used:?}");
+}
+
+#[test]
+fn a_linear_recursion_allocates_only_its_matrix_again() {
+    let mdp = ring(20_000); // large enough for the recursion
+    let (solver, initial) = (SoftValueIteration::new(30), ndarray_ones(20_000));
+    let transitions = {
+        let mixed = mdp.dynamics().mix_actions(&vec![0.5; 60_000]).expect("sparse rows can be mixed");
+        mixed.work(0..20_000) as u64
+    };
+    // M in compressed rows, a flag for each state, and the heads of the rows that are merged.
+    let most = 12 * transitions + 8 * 20_001 + 20_000 + 64 * 1024;
+    let mut values = solver.solve_values(&mdp).unwrap();
+    let used = second_use(|| solver.solve_values_into(&mdp, &mut values).unwrap());
+    assert!(used.bytes_max <= most, "values: {used:?}, {most}");
+    assert!(used.bytes_max >= 12 * transitions, "no recursion: the test means nothing");
+    let mut workspace = Workspace::new();
+    let used = second_use(|| {
+        let end =
+            stream_posterior_with(&mdp, &initial, 30, &mut workspace, |_| ControlFlow::<()>::Continue(()));
+        assert!(end.unwrap().is_continue());
+    });
+    assert!(used.bytes_max <= most, "streamed posterior: {used:?}, {most}");
+}
+
+#[test]
+fn rewards_are_exchanged_without_a_copy() {
+    let mut mdp = ring(1000);
+    let mut rewards = mdp.rewards().mapv(|r| r - 1.0);
+    let places = [mdp.rewards().as_ptr(), rewards.as_ptr()];
+    let used = measure(|| mdp.swap_rewards(&mut rewards).unwrap());
+    assert_eq!([rewards.as_ptr(), mdp.rewards().as_ptr()], places);
+    assert!(used.bytes_total < 200, "{used:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::linear::Linear;
 use super::stage::{Column, NextValues, StageTables, back_up};
 use crate::bellman::BellmanRule;
 use crate::mdp::check_options;
-use crate::{Error, Inference, Model, Real, Table, arrays};
+use crate::{Error, Inference, Model, Real, Table, Workspace, arrays};
 
 /// Computes one soft Bellman backup: from the values V_{t+1} of the next stage to V_t, Q_t and π_t.
 ///
@@ -155,29 +155,33 @@ pub(crate) struct Backup<'m, F: Real, M: ?Sized> {
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
     /// Precondition: the model has passed `check_options`.
     pub(crate) fn new(model: &'m M, inference: Inference) -> Self {
-        Self::with_memory(model, inference, None)
+        Self::within(&mut Workspace::new(), model, inference)
     }
 
-    /// [`new`](Self::new) with the memory of an earlier backup.
-    pub(super) fn with_memory(model: &'m M, inference: Inference, memory: Option<NextValues<F>>) -> Self {
-        let (num_states, temperature) = (model.num_states(), model.temperature());
-        let next_values = match (memory, inference) {
-            (Some(NextValues::Direct(block)), Inference::Direct) => {
-                NextValues::Direct(block.for_states(num_states, temperature))
+    /// [`new`](Self::new) in the memory of a workspace.
+    pub(super) fn within(workspace: &mut Workspace<F>, model: &'m M, inference: Inference) -> Self {
+        let next_values = match inference {
+            Inference::Direct => {
+                NextValues::Direct(workspace.take_block(model.num_states(), model.temperature()))
             }
-            _ => NextValues::new(inference, num_states, &[temperature]),
+            Inference::Variational => NextValues::Variational(Vec::new()),
         };
         Self { model, inference, discount: model.discount(), next_values, linear: None }
     }
 
     /// For the values of all stages of a horizon, by the linear recursion where it pays.
-    pub(crate) fn for_values(model: &'m M, inference: Inference, horizon: usize) -> Result<Self, Error> {
-        Self::new(model, inference).with_linear(horizon)
+    pub(crate) fn for_values(
+        workspace: &mut Workspace<F>,
+        model: &'m M,
+        inference: Inference,
+        horizon: usize,
+    ) -> Result<Self, Error> {
+        Self::within(workspace, model, inference).with_linear(workspace, horizon)
     }
 
     /// With a linear recursion for the values of `num_stages` stages, where it pays.
-    pub(super) fn with_linear(self, num_stages: usize) -> Result<Self, Error> {
-        Ok(Self { linear: Linear::new(self.model, self.inference, num_stages)?, ..self })
+    pub(super) fn with_linear(self, workspace: &mut Workspace<F>, num_stages: usize) -> Result<Self, Error> {
+        Ok(Self { linear: Linear::new(workspace, self.model, self.inference, num_stages)?, ..self })
     }
 
     /// With another discount than that of the model.
@@ -194,9 +198,14 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         self.linear.is_some()
     }
 
-    /// The memory, for another backup.
-    pub(super) fn into_memory(self) -> NextValues<F> {
-        self.next_values
+    /// Returns the memory to a workspace.
+    pub(crate) fn release(self, workspace: &mut Workspace<F>) {
+        if let NextValues::Direct(block) = self.next_values {
+            workspace.keep_block(block);
+        }
+        if let Some(linear) = self.linear {
+            linear.release(workspace);
+        }
     }
 
     /// Backs `next_values` = V_{t+1} up to stage t. Allocates nothing, unless a state has thousands

@@ -105,7 +105,9 @@ impl SoftValueIteration {
         let shape = |mdp: &M| (self.horizon, mdp.num_states(), mdp.num_actions());
         let all_values = mdps.iter().map(|mdp| StateValues::with_shape(shape(mdp), self.inference));
         let mut all_values = all_values.collect::<Result<Vec<_>, _>>()?;
-        let tables = all_values.iter_mut().map(|values| StageTables::values(values.table_mut()));
+        let tables = all_values
+            .iter_mut()
+            .map(|values| StageTables::values(values.table_mut(mdps[0].num_actions(), self.inference)));
         match self.run_batch(mdps, tables.collect()) {
             Ok(()) => Ok(all_values),
             Err(Error::Stopped { stage }) => Err(Error::Stopped { stage }),

@@ -36,7 +36,7 @@ use crate::dynamics::blocks;
 use crate::kernels::{LogBlock, gap};
 use crate::mdp::CheckedStage;
 use crate::parallel::RowsMut;
-use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
+use crate::{Dynamics, Error, Inference, Model, Real, Table, Workspace};
 
 /// Work of a stage, in transitions, below which making M does not pay.
 const LINEAR_WORK: usize = 1 << 12;
@@ -88,7 +88,12 @@ impl<F: Real> Linear<F> {
     /// loss, too many states would be left to the ordinary backup, or a value may come near the end
     /// of the number type. The ordinary backup then finds the place of an overflow, and every other
     /// error of the model.
-    pub(super) fn new<M>(model: &M, inference: Inference, num_stages: usize) -> Result<Option<Self>, Error>
+    pub(super) fn new<M>(
+        workspace: &mut Workspace<F>,
+        model: &M,
+        inference: Inference,
+        num_stages: usize,
+    ) -> Result<Option<Self>, Error>
     where
         M: Model<Scalar = F> + ?Sized,
     {
@@ -106,7 +111,7 @@ impl<F: Real> Linear<F> {
             return Ok(None);
         }
         let (num_states, width) = (model.num_states(), model.num_actions());
-        let table = |width| arrays::filled_vec(Table::ActionPrior, (num_states, width), F::zero());
+        let mut table = |width| workspace.take(Table::ActionPrior, (num_states, width));
         let (mut rewards, mut weights, mut is_left) = (table(1)?, table(width)?, vec![false; num_states]);
         let outputs = (
             (RowsMut { data: &mut rewards[..], width: 1 }, RowsMut { data: &mut is_left[..], width: 1 }),
@@ -140,13 +145,24 @@ impl<F: Real> Linear<F> {
             Ok(())
         });
         let left: Vec<usize> = (0..num_states).filter(|&state| is_left[state]).collect();
-        if result.is_err() || left.len() > num_states / 8 {
+        let is_mixed = result.is_ok() && left.len() <= num_states / 8;
+        let dynamics = if is_mixed { column.stage.dynamics.mix_actions(&weights) } else { None };
+        workspace.keep(weights);
+        let Some(dynamics) = dynamics else {
+            workspace.keep(rewards);
             return Ok(None);
-        }
-        let Some(dynamics) = column.stage.dynamics.mix_actions(&weights) else { return Ok(None) };
+        };
         let ones = vec![F::one(); num_states.min(blocks::MOST_PAIRS)];
-        let messages = left.is_empty().then(|| Messages::new(model, &rewards));
+        let messages = if left.is_empty() { Some(Messages::new(workspace, model, &rewards)?) } else { None };
         Ok(Some(Self { dynamics, rewards, ones, left, messages }))
+    }
+
+    /// Returns the memory to a workspace, except that of M̂.
+    pub(super) fn release(self, workspace: &mut Workspace<F>) {
+        workspace.keep(self.rewards);
+        if let Some(messages) = self.messages {
+            messages.release(workspace);
+        }
     }
 
     /// Backs up V of a stage. `block` holds the exponentials, or scaled messages, and must be

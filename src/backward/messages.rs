@@ -30,7 +30,7 @@ use crate::dynamics::blocks;
 use crate::kernels::LogBlock;
 use crate::kernels::{for_each_lane, gap, vectorised};
 use crate::parallel::RowsMut;
-use crate::{Dynamics, Model, Real};
+use crate::{Dynamics, Error, Model, Real, Table, Workspace};
 
 /// The messages of the stage before, and the tables for carrying them on.
 pub(super) struct Messages<F> {
@@ -47,7 +47,7 @@ pub(super) struct Messages<F> {
 
 impl<F: Real> Messages<F> {
     /// `rewards` are c, `[s]`.
-    pub(super) fn new<M>(model: &M, rewards: &[F]) -> Self
+    pub(super) fn new<M>(workspace: &mut Workspace<F>, model: &M, rewards: &[F]) -> Result<Self, Error>
     where
         M: Model<Scalar = F> + ?Sized,
     {
@@ -64,10 +64,17 @@ impl<F: Real> Messages<F> {
         let terminal: Vec<_> = terminal.into_iter().map(|state| (state, values[state])).collect();
         let absorbed = if model.discount() < F::one() { F::zero() } else { F::neg_infinity() };
         let least_base = terminal.iter().fold(absorbed, |max, (_, value)| max.max(*value));
-        let weights: Vec<F> = rewards.iter().map(weight).collect();
-        let next = vec![F::zero(); weights.len()];
+        let mut weights = workspace.take(Table::BackwardMessages, rewards.len())?;
+        weights.iter_mut().zip(rewards).for_each(|(place, reward)| *place = weight(reward));
+        let next = workspace.take(Table::BackwardMessages, rewards.len())?;
         let (stage, peak, wait, patience) = (None, F::zero(), 0, 1);
-        Self { weights, max_reward, terminal, least_base, next, stage, peak, wait, patience }
+        Ok(Self { weights, max_reward, terminal, least_base, next, stage, peak, wait, patience })
+    }
+
+    /// Returns the memory to a workspace.
+    pub(super) fn release(self, workspace: &mut Workspace<F>) {
+        workspace.keep(self.weights);
+        workspace.keep(self.next);
     }
 
     /// Whether the block holds the messages of stage `t`, so that it need not be filled.

@@ -55,7 +55,7 @@ pub use stream::BackwardStage;
 
 use crate::mdp::{check_options, run_pass};
 use crate::parallel::Split;
-use crate::{Error, Inference, Model, Real, Table, arrays};
+use crate::{Error, Inference, Model, Real, Table, Workspace, arrays};
 
 /// Solves a finite horizon by direct inference: values, action values and policy of every stage.
 ///
@@ -186,18 +186,20 @@ impl SoftValueIteration {
         let found = solution.action_values().dim();
         let expected = [self.horizon, mdp.num_states(), mdp.num_actions()];
         arrays::check_shape(Table::ActionValues, &[found.0, found.1, found.2], &expected)?;
-        let mut backup = Backup::with_memory(mdp, self.inference, solution.take_memory());
+        let mut workspace = std::mem::take(solution.workspace_mut());
+        let mut backup = Backup::within(&mut workspace, mdp, self.inference);
         let tables = solution.tables_mut(self.inference);
         if self.takes_stages_at_once(mdp)? {
-            backup = backup.with_linear(self.horizon)?;
+            backup = backup.with_linear(&mut workspace, self.horizon)?;
         }
-        if backup.is_linear() {
-            self.run_at_once(&mut backup, tables)?;
+        let result = if backup.is_linear() {
+            self.run_at_once(&mut backup, tables)
         } else {
-            self.run(&mut backup, tables)?;
-        }
-        solution.keep_memory(backup.into_memory());
-        Ok(())
+            self.run(&mut backup, tables)
+        };
+        backup.release(&mut workspace);
+        *solution.workspace_mut() = workspace;
+        result
     }
 
     /// Computes only the state values. [`StateValues::policy_at`] computes the policy of a stage by
@@ -216,9 +218,60 @@ impl SoftValueIteration {
         check_options(mdp, self.horizon)?;
         let shape = (self.horizon, mdp.num_states(), mdp.num_actions());
         let mut values = StateValues::with_shape(shape, self.inference)?;
-        let mut backup = Backup::for_values(mdp, self.inference, self.horizon)?;
-        self.run(&mut backup, StageTables::values(values.table_mut()))?;
+        self.solve_values_into(mdp, &mut values)?;
+        *values.workspace_mut() = Workspace::new(); // kept only by values that are solved again
         Ok(values)
+    }
+
+    /// Computes only the state values of a model, and writes them into values of the same shape.
+    ///
+    /// From the second call on this allocates no table, with two exceptions. A clone may share the
+    /// values. Direct inference by a linear recursion (see [`solve_values`](Self::solve_values))
+    /// makes M of (D11) anew.
+    ///
+    /// After an error the values hold stages of both models. Do not use them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] if the values have another horizon or another number of states, and
+    /// those of [`solve_values`](Self::solve_values).
+    ///
+    /// # Example
+    ///
+    /// A planner that solves again whenever rewards change:
+    ///
+    /// ```
+    /// use softmdp::{Mdp, SoftValueIteration, ndarray::{Array2, array}};
+    ///
+    /// let mut mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 0.0]])?;
+    /// let solver = SoftValueIteration::new(10);
+    /// let mut values = solver.solve_values(&mdp)?;
+    /// let mut rewards = Array2::zeros((1, 2));
+    /// for reward in [2.0, 3.0] {
+    ///     rewards[[0, 1]] = reward;
+    ///     rewards[[0, 0]] = 0.0;
+    ///     mdp.swap_rewards(&mut rewards)?; // `rewards` now holds the old ones
+    ///     solver.solve_values_into(&mdp, &mut values)?;
+    ///     let one_stage = (1.0 + f64::exp(reward)).ln();
+    ///     assert!((values.state_values()[[0, 0]] - 10.0 * one_stage).abs() < 1e-13);
+    /// }
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn solve_values_into<M: Model + ?Sized>(
+        &self,
+        mdp: &M,
+        values: &mut StateValues<M::Scalar>,
+    ) -> Result<(), Error> {
+        check_options(mdp, self.horizon)?;
+        let expected = [self.horizon.saturating_add(1), mdp.num_states()];
+        arrays::check_shape(Table::StateValues, values.state_values().shape(), &expected)?;
+        let mut workspace = std::mem::take(values.workspace_mut());
+        let mut backup = Backup::for_values(&mut workspace, mdp, self.inference, self.horizon)?;
+        let table = values.table_mut(mdp.num_actions(), self.inference);
+        let result = self.run(&mut backup, StageTables::values(table));
+        backup.release(&mut workspace);
+        *values.workspace_mut() = workspace;
+        result
     }
 
     /// The recursion: backs V_T up to V_t, Q_t and π_t for t = T−1, …, 0. `tables` hold all stages,

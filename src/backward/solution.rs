@@ -3,9 +3,9 @@
 use ndarray::{ArcArray2, ArcArray3, Array2, Array3, ArrayView2, ArrayView3, Axis};
 
 use super::backup::back_up_stage;
-use super::stage::{NextValues, StageTables};
+use super::stage::StageTables;
 use crate::mdp::check_options;
-use crate::{Error, Inference, Model, Policy, Real, Table, arrays};
+use crate::{Error, Inference, Model, Policy, Real, Table, Workspace, arrays};
 
 /// Values, action values and policy of every stage of a finite horizon.
 ///
@@ -81,9 +81,6 @@ impl<F: Real> TryFrom<SolutionParts<F>> for Solution<F> {
     }
 }
 
-/// Memory that solving into a solution again takes from it.
-type Workspace<F> = arrays::Scratch<Option<NextValues<F>>>;
-
 impl<F: Real> Solution<F> {
     /// Room for a horizon, states and actions.
     pub(super) fn with_shape(
@@ -101,14 +98,9 @@ impl<F: Real> Solution<F> {
         })
     }
 
-    /// The memory of an earlier solve, if any.
-    pub(super) fn take_memory(&mut self) -> Option<NextValues<F>> {
-        self.workspace.0.take()
-    }
-
-    /// Keeps memory for the next solve.
-    pub(super) fn keep_memory(&mut self, memory: NextValues<F>) {
-        self.workspace.0 = Some(memory);
+    /// The memory of an earlier solve into this solution, for the next one.
+    pub(super) fn workspace_mut(&mut self) -> &mut Workspace<F> {
+        &mut self.workspace
     }
 
     /// The tables of all stages, and V of stage T.
@@ -197,6 +189,8 @@ pub struct StateValues<F = f64> {
     values: ArcArray2<F>,
     num_actions: usize, // of the model solved
     inference: Inference,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    workspace: Workspace<F>,
 }
 
 /// The table of [`StateValues`], with the number of actions and the inference.
@@ -225,7 +219,8 @@ impl<F: Real> TryFrom<StateValuesParts<F>> for StateValues<F> {
         // The last row is V_T, which is there also for horizon 0.
         arrays::check_shape(Table::StateValues, values.shape(), &[num_rows.max(1), num_states])?;
         arrays::check_entries(Table::StateValues, &values, |value| value < F::infinity())?;
-        Ok(Self { values: arrays::standard_layout(values).into_shared(), num_actions, inference })
+        let (values, workspace) = (arrays::standard_layout(values).into_shared(), Workspace::new());
+        Ok(Self { values, num_actions, inference, workspace })
     }
 }
 
@@ -236,7 +231,7 @@ impl<F: Real> StateValues<F> {
     ) -> Result<Self, Error> {
         let shape = (horizon.saturating_add(1), num_states);
         let values = arrays::filled(Table::StateValues, shape, F::zero())?.into_shared();
-        Ok(Self { values, num_actions, inference })
+        Ok(Self { values, num_actions, inference, workspace: Workspace::new() })
     }
 
     /// Number A of actions of the model that was solved.
@@ -245,8 +240,15 @@ impl<F: Real> StateValues<F> {
         self.num_actions
     }
 
-    pub(super) fn table_mut(&mut self) -> &mut [F] {
+    /// The values of all stages, to be written.
+    pub(super) fn table_mut(&mut self, num_actions: usize, inference: Inference) -> &mut [F] {
+        (self.num_actions, self.inference) = (num_actions, inference);
         arrays::slice_mut(&mut self.values)
+    }
+
+    /// The memory of an earlier solve into these values, for the next one.
+    pub(super) fn workspace_mut(&mut self) -> &mut Workspace<F> {
+        &mut self.workspace
     }
 
     /// V_t(s), `[t, s]` with T+1 rows, in reward units; in direct inference τ log β_t(s).

@@ -6,7 +6,7 @@ use ndarray::{ArrayView1, ArrayView2, aview1};
 
 use super::{Backup, SoftValueIteration, StageTables};
 use crate::mdp::check_options;
-use crate::{Error, Model, Real, Table, arrays};
+use crate::{Error, Model, Real, Table, Workspace, arrays};
 
 impl SoftValueIteration {
     /// Solves one stage after the other, from the last to the first, and stores none of them. Use
@@ -14,6 +14,8 @@ impl SoftValueIteration {
     ///
     /// `visit` receives views of the values, action values and policy of each stage. If it returns
     /// `Break`, the pass stops and returns the break value.
+    ///
+    /// To stream again and again, use [`stream_with`](Self::stream_with).
     ///
     /// # Errors
     ///
@@ -47,40 +49,114 @@ impl SoftValueIteration {
     pub fn stream<M: Model + ?Sized, B>(
         &self,
         mdp: &M,
-        mut visit: impl FnMut(BackwardStage<'_, M::Scalar>) -> ControlFlow<B>,
+        visit: impl FnMut(BackwardStage<'_, M::Scalar>) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B>, Error> {
+        self.stream_with(mdp, &mut Workspace::new(), visit)
+    }
+
+    /// [`stream`](Self::stream) in the memory of a workspace. From the second call on, for models of
+    /// one size, this allocates nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`soft_value_iteration`](crate::soft_value_iteration).
+    ///
+    /// # Example
+    ///
+    /// A planner that has to answer within a deadline. It looks as far ahead as the time allows:
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use std::time::{Duration, Instant};
+    /// use softmdp::{Mdp, SoftValueIteration, Workspace, ndarray::array};
+    ///
+    /// let mdp = Mdp::new(array![[[0.9, 0.1]], [[0.2, 0.8]]], array![[1.0], [0.0]])?;
+    /// let mut workspace = Workspace::new();
+    /// let mut values = mdp.terminal_values().to_owned();
+    /// for _request in 0..3 {
+    ///     let deadline = Instant::now() + Duration::from_millis(2);
+    ///     let solver = SoftValueIteration::new(1_000_000);
+    ///     let end = solver.stream_with(&mdp, &mut workspace, |stage| {
+    ///         if Instant::now() < deadline {
+    ///             return ControlFlow::Continue(());
+    ///         }
+    ///         values.assign(&stage.state_values());
+    ///         ControlFlow::Break(1_000_000 - stage.stage())
+    ///     })?;
+    ///     assert!(matches!(end, ControlFlow::Break(stages) if stages >= 1));
+    ///     assert!(values[0] > values[1]);
+    /// }
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn stream_with<M: Model + ?Sized, B>(
+        &self,
+        mdp: &M,
+        workspace: &mut Workspace<M::Scalar>,
+        visit: impl FnMut(BackwardStage<'_, M::Scalar>) -> ControlFlow<B>,
     ) -> Result<ControlFlow<B>, Error> {
         check_options(mdp, self.horizon)?;
-        let shape = (mdp.num_states(), mdp.num_actions());
-        let table = |table| arrays::filled(table, shape, M::Scalar::default());
-        let (mut action_values, mut probabilities) = (table(Table::ActionValues)?, table(Table::Policy)?);
-        let mut log_probabilities = table(Table::Policy)?;
-        let mut next_values = mdp.terminal_values().to_vec();
-        let mut values = next_values.clone();
-        let mut backup = Backup::new(mdp, self.inference);
+        let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
+        let mut table = |table, width| workspace.take(table, (num_states, width));
+        let mut tables = StreamTables {
+            values: table(Table::StateValues, 1)?,
+            next_values: table(Table::StateValues, 1)?,
+            action_values: table(Table::ActionValues, num_actions)?,
+            probabilities: table(Table::Policy, num_actions)?,
+            log_probabilities: table(Table::Policy, num_actions)?,
+        };
+        let mut backup = Backup::within(workspace, mdp, self.inference);
+        let result = self.run_stream(&mut backup, &mut tables, visit);
+        backup.release(workspace);
+        let StreamTables { values, next_values, action_values, probabilities, log_probabilities } = tables;
+        for table in [values, next_values, action_values, probabilities, log_probabilities] {
+            workspace.keep(table);
+        }
+        result
+    }
+
+    /// The loop over stages.
+    fn run_stream<F: Real, M: Model<Scalar = F> + ?Sized, B>(
+        &self,
+        backup: &mut Backup<'_, F, M>,
+        tables: &mut StreamTables<F>,
+        mut visit: impl FnMut(BackwardStage<'_, F>) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B>, Error> {
+        let mdp = backup.model();
+        let pairs = (mdp.num_states(), mdp.num_actions());
+        let StreamTables { values, next_values, action_values, probabilities, log_probabilities } = tables;
+        next_values.iter_mut().zip(mdp.terminal_values()).for_each(|(v, &terminal)| *v = terminal);
         for t in (0..self.horizon).rev() {
-            let policy = (arrays::slice_mut(&mut probabilities), arrays::slice_mut(&mut log_probabilities));
             let stage = StageTables {
-                values: &mut values,
-                action_values: Some(arrays::slice_mut(&mut action_values)),
-                policy: Some(policy),
+                values,
+                action_values: Some(action_values),
+                policy: Some((probabilities, log_probabilities)),
             };
             mdp.begin_stage(t)?;
-            backup.stage(t, &next_values, stage)?;
+            backup.stage(t, next_values, stage)?;
             let stage = BackwardStage {
                 stage: t,
-                state_values: aview1(&values),
-                next_state_values: aview1(&next_values),
-                action_values: action_values.view(),
-                probabilities: probabilities.view(),
-                log_probabilities: log_probabilities.view(),
+                state_values: aview1(values),
+                next_state_values: aview1(next_values),
+                action_values: arrays::view(action_values, pairs),
+                probabilities: arrays::view(probabilities, pairs),
+                log_probabilities: arrays::view(log_probabilities, pairs),
             };
             if let ControlFlow::Break(reason) = visit(stage) {
                 return Ok(ControlFlow::Break(reason));
             }
-            std::mem::swap(&mut values, &mut next_values);
+            std::mem::swap(values, next_values);
         }
         Ok(ControlFlow::Continue(()))
     }
+}
+
+/// The tables of one stage.
+struct StreamTables<F> {
+    values: Vec<F>,            // [s]
+    next_values: Vec<F>,       // [s]
+    action_values: Vec<F>,     // [s, a]
+    probabilities: Vec<F>,     // [s, a]
+    log_probabilities: Vec<F>, // [s, a]
 }
 
 /// One stage of [`SoftValueIteration::stream`].

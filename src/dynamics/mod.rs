@@ -21,6 +21,7 @@
 //! [`SuccessorRewardMdp`](crate::SuccessorRewardMdp). The crate root re-exports the other types of
 //! this module.
 
+mod agreement;
 pub(crate) mod blocks;
 mod cast;
 pub(crate) mod compressed;
@@ -41,6 +42,7 @@ mod triplets;
 use std::fmt::Debug;
 use std::ops::Range;
 
+pub(crate) use agreement::check_maps;
 pub use cast::CastDynamics;
 pub use convert::IntoDynamics;
 pub use dense::DenseDynamics;

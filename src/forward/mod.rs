@@ -26,7 +26,7 @@ pub(crate) use pass::ForwardPass;
 use crate::kernels::sum;
 use crate::mdp::check_initial;
 use crate::mdp::{check_options, run_pass};
-use crate::{Error, Inference, Model, Real, Table, arrays};
+use crate::{Error, Inference, Model, Real, Table, Workspace, arrays};
 
 /// Computes the forward messages α_t(s) = p(s_t = s ∣ e_0 … e_{t−1}) of direct inference.
 ///
@@ -63,37 +63,24 @@ pub fn forward_messages<F: Real, M: Model<Scalar = F> + ?Sized>(
     initial: &ArrayRef1<F>,
     horizon: usize,
 ) -> Result<ForwardMessages<F>, Error> {
-    check_options(mdp, horizon)?;
-    let num_states = mdp.num_states();
-    check_initial(initial, num_states)?;
-    let table = Table::ForwardMessages;
-    if mdp.temperature() == F::zero() {
-        return Err(Error::ZeroTemperature { table });
-    }
-    let rows = horizon.saturating_add(1);
-    let mut log_forward = arrays::filled(table, (rows, num_states), F::neg_infinity())?;
-    let mut log_normalizers = arrays::filled(table, horizon, F::zero())?;
-    let mut log_absorbed = arrays::filled(table, rows, F::neg_infinity())?;
-    log_forward.row_mut(0).zip_mut_with(initial, |log, &p| *log = p.ln());
+    check(mdp, initial, horizon)?;
+    let mut messages = ForwardMessages::with_shape(horizon, mdp.num_states())?;
+    messages.fill(mdp, initial, &mut Workspace::new())?;
+    Ok(messages)
+}
 
-    let mut pass = ForwardPass::new(mdp)?;
-    let messages = arrays::slice_mut(&mut log_forward);
-    run_pass(mdp, horizon, Inference::Direct, || {
-        for t in 0..horizon {
-            let (now, next) = messages[t * num_states..].split_at_mut(num_states);
-            (log_normalizers[t], log_absorbed[t + 1]) =
-                pass.stage(t, now, log_absorbed[t], &mut next[..num_states])?;
-        }
-        Ok(())
-    })?;
-    let log_end = pass.log_end(&messages[horizon * num_states..], log_absorbed[horizon]);
-    let log_end = log_end?;
-    let log_evidence = sum(arrays::slice(&log_normalizers)) + log_end;
-    let log_evidence = if log_end == F::neg_infinity() { log_end } else { log_evidence };
-    if log_end > F::neg_infinity() && !log_evidence.is_finite() {
-        return Err(Error::TotalOverflow { table });
+/// Checks everything about a forward pass except the stages.
+pub(crate) fn check<F: Real, M: Model<Scalar = F> + ?Sized>(
+    mdp: &M,
+    initial: &ArrayRef1<F>,
+    horizon: usize,
+) -> Result<(), Error> {
+    check_options(mdp, horizon)?;
+    check_initial(initial, mdp.num_states())?;
+    if mdp.temperature() == F::zero() {
+        return Err(Error::ZeroTemperature { table: Table::ForwardMessages });
     }
-    Ok(ForwardMessages { log_forward, log_normalizers, log_absorbed, log_evidence })
+    Ok(())
 }
 
 /// The forward messages of a finite horizon, as logarithms.
@@ -166,6 +153,60 @@ impl<F: Real> TryFrom<ForwardMessagesParts<F>> for ForwardMessages<F> {
 }
 
 impl<F: Real> ForwardMessages<F> {
+    /// Room for a horizon and states.
+    pub(crate) fn with_shape(horizon: usize, num_states: usize) -> Result<Self, Error> {
+        let (table, rows) = (Table::ForwardMessages, horizon.saturating_add(1));
+        Ok(Self {
+            log_forward: arrays::filled(table, (rows, num_states), F::neg_infinity())?,
+            log_normalizers: arrays::filled(table, horizon, F::zero())?,
+            log_absorbed: arrays::filled(table, rows, F::neg_infinity())?,
+            log_evidence: F::neg_infinity(),
+        })
+    }
+
+    /// Writes the messages of a model of this shape, in the memory of a workspace.
+    ///
+    /// Precondition: [`check`] has passed.
+    pub(crate) fn fill<M: Model<Scalar = F> + ?Sized>(
+        &mut self,
+        mdp: &M,
+        initial: &ArrayRef1<F>,
+        workspace: &mut Workspace<F>,
+    ) -> Result<(), Error> {
+        let mut pass = ForwardPass::new(workspace, mdp)?;
+        let result = self.run(mdp, initial, &mut pass);
+        pass.release(workspace);
+        result
+    }
+
+    fn run<M: Model<Scalar = F> + ?Sized>(
+        &mut self,
+        mdp: &M,
+        initial: &ArrayRef1<F>,
+        pass: &mut ForwardPass<'_, F, M>,
+    ) -> Result<(), Error> {
+        let (horizon, num_states) = (self.horizon(), mdp.num_states());
+        let Self { log_forward, log_normalizers, log_absorbed, log_evidence } = self;
+        log_forward.row_mut(0).zip_mut_with(initial, |log, &p| *log = p.ln());
+        log_absorbed[0] = F::neg_infinity();
+        let messages = arrays::slice_mut(log_forward);
+        run_pass(mdp, horizon, Inference::Direct, || {
+            for t in 0..horizon {
+                let (now, next) = messages[t * num_states..].split_at_mut(num_states);
+                (log_normalizers[t], log_absorbed[t + 1]) =
+                    pass.stage(t, now, log_absorbed[t], &mut next[..num_states])?;
+            }
+            Ok(())
+        })?;
+        let log_end = pass.log_end(&messages[horizon * num_states..], log_absorbed[horizon])?;
+        let total = sum(arrays::slice(log_normalizers)) + log_end;
+        *log_evidence = if log_end == F::neg_infinity() { log_end } else { total };
+        if log_end > F::neg_infinity() && !total.is_finite() {
+            return Err(Error::TotalOverflow { table: Table::ForwardMessages });
+        }
+        Ok(())
+    }
+
     /// log α_t(s) = log p(s_t = s ∣ e_0 … e_{t−1}), `[t, s]` with T+1 rows, in nats; −∞ for states
     /// that cannot be reached.
     #[must_use]

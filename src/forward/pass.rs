@@ -15,7 +15,7 @@ use crate::dynamics::successors::for_each_log_successor;
 use crate::kernels::{LogMemo, lifted_log, log_add_exp, log_sum_exp, sum};
 use crate::mdp::CheckedStage;
 use crate::parallel::RowsMut;
-use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
+use crate::{Dynamics, Error, Inference, Model, Real, Table, Workspace};
 
 /// A model and the memory for a stage of the forward pass.
 pub(crate) struct ForwardPass<'m, F, M: ?Sized> {
@@ -28,9 +28,9 @@ pub(crate) struct ForwardPass<'m, F, M: ?Sized> {
 }
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
-    pub(crate) fn new(mdp: &'m M) -> Result<Self, Error> {
+    pub(crate) fn new(workspace: &mut Workspace<F>, mdp: &'m M) -> Result<Self, Error> {
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
-        let table = |shape: (usize, usize)| arrays::filled_vec(Table::ForwardMessages, shape, F::zero());
+        let mut table = |shape: (usize, usize)| workspace.take(Table::ForwardMessages, shape);
         Ok(Self {
             mdp,
             log_discount: mdp.discount().ln(),
@@ -39,6 +39,11 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
             pairs: table((num_states, num_actions))?,
             pushed: table((num_states, 1))?,
         })
+    }
+
+    /// Returns the memory to a workspace.
+    pub(crate) fn release(self, workspace: &mut Workspace<F>) {
+        [self.log_pairs, self.pairs, self.pushed].into_iter().for_each(|table| workspace.keep(table));
     }
 
     /// From log α_t and log α_t(†), writes log α_{t+1} and returns log Z_t and log α_{t+1}(†).
@@ -221,7 +226,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
 
     /// log( Σ_s α_T(s) exp(V_T(s)/τ) + α_T(†) ).
     pub(super) fn log_end(&mut self, last: &[F], absorbed: F) -> Result<F, Error> {
-        let mut logs = std::mem::take(&mut self.pushed);
+        let logs = &mut self.pushed;
         for ((log, &message), &value) in logs.iter_mut().zip(last).zip(self.mdp.terminal_values()) {
             *log = F::neg_infinity();
             if message > F::neg_infinity() && value > F::neg_infinity() {
@@ -231,6 +236,6 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
                 }
             }
         }
-        Ok(log_add_exp(log_sum_exp(&logs), absorbed))
+        Ok(log_add_exp(log_sum_exp(logs), absorbed))
     }
 }

@@ -89,14 +89,16 @@ impl<F: Real> LogBlock<F> {
         }
     }
 
-    /// The same block for one column of `num_states` values at another temperature. Allocates if
-    /// the shape differs.
+    /// The same block for `num_states` values at another temperature. Allocates only for more
+    /// values than it has ever held.
+    ///
+    /// Precondition: the block has one column.
     pub(crate) fn for_states(self, num_states: usize, temperature: F) -> Self {
-        if self.values.len() != num_states || self.num_columns() != 1 {
-            return Self::with_shape(num_states, &[temperature]);
-        }
+        debug_assert_eq!(self.num_columns(), 1);
         let mut block = self;
         block.temperatures[0] = temperature;
+        block.values.resize(num_states, F::zero());
+        block.exponentials.resize(num_states, F::zero());
         block
     }
 

@@ -5,7 +5,7 @@ use ndarray::{Array, ArrayRef, Dimension};
 use super::checks::check_setting;
 use super::{ActionPrior, Mdp, SuccessorRewardMdp};
 use crate::kernels::{cast_positive, cast_reward};
-use crate::{CastDynamics, Dynamics, Error, Real, Table, arrays};
+use crate::{CastDynamics, Error, Real, Table, arrays};
 
 impl<F: Real, D: CastDynamics<Scalar = F>> Mdp<F, D> {
     /// Converts this model to another number type: to `f32` to halve the memory, to `f64` for more
@@ -80,29 +80,22 @@ impl<F: Real, D: CastDynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
     /// ```
     pub fn cast<G: Real>(&self) -> Result<SuccessorRewardMdp<G, D::Cast<G>>, Error> {
         let mdp = self.mdp().cast::<G>()?;
-        let mut rewards = Vec::with_capacity(self.successor_rewards().len());
+        let mut outcomes = Vec::with_capacity(self.successor_rewards().len());
         for (state, action) in ndarray::indices((mdp.num_states(), mdp.num_actions())) {
-            let (mut row, mut result) = (Vec::new(), Ok(()));
-            self.for_each_successor_reward(state, action, |next_state, reward| {
+            let mut result = Ok(());
+            self.for_each_outcome(state, action, |next_state, p, reward| {
                 let index = [state, action, next_state];
-                match cast_reward::<G>(Table::SuccessorRewards, &index, reward.into_f64()) {
-                    Ok(reward) => row.push((next_state, reward)),
+                let p = cast_positive::<G>(Table::Transitions, &index, p.into_f64());
+                let reward = cast_reward::<G>(Table::SuccessorRewards, &index, reward.into_f64());
+                match p.and_then(|p| Ok((p, reward?))) {
+                    Ok((p, reward)) => outcomes.push((state, action, next_state, p, reward)),
                     Err(error) if result.is_ok() => result = Err(error),
                     Err(_) => {}
                 }
             });
             result?;
-            // Your own dynamics may visit the successors of a row in another order than their copy.
-            mdp.dynamics().for_each_successor(state, action, &mut |next_state, _| {
-                let at = row.iter().position(|&(successor, _)| successor == next_state);
-                rewards.extend(at.map(|at| row.remove(at).1));
-            });
-            if let Some(&(next_state, _)) = row.first() {
-                return Err(Error::UnsortedSuccessors { state, action, next_state });
-            }
         }
-        let mut rewards = rewards.into_iter();
-        mdp.with_successor_rewards(|_, _, _| rewards.next().unwrap_or_else(G::neg_infinity))
+        mdp.with_outcomes(outcomes)
     }
 }
 

@@ -10,6 +10,7 @@ use super::checks::{
     check_discount, check_prior_weight, check_reward, check_row, check_temperature, check_terminal_values,
 };
 use super::{Model, Stage};
+use crate::dynamics::check_maps;
 use crate::{Dynamics, Error, Inference, Real, Table, arrays};
 
 /// A stage with tables in row-major layout that are checked when they are read.
@@ -82,44 +83,93 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
 /// Checks every stage of your own model up to a horizon against the requirements of [`Model`] and
 /// [`Dynamics`].
 ///
-/// An [`Mdp`](crate::Mdp) passed these checks when it was built.
+/// Call it in the tests of a [`Model`] or of [`Dynamics`] of your own. It also compares each
+/// overridden map with the successors that
+/// [`for_each_successor`](Dynamics::for_each_successor) visits: `expectation`, `log_expectation`,
+/// `push_forward`, `mix_actions` and its result, `work` and `has_faint_successors`. It calls them
+/// with several vectors, some of them with −∞, several ranges of states, and k = 1 and 3. Only pairs
+/// in use are compared. [`into_dense`](Dynamics::into_dense) and
+/// [`into_sparse`](Dynamics::into_sparse) take the dynamics by value and are not called.
+///
+/// An [`Mdp`](crate::Mdp) passed the checks of its rows when it was built, but not those of the maps.
 ///
 /// # Errors
 ///
 /// Those of [`MdpBuilder::build`](crate::MdpBuilder::build), for the first invalid stage and state,
-/// except [`Error::EmptyPriorRow`]: here a row of zeros is a dead end.
-/// [`Error::HorizonOutOfRange`]; errors of the model itself.
+/// except [`Error::EmptyPriorRow`]: here a row of zeros is a dead end. [`Error::MapMismatch`] for a
+/// map that disagrees with the successors. [`Error::HorizonOutOfRange`]; errors of the model itself.
 ///
 /// # Complexity
 ///
-/// Time O(T · transitions).
+/// Time O(T · transitions), memory O(S·A). The maps are compared once for dynamics that several
+/// stages share. This takes as long as some forty stages by the default maps.
 ///
 /// # Example
 ///
-/// ```
-/// use softmdp::{Mdp, check_model, ndarray::array};
+/// An override that counts the wrong way:
 ///
-/// let mdp = Mdp::new(array![[[1.0]]], array![[0.0]])?;
-/// check_model(&mdp, 100)?;
-/// # Ok::<(), softmdp::Error>(())
+/// ```
+/// use std::ops::Range;
+/// use softmdp::{Dynamics, Error, Mdp, check_model, ndarray::Array2};
+///
+/// #[derive(Debug)]
+/// struct Ring(usize); // each state leads to the next one
+///
+/// impl Dynamics for Ring {
+///     type Scalar = f64;
+///
+///     fn num_states(&self) -> usize {
+///         self.0
+///     }
+///     fn num_actions(&self) -> usize {
+///         1
+///     }
+///     fn for_each_successor(&self, state: usize, _: usize, visit: &mut dyn FnMut(usize, f64)) {
+///         visit((state + 1) % self.0, 1.0);
+///     }
+///     fn expectation(&self, states: Range<usize>, k: usize, v: &[f64], y: &mut [f64]) {
+///         for (state, y) in states.zip(y.chunks_exact_mut(k)) {
+///             let next_state = (state + self.0 - 1) % self.0; // should be state + 1
+///             y.copy_from_slice(&v[next_state * k..][..k]);
+///         }
+///     }
+/// }
+///
+/// let mdp = Mdp::builder(Ring(5), Array2::zeros((5, 1))).build()?;
+/// let Err(Error::MapMismatch { map, index, .. }) = check_model(&mdp, 1) else { panic!() };
+/// assert_eq!((map, index), ("expectation", vec![0, 0, 0])); // state 0, action 0, column 0
+/// # Ok::<(), Error>(())
 /// ```
 pub fn check_model<M: Model + ?Sized>(model: &M, horizon: usize) -> Result<(), Error> {
     check_options(model, horizon)?;
+    let (num_states, num_actions) = (model.num_states(), model.num_actions());
+    // Dynamics whose maps have been compared, and the pairs on which.
+    let mut compared: [Option<(&M::Dynamics, Vec<bool>)>; 2] = [None, None];
     for t in 0..horizon {
         model.begin_stage(t)?;
-        for inference in [Inference::Direct, Inference::Variational] {
+        for (kind, inference) in [Inference::Direct, Inference::Variational].into_iter().enumerate() {
             let stage = CheckedStage::new(model, t, inference)?;
-            for state in 0..model.num_states() {
+            let mut is_used = vec![false; num_states * num_actions];
+            for state in 0..num_states {
                 let (rewards, prior) = stage.row(state)?;
                 if model.is_terminal(state) {
                     continue;
                 }
-                // Tilted dynamics have no successors where the rewards forbid all of them.
-                let is_used =
-                    |action: &usize| prior[*action] > M::Scalar::zero() && rewards[*action].is_finite();
-                for action in (0..prior.len()).filter(is_used) {
-                    check_row(stage.dynamics, state, action)?;
+                for action in 0..num_actions {
+                    // Tilted dynamics have no successors where the rewards forbid all of them.
+                    if prior[action] > M::Scalar::zero() && rewards[action].is_finite() {
+                        check_row(stage.dynamics, state, action)?;
+                        is_used[state * num_actions + action] = true;
+                    }
                 }
+            }
+            let is_compared = compared
+                .iter()
+                .flatten()
+                .any(|(dynamics, pairs)| std::ptr::eq(*dynamics, stage.dynamics) && *pairs == is_used);
+            if !is_compared {
+                check_maps(stage.dynamics, model.temperature(), &is_used)?;
+                compared[kind] = Some((stage.dynamics, is_used));
             }
         }
     }

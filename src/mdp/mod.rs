@@ -90,7 +90,8 @@ pub struct Mdp<F = f64, D = DenseDynamics<F>> {
 }
 
 impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
-    /// Returns this model with other rewards, `[s, a]`.
+    /// Returns this model with other rewards, `[s, a]`. To change the rewards in place, use
+    /// [`swap_rewards`](Self::swap_rewards).
     ///
     /// # Errors
     ///
@@ -114,6 +115,38 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     fn with_shared_rewards(&self, rewards: ArcArray2<F>) -> Result<Self, Error> {
         check_rewards(rewards.view(), self.num_states(), self.num_actions())?;
         Ok(Self { rewards, ..self.clone() })
+    }
+
+    /// Exchanges the rewards, `[s, a]`, of this model with those of a table.
+    ///
+    /// This copies no table if both are in row-major layout and no other model shares the rewards of
+    /// this one. So two tables suffice to change the rewards of a model again and again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`], [`Error::InvalidReward`]. After an error, model and table are as
+    /// before.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, ndarray::array, soft_value_iteration};
+    ///
+    /// let mut mdp = Mdp::new(array![[[1.0]]], array![[1.0]])?;
+    /// let mut rewards = array![[2.0]];
+    /// mdp.swap_rewards(&mut rewards)?;
+    /// assert_eq!(soft_value_iteration(&mdp, 5)?.state_values()[[0, 0]], 10.0);
+    /// assert_eq!(rewards, array![[1.0]]); // the old ones, to be written over
+    ///
+    /// assert!(mdp.swap_rewards(&mut array![[f64::NAN]]).is_err());
+    /// assert_eq!(mdp.rewards(), array![[2.0]]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    pub fn swap_rewards(&mut self, rewards: &mut Array2<F>) -> Result<(), Error> {
+        check_rewards(rewards.view(), self.num_states(), self.num_actions())?;
+        let new = arrays::standard_layout(std::mem::take(rewards)).into_shared();
+        *rewards = std::mem::replace(&mut self.rewards, new).into_owned();
+        Ok(())
     }
 
     /// Returns this model with other dynamics of the same type.

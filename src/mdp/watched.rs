@@ -28,6 +28,8 @@ use crate::{Error, Inference};
 /// | [`stream_posterior`](crate::stream_posterior) | 3 T |
 /// | [`most_likely`](crate::Posterior::most_likely) | T, and one per action of the result |
 ///
+/// A form that ends in `_into` or `_with` makes the calls of the function without it.
+///
 /// [`StationarySolver::solve`](crate::StationarySolver::solve) and
 /// [`long_run_growth`](crate::long_run_growth) have no stages. They call the hook with the number
 /// of passes over the dynamics so far, at least once a pass.

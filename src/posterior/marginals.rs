@@ -5,21 +5,23 @@ use ndarray::{Array1, Array2, Array3, ArrayRef1};
 use crate::kernels::log_sum_exp;
 use crate::{Error, ForwardMessages, Model, Real, Solution, Table, arrays};
 
-/// log Σ_s p₀(s) exp(V_0(s)/τ), or [`Error::ImpossibleEvidence`] if it is −∞.
+/// log Σ_s p₀(s) exp(V_0(s)/τ), or [`Error::ImpossibleEvidence`] if it is −∞. `logs` is room for a
+/// number for each state.
 pub(super) fn log_evidence<F: Real>(
     temperature: F,
     initial: &ArrayRef1<F>,
-    first_values: &ArrayRef1<F>,
+    first_values: &[F],
     horizon: usize,
+    logs: &mut Vec<F>,
 ) -> Result<F, Error> {
-    let logs: Vec<F> = (initial.iter().zip(first_values))
-        .filter(|(p, value)| **p > F::zero() && **value > F::neg_infinity())
-        .map(|(&p, &value)| p.ln() + value / temperature)
-        .collect();
+    logs.clear();
+    let possible = initial.iter().zip(first_values);
+    let possible = possible.filter(|(p, value)| **p > F::zero() && **value > F::neg_infinity());
+    logs.extend(possible.map(|(&p, &value)| p.ln() + value / temperature));
     if logs.is_empty() {
         return Err(Error::ImpossibleEvidence { stage: horizon });
     }
-    let total = log_sum_exp(&logs);
+    let total = log_sum_exp(logs);
     if !total.is_finite() {
         return Err(Error::TotalOverflow { table: Table::StateValues });
     }
@@ -59,40 +61,36 @@ pub(super) fn marginals_of_stage<F: Real>(
     Ok(left / sum)
 }
 
-/// (D7) of every stage, for states and for †.
+/// Writes (D7) of every stage, for states and for †.
 pub(super) fn state_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
     mdp: &M,
     forward: &ForwardMessages<F>,
     solution: &Solution<F>,
-) -> Result<(Array2<F>, Array1<F>), Error> {
-    let table = Table::StateMarginals;
+    (marginals, absorbed): (&mut Array2<F>, &mut Array1<F>),
+) -> Result<(), Error> {
     let (values, messages) = (solution.state_values(), forward.log_forward());
-    let mut marginals = arrays::filled(table, values.dim(), F::zero())?;
-    let mut absorbed = arrays::filled(table, values.nrows(), F::zero())?;
     let rows = values.rows().into_iter().zip(messages.rows()).zip(marginals.rows_mut());
     for (t, ((values, messages), mut row)) in rows.enumerate() {
         let messages = (arrays::slice(&messages), forward.log_absorbed()[t]);
         let row = arrays::slice_mut(&mut row);
         absorbed[t] = marginals_of_stage(t, mdp.temperature(), messages, arrays::slice(&values), row)?;
     }
-    Ok((marginals, absorbed))
+    Ok(())
 }
 
-/// (D8) of every stage.
+/// Writes (D8) of every stage.
 pub(super) fn state_action_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
     mdp: &M,
     state_marginals: &Array2<F>,
     solution: &Solution<F>,
-) -> Result<Array3<F>, Error> {
+    marginals: &mut Array3<F>,
+) {
     let policy = solution.policy().probabilities();
-    let mut marginals = arrays::filled(Table::StateActionMarginals, policy.dim(), F::zero())?;
     let rows = marginals.rows_mut().into_iter().zip(policy.rows()).zip(state_marginals);
     for (row, ((mut pairs, policy), &mass)) in rows.enumerate() {
-        if !mdp.is_terminal(row % mdp.num_states()) {
-            pairs.iter_mut().zip(policy).for_each(|(pair, &p)| *pair = mass * p);
-        }
+        let mass = if mdp.is_terminal(row % mdp.num_states()) { F::zero() } else { mass };
+        pairs.iter_mut().zip(policy).for_each(|(pair, &p)| *pair = mass * p);
     }
-    Ok(marginals)
 }
 
 /// Checks that each row of marginals, together with †, is a distribution, and that no pair is more

@@ -13,15 +13,17 @@
 mod marginals;
 mod stream;
 
-use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayView1, ArrayView2, ArrayView3, aview0};
+use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayView1, ArrayView2, ArrayView3, Axis, aview0};
 
 use marginals::check_marginals;
-pub use stream::{PosteriorStage, stream_posterior};
+pub use stream::{PosteriorStage, stream_posterior, stream_posterior_with};
 
+use crate::arrays::Scratch;
 use crate::dynamics::successors::LuckyRows;
 use crate::mdp::{CheckedStage, check_options};
 use crate::{
-    Error, Inference, Model, Policy, Real, Solution, Table, arrays, forward_messages, soft_value_iteration,
+    Error, ForwardMessages, Inference, Model, Policy, Real, SoftValueIteration, Solution, Table, Workspace,
+    arrays, forward, soft_value_iteration,
 };
 
 /// Computes the posterior over trajectories of direct inference: evidence, marginals and policy.
@@ -36,7 +38,7 @@ use crate::{
 /// # Errors
 ///
 /// [`Error::ImpossibleEvidence`] if every trajectory has probability 0; [`Error::ZeroTemperature`];
-/// those of [`soft_value_iteration`] and [`forward_messages`].
+/// those of [`soft_value_iteration`] and [`forward_messages`](crate::forward_messages).
 ///
 /// # Complexity
 ///
@@ -67,6 +69,59 @@ pub fn posterior<F: Real, M: Model<Scalar = F> + ?Sized>(
 ) -> Result<Posterior<F>, Error> {
     crate::mdp::check_initial(initial, mdp.num_states())?;
     soft_value_iteration(mdp, horizon)?.posterior(mdp, initial)
+}
+
+/// Computes the posterior of a model, and writes it into a posterior of the same shape.
+///
+/// From the second call on this allocates no table, with the exceptions of
+/// [`SoftValueIteration::solve_into`](crate::SoftValueIteration::solve_into).
+///
+/// After an error the posterior holds stages of both models. Do not use it.
+///
+/// # Shapes
+///
+/// `initial` p₀, `[s]`, sums to 1. The horizon is that of the posterior.
+///
+/// # Errors
+///
+/// [`Error::ShapeMismatch`] if the model has another number of states or actions than the
+/// posterior; those of [`posterior`](crate::posterior()).
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Mdp, ndarray::array, posterior, posterior_into};
+///
+/// let mut mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 0.0]])?;
+/// let initial = array![1.0];
+/// let mut belief = posterior(&mdp, &initial, 10)?;
+/// for reward in [1.0, 2.0] {
+///     mdp.swap_rewards(&mut array![[0.0, reward]])?;
+///     posterior_into(&mdp, &initial, &mut belief)?;
+///     let second = f64::exp(reward) / (1.0 + f64::exp(reward));
+///     assert!((belief.state_action_marginals()[[3, 0, 1]] - second).abs() < 1e-15);
+/// }
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+pub fn posterior_into<F: Real, M: Model<Scalar = F> + ?Sized>(
+    mdp: &M,
+    initial: &ArrayRef1<F>,
+    posterior: &mut Posterior<F>,
+) -> Result<(), Error> {
+    crate::mdp::check_initial(initial, mdp.num_states())?;
+    posterior.solution.check_shape(mdp)?;
+    let horizon = posterior.horizon();
+    SoftValueIteration::new(horizon).solve_into(mdp, &mut posterior.solution)?;
+    let mut memory = match posterior.memory.0.take() {
+        Some(memory) => memory,
+        None => Memory {
+            forward: ForwardMessages::with_shape(horizon, mdp.num_states())?,
+            workspace: Workspace::new(),
+        },
+    };
+    let result = posterior.fill(mdp, initial, &mut memory);
+    posterior.memory.0 = Some(memory);
+    result
 }
 
 impl<F: Real> Solution<F> {
@@ -139,6 +194,14 @@ pub struct Posterior<F = f64> {
     state_marginals: Array2<F>,
     absorbed_marginals: Array1<F>,
     state_action_marginals: Array3<F>,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    memory: Scratch<Option<Memory<F>>>,
+}
+
+/// What [`posterior_into`] needs beside the result.
+struct Memory<F> {
+    forward: ForwardMessages<F>,
+    workspace: Workspace<F>,
 }
 
 /// The tables of a [`Posterior`].
@@ -194,6 +257,7 @@ impl<F: Real> TryFrom<PosteriorParts<F>> for Posterior<F> {
             state_marginals: arrays::standard_layout(marginals),
             absorbed_marginals,
             state_action_marginals: arrays::standard_layout(pair_marginals),
+            memory: Scratch::default(),
         })
     }
 }
@@ -204,21 +268,47 @@ impl<F: Real> Posterior<F> {
     where
         M: Model<Scalar = F> + ?Sized,
     {
-        let forward = forward_messages(mdp, initial, solution.horizon())?;
-        let first_values = solution.state_values().row(0).to_owned();
-        let log_evidence =
-            marginals::log_evidence(mdp.temperature(), initial, &first_values, solution.horizon())?;
-        let (state_marginals, absorbed_marginals) = marginals::state_marginals(mdp, &forward, &solution)?;
-        let state_action_marginals = marginals::state_action_marginals(mdp, &state_marginals, &solution)?;
-        let initial = initial.to_owned();
-        Ok(Self {
+        let (horizon, num_states) = (solution.horizon(), mdp.num_states());
+        forward::check(mdp, initial, horizon)?;
+        let mut memory = Memory {
+            forward: ForwardMessages::with_shape(horizon, num_states)?,
+            workspace: Workspace::new(),
+        };
+        let (states, pairs) = (solution.state_values().dim(), solution.action_values().dim());
+        let mut posterior = Self {
             solution,
-            initial,
-            log_evidence,
-            state_marginals,
-            absorbed_marginals,
-            state_action_marginals,
-        })
+            initial: initial.to_owned(),
+            log_evidence: F::neg_infinity(),
+            state_marginals: arrays::filled(Table::StateMarginals, states, F::zero())?,
+            absorbed_marginals: arrays::filled(Table::StateMarginals, states.0, F::zero())?,
+            state_action_marginals: arrays::filled(Table::StateActionMarginals, pairs, F::zero())?,
+            memory: Scratch::default(),
+        };
+        posterior.fill(mdp, initial, &mut memory)?;
+        Ok(posterior)
+    }
+
+    /// Writes evidence and marginals, from the backward pass and a forward pass.
+    fn fill<M>(&mut self, mdp: &M, initial: &ArrayRef1<F>, memory: &mut Memory<F>) -> Result<(), Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let Memory { forward, workspace } = memory;
+        forward::check(mdp, initial, self.horizon())?;
+        forward.fill(mdp, initial, workspace)?;
+        self.initial.assign(initial);
+        let mut logs = workspace.take(Table::StateValues, mdp.num_states())?;
+        let first_values = self.solution.state_values().index_axis_move(Axis(0), 0);
+        let first_values = arrays::slice(&first_values);
+        let log_evidence =
+            marginals::log_evidence(mdp.temperature(), initial, first_values, self.horizon(), &mut logs);
+        workspace.keep(logs);
+        self.log_evidence = log_evidence?;
+        let tables = (&mut self.state_marginals, &mut self.absorbed_marginals);
+        marginals::state_marginals(mdp, forward, &self.solution, tables)?;
+        let pairs = &mut self.state_action_marginals;
+        marginals::state_action_marginals(mdp, &self.state_marginals, &self.solution, pairs);
+        Ok(())
     }
 
     /// log p(e), in nats, from the backward pass (D6).
@@ -365,7 +455,7 @@ impl<F: Real> Posterior<F> {
         M: Model<Scalar = F> + ?Sized,
     {
         let mut pairwise = self.dynamics_at(mdp, stage)?;
-        let pairs = self.state_action_marginals.index_axis(ndarray::Axis(0), stage);
+        let pairs = self.state_action_marginals.index_axis(Axis(0), stage);
         for (mut row, &pair) in pairwise.rows_mut().into_iter().zip(pairs) {
             row.mapv_inplace(|p| p * pair);
         }

@@ -19,9 +19,7 @@ use ndarray::{Array2, ArrayRef1, ArrayView1, aview1};
 use super::marginals::{log_evidence, marginals_of_stage};
 use crate::backward::{Backup, StageTables, back_up_stage};
 use crate::forward::ForwardPass;
-use crate::mdp::check_initial;
-use crate::mdp::check_options;
-use crate::{Error, Inference, Model, Real, Table, arrays};
+use crate::{Error, Inference, Model, Real, Table, Workspace, forward};
 
 /// Computes the posterior over trajectories stage by stage, in memory proportional to the square
 /// root of the horizon.
@@ -67,87 +65,172 @@ pub fn stream_posterior<F: Real, M: Model<Scalar = F> + ?Sized, B>(
     mdp: &M,
     initial: &ArrayRef1<F>,
     horizon: usize,
-    mut visit: impl FnMut(PosteriorStage<'_, M>) -> ControlFlow<B>,
+    visit: impl FnMut(PosteriorStage<'_, M>) -> ControlFlow<B>,
 ) -> Result<ControlFlow<B, F>, Error> {
-    check_options(mdp, horizon)?;
-    let num_states = mdp.num_states();
-    check_initial(initial, num_states)?;
-    if mdp.temperature() == F::zero() {
-        return Err(Error::ZeroTemperature { table: Table::ForwardMessages });
-    }
-    let mut backup = Backup::for_values(mdp, Inference::Direct, horizon)?;
-    let stride = (horizon as f64).sqrt().ceil().max(1.0) as usize;
-    let checkpoints = checkpoints(mdp, &mut backup, horizon, stride)?;
-    let log_evidence = log_evidence(mdp.temperature(), initial, &checkpoints.row(0), horizon)?;
-
-    let row = || arrays::filled_vec(Table::ForwardMessages, num_states, F::neg_infinity());
-    let (mut now, mut next, mut marginals) = (row()?, row()?, row()?);
-    let mut absorbed = F::neg_infinity();
-    now.iter_mut().zip(initial).for_each(|(log, &p)| *log = p.ln());
-    let mut forward = ForwardPass::new(mdp)?;
-    let mut segment = arrays::filled(Table::StateValues, (stride + 1, num_states), F::zero())?;
-    for first in (0..=horizon).step_by(stride) {
-        let end = horizon.min(first + stride);
-        segment.row_mut(end - first).assign(&checkpoints.row(end.div_ceil(stride)));
-        let values = arrays::slice_mut(&mut segment);
-        for t in (first..end).rev() {
-            let (values, next) = values.split_at_mut((t - first + 1) * num_states);
-            let values = &mut values[(t - first) * num_states..];
-            mdp.begin_stage(t)?;
-            backup.stage(t, &next[..num_states], StageTables::values(values))?;
-        }
-        // Stage T has no decision. It has a segment of its own only if the stride divides T.
-        let last = if end == horizon { horizon } else { end - 1 };
-        for t in first..=last {
-            let values = &values[(t - first) * num_states..];
-            let (values, next_values) = values.split_at(num_states);
-            let temperature = mdp.temperature();
-            let left = marginals_of_stage(t, temperature, (&now, absorbed), values, &mut marginals)?;
-            let stage = PosteriorStage {
-                mdp,
-                stage: t,
-                log_forward: &now,
-                state_values: values,
-                next_values: next_values.get(..num_states).filter(|_| t < horizon),
-                state_marginals: &marginals,
-                absorbed_marginal: left,
-            };
-            if let ControlFlow::Break(reason) = visit(stage) {
-                return Ok(ControlFlow::Break(reason));
-            }
-            if t < horizon {
-                (_, absorbed) = forward.stage(t, &now, absorbed, &mut next)?;
-                std::mem::swap(&mut now, &mut next);
-            }
-        }
-        if end == horizon {
-            break;
-        }
-    }
-    Ok(ControlFlow::Continue(log_evidence))
+    stream_posterior_with(mdp, initial, horizon, &mut Workspace::new(), visit)
 }
 
-/// V of stages 0, stride, 2·stride, … and T, one row each.
+/// [`stream_posterior`] in the memory of a workspace. From the second call on, for models and
+/// horizons of one size, this allocates no table except M of (D11).
+///
+/// # Errors
+///
+/// Those of [`posterior`](crate::posterior()).
+///
+/// # Example
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use softmdp::{Mdp, Workspace, ndarray::array, stream_posterior_with};
+///
+/// let mdp = Mdp::new(array![[[0.9, 0.1]], [[0.5, 0.5]]], array![[0.0], [-1.0]])?;
+/// let mut workspace = Workspace::new();
+/// let mut broken = [0.0; 2]; // expected number of stages in state 1
+/// for (start, broken) in broken.iter_mut().enumerate() {
+///     let mut initial = array![0.0, 0.0];
+///     initial[start] = 1.0;
+///     let _ = stream_posterior_with(&mdp, &initial, 100, &mut workspace, |stage| {
+///         *broken += stage.state_marginals()[1];
+///         ControlFlow::<()>::Continue(())
+///     })?;
+/// }
+/// assert!(broken[1] > broken[0] + 1.0);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+pub fn stream_posterior_with<F: Real, M: Model<Scalar = F> + ?Sized, B>(
+    mdp: &M,
+    initial: &ArrayRef1<F>,
+    horizon: usize,
+    workspace: &mut Workspace<F>,
+    visit: impl FnMut(PosteriorStage<'_, M>) -> ControlFlow<B>,
+) -> Result<ControlFlow<B, F>, Error> {
+    forward::check(mdp, initial, horizon)?;
+    let num_states = mdp.num_states();
+    let stride = (horizon as f64).sqrt().ceil().max(1.0) as usize;
+    let mut table = |table, rows| workspace.take(table, (rows, num_states));
+    let mut tables = StreamTables {
+        checkpoints: table(Table::StateValues, horizon.div_ceil(stride) + 1)?,
+        segment: table(Table::StateValues, stride + 1)?,
+        now: table(Table::ForwardMessages, 1)?,
+        next: table(Table::ForwardMessages, 1)?,
+        marginals: table(Table::StateMarginals, 1)?,
+    };
+    let mut backup = Backup::for_values(workspace, mdp, Inference::Direct, horizon)?;
+    let mut forward = ForwardPass::new(workspace, mdp)?;
+    let pass = Pass { horizon, stride, backup: &mut backup, forward: &mut forward };
+    let result = pass.run(mdp, initial, &mut tables, visit);
+    backup.release(workspace);
+    forward.release(workspace);
+    let StreamTables { checkpoints, segment, now, next, marginals } = tables;
+    [checkpoints, segment, now, next, marginals].into_iter().for_each(|table| workspace.keep(table));
+    result
+}
+
+/// The tables of a streamed posterior.
+struct StreamTables<F> {
+    checkpoints: Vec<F>, // V of stages 0, stride, 2·stride, … and T, one row each
+    segment: Vec<F>,     // V of the stages of a segment and of the one after it
+    now: Vec<F>,         // log α_t, [s]
+    next: Vec<F>,        // log α_{t+1}, [s]
+    marginals: Vec<F>,   // [s]
+}
+
+/// The two passes over the stages of a model.
+struct Pass<'p, 'm, F: Real, M: Model<Scalar = F> + ?Sized> {
+    horizon: usize,
+    stride: usize,
+    backup: &'p mut Backup<'m, F, M>,
+    forward: &'p mut ForwardPass<'m, F, M>,
+}
+
+impl<F: Real, M: Model<Scalar = F> + ?Sized> Pass<'_, '_, F, M> {
+    /// Visits all stages, from the first to the last.
+    fn run<B>(
+        self,
+        mdp: &M,
+        initial: &ArrayRef1<F>,
+        tables: &mut StreamTables<F>,
+        mut visit: impl FnMut(PosteriorStage<'_, M>) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B, F>, Error> {
+        let (horizon, stride, num_states) = (self.horizon, self.stride, mdp.num_states());
+        let temperature = mdp.temperature();
+        checkpoints(mdp, self.backup, horizon, stride, tables)?;
+        let StreamTables { checkpoints, segment, now, next, marginals } = tables;
+        let log_evidence = log_evidence(temperature, initial, &checkpoints[..num_states], horizon, marginals);
+        marginals.resize(num_states, F::zero());
+        let log_evidence = log_evidence?;
+
+        let mut absorbed = F::neg_infinity();
+        now.iter_mut().zip(initial).for_each(|(log, &p)| *log = p.ln());
+        for first in (0..=horizon).step_by(stride) {
+            let end = horizon.min(first + stride);
+            let last_row = (end - first) * num_states..(end - first + 1) * num_states;
+            segment[last_row].copy_from_slice(row_of(checkpoints, end.div_ceil(stride), num_states));
+            for t in (first..end).rev() {
+                let (values, next) = segment.split_at_mut((t - first + 1) * num_states);
+                let values = &mut values[(t - first) * num_states..];
+                mdp.begin_stage(t)?;
+                self.backup.stage(t, &next[..num_states], StageTables::values(values))?;
+            }
+            // Stage T has no decision. It has a segment of its own only if the stride divides T.
+            let last = if end == horizon { horizon } else { end - 1 };
+            for t in first..=last {
+                let values = row_of(segment, t - first, num_states);
+                let left = marginals_of_stage(t, temperature, (now, absorbed), values, marginals)?;
+                let stage = PosteriorStage {
+                    mdp,
+                    stage: t,
+                    log_forward: now,
+                    state_values: values,
+                    next_values: (t < horizon).then(|| row_of(segment, t - first + 1, num_states)),
+                    state_marginals: marginals,
+                    absorbed_marginal: left,
+                };
+                if let ControlFlow::Break(reason) = visit(stage) {
+                    return Ok(ControlFlow::Break(reason));
+                }
+                if t < horizon {
+                    (_, absorbed) = self.forward.stage(t, now, absorbed, next)?;
+                    std::mem::swap(now, next);
+                }
+            }
+            if end == horizon {
+                break;
+            }
+        }
+        Ok(ControlFlow::Continue(log_evidence))
+    }
+}
+
+/// A row of a table with `num_states` columns.
+fn row_of<F>(table: &[F], row: usize, num_states: usize) -> &[F] {
+    &table[row * num_states..(row + 1) * num_states]
+}
+
+/// Writes V of stages 0, stride, 2·stride, … and T, one row each. V of the other stages go through
+/// the rows of messages, which are not in use yet.
 fn checkpoints<F: Real, M: Model<Scalar = F> + ?Sized>(
     mdp: &M,
     backup: &mut Backup<'_, F, M>,
     horizon: usize,
     stride: usize,
-) -> Result<Array2<F>, Error> {
-    let shape = (horizon.div_ceil(stride) + 1, mdp.num_states());
-    let mut checkpoints = arrays::filled(Table::StateValues, shape, F::zero())?;
-    let mut next = mdp.terminal_values().to_vec();
-    let mut values = next.clone();
-    checkpoints.row_mut(horizon.div_ceil(stride)).assign(&aview1(&next));
+    tables: &mut StreamTables<F>,
+) -> Result<(), Error> {
+    let num_states = mdp.num_states();
+    let StreamTables { checkpoints, now: values, next, .. } = tables;
+    let last = horizon.div_ceil(stride) * num_states;
+    next.iter_mut().zip(mdp.terminal_values()).for_each(|(v, &terminal)| *v = terminal);
+    checkpoints[last..].copy_from_slice(next);
     for t in (0..horizon).rev() {
         mdp.begin_stage(t)?;
-        backup.stage(t, &next, StageTables::values(&mut values))?;
+        backup.stage(t, next, StageTables::values(values))?;
         if t % stride == 0 {
-            checkpoints.row_mut(t / stride).assign(&aview1(&values));
+            let row = t / stride * num_states;
+            checkpoints[row..row + num_states].copy_from_slice(values);
         }
-        std::mem::swap(&mut values, &mut next);
+        std::mem::swap(values, next);
     }
-    Ok(checkpoints)
+    Ok(())
 }
 
 /// The posterior of one stage, from [`stream_posterior`].

@@ -1,5 +1,6 @@
-//! Finite horizons: batches of models, and streams of stages.
+//! Finite horizons: batches of models, streams of stages, and models that are solved again.
 
 mod backup;
 mod batch;
+mod replanning;
 mod stream;

@@ -1,4 +1,6 @@
-//! Sparse dynamics: ragged ones, and conversions to matrices of other crates.
+//! Dynamics: ragged ones, maps that agree with the successors, and conversions to matrices of other
+//! crates.
 
+mod agreement;
 mod ragged;
 mod sprs;

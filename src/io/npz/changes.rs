@@ -83,9 +83,13 @@ fn negated<F: Real>(mdp: &AnyMdp<F>) -> Result<AnyMdp<F>, Error> {
 }
 
 fn negated_rich<F: Real>(model: &AnySuccessorRewardMdp<F>) -> Result<AnySuccessorRewardMdp<F>, Error> {
-    let mut rewards = model.successor_rewards().iter();
-    negated(model.mdp())?
-        .with_successor_rewards(|_, _, _| rewards.next().map_or_else(F::neg_infinity, |&r| negative(r)))
+    let mut outcomes = Vec::with_capacity(model.successor_rewards().len());
+    for (state, action) in ndarray::indices((model.mdp().num_states(), model.mdp().num_actions())) {
+        model.for_each_outcome(state, action, |next_state, p, reward| {
+            outcomes.push((state, action, next_state, p, negative(reward)));
+        });
+    }
+    negated(model.mdp())?.with_outcomes(outcomes)
 }
 
 fn opposite<F: Real>(rewards: ArrayView2<'_, F>) -> Array2<F> {
