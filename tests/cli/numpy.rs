@@ -3,8 +3,8 @@
 use softmdp::io::{ModelFile, Npz};
 use softmdp::ndarray::{Array1, array};
 use softmdp::{
-    Inference, LongRunGrowth, Mdp, Model, Posterior, SoftValueIteration, Solution, StationarySolution,
-    Status, TimeVaryingMdp,
+    AverageReward, Inference, LongRunGrowth, Mdp, Model, Posterior, SoftValueIteration, Solution,
+    StationarySolution, Status, TimeVaryingMdp,
 };
 
 use super::{Folder, Run, assert_close, softmdp};
@@ -118,6 +118,45 @@ fn the_growth_of_the_evidence_is_the_average_of_direct_inference() {
     assert_close(&[run.number("growth")], &[0.75_f64.ln()], 1e-6);
     let growth = LongRunGrowth::<f64>::read_npz(&out).unwrap();
     assert_close(&[growth.rate()], &[0.75_f64.ln()], 1e-6);
+}
+
+/// Policy (1, 0, 0) has the stationary distribution that earns 36.1/37, by linear algebra. The soft
+/// gain is that of relative value iteration in plain Python.
+#[test]
+fn the_average_reward_has_gain_policy_and_bounds() {
+    let folder = Folder::new("average");
+    let transitions = array![
+        [[0.25, 0.25, 0.5], [0.0, 0.25, 0.75]],
+        [[0.75, 0.0, 0.25], [0.25, 0.0, 0.75]],
+        [[0.5, 0.5, 0.0], [0.25, 0.25, 0.5]]
+    ];
+    let mdp = Mdp::new(transitions, array![[0.55, 0.75], [1.0, 0.8], [1.2, 1.0]]).unwrap();
+    let (model, out) = (folder.path("model.npz"), folder.path("out.npz"));
+    ModelFile::new(mdp).write_npz(&model).unwrap();
+    let run = hard(&model, &["--average", "--out", &out]).solved();
+    assert_close(&[run.number("gain")], &[36.1 / 37.0], 1e-6);
+    assert_eq!(run.rows().iter().map(|row| row[2]).collect::<Vec<_>>(), ["1", "0", "0"]);
+    let written = AverageReward::<f64>::read_npz(&out).unwrap();
+    assert!(written.lower_bound() <= 36.1 / 37.0 && 36.1 / 37.0 <= written.upper_bound());
+    let run = softmdp(&[&model, "--average", "--inference", "variational"]).solved();
+    assert_close(&[run.number("gain")], &[1.602_119_102_508_23], 1e-6);
+
+    // Each message names an option of the command, and no call of the library.
+    let start = ["--inference", "direct", "--temperature", "0", "--average"];
+    for (arguments, expected) in [
+        (vec!["--inference", "variational", "--stationary"], "or use --average"),
+        (vec!["--inference", "direct", "--stationary"], "or use --average"),
+        (
+            vec!["--inference", "variational", "--average", "--discount", "0.9"],
+            "for a discount < 1, use --stationary",
+        ),
+        (vec!["--inference", "direct", "--average", "--terminal", "0"], "use --stationary, or a model"),
+        (start.to_vec(), "or use --inference variational"),
+    ] {
+        let run = softmdp(&[&[model.as_str()], &arguments[..]].concat());
+        assert_eq!(run.code, Some(1), "{}", run.err);
+        assert!(run.err.contains(expected) && !run.err.contains('`'), "{}", run.err);
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod consequences;
 mod drawing;
 mod finite;
 mod input;
+mod messages;
 mod names;
 mod numbers;
 mod output;
@@ -29,6 +30,7 @@ use std::process::ExitCode;
 use answer::Outcome;
 use arguments::Arguments;
 use clap::Parser;
+use messages::message;
 use problem::{Problem, Task};
 use screen::Screen;
 use softmdp::Real;
@@ -50,7 +52,7 @@ fn main() -> ExitCode {
         Err(error) => match error.downcast::<clap::Error>() {
             Ok(usage) => usage.exit(),
             Err(error) => {
-                eprintln!("error: {error}");
+                eprintln!("error: {}", message(&*error));
                 ExitCode::from(INVALID)
             }
         },

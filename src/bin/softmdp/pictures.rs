@@ -88,9 +88,9 @@ pub(crate) fn of_stationary<F: Real>(
     let limits = (0..).map(|power| 1_usize << power);
     for limit in limits.take_while(|&limit| limit < solution.convergence().iterations) {
         let early = solver.clone().max_iterations(limit).solve(task.model())?;
-        bounds.push(early.convergence().clone());
+        bounds.push(*early.convergence());
     }
-    bounds.push(solution.convergence().clone());
+    bounds.push(*solution.convergence());
     let points: Vec<(f64, f64)> = bounds
         .iter()
         .map(|convergence| (convergence.iterations as f64, convergence.error_bound.into_f64()))
@@ -100,6 +100,16 @@ pub(crate) fn of_stationary<F: Real>(
         let curves = Curves::convergence().subtitle(subtitle(task.inference));
         curves.series("error bound", points).save(album.add("convergence.svg"))?;
     }
+    Ok(album.print(screen)?)
+}
+
+pub(crate) fn of_average<F: Real>(
+    task: &Task<'_, F>,
+    results: &StateResults<'_, F>,
+    screen: &mut Screen,
+) -> Result<(), Box<dyn Error>> {
+    let Some(mut album) = Album::of(task) else { return Ok(()) };
+    of_states(task, results, &mut album)?;
     Ok(album.print(screen)?)
 }
 

@@ -6,6 +6,7 @@ use softmdp::ndarray::arr0;
 use softmdp::{Convergence, Inference, Real, StationarySolver, Status, Watched};
 
 use crate::answer::{Outcome, StateResults, tolerance, value_at_start};
+use crate::messages::message;
 use crate::numbers::{count, number, range};
 use crate::pictures;
 use crate::problem::Task;
@@ -18,7 +19,7 @@ pub(crate) fn solve<F: Real>(task: &Task<'_, F>, screen: &mut Screen) -> Result<
     let bar = progress::passes("searching");
     let solution = solver.solve(&Watched::new(model, progress::count_passes(&bar)))?;
     bar.finish_and_clear();
-    let outcome = report(solution.convergence(), screen)?;
+    let outcome = report(solution.convergence(), "no value is off", screen)?;
     let (least, most) = range(solution.state_values().iter().copied());
     screen.line("V", format!("{} to {}", number(least), number(most)))?;
 
@@ -68,11 +69,12 @@ fn solver<F: Real>(task: &Task<'_, F>) -> StationarySolver<F> {
 /// Prints how the search ended. What to do about a search that did not converge is a warning.
 pub(crate) fn report<F: Real>(
     convergence: &Convergence<F>,
+    what: &str,
     screen: &mut Screen,
 ) -> Result<Outcome, Box<dyn Error>> {
     let &Convergence { status, iterations, error_bound, .. } = convergence;
     let bound = if error_bound < F::infinity() {
-        format!("no value is off by more than {error_bound:.1e}")
+        format!("{what} by more than {error_bound:.1e}")
     } else {
         "no bound on the error is known".to_owned()
     };
@@ -82,6 +84,6 @@ pub(crate) fn report<F: Real>(
         return Ok(Outcome::Met);
     }
     let error_bound = error_bound.into_f64();
-    eprintln!("warning: {}", softmdp::Error::NotConverged { status, iterations, error_bound });
+    eprintln!("warning: {}", message(&softmdp::Error::NotConverged { status, iterations, error_bound }));
     Ok(Outcome::NotMet)
 }
