@@ -6,7 +6,7 @@ use softmdp::ndarray::{Array2, array};
 use softmdp::parts::StationarySolutionParts;
 use softmdp::{
     AverageReward, Convergence, Error as E, Inference, LongRunGrowth, Mdp, Solution, StationaryPolicy,
-    StationarySolution, StationarySolver, Status, Table, long_run_growth, solve_stationary,
+    StationarySolution, StationarySolver, Status, Table, average_reward, long_run_growth, solve_stationary,
 };
 
 use crate::common::{SMALL, cases, tables};
