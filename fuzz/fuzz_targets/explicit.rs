@@ -25,8 +25,7 @@ fuzz_target!(|text: &str| {
     }
     let Ok(mdp) = model.builder().build() else { return };
     assert_eq!(mdp.num_states(), model.num_states());
-    let reward = |s, a, n| model.successor_reward(s, a, n).unwrap_or_default();
-    if let Ok(mdp) = mdp.with_successor_rewards(reward)
+    if let Ok(mdp) = mdp.with_outcomes(model.outcomes())
         && let Ok(solution) = soft_value_iteration(&mdp, 2)
     {
         assert!(solution.state_values().iter().all(|value| !value.is_nan()));

@@ -209,6 +209,14 @@ pub enum Reason {
         /// The item.
         what: &'static str,
     },
+    /// A transition that is listed several times has neither one reward nor one for each line.
+    #[error("the transition has {found} rewards, expected 1, or {expected}: one for each of its lines")]
+    RewardCount {
+        /// Number of rewards.
+        found: usize,
+        /// Number of lines with the transition.
+        expected: usize,
+    },
     /// A reward belongs to a transition that the model does not have.
     #[error("there is no transition from state {state} by choice {choice} to state {next_state}")]
     NoSuchTransition {

@@ -11,7 +11,7 @@ impl<F: Real> ExplicitMdp<F> {
     /// `options` sets the other options of its builder.
     ///
     /// The model does not include rewards of transitions. Add them with
-    /// [`Mdp::with_successor_rewards`].
+    /// [`Mdp::with_outcomes`] and [`outcomes`](Self::outcomes).
     ///
     /// # Errors
     ///
@@ -59,12 +59,38 @@ impl<F: Real> ExplicitMdp<F> {
         }
     }
 
-    /// The reward of a transition in reward units, in addition to that of its state. It is 0 if the
-    /// transition is not listed, and `None` if no transition rewards were read.
+    /// Whether rewards of transitions were read.
     #[must_use]
-    pub fn successor_reward(&self, state: usize, action: usize, next_state: usize) -> Option<F> {
-        let rewards = self.successor_rewards.as_ref()?;
-        Some(self.transitions.find((state, action, next_state)).map_or(F::zero(), |at| rewards[at]))
+    pub fn has_transition_rewards(&self) -> bool {
+        self.successor_rewards.is_some()
+    }
+
+    /// The transitions with their rewards, as
+    /// [`Mdp::with_outcomes`](crate::Mdp::with_outcomes) takes them: state, action, next state,
+    /// probability and reward. Rewards are in reward units, in addition to those of states. They are
+    /// 0 if they are not listed.
+    ///
+    /// A transition that the `.tra` file lists several times comes once for each line.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Inference, SoftValueIteration, io::ExplicitMdp};
+    ///
+    /// // State 0 comes back to itself, with a gain of 1 or a loss of 1.
+    /// let model = ExplicitMdp::<f64>::parse("mdp\n0 0 0 1/2\n0 0 0 1/2\n")?
+    ///     .with_transition_rewards("0 0 0 1\n0 0 0 -1\n")?;
+    /// let mdp = model.build_with(|builder| builder)?.with_outcomes(model.outcomes())?;
+    ///
+    /// let solver = SoftValueIteration::new(1).inference(Inference::Direct);
+    /// let value = solver.solve_values(&mdp)?.state_values()[[0, 0]];
+    /// assert!((value - 1.0_f64.cosh().ln()).abs() < 1e-15); // log ½(e + 1/e)
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn outcomes(&self) -> impl ExactSizeIterator<Item = (usize, usize, usize, F, F)> {
+        let reward = |at| self.successor_rewards.as_ref().map_or(F::zero(), |rewards| rewards[at]);
+        let entries = self.transitions.entries.iter().enumerate();
+        entries.map(move |(at, &((state, action, next_state), p))| (state, action, next_state, p, reward(at)))
     }
 
     /// Dynamics, rewards and available actions. Rewards of unavailable actions are 0: writing them

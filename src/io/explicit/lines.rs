@@ -98,19 +98,13 @@ impl<'a> Line<'a> {
         if p >= F::zero() && p < F::infinity() { Ok(p) } else { Err(self.unreadable(field, expected)) }
     }
 
-    /// `total` plus a reward. Finite numbers must not overflow to −∞, which forbids.
-    pub(super) fn add_reward<F: Real>(self, total: F, field: &str) -> Result<F, Error> {
+    pub(super) fn reward<F: Real>(self, field: &str) -> Result<F, Error> {
         let expected = "a number below +inf";
         let wide = self.number(field, expected)?;
         let reward = F::from_f64(wide);
-        if !(reward.is_finite() || wide == f64::NEG_INFINITY) {
-            return Err(self.unreadable(field, expected));
-        }
-        let sum = total + reward;
-        if sum.is_infinite() && total.is_finite() && reward.is_finite() {
-            return Err(self.unreadable(field, "a reward whose sum with that of an earlier file is finite"));
-        }
-        Ok(sum)
+        // A finite number must not overflow to −∞, which forbids.
+        let is_kept = reward.is_finite() || wide == f64::NEG_INFINITY;
+        if is_kept { Ok(reward) } else { Err(self.unreadable(field, expected)) }
     }
 }
 

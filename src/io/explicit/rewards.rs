@@ -4,7 +4,7 @@ use super::header::{Counts, Header};
 use super::lines::lines;
 use super::transitions::Transitions;
 use crate::Real;
-use crate::io::{Error, Reason};
+use crate::io::{Error, Place, Reason};
 
 /// Adds the rewards of states to `rewards`, `[s]`.
 pub(super) fn add_state_rewards<F: Real>(text: &str, rewards: &mut [F]) -> Result<(), Error> {
@@ -21,7 +21,7 @@ pub(super) fn add_state_rewards<F: Real>(text: &str, rewards: &mut [F]) -> Resul
         if std::mem::replace(&mut is_listed[state], true) {
             return Err(line.error(Reason::Repeated { what: "the reward of a state" }));
         }
-        rewards[state] = line.add_reward(rewards[state], reward)?;
+        rewards[state] = sum(line.number, rewards[state], line.reward(reward)?)?;
         num_lines += 1;
     }
     match header {
@@ -33,6 +33,9 @@ pub(super) fn add_state_rewards<F: Real>(text: &str, rewards: &mut [F]) -> Resul
 }
 
 /// Adds the rewards of transitions to `rewards`, in the order of the transitions.
+///
+/// A transition that is listed several times may have as many rewards: the first one belongs to its
+/// first line, and so on. If it has one reward, this reward belongs to all its lines.
 pub(super) fn add_transition_rewards<F: Real>(
     text: &str,
     transitions: &Transitions<F>,
@@ -46,7 +49,7 @@ pub(super) fn add_transition_rewards<F: Real>(
     if let Some(counts @ Counts { num_choices: Some(expected), .. }) = counts {
         counts.agrees("choices", transitions.num_choices, expected)?;
     }
-    let mut is_listed = vec![false; rewards.len()];
+    let mut listed: Vec<Option<(usize, F)>> = vec![None; rewards.len()]; // line and reward
     let mut num_lines = 0;
     for line in lines {
         let [state, choice, next_state, reward] = kind.split(
@@ -58,18 +61,45 @@ pub(super) fn add_transition_rewards<F: Real>(
         )?;
         let index = |field, what| line.index(field, what, usize::MAX);
         let triple = (index(state, "state")?, index(choice, "choice")?, index(next_state, "state")?);
-        let Some(at) = transitions.find(triple) else {
+        let same = &mut listed[transitions.find(triple)];
+        if same.is_empty() {
             let (state, choice, next_state) = triple;
             return Err(line.error(Reason::NoSuchTransition { state, choice, next_state }));
-        };
-        if std::mem::replace(&mut is_listed[at], true) {
-            return Err(line.error(Reason::Repeated { what: "the reward of a transition" }));
         }
-        rewards[at] = line.add_reward(rewards[at], reward)?;
+        let Some(free) = same.iter_mut().find(|place| place.is_none()) else {
+            return Err(line.error(Reason::Repeated { what: "the reward of a transition" }));
+        };
+        *free = Some((line.number, line.reward(reward)?));
         num_lines += 1;
     }
-    match counts {
-        Some(counts) => counts.agrees("rewards", num_lines, counts.num_entries),
-        None => Ok(()),
+    if let Some(counts) = counts {
+        counts.agrees("rewards", num_lines, counts.num_entries)?;
     }
+    let mut first = 0;
+    for same in transitions.entries.chunk_by(|a, b| a.0 == b.0) {
+        let places = first..first + same.len();
+        first = places.end;
+        let found = listed[places.clone()].iter().flatten().count();
+        let Some((line, reward)) = listed[places.start] else { continue };
+        if found > 1 && found < same.len() {
+            let expected = same.len();
+            return Err(Error::new(Place::Line(line), Reason::RewardCount { found, expected }));
+        }
+        for at in places {
+            let (line, reward) = listed[at].unwrap_or((line, reward));
+            rewards[at] = sum(line, rewards[at], reward)?;
+        }
+    }
+    Ok(())
+}
+
+/// The sum of the rewards of two files. Finite numbers must not overflow to −∞, which forbids.
+fn sum<F: Real>(line: usize, total: F, reward: F) -> Result<F, Error> {
+    let sum = total + reward;
+    if sum.is_infinite() && total.is_finite() && reward.is_finite() {
+        let expected = "a reward whose sum with that of an earlier file is finite";
+        let field = format!("{:e}", reward.into_f64());
+        return Err(Error::new(Place::Line(line), Reason::Unreadable { field, expected }));
+    }
+    Ok(sum)
 }

@@ -1,5 +1,7 @@
 //! Files of transitions.
 
+use std::ops::Range;
+
 use super::foreign::refuse_foreign;
 use super::header::{Counts, Header, Kind};
 use super::lines::{lines, numbered};
@@ -17,8 +19,8 @@ pub(super) struct Transitions<F> {
     pub(super) num_states: usize,
     pub(super) num_actions: usize,
     pub(super) num_choices: usize,
-    pub(super) entries: Vec<(Triple, F)>, // ascending, each once
-    lines: Note<Vec<usize>>,              // beside entries: the first line of each
+    pub(super) entries: Vec<(Triple, F)>, // ascending; equal ones in the order of their lines
+    lines: Note<Vec<usize>>,              // beside entries
 }
 
 impl<F: Real> Transitions<F> {
@@ -58,29 +60,22 @@ impl<F: Real> Transitions<F> {
         if num_states > num_lines.saturating_mul(2) {
             return Err(Error::new(largest_at, Reason::UnnamedStates { num_states, num_lines }));
         }
-        // The line comes last, so that equal transitions are added in the order of their lines.
+        // The line comes last, so that equal transitions keep the order of their lines.
         entries.sort_unstable_by_key(|&(triple, _, line)| (triple, line));
         let (num_choices, num_actions) = count_choices(&entries)?;
         if let Some(counts @ Counts { num_choices: Some(expected), .. }) = counts {
             counts.agrees("choices", num_choices, expected)?;
         }
-        let mut merged: Vec<(Triple, F)> = Vec::with_capacity(num_lines);
-        let mut first_lines = Vec::with_capacity(num_lines);
-        for (triple, p, line) in entries {
-            match merged.last_mut() {
-                Some((last, sum)) if *last == triple => *sum += p,
-                _ => {
-                    merged.push((triple, p));
-                    first_lines.push(line);
-                }
-            }
-        }
-        Ok(Self { kind, num_states, num_actions, num_choices, entries: merged, lines: Note(first_lines) })
+        let lines = Note(entries.iter().map(|&(_, _, line)| line).collect());
+        let entries = entries.into_iter().map(|(triple, p, _)| (triple, p)).collect();
+        Ok(Self { kind, num_states, num_actions, num_choices, entries, lines })
     }
 
-    /// The position of a transition in `entries`.
-    pub(super) fn find(&self, triple: Triple) -> Option<usize> {
-        self.entries.binary_search_by_key(&triple, |&(triple, _)| triple).ok()
+    /// The positions of a transition in `entries`; none if it is not listed.
+    pub(super) fn find(&self, triple: Triple) -> Range<usize> {
+        let first = self.entries.partition_point(|&(other, _)| other < triple);
+        let len = self.entries[first..].iter().take_while(|&&(other, _)| other == triple).count();
+        first..first + len
     }
 
     /// The line of the first transition of a pair, in the order of the states.

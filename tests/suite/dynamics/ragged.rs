@@ -205,3 +205,18 @@ fn rows_can_be_rescaled() {
     let values = policy.evaluate(&mdp.with_discount(0.5).unwrap()).unwrap();
     assert!(values.iter().all(|value| value.is_finite()));
 }
+
+#[test]
+fn the_number_of_pairs_is_not_the_size_of_the_table() {
+    let (num_states, num_actions) = (1000, 1 << 40);
+    let stay = |last: usize| {
+        (0..num_states).map(move |state| (state, if state == 7 { last } else { 0 }, state, 1.0))
+    };
+    let dynamics = SparseDynamics::from_triplets(num_states, num_actions, stay(3)).unwrap();
+    let mut row = Vec::new();
+    dynamics.for_each_successor(7, 3, &mut |next_state, p: f64| row.push((next_state, p)));
+    dynamics.for_each_successor(8, num_actions - 1, &mut |next_state, p| row.push((next_state, p)));
+    assert_eq!(row, [(7, 1.0)]);
+    let error = SparseDynamics::from_triplets(num_states, num_actions, stay(num_actions - 1)).unwrap_err();
+    assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+}

@@ -61,17 +61,20 @@ fn both_forms_of_transition_rewards() {
     let prism_form =
         prism().with_transition_rewards("# Transition rewards\n4 5 2\n0 0 2 6 toss\n2 0 3 1\n").unwrap();
     for model in [&prism_form, &prism().with_transition_rewards("0 0 2 6\n2 0 3 1\n").unwrap()] {
-        assert_eq!(model.successor_reward(0, 0, 2), Some(6.0));
-        assert_eq!(model.successor_reward(0, 0, 1), Some(0.0));
-        assert_eq!(model.successor_reward(3, 1, 0), Some(0.0));
+        assert!(model.has_transition_rewards());
+        let rewards =
+            model.outcomes().map(|(state, action, next_state, _, r)| (state, action, next_state, r));
+        let expected =
+            [(0, 0, 1, 0.0), (0, 0, 2, 6.0), (0, 1, 0, 0.0), (1, 0, 1, 0.0), (2, 0, 3, 1.0), (3, 0, 3, 0.0)];
+        assert!(rewards.eq(expected));
     }
-    assert_eq!(prism().successor_reward(0, 0, 2), None);
+    assert!(!prism().has_transition_rewards());
+    assert!(prism().outcomes().all(|(.., reward)| reward == 0.0));
 
     // Toss, and get 6 half of the time, then 1 more.
     let mdp = prism_form.builder().temperature(0.0).build().unwrap();
-    let reward = |s, a, n| prism_form.successor_reward(s, a, n).unwrap_or_default();
     let solver = SoftValueIteration::new(2).inference(Inference::Variational);
-    let values = solver.solve_values(&mdp.with_successor_rewards(reward).unwrap()).unwrap();
+    let values = solver.solve_values(&mdp.with_outcomes(prism_form.outcomes()).unwrap()).unwrap();
     assert_eq!(values.state_values()[[0, 0]], 3.5);
 }
 

@@ -59,3 +59,49 @@ fn a_wide_state_is_solved() {
     assert_eq!(solution.policy().probabilities()[[0, 0, 7]], 1.0);
     assert_eq!(solution.action_values()[[0, 1, 1]], f64::NEG_INFINITY, "there is no such choice");
 }
+
+/// Runs the test `child` of this program with 0.8 GB of address space.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_does_not_fit_is_an_error_and_no_abort() {
+    let program = std::env::current_exe().unwrap();
+    let test = concat!(module_path!(), "::child").split_once("::").unwrap().1;
+    let limited = format!(
+        "ulimit -v 800000 && exec '{}' --exact {test} --ignored --test-threads 1",
+        program.display()
+    );
+    let output = std::process::Command::new("sh").args(["-c", &limited]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("1 passed"), "{text}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs a limit of memory: another test runs it"]
+fn child() {
+    use softmdp::{Error, Mdp, ndarray::Array2};
+
+    let is_too_large = |error: Error| assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+    // Tables of 3.2 GB in the model of a file of 500 kB.
+    let model = ExplicitMdp::<f64>::parse(&star(20_000)).unwrap();
+    is_too_large(model.builder().build().unwrap_err());
+    let error = model.build_with(|builder| builder).unwrap_err();
+    assert!(error.to_string().starts_with("cannot allocate "), "{error}");
+    // Each state has its last action: a row for each pair. One table of offsets does not fit, or fits
+    // but not the second one, for entries in any order.
+    let n = 20_000;
+    let last = (0..n).map(|state| (state, n - 1, 0, 1.0));
+    is_too_large(SparseDynamics::from_triplets(n, n, last).unwrap_err());
+    let m = 7500;
+    let last = (0..m).rev().map(|state| (state, m - 1, 0, 1.0));
+    is_too_large(SparseDynamics::from_triplets(m, m, last).unwrap_err());
+    is_too_large(SparseDynamics::from_fn(n, n, |_, _| [(0, 1.0)]).unwrap_err());
+    // The model fits, but not with the folded rewards of both inferences.
+    let m = 4500;
+    let dynamics = SparseDynamics::from_triplets(m, m, triplets(m)).unwrap();
+    let available = Array2::from_shape_fn((m, m), |(state, action)| state == 0 || action == 0);
+    let mdp = Mdp::builder(dynamics, Array2::zeros((m, m))).available_actions(available).build().unwrap();
+    is_too_large(mdp.with_successor_rewards(|_, _, _| 1.0).unwrap_err());
+    is_too_large(mdp.with_outcomes(triplets(m).map(|(s, a, n, p)| (s, a, n, p, 1.0))).unwrap_err());
+}
