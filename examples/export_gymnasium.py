@@ -4,24 +4,73 @@
     python export_gymnasium.py FrozenLake-v1 frozen_lake.npz --option map_name=8x8
     softmdp frozen_lake.npz --horizon 100 --inference variational --temperature 0
 
-Tabular environments list their transitions: P[s][a] = [(probability, next_state, reward, terminated), ..]. Three things
-in these lists are not what they look like:
+In Python, `export` takes any object with a table `P`, or the table itself. Gymnasium is not needed:
 
-- A successor may be listed more than once: its probabilities are added up.
+    from export_gymnasium import export
+    export(my_environment, "mine.npz")
+
+The table is P[s][a] = [(probability, next_state, reward, terminated), ..], as dictionaries or as lists. Three things in
+these lists are not what they look like:
+
+- A successor may be listed more than once. Probabilities of equal rewards are added up. A successor with several rewards
+  stays listed once for each: direct inference needs their distribution, not their mean.
 - `terminated` ends the episode, also where the next state is listed with moves of its own (CliffWalking, Taxi). A state
   that other states enter only by ending becomes a terminal state, and its own list is dropped. Where a state is entered
   both ways, the ends lead to a terminal copy of it, which comes after all ordinary states; `copy_of` says of which.
-- Rewards belong to the transition. They are written as such, and not averaged; a transition that is listed with two
-  different rewards has no place in the layout, and is an error.
+- Rewards belong to the transition. They are written as such, and not averaged.
+
+The initial distribution is `initial_state_distrib` or `isd` of the object. Without either, the file has none.
 """
 
 import argparse
 import ast
 import datetime
 import platform
+import sys
 
-import gymnasium
 import numpy as np
+
+
+def by_index(table, name):
+    """A dictionary or a list as a dictionary from indices."""
+    if not hasattr(table, "keys"):
+        if not hasattr(table, "__iter__") or isinstance(table, str):
+            raise ValueError(f"{name} is neither a dictionary nor a list")
+        return dict(enumerate(table))
+    if not all(isinstance(key, (int, np.integer)) and key >= 0 for key in table):
+        raise ValueError(f"{name} has keys that are not numbers from 0: number them")
+    return {int(key): table[key] for key in table}
+
+
+def outcomes(entries, name, num_states):
+    """The possible (probability, next_state, reward, terminated) of a list."""
+    found = []
+    for entry in by_index(entries, name).values():
+        if not hasattr(entry, "__len__") or len(entry) != 4:
+            raise ValueError(f"{name} has an entry {entry!r}, expected (probability, next_state, reward, terminated)")
+        p, next_state, reward, terminated = entry
+        if not 0 <= int(next_state) < num_states:
+            raise ValueError(f"{name} leads to state {next_state}, expected one below {num_states}")
+        if p != 0:
+            found.append((float(p), int(next_state), float(reward), bool(terminated)))
+    return found
+
+
+def table_of(environment):
+    """P[s][a] of an object, or of the table itself: for each state, a dictionary from actions to outcomes."""
+    P = getattr(environment, "P", environment)
+    if P is environment and not hasattr(P, "keys") and not isinstance(P, (list, tuple)):
+        raise ValueError("it has no table P of transitions: only tabular environments can be written")
+    P = by_index(P, "P")
+    if not P:
+        raise ValueError("P has no states")
+    if set(P) != set(range(len(P))):
+        raise ValueError(f"P has {len(P)} states, but not the states 0 to {len(P) - 1}")
+    rows = []
+    for s in range(len(P)):
+        actions = by_index(P[s], f"P[{s}]")
+        rows.append({a: outcomes(actions[a], f"P[{s}][{a}]", len(P)) for a in actions})
+    return rows
 
 
 def terminal_states(P, initial):
@@ -29,55 +78,81 @@ def terminal_states(P, initial):
     terminal = set()
     while True:
         entered, passed = set(), set()
-        for s in P.keys() - terminal:
-            for entries in P[s].values():
-                for p, next_state, _, terminated in entries:
-                    if p > 0 and next_state != s:
-                        (entered if terminated else passed).add(int(next_state))
-        new = {s for s in entered - passed - terminal if initial[s] == 0}
+        for s in set(range(len(P))) - terminal:
+            for row in P[s].values():
+                for _, next_state, _, terminated in row:
+                    if next_state != s:
+                        (entered if terminated else passed).add(next_state)
+        new = {s for s in entered - passed - terminal if initial is None or initial[s] == 0}
         if not new:
             return terminal
         terminal |= new
 
 
-def model(P, num_actions, initial):
+def model(environment):
     """The arrays of a model file."""
+    P = table_of(environment)
     num_states = len(P)
+    num_actions = max((a + 1 for actions in P for a in actions), default=0)
+    num_actions = max(num_actions, int(getattr(getattr(environment, "action_space", None), "n", 0)))
+    initial = getattr(environment, "initial_state_distrib", getattr(environment, "isd", None))
+    if initial is not None:
+        initial = np.asarray(initial, dtype=float)
+        if initial.shape != (num_states,):
+            raise ValueError(f"its initial distribution has shape {initial.shape}, expected {(num_states,)}")
     terminal = terminal_states(P, initial)
     copies = {}  # state -> its terminal copy
 
-    rows = []  # for each pair: {next_state: [probability, reward]}
+    rows = []  # for each pair: {(next_state, reward): probability}
     for s in range(num_states):
         for a in range(num_actions):
             row = {}
             for p, next_state, reward, terminated in P[s].get(a, []) if s not in terminal else []:
-                next_state = int(next_state)
-                if p == 0:
-                    continue
                 if terminated and next_state not in terminal:
                     next_state = copies.setdefault(next_state, num_states + len(copies))
-                entry = row.setdefault(next_state, [0.0, reward])
-                if entry[1] != reward:
-                    raise ValueError(f"P[{s}][{a}]: rewards {entry[1]} and {reward} for next state {next_state}")
-                entry[0] += p
+                row[next_state, reward] = row.get((next_state, reward), 0.0) + p
             rows.append(sorted(row.items()))
     rows += [[]] * (num_actions * len(copies))
 
     entries = [entry for row in rows for entry in row]
+    is_terminal = [s in terminal for s in range(num_states)] + [True] * len(copies)
     arrays = {
         "num_actions": np.int64(num_actions),
         "row_offsets": np.cumsum([0] + [len(row) for row in rows]),
-        "next_states": np.array([next_state for next_state, _ in entries]),
-        "probabilities": np.array([p for _, (p, _) in entries]),
-        "successor_rewards": np.array([float(reward) for _, (_, reward) in entries]),
-        "terminal_states": np.array(sorted(terminal) + list(copies.values()), dtype=np.int64),
-        "initial": np.concatenate([initial, np.zeros(len(copies))]),
+        "next_states": np.array([next_state for (next_state, _), _ in entries], dtype=np.int64),
+        "probabilities": np.array([p for _, p in entries], dtype=float),
+        "successor_rewards": np.array([reward for (_, reward), _ in entries], dtype=float),
+        "terminal_states": np.array(is_terminal, dtype=bool),
         "copy_of": np.array(list(copies), dtype=np.int64),
     }
-    if any(a not in P[s] for s in P for a in range(num_actions)):
+    if initial is not None:
+        arrays["initial"] = np.concatenate([initial, np.zeros(len(copies))])
+    if any(a not in P[s] for s in range(num_states) for a in range(num_actions)):
         available = [[a in P[s] for a in range(num_actions)] for s in range(num_states)]
         arrays["available_actions"] = np.array(available + [[True] * num_actions] * len(copies))
     return arrays
+
+
+def export(environment, output, source=None):
+    """Writes an object with a table P, or the table itself. Returns a line that says what was written.
+
+    The name of the file gets the ending .npz if it has none. `source` goes into the array `provenance`.
+    """
+    output = str(output)
+    if not output.endswith(".npz"):
+        output += ".npz"  # as np.savez does
+    arrays = model(environment)
+    provenance = (
+        f"export_gymnasium.py; {source or type(environment).__name__}; numpy {np.__version__}, "
+        f"Python {platform.python_version()}; {datetime.date.today()}"
+    )
+    np.savez_compressed(output, provenance=np.array(provenance), **arrays)
+    num_terminal = int(arrays["terminal_states"].sum())
+    return (
+        f"{output}: {len(arrays['terminal_states'])} states, of which {num_terminal} terminal and "
+        f"{len(arrays['copy_of'])} copies; {len(arrays['next_states'])} transitions"
+        + ("" if "initial" in arrays else "; no initial distribution")
+    )
 
 
 def main():
@@ -94,17 +169,15 @@ def main():
             options[key] = ast.literal_eval(value)
         except (SyntaxError, ValueError):
             options[key] = value  # a plain word
-    environment = gymnasium.make(arguments.environment, **options).unwrapped
-    initial = np.asarray(environment.initial_state_distrib, dtype=float)
-    arrays = model(environment.P, int(environment.action_space.n), initial)
-    provenance = (
-        f"export_gymnasium.py; {arguments.environment} {options}; gymnasium {gymnasium.__version__}, "
-        f"numpy {np.__version__}, Python {platform.python_version()}; {datetime.date.today()}"
-    )
-    np.savez_compressed(arguments.output, provenance=np.array(provenance), **arrays)
-    num_states = len(arrays["initial"])
-    print(f"{arguments.output}: {num_states} states, of which {len(arrays['terminal_states'])} terminal", end="")
-    print(f" and {len(arrays['copy_of'])} copies; {len(arrays['next_states'])} transitions")
+    try:
+        import gymnasium
+
+        environment = gymnasium.make(arguments.environment, **options).unwrapped
+        source = f"{arguments.environment} {options}; gymnasium {gymnasium.__version__}"
+        print(export(environment, arguments.output, source))
+    except Exception as error:  # whatever an environment raises: the message, without the traceback
+        message = " ".join(str(error).split()) or type(error).__name__
+        sys.exit(f"{arguments.environment}: {message}")
 
 
 if __name__ == "__main__":

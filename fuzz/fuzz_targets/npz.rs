@@ -4,9 +4,12 @@
 
 use libfuzzer_sys::fuzz_target;
 use softmdp::io::{ModelFile, Npz};
-use softmdp::{ForwardMessages, Model, Policy, Posterior, Solution, StateValues, soft_value_iteration};
+use softmdp::{
+    ForwardMessages, LongRunGrowth, Model, Policy, Posterior, Solution, SparseDynamics, StateValues, StationaryPolicy,
+    StationarySolution, soft_value_iteration,
+};
 
-const NAMES: [&str; 27] = [
+const NAMES: [&str; 40] = [
     "rewards",
     "transitions",
     "row_offsets",
@@ -34,6 +37,19 @@ const NAMES: [&str; 27] = [
     "log_absorbed",
     "log_evidence",
     "state_marginals",
+    "stage_rewards",
+    "indptr",
+    "indices",
+    "data",
+    "shape",
+    "format",
+    "status",
+    "iterations",
+    "error_bound",
+    "rate",
+    "lower_bound",
+    "upper_bound",
+    "relative_values",
 ];
 
 fuzz_target!(|data: &[u8]| {
@@ -62,6 +78,10 @@ fn read(bytes: &[u8]) {
     result::<Policy>(bytes);
     result::<ForwardMessages>(bytes);
     result::<Posterior>(bytes);
+    result::<StationarySolution>(bytes);
+    result::<StationaryPolicy>(bytes);
+    result::<LongRunGrowth>(bytes);
+    result::<SparseDynamics>(bytes);
     let _ = ModelFile::<f32>::from_npz(bytes);
 }
 

@@ -16,31 +16,51 @@
 //! |---|---|---|---|
 //! | dense | `transitions` | `[s, a, s']` | P(s'∣s,a) |
 //! | compressed rows | `row_offsets` | `[S·A + 1]` | row `s · A + a` has the entries `row_offsets[row]..row_offsets[row + 1]` |
-//! | | `next_states` | `[n]` | successors, ascending in each row, each once |
+//! | | `next_states` | `[n]` | successors, in any order |
 //! | | `probabilities` | `[n]` | probabilities of these successors |
 //! | deterministic | `successors` | `[s, a]` | the only successor |
 //!
-//! The other arrays are optional, but the file must have `rewards` or `successor_rewards`. If a
-//! file has both, the model has the sum of both.
+//! A row of compressed rows may list a successor several times. The probabilities are added. Each
+//! entry has a reward of its own in `successor_rewards`: [`Mdp::with_outcomes`] says what that
+//! means. The arrays may also be named `indptr`, `indices` and `data`, as in scipy. A
+//! `SparseDynamics` is read from the file of `scipy.sparse.save_npz` of a matrix `[S·A, S]` in CSR
+//! format, or from the dynamics of a model.
+//!
+//! The other arrays are optional, but a model must have `rewards`, `stage_rewards` or
+//! `successor_rewards`. The model has the sum of the rewards on the pair and on the successor.
 //!
 //! | array | shape | if absent |
 //! |---|---|---|
-//! | `rewards` | `[s, a]`, or `[t, s, a]` for a model that varies by stage | 0 |
+//! | `rewards` | `[s, a]` | 0 |
+//! | `stage_rewards` | `[t, s, a]`, for a model that varies by stage; excludes `rewards` | – |
 //! | `successor_rewards` | the shape of the probabilities: `[s, a, s']`, `[n]` or `[s, a]` | 0 |
-//! | `num_actions` | `[]`, for compressed rows | the last axis of `rewards`, `available_actions` or `action_prior` |
+//! | `num_actions` | `[]`, for compressed rows | the last axis of `rewards`, `stage_rewards`, `available_actions` or `action_prior` |
 //! | `discount`, `temperature` | `[]` | 1 |
 //! | `action_prior` | `[s, a]` weights | counting prior |
 //! | `uniform_prior` | `[]` bool, excludes `action_prior` | false |
 //! | `available_actions` | `[s, a]` bool | all |
-//! | `terminal_states` | `[k]` indices | none |
+//! | `terminal_states` | `[s]` bool, or `[k]` indices | none |
 //! | `terminal_values` | `[s]` | 0 |
 //! | `initial` | `[s]`, p₀ | none |
 //! | `repeats` | `[]` bool: stage t uses the rewards of t modulo T | false |
 //!
 //! Rows of terminal states, of unavailable actions and of actions of prior weight 0 need not sum to
 //! 1 and may be empty. Other rows sum to 1. `ModelFile::read_npz_normalized` rescales rows of
-//! `float32` or of few printed digits, and says how many. The array `provenance` may hold the source of a model.
-//! `ModelFile::ignored_arrays` lists the names of all arrays that the reader ignores.
+//! `float32` or of few printed digits, and says how many. The array `provenance` may hold the source
+//! of a model. `ModelFile::ignored_arrays` lists the names of all arrays that the reader ignores.
+//!
+//! Arrays that could be read as another model are errors, and the error names the remedy:
+//!
+//! | array | reason |
+//! |---|---|
+//! | `rewards` `[t, s, a]` with T = S | it may be `successor_rewards`. With T ≠ S it is read as `stage_rewards` |
+//! | `transitions` `[a, s, s']` | the first axis is the state. If S = A, the reader cannot detect the order |
+//! | `terminal_states` of integers 0 and 1, one for each state | it may be a mask. Save masks as bool |
+//! | `terminal_states` with a state twice | it is no list of indices |
+//!
+//! A model whose rewards differ by stage is a `StoredModel::TimeVarying`.
+//!
+//! [`Mdp::with_outcomes`]: crate::Mdp::with_outcomes
 //!
 //! # Results as `.npz`
 //!
@@ -61,8 +81,8 @@
 //!
 //! Readers accept numbers as arrays of `f8`, `f4`, bool and integers of 1 to 8 bytes. They accept
 //! indices as integers, and truth values as bool or as the integers 0 and 1. They accept both byte
-//! orders, and C and Fortran order. Writers use `f8` (`f4` for models in `f32`), `i8` and bool, in
-//! C order.
+//! orders, and C and Fortran order. The type of an empty array does not matter. Writers use `f8`
+//! (`f4` for models in `f32`), `i8` and bool, in C order.
 //!
 //! Entries of an archive may be stored or deflated, and may have any size. Encrypted entries, other
 //! methods of compression and pickled objects are errors.

@@ -80,6 +80,7 @@ impl<'a> Arrays<'a> {
 
     /// Reads a short text, as numpy stores a Python string or bytes.
     pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, Error> {
+        #[allow(clippy::redundant_closure_for_method_calls, reason = "the method has one lifetime only")]
         self.read(name, |array| array.text())
     }
 

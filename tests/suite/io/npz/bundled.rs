@@ -4,7 +4,7 @@
 //! of the environments themselves, which shares nothing with this crate but those lists.
 
 use softmdp::io::{ModelFile, Npz};
-use softmdp::{Inference, Model, SoftValueIteration};
+use softmdp::{ActionPrior, Inference, Model, SoftValueIteration, SparseDynamics};
 
 use crate::common::assert_close;
 
@@ -29,6 +29,7 @@ fn optimal_values_are_those_of_numpy() {
         ("frozen_lake_8x8", 1.0, 200, 0.913_220_150_201_628_8),
         ("cliff_walking", 1.0, 50, -13.0),
         ("cliff_walking", 0.9, 50, -7.458_134_171_671),
+        ("cliff_walking_slippery", 1.0, 3000, -64.709_175_909_962_11),
         ("taxi", 1.0, 30, 7.93),
         ("taxi", 0.95, 60, 1.729_930_016_832_183_8),
     ] {
@@ -37,11 +38,34 @@ fn optimal_values_are_those_of_numpy() {
 }
 
 #[test]
+fn a_transition_with_two_rewards_folds_for_each_inference() {
+    let file = bundled("cliff_walking_slippery").with_action_prior(&ActionPrior::Uniform).unwrap();
+    for (inference, expected) in
+        [(Inference::Direct, -14.466_145_046_032_564), (Inference::Variational, -21.195_873_906_902_62)]
+    {
+        let values = SoftValueIteration::new(13).inference(inference).solve_values(file.model()).unwrap();
+        assert_close(values.state_values()[[0, 36]], expected, 1e-14, "V(36)");
+    }
+}
+
+#[test]
+fn matrices_that_scipy_wrote() {
+    // `scipy.sparse.save_npz` of scipy 1.17.1, with compressed=False, of an array [S · A, S].
+    let path = |name| format!("{}/tests/data/npz/scipy_{name}.npz", env!("CARGO_MANIFEST_DIR"));
+    let triplets = [(0, 0, 0, 1.0), (0, 1, 0, 0.25), (0, 1, 1, 0.75), (1, 0, 0, 1.0), (1, 1, 1, 1.0)];
+    let expected = SparseDynamics::from_triplets(2, 2, triplets).unwrap();
+    assert_eq!(SparseDynamics::read_npz(path("csr")).unwrap(), expected);
+    let error = SparseDynamics::<f64>::read_npz(path("csc")).unwrap_err();
+    assert!(error.to_string().ends_with("\"csc\" is not \"csr\": convert the matrix by .tocsr()"), "{error}");
+}
+
+#[test]
 fn bundled_models_are_as_described() {
     for (name, num_states, num_actions, num_terminal) in [
         ("frozen_lake_4x4", 16, 4, 5),
         ("frozen_lake_8x8", 64, 4, 11),
         ("cliff_walking", 48, 4, 1),
+        ("cliff_walking_slippery", 48, 4, 1),
         ("taxi", 504, 6, 4),
     ] {
         let file = bundled(name);

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use softmdp::io::{ModelFile, Npz};
 use softmdp::ndarray::array;
 use softmdp::{
-    ForwardMessages, Mdp, Policy, Posterior, Solution, SparseDynamics, StateValues, forward_messages,
-    posterior,
+    ForwardMessages, LongRunGrowth, Mdp, Policy, Posterior, Solution, SparseDynamics, StateValues,
+    StationarySolution, forward_messages, posterior,
 };
 
 use crate::common::cases;
@@ -24,6 +24,9 @@ fn read(bytes: &[u8], expanded: usize) {
         drop(Policy::<f64>::from_npz(bytes));
         drop(ForwardMessages::<f64>::from_npz(bytes));
         drop(Posterior::<f64>::from_npz(bytes));
+        drop(StationarySolution::<f64>::from_npz(bytes));
+        drop(LongRunGrowth::<f64>::from_npz(bytes));
+        drop(SparseDynamics::<f64>::from_npz(bytes));
     });
     // What a decoder of compressed bytes takes, whatever it decodes, and some for messages.
     let most = 16 * (bytes.len() + expanded) as u64 + (128 << 10);
@@ -81,6 +84,32 @@ fn arrays() -> Vec<Arrays> {
             ("policy", f8("(1, 2, 1)", &[1.0, 1.0])),
             ("log_policy", f8("(1, 2, 1)", &[0.0, 0.0])),
             ("inference", i8("()", &[0])),
+        ],
+        // A successor with several rewards, in small elements.
+        vec![
+            ("row_offsets", npy("|u1", "(3,)", &[0, 40, 41])),
+            ("next_states", npy("|u1", "(41,)", &[1; 41])),
+            ("probabilities", npy("|u1", "(41,)", &[1; 41])),
+            ("successor_rewards", npy("|u1", "(41,)", &std::array::from_fn::<u8, 41, _>(|at| at as u8))),
+            ("num_actions", i8("()", &[1])),
+            ("terminal_states", npy("|b1", "(2,)", &[1, 0])),
+        ],
+        vec![
+            ("indices", npy("<i4", "(3,)", &[1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0])),
+            ("indptr", npy("<i4", "(3,)", &[0, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0])),
+            ("data", f8("(3,)", &[0.5, 0.5, 1.0])),
+            ("shape", i8("(2,)", &[2, 2])),
+            ("format", npy("|S3", "()", b"csr")),
+            ("successor_rewards", f8("(3,)", &[1.0, 2.0, 3.0])),
+        ],
+        vec![
+            ("state_values", f8("(2,)", &[0.5, f64::NEG_INFINITY])),
+            ("action_values", f8("(2, 1)", &[0.5, f64::NEG_INFINITY])),
+            ("policy", f8("(2, 1)", &[1.0, 1.0])),
+            ("inference", i8("()", &[1])),
+            ("status", i8("()", &[0])),
+            ("iterations", i8("()", &[7])),
+            ("error_bound", f8("()", &[1e-9])),
         ],
     ]
 }
