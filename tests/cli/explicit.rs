@@ -126,6 +126,33 @@ fn rewards_of_transitions_are_folded_by_inference() {
     assert_close(&run("direct").column(1), &[1.0_f64.cosh().ln(), 0.0], 1e-6);
 }
 
+/// A transition that is listed twice may have two rewards: they are not averaged.
+#[test]
+fn several_rewards_of_a_transition() {
+    let folder = Folder::new("several");
+    let model = folder.write("m.tra", "mdp\n0 0 0 1/2\n0 0 0 1/2\n");
+    let rewards = folder.write("m.trew", "0 0 0 1\n0 0 0 -1\n");
+    let run = |inference: &str, more: &[&str]| {
+        let problem = [&model, "--transition-rewards", &rewards, "--horizon", "1", "--inference", inference];
+        softmdp(&[&problem[..], more].concat()).solved()
+    };
+    assert_close(&run("variational", &[]).column(1), &[0.0], 0.0);
+    assert_close(&run("direct", &[]).column(1), &[1.0_f64.cosh().ln()], 1e-6);
+    assert_close(&run("direct", &["--costs"]).column(1), &[1.0_f64.cosh().ln()], 1e-6);
+    let rewards = folder.write("n.trew", "0 0 0 2\n0 0 0 0\n");
+    let problem = [
+        model.as_str(),
+        "--transition-rewards",
+        &rewards,
+        "--horizon",
+        "1",
+        "--inference",
+        "direct",
+        "--costs",
+    ];
+    assert_close(&softmdp(&problem).solved().column(1), &[1.0_f64.cosh().ln() - 1.0], 1e-6);
+}
+
 /// PRISM prints six digits.
 #[test]
 fn rows_of_six_digits_are_refused_with_a_line_or_rescaled() {

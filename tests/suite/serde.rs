@@ -16,10 +16,10 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use softmdp::{
-    ActionPrior, Cell, DenseDynamics, DeterministicDynamics, Direction, Dynamics, Gridworld, Inference,
-    LongRunGrowth, Mdp, Method, Model, Moves, Policy, Real, SoftValueIteration, SparseDynamics,
-    StationaryPolicy, StationarySolution, StationarySolver, Status, TimeVaryingMdp, forward_messages,
-    long_run_growth, ndarray, solve_stationary,
+    ActionPrior, AverageReward, Cell, DenseDynamics, DeterministicDynamics, Direction, Dynamics, Gridworld,
+    Inference, LongRunGrowth, Mdp, Method, Model, Moves, Policy, Real, SoftValueIteration, SparseDynamics,
+    StationaryPolicy, StationarySolution, StationarySolver, Status, TimeVaryingMdp, average_reward,
+    forward_messages, long_run_growth, ndarray, solve_stationary,
 };
 
 use crate::common::{MINUS_INFINITY, SMALL, Tables, cases, tables, tables_with_successor_rewards};
@@ -302,6 +302,26 @@ fn long_run_growth_comes_back_and_is_checked() {
     let above = written.replacen("-inf", "0.5", 1);
     assert_ne!(above, written);
     assert!(ron::from_str::<LongRunGrowth>(&above).is_err());
+}
+
+#[test]
+fn average_reward_comes_back_and_is_checked() {
+    // State 1 has no way on, so that state 0 avoids it.
+    let transitions = array![[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [0.0, 1.0]]];
+    let rewards = array![[-1.0, 5.0], [MINUS_INFINITY, MINUS_INFINITY]];
+    let average = average_reward(&Mdp::new(transitions, rewards).unwrap(), 1e-9).unwrap();
+    assert_eq!(average.relative_values(), array![0.0, MINUS_INFINITY]);
+    comes_back(&average);
+    let written = ron::to_string(&average).unwrap();
+    let gain = ron::to_string(&average.gain()).unwrap();
+    assert!(written.contains(&format!("gain:{gain}")), "{written}");
+    for wrong in ["0.5", "-3.0", "NaN"] {
+        let spoiled = written.replacen(&format!("gain:{gain}"), &format!("gain:{wrong}"), 1);
+        assert!(ron::from_str::<AverageReward>(&spoiled).is_err(), "{wrong}");
+    }
+    let above = written.replacen("-inf", "0.5", 1);
+    assert_ne!(above, written);
+    assert!(ron::from_str::<AverageReward>(&above).is_err());
 }
 
 #[test]

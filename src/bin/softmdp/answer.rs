@@ -1,7 +1,7 @@
 //! What an answer has in common with the others.
 
 use softmdp::ndarray::{ArrayRef1, ArrayView1, ArrayView2};
-use softmdp::{Inference, Model, Real, log_sum_exp};
+use softmdp::{Inference, Model, Real, Status, log_sum_exp};
 
 use crate::arguments::SearchOptions;
 
@@ -44,9 +44,24 @@ pub(crate) fn value_at_start<F: Real>(
     }
 }
 
-/// The tolerance of the command line. The default is one that the number type can meet for values
-/// of up to some thousands.
-pub(crate) fn tolerance<F: Real>(options: &SearchOptions) -> F {
-    let default = if F::epsilon().into_f64() < 1e-12 { 1e-6 } else { 1e-3 };
-    F::from_f64(options.tolerance.unwrap_or(default))
+/// The tolerance of the command line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tolerance<F> {
+    pub(crate) value: F,
+    /// Whether a bound counts that rounding keeps above the tolerance. A user who sets no tolerance
+    /// does not know what the number type can meet.
+    pub(crate) allows_rounding: bool,
+}
+
+impl<F: Real> Tolerance<F> {
+    pub(crate) fn of(options: &SearchOptions) -> Self {
+        let default = if F::epsilon().into_f64() < 1e-12 { 1e-8 } else { 1e-3 };
+        let value = F::from_f64(options.tolerance.unwrap_or(default));
+        Self { value, allows_rounding: options.tolerance.is_none() }
+    }
+
+    /// Whether a search answers the question.
+    pub(crate) fn is_met_by(self, status: Status) -> bool {
+        status == Status::Converged || status == Status::RoundingFloor && self.allows_rounding
+    }
 }

@@ -114,7 +114,7 @@ pub(crate) struct ModelOptions {
 #[derive(Debug, Args)]
 pub(crate) struct SearchOptions {
     /// Largest error of any value, in reward units
-    /// [default: 1e-6, or 1e-3 in single precision]
+    /// [default: 1e-8 (single: 1e-3), or what rounding allows]
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, verbatim_doc_comment)]
     pub(crate) tolerance: Option<f64>,
     /// automatic, value-iteration, gauss-seidel, policy-iteration or

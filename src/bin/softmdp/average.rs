@@ -7,7 +7,7 @@ use softmdp::io::Npz;
 use softmdp::ndarray::ArrayView1;
 use softmdp::{Convergence, Inference, Real, StationaryPolicy, Watched, average_reward, long_run_growth};
 
-use crate::answer::{Outcome, StateResults, tolerance};
+use crate::answer::{Outcome, StateResults, Tolerance};
 use crate::messages::message;
 use crate::numbers::number;
 use crate::problem::Task;
@@ -15,14 +15,14 @@ use crate::screen::Screen;
 use crate::{output, pictures, progress, stationary};
 
 pub(crate) fn solve<F: Real>(task: &Task<'_, F>, screen: &mut Screen) -> Result<Outcome, Box<dyn Error>> {
-    let tolerance = tolerance(&task.arguments.search);
+    let tolerance = Tolerance::of(&task.arguments.search);
     let bar = progress::passes("searching");
     let watched = Watched::new(task.model(), progress::count_passes(&bar));
     match task.inference {
         Inference::Variational => {
-            let result = average_reward(&watched, tolerance);
+            let result = search(tolerance, |tolerance| average_reward(&watched, tolerance));
             bar.finish_and_clear();
-            let Some(found) = or_unmet(result)? else { return Ok(Outcome::NotMet) };
+            let Some(found) = result? else { return Ok(Outcome::NotMet) };
             let rate = Rate {
                 name: "gain",
                 value: found.gain(),
@@ -34,9 +34,9 @@ pub(crate) fn solve<F: Real>(task: &Task<'_, F>, screen: &mut Screen) -> Result<
             rate.report(task, &found, screen)
         }
         Inference::Direct => {
-            let result = long_run_growth(&watched, tolerance);
+            let result = search(tolerance, |tolerance| long_run_growth(&watched, tolerance));
             bar.finish_and_clear();
-            let Some(found) = or_unmet(result)? else { return Ok(Outcome::NotMet) };
+            let Some(found) = result? else { return Ok(Outcome::NotMet) };
             let rate = Rate {
                 name: "growth",
                 value: found.rate(),
@@ -50,8 +50,18 @@ pub(crate) fn solve<F: Real>(task: &Task<'_, F>, screen: &mut Screen) -> Result<
     }
 }
 
-/// A result, or none if the tolerance was not met.
-fn or_unmet<T>(result: Result<T, softmdp::Error>) -> Result<Option<T>, softmdp::Error> {
+/// A result, or none if the tolerance was not met. If rounding was in the way, and the user set no
+/// tolerance, it searches again with the bound that rounding allows.
+fn search<F: Real, T>(
+    tolerance: Tolerance<F>,
+    find: impl Fn(F) -> Result<T, softmdp::Error>,
+) -> Result<Option<T>, softmdp::Error> {
+    let result = match find(tolerance.value) {
+        Err(softmdp::Error::NotConverged { status, error_bound, .. }) if tolerance.is_met_by(status) => {
+            find(F::from_f64(2.0 * error_bound))
+        }
+        result => result,
+    };
     match result {
         Err(error @ softmdp::Error::NotConverged { .. }) => {
             eprintln!("error: {}", message(&error));
@@ -78,7 +88,12 @@ impl<F: Real> Rate<'_, F> {
         result: &impl Npz,
         screen: &mut Screen,
     ) -> Result<Outcome, Box<dyn Error>> {
-        let outcome = stationary::report(self.convergence, &format!("the {} is not off", self.name), screen)?;
+        let outcome = stationary::report(
+            self.convergence,
+            Tolerance::of(&task.arguments.search),
+            &format!("the {} is not off", self.name),
+            screen,
+        )?;
         let (lower, upper) = (number(self.bounds.0), number(self.bounds.1));
         screen.line(
             self.name,

@@ -14,10 +14,10 @@ pub(crate) fn print<F: Real>(
     screen: &mut Screen,
 ) -> Result<(), Box<dyn Error>> {
     let values = grid.render_values(&results.values.mapv(Real::into_f64))?;
-    let mut drawings = vec![(results.title, values)];
+    let mut drawings = vec![(format!("{} of each cell", results.name), values)];
     if let Some(policy) = results.policy {
         let policy = grid.render_policy(&policy.mapv(Real::into_f64))?;
-        drawings.push(("Moves that are at least half as probable as the best", policy));
+        drawings.push(("Moves that are at least half as probable as the best".to_owned(), policy));
     }
     for (title, drawing) in drawings {
         let plain = drawing.to_string();

@@ -5,10 +5,10 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use clap::error::ErrorKind;
-use softmdp::io::{ExplicitMdp, ModelFile, Npz};
+use softmdp::io::{ExplicitMdp, ModelFile, Npz, Reason};
 use softmdp::{Cell, Gridworld, Real, RescaledRows};
 
-use crate::arguments::{Arguments, ExplicitOptions, MapOptions, usage};
+use crate::arguments::{Arguments, ExplicitOptions, MapOptions, ModelOptions, usage};
 use crate::names::Names;
 use crate::numbers::count;
 use crate::values::{Symbol, Wind};
@@ -51,19 +51,25 @@ pub(crate) fn read<F: Real>(arguments: &Arguments) -> Result<Input<F>, Box<dyn E
         return Err(usage(ErrorKind::ArgumentConflict, message).into());
     }
     match kind {
-        ".npz" => archive(path, arguments.model.normalize),
+        ".npz" => archive(path, &arguments.model),
         ".tra" => explicit(path, &arguments.explicit, arguments.model.normalize),
         _ => map(path, &arguments.map, arguments.model.normalize.is_some()),
     }
 }
 
-fn archive<F: Real>(path: &Path, normalize: Option<f64>) -> Result<Input<F>, Box<dyn Error>> {
-    let file = match normalize {
+fn archive<F: Real>(path: &Path, options: &ModelOptions) -> Result<Input<F>, Box<dyn Error>> {
+    let file = match options.normalize {
         Some(distance) => ModelFile::read_npz_normalized(path, distance),
         None => ModelFile::read_npz(path),
-    }?;
+    };
+    let file = file.map_err(|error| match error.reason() {
+        Reason::Value { value: f64::INFINITY, .. } if options.costs => {
+            format!("{error}; mark actions that are not allowed in the array `available_actions`").into()
+        }
+        _ => Box::<dyn Error>::from(error),
+    })?;
     let mut notes = Vec::new();
-    if normalize.is_some() {
+    if options.normalize.is_some() {
         notes.push(rescaled(file.rescaled_rows()));
     }
     if let Some(distance) = file.rescaled_initial() {
@@ -98,8 +104,7 @@ fn explicit<F: Real>(
     let mut file = if options.transition_rewards.is_empty() {
         ModelFile::new(mdp)
     } else {
-        let reward = |s, a, n| explicit.successor_reward(s, a, n).unwrap_or_default();
-        ModelFile::new(mdp.with_successor_rewards(reward)?)
+        ModelFile::new(mdp.with_outcomes(explicit.outcomes())?)
     };
     if let Some(initial) = explicit.initial() {
         file = file.with_initial(initial)?;

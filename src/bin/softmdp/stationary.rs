@@ -3,9 +3,9 @@
 use std::error::Error;
 
 use softmdp::ndarray::arr0;
-use softmdp::{Convergence, Inference, Real, StationarySolver, Status, Watched};
+use softmdp::{Convergence, Inference, Real, StationarySolver, Watched};
 
-use crate::answer::{Outcome, StateResults, tolerance, value_at_start};
+use crate::answer::{Outcome, StateResults, Tolerance, value_at_start};
 use crate::messages::message;
 use crate::numbers::{count, number, range};
 use crate::pictures;
@@ -19,7 +19,8 @@ pub(crate) fn solve<F: Real>(task: &Task<'_, F>, screen: &mut Screen) -> Result<
     let bar = progress::passes("searching");
     let solution = solver.solve(&Watched::new(model, progress::count_passes(&bar)))?;
     bar.finish_and_clear();
-    let outcome = report(solution.convergence(), "no value is off", screen)?;
+    let tolerance = Tolerance::of(&task.arguments.search);
+    let outcome = report(solution.convergence(), tolerance, "no value is off", screen)?;
     let (least, most) = range(solution.state_values().iter().copied());
     screen.line("V", format!("{} to {}", number(least), number(most)))?;
 
@@ -56,7 +57,7 @@ pub(crate) fn solve<F: Real>(task: &Task<'_, F>, screen: &mut Screen) -> Result<
 
 fn solver<F: Real>(task: &Task<'_, F>) -> StationarySolver<F> {
     let options = &task.arguments.search;
-    let mut solver = StationarySolver::new(tolerance(options)).inference(task.inference);
+    let mut solver = StationarySolver::new(Tolerance::of(options).value).inference(task.inference);
     if let Some(method) = options.method {
         solver = solver.method(method.into());
     }
@@ -69,6 +70,7 @@ fn solver<F: Real>(task: &Task<'_, F>) -> StationarySolver<F> {
 /// Prints how the search ended. What to do about a search that did not converge is a warning.
 pub(crate) fn report<F: Real>(
     convergence: &Convergence<F>,
+    tolerance: Tolerance<F>,
     what: &str,
     screen: &mut Screen,
 ) -> Result<Outcome, Box<dyn Error>> {
@@ -80,7 +82,7 @@ pub(crate) fn report<F: Real>(
     };
     let after = count(iterations, "pass");
     screen.line("search", format!("{status} after {after}, {bound}"))?;
-    if status == Status::Converged {
+    if tolerance.is_met_by(status) {
         return Ok(Outcome::Met);
     }
     let error_bound = error_bound.into_f64();

@@ -214,10 +214,10 @@ impl<F: Real> AverageReward<F> {
 /// let mdp = Mdp::new(transitions, rewards)?.with_temperature(0.0)?;
 /// let average = average_reward(&mdp, 1e-9)?;
 /// // The machine works 8/9 of the time and earns 1; each repair costs 1.
-/// assert!((average.gain() - 7.0 / 9.0).abs() <= average.convergence().error_bound);
-/// assert_eq!(average.policy().greedy(), [0, 1]); // run, and repair if broken
+/// assert!((average.gain() - 7.0_f64 / 9.0).abs() <= average.convergence().error_bound);
+/// assert_eq!(average.policy().greedy(), array![0, 1]); // run, and repair if broken
 /// // A broken machine is worth (0 + 1 + g) / 0.8 less.
-/// assert!((average.relative_values()[1] + 20.0 / 9.0).abs() < 1e-8);
+/// assert!((average.relative_values()[1] + 20.0_f64 / 9.0).abs() < 1e-8);
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 pub fn average_reward<M: Model + ?Sized>(

@@ -6,10 +6,10 @@ use std::fmt::Debug;
 use ndarray::{Array1, Array2, Array3, Axis, array};
 use softmdp::dynamics::LogBlock;
 use softmdp::{
-    ActionPrior, Convergence, DenseDynamics, DeterministicDynamics, Dynamics, Error, ForwardMessages,
-    Inference, LongRunGrowth, Mdp, MdpBuilder, Method, Policy, Posterior, SoftValueIteration, Solution,
-    SparseDynamics, Stage, StateValues, StationaryPolicy, StationarySolution, StationarySolver, Status,
-    Table, forward_messages, ndarray, posterior, soft_value_iteration,
+    ActionPrior, AverageReward, Convergence, DenseDynamics, DeterministicDynamics, Dynamics, Error,
+    ForwardMessages, Inference, LongRunGrowth, Mdp, MdpBuilder, Method, Policy, Posterior,
+    SoftValueIteration, Solution, SparseDynamics, Stage, StateValues, StationaryPolicy, StationarySolution,
+    StationarySolver, Status, Table, forward_messages, ndarray, posterior, soft_value_iteration,
 };
 
 use crate::errors::{NAN, NO_WEIGHT, builder, mdp, mismatch, refused, start, with};
@@ -186,7 +186,8 @@ fn public_types_have_the_common_traits() {
         value::<(DenseDynamics<F>, SparseDynamics<F>, DeterministicDynamics<F>)>();
         value::<(ActionPrior<F>, LogBlock<F>, Policy<F>)>();
         value::<(Solution<F>, StateValues<F>, ForwardMessages<F>, Posterior<F>)>();
-        value::<(StationarySolver<F>, StationarySolution<F>, StationaryPolicy<F>, LongRunGrowth<F>)>();
+        value::<(StationarySolver<F>, StationarySolution<F>, StationaryPolicy<F>)>();
+        value::<(LongRunGrowth<F>, AverageReward<F>)>();
         value::<Convergence<F>>();
         plain::<MdpBuilder<F, DenseDynamics<F>>>();
         plain::<Stage<'_, F, DenseDynamics<F>>>();

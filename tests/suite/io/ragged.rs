@@ -66,10 +66,8 @@ fn a_wide_state_is_solved() {
 fn what_does_not_fit_is_an_error_and_no_abort() {
     let program = std::env::current_exe().unwrap();
     let test = concat!(module_path!(), "::child").split_once("::").unwrap().1;
-    let limited = format!(
-        "ulimit -v 800000 && exec '{}' --exact {test} --ignored --test-threads 1",
-        program.display()
-    );
+    let limited =
+        format!("ulimit -v 800000 && exec '{}' --exact {test} --ignored --test-threads 1", program.display());
     let output = std::process::Command::new("sh").args(["-c", &limited]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
