@@ -65,8 +65,7 @@ impl<F: Real, D: CastDynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
     ///
     /// # Errors
     ///
-    /// Those of [`Mdp::cast`] and of [`Mdp::with_successor_rewards`];
-    /// [`Error::UnsortedSuccessors`] if erased dynamics of your own visit a successor twice.
+    /// Those of [`Mdp::cast`] and of [`Mdp::with_outcomes`].
     ///
     /// # Example
     ///
@@ -87,10 +86,10 @@ impl<F: Real, D: CastDynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
                 let index = [state, action, next_state];
                 let p = cast_positive::<G>(Table::Transitions, &index, p.into_f64());
                 let reward = cast_reward::<G>(Table::SuccessorRewards, &index, reward.into_f64());
-                match p.and_then(|p| Ok((p, reward?))) {
-                    Ok((p, reward)) => outcomes.push((state, action, next_state, p, reward)),
-                    Err(error) if result.is_ok() => result = Err(error),
-                    Err(_) => {}
+                match (p, reward) {
+                    (Ok(p), Ok(reward)) => outcomes.push((state, action, next_state, p, reward)),
+                    (Err(error), _) | (_, Err(error)) if result.is_ok() => result = Err(error),
+                    _ => {}
                 }
             });
             result?;

@@ -78,16 +78,19 @@ impl<F: Real> SuccessorRewards<F> {
         let pairs = ndarray::indices((num_states, num_actions));
         for ((state, action), end) in pairs.into_iter().zip(&mut row_offsets[1..]) {
             let row;
-            (row, rest) = rest.split_at(rest.partition_point(|&(s, a, ..)| (s, a) == (state, action)));
+            let len = rest.iter().take_while(|&&(s, a, ..)| (s, a) == (state, action)).count();
+            (row, rest) = rest.split_at(len);
             is_visited.clear();
             is_visited.resize(row.len(), false);
             let mut result = Ok(());
             dynamics.for_each_successor(state, action, &mut |next_state, p| {
                 let first = row.partition_point(|outcome| outcome.2 < next_state);
                 let last = row.partition_point(|outcome| outcome.2 <= next_state);
-                is_visited[first..last].fill(true);
-                if first == last && p > F::zero() && result.is_ok() {
-                    result = Err(Error::MissingOutcome { state, action, next_state });
+                if p > F::zero() {
+                    is_visited[first..last].fill(true);
+                    if first == last && result.is_ok() {
+                        result = Err(Error::MissingOutcome { state, action, next_state });
+                    }
                 }
                 let sum = table.add(p, &row[first..last]);
                 if result.is_ok() {

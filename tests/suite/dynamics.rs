@@ -1,4 +1,4 @@
-//! Dynamics: ragged ones, maps that agree with the successors, and conversions to matrices of other
+//! Dynamics: maps that agree with the successors, ragged rows, and conversions to matrices of other
 //! crates.
 
 mod agreement;

@@ -312,6 +312,38 @@ fn lists_that_do_not_fit_the_dynamics() {
     assert_eq!(mdp.with_outcomes(outcomes).map(drop).unwrap_err(), error);
 }
 
+/// Every pair stays, and visits the other state with probability 0.
+#[derive(Debug)]
+struct Staying;
+
+impl Dynamics for Staying {
+    type Scalar = f64;
+
+    fn num_states(&self) -> usize {
+        2
+    }
+
+    fn num_actions(&self) -> usize {
+        1
+    }
+
+    fn for_each_successor(&self, state: usize, _: usize, visit: &mut dyn FnMut(usize, f64)) {
+        visit(1 - state, 0.0);
+        visit(state, 1.0);
+    }
+}
+
+#[test]
+fn visits_of_probability_zero_need_no_outcome_and_take_none() {
+    let mdp = Mdp::builder(Staying, Array2::zeros((2, 1))).build().unwrap();
+    let stays = [(0, 0, 0, 0.5, 1.0), (0, 0, 0, 0.5, 3.0), (1, 0, 1, 1.0, 0.0)];
+    let model = mdp.with_outcomes(stays).unwrap();
+    assert_eq!(model.folded_rewards(Inference::Variational), array![[2.0], [0.0]]);
+    let leaves = mdp.with_outcomes(stays.into_iter().chain([(1, 0, 0, 0.5, 1.0)]));
+    let error = Error::ImpossibleOutcome { state: 1, action: 0, next_state: 0 };
+    assert_eq!(leaves.map(drop).unwrap_err(), error);
+}
+
 /// The cliff of Sutton and Barto (2018, example 6.6), as Gymnasium has it. On slippery ground, a
 /// move turns to either side with probability ⅓ each. Leaving the start to the left bumps into the
 /// edge and leaving it to the right falls into the cliff: both lead back to the start, for −1 and
