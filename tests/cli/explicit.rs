@@ -47,9 +47,15 @@ impl Robot {
 
     /// Rewards of −1 a step.
     fn steps(&self, reward: f64) -> String {
-        let lines: String = (0..6).map(|state| format!("{state} {reward}\n")).collect();
-        self.folder.write("steps.srew", &lines)
+        let lines: Vec<String> = (0..6).map(|state| format!("{state} {reward}")).collect();
+        self.folder.write("steps.srew", &lines.join("\n"))
     }
+}
+
+/// V of each state: the first number of a row with a point. Labels may be missing or several.
+fn values(run: &Run) -> Vec<f64> {
+    let rows = run.rows();
+    rows.iter().map(|row| row.iter().find(|field| field.contains('.')).unwrap().parse().unwrap()).collect()
 }
 
 const HARD: [&str; 4] = ["--inference", "variational", "--temperature", "0"];
@@ -59,12 +65,7 @@ const HARD: [&str; 4] = ["--inference", "variational", "--temperature", "0"];
 fn the_largest_probability_of_reaching_a_label() {
     let robot = Robot::new("reach");
     let run = robot.run(&[&HARD[..], &["--terminal", "goal1=1", "--stationary"]].concat());
-    let values: Vec<f64> = run
-        .rows()
-        .iter()
-        .map(|row| row.iter().find_map(|field| field.contains('.').then(|| field.parse().unwrap())).unwrap())
-        .collect();
-    assert_close(&values, &[0.5, 0.5, 0.0, 0.0, 1.0, 1.0], 1e-6);
+    assert_close(&values(&run), &[0.5, 0.5, 0.0, 0.0, 1.0, 1.0], 1e-6);
     assert_close(&[run.number("V(start)")], &[0.5], 1e-6);
     // In two steps: from 0 by 4 with probability 1/10.
     let run = robot.run(&[&HARD[..], &["--terminal", "goal1=1", "--horizon", "2"]].concat()).solved();
@@ -78,10 +79,6 @@ fn the_largest_probability_of_reaching_a_label() {
 fn soft_values_with_terminal_labels() {
     let robot = Robot::new("soft");
     let ends = ["--terminal", "goal1", "--terminal", "goal2", "--prior", "uniform", "--horizon", "10"];
-    let values = |run: &Run| -> Vec<f64> {
-        let number = |row: &Vec<&str>| row.iter().find(|field| field.contains('.')).unwrap().parse().unwrap();
-        run.rows().iter().map(number).collect()
-    };
     let rewards = robot.steps(-1.0);
     let run = robot.run(&[&ends[..], &["--state-rewards", &rewards, "--inference", "variational"]].concat());
     let expected = [-1.671_479_247_816_82, -1.258_052_703_359_75, 0.0, 0.0, -1.213_538_954_222_12, 0.0];

@@ -61,7 +61,7 @@ fn a_reader_may_close_its_end() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    drop(command.stdout.take());
+    drop(command.stdout.take()); // before the first line
     let status = command.wait().unwrap();
     let mut errors = String::new();
     command.stderr.take().unwrap().read_to_string(&mut errors).unwrap();

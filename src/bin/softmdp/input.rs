@@ -109,12 +109,11 @@ fn explicit<F: Real>(
     if let Some(initial) = explicit.initial() {
         file = file.with_initial(initial)?;
     }
-    let names = match &options.labels {
-        None => Names::Numbers,
-        Some(_) => {
-            let states = |label| explicit.states_labelled(label).unwrap_or_default().to_vec();
-            Names::Labels(explicit.labels().map(|label| (label.to_owned(), states(label))).collect())
-        }
+    let names = if options.labels.is_some() {
+        let states = |label| explicit.states_labelled(label).unwrap_or_default().to_vec();
+        Names::Labels(explicit.labels().map(|label| (label.to_owned(), states(label))).collect())
+    } else {
+        Names::Numbers
     };
     Ok(Input { file, names, notes })
 }

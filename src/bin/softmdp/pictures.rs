@@ -36,6 +36,14 @@ impl<'a> Album<'a> {
         self.folder.join(name)
     }
 
+    /// Draws curves, if they have a point: values of −∞ have none.
+    fn draw(&mut self, name: &str, curves: &Curves) -> Result<(), softmdp::plot::Error> {
+        match curves.figure() {
+            Err(softmdp::plot::Error::NothingToDraw { .. }) => Ok(()),
+            figure => figure?.save(self.add(name)),
+        }
+    }
+
     fn print(&self, screen: &mut Screen) -> std::io::Result<()> {
         screen.line("pictures", format!("{}: {}", self.folder.display(), self.names.join(", ")))
     }
@@ -65,7 +73,7 @@ pub(crate) fn of_finite<F: Real>(
             Consequences::Posterior(posterior) => of_posterior(task, &layout, posterior, &mut album)?,
         }
     }
-    values_by_stage(solution, inference)?.save(album.add("values_by_stage.svg"))?;
+    album.draw("values_by_stage.svg", &values_by_stage(solution, inference))?;
     Ok(album.print(screen)?)
 }
 
@@ -124,11 +132,10 @@ fn of_states<F: Real>(
         return maps(album, &layout, results.values, results.policy, task.inference);
     }
     let points = results.values.iter().enumerate().map(|(state, v)| (state as f64, v.into_f64()));
-    Curves::new(results.title, "state", format!("{}, reward units", results.name))
+    let curves = Curves::new(results.title, "state", format!("{}, reward units", results.name))
         .subtitle(subtitle(task.inference))
-        .series(results.name, points.collect::<Vec<_>>())
-        .save(album.add("values.svg"))?;
-    Ok(())
+        .series(results.name, points.collect::<Vec<_>>());
+    Ok(album.draw("values.svg", &curves)?)
 }
 
 /// The layout of a map, with the terminal states of the command line.
@@ -177,7 +184,7 @@ fn of_posterior<F: Real>(
 }
 
 /// V of each state against the stage; of many states, the least, the quartiles and the largest V.
-fn values_by_stage<F: Real>(solution: &Solution<F>, inference: Inference) -> Result<Curves, Box<dyn Error>> {
+fn values_by_stage<F: Real>(solution: &Solution<F>, inference: Inference) -> Curves {
     let values = solution.state_values();
     let mut curves =
         Curves::new("State values by stage", "stage", "V, reward units").subtitle(subtitle(inference));
@@ -187,7 +194,7 @@ fn values_by_stage<F: Real>(solution: &Solution<F>, inference: Inference) -> Res
             let points = stages().map(|(t, row)| (t as f64, row[state].into_f64()));
             curves = curves.series(format!("state {state}"), points.collect::<Vec<_>>());
         }
-        return Ok(curves);
+        return curves;
     }
     let mut points = vec![Vec::new(); 5];
     for (t, row) in stages() {
@@ -198,7 +205,7 @@ fn values_by_stage<F: Real>(solution: &Solution<F>, inference: Inference) -> Res
         }
     }
     let names = ["least of all states", "first quartile", "median", "third quartile", "largest"];
-    Ok(names.into_iter().zip(points).rev().fold(curves, |curves, (name, points)| curves.series(name, points)))
+    names.into_iter().zip(points).rev().fold(curves, |curves, (name, points)| curves.series(name, points))
 }
 
 fn subtitle(inference: Inference) -> String {

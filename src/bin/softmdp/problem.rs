@@ -31,16 +31,14 @@ impl Problem {
         if options.average {
             return Ok(Self::Average);
         }
-        match options.horizon.or(input.file.model().num_stages()) {
-            Some(horizon) => Ok(Self::Finite { horizon }),
-            None => {
-                let message = "choose a problem:\n  \
-                    --horizon T    T stages\n  \
-                    --stationary   an infinite horizon, with one value for each state\n  \
-                    --average      the average reward of a stage in the long run";
-                Err(usage(ErrorKind::MissingRequiredArgument, message).into())
-            }
-        }
+        let horizon = options.horizon.or(input.file.model().num_stages()).ok_or_else(|| {
+            let message = "choose a problem:\n  \
+                --horizon T    T stages\n  \
+                --stationary   an infinite horizon, with one value for each state\n  \
+                --average      the average reward of a stage in the long run";
+            usage(ErrorKind::MissingRequiredArgument, message)
+        })?;
+        Ok(Self::Finite { horizon })
     }
 }
 

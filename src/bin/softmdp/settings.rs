@@ -34,9 +34,10 @@ pub(crate) fn change<F: Real>(
         Some(Prior::Uniform) => file.with_action_prior(&ActionPrior::Uniform)?,
         Some(Prior::File(path)) => {
             let shape = (file.model().num_states(), file.model().num_actions());
-            let weights = match path.extension().is_some_and(|extension| extension == "npz") {
-                true => StationaryPolicy::read_npz(path)?.probabilities().to_owned(),
-                false => read_table(path, shape)?,
+            let weights = if path.extension().is_some_and(|extension| extension == "npz") {
+                StationaryPolicy::read_npz(path)?.probabilities().to_owned()
+            } else {
+                read_table(path, shape)?
             };
             file.with_action_prior(&ActionPrior::Weights(weights))?
         }

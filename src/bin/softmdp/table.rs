@@ -45,10 +45,8 @@ pub(crate) fn print<F: Real>(
         None => "none".to_owned(),
     }));
     if let Some(policy) = results.policy {
-        let probability = |state: usize, p: f64| match model.is_terminal(state) {
-            true => String::new(),
-            false => format!("{p:.4}"),
-        };
+        let probability =
+            |state: usize, p: f64| if model.is_terminal(state) { String::new() } else { format!("{p:.4}") };
         let room = screen.width().saturating_sub(width(&columns));
         // Even the narrowest columns of many actions do not fit.
         let num_columns = if (GAP + PROBABILITY) * policy.ncols() <= room { policy.ncols() } else { 0 };
@@ -62,31 +60,25 @@ pub(crate) fn print<F: Real>(
             columns.push(column("probability", &|state| probability(state, most(state))));
         }
     }
-    let mut text = format!("\n{}:\n", results.title);
-    for line in lines(&columns) {
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
+    let mut text = vec![String::new(), format!("{}:", results.title)];
+    text.extend(lines(&columns));
     if num_rows < num_states {
         let left_out = num_states - num_rows;
-        text.push_str(&format!(
-            "… and {left_out} more of {num_states} states; --rows sets the number of rows\n"
-        ));
+        text.push(format!("… and {left_out} more of {num_states} states; --rows sets the number of rows"));
     }
-    screen.print(&text)
+    text.push(String::new());
+    screen.print(&text.join("\n"))
 }
 
 /// The rows of columns, each aligned on the right.
 fn lines(columns: &[Vec<String>]) -> Vec<String> {
-    let mut lines = vec![String::new(); columns.first().map_or(0, Vec::len)];
-    for column in columns {
-        let width = width(std::slice::from_ref(column));
-        for (line, cell) in lines.iter_mut().zip(column) {
-            let gap = if line.is_empty() { 0 } else { GAP };
-            line.push_str(&format!("{:gap$}{cell:>width$}", ""));
-        }
-    }
-    lines
+    let widths: Vec<usize> = columns.iter().map(|column| width(std::slice::from_ref(column))).collect();
+    let num_lines = columns.first().map_or(0, Vec::len);
+    let line = |row: usize| {
+        let cells = columns.iter().zip(&widths).map(|(column, &width)| format!("{:>width$}", column[row]));
+        cells.collect::<Vec<_>>().join(&" ".repeat(GAP)).trim_end().to_owned()
+    };
+    (0..num_lines).map(line).collect()
 }
 
 /// Width of columns side by side.

@@ -66,9 +66,12 @@ impl<F: Real> ModelFile<F> {
                 // Stages that differ only in their rewards `[s, a]` share the folded tables.
                 let first = &model.stages()[0];
                 let changed = negated_rich(first)?;
-                let model = map_stages(model, |stage| match have_same_successor_rewards(stage, first) {
-                    true => changed.with_rewards(opposite(stage.mdp().rewards())),
-                    false => negated_rich(stage),
+                let model = map_stages(model, |stage| {
+                    if have_same_successor_rewards(stage, first) {
+                        changed.with_rewards(opposite(stage.mdp().rewards()))
+                    } else {
+                        negated_rich(stage)
+                    }
                 });
                 StoredModel::TimeVaryingSuccessorRewards(model?)
             }
