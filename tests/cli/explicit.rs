@@ -123,6 +123,25 @@ fn rewards_of_transitions_are_folded_by_inference() {
     assert_close(&run("direct").column(1), &[1.0_f64.cosh().ln(), 0.0], 1e-6);
 }
 
+/// State 0 has a way to 3, and a way to 4 that strays to 3.
+#[test]
+fn bounded_probabilities_of_reaching_a_state() {
+    let folder = Folder::new("bounded");
+    let text =
+        "0 0 1 .9\n0 0 0 .1\n0 1 2 .9\n0 1 0 .1\n1 0 3 .9\n1 0 1 .1\n2 0 4 .9\n2 0 1 .1\n3 0 3 1\n4 0 4 1\n";
+    let model = folder.write("m.tra", &format!("mdp\n{text}"));
+    let run = |more: &[&str]| {
+        let run = softmdp(&[&[&model, "--initial", "0", "--horizon", "5"], more].concat());
+        run.solved().number("V(start)")
+    };
+    let most = run(&[&HARD[..], &["--terminal", "3=1"]].concat());
+    let least = -run(&[&HARD[..], &["--terminal", "3=-1"]].concat());
+    assert_close(&[most, least], &[0.999_54, 0.099_63], 1e-6);
+    // log P under a scheduler that draws uniformly: success is to be in 3 at the end.
+    let success = ["--terminal", "3", "--otherwise", "-inf", "--prior", "uniform", "--inference", "direct"];
+    assert_close(&[run(&success)], &[-0.598_591_831_022_865_7], 1e-6);
+}
+
 /// A transition that is listed twice may have two rewards: they are not averaged.
 #[test]
 fn several_rewards_of_a_transition() {

@@ -3,7 +3,7 @@
 use softmdp::io::{ModelFile, Npz};
 use softmdp::ndarray::{Array1, array};
 use softmdp::{
-    AverageReward, Inference, LongRunGrowth, Mdp, Model, Posterior, SoftValueIteration, Solution,
+    AverageReward, Inference, LongRunGrowth, Mdp, Posterior, SoftValueIteration, Solution,
     StationarySolution, Status, TimeVaryingMdp,
 };
 
@@ -311,6 +311,12 @@ fn dead_ends_are_printed() {
     assert_eq!(run.line("V"), "-inf to 0.000000, at stage 0");
     assert_eq!(run.rows()[1][1], "-inf");
     assert!(!run.out.contains("NaN"));
-    let file = ModelFile::<f64>::read_npz(&model).unwrap();
-    assert_eq!(file.model().num_states(), 2);
+
+    // Values of −∞ have no curve.
+    let mdp = Mdp::new(array![[[1.0]]], array![[forbidden]]).unwrap();
+    ModelFile::new(mdp).write_npz(&model).unwrap();
+    let plot = folder.path("plot");
+    let run = hard(&model, &["--stationary", "--discount", "0.5", "--plot", &plot]).solved();
+    assert_eq!(run.line("V"), "-inf to -inf");
+    assert_eq!(run.line("pictures"), "none, because every value is -inf");
 }

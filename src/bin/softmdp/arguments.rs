@@ -88,6 +88,10 @@ pub(crate) struct ModelOptions {
     /// label of a .tra, or ROW,COLUMN of a map. May be repeated
     #[arg(long, value_name = "STATE[=VALUE]", verbatim_doc_comment)]
     pub(crate) terminal: Vec<Terminal>,
+    /// Value of all other states at the end of a horizon; with -inf,
+    /// only terminal states are a success
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true, verbatim_doc_comment)]
+    pub(crate) otherwise: Option<f64>,
     /// Start episodes in a state, or evenly in the states of a label
     #[arg(long, value_name = "STATE")]
     pub(crate) initial: Option<String>,

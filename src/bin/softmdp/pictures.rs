@@ -45,6 +45,9 @@ impl<'a> Album<'a> {
     }
 
     fn print(&self, screen: &mut Screen) -> std::io::Result<()> {
+        if self.names.is_empty() {
+            return screen.line("pictures", "none, because every value is -inf");
+        }
         screen.line("pictures", format!("{}: {}", self.folder.display(), self.names.join(", ")))
     }
 }

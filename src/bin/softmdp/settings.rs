@@ -45,6 +45,15 @@ pub(crate) fn change<F: Real>(
     if !options.terminal.is_empty() {
         file = end(file, &input.names, &options.terminal)?;
     }
+    if let Some(value) = options.otherwise {
+        let mut values = file.model().terminal_values().to_owned();
+        for (state, v) in values.indexed_iter_mut() {
+            if !file.model().is_terminal(state) {
+                *v = F::from_f64(value);
+            }
+        }
+        file = file.with_terminal_values(values)?;
+    }
     if let Some(name) = &options.initial {
         let states = input
             .names
