@@ -28,7 +28,7 @@ pub(crate) fn solve<F: Real>(
     let initial = task.input.file.initial().map(|initial| initial.to_owned());
     let consequences = match &initial {
         None => {
-            screen.line("", "no start: --initial STATE computes returns and probabilities")?;
+            screen.line("", "no initial distribution: set --initial STATE for returns and probabilities")?;
             Consequences::None
         }
         Some(initial) => {
