@@ -345,6 +345,22 @@ pub enum Error {
         /// Largest residual of the system, relative to its right-hand side.
         residual: f64,
     },
+    /// The ends that a policy reaches are so improbable that rounding decides their probability.
+    #[error(
+        "cannot compute {table}: an end is so improbable from state {state} that rounding may change the result by \
+         {error:e} of its size ({num_states} states lead to each other there, too many for the exact method); make the \
+         end more probable, or use a smaller discount"
+    )]
+    ImprobableEnd {
+        /// The result that the caller requested.
+        table: Table,
+        /// The first state of a class of states that the policy hardly ever leaves.
+        state: usize,
+        /// The number of states of the class.
+        num_states: usize,
+        /// A bound on the relative error of the result, at most 1.
+        error: f64,
+    },
     /// A policy has several recurrent classes, and so no unique stationary distribution.
     #[error(
         "the stationary distribution is not unique: state {first} and state {second} are in different recurrent classes"

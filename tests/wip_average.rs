@@ -10,3 +10,5 @@ mod policy {
 mod average;
 #[path = "suite/stationary/growth.rs"]
 mod growth;
+#[path = "suite/stationary/average_stress.rs"]
+mod stress;

@@ -9,6 +9,7 @@
 //! | `cast` | conversion between the number types |
 //! | `transcendental`, `double`, `single` | exp and log without branches, in vector arithmetic |
 //! | `compiled` | large loops that are compiled with this crate instead of its callers |
+//! | `compensated` | sums of plain numbers, exact to rounding |
 //! | `dot`, `products` | products of dense rows with one column, and with several |
 //! | `log_sum_exp`, `log_memo` | log Σ exp, differences and sums near the end of the number type |
 //! | `log_block`, `log_expectation`, `row_batch` | τ log Σ P exp(v/τ), fast and for any input |
@@ -17,6 +18,7 @@
 //! | `sampling` | draws from distributions |
 
 mod cast;
+mod compensated;
 mod compiled;
 mod dot;
 mod double;
@@ -36,6 +38,7 @@ mod softmax;
 mod transcendental;
 
 pub(crate) use cast::{cast_positive, cast_reward};
+pub(crate) use compensated::CompensatedSum;
 pub(crate) use dot::{add_scaled, dot_rows, guarded_dot_rows, sum};
 pub use log_block::LogBlock;
 pub(crate) use log_expectation::{is_safe, lifted_log, row_log_expectation};

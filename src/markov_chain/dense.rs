@@ -47,6 +47,11 @@ impl<F: Real> SplitMatrix<F> for DenseMatrix<F> {
         self.diagonal.iter_mut().chain(&mut self.table).for_each(|entry| *entry *= by);
     }
 
+    fn for_each_other(&self, state: usize, visit: &mut dyn FnMut(usize, F)) {
+        let entries = self.row(state).iter().enumerate();
+        entries.filter(|(_, value)| **value > F::zero()).for_each(|(next, &value)| visit(next, value));
+    }
+
     fn work(&self) -> usize {
         self.table.len()
     }

@@ -22,6 +22,10 @@ pub(super) trait SplitMatrix<F: Real>: Send + Sync {
     /// The cost of a walk over L and a walk over U together, in products.
     fn price_of_walks(&self) -> usize;
 
+    /// Calls `visit(s', J(s,s'))` for the entries of a row off the diagonal that are not 0, in any
+    /// order, repeats allowed.
+    fn for_each_other(&self, state: usize, visit: &mut dyn FnMut(usize, F));
+
     /// y = J x.
     fn multiply(&self, x: &[F], y: &mut [F]);
 

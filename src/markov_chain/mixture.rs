@@ -71,6 +71,14 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> SplitMatrix<F> for Mixture<'_, F
         self.diagonal.iter_mut().chain(&mut self.weights).for_each(|entry| *entry *= by);
     }
 
+    fn for_each_other(&self, state: usize, visit: &mut dyn FnMut(usize, F)) {
+        self.for_each_entry(state, |next_state, p| {
+            if next_state != state {
+                visit(next_state, p);
+            }
+        });
+    }
+
     fn work(&self) -> usize {
         self.dynamics.work(0..self.diagonal.len())
     }

@@ -11,9 +11,13 @@
 //! [`Chain::solve`] and [`Chain::solve_transposed`] use a Krylov method, IDR(4) (`idr`),
 //! preconditioned by the two halves of a symmetric Gauss–Seidel sweep (`solve`).
 //!
+//! [`Transient`] chooses between them and `elimination`, which keeps all digits of chains that
+//! hardly ever end.
+//!
 //! A chain multiplies finite vectors only: its caller leaves out states with value −∞.
 
 mod dense;
+mod elimination;
 mod end_components;
 mod graph;
 mod idr;
@@ -22,9 +26,11 @@ mod mixture;
 mod refine;
 mod solve;
 mod sparse;
+mod transient;
 mod vectors;
 
 use dense::DenseMatrix;
+use elimination::Elimination;
 pub(crate) use end_components::{Choices, EndComponents};
 pub(crate) use graph::Graph;
 use matrix::SplitMatrix;
@@ -34,12 +40,16 @@ pub(crate) use refine::Singular;
 pub(crate) use solve::LinearStatus;
 pub(crate) use solve::{LinearOutcome, LinearSolve};
 use sparse::SparseMatrix;
+pub(crate) use transient::Transient;
 
 use crate::dynamics::compressed::{CompressedRows, MOST_STATES, column};
 use crate::{Dynamics, Error, Real, Table, arrays};
 
 /// If at least one entry in this many is not 0, full rows are read faster than compressed rows.
 const DENSE_SHARE: usize = 4;
+
+/// Entries of this share of the probability of an exit change solutions by less than rounding.
+const NEGLIGIBLE: f64 = 1e-17;
 
 /// A matrix J ≥ 0 over the states of a model, whose rows sum to about 1 at most.
 pub(crate) struct Chain<'a, F> {
@@ -122,6 +132,37 @@ impl<'a, F: Real> Chain<'a, F> {
     pub(crate) fn scaled(mut self, by: F) -> Self {
         self.matrix.scale(by);
         self
+    }
+
+    /// x = (I − J)⁻¹ b by elimination, for a chain whose rows sum to 1 − `exit` to within rounding, in
+    /// the states that take part. Returns `None` if that takes too many operations.
+    ///
+    /// The diagonal of J is not read: I − J counts as an M-matrix with these row sums. Entries far
+    /// below `exit` are left out, because their products may underflow.
+    pub(crate) fn eliminate(
+        &self,
+        takes_part: &[bool],
+        exit: f64,
+        b: &[F],
+        most_work: usize,
+    ) -> Option<Vec<F>> {
+        let rows = (0..b.len()).map(|state| {
+            let mut row = Vec::new();
+            if takes_part[state] {
+                self.matrix.for_each_other(state, &mut |next, p| {
+                    if p.into_f64() > NEGLIGIBLE * exit {
+                        row.push((column(next), p.into_f64()));
+                    }
+                });
+            }
+            sum_equals(&mut row);
+            row
+        });
+        let exits = takes_part.iter().map(|&takes_part| if takes_part { exit } else { 1.0 }).collect();
+        let elimination = Elimination::new(rows.collect(), exits, most_work).ok()?;
+        let mut x: Vec<f64> = b.iter().map(|b| b.into_f64()).collect();
+        elimination.solve(&mut x);
+        Some(x.into_iter().map(F::from_f64).collect())
     }
 
     /// Transitions that one product reads.

@@ -19,6 +19,9 @@ const LOST: f64 = 0.01;
 /// first.
 const CORRECTED: f64 = 1e-10;
 
+/// The residual of a rough solution for the expected number of steps.
+const ROUGH: f64 = 0.5;
+
 /// Rounds of refinement. Rounds after the second improve entries much smaller than the largest.
 const MOST_ROUNDS: usize = 5;
 
@@ -55,6 +58,24 @@ impl<F: Real> Chain<'_, F> {
         self.multiply_transposed(&x, &mut y);
         y.iter_mut().zip(b).for_each(|(y, &b)| *y += b);
         Ok(y)
+    }
+
+    /// A bound on the largest expected number of steps, max (I − J)⁻¹ 1 over the states that take
+    /// part; +∞ if there is none that rounding allows. `most` is a number that it may reach.
+    ///
+    /// If (I − J) h ≥ 1 − ρ > 0 for some h ≥ 0, then (I − J)⁻¹ 1 ≤ h/(1−ρ).
+    pub(crate) fn longest(&self, takes_part: &[bool], most: f64) -> f64 {
+        let (one, start) = (F::one(), if most.is_finite() { F::from_f64(most) } else { F::one() });
+        let part = |value: F| -> Vec<F> {
+            takes_part.iter().map(|&takes_part| if takes_part { value } else { F::zero() }).collect()
+        };
+        let mut h = part(start);
+        let options = LinearSolve { tolerance: F::from_f64(ROUGH), max_products: MOST_PRODUCTS, watch: None };
+        let residual = self.solve(&part(one), &mut h, options).residual;
+        if !(residual <= F::from_f64(ROUGH) && h.iter().all(|&h| h >= F::zero())) {
+            return f64::INFINITY;
+        }
+        largest(&h).into_f64() / (one - residual).into_f64()
     }
 
     fn refine(&self, is_transposed: bool, b: &[F]) -> Result<Vec<F>, Singular> {

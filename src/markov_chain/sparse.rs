@@ -80,6 +80,12 @@ impl<F: Real> SplitMatrix<F> for SparseMatrix<F> {
         self.diagonal.iter_mut().chain(&mut self.rows.probabilities).for_each(|entry| *entry *= by);
     }
 
+    fn for_each_other(&self, state: usize, visit: &mut dyn FnMut(usize, F)) {
+        for (columns, values) in [self.lower(state), self.upper(state)] {
+            columns.iter().zip(values).for_each(|(&column, &value)| visit(column as usize, value));
+        }
+    }
+
     fn work(&self) -> usize {
         self.num_entries + self.diagonal.len()
     }

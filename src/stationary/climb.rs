@@ -43,6 +43,9 @@ const NEWTON_PRICE: f64 = 64.0;
 /// The target residual of a Newton step, relative to its right-hand side.
 const NEWTON_SHARE: f64 = 1e-3;
 
+/// The most operations of an elimination: a second, approximately.
+const MOST_OPERATIONS: usize = 1_000_000_000;
+
 /// Newton steps in a row, of which policy iteration may need many.
 const MOST_STEPS: usize = 64;
 
@@ -129,11 +132,12 @@ pub(super) struct Found<F> {
 /// A search for rates.
 pub(super) struct Climb<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     iterate: Iterate<'m, F, M>,
+    eliminates: bool, // Newton steps, because the iterative solver has failed
 }
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
     pub(super) fn new(iterate: Iterate<'m, F, M>) -> Self {
-        Self { iterate }
+        Self { iterate, eliminates: false }
     }
 
     /// V of the last search.
@@ -307,9 +311,20 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
             b.iter_mut().zip(is_in).filter(|(_, is_in)| **is_in).for_each(|(b, _)| *b -= middle);
             let chain = derivative(operator, values, policy, is_in)?.scaled(kappa);
             let mut x = vec![F::zero(); b.len()];
-            let target = (NEWTON_SHARE * size).max(tolerance / 8.0);
-            let outcome = solve(operator, &chain, &b, &mut x, F::from_f64(target))?;
-            if !(outcome.residual.into_f64() <= size / 8.0) || x.iter().any(|x| !x.is_finite()) {
+            if !self.eliminates {
+                let target = (NEWTON_SHARE * size).max(tolerance / 8.0);
+                let outcome = solve(operator, &chain, &b, &mut x, F::from_f64(target))?;
+                self.eliminates = !(outcome.residual.into_f64() <= size / 8.0);
+            }
+            if self.eliminates {
+                let Some(found) = chain.eliminate(is_in, gap.into_f64(), &b, MOST_OPERATIONS) else {
+                    self.eliminates = false;
+                    break;
+                };
+                x = found;
+                operator.count_passes(1);
+            }
+            if x.iter().any(|x| !x.is_finite()) {
                 break;
             }
             let states = || (0..is_in.len()).filter(|&state| is_in[state]);

@@ -1,6 +1,7 @@
 //! Row sums of the dynamics, which bound the factor by which B scales a shift of its argument.
 
 use crate::dynamics::{Probability, blocks, for_each_possible_successor};
+use crate::kernels::CompensatedSum;
 use crate::mdp::CheckedStage;
 use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Real};
@@ -81,7 +82,7 @@ impl RowSums {
         F: Real,
         D: Dynamics<Scalar = F> + ?Sized,
     {
-        let (mut inside, mut outside, mut terms) = (Sum::default(), Sum::default(), 0);
+        let (mut inside, mut outside, mut terms) = (CompensatedSum::default(), CompensatedSum::default(), 0);
         for_each_possible_successor(dynamics, pair, |next_state, p| {
             terms += 1;
             if let Probability::Plain(p) = p {
@@ -114,24 +115,5 @@ impl RowSums {
         } else {
             discount * self.least_of_all * (1.0 - self.slack) >= 1.0
         }
-    }
-}
-
-/// A sum whose error does not grow with the number of terms (Neumaier, *ZAMM* 54, 1974).
-#[derive(Debug, Default)]
-struct Sum {
-    sum: f64,
-    lost: f64,
-}
-
-impl Sum {
-    fn add(&mut self, x: f64) {
-        let sum = self.sum + x;
-        self.lost += if self.sum >= x { (self.sum - sum) + x } else { (x - sum) + self.sum };
-        self.sum = sum;
-    }
-
-    fn total(&self) -> f64 {
-        self.sum + self.lost
     }
 }

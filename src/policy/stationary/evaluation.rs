@@ -4,7 +4,7 @@ use ndarray::{Array1, ArrayRef1};
 
 use super::StationaryPolicy;
 use crate::kernels::LogMemo;
-use crate::markov_chain::{Chain, Graph};
+use crate::markov_chain::{Graph, Transient};
 use crate::mdp::CheckedStage;
 use crate::mdp::{check_initial, initial_expectation};
 use crate::policy::evaluation::Entropy;
@@ -145,8 +145,14 @@ impl<F: Real> StationaryPolicy<F> {
         // States that take no part keep their value: their rows of the system are those of the
         // identity.
         let b: Vec<F> = values.iter().map(|&value| if value == dead { F::zero() } else { value }).collect();
-        let chain = Chain::new(stage.dynamics, self.tables().0, &takes_part, discount)?;
-        let solution = chain.solve_exactly(&b).map_err(|residual| residual.of(Table::StateValues))?;
+        let system = Transient {
+            dynamics: stage.dynamics,
+            policy: self.tables().0,
+            takes_part: &takes_part,
+            discount,
+            table: Table::StateValues,
+        };
+        let solution = system.solve(&b)?;
         for (state, value) in values.iter_mut().enumerate().filter(|(state, _)| takes_part[*state]) {
             *value = solution[state];
             if !value.is_finite() {

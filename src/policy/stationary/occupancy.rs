@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayRef1};
 
 use super::StationaryPolicy;
-use crate::markov_chain::Chain;
+use crate::markov_chain::Transient;
 use crate::mdp::CheckedStage;
 use crate::mdp::check_initial;
 use crate::{Error, Model, Real, Table};
@@ -162,11 +162,15 @@ impl<F: Real> StationaryPolicy<F> {
         }
         let takes_part: Vec<bool> =
             (0..num_states).map(|state| is_reached[state] && !mdp.is_terminal(state)).collect();
-        let chain = Chain::new(stage.dynamics, self.tables().0, &takes_part, mdp.discount())?;
+        let system = Transient {
+            dynamics: stage.dynamics,
+            policy: self.tables().0,
+            takes_part: &takes_part,
+            discount: mdp.discount(),
+            table: Table::ExpectedVisits,
+        };
         let b: Vec<F> = initial.iter().copied().collect();
-        let visits =
-            chain.solve_transposed_exactly(&b).map_err(|singular| singular.of(Table::ExpectedVisits))?;
-        Ok(Array1::from_vec(visits))
+        Ok(Array1::from_vec(system.solve_transposed(&b)?))
     }
 
     /// Computes the gradient of Σ_s p₀(s) V^π(s) with respect to the rewards: Σ_t γ^t d_t(s)
