@@ -9,9 +9,10 @@
 //! 7. [`large`]: long horizons and big models
 //! 8. [`stationary`]: infinite horizons
 //! 9. [`learning`]: the same results from samples
-//! 10. [`pictures`]: maps, curves and animations
-//! 11. [`numerics`]: the meaning of −∞, and the accuracy of results
-//! 12. [`python`]: names in other libraries
+//! 10. [`hidden_markov`]: filtering, smoothing and Viterbi paths
+//! 11. [`pictures`]: maps, curves and animations
+//! 12. [`numerics`]: the meaning of −∞, and the accuracy of results
+//! 13. [`python`]: names in other libraries
 //!
 //! [`formulas`](crate::formulas) lists every equation. The [crate page](crate) lists all types and
 //! the notation.
@@ -31,6 +32,10 @@ pub mod endings {}
 #[doc = include_str!("../docs/pictures/inline.md")]
 #[doc = include_str!("../docs/guide/first_model.md")]
 pub mod first_model {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("../docs/guide/hidden_markov.md")]
+pub mod hidden_markov {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/idea.md")]

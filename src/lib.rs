@@ -103,7 +103,7 @@ pub use mdp::{
     ActionPrior, Mdp, MdpBuilder, Model, RescaledRows, Stage, SuccessorRewardMdp, check_initial, check_model,
 };
 pub use policy::{Policy, StationaryPolicy};
-#[doc(alias("smoothing", "forward_backward", "baum_welch"))]
+#[doc(alias("smoothing", "forward_backward", "baum_welch", "hidden_markov_model", "hmm"))]
 pub use posterior::posterior;
 pub use posterior::{Posterior, PosteriorStage, posterior_into, stream_posterior, stream_posterior_with};
 #[doc(alias("policy_iteration"))]

@@ -22,7 +22,7 @@ pub(super) struct Map {
 impl Map {
     /// Reads the symbols. Entries of the legend replace the meaning that symbols have without one.
     pub(super) fn parse(text: &str, entries: &[(char, Cell)]) -> Result<Self, Error> {
-        let mut legend = Cell::known().collect::<BTreeMap<char, Cell>>();
+        let mut legend: BTreeMap<char, Cell> = Cell::known().collect();
         legend.extend(check_legend(entries)?);
         // A free blank becomes a dot, which shows in a drawing.
         let has_dots = [' ', '.'].iter().all(|symbol| legend[symbol] == Cell::Free);
@@ -95,7 +95,7 @@ impl Map {
     #[cfg(feature = "serde")]
     pub(super) fn legend(&self) -> Vec<(char, Cell)> {
         let entries = self.legend.iter().map(|(&symbol, &cell)| (symbol, cell));
-        let known = BTreeMap::from_iter(Cell::known());
+        let known: BTreeMap<char, Cell> = Cell::known().collect();
         entries.filter(|(symbol, cell)| known.get(symbol) != Some(cell)).collect()
     }
 }

@@ -80,8 +80,9 @@ pub struct Gridworld {
 impl Gridworld {
     /// Reads a map, one line for each row. All rows have the same width.
     ///
-    /// A blank is a free cell, also at the start and at the end of a row. A tab is an error. Empty
-    /// lines before and after the map are ignored, and so is a byte-order mark.
+    /// A blank is a free cell, also at the start and at the end of a row, and a line of blanks is a
+    /// row. A tab is an error. Empty lines before and after the map are ignored, and so is a
+    /// byte-order mark. Editors may remove blanks at the ends of lines: write `.` there.
     ///
     /// If the text starts with a line break, it is an indented string literal: the blanks and tabs
     /// that start all of its rows are ignored. To keep a free first column in such a text, write
@@ -230,7 +231,8 @@ impl Gridworld {
         self
     }
 
-    /// Sets a steady wind, as a number of cells for each column; none by default.
+    /// Sets a steady wind, as a number of cells for each column; none by default. `cells` has one
+    /// number for each column of the map.
     ///
     /// After each move, the wind moves the agent by the number of the column where the move
     /// started. It stops at walls and at the edge of the map, and carries the agent across goals

@@ -7,9 +7,10 @@ use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Mdp, MdpBuilder, Spa
 
 impl Gridworld {
     /// Builds the model with sparse dynamics. Options that a map does not set have their defaults.
+    /// For a model in `f32`, convert it: `grid.mdp()?.cast::<f32>()?`.
     ///
-    /// The default action prior counts actions. So each step adds an entropy of up to τ log 4 to
-    /// the value, or τ log 8 with eight moves. This entropy delays the arrival at a goal. To avoid
+    /// The default action prior counts actions. So each step adds an entropy of up to τ log A to
+    /// the value: τ log 4 with four moves. This entropy delays the arrival at a goal. To avoid
     /// this, use `grid.mdp()?.with_action_prior(ActionPrior::Uniform)`.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use ndarray::{ArrayRef1, ArrayRef2};
 use super::rendering::{Rendering, Style};
 use super::{Cell, Gridworld};
 use crate::color::viridis;
-use crate::{Error, Table, arrays};
+use crate::{Error, Real, Table, arrays};
 
 /// Shades, each with the least probability it is drawn for.
 const SHADES: [(f64, &str); 5] = [(0.5, "██"), (0.25, "▓▓"), (0.1, "▒▒"), (0.01, "░░"), (0.001, " ·")];
@@ -39,8 +39,9 @@ impl Gridworld {
     /// assert_eq!(grid.render_values(&array![-2.5, 10.0])?.to_string(), "-2.5 #### 10.0\n");
     /// # Ok::<(), softmdp::gridworld::Error>(())
     /// ```
-    pub fn render_values(&self, values: &ArrayRef1<f64>) -> Result<Rendering, Error> {
+    pub fn render_values<F: Real>(&self, values: &ArrayRef1<F>) -> Result<Rendering, Error> {
         arrays::check_shape(Table::StateValues, values.shape(), &[self.num_states()])?;
+        let values = values.mapv(Real::into_f64);
         let texts: Vec<String> = values
             .iter()
             .map(|&value| match value {
@@ -88,9 +89,10 @@ impl Gridworld {
     /// assert_eq!(grid.render_policy(&policy)?.to_string(), "→  →↓ G\n");
     /// # Ok::<(), softmdp::gridworld::Error>(())
     /// ```
-    pub fn render_policy(&self, policy: &ArrayRef2<f64>) -> Result<Rendering, Error> {
+    pub fn render_policy<F: Real>(&self, policy: &ArrayRef2<F>) -> Result<Rendering, Error> {
         let expected = [self.num_states(), self.directions().len()];
         arrays::check_shape(Table::Policy, policy.shape(), &expected)?;
+        let policy = policy.mapv(Real::into_f64);
         let most = |state: usize| policy.row(state).iter().fold(0.0_f64, |most, &p| most.max(p));
         let arrows = |state: usize| {
             let (probabilities, most) = (policy.row(state), most(state));
@@ -152,8 +154,9 @@ impl Gridworld {
     /// assert_eq!(grid.render_marginals(&marginals)?.to_string(), "██▓▓##   G\n");
     /// # Ok::<(), softmdp::gridworld::Error>(())
     /// ```
-    pub fn render_marginals(&self, marginals: &ArrayRef1<f64>) -> Result<Rendering, Error> {
+    pub fn render_marginals<F: Real>(&self, marginals: &ArrayRef1<F>) -> Result<Rendering, Error> {
         arrays::check_shape(Table::StateMarginals, marginals.shape(), &[self.num_states()])?;
+        let marginals = marginals.mapv(Real::into_f64);
         Ok(self.render("", |state, cell| {
             let Some(state) = state else { return ("##".to_string(), Style::of(cell)) };
             let p = marginals[state];

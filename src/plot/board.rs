@@ -182,6 +182,9 @@ impl<'l> Board<'l> {
                 None => String::new(),
             };
             self.write_in_cell(label, self.center(state), contrast(background), marks);
+            if matches!(cell, Cell::Reward(_)) {
+                self.write_in_corner(symbol, from, contrast(background), marks);
+            }
             state += 1;
         }
     }
@@ -191,6 +194,16 @@ impl<'l> Board<'l> {
         let size = (0.26 * self.extent).clamp(8.0, 12.0);
         if !text.is_empty() && text::width(&text, size) <= 0.84 * self.extent && size < 0.6 * self.extent {
             marks.push(Mark::text(at, text, Anchor::Middle, size, color));
+        }
+    }
+
+    /// Writes the symbol of a cell into its upper left corner, beside numbers and arrows, if there is
+    /// room.
+    fn write_in_corner(&self, symbol: char, (left, top): Point, color: Color, marks: &mut Vec<Mark>) {
+        let size = 8.0;
+        if self.extent >= 3.0 * size {
+            let at = (left + 0.7 * size, top + 0.75 * size);
+            marks.push(Mark::text(at, symbol.to_string(), Anchor::Middle, size, color));
         }
     }
 

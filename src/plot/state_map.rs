@@ -25,7 +25,8 @@ const LONGEST: f64 = 560.0;
 /// [`Gridworld`](crate::Gridworld) or any [`StateLayout`].
 ///
 /// Terminal states have a frame, walls are bricks, −∞ is hatched, and a probability of exactly 0 is
-/// white. Maps of thousands of states are images, whose pixels show means of finite numbers.
+/// white. A cell with a reward of its own has its symbol in a corner. Maps of thousands of states
+/// are images, whose pixels show means of finite numbers.
 ///
 /// # Example
 ///

@@ -31,6 +31,11 @@ impl<F: Real> Posterior<F> {
     /// untypical: if the posterior covers many trajectories, each of them is improbable.
     /// [`log_probability`](Self::log_probability) returns its log-probability.
     ///
+    /// For a hidden Markov model, this is the Viterbi path if the last emission is the terminal
+    /// value: see [the guide](crate::guide::hidden_markov). If all emissions are rewards of stages,
+    /// the trajectory is one transition longer, and its first states may differ from those of the
+    /// Viterbi path.
+    ///
     /// `mdp` must be the model that was solved; only its shape can be checked.
     ///
     /// # Errors
@@ -42,6 +47,21 @@ impl<F: Real> Posterior<F> {
     /// # Complexity
     ///
     /// Time O(T · transitions), memory O(T·S).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, ndarray::array, posterior};
+    ///
+    /// // State 0 lasts, state 1 does not. Two equal emissions do not tell the states apart.
+    /// let transitions = array![[[0.9, 0.1]], [[0.5, 0.5]]];
+    /// let log = 0.5_f64.ln();
+    /// let mdp = Mdp::builder(transitions, array![[log], [log]]).terminal_values(array![log, log]);
+    /// let mdp = mdp.build()?;
+    /// let posterior = posterior(&mdp, &array![0.6, 0.4], 1)?;
+    /// assert_eq!(posterior.most_likely(&mdp)?.states(), [0, 0]); // 0.54, before 0.2, 0.2 and 0.06
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
     #[doc(alias("viterbi"))]
     pub fn most_likely<M>(&self, mdp: &M) -> Result<Trajectory, Error>
     where

@@ -221,10 +221,20 @@ fn bad_maps_and_options_name_the_place_and_the_value() {
 #[test]
 fn renderings_refuse_tables_of_another_shape() {
     let grid = Gridworld::parse("S.G").unwrap();
-    assert!(matches!(grid.render_values(&Array1::zeros(2)), Err(Error::ShapeMismatch { .. })));
-    assert!(matches!(grid.render_marginals(&Array1::zeros(4)), Err(Error::ShapeMismatch { .. })));
+    assert!(matches!(grid.render_values(&Array1::<f64>::zeros(2)), Err(Error::ShapeMismatch { .. })));
+    assert!(matches!(grid.render_marginals(&Array1::<f64>::zeros(4)), Err(Error::ShapeMismatch { .. })));
     let error = grid.render_policy(&array![[1.0], [1.0], [1.0]]);
     assert!(matches!(error, Err(Error::ShapeMismatch { .. })));
+}
+
+#[test]
+fn renderings_take_either_number_type() {
+    let grid = Gridworld::parse("S#G").unwrap();
+    let (values, policy) = (array![-2.5, 10.0], array![[0.0, 1.0, 0.0, 0.0], [0.25, 0.25, 0.25, 0.25]]);
+    assert_eq!(grid.render_values(&values.mapv(|v| v as f32)), grid.render_values(&values));
+    assert_eq!(grid.render_policy(&policy.mapv(|p| p as f32)), grid.render_policy(&policy));
+    let marginals = array![0.75, 0.25];
+    assert_eq!(grid.render_marginals(&marginals.mapv(|p| p as f32)), grid.render_marginals(&marginals));
 }
 
 #[test]
@@ -241,10 +251,7 @@ fn renderings_line_up_and_draw_what_is_special() {
     ];
     assert_eq!(grid.render_policy(&policy).unwrap().to_string(), "↑→↓← →↓   ####\n?    X    G\n");
     let eight = Gridworld::parse("S").unwrap().moves(Moves::Eight);
-    assert_eq!(
-        eight.render_policy(&array![[0.125; 8]].into_shape_with_order((1, 8)).unwrap()).unwrap().to_string(),
-        "*\n"
-    );
+    assert_eq!(eight.render_policy(&Array2::from_elem((1, 8), 0.125)).unwrap().to_string(), "*\n");
     let marginals = array![0.5, 0.2, 0.05, 0.002, 0.0];
     assert_eq!(grid.render_marginals(&marginals).unwrap().to_string(), "██▒▒##\n░░ · G\n");
 }

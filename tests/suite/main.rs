@@ -11,6 +11,7 @@
 
 mod adversarial;
 mod backward;
+mod cases;
 mod common;
 mod dynamics;
 mod enumeration;

@@ -3,6 +3,7 @@
 #![cfg(feature = "plot")]
 #![allow(clippy::float_cmp, reason = "places on the grid are whole numbers, and zeros are exact")]
 
+mod cells;
 mod errors;
 mod files;
 mod large;

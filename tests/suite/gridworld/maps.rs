@@ -4,6 +4,8 @@ use softmdp::gridworld::Error;
 use softmdp::ndarray::array;
 use softmdp::{Cell, Gridworld};
 
+use crate::worlds::garnet::SplitMix;
+
 /// The map as it was read, one string for each row.
 fn rows(text: &str) -> Vec<String> {
     let grid = Gridworld::parse(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
@@ -156,4 +158,21 @@ fn a_reward_of_minus_infinity_makes_a_cell_a_dead_end() {
     let values = softmdp::soft_value_iteration(&grid.mdp().unwrap(), 5).unwrap().state_values().to_owned();
     assert_eq!(values[[0, 1]], f64::NEG_INFINITY);
     assert!(values[[0, 0]].is_finite(), "the way below is open");
+}
+
+/// Texts at random: an error, or a map that is drawn as it is read.
+#[test]
+fn what_is_drawn_is_read_again() {
+    let symbols: Vec<char> = "  ...S#G\n\n\r\tFH5\u{feff}".chars().collect();
+    let (mut random, mut num_maps) = (SplitMix::new(56), 0);
+    for _ in 0..100_000 {
+        let length = 1 + random.below(12);
+        let text: String = (0..length).map(|_| symbols[random.below(symbols.len())]).collect();
+        let Ok(grid) = Gridworld::parse(&text) else { continue };
+        let drawn = grid.render_map().to_string();
+        assert_eq!(Gridworld::parse(&drawn).as_ref(), Ok(&grid), "{text:?}, {drawn:?}");
+        assert!(grid.num_states() > 0 && grid.mdp().is_ok(), "{text:?}");
+        num_maps += 1;
+    }
+    assert!(num_maps > 10_000, "{num_maps} maps");
 }

@@ -2,8 +2,8 @@
 
 use super::World;
 
-const SMALL: [&str; 4] = ["SFFF", "FHFH", "FFFH", "HFFG"];
-const LARGE: [&str; 8] =
+pub const SMALL: [&str; 4] = ["SFFF", "FHFH", "FFFH", "HFFG"];
+pub const LARGE: [&str; 8] =
     ["SFFFFFFF", "FFFFFFFF", "FFFHFFFF", "FFFFFHFF", "FFFHFFFF", "FHHFFFHF", "FHFFHFHF", "FFFHFFFG"];
 
 /// A frozen lake: a step goes where it should one time in three, and to either side otherwise; the
@@ -25,16 +25,31 @@ pub fn frozen_lake(size: usize, discount: f64) -> World {
 /// it ends. A step costs 1, one off the cliff between the corners 100, and leads back to the start.
 /// Moves are up, right, down, left.
 pub fn cliff_walking(discount: f64) -> World {
-    const START: usize = 36;
-    const GOAL: usize = 47;
-    World::new("CliffWalking", (48, 4), [GOAL], discount, |state, action| {
-        let next_state = step((4, 12), state, [3, 2, 1, 0][action]);
-        if (START + 1..GOAL).contains(&next_state) {
-            [(START, 1.0, -100.0)]
-        } else {
-            [(next_state, 1.0, -1.0)]
-        }
+    World::new("CliffWalking", (48, 4), [CLIFF_GOAL], discount, |state, action| {
+        let (next_state, reward) = along_the_cliff(state, [3, 2, 1, 0][action]);
+        [(next_state, 1.0, reward)]
     })
+}
+
+/// The walk of [`cliff_walking`] on ice: a step goes where it should one time in three, and to
+/// either side otherwise.
+pub fn slippery_cliff_walking(discount: f64) -> World {
+    World::new("slippery CliffWalking", (48, 4), [CLIFF_GOAL], discount, |state, action| {
+        let direction = [3, 2, 1, 0][action];
+        [direction + 3, direction, direction + 1].map(|direction| {
+            let (next_state, reward) = along_the_cliff(state, direction % 4);
+            (next_state, 1.0 / 3.0, reward)
+        })
+    })
+}
+
+const CLIFF_GOAL: usize = 47;
+
+/// Successor and reward of a step along the cliff.
+fn along_the_cliff(state: usize, direction: usize) -> (usize, f64) {
+    const START: usize = 36;
+    let next_state = step((4, 12), state, direction);
+    if (START + 1..CLIFF_GOAL).contains(&next_state) { (START, -100.0) } else { (next_state, -1.0) }
 }
 
 /// Left, down, right or up, unless that leads off the map.
