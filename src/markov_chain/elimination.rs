@@ -58,6 +58,7 @@ pub(super) enum Refused {
 struct Step {
     state: usize,
     leaving: f64,       // d
+    exit: f64,          // e(k)
     row: Vec<Entry>,    // J(k,s') of later states
     column: Vec<Entry>, // J(s,k)/d of later states
 }
@@ -94,6 +95,26 @@ impl Elimination {
             let later: f64 = step.row.iter().map(|&(other, p)| p * x[other as usize]).sum();
             x[step.state] = (x[step.state] + later) / step.leaving;
         }
+    }
+
+    /// (I − J)⁻¹ x in the last state, where that number may be far larger than all differences from
+    /// it. They are written to x, and keep digits that the solution itself cannot hold.
+    pub(super) fn solve_relative(&self, x: &mut [f64]) -> f64 {
+        for step in &self.steps {
+            let own = x[step.state];
+            step.column.iter().for_each(|&(other, visits)| x[other as usize] += visits * own);
+        }
+        let mut reference = None;
+        for step in self.steps.iter().rev() {
+            let reference = *reference.get_or_insert(x[step.state] / step.leaving);
+            // d (x(k) − reference) = b(k) + Σ J (x(s') − reference) − e(k) reference
+            let later: f64 = step.row.iter().map(|&(other, p)| p * x[other as usize]).sum();
+            x[step.state] = (x[step.state] - step.exit * reference + later) / step.leaving;
+        }
+        if let Some(last) = self.steps.last() {
+            x[last.state] = 0.0;
+        }
+        reference.unwrap_or(0.0)
     }
 
     /// x ← (I − Jᵀ)⁻¹ x.
@@ -203,7 +224,7 @@ impl Rest {
         }
         // Prices are those of the rows and columns that have changed.
         sources.iter().chain(&row).for_each(|&(other, _)| self.enqueue(other));
-        self.steps.push(Step { state, leaving, row, column: sources });
+        self.steps.push(Step { state, leaving, exit, row, column: sources });
         Ok(())
     }
 
@@ -281,11 +302,12 @@ impl Rest {
                     *cell = sum(*cell, visits * p, p > 0.0)?;
                 }
             }
+            let row_exit = row[n - first - 1];
             let row = entries(&mut row[..n - first - 1].iter().enumerate().map(|(i, &p)| (first + 1 + i, p)));
             let mut sources =
                 below.chunks_exact(width).enumerate().map(|(i, other)| (first + 1 + i, other[first]));
             let column = entries(&mut sources);
-            self.steps.push(Step { state: left[first], leaving, row, column });
+            self.steps.push(Step { state: left[first], leaving, exit: row_exit, row, column });
         }
         Ok(())
     }

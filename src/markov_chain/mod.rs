@@ -24,6 +24,7 @@ mod idr;
 mod matrix;
 mod mixture;
 mod refine;
+mod relative;
 mod solve;
 mod sparse;
 mod transient;
@@ -36,11 +37,12 @@ pub(crate) use graph::Graph;
 use matrix::SplitMatrix;
 use mixture::Mixture;
 pub(crate) use refine::Singular;
+pub(crate) use relative::Relative;
 #[cfg(test)]
 pub(crate) use solve::LinearStatus;
 pub(crate) use solve::{LinearOutcome, LinearSolve};
 use sparse::SparseMatrix;
-pub(crate) use transient::Transient;
+pub(crate) use transient::{MOST_OPERATIONS, Transient};
 
 use crate::dynamics::compressed::{CompressedRows, MOST_STATES, column};
 use crate::{Dynamics, Error, Real, Table, arrays};

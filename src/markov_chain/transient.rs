@@ -32,7 +32,7 @@ const FEW_STEPS: f64 = 1e3;
 const FEW_OPERATIONS: (usize, usize) = (300, 6_000_000);
 
 /// The largest number of operations of an elimination: some seconds. Full rows of 2000 states fit.
-const MOST_OPERATIONS: usize = 3_000_000_000;
+pub(crate) const MOST_OPERATIONS: usize = 3_000_000_000;
 
 /// The error of a large class, in units in the last place for each expected step.
 const ROUNDING: f64 = 4.0;
@@ -49,10 +49,11 @@ pub(crate) struct Transient<'a, F, D: ?Sized> {
 }
 
 /// The steps from the states of a class.
-struct Steps {
-    inside: Vec<Vec<(u32, f64)>>, // to other states of the class, by place
-    outside: Vec<Vec<(usize, f64)>>,
-    exits: Vec<f64>,
+pub(super) struct Steps {
+    pub(super) inside: Vec<Vec<(u32, f64)>>, // to other states of the class, by place
+    pub(super) outside: Vec<Vec<(usize, f64)>>,
+    pub(super) exits: Vec<f64>,
+    pub(super) sum_to_1: bool, // to within rounding
     num_inside: usize,
 }
 
@@ -84,8 +85,8 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Transient<'_, F, D> {
         1.0 / (F::one() - self.discount).into_f64()
     }
 
-    /// x, class by class.
-    fn by_class(&self, b: &[F], is_transposed: bool) -> Result<Vec<F>, Error> {
+    /// The strongly connected classes, each after all classes that it leads to.
+    pub(super) fn classes(&self) -> Result<Vec<Vec<usize>>, Error> {
         let graph = Graph::new(self.takes_part.len(), |state, visit| {
             self.for_each_step(state, |next, _| {
                 if self.takes_part[next] {
@@ -95,12 +96,18 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Transient<'_, F, D> {
         })?;
         let mut classes = graph.classes();
         classes.retain(|class| self.takes_part[class[0]]);
+        Ok(classes)
+    }
+
+    /// x, class by class.
+    fn by_class(&self, b: &[F], is_transposed: bool) -> Result<Vec<F>, Error> {
+        let mut classes = self.classes()?;
         if is_transposed {
             classes.reverse();
         }
         let mut wide: Vec<f64> = b.iter().map(|b| b.into_f64()).collect();
         for class in &classes {
-            let steps = self.steps(class)?;
+            let steps = self.steps(class);
             if !is_transposed {
                 for (&state, outside) in class.iter().zip(&steps.outside) {
                     wide[state] = outside.iter().fold(wide[state], |sum, &(next, p)| sum + p * wide[next]);
@@ -193,8 +200,9 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Transient<'_, F, D> {
     }
 
     /// The steps from a class, with their probabilities times γ.
-    fn steps(&self, class: &[usize]) -> Result<Steps, Error> {
-        let mut steps = Steps { inside: Vec::new(), outside: Vec::new(), exits: Vec::new(), num_inside: 0 };
+    pub(super) fn steps(&self, class: &[usize]) -> Steps {
+        let (inside, outside, exits) = (Vec::new(), Vec::new(), Vec::new());
+        let mut steps = Steps { inside, outside, exits, sum_to_1: true, num_inside: 0 };
         let discount = self.discount.into_f64();
         for &state in class {
             let (mut inside, mut outside, mut row) = (Vec::new(), Vec::new(), RowSum::default());
@@ -208,13 +216,15 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Transient<'_, F, D> {
             });
             sum_equals(&mut inside);
             let exit = outside.iter().fold((F::one() - self.discount).into_f64(), |sum, &(_, p)| sum + p);
-            let exit = exit + discount * row.missing::<F>();
+            let missing = row.missing::<F>();
+            let exit = exit + discount * missing;
+            steps.sum_to_1 &= missing == 0.0;
             steps.num_inside += inside.len();
             steps.inside.push(inside);
             steps.outside.push(outside);
             steps.exits.push(exit);
         }
-        Ok(steps)
+        steps
     }
 
     /// Calls `visit(s', π P)` for each step that is possible.

@@ -20,6 +20,7 @@ const IMPROVEMENT: f64 = 0.01;
 pub(super) struct Answer<F> {
     tolerance: f64,
     values: Vec<F>,
+    policy: Option<(Vec<F>, Vec<F>)>, // with logarithms, where it cannot be read from the values
     bound: f64,
     improved: (usize, f64), // backups since the last improvement, and the bound then
 }
@@ -27,7 +28,7 @@ pub(super) struct Answer<F> {
 impl<F: Real> Answer<F> {
     /// An answer with bound +∞. `values` is memory for later values.
     pub(super) fn new(tolerance: f64, values: Vec<F>) -> Self {
-        Self { tolerance, values, bound: f64::INFINITY, improved: (0, f64::INFINITY) }
+        Self { tolerance, values, policy: None, bound: f64::INFINITY, improved: (0, f64::INFINITY) }
     }
 
     pub(super) fn tolerance(&self) -> f64 {
@@ -58,7 +59,16 @@ impl<F: Real> Answer<F> {
     pub(super) fn offer(&mut self, values: &[F], bound: f64) {
         if bound < self.bound && values.iter().all(|&v| v < F::infinity()) {
             self.values.copy_from_slice(values);
-            self.bound = bound;
+            (self.bound, self.policy) = (bound, None);
+        }
+    }
+
+    /// Takes `values` like [`offer`](Self::offer), with a policy that rounding hides in them.
+    pub(super) fn offer_policy(&mut self, values: &[F], policy: (Vec<F>, Vec<F>), bound: f64) {
+        let before = self.bound;
+        self.offer(values, bound);
+        if self.bound < before {
+            self.policy = Some(policy);
         }
     }
 
@@ -67,6 +77,7 @@ impl<F: Real> Answer<F> {
         if !(bound < self.bound) {
             return;
         }
+        self.policy = None;
         for ((best, &v), &fixed) in self.values.iter_mut().zip(values).zip(is_fixed) {
             *best = if fixed { v } else { v + shift };
         }
@@ -117,6 +128,10 @@ impl<F: Real> Answer<F> {
             policy: Some((arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs))),
         };
         operator.apply(&self.values, outputs)?;
+        if let Some((probabilities, log_probabilities)) = &self.policy {
+            arrays::slice_mut(&mut policy).copy_from_slice(probabilities);
+            arrays::slice_mut(&mut logs).copy_from_slice(log_probabilities);
+        }
         let differences = Differences::of(&self.values, &backed_up, operator.is_fixed());
         let rounding = operator.rounding().of(differences.magnitudes);
         let contraction = operator.contraction();

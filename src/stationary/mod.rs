@@ -261,6 +261,12 @@ impl<F: Real> StationarySolver<F> {
             } else {
                 first_exit::run(&mut search, self.method)
             };
+            let halt = match halt {
+                Halt::Ended(status) if is_contraction => {
+                    search.improve_at_end(status).map_or_else(|halt| halt, Halt::Ended)
+                }
+                halt => halt,
+            };
             match halt {
                 Halt::Ended(status) => search.answer.finish(search.iterate, status),
                 Halt::Failed(error) => Err(error),

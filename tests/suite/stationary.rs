@@ -10,6 +10,7 @@ mod edges;
 mod exact;
 mod first_exit;
 mod growth;
+mod improbable;
 mod models;
 mod traps;
 mod worlds;

@@ -13,6 +13,9 @@
 //! - *None of these*, for example with loops that cost nothing. The fixed point is not unique. The
 //!   answer is the limit of value iteration from the initial values, without a bound.
 //!
+//! - *Ends are very improbable.* Values are then too large for the bound that is asked for, or for
+//!   any. [Differences](super::improbable) of values are not.
+//!
 //! At temperature 0 the optimal policy may take a loop that costs nothing even if it can reach a
 //! terminal state; then there is no certificate. Whenever the chosen method ends without a
 //! certificate, the search starts again with value iteration, so that the answer does not depend on
@@ -40,8 +43,9 @@ pub(crate) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     let Err(halt) = method.run(search);
     let Halt::Ended(status) = halt else { return Err(halt) };
     let is_settled = matches!(status, Status::Converged | Status::Stopped | Status::Diverging);
+    let status = search.improve_at_end(status)?;
     if is_settled || method == Method::ValueIteration || search.answer.bound() < f64::INFINITY {
-        return Err(halt);
+        return Err(Halt::Ended(status));
     }
     if search.iterate.operator.passes_left() == 0 {
         return Err(Halt::Ended(Status::IterationLimit));

@@ -4,4 +4,5 @@
 pub(super) mod certificate;
 pub(super) mod first_exit;
 pub(super) mod growing;
+pub(super) mod improbable;
 mod traps;

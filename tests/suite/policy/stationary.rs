@@ -7,7 +7,7 @@
 
 mod distribution;
 mod edges;
-mod improbable;
+pub(crate) mod improbable;
 pub(crate) mod reference;
 
 use approx::{abs_diff_eq, relative_eq};

@@ -11,9 +11,9 @@ use softmdp::{Error, Mdp, Real, SparseDynamics, StationaryPolicy, Table, ndarray
 
 use crate::common::random::Random;
 
-type Big = FBig<HalfEven, 2>;
+pub(crate) type Big = FBig<HalfEven, 2>;
 
-fn big<F: Real>(x: F) -> Big {
+pub(crate) fn big<F: Real>(x: F) -> Big {
     Big::try_from(x.into_f64()).expect("not NaN").with_precision(4096).value()
 }
 
@@ -23,17 +23,17 @@ fn tenth(power: usize) -> f64 {
 
 /// Classes in series that are left with probabilities down to 10^−290.
 #[derive(Debug)]
-struct Series<F> {
+pub(crate) struct Series<F> {
     transitions: Array3<F>,
-    policy: Array2<F>,
-    rewards: Array2<F>,
+    pub(crate) policy: Array2<F>,
+    pub(crate) rewards: Array2<F>,
     ends: Array1<F>, // values of the terminal states, which come last
     discount: F,
     initial: Array1<F>,
 }
 
 impl<F: Real> Series<F> {
-    fn random(seed: u64, deepest: usize, discount: F) -> Self {
+    pub(crate) fn random(seed: u64, deepest: usize, discount: F) -> Self {
         let mut random = Random(seed);
         let depth = random.below(deepest);
         let sizes: Vec<usize> = (0..1 + random.below(3)).map(|_| 1 + random.below(4)).collect();
@@ -80,11 +80,11 @@ impl<F: Real> Series<F> {
         self.policy.nrows()
     }
 
-    fn num_inside(&self) -> usize {
+    pub(crate) fn num_inside(&self) -> usize {
         self.num_states() - self.ends.len()
     }
 
-    fn mdp(&self) -> Mdp<F> {
+    pub(crate) fn mdp(&self) -> Mdp<F> {
         let mut values = Array1::zeros(self.num_states());
         values.slice_mut(ndarray::s![self.num_inside()..]).assign(&self.ends);
         Mdp::builder(self.transitions.clone(), self.rewards.clone())
@@ -104,7 +104,7 @@ impl<F: Real> Series<F> {
     }
 
     /// I − γ P_π over the states that are not terminal.
-    fn matrix(&self) -> Vec<Vec<Big>> {
+    pub(crate) fn matrix(&self) -> Vec<Vec<Big>> {
         let row = |s: usize| {
             let others = (0..self.num_states()).filter(|&next| next != s);
             let leaves = others.fold(big(1.0) - big(self.discount), |sum, next| sum + self.step(s, next));
@@ -115,7 +115,7 @@ impl<F: Real> Series<F> {
     }
 
     /// Σ_a π r plus what the ends pay, with or without signs.
-    fn rewards(&self, sign: fn(Big) -> Big) -> Vec<Big> {
+    pub(crate) fn rewards(&self, sign: fn(Big) -> Big) -> Vec<Big> {
         let row = |s: usize| {
             let own =
                 (0..self.policy.ncols()).map(|a| big(self.policy[[s, a]]) * sign(big(self.rewards[[s, a]])));
@@ -141,7 +141,7 @@ impl<F: Real> Series<F> {
 }
 
 /// The solution of a linear system whose pivots need no search.
-fn gauss(mut matrix: Vec<Vec<Big>>, mut b: Vec<Big>) -> Vec<Big> {
+pub(crate) fn gauss(mut matrix: Vec<Vec<Big>>, mut b: Vec<Big>) -> Vec<Big> {
     let n = b.len();
     for pivot in 0..n {
         for row in pivot + 1..n {
@@ -239,7 +239,7 @@ fn single_precision_keeps_its_digits() {
 }
 
 /// Two states: the second is entered with probability p, and pays nothing.
-fn coin(p: f64) -> Mdp {
+pub(crate) fn coin(p: f64) -> Mdp {
     let transitions = ndarray::array![[[1.0 - p, p]], [[0.0, 1.0]]];
     Mdp::builder(transitions, ndarray::array![[-1.0], [0.0]]).terminal_states([1]).build().unwrap()
 }
