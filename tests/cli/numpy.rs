@@ -61,6 +61,22 @@ fn frozen_lake_is_crossed_as_numpy_says() {
     assert_close(&[run.number("V(start)"), run.number("return")], &[0.744_190_287_829_268_9; 2], 1e-6);
 }
 
+/// The chapter of the guide shows what the command prints, but for the numbers of the search.
+#[test]
+fn the_guide_shows_the_table() {
+    let folder = Folder::new("guide");
+    let transitions = array![[[0.5, 0.5], [0.0, 1.0]], [[0.0, 1.0], [0.0, 1.0]]];
+    let mdp = Mdp::new(transitions, array![[5.0, 10.0], [-1.0, f64::NEG_INFINITY]]).unwrap();
+    let model = folder.path("model.npz");
+    ModelFile::new(mdp).write_npz(&model).unwrap();
+    let run = hard(&model, &["--stationary", "--discount", "0.95"]).solved();
+    let guide = std::fs::read_to_string("docs/guide/python.md").unwrap();
+    let (_, shown) = guide.split_once("```text\nsearch  ").unwrap();
+    let (_, shown) = shown.split_once('\n').unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    assert!(run.out.ends_with(shown), "{}", run.out);
+}
+
 /// All names of the library are spelt as in the documentation of `softmdp::io`.
 #[test]
 fn results_are_those_of_the_library() {
