@@ -2,7 +2,7 @@
 
     pip install gymnasium numpy
     python export_gymnasium.py FrozenLake-v1 frozen_lake.npz --option map_name=8x8
-    cargo run --release --features npz --example solve -- frozen_lake.npz --horizon 100
+    softmdp frozen_lake.npz --horizon 100 --inference variational --temperature 0
 
 In Python, `export` takes any object with a table `P`, or the table itself. Gymnasium is not needed:
 

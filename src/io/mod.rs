@@ -74,6 +74,7 @@
 //! | [`StationarySolution`](crate::StationarySolution) | `state_values` `[s]`, `action_values`, `policy`, `log_policy` `[s, a]`, `inference` `[]`, and those of the search |
 //! | [`StationaryPolicy`](crate::StationaryPolicy) | `policy`, `log_policy` `[s, a]` (computed, if absent) |
 //! | [`LongRunGrowth`](crate::LongRunGrowth) | `rate`, `lower_bound`, `upper_bound` `[]`, `relative_values` `[s]`, `policy`, `log_policy` `[s, a]`, and those of the search |
+//! | [`AverageReward`](crate::AverageReward) | `gain`, `lower_bound`, `upper_bound` `[]`, `relative_values` `[s]`, `policy`, `log_policy` `[s, a]`, and those of the search |
 //! | the search ([`Convergence`](crate::Convergence)) | `error_bound`, `iterations`, `status` `[]`: 0 converged, 1 iteration limit, 2 rounding floor, 3 several fixed points, 4 stopped, 5 diverging |
 //!
 //! # Elements

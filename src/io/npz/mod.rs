@@ -4,6 +4,7 @@
 
 mod archive;
 mod arrays;
+mod changes;
 mod compressed;
 mod dynamics;
 mod model;
@@ -23,8 +24,8 @@ use std::path::Path;
 
 use super::{Error, Place};
 use crate::{
-    ForwardMessages, LongRunGrowth, Policy, Posterior, Real, Solution, SparseDynamics, StateValues,
-    StationaryPolicy, StationarySolution,
+    AverageReward, ForwardMessages, LongRunGrowth, Policy, Posterior, Real, Solution, SparseDynamics,
+    StateValues, StationaryPolicy, StationarySolution,
 };
 use arrays::{ArrayWriter, Arrays, Codec};
 
@@ -130,4 +131,5 @@ impl<F: Real> Npz for Posterior<F> {}
 impl<F: Real> Npz for StationarySolution<F> {}
 impl<F: Real> Npz for StationaryPolicy<F> {}
 impl<F: Real> Npz for LongRunGrowth<F> {}
+impl<F: Real> Npz for AverageReward<F> {}
 impl<F: Real> Npz for SparseDynamics<F> {}

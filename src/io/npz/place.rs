@@ -74,6 +74,7 @@ fn name_of(table: Table, probabilities: &str) -> Option<&str> {
         Table::AbsorbedMarginals => "absorbed_marginals",
         Table::StateActionMarginals => "state_action_marginals",
         Table::GrowthRates => "rate",
+        Table::Gain => "gain",
         Table::RelativeValues => "relative_values",
         Table::ErrorBound => "error_bound",
         _ => return None,

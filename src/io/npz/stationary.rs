@@ -7,8 +7,8 @@ use ndarray::Array2;
 use super::arrays::{ArrayWriter, Arrays, Codec, required};
 use super::place::place_of;
 use crate::io::{Error, Place, Reason};
-use crate::parts::{LongRunGrowthParts, StationaryPolicyParts, StationarySolutionParts};
-use crate::{Convergence, LongRunGrowth, Real, StationaryPolicy, StationarySolution, Status};
+use crate::parts::{AverageRewardParts, LongRunGrowthParts, StationaryPolicyParts, StationarySolutionParts};
+use crate::{AverageReward, Convergence, LongRunGrowth, Real, StationaryPolicy, StationarySolution, Status};
 
 impl<F: Real> Codec for StationaryPolicy<F> {
     /// Computes the logarithms if the archive has none.
@@ -68,6 +68,29 @@ impl<F: Real> Codec for LongRunGrowth<F> {
 
     fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
         writer.number("rate", self.rate())?;
+        writer.number("lower_bound", self.lower_bound())?;
+        writer.number("upper_bound", self.upper_bound())?;
+        writer.numbers("relative_values", &self.relative_values())?;
+        self.policy().encode(writer)?;
+        self.convergence().encode(writer)
+    }
+}
+
+impl<F: Real> Codec for AverageReward<F> {
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
+        let gain = required("gain", arrays.number("gain")?)?;
+        let lower_bound = required("lower_bound", arrays.number("lower_bound")?)?;
+        let upper_bound = required("upper_bound", arrays.number("upper_bound")?)?;
+        let relative_values = arrays.needed("relative_values", "[s]")?;
+        let policy = StationaryPolicy::decode(arrays)?;
+        let convergence = Convergence::decode(arrays)?;
+        AverageRewardParts { gain, lower_bound, upper_bound, relative_values, policy, convergence }
+            .try_into()
+            .map_err(invalid)
+    }
+
+    fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
+        writer.number("gain", self.gain())?;
         writer.number("lower_bound", self.lower_bound())?;
         writer.number("upper_bound", self.upper_bound())?;
         writer.numbers("relative_values", &self.relative_values())?;

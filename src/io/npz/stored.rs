@@ -136,6 +136,11 @@ impl<F: Real> ModelFile<F> {
         Ok(Self { model, ..self })
     }
 
+    /// Another model in place of this one, over the same states.
+    pub(super) fn with_model(self, model: StoredModel<F>) -> Self {
+        Self { model, ..self }
+    }
+
     /// The model.
     #[must_use]
     pub fn model(&self) -> &StoredModel<F> {
@@ -190,8 +195,8 @@ pub(super) type AnyMdp<F> = Mdp<F, AnyDynamics<F>>;
 pub(super) type AnySuccessorRewardMdp<F> = SuccessorRewardMdp<F, AnyDynamics<F>>;
 
 impl<F: Real> StoredModel<F> {
-    /// Changes every stage.
-    fn map(
+    /// Changes every stage, but for its rewards.
+    pub(super) fn map(
         &self,
         mut plain: impl FnMut(&AnyMdp<F>) -> Result<AnyMdp<F>, Error>,
         mut rich: impl FnMut(&AnySuccessorRewardMdp<F>) -> Result<AnySuccessorRewardMdp<F>, Error>,
@@ -257,7 +262,7 @@ pub(super) fn outcomes<F: Real>(
 }
 
 /// Changes every stage. The stages repeat if they did before.
-fn map_stages<'a, M: Model, N: Model>(
+pub(super) fn map_stages<'a, M: Model, N: Model>(
     model: &'a TimeVaryingMdp<M>,
     change: impl FnMut(&'a M) -> Result<N, Error>,
 ) -> Result<TimeVaryingMdp<N>, Error> {

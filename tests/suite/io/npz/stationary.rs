@@ -5,8 +5,8 @@ use softmdp::io::{Npz, NpzWriter, Reason};
 use softmdp::ndarray::{Array2, array};
 use softmdp::parts::StationarySolutionParts;
 use softmdp::{
-    Convergence, Error as E, Inference, LongRunGrowth, Mdp, Solution, StationaryPolicy, StationarySolution,
-    StationarySolver, Status, Table, long_run_growth, solve_stationary,
+    AverageReward, Convergence, Error as E, Inference, LongRunGrowth, Mdp, Solution, StationaryPolicy,
+    StationarySolution, StationarySolver, Status, Table, average_reward, long_run_growth, solve_stationary,
 };
 
 use crate::common::{SMALL, cases, tables};
@@ -80,6 +80,9 @@ fn growth_rates_and_single_precision() {
     let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.5, 0.5]]], array![[0.0], [0.5_f64.ln()]]).unwrap();
     let growth = long_run_growth(&mdp, 1e-12).unwrap();
     assert_eq!(LongRunGrowth::from_npz(&growth.to_npz().unwrap()).unwrap(), growth);
+    let average = average_reward(&mdp, 1e-12).unwrap();
+    assert_eq!(AverageReward::from_npz(&average.to_npz().unwrap()).unwrap(), average);
+    assert!(LongRunGrowth::<f64>::from_npz(&average.to_npz().unwrap()).is_err(), "its number is no rate");
     let mdp = Mdp::new(array![[[1.0_f32], [1.0]]], array![[0.0, -1.0]]).unwrap().with_discount(0.5).unwrap();
     let solution = solve_stationary(&mdp, 1e-3).unwrap();
     assert_eq!(StationarySolution::from_npz(&solution.to_npz().unwrap()).unwrap(), solution);
