@@ -101,12 +101,21 @@ impl<F: Real> Codec for AverageReward<F> {
 
 impl<F: Real> Codec for Convergence<F> {
     fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
-        let number = required("status", arrays.index("status")?)?;
-        let status = STATUSES.into_iter().find(|&status| number_of(status) == number);
-        let status = status.ok_or_else(|| {
-            let expected = "the number of a status";
-            Error::in_array("status", Reason::Value { value: number as f64, expected })
-        })?;
+        let status = match required("status", arrays.index("status")?)? {
+            0 => Status::Converged,
+            1 => Status::IterationLimit,
+            2 => Status::RoundingFloor,
+            3 => {
+                let state = required("endless_state", arrays.index("endless_state")?)?;
+                Status::SeveralFixedPoints { state }
+            }
+            4 => Status::Stopped,
+            5 => Status::Diverging,
+            number => {
+                let reason = Reason::Value { value: number as f64, expected: "the number of a status" };
+                return Err(Error::in_array("status", reason));
+            }
+        };
         let iterations = required("iterations", arrays.index("iterations")?)?;
         let error_bound = required("error_bound", arrays.number("error_bound")?)?;
         Ok(Self { status, iterations, error_bound })
@@ -114,20 +123,13 @@ impl<F: Real> Codec for Convergence<F> {
 
     fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
         writer.indices("status", &[], &[number_of(self.status)])?;
+        if let Status::SeveralFixedPoints { state } = self.status {
+            writer.indices("endless_state", &[], &[state])?;
+        }
         writer.indices("iterations", &[], &[self.iterations])?;
         writer.number("error_bound", self.error_bound)
     }
 }
-
-/// Every status that [`number_of`] numbers.
-const STATUSES: [Status; 6] = [
-    Status::Converged,
-    Status::IterationLimit,
-    Status::RoundingFloor,
-    Status::SeveralFixedPoints,
-    Status::Stopped,
-    Status::Diverging,
-];
 
 /// The number of a status in a file. The numbers are part of the format.
 fn number_of(status: Status) -> usize {
@@ -135,7 +137,7 @@ fn number_of(status: Status) -> usize {
         Status::Converged => 0,
         Status::IterationLimit => 1,
         Status::RoundingFloor => 2,
-        Status::SeveralFixedPoints => 3,
+        Status::SeveralFixedPoints { .. } => 3,
         Status::Stopped => 4,
         Status::Diverging => 5,
     }
