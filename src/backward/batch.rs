@@ -94,9 +94,9 @@ impl SoftValueIteration {
     ///
     /// One pass for all models pays for dense tables in variational inference: it is two to eight
     /// times as fast, and the more so the larger the table. In direct inference it pays for short
-    /// horizons and for tables that are larger than the cache. Elsewhere the models are solved one by
-    /// one: direct inference then has the linear recursion (D11) for each model, and sparse rows of
-    /// fewer than 16 successors are as fast alone.
+    /// horizons and for tables that are larger than the cache. Elsewhere the models are solved one
+    /// by one: direct inference then has the linear recursion (D11) for each model, and sparse rows
+    /// of fewer than 16 successors are as fast alone.
     ///
     /// # Example
     ///
@@ -154,8 +154,8 @@ impl SoftValueIteration {
         (first..self.horizon).all(|t| self.shares_dynamics(mdps, t))
     }
 
-    /// Whether one pass for all models computes their values faster than a pass for each. With action
-    /// values and policies, the time of the logarithms hides the difference.
+    /// Whether one pass for all models computes their values faster than a pass for each. With
+    /// action values and policies, the time of the logarithms hides the difference.
     fn pays_for_values<M: Model>(&self, dynamics: &M::Dynamics, is_linear: bool) -> bool {
         let successors = successors_of_a_pair(dynamics);
         if !has_full_rows(dynamics) && successors < dynamics.num_states() {
@@ -165,8 +165,8 @@ impl SoftValueIteration {
         if !is_linear {
             return true;
         }
-        // The recursion of a model reads all transitions once, and then M at each of T stages: A + T
-        // times the entries of M. A batch multiplies A times as many at each stage.
+        // The recursion of a model reads all transitions once, and then M at each of T stages: A +
+        // T times the entries of M. A batch multiplies A times as many at each stage.
         let (num_actions, horizon) = (dynamics.num_actions(), self.horizon);
         let matrix = successors * dynamics.num_states() * size_of::<M::Scalar>();
         let read = if matrix <= CACHED { READ_FROM_CACHE } else { READ_FROM_MEMORY };

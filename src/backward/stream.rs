@@ -54,8 +54,8 @@ impl SoftValueIteration {
         self.stream_with(mdp, &mut Workspace::new(), visit)
     }
 
-    /// [`stream`](Self::stream) in the memory of a workspace. From the second call on, for models of
-    /// one size, this allocates nothing.
+    /// [`stream`](Self::stream) in the memory of a workspace. From the second call on, for models
+    /// of one size, this allocates nothing.
     ///
     /// # Errors
     ///

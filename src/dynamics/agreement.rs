@@ -1,15 +1,15 @@
 //! Compares the maps of dynamics with the successors that they visit.
 //!
-//! An override of a map is code of its own, and no other check reads it. Here each map is called with
-//! a few vectors, ranges of states and numbers of columns. Its results are compared with sums over
-//! the successors of each pair, taken in `f64`.
+//! An override of a map is code of its own, and no other check reads it. Here each map is called
+//! with a few vectors, ranges of states and numbers of columns. Its results are compared with sums
+//! over the successors of each pair, taken in `f64`.
 //!
 //! # Inputs
 //!
-//! Three vectors: ordinary values, values of which a third are −∞, and values so far apart that most
-//! exponentials underflow. Each goes through the map by itself, and all three together as columns.
-//! The ranges are all states, and three parts of them. The results of a part must be those of the
-//! whole to the bit, because threads take parts.
+//! Three vectors: ordinary values, values of which a third are −∞, and values so far apart that
+//! most exponentials underflow. Each goes through the map by itself, and all three together as
+//! columns. The ranges are all states, and three parts of them. The results of a part must be those
+//! of the whole to the bit, because threads take parts.
 //!
 //! # Tolerance
 //!

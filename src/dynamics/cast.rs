@@ -11,8 +11,8 @@ use crate::{Error, Real, Table};
 /// Dynamics that convert to another number type, for [`Mdp::cast`](crate::Mdp::cast).
 ///
 /// The dynamics of this crate implement it. Dynamics whose type is erased, such as those of
-/// [`Mdp::into_dyn`](crate::Mdp::into_dyn), become sparse rows, or a dense table if at least half of
-/// its entries are positive. Implement this trait for a type of your own that exists for every
+/// [`Mdp::into_dyn`](crate::Mdp::into_dyn), become sparse rows, or a dense table if at least half
+/// of its entries are positive. Implement this trait for a type of your own that exists for every
 /// number type.
 ///
 /// # Rounding
@@ -20,9 +20,9 @@ use crate::{Error, Real, Table};
 /// Every probability is rounded to the new type. A probability that the type cannot hold with all
 /// its digits, because it is too small, is an error. So the successors of a pair stay the same.
 ///
-/// A row of `f32` sums to 1 only to about seven digits, which is not enough for `f64`. Such a row is
-/// divided by its sum. All other rows keep their numbers: those that the new type accepts, and those
-/// that are no distributions.
+/// A row of `f32` sums to 1 only to about seven digits, which is not enough for `f64`. Such a row
+/// is divided by its sum. All other rows keep their numbers: those that the new type accepts, and
+/// those that are no distributions.
 ///
 /// # Example
 ///

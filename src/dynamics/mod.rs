@@ -17,10 +17,10 @@
 //!
 //! Only `num_states`, `num_actions` and `for_each_successor` are required. An override of
 //! [`Dynamics::expectation`] makes passes about twice as fast; the guide shows
-//! [one](crate::guide::large). An override of [`Dynamics::log_expectation`] receives a [`LogBlock`], which holds the values and their
-//! exponentials. [`FoldedDynamics`] is the type of the dynamics of a
-//! [`SuccessorRewardMdp`](crate::SuccessorRewardMdp). The crate root re-exports the other types of
-//! this module.
+//! [one](crate::guide::large). An override of [`Dynamics::log_expectation`] receives a
+//! [`LogBlock`], which holds the values and their exponentials. [`FoldedDynamics`] is the type of
+//! the dynamics of a [`SuccessorRewardMdp`](crate::SuccessorRewardMdp). The crate root re-exports
+//! the other types of this module.
 
 mod agreement;
 pub(crate) mod blocks;

@@ -84,20 +84,22 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
 /// [`Dynamics`].
 ///
 /// Call it in the tests of a [`Model`] or of [`Dynamics`] of your own. It also compares each
-/// overridden map with the successors that
-/// [`for_each_successor`](Dynamics::for_each_successor) visits: `expectation`, `log_expectation`,
-/// `push_forward`, `mix_actions` and its result, `work` and `has_faint_successors`. It calls them
-/// with several vectors, some of them with −∞, several ranges of states, and k = 1 and 3. Only pairs
-/// in use are compared. [`into_dense`](Dynamics::into_dense) and
-/// [`into_sparse`](Dynamics::into_sparse) take the dynamics by value and are not called.
+/// overridden map with the successors that [`for_each_successor`](Dynamics::for_each_successor)
+/// visits: `expectation`, `log_expectation`, `push_forward`, `mix_actions` and its result, `work`
+/// and `has_faint_successors`. It calls them with several vectors, some of them with −∞, several
+/// ranges of states, and k = 1 and 3. Only pairs in use are compared.
+/// [`into_dense`](Dynamics::into_dense) and [`into_sparse`](Dynamics::into_sparse) take the
+/// dynamics by value and are not called.
 ///
-/// An [`Mdp`](crate::Mdp) passed the checks of its rows when it was built, but not those of the maps.
+/// An [`Mdp`](crate::Mdp) passed the checks of its rows when it was built, but not those of the
+/// maps.
 ///
 /// # Errors
 ///
 /// Those of [`MdpBuilder::build`](crate::MdpBuilder::build), for the first invalid stage and state,
 /// except [`Error::EmptyPriorRow`]: here a row of zeros is a dead end. [`Error::MapMismatch`] for a
-/// map that disagrees with the successors. [`Error::HorizonOutOfRange`]; errors of the model itself.
+/// map that disagrees with the successors. [`Error::HorizonOutOfRange`]; errors of the model
+/// itself.
 ///
 /// # Complexity
 ///

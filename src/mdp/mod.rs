@@ -119,8 +119,8 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
 
     /// Exchanges the rewards, `[s, a]`, of this model with those of a table.
     ///
-    /// This copies no table if both are in row-major layout and no other model shares the rewards of
-    /// this one. So two tables suffice to change the rewards of a model again and again.
+    /// This copies no table if both are in row-major layout and no other model shares the rewards
+    /// of this one. So two tables suffice to change the rewards of a model again and again.
     ///
     /// # Errors
     ///
