@@ -511,7 +511,7 @@ pub enum Error {
     /// with different gains, and nothing leads from the second to the first.
     #[error(
         "the average reward depends on the initial state: it is {first_gain} around state {first} and {second_gain} \
-         around state {second}, which does not lead to state {first}; rewards of -inf in one class leave the other"
+         around state {second}, which does not lead to state {first}; set rewards of -inf in one class to ask about the other"
     )]
     SeveralGains {
         /// A state of a class with the largest gain.

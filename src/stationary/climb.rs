@@ -35,7 +35,9 @@ use super::derivative::{derivative, solve};
 use super::halt::Halt;
 use super::interval::round_up;
 use super::iterate::Iterate;
+use super::operator::Operator;
 use crate::backward::StageTables;
+use crate::markov_chain::Chain;
 use crate::{Error, Model, Real, Status, Table, arrays};
 
 /// Half steps before the first decision between half steps and Newton's method.
@@ -154,6 +156,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
 
     /// Sets V to `start` on a set of states, or to 0 where that is not finite, and to −∞ elsewhere.
     pub(super) fn start(&mut self, is_in: &[bool], start: impl Fn(usize) -> F) {
+        self.eliminates = false;
         for (state, (v, &is_in)) in self.iterate.values.iter_mut().zip(is_in).enumerate() {
             let value = start(state);
             *v = match is_in {
@@ -165,17 +168,12 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
     }
 
     /// Searches until the rate of a set is known to the tolerance, or known to be below `enough`.
-    ///
-    /// The error may contain bounds that meet a larger tolerance.
     pub(super) fn climb(&mut self, is_in: &[bool], tolerance: f64, enough: f64) -> Result<Bounds, Error> {
-        let mut bounds = Bounds::EVERYTHING;
-        self.try_climb(is_in, (tolerance, enough), &mut bounds)
-            .map_err(|halt| self.not_converged(halt, bounds))?;
-        Ok(bounds)
+        self.climb_if_possible(is_in, (tolerance, tolerance), enough)
     }
 
-    /// Like [`climb`](Self::climb), for a tolerance that need not be met if rounding prevents it and
-    /// the bounds meet `most`.
+    /// Searches like [`climb`](Self::climb). If rounding prevents the first tolerance, bounds that meet
+    /// the second are enough.
     pub(super) fn climb_if_possible(
         &mut self,
         is_in: &[bool],
@@ -324,23 +322,11 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
             b.iter_mut().zip(is_in).filter(|(_, is_in)| **is_in).for_each(|(b, _)| *b -= middle);
             let kappa = F::one() - gap;
             let chain = derivative(operator, values, policy, is_in)?.scaled(kappa);
-            let mut x = vec![F::zero(); b.len()];
-            if !self.eliminates {
-                let target = (NEWTON_SHARE * size).max(tolerance / 8.0);
-                let outcome = solve(operator, &chain, &b, &mut x, F::from_f64(target))?;
-                self.eliminates = !(outcome.residual.into_f64() <= size / 8.0);
-            }
-            if self.eliminates {
-                let Some(found) = chain.eliminate(is_in, gap.into_f64(), &b, MOST_OPERATIONS) else {
-                    self.eliminates = false;
-                    break;
-                };
-                x = found;
-                operator.count_passes(1);
-            }
-            if x.iter().any(|x| !x.is_finite()) {
+            let Some(x) =
+                correction(operator, &chain, is_in, &b, (size, tolerance, gap), &mut self.eliminates)?
+            else {
                 break;
-            }
+            };
             let states = || (0..is_in.len()).filter(|&state| is_in[state]);
             states().for_each(|state| offset[state] += x[state]);
             let top = states().fold(F::neg_infinity(), |top, state| top.max(offset[state]));
@@ -372,6 +358,35 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
         let relative_values = Array1::from_vec(self.iterate.values);
         Ok(Found { rate, lower, upper, error_bound, relative_values, policy, log_policy, iterations })
     }
+}
+
+/// x with (I − J) x = b, to a share of the range `size` of b, in the rows of a set. Rows of J sum to
+/// 1 − `gap`. Returns `None` if neither the iterative solver nor elimination succeeds.
+///
+/// Sets `eliminates` if the iterative solver fails, and does not use it from then on.
+fn correction<F: Real, M: Model<Scalar = F> + ?Sized>(
+    operator: &mut Operator<'_, F, M>,
+    chain: &Chain<'_, F>,
+    is_in: &[bool],
+    b: &[F],
+    (size, tolerance, gap): (f64, f64, F),
+    eliminates: &mut bool,
+) -> Result<Option<Vec<F>>, Halt> {
+    let mut x = vec![F::zero(); b.len()];
+    if !*eliminates {
+        let target = (NEWTON_SHARE * size).max(tolerance / 8.0);
+        let outcome = solve(operator, chain, b, &mut x, F::from_f64(target))?;
+        *eliminates = !(outcome.residual.into_f64() <= size / 8.0);
+    }
+    if *eliminates {
+        operator.count_passes(1);
+        let Some(found) = chain.eliminate(is_in, gap.into_f64(), b, MOST_OPERATIONS) else {
+            *eliminates = false;
+            return Ok(None);
+        };
+        x = found;
+    }
+    Ok(x.iter().all(|x| x.is_finite()).then_some(x))
 }
 
 /// b = B V − `less` on a set of states.
