@@ -75,7 +75,7 @@
 //! | [`StationaryPolicy`](crate::StationaryPolicy) | `policy`, `log_policy` `[s, a]` (computed, if absent) |
 //! | [`LongRunGrowth`](crate::LongRunGrowth) | `rate`, `lower_bound`, `upper_bound` `[]`, `relative_values` `[s]`, `policy`, `log_policy` `[s, a]`, and those of the search |
 //! | [`AverageReward`](crate::AverageReward) | `gain`, `lower_bound`, `upper_bound` `[]`, `relative_values` `[s]`, `policy`, `log_policy` `[s, a]`, and those of the search |
-//! | the search ([`Convergence`](crate::Convergence)) | `error_bound`, `iterations`, `status` `[]`: 0 converged, 1 iteration limit, 2 rounding floor, 3 several fixed points, 4 stopped, 5 diverging |
+//! | the search ([`Convergence`](crate::Convergence)) | `error_bound`, `iterations`, `status` `[]`: 0 converged, 1 iteration limit, 2 rounding floor, 3 several fixed points (with a state of the loop, `endless_state` `[]`), 4 stopped, 5 diverging |
 //!
 //! # Elements
 //!

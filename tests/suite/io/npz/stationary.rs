@@ -42,7 +42,7 @@ fn every_status_comes_back() {
         Status::Converged,
         Status::IterationLimit,
         Status::RoundingFloor,
-        Status::SeveralFixedPoints,
+        Status::SeveralFixedPoints { state: 0 },
         Status::Stopped,
         Status::Diverging,
     ] {
