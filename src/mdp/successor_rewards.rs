@@ -32,8 +32,8 @@ use crate::{DenseDynamics, Dynamics, Error, Inference, Real, Table, arrays};
 /// transitions, which need rewards of their own. Use
 /// `model.mdp().with_dynamics(…)?.with_successor_rewards(…)`.
 ///
-/// A clone shares all tables. Memory: one number per transition, and a second, tilted copy of the
-/// dynamics for direct inference.
+/// A clone shares all tables. Memory: one number per transition, or two numbers per outcome if a
+/// transition has several rewards, and a second, tilted copy of the dynamics for direct inference.
 ///
 /// # Example
 ///

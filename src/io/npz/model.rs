@@ -102,7 +102,7 @@ impl<F: Real> ModelFile<F> {
             Some(Rewards::OfStages(name, rewards)) => (None, Some((name, rewards))),
             None if successor_rewards.is_some() => (None, None),
             None => {
-                let hint = "expected rewards, successor_rewards, or both";
+                let hint = "expected rewards, stage_rewards or successor_rewards";
                 return Err(Error::in_array("rewards", Reason::missing(hint)));
             }
         };
