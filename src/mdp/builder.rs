@@ -255,12 +255,11 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
         let shape = (num_states, num_actions);
         let prior = PriorTables::new(self.action_prior, self.available_actions, shape)?;
         prior.check_weights(&is_terminal)?;
-        let rescaled = match self.normalize_distance {
-            Some(distance) => normalize_used_rows(&prior, &mut dynamics, &is_terminal, distance)?,
-            None => {
-                prior.check_used_rows(&dynamics, &is_terminal)?;
-                RescaledRows::default()
-            }
+        let rescaled = if let Some(distance) = self.normalize_distance {
+            normalize_used_rows(&prior, &mut dynamics, &is_terminal, distance)?
+        } else {
+            prior.check_used_rows(&dynamics, &is_terminal)?;
+            RescaledRows::default()
         };
         Ok(Mdp {
             dynamics: Arc::new(dynamics),

@@ -87,6 +87,7 @@ impl<F: Real> ExplicitMdp<F> {
     /// assert!((value - 1.0_f64.cosh().ln()).abs() < 1e-15); // log ½(e + 1/e)
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[must_use]
     pub fn outcomes(&self) -> impl ExactSizeIterator<Item = (usize, usize, usize, F, F)> {
         let reward = |at| self.successor_rewards.as_ref().map_or(F::zero(), |rewards| rewards[at]);
         let entries = self.transitions.entries.iter().enumerate();

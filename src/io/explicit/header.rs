@@ -111,10 +111,9 @@ impl<'a> Header<'a> {
         let is_whole = third.bytes().all(|byte| byte.is_ascii_digit());
         let is_count = is_whole && third != "0" && third != "1";
         let kind = match first.width() {
-            0..=2 => Kind::Chain,
             3 if is_count || is_whole && second.is_none_or(|second| second.width() > 3) => Kind::Process,
-            3 => Kind::Chain,
-            4 if !is_whole => Kind::Chain,
+            4 if is_whole => Kind::Process,
+            0..=4 => Kind::Chain,
             _ => Kind::Process,
         };
         Self::of_kind(lines, kind)

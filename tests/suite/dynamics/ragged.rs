@@ -1,4 +1,5 @@
 //! Sparse dynamics in which most pairs have no transitions.
+#![allow(clippy::float_cmp, reason = "infinities are equal or not")]
 
 use std::ops::Range;
 
@@ -45,6 +46,9 @@ impl Dynamics for Plain {
         self.0.for_each_successor(state, action, visit);
     }
 }
+
+/// A map of dynamics, over some states, into a table.
+type Map<'a> = dyn Fn(&dyn Dynamics<Scalar = f64>, Range<usize>, &mut [f64]) + 'a;
 
 /// Numbers of actions, most of which are ragged enough for rows of leading pairs alone.
 const COUNTS: [[usize; 8]; 6] = [
@@ -109,7 +113,7 @@ fn every_map_equals_its_definition() {
             v[random.below(8 * k)] = f64::NEG_INFINITY;
             for states in [0..8, 0..1, 3..5, 7..8, 2..2] {
                 let num_pairs = states.len() * 12;
-                let both = |map: &dyn Fn(&dyn Dynamics<Scalar = f64>, Range<usize>, &mut [f64])| {
+                let both = |map: &Map<'_>| {
                     let mut results = [vec![7.0; num_pairs * k], vec![7.0; num_pairs * k]];
                     map(&ragged, states.clone(), &mut results[0]);
                     map(&plain, states.clone(), &mut results[1]);

@@ -1,4 +1,5 @@
 //! Several files of rewards or labels, and costs.
+#![allow(clippy::float_cmp, reason = "numbers are read, not computed")]
 
 use softmdp::Inference;
 use softmdp::io::{ExplicitMdp, Place, Reason};

@@ -1,4 +1,6 @@
 //! Markov chains as `.tra`, in every form that PRISM and Storm write.
+#![allow(clippy::float_cmp, reason = "numbers are read, not computed")]
+#![allow(clippy::format_push_string, clippy::format_collect, reason = "short texts of a test")]
 
 use softmdp::io::{ExplicitMdp, Place, Reason};
 use softmdp::ndarray::Array1;
@@ -111,7 +113,7 @@ fn the_first_line_tells_a_header_from_a_transition() {
 #[test]
 fn a_chain_is_the_process_with_one_choice() {
     let chain = die(&forms()[0]).build_with(|builder| builder).unwrap();
-    let process = lines("0.5", "").replace("\n", " \n");
+    let process = lines("0.5", "").replace('\n', " \n");
     let process: String = process
         .lines()
         .map(|line| line.split_once(' ').map(|(state, rest)| format!("{state} 0 {rest}\n")).unwrap())

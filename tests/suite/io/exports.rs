@@ -1,4 +1,6 @@
 //! Models as PRISM and Storm export them, with all their files.
+#![allow(clippy::float_cmp, reason = "numbers are read, not computed")]
+#![allow(clippy::unreadable_literal, reason = "values of an independent program")]
 
 use softmdp::io::ExplicitMdp;
 use softmdp::ndarray::{Array1, array};

@@ -1,4 +1,5 @@
 //! Files in which one state has very many choices. Memory is proportional to the file.
+#![allow(clippy::float_cmp, reason = "numbers are read, not computed")]
 
 use std::fmt::Write;
 

@@ -1,4 +1,5 @@
 //! `.tra` files of few digits: an error names file, line and remedy.
+#![allow(clippy::float_cmp, reason = "numbers are read, not computed")]
 
 use softmdp::io::{ExplicitMdp, Place, Reason};
 use softmdp::{Dynamics, Error};
