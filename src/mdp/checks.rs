@@ -78,7 +78,7 @@ pub(super) fn terminal_flags(
     states: impl IntoIterator<Item = usize>,
     num_states: usize,
 ) -> Result<Arc<[bool]>, Error> {
-    let mut is_terminal = vec![false; num_states];
+    let mut is_terminal = arrays::filled_vec(Table::TerminalStates, num_states, false)?;
     for state in states {
         let table = Table::TerminalStates;
         *is_terminal.get_mut(state).ok_or(Error::StateOutOfRange { table, state, num_states })? = true;

@@ -3,6 +3,7 @@
 mod added_rewards;
 mod chains;
 mod explicit;
+mod exports;
 mod npz;
 mod other_files;
 mod ragged;

@@ -23,7 +23,7 @@ impl Labels {
                 }
                 Some(at) if self.states[at] == states => {}
                 Some(_) => {
-                    let what = "a label, with other states,";
+                    let what = "a label that has other states in an earlier file";
                     return Err(Error::new(Place::File, Reason::Repeated { what }));
                 }
             }

@@ -59,7 +59,7 @@ fn the_labels_of_a_second_file_are_added() {
     assert_eq!(both.states_labelled("trap"), Some(&[0][..]));
     assert_eq!(both.initial(), Some(array![1.0, 0.0]));
     let error = first().with_labels("0=\"goal\"\n0: 0\n").unwrap_err();
-    assert_eq!(error.to_string(), "a label, with other states, is listed a second time");
+    assert_eq!(error.to_string(), "a label that has other states in an earlier file is listed a second time");
     let none = first().with_labels("#DECLARATION #END\n").unwrap();
     assert!(none.labels().eq(["init", "goal"]));
     let odd = model().with_labels("0=\"9\" 1=\"&\" 2=\"\"\"\n0: 0 0 1 2\n").unwrap();
