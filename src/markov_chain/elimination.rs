@@ -246,13 +246,12 @@ impl Rest {
             while let Some(entry) = old.next_if(|entry| entry.0 < next) {
                 new.push(entry);
             }
-            let before = match old.next_if(|entry| entry.0 == next) {
-                Some((_, before)) => before,
-                None => {
-                    self.sources[next as usize].push(source);
-                    self.num_sources[next as usize] += 1;
-                    0.0
-                }
+            let before = if let Some((_, before)) = old.next_if(|entry| entry.0 == next) {
+                before
+            } else {
+                self.sources[next as usize].push(source);
+                self.num_sources[next as usize] += 1;
+                0.0
             };
             new.push((next, sum(before, visits * p, true)?));
         }
