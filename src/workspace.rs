@@ -70,19 +70,15 @@ impl<F: Real> Workspace<F> {
         let len = shape.size_checked().ok_or_else(too_large)?;
         let tables = &mut self.0.0.tables;
         let fitting = (0..tables.len()).filter(|&at| tables[at].capacity() >= len);
-        match fitting.min_by_key(|&at| tables[at].capacity()) {
-            Some(at) => {
-                let mut kept = tables.swap_remove(at);
-                kept.resize(len, F::zero());
-                Ok(kept)
-            }
-            None => {
-                // The largest is too small: it makes room for its successor.
-                let largest = (0..tables.len()).max_by_key(|&at| tables[at].capacity());
-                drop(largest.map(|at| tables.swap_remove(at)));
-                arrays::filled_vec(table, shape, F::zero())
-            }
+        if let Some(at) = fitting.min_by_key(|&at| tables[at].capacity()) {
+            let mut kept = tables.swap_remove(at);
+            kept.resize(len, F::zero());
+            return Ok(kept);
         }
+        // The largest is too small: it makes room for its successor.
+        let largest = (0..tables.len()).max_by_key(|&at| tables[at].capacity());
+        drop(largest.map(|at| tables.swap_remove(at)));
+        arrays::filled_vec(table, shape, F::zero())
     }
 
     /// Keeps a table for the next [`take`](Self::take).

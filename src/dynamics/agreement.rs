@@ -53,6 +53,18 @@ pub(crate) fn check_maps<D: Dynamics + ?Sized>(
     Comparison { dynamics: &*mixed, temperature, is_used: &is_used, names }.check()
 }
 
+/// Calls a map with a range of states, and room for its results, `[s, a, k]`.
+type RunMap<'a, F> = dyn Fn(Range<usize>, &mut [F]) + 'a;
+
+/// The sum over a row for a column, and the largest error that rounding can have.
+type RowSum<'a, F> = dyn Fn(&[(usize, Probability<F>)], usize) -> (f64, f64) + 'a;
+
+/// Whether two numbers agree. −∞ agrees with itself, NaN with nothing.
+#[allow(clippy::float_cmp, reason = "infinities are equal or not")]
+fn agree(found: f64, expected: f64, tolerance: f64) -> bool {
+    found == expected || (found - expected).abs() <= tolerance
+}
+
 /// Names of the maps, for errors.
 struct Names {
     expectation: &'static str,
@@ -188,14 +200,13 @@ impl<D: Dynamics + ?Sized> Comparison<'_, D> {
         })
     }
 
-    /// Compares the results y(s,a), `[s, a, k]`, of a map with sums over rows: `expected(row,
-    /// column)` returns the sum and the largest error that rounding can have.
+    /// Compares the results y(s,a), `[s, a, k]`, of a map with sums over rows.
     fn check_rows(
         &self,
         map: &'static str,
         k: usize,
-        run: &dyn Fn(Range<usize>, &mut [D::Scalar]),
-        expected: &dyn Fn(&[(usize, Probability<D::Scalar>)], usize) -> (f64, f64),
+        run: &RunMap<'_, D::Scalar>,
+        expected: &RowSum<'_, D::Scalar>,
     ) -> Result<(), Error> {
         let width = self.dynamics.num_actions();
         let mut whole = Vec::new();
@@ -224,7 +235,7 @@ impl<D: Dynamics + ?Sized> Comparison<'_, D> {
                         (found.into_f64(), 0.0)
                     };
                     let found = found.into_f64();
-                    if found != expected && !((found - expected).abs() <= tolerance) {
+                    if !agree(found, expected, tolerance) {
                         return Err(call.mismatch(&[state, action, column], found, expected));
                     }
                 }
@@ -283,7 +294,7 @@ impl<D: Dynamics + ?Sized> Comparison<'_, D> {
                     } else {
                         (expected[entry].into_f64(), 0.0)
                     };
-                    if found.into_f64() != sum && !((found.into_f64() - sum).abs() <= tolerance) {
+                    if !agree(found.into_f64(), sum, tolerance) {
                         return Err(call.mismatch(&[entry / k, entry % k], found.into_f64(), sum));
                     }
                 }

@@ -6,6 +6,7 @@ use crate::{Error, Real, Table};
 ///
 /// Returns [`Error::NotRepresentable`] if the number type has no number with as many digits: if the
 /// result is infinite, or if it is below the smallest normal number and not exact.
+#[allow(clippy::float_cmp, reason = "exact, or not")]
 pub(crate) fn cast_positive<G: Real>(table: Table, index: &[usize], value: f64) -> Result<G, Error> {
     let rounded = G::from_f64(value);
     let has_all_digits = rounded >= G::min_positive_value() || rounded.into_f64() == value;
