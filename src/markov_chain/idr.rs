@@ -28,9 +28,8 @@ use crate::Real;
 /// The number s of fixed vectors, unless there are fewer states.
 const MOST: usize = Shadows::<f64>::MOST;
 
-/// Products after which the method gives up if the residual has not halved. Long chains may need as
-/// many products as there are states.
-const PATIENCE: (usize, usize) = (200, 1000);
+/// Products after which the method gives up if the residual has not halved.
+const PATIENCE: usize = 200;
 
 /// The least cosine between r and A r for which ω minimises the residual. Below it, a larger ω
 /// keeps the method from stagnating.
@@ -144,7 +143,7 @@ impl<F: Real> Best<F> {
 
     /// Whether the goal is met, or no progress can be expected.
     fn is_done(&self, goal: F) -> bool {
-        self.now <= goal || self.steps >= self.u.len().clamp(PATIENCE.0, PATIENCE.1) || !self.now.is_finite()
+        self.now <= goal || self.steps >= PATIENCE || !self.now.is_finite()
     }
 
     /// Restores the copy if the present u is worse.
