@@ -215,19 +215,21 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
     /// Rows of the dynamics must sum to 1 within [`Real::ROW_SUM_TOLERANCE`]. Exceptions are unused
     /// rows: those of terminal states, unavailable actions and actions of prior weight 0.
     ///
-    /// Rows are rescaled only by [`normalize_rows`](Self::normalize_rows). If all rows sum to 1 + ε, values have an error of about ε per
-    /// stage, in nats (direct) or relative (variational). The mass of occupancies grows by ε per
-    /// stage. Posterior marginals and policies are still normalised.
+    /// Rows are rescaled only by [`normalize_rows`](Self::normalize_rows). If all rows sum to 1 + ε,
+    /// values have an error of about ε per stage, in nats (direct) or relative (variational). The
+    /// mass of occupancies grows by ε per stage. Posterior marginals and policies are still
+    /// normalised.
     ///
     /// # Errors
     ///
     /// Returns the first error in this order: the error of the conversion of the dynamics
     /// ([`IntoDynamics`](crate::IntoDynamics)); [`Error::EmptyModel`]; [`Error::ShapeMismatch`];
     /// [`Error::InvalidReward`]; [`Error::InvalidSetting`] for the discount, the temperature
-    /// or the distance of `normalize_rows`; [`Error::InvalidTerminalValue`]; [`Error::StateOutOfRange`] for a terminal state;
-    /// [`Error::InvalidPriorWeight`]; [`Error::EmptyPriorRow`]; [`Error::UnnormalizedTransition`].
-    /// For your own dynamics also [`Error::SuccessorOutOfRange`], [`Error::InvalidTransition`] and,
-    /// with `normalize_rows`, [`Error::CannotRescale`].
+    /// or the distance of `normalize_rows`; [`Error::InvalidTerminalValue`];
+    /// [`Error::StateOutOfRange`] for a terminal state; [`Error::InvalidPriorWeight`];
+    /// [`Error::EmptyPriorRow`]; [`Error::UnnormalizedTransition`]. For your own dynamics also
+    /// [`Error::SuccessorOutOfRange`], [`Error::InvalidTransition`] and, with `normalize_rows`,
+    /// [`Error::CannotRescale`].
     ///
     /// # Complexity
     ///

@@ -169,7 +169,8 @@ impl<F: Real> ExplicitMdp<F> {
     ///
     /// # Errors
     ///
-    /// Those of `parse`, [`Reason::Io`](crate::io::Reason::Io) and [`Reason::NotUtf8`](crate::io::Reason::NotUtf8). All name the file.
+    /// Those of `parse`, [`Reason::Io`](crate::io::Reason::Io) and
+    /// [`Reason::NotUtf8`](crate::io::Reason::NotUtf8). All name the file.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let model = read_text(path, Self::parse)?;
@@ -181,7 +182,8 @@ impl<F: Real> ExplicitMdp<F> {
     ///
     /// # Errors
     ///
-    /// Those of `with_state_rewards`, [`Reason::Io`](crate::io::Reason::Io) and [`Reason::NotUtf8`](crate::io::Reason::NotUtf8). All name the file.
+    /// Those of `with_state_rewards`, [`Reason::Io`](crate::io::Reason::Io) and
+    /// [`Reason::NotUtf8`](crate::io::Reason::NotUtf8). All name the file.
     pub fn read_state_rewards(self, path: impl AsRef<Path>) -> Result<Self, Error> {
         read_text(path.as_ref(), |text| self.with_state_rewards(text))
     }
@@ -191,8 +193,8 @@ impl<F: Real> ExplicitMdp<F> {
     ///
     /// # Errors
     ///
-    /// Those of `with_transition_rewards`, [`Reason::Io`](crate::io::Reason::Io) and [`Reason::NotUtf8`](crate::io::Reason::NotUtf8). All name the
-    /// file.
+    /// Those of `with_transition_rewards`, [`Reason::Io`](crate::io::Reason::Io) and
+    /// [`Reason::NotUtf8`](crate::io::Reason::NotUtf8). All name the file.
     pub fn read_transition_rewards(self, path: impl AsRef<Path>) -> Result<Self, Error> {
         read_text(path.as_ref(), |text| self.with_transition_rewards(text))
     }
@@ -201,7 +203,8 @@ impl<F: Real> ExplicitMdp<F> {
     ///
     /// # Errors
     ///
-    /// Those of `with_labels`, [`Reason::Io`](crate::io::Reason::Io) and [`Reason::NotUtf8`](crate::io::Reason::NotUtf8). All name the file.
+    /// Those of `with_labels`, [`Reason::Io`](crate::io::Reason::Io) and
+    /// [`Reason::NotUtf8`](crate::io::Reason::NotUtf8). All name the file.
     pub fn read_labels(self, path: impl AsRef<Path>) -> Result<Self, Error> {
         read_text(path.as_ref(), |text| self.with_labels(text))
     }
