@@ -13,6 +13,7 @@
 //! rounding: it is the longest expected duration over these actions, by policy iteration. If an
 //! action that is nearly optimal breaks a certificate, it joins the set.
 
+use super::quotient::Quotient;
 use crate::backward::StageTables;
 use crate::dynamics::for_each_possible_successor;
 use crate::markov_chain::{Chain, Choices};
@@ -211,7 +212,7 @@ impl OptimalActions {
         let pairs = |state: usize| state * self.num_actions..(state + 1) * self.num_actions;
         let num_states = self.is_optimal.len() / self.num_actions;
         let mut found: Vec<Option<usize>> = (0..num_states).map(|state| best(&mut pairs(state))).collect();
-        for members in operator.quotient().into_iter().flat_map(|quotient| quotient.components()) {
+        for members in operator.quotient().into_iter().flat_map(Quotient::components) {
             let shared = best(&mut members.iter().filter_map(|&state| found[state]));
             members.iter().for_each(|&state| found[state] = shared);
         }

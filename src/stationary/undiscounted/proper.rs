@@ -39,7 +39,7 @@ pub(crate) fn make_ending<F: Real, M: Model<Scalar = F> + ?Sized>(
         _ if !takes_part[state] => {}
         Some(component) => exit_of(component).into_iter().for_each(|pair| successors(pair, visit)),
         None => {
-            pairs(state).filter(|&pair| policy[pair] > F::zero()).for_each(|pair| successors(pair, visit))
+            pairs(state).filter(|&pair| policy[pair] > F::zero()).for_each(|pair| successors(pair, visit));
         }
     })?;
     let stays = |state: usize| component_of(state).is_some_and(|component| exit_of(component).is_none());

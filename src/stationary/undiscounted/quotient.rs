@@ -180,7 +180,7 @@ impl Quotient {
         let inside = Graph::new(num_states, |state, visit| {
             for pair in self.pairs(state).filter(|&pair| self.is_inside(pair)) {
                 for_each_possible_successor(dynamics, (state, pair % width), |next_state, _| {
-                    visit(next_state)
+                    visit(next_state);
                 });
             }
         })?;

@@ -8,6 +8,7 @@
 #![allow(clippy::float_cmp, reason = "infinities are equal or not")]
 
 pub mod damage;
+pub mod elimination;
 pub mod enumeration;
 pub mod random;
 

@@ -6,7 +6,8 @@
 use ndarray::{Array1, Array2};
 use softmdp::{Method, StationarySolver, Status, ndarray};
 
-use crate::policy::stationary::improbable::{Big, Series, big, coin, gauss};
+use crate::common::elimination::eliminate;
+use crate::policy::stationary::improbable::{Big, Series, big, coin};
 use crate::worlds::METHODS;
 
 #[test]
@@ -34,7 +35,7 @@ fn best(series: &mut Series<f64>) -> Vec<Big> {
         let action =
             |s: usize| if s < num_inside { number / width.pow(u32::try_from(s).unwrap()) % width } else { 0 };
         series.policy = Array2::from_shape_fn((num, width), |(s, a)| f64::from(u8::from(action(s) == a)));
-        let values = gauss(series.matrix(), series.rewards(|x| x));
+        let values = eliminate(series.matrix(), series.rewards(|x| x));
         best = Some(match best {
             None => values,
             Some(best) => best.into_iter().zip(values).map(|(a, b)| if a > b { a } else { b }).collect(),

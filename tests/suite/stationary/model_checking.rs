@@ -306,7 +306,6 @@ fn the_best_paths_of_direct_inference_have_bounds_with_rewards_on_successors() {
             .build()
             .unwrap()
             .with_successor_rewards(move |s, a, next| match (s, a, next) {
-                (0, 0, 1) => -1.0,
                 (0, 0, 2) => -4.0,
                 (0, 1, 2) | (1, 0, 2) => -3.0,
                 (1, 1, 1) => loops,

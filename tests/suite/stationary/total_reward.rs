@@ -4,11 +4,10 @@
 //! without a reward is worth 0 (S4). On small random models, that is the maximum over deterministic
 //! policies, each evaluated here by classes and elimination.
 
-use std::ops::{Add, Div, Mul, Sub};
-
 use ndarray::{Array1, Array2, Array3};
 use softmdp::{Mdp, Method, StationarySolver, Status, ndarray};
 
+use crate::common::elimination::{Number, eliminate};
 use crate::common::random::Random;
 use crate::precision::reference::{Big, big, small};
 use crate::worlds::METHODS;
@@ -25,40 +24,12 @@ enum Worth<T> {
     Undefined,
 }
 
-trait Number:
-    Clone + PartialOrd + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
-{
-}
-
-impl Number for f64 {}
-impl Number for Big {}
-
-/// Solves (I − P) x = b by elimination. Rows of P sum to 1 at most, and every state can leave.
+/// Solves (I − P) x = b. Rows of P sum to 1 at most, and every state can leave.
 fn solve<T: Number>(p: &[Vec<T>], b: &[T], number: impl Fn(f64) -> T) -> Vec<T> {
-    let n = b.len();
-    let mut rows: Vec<Vec<T>> = (0..n)
-        .map(|i| (0..n).map(|j| number(f64::from(u8::from(i == j))) - p[i][j].clone()).collect())
-        .collect();
-    let mut b = b.to_vec();
-    for k in 0..n {
-        for i in k + 1..n {
-            let factor = rows[i][k].clone() / rows[k][k].clone();
-            if factor == number(0.0) {
-                continue;
-            }
-            for j in k..n {
-                rows[i][j] = rows[i][j].clone() - factor.clone() * rows[k][j].clone();
-            }
-            b[i] = b[i].clone() - factor * b[k].clone();
-        }
-    }
-    for i in (0..n).rev() {
-        for j in i + 1..n {
-            b[i] = b[i].clone() - rows[i][j].clone() * b[j].clone();
-        }
-        b[i] = b[i].clone() / rows[i][i].clone();
-    }
-    b
+    let unit = |i: usize, j: usize| number(f64::from(u8::from(i == j)));
+    let row =
+        |(i, row): (usize, &Vec<T>)| row.iter().enumerate().map(|(j, p)| unit(i, j) - p.clone()).collect();
+    eliminate(p.iter().enumerate().map(row).collect(), b.to_vec())
 }
 
 /// The total reward of a policy `[s, a]` from each state.
@@ -207,7 +178,7 @@ fn looping(seed: u64, gains: bool) -> Mdp {
     }
     let mut values = Array1::zeros(num_states);
     let ends = [num_states - 1, num_states - 2];
-    let ends = &ends[..1 + random.below(2)];
+    let ends = &ends[..=random.below(2)];
     for &end in ends {
         values[end] = random.pick(&[0.0, 1.0, 1.0, -2.0, 5.0]);
     }
@@ -221,11 +192,11 @@ fn looping(seed: u64, gains: bool) -> Mdp {
 
 /// Solves a random model by one method and judges all that it claims. Returns the status.
 fn check(seed: u64) -> Status {
-    let mdp = looping(seed, seed % 4 == 0);
+    let mdp = looping(seed, seed.is_multiple_of(4));
     let method = METHODS[seed as usize % METHODS.len()];
     let is_sweeping = matches!(method, Method::ValueIteration | Method::GaussSeidel);
     let mut solver = StationarySolver::new(1e-6).method(method).max_iterations(20_000);
-    if seed % 3 == 0 {
+    if seed.is_multiple_of(3) {
         // The values do not depend on where the search starts.
         solver =
             solver.initial_values(Array1::from_elem(mdp.num_states(), [100.0, -100.0][seed as usize % 2]));
@@ -258,7 +229,7 @@ fn check(seed: u64) -> Status {
         }
         (Status::Converged | Status::SeveralFixedPoints { .. } | Status::RoundingFloor, None) => {}
         // From above, sweeps come down by what the cheapest loop costs.
-        (Status::IterationLimit, _) if is_sweeping && seed % 6 == 0 => {}
+        (Status::IterationLimit, _) if is_sweeping && seed.is_multiple_of(6) => {}
         _ => panic!("{place}"),
     }
     convergence.status

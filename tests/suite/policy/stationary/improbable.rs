@@ -9,6 +9,7 @@ use dashu_float::round::mode::HalfEven;
 use ndarray::{Array1, Array2, Array3, ArrayRef1};
 use softmdp::{Error, Mdp, Real, SparseDynamics, StationaryPolicy, Table, ndarray};
 
+use crate::common::elimination::eliminate;
 use crate::common::random::Random;
 
 pub(crate) type Big = FBig<HalfEven, 2>;
@@ -36,7 +37,7 @@ impl<F: Real> Series<F> {
     pub(crate) fn random(seed: u64, deepest: usize, discount: F) -> Self {
         let mut random = Random(seed);
         let depth = random.below(deepest);
-        let sizes: Vec<usize> = (0..1 + random.below(3)).map(|_| 1 + random.below(4)).collect();
+        let sizes: Vec<usize> = (0..=random.below(3)).map(|_| 1 + random.below(4)).collect();
         let (num_inside, num_ends, width) = (sizes.iter().sum(), 1 + random.below(2), 1 + random.below(2));
         let num = num_inside + num_ends;
         let mut weights = Array3::<f64>::zeros((num, width, num));
@@ -131,37 +132,13 @@ impl<F: Real> Series<F> {
         let matrix = self.matrix();
         let n = matrix.len();
         let transposed = (0..n).map(|i| (0..n).map(|j| matrix[j][i].clone()).collect()).collect();
-        let mut visits = gauss(transposed, self.initial.iter().take(n).map(|&p| big(p)).collect());
+        let mut visits = eliminate(transposed, self.initial.iter().take(n).map(|&p| big(p)).collect());
         for end in n..self.num_states() {
             let entered = (0..n).map(|s| visits[s].clone() * self.step(s, end));
             visits.push(entered.fold(big(self.initial[end]), |sum, term| sum + term));
         }
         visits
     }
-}
-
-/// The solution of a linear system whose pivots need no search.
-pub(crate) fn gauss(mut matrix: Vec<Vec<Big>>, mut b: Vec<Big>) -> Vec<Big> {
-    let n = b.len();
-    for pivot in 0..n {
-        for row in pivot + 1..n {
-            let factor = &matrix[row][pivot] / &matrix[pivot][pivot];
-            for column in pivot..n {
-                let change = &factor * &matrix[pivot][column];
-                matrix[row][column] -= change;
-            }
-            let change = &factor * &b[pivot];
-            b[row] -= change;
-        }
-    }
-    for row in (0..n).rev() {
-        for later in row + 1..n {
-            let change = &matrix[row][later] * &b[later];
-            b[row] -= change;
-        }
-        b[row] = &b[row] / &matrix[row][row];
-    }
-    b
 }
 
 /// |found − expected|, as a share of `scale`.
@@ -193,13 +170,13 @@ fn check<F: Real>(series: &Series<F>, seed: u64) {
     let tolerance = tolerance(series);
     let inside = ndarray::s![..series.num_inside()];
     let values = policy.evaluate(&mdp).unwrap();
-    let expected = gauss(series.matrix(), series.rewards(|x| x));
-    let scales = gauss(series.matrix(), series.rewards(absolute));
+    let expected = eliminate(series.matrix(), series.rewards(|x| x));
+    let scales = eliminate(series.matrix(), series.rewards(absolute));
     let found = largest_error(&values.slice(inside), &expected, &scales);
     assert!(found <= tolerance, "seed {seed}: values {found:e} {series:?}");
     // Without signs, each digit of each entry is right.
-    let costs = mdp.with_rewards(series.rewards.mapv(|r| r.abs())).unwrap();
-    let ends = costs.terminal_values().mapv(|v| v.abs());
+    let costs = mdp.with_rewards(series.rewards.mapv(num_traits::Float::abs)).unwrap();
+    let ends = costs.terminal_values().mapv(num_traits::Float::abs);
     let costs = costs.with_terminal_values(ends).unwrap();
     let found = largest_error(&policy.evaluate(&costs).unwrap().slice(inside), &scales, &scales);
     assert!(found <= tolerance, "seed {seed}: costs {found:e} {series:?}");
