@@ -7,7 +7,7 @@ use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Mdp, MdpBuilder, Spa
 
 impl Gridworld {
     /// Builds the model with sparse dynamics. Options that a map does not set have their defaults.
-    /// For a model in `f32`, convert it: `grid.mdp()?.cast::<f32>()?`.
+    /// For a model in `f32`, [`cast`](Mdp::cast) it: `grid.mdp()?.cast::<f32>()?`.
     ///
     /// The default action prior counts actions. So each step adds an entropy of up to τ log A to
     /// the value: τ log 4 with four moves. This entropy delays the arrival at a goal. To avoid

@@ -64,7 +64,7 @@ const HARD: [&str; 4] = ["--inference", "variational", "--temperature", "0"];
 #[test]
 fn the_largest_probability_of_reaching_a_label() {
     let robot = Robot::new("reach");
-    let run = robot.run(&[&HARD[..], &["--terminal", "goal1=1", "--stationary"]].concat());
+    let run = robot.run(&[&HARD[..], &["--terminal", "goal1=1", "--stationary"]].concat()).solved();
     assert_close(&values(&run), &[0.5, 0.5, 0.0, 0.0, 1.0, 1.0], 1e-6);
     assert_close(&[run.number("V(start)")], &[0.5], 1e-6);
     // In two steps: from 0 by 4 with probability 1/10.

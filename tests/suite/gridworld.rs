@@ -11,7 +11,7 @@ use softmdp::gridworld::Error as MapError;
 use softmdp::ndarray::{Array1, Array2, Array3, array};
 use softmdp::{
     Cell, ColorChoice, Direction, Dynamics, Error, Gridworld, Inference, Moves, SoftValueIteration,
-    soft_value_iteration,
+    soft_value_iteration, solve_stationary,
 };
 
 const UP: usize = 0;
@@ -308,4 +308,16 @@ fn colour_changes_no_letter() {
     assert!(matches!(grid.render_values(&short), Err(Error::ShapeMismatch { .. })));
     let colored = grid.render_map().colored(ColorChoice::Always);
     assert_eq!(colored.colored(ColorChoice::Never), grid.render_map(), "the last choice counts");
+}
+
+#[test]
+fn a_model_in_single_precision_has_the_same_values_to_rounding() {
+    let grid = Gridworld::parse("...G\n.#.X\nS...").unwrap().slip(0.2).step_reward(-0.04);
+    let double = grid.mdp().unwrap();
+    let single = double.cast::<f32>().unwrap();
+    let exact = solve_stationary(&double.with_discount(0.9).unwrap(), 1e-9).unwrap();
+    let rounded = solve_stationary(&single.with_discount(0.9).unwrap(), 1e-4).unwrap();
+    for (&exact, &rounded) in exact.state_values().iter().zip(rounded.state_values()) {
+        assert!((exact - f64::from(rounded)).abs() < 2e-4, "{exact} {rounded}");
+    }
 }

@@ -83,10 +83,9 @@ impl Quotient {
         if is_soft {
             let is_left = |pair: usize| is_free[pair] && !components.stays(pair);
             let pairs = |state: usize| state * num_actions..(state + 1) * num_actions;
-            let left: Vec<&Vec<usize>> = (components.components().iter())
-                .filter(|members| members.iter().any(|&state| pairs(state).any(is_left)))
-                .collect();
-            let left: Vec<usize> = left.into_iter().flatten().flat_map(|&state| pairs(state)).collect();
+            let is_open = |members: &&Vec<usize>| members.iter().any(|&state| pairs(state).any(is_left));
+            let open = components.components().iter().filter(is_open);
+            let left: Vec<usize> = open.flatten().flat_map(|&state| pairs(state)).collect();
             left.into_iter().for_each(|pair| is_free[pair] = false);
             components = find(&is_free)?;
         }
