@@ -354,7 +354,7 @@ pub enum Error {
     ImprobableEnd {
         /// The result that the caller requested.
         table: Table,
-        /// The first state of a class of states that the policy hardly ever leaves.
+        /// The first state of a class that the policy leaves with a very small probability.
         state: usize,
         /// The number of states of the class.
         num_states: usize,
@@ -508,8 +508,8 @@ pub enum Error {
         /// The rate of both, in reward units a stage.
         rate: f64,
     },
-    /// The average reward depends on the initial state, because there are two classes of states
-    /// with different gains, and nothing leads from the second to the first.
+    /// The average reward depends on the initial state: two classes of states have different gains,
+    /// and no path leads from the second to the first.
     #[error(
         "the average reward depends on the initial state: it is {first_gain} around state {first} and {second_gain} \
          around state {second}, which does not lead to state {first}; forbid one class by rewards of -inf to solve the other"
@@ -531,7 +531,8 @@ pub enum Error {
         status: Status,
         /// Passes over the dynamics that it took.
         iterations: usize,
-        /// Largest error of any state value, of the growth rate, or of the gain; +∞ if none is known.
+        /// Largest error of any state value, of the growth rate, or of the gain; +∞ if none is
+        /// known.
         error_bound: f64,
     },
 

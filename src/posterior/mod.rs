@@ -76,7 +76,7 @@ pub fn posterior<F: Real, M: Model<Scalar = F> + ?Sized>(
 /// From the second call on this allocates no table, with the exceptions of
 /// [`SoftValueIteration::solve_into`](crate::SoftValueIteration::solve_into).
 ///
-/// After an error the posterior holds stages of both models. Do not use it.
+/// After an error, do not use the posterior: some stages may be of the earlier model.
 ///
 /// # Shapes
 ///

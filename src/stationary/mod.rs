@@ -230,8 +230,8 @@ impl<F: Real> StationarySolver<F> {
     /// Sets the initial values, `[s]`; zeros by default. The values of a similar model save passes.
     ///
     /// They do not change the result, unless its status is
-    /// [`SeveralFixedPoints`](Status::SeveralFixedPoints). At γ = 1, values far above the result cost
-    /// sweeps many passes.
+    /// [`SeveralFixedPoints`](Status::SeveralFixedPoints). At γ = 1, values far above the result
+    /// cost sweeps many passes.
     ///
     /// In terminal states, V_T replaces the entries. The least finite entry replaces entries of −∞,
     /// because a search cannot raise −∞.

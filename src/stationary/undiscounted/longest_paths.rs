@@ -15,8 +15,8 @@
 //!
 //! Let e bound the rounding error of a step. A sweep without a change proves that no path is better
 //! by more than e a step. All paths that may be best consist of steps that are optimal to within
-//! 2 S e. If these steps form no cycle, other than free ones, they form paths of at most L steps,
-//! and the error is at most L e. Otherwise that cycle may gain, within rounding, and no bound
+//! 2 S e. If these steps form only free cycles, they form paths of at most L steps. The error is
+//! then at most L e. Otherwise a cycle of these steps may gain, within rounding, and no bound
 //! exists.
 
 use std::convert::Infallible;
