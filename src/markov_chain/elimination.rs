@@ -44,7 +44,7 @@ const DENSE_SHARE: usize = 4;
 /// An entry of a row or a column: the other state, and a number > 0.
 type Entry = (u32, f64);
 
-/// Why there is no elimination.
+/// The reason for which there is no elimination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
     /// It would take too many operations.
@@ -131,7 +131,7 @@ impl Elimination {
     }
 }
 
-/// What is not eliminated yet.
+/// The part that is not eliminated yet.
 struct Rest {
     rows: Vec<Vec<Entry>>,   // sorted; empty for eliminated states
     exits: Vec<f64>,         // e

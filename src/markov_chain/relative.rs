@@ -99,7 +99,7 @@ impl Factors {
     }
 }
 
-/// a + b less their rounded sum (Knuth, *The Art of Computer Programming* 2, §4.2.2).
+/// a + b minus their rounded sum (Knuth, *The Art of Computer Programming* 2, §4.2.2).
 fn lost_in_sum(a: f64, b: f64, sum: f64) -> f64 {
     let rounded_b = sum - a;
     (a - (sum - rounded_b)) + (b - rounded_b)

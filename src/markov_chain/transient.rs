@@ -277,12 +277,12 @@ impl RowSum {
         self.num_terms += 1;
     }
 
-    /// What the sum of a distribution may be off by rounding.
+    /// The largest distance from 1 of the sum of a distribution by rounding.
     fn rounding<F: Real>(&self) -> f64 {
         (self.num_terms as f64 + 4.0) * F::epsilon().into_f64()
     }
 
-    /// 1 less the sum, or 0 if that is rounding.
+    /// 1 minus the sum, or 0 if the difference is rounding.
     fn missing<F: Real>(&self) -> f64 {
         let missing = 1.0 - self.sum.total();
         if missing.abs() <= self.rounding::<F>() { 0.0 } else { missing }

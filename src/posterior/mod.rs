@@ -198,7 +198,7 @@ pub struct Posterior<F = f64> {
     memory: Scratch<Option<Memory<F>>>,
 }
 
-/// What [`posterior_into`] needs beside the result.
+/// The memory that [`posterior_into`] needs in addition to the result.
 struct Memory<F> {
     forward: ForwardMessages<F>,
     workspace: Workspace<F>,

@@ -187,7 +187,7 @@ pub(crate) struct OutputOptions {
 }
 
 impl Arguments {
-    /// The inference. There is no default, because each answers another question.
+    /// The inference. There is no default, because each inference answers a different question.
     pub(crate) fn inference(&self) -> Result<Inference, clap::Error> {
         self.problem.inference.map(Inference::from).ok_or_else(|| {
             let message = "choose an inference:\n  \

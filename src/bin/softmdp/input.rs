@@ -13,7 +13,7 @@ use crate::names::Names;
 use crate::numbers::count;
 use crate::values::{Symbol, Wind};
 
-/// A model, and what its file says about states.
+/// A model, and the names of states in its file.
 #[derive(Debug)]
 pub(crate) struct Input<F: Real> {
     pub(crate) file: ModelFile<F>,

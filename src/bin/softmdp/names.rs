@@ -73,7 +73,7 @@ impl Names {
         }
     }
 
-    /// The name of a state, besides its number.
+    /// The name of a state, in addition to its number.
     pub(crate) fn of(&self, state: usize) -> String {
         match self {
             Names::Numbers => String::new(),

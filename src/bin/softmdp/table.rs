@@ -17,7 +17,7 @@ const GAP: usize = 2;
 const PROBABILITY: usize = 6;
 
 /// Prints a row for each state, or for as many states as fit. Probabilities of all actions are
-/// printed if they fit beside the others.
+/// printed if they fit next to the others.
 pub(crate) fn print<F: Real>(
     model: &impl Model<Scalar = F>,
     names: &Names,

@@ -1,4 +1,4 @@
-//! Makes a model from the files that were read.
+//! Builds a model from the files that were read.
 
 use ndarray::Array2;
 

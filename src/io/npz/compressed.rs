@@ -52,7 +52,7 @@ pub(super) fn decode<F: Real>(arrays: &mut Arrays<'_>, names: &Names) -> Result<
     rows.map_err(|error| Error::new(place_of(&error, names.probabilities), error))
 }
 
-/// Checks the format that scipy writes beside a matrix, if it is there.
+/// Checks the array `format` that scipy writes with a matrix, if there is one.
 pub(super) fn check_format(arrays: &mut Arrays<'_>) -> Result<(), Error> {
     if !arrays.has(SCIPY.probabilities) {
         return Ok(());

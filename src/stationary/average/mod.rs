@@ -184,7 +184,7 @@ impl<F: Real> AverageReward<F> {
 /// two classes with their gains.
 ///
 /// Periodic chains need no special care. A reward of −∞ forbids a pair. Variational inference also
-/// avoids pairs that risk a state without any way on.
+/// avoids pairs that risk a state from which no policy goes on forever.
 ///
 /// # Errors
 ///

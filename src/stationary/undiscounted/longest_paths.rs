@@ -9,7 +9,7 @@
 //! Value iteration from below finds these values. It starts from V_T in terminal states, 0 on free
 //! cycles, and −∞ elsewhere. After n sweeps it has the best of all paths of at most n steps. If no
 //! cycle gains, some best path has at most S steps. So the search ends after at most S + 1 sweeps,
-//! whatever the method. If values still rise, a cycle gains.
+//! for every method. If values still rise, a cycle gains.
 //!
 //! # The bound
 //!
