@@ -64,7 +64,7 @@ pub(crate) struct ProblemOptions {
     /// Find the best average reward per stage in the long run
     #[arg(long)]
     pub(crate) average: bool,
-    /// variational: how should I act?
+    /// Required. variational: how should I act?
     /// direct: what happened, given success?
     #[arg(long, value_enum, hide_possible_values = true, verbatim_doc_comment)]
     pub(crate) inference: Option<Question>,
@@ -88,7 +88,7 @@ pub(crate) struct ModelOptions {
     /// label of a .tra, or ROW,COLUMN of a map. May be repeated
     #[arg(long, value_name = "STATE[=VALUE]", verbatim_doc_comment)]
     pub(crate) terminal: Vec<Terminal>,
-    /// Terminal value of all nonterminal states, for --horizon; with
+    /// Value of all nonterminal states at the end of a horizon; with
     /// -inf, only terminal states are a success
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true, verbatim_doc_comment)]
     pub(crate) otherwise: Option<f64>,
@@ -135,10 +135,10 @@ pub(crate) struct ExplicitOptions {
     /// Labels of states, .lab; episodes start in the state labelled init
     #[arg(long, value_name = "FILE")]
     pub(crate) labels: Option<PathBuf>,
-    /// Rewards of states, .srew or .state.rew; may be repeated: files add up
+    /// Rewards of states, .srew or .state.rew; several files add up
     #[arg(long, value_name = "FILE")]
     pub(crate) state_rewards: Vec<PathBuf>,
-    /// Rewards of transitions, .trew or .trans.rew; may be repeated
+    /// Rewards of transitions, .trew or .trans.rew; several files add up
     #[arg(long, value_name = "FILE")]
     pub(crate) transition_rewards: Vec<PathBuf>,
 }
@@ -181,7 +181,7 @@ pub(crate) struct OutputOptions {
     #[arg(long, value_name = "DIR")]
     pub(crate) plot: Option<PathBuf>,
     /// Print at most N rows of the table
-    /// [default: as many as fit the terminal; in a file, all]
+    /// [default: as many as fit the terminal; all rows in a file]
     #[arg(long, value_name = "N", verbatim_doc_comment)]
     pub(crate) rows: Option<usize>,
 }
