@@ -99,7 +99,7 @@ pub(crate) struct ModelOptions {
     #[arg(long)]
     pub(crate) costs: bool,
     /// Rescale rows of probabilities whose sum is within DISTANCE of 1
-    /// [default: 1e-5]
+    /// [DISTANCE if left out: 1e-5]
     #[arg(
         long,
         value_name = "DISTANCE",
