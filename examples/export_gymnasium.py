@@ -9,17 +9,20 @@ In Python, `export` takes any object with a table `P`, or the table itself. Gymn
     from export_gymnasium import export
     export(my_environment, "mine.npz")
 
-The table is P[s][a] = [(probability, next_state, reward, terminated), ..], as dictionaries or as lists. Three things in
-these lists are not what they look like:
+The table is P[s][a] = [(probability, next_state, reward, terminated), ..], as dictionaries or as
+lists. Three properties of these lists are easy to misread:
 
-- A successor may be listed more than once. Probabilities of equal rewards are added up. A successor with several rewards
-  stays listed once for each: direct inference needs their distribution, not their mean.
-- `terminated` ends the episode, also where the next state is listed with moves of its own (CliffWalking, Taxi). A state
-  that other states enter only by ending becomes a terminal state, and its own list is dropped. Where a state is entered
-  both ways, the ends lead to a terminal copy of it, which comes after all ordinary states; `copy_of` says of which.
-- Rewards belong to the transition. They are written as such, and not averaged.
+- A successor may be listed more than once. Probabilities of equal rewards are added. A successor
+  with several rewards stays listed once for each: direct inference needs their distribution, not
+  their mean.
+- `terminated` ends the episode, even if the next state has transitions of its own (CliffWalking,
+  Taxi). A state that other states enter only by ending becomes a terminal state, and its own
+  transitions are dropped. If other states enter a state in both ways, the ends lead to a terminal
+  copy of it. Copies come after all ordinary states, and `copy_of` lists their originals.
+- Rewards belong to the transition. The script writes them as such, without averaging.
 
-The initial distribution is `initial_state_distrib` or `isd` of the object. Without either, the file has none.
+The initial distribution is `initial_state_distrib` or `isd` of the object. Without either, the file
+has none.
 """
 
 import argparse
@@ -38,7 +41,7 @@ def by_index(table, name):
             raise ValueError(f"{name} is neither a dictionary nor a list")
         return dict(enumerate(table))
     if not all(isinstance(key, (int, np.integer)) and key >= 0 for key in table):
-        raise ValueError(f"{name} has keys that are not numbers from 0: number them")
+        raise ValueError(f"{name} has keys that are not whole numbers >= 0: number its entries from 0")
     return {int(key): table[key] for key in table}
 
 
@@ -57,7 +60,10 @@ def outcomes(entries, name, num_states):
 
 
 def table_of(environment):
-    """P[s][a] of an object, or of the table itself: for each state, a dictionary from actions to outcomes."""
+    """P[s][a] of an object, or of the table itself.
+
+    Returns for each state a dictionary from actions to outcomes.
+    """
     P = getattr(environment, "P", environment)
     if P is environment and not hasattr(P, "keys") and not isinstance(P, (list, tuple)):
         raise ValueError("it has no table P of transitions: only tabular environments can be written")
@@ -134,9 +140,9 @@ def model(environment):
 
 
 def export(environment, output, source=None):
-    """Writes an object with a table P, or the table itself. Returns a line that says what was written.
+    """Writes an object with a table P, or the table itself. Returns a summary of one line.
 
-    The name of the file gets the ending .npz if it has none. `source` goes into the array `provenance`.
+    The name of the file gets the ending .npz if it has none. The array `provenance` names `source`.
     """
     output = str(output)
     if not output.endswith(".npz"):
@@ -175,7 +181,7 @@ def main():
         environment = gymnasium.make(arguments.environment, **options).unwrapped
         source = f"{arguments.environment} {options}; gymnasium {gymnasium.__version__}"
         print(export(environment, arguments.output, source))
-    except Exception as error:  # whatever an environment raises: the message, without the traceback
+    except Exception as error:  # any error of an environment: its message, without the traceback
         message = " ".join(str(error).split()) or type(error).__name__
         sys.exit(f"{arguments.environment}: {message}")
 

@@ -33,8 +33,8 @@ type Mdp = softmdp::Mdp<f64, SparseDynamics<f64>>;
 /// Solves a gridworld: values, policy, and where the agent is at each stage.
 #[derive(Debug, Parser)]
 struct Options {
-    /// Text map: '#' wall, '.', 'F' or a blank free, 'S' start, 'G' goal, '1'-'9' smaller goals, 'X'
-    /// or 'H' trap [default: bundled]
+    /// Text map: '#' wall, '.', 'F' or a blank free, 'S' start, 'G' goal, '1'-'9' smaller goals,
+    /// 'X' or 'H' trap [default: bundled]
     map: Option<PathBuf>,
     /// Number of steps
     #[arg(long, default_value_t = 30)]

@@ -141,7 +141,7 @@ impl<T> fmt::Debug for Scratch<T> {
     }
 }
 
-/// A note about the origin of a value, which is no part of it: it makes no two values differ.
+/// A note about the origin of a value. It is not part of the value: comparisons ignore it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Note<T>(pub(crate) T);
 

@@ -129,7 +129,7 @@ pub enum Error {
     ///
     /// [`check_model`](crate::check_model) compares each map with a sum over these successors.
     #[error(
-        "{map} {} is {found}, expected {expected} from for_each_successor: correct or remove the override of the map",
+        "{map} {} is {found}, expected {expected} from `for_each_successor`: correct or remove the override",
         MapCall { map, index, states, next_states, num_columns: *num_columns }
     )]
     MapMismatch {
@@ -347,14 +347,14 @@ pub enum Error {
     },
     /// The ends that a policy reaches are so improbable that rounding decides their probability.
     #[error(
-        "cannot compute {table}: an end is so improbable from state {state} that rounding may change the result by \
-         {error:e} of its size ({num_states} states lead to each other there, too many for the exact method); make the \
-         end more probable, or use a smaller discount"
+        "cannot compute {table}: the end is so improbable from state {state} that the relative error may be {error:e} \
+         (a class of {num_states} states is too large for elimination); make the end more probable, or use a \
+         smaller discount"
     )]
     ImprobableEnd {
         /// The result that the caller requested.
         table: Table,
-        /// The first state of a class of states that the policy hardly ever leaves.
+        /// The first state of a class that the policy leaves with a very small probability.
         state: usize,
         /// The number of states of the class.
         num_states: usize,
@@ -492,7 +492,8 @@ pub enum Error {
     /// For a long-run growth rate: no infinite trajectory has positive weight. For an average
     /// reward: no policy goes on forever with probability 1.
     #[error(
-        "no policy goes on forever: each one may reach a state where no action is available with a reward above -inf"
+        "no policy goes on forever: each one may reach a state without an available action of finite reward; add such an \
+         action"
     )]
     NoEndlessTrajectory,
     /// Two sets of states have the same long-run growth rate, to within the tolerance.
@@ -507,11 +508,11 @@ pub enum Error {
         /// The rate of both, in reward units a stage.
         rate: f64,
     },
-    /// The average reward depends on the initial state, because there are two classes of states
-    /// with different gains, and nothing leads from the second to the first.
+    /// The average reward depends on the initial state: two classes of states have different gains,
+    /// and no path leads from the second to the first.
     #[error(
         "the average reward depends on the initial state: it is {first_gain} around state {first} and {second_gain} \
-         around state {second}, which does not lead to state {first}; set rewards of -inf in one class to ask about the other"
+         around state {second}, which does not lead to state {first}; forbid one class by rewards of -inf to solve the other"
     )]
     SeveralGains {
         /// A state of a class with the largest gain.
@@ -530,7 +531,8 @@ pub enum Error {
         status: Status,
         /// Passes over the dynamics that it took.
         iterations: usize,
-        /// Largest error of any state value, of the growth rate, or of the gain; +∞ if none is known.
+        /// Largest error of any state value, of the growth rate, or of the gain; +∞ if none is
+        /// known.
         error_bound: f64,
     },
 
@@ -637,8 +639,8 @@ impl fmt::Display for Unmet {
                 "the error bound is {error_bound:e} at the limit of iterations; raise the limit or the tolerance"
             ),
             Status::RoundingFloor if error_bound.is_infinite() => f.write_str(
-                "the values are a fixed point to within rounding, and rounding hides whether there are others, so \
-                 that no error bound exists; more iterations do not help, but larger costs of steps or a discount < 1 do",
+                "the values are a fixed point to within rounding, which hides whether there are others, so no error \
+                 bound exists; more iterations do not help: use larger costs of steps, or a discount < 1",
             ),
             Status::RoundingFloor => write!(
                 f,
@@ -646,9 +648,8 @@ impl fmt::Display for Unmet {
             ),
             Status::SeveralFixedPoints { state } => write!(
                 f,
-                "the rewards cancel on a loop through state {state}, so that its total reward is not defined and no \
-                 error bound exists; more iterations do not help, but a cost on every step of the loop or a \
-                 discount < 1 does",
+                "the rewards cancel on a loop through state {state}, so its total reward is undefined and no error bound exists; \
+                 more iterations do not help: use a cost for every step of the loop, or a discount < 1",
             ),
             Status::Diverging => f.write_str(
                 "values grow without end, because rewards and the entropy of the action prior exceed the costs of \

@@ -73,7 +73,7 @@ pub(super) fn has_full_rows<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
     successors_of_a_pair(dynamics) >= MANY_SUCCESSORS
 }
 
-/// The average number of successors of a pair. It is 1 for dynamics that do not say.
+/// The average number of successors of a pair. It is 1 for dynamics that do not report it.
 pub(super) fn successors_of_a_pair<D: Dynamics + ?Sized>(dynamics: &D) -> usize {
     dynamics.work(0..dynamics.num_states()) / dynamics.num_states() / dynamics.num_actions()
 }

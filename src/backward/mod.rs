@@ -229,7 +229,7 @@ impl SoftValueIteration {
     /// values. Direct inference by a linear recursion (see [`solve_values`](Self::solve_values))
     /// makes M of (D11) anew.
     ///
-    /// After an error the values hold stages of both models. Do not use them.
+    /// After an error, do not use the values: some stages may be of the earlier model.
     ///
     /// # Errors
     ///

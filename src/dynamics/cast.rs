@@ -11,9 +11,9 @@ use crate::{Error, Real, Table};
 /// Dynamics that convert to another number type, for [`Mdp::cast`](crate::Mdp::cast).
 ///
 /// The dynamics of this crate implement it. Dynamics whose type is erased, such as those of
-/// [`Mdp::into_dyn`](crate::Mdp::into_dyn), become sparse rows, or a dense table if at least half
-/// of its entries are positive. Implement this trait for a type of your own that exists for every
-/// number type.
+/// [`Mdp::into_dyn`](crate::Mdp::into_dyn), become sparse rows. If at least half of the entries are
+/// positive, they become a dense table. Implement this trait for a type of your own that exists for
+/// every number type.
 ///
 /// # Rounding
 ///
@@ -22,7 +22,7 @@ use crate::{Error, Real, Table};
 ///
 /// A row of `f32` sums to 1 only to about seven digits, which is not enough for `f64`. Such a row
 /// is divided by its sum. All other rows keep their numbers: those that the new type accepts, and
-/// those that are no distributions.
+/// those that are not distributions.
 ///
 /// # Example
 ///

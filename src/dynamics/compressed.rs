@@ -80,8 +80,8 @@ impl<F: Real> CompressedRows<F> {
         self.row_offsets.truncate(num_rows + 1);
     }
 
-    /// Adds an empty row for each pair without a row. The rows belong to the leading actions of each
-    /// state; `counts[s + 1]` is their number in state s.
+    /// Adds an empty row for each pair without a row. The rows belong to the leading actions of
+    /// each state; `counts[s + 1]` is their number in state s.
     pub(super) fn spread(&mut self, num_actions: usize, counts: &[usize]) {
         let (mut row, num_states) = (self.len(), counts.len() - 1);
         // From the end, so that each offset moves to a place that was read before.

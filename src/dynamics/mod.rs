@@ -283,7 +283,8 @@ pub trait Dynamics: Debug + Send + Sync {
     /// the type supports this; `false`, the default, leaves the row as it is.
     ///
     /// [`MdpBuilder::normalize_rows`](crate::MdpBuilder::normalize_rows) calls it. Dense and sparse
-    /// dynamics implement it. An `Arc` forwards the call only if no other `Arc` shares the dynamics.
+    /// dynamics implement it. An `Arc` forwards the call only if no other `Arc` shares the
+    /// dynamics.
     ///
     /// # Shapes
     ///

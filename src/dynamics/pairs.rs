@@ -10,7 +10,8 @@ use std::ops::Range;
 pub(super) struct PairRows {
     pub(super) num_states: usize,
     pub(super) num_actions: usize,
-    /// `[s + 1]`: the first row of each state, for its leading actions. `None`: each pair has a row.
+    /// `[s + 1]`: the first row of each state, for its leading actions. `None`: each pair has a
+    /// row.
     first_rows: Option<Vec<usize>>,
 }
 
@@ -85,8 +86,8 @@ impl PairRows {
         }
     }
 
-    /// Calls `run(rows, y)` for rows that follow each other, with their part of `y`, `[s, a, k]` over
-    /// `states`. Calls `absent(y)` with the part of pairs without a row.
+    /// Calls `run(rows, y)` for rows that follow each other, with their part of `y`, `[s, a, k]`
+    /// over `states`. Calls `absent(y)` with the part of pairs without a row.
     #[inline]
     pub(super) fn for_each_run<F>(
         &self,

@@ -101,9 +101,9 @@ impl<F: Real> SparseDynamics<F> {
     ///
     /// # Complexity
     ///
-    /// For n transitions in rows of at most m, time O(n log m + S·A), or O(n log m + S) if most pairs
-    /// have no transitions. If the iterator's size hint is exact, peak memory is at most twice that
-    /// of the result.
+    /// For n transitions in rows of at most m, time O(n log m + S·A), or O(n log m + S) if most
+    /// pairs have no transitions. If the iterator's size hint is exact, peak memory is at most
+    /// twice that of the result.
     pub fn from_triplets(
         num_states: usize,
         num_actions: usize,

@@ -66,7 +66,7 @@ pub enum Error {
         symbol: char,
     },
     /// A legend has two entries for a symbol.
-    #[error("legend has two entries for symbol {symbol:?}, expected one")]
+    #[error("legend has two entries for symbol {symbol:?}: remove one")]
     RepeatedSymbol {
         /// The symbol.
         symbol: char,
@@ -93,7 +93,7 @@ pub enum Error {
     /// A cell of a trajectory is not a state.
     #[error(
         "stage {stage} of the trajectory is in cell (row {row}, column {column}), \
-         which is a wall or outside the map"
+         which is a wall or outside the map, expected a state; rows and columns count from 0"
     )]
     NoStateAtStage {
         /// Stage of the cell, from 0.
@@ -105,8 +105,8 @@ pub enum Error {
     },
     /// No action leads from a cell of a trajectory to the next one.
     #[error(
-        "step {stage} of the trajectory, from cell (row {}, column {}) to cell (row {}, column {}), \
-         is impossible: no action leads there",
+        "no action leads from cell (row {}, column {}) to cell (row {}, column {}) \
+         at stage {stage} of the trajectory, expected a possible move",
         from.0, from.1, to.0, to.1
     )]
     NoStep {

@@ -1,4 +1,4 @@
-//! Maps: rows of symbols, and what each symbol means.
+//! Maps: rows of symbols, and the meaning of each symbol.
 //!
 //! # Blanks
 //!

@@ -309,7 +309,7 @@ pub enum Reason {
     Ambiguous {
         /// The two readings.
         readings: &'static str,
-        /// How to say which one is meant.
+        /// How to choose one of them.
         remedy: &'static str,
     },
     /// Two arrays define the same table or setting.

@@ -46,7 +46,7 @@
 //!
 //! Rows of terminal states, of unavailable actions and of actions of prior weight 0 need not sum to
 //! 1 and may be empty. Other rows sum to 1. `ModelFile::read_npz_normalized` rescales rows of
-//! `float32` or of few printed digits, and says how many. The array `provenance` may hold the source
+//! `float32` or of few printed digits, and counts them. The array `provenance` may hold the source
 //! of a model. `ModelFile::ignored_arrays` lists the names of all arrays that the reader ignores.
 //!
 //! Arrays that could be read as another model are errors, and the error names the remedy:
@@ -56,7 +56,7 @@
 //! | `rewards` `[t, s, a]` with T = S | it may be `successor_rewards`. With T ≠ S it is read as `stage_rewards` |
 //! | `transitions` `[a, s, s']` | the first axis is the state. If S = A, the reader cannot detect the order |
 //! | `terminal_states` of integers 0 and 1, one for each state | it may be a mask. Save masks as bool |
-//! | `terminal_states` with a state twice | it is no list of indices |
+//! | `terminal_states` with a state twice | it is not a list of indices |
 //!
 //! A model whose rewards differ by stage is a `StoredModel::TimeVarying`.
 //!

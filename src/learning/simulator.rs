@@ -19,8 +19,8 @@ use crate::{Dynamics, Inference, Model, Real};
 /// stage of a time-varying model, and into a dead end (a state without available actions).
 /// Learners know that the value of a dead end is −∞. With rewards on the successor
 /// ([`SuccessorRewardMdp`](crate::SuccessorRewardMdp)), a step pays the reward of the sampled
-/// successor, or one drawn from its rewards. This is correct for both inferences, because each averages these rewards in its own
-/// way.
+/// successor, or one drawn from its rewards. This is correct for both inferences, because each
+/// averages these rewards in its own way.
 ///
 /// The simulator checks each row of the dynamics before it samples from the row. So a [`Model`] of
 /// your own needs no call of [`check_model`](crate::check_model).

@@ -1,4 +1,4 @@
-//! Systems in I − J by elimination without subtractions, for chains that hardly ever end.
+//! Systems in I − J by elimination without subtractions, for chains whose end is very improbable.
 //!
 //! J holds the steps between the states of a chain, and e(s) is the probability of leaving the
 //! chain from s. The diagonal of I − J is never read: it is the probability of leaving a state,
@@ -44,7 +44,7 @@ const DENSE_SHARE: usize = 4;
 /// An entry of a row or a column: the other state, and a number > 0.
 type Entry = (u32, f64);
 
-/// Why there is no elimination.
+/// The reason for which there is no elimination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
     /// It would take too many operations.
@@ -131,7 +131,7 @@ impl Elimination {
     }
 }
 
-/// What is not eliminated yet.
+/// The part that is not eliminated yet.
 struct Rest {
     rows: Vec<Vec<Entry>>,   // sorted; empty for eliminated states
     exits: Vec<f64>,         // e
@@ -312,8 +312,8 @@ impl Rest {
     }
 }
 
-/// The sum of a number and a product. Refuses the digits that the product loses to underflow, unless
-/// the sum is so large that they do not count.
+/// The sum of a number and a product. Refuses the digits that the product loses to underflow,
+/// unless the sum is so large that they do not count.
 fn sum(before: f64, product: f64, is_positive: bool) -> Result<f64, Refused> {
     let sum = before + product;
     let is_lost = is_positive && product < f64::MIN_POSITIVE && sum < f64::MIN_POSITIVE;

@@ -6,7 +6,7 @@
 //! does, the trajectory finally stays in one of them, with probability 1.
 //!
 //! The answers depend on which probabilities are positive, not on their size, so they are exact.
-//! Nothing recurs, so large models do not exhaust the stack.
+//! No function calls itself, so large models do not exhaust the stack.
 //!
 //! # References
 //!
@@ -61,7 +61,7 @@ impl EndComponents {
 }
 
 impl<S: Successors> Choices<S> {
-    /// Keeps the pairs that are `allowed` and have a successor, less those that cannot go on
+    /// Keeps the pairs that are `allowed` and have a successor, except those that cannot go on
     /// forever: pairs with a transition to a state that has no pair left.
     ///
     /// `successors(pair, visit)` calls `visit(s')` for each possible successor, repeats allowed.
@@ -163,8 +163,8 @@ impl<S: Successors> Choices<S> {
 
     /// The maximal end components.
     ///
-    /// Splits a set of states into its strongly connected classes, removes the pairs that leave
-    /// their class, and continues with each class, until a set is one class.
+    /// Splits a set of states into its strongly connected classes, and removes the pairs that leave
+    /// their class. Continues with each class, until a set is one class.
     pub(crate) fn end_components(mut self) -> Result<EndComponents, Error> {
         let num_states = self.num_states();
         let mut place_in = arrays::filled_vec(Table::AvailableActions, num_states, 0_usize)?;
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn pairs_that_may_leave_belong_to_no_component() {
-        // 0 stays or risks 1; 1 ⇄ 2, and 2 may leave for 3 or stay; 3 has nothing but the way to 4, which is dead.
+        // 0 stays or risks 1. 1 ⇄ 2, and 2 may go to 3 or stay. 3 only leads to 4, a dead end.
         let rows: Rows = vec![
             vec![vec![0], vec![0, 1]],
             vec![vec![2], vec![]],

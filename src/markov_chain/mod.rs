@@ -11,8 +11,8 @@
 //! [`Chain::solve`] and [`Chain::solve_transposed`] use a Krylov method, IDR(4) (`idr`),
 //! preconditioned by the two halves of a symmetric Gauss–Seidel sweep (`solve`).
 //!
-//! [`Transient`] chooses between them and `elimination`, which keeps all digits of chains that
-//! hardly ever end.
+//! [`Transient`] chooses between them and `elimination`, which keeps all digits of chains
+//! whose end is very improbable.
 //!
 //! A chain multiplies finite vectors only: its caller leaves out states with value −∞.
 
@@ -136,8 +136,8 @@ impl<'a, F: Real> Chain<'a, F> {
         self
     }
 
-    /// x = (I − J)⁻¹ b by elimination, for a chain whose rows sum to 1 − `exit` to within rounding, in
-    /// the states that take part. Returns `None` if that takes too many operations.
+    /// x = (I − J)⁻¹ b by elimination, for a chain whose rows sum to 1 − `exit` to within rounding,
+    /// in the states that take part. Returns `None` if that takes too many operations.
     ///
     /// The diagonal of J is not read: I − J counts as an M-matrix with these row sums. Entries far
     /// below `exit` are left out, because their products may underflow.

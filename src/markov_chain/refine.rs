@@ -60,8 +60,8 @@ impl<F: Real> Chain<'_, F> {
         Ok(y)
     }
 
-    /// A bound on the largest expected number of steps, max (I − J)⁻¹ 1 over the states that take
-    /// part; +∞ if there is none that rounding allows. `most` is a number that it may reach.
+    /// A bound on the largest expected number of steps: max (I − J)⁻¹ 1 over the states that take
+    /// part. It is +∞ if rounding prevents a bound. `most` is a number that it may reach.
     ///
     /// If (I − J) h ≥ 1 − ρ > 0 for some h ≥ 0, then (I − J)⁻¹ 1 ≤ h/(1−ρ).
     pub(crate) fn longest(&self, takes_part: &[bool], most: f64) -> f64 {

@@ -1,8 +1,8 @@
 //! Solutions of (I − P_π) x = b that are far larger than their differences between states.
 //!
-//! If the end of a chain is very improbable, its values are large and nearly equal: rounding takes
-//! their differences. But differences decide which action is best. So each strongly connected class
-//! has a reference state, and its states hold their differences from it.
+//! If the end of a chain is very improbable, its values are large and nearly equal, and rounding
+//! hides their differences. But differences decide which action is best. So each strongly connected
+//! class has a reference state, and its states hold their differences from it.
 
 use super::elimination::{Elimination, Refused};
 use super::transient::Transient;
@@ -54,8 +54,8 @@ pub(crate) struct Factors {
 }
 
 impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Transient<'_, F, D> {
-    /// Eliminates all classes. Returns `None` if that takes too many operations, if a state does not
-    /// reach an end, or if rows do not sum to 1 to within rounding.
+    /// Eliminates all classes. Returns `None` if a state does not reach an end, or if rows do not
+    /// sum to 1 to within rounding. Also returns `None` if this takes too many operations.
     pub(crate) fn factors(&self, most_operations: usize) -> Result<Option<Factors>, Error> {
         let mut classes = Vec::new();
         for states in self.classes()? {
@@ -99,7 +99,7 @@ impl Factors {
     }
 }
 
-/// a + b less their rounded sum (Knuth, *The Art of Computer Programming* 2, §4.2.2).
+/// a + b minus their rounded sum (Knuth, *The Art of Computer Programming* 2, §4.2.2).
 fn lost_in_sum(a: f64, b: f64, sum: f64) -> f64 {
     let rounded_b = sum - a;
     (a - (sum - rounded_b)) + (b - rounded_b)

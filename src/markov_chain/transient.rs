@@ -6,17 +6,18 @@
 //! largest entry of x is a few h units in the last place.
 //!
 //! - If 1/(1−γ) is at most [`FEW_STEPS`], h is too. The iterative method solves the system.
-//! - Otherwise the strongly connected classes are solved one after the other. A class is solved by
-//!   [elimination](super::elimination), which keeps all digits, if that takes about as many
-//!   operations as the iterative method, or if that would lose more than half of the digits.
+//! - Otherwise the strongly connected classes are solved one after the other.
+//!   [Elimination](super::elimination), which keeps all digits, solves a class if it takes about as
+//!   many operations as the iterative method. It also does so if the iterative method would lose
+//!   more than half of the digits.
 //! - The iterative method solves classes whose elimination takes too many operations. If fewer than
 //!   a third of the digits are certain, the result is an error instead.
 //!
 //! # Rows that do not sum to 1
 //!
-//! Elimination takes a row to sum to 1 if its sum is 1 to within rounding. The probability of
-//! staying is then what leaving leaves of 1, and the stored probabilities of leaving count. If a
-//! row is off by more, leaving has the probability that is missing in addition.
+//! If the sum of a row is 1 to within rounding, its stored probabilities of leaving count. The
+//! probability of staying is the remainder to 1. If the sum is smaller, the difference from 1 is
+//! added to the probability of leaving.
 
 use super::elimination::{Elimination, Refused};
 use super::{Chain, Graph, sum_equals};
@@ -28,7 +29,7 @@ use crate::{Dynamics, Error, Real, Table, arrays};
 const FEW_STEPS: f64 = 1e3;
 
 /// Operations of an elimination that takes no longer than the iterative method, for each step of
-/// the class; and the number that is allowed to any class. Full rows of 256 states fit.
+/// the class. The second number is allowed to any class. Full rows of 256 states fit.
 const FEW_OPERATIONS: (usize, usize) = (300, 6_000_000);
 
 /// The largest number of operations of an elimination: some seconds. Full rows of 2000 states fit.
@@ -177,7 +178,7 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Transient<'_, F, D> {
     }
 
     /// Solves a class by elimination. Returns false if that takes too many operations, or if rows
-    /// sum to more than 1, so that what is left for leaving cannot be trusted.
+    /// sum to more than 1: the probability of leaving is then unreliable.
     fn eliminate(
         &self,
         steps: &Steps,
@@ -276,12 +277,12 @@ impl RowSum {
         self.num_terms += 1;
     }
 
-    /// What the sum of a distribution may be off by rounding.
+    /// The largest distance from 1 of the sum of a distribution by rounding.
     fn rounding<F: Real>(&self) -> f64 {
         (self.num_terms as f64 + 4.0) * F::epsilon().into_f64()
     }
 
-    /// 1 less the sum, or 0 if that is rounding.
+    /// 1 minus the sum, or 0 if the difference is rounding.
     fn missing<F: Real>(&self) -> f64 {
         let missing = 1.0 - self.sum.total();
         if missing.abs() <= self.rounding::<F>() { 0.0 } else { missing }

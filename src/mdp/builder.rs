@@ -172,9 +172,8 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
     ///
     /// Each probability of such a row is divided by the sum of the row. Ratios of probabilities
     /// stay the same. Rows whose sum is 1 to rounding keep their bits, and so do unused rows. A row
-    /// farther off is [`Error::UnnormalizedTransition`], even within
-    /// [`Real::ROW_SUM_TOLERANCE`]. [`Mdp::rescaled_rows`] tells how many rows were rescaled, and by
-    /// how much at most.
+    /// farther off is [`Error::UnnormalizedTransition`], even within [`Real::ROW_SUM_TOLERANCE`].
+    /// [`Mdp::rescaled_rows`] returns how many rows were rescaled, and by how much at most.
     ///
     /// | origin of the table | distance |
     /// |---|---|
@@ -215,9 +214,9 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
     /// Rows of the dynamics must sum to 1 within [`Real::ROW_SUM_TOLERANCE`]. Exceptions are unused
     /// rows: those of terminal states, unavailable actions and actions of prior weight 0.
     ///
-    /// Rows are rescaled only by [`normalize_rows`](Self::normalize_rows). If all rows sum to 1 + ε,
-    /// values have an error of about ε per stage, in nats (direct) or relative (variational). The
-    /// mass of occupancies grows by ε per stage. Posterior marginals and policies are still
+    /// Rows are rescaled only by [`normalize_rows`](Self::normalize_rows). If all rows sum to 1 +
+    /// ε, values have an error of about ε per stage, in nats (direct) or relative (variational).
+    /// The mass of occupancies grows by ε per stage. Posterior marginals and policies are still
     /// normalised.
     ///
     /// # Errors

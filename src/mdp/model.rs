@@ -122,8 +122,9 @@ pub trait Model: Sync {
     /// Calls `visit(weight, reward)` for each reward r(s,a,s') of a transition of stage `t`, if
     /// rewards depend on the successor. They include the reward on the pair.
     ///
-    /// A transition with several rewards has each of them with a probability that is proportional to
-    /// the weight. The default visits nothing, which means that the reward is r(s,a) of the stage.
+    /// A transition with several rewards has each of them with a probability that is proportional
+    /// to the weight. The default visits nothing, which means that the reward is r(s,a) of the
+    /// stage.
     ///
     /// [`learning::Simulator`](crate::learning) uses it: a sampled transition pays a reward of its
     /// own, not the expectation.

@@ -177,8 +177,8 @@ impl<F> Default for Builder<F> {
 }
 
 impl<F: Real> Builder<F> {
-    /// Adds a visit of probability `p`, which its outcomes share in proportion to theirs. Returns the
-    /// sum of their probabilities.
+    /// Adds a visit of probability `p`, which its outcomes share in proportion to theirs. Returns
+    /// the sum of their probabilities.
     fn add(&mut self, p: F, outcomes: &[Outcome<F>]) -> F {
         // In the order in which sparse rows add up duplicates: the sum is then P to the bit.
         let mut ascending: Vec<F> = outcomes.iter().map(|outcome| outcome.3).collect();

@@ -1,4 +1,4 @@
-//! Rescaling of rows that rounding has moved off 1.
+//! Rescaling of rows whose sum differs from 1 by rounding.
 
 use super::checks::check_entries;
 use super::prior::PriorTables;

@@ -33,7 +33,7 @@ use crate::{DenseDynamics, Dynamics, Error, Inference, Real, Table, arrays};
 /// `model.mdp().with_dynamics(…)?.with_successor_rewards(…)`.
 ///
 /// A clone shares all tables. Memory: one number per transition, or two numbers per outcome if a
-/// transition has several rewards, and a second, tilted copy of the dynamics for direct inference.
+/// transition has several rewards. Direct inference adds a second, tilted copy of the dynamics.
 ///
 /// # Example
 ///
@@ -127,7 +127,8 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     ///
     /// # Complexity
     ///
-    /// For n outcomes, time O(n log n), memory O(n) in addition to that of `with_successor_rewards`.
+    /// For n outcomes, time O(n log n), memory O(n) in addition to that of
+    /// `with_successor_rewards`.
     ///
     /// # Example
     ///
@@ -208,8 +209,8 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
     }
 
     /// r(s,a,s') of every transition, in reward units: pair after pair in row-major order, and the
-    /// successors of a pair in the order in which the dynamics visit them. A transition with several
-    /// rewards has all of them, in ascending order.
+    /// successors of a pair in the order in which the dynamics visit them. A transition with
+    /// several rewards has all of them, in ascending order.
     ///
     /// # Example
     ///

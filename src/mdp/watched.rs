@@ -31,9 +31,9 @@ use crate::{Error, Inference};
 /// A form that ends in `_into` or `_with` makes the calls of the function without it.
 ///
 /// [`StationarySolver::solve`](crate::StationarySolver::solve),
-/// [`average_reward`](crate::average_reward) and [`long_run_growth`](crate::long_run_growth) have no
-/// stages. They call the hook with the number of passes over the dynamics so far, at least once a
-/// pass.
+/// [`average_reward`](crate::average_reward) and [`long_run_growth`](crate::long_run_growth) have
+/// no stages. They call the hook with the number of passes over the dynamics so far, at least once
+/// a pass.
 ///
 /// # Example
 ///

@@ -197,8 +197,8 @@ impl<'l> Board<'l> {
         }
     }
 
-    /// Writes the symbol of a cell into its upper left corner, beside numbers and arrows, if there is
-    /// room.
+    /// Writes the symbol of a cell into its upper left corner, next to numbers and arrows, if there
+    /// is room.
     fn write_in_corner(&self, symbol: char, (left, top): Point, color: Color, marks: &mut Vec<Mark>) {
         let size = 8.0;
         if self.extent >= 3.0 * size {

@@ -76,7 +76,7 @@ pub fn posterior<F: Real, M: Model<Scalar = F> + ?Sized>(
 /// From the second call on this allocates no table, with the exceptions of
 /// [`SoftValueIteration::solve_into`](crate::SoftValueIteration::solve_into).
 ///
-/// After an error the posterior holds stages of both models. Do not use it.
+/// After an error, do not use the posterior: some stages may be of the earlier model.
 ///
 /// # Shapes
 ///
@@ -198,7 +198,7 @@ pub struct Posterior<F = f64> {
     memory: Scratch<Option<Memory<F>>>,
 }
 
-/// What [`posterior_into`] needs beside the result.
+/// The memory that [`posterior_into`] needs in addition to the result.
 struct Memory<F> {
     forward: ForwardMessages<F>,
     workspace: Workspace<F>,

@@ -8,7 +8,7 @@
 //! Let V be finite on the set and −∞ elsewhere. If the states of the set share one rate, it lies
 //! between the minimum and the maximum of B V − V over the set. The code widens both by the
 //! rounding of one backup. For variational inference, it also widens them by the distance of row
-//! sums from 1, so that they hold for rows that are rescaled to 1.
+//! sums from 1. The bounds then hold for rows that are rescaled to 1.
 //!
 //! The basic step is V ← V + (B V − V)/2, less a constant. It is half a step, so that periodic sets
 //! converge too. Where it is predicted to take longer, the search runs Newton's method on
@@ -20,11 +20,11 @@
 //! with the derivative J of B at W + κ y. Rows of J sum to 1. A κ just below 1 keeps the system
 //! regular, also for policies with several recurrent classes. The equation is that of a discounted
 //! problem, and B is convex, so the method converges from any V. At temperature 0 it is Howard's
-//! policy iteration. A constant in y is the same as a change of c by 1 − κ times the constant, so
-//! y is kept at a maximum of 0. At the solution, B V − V = c + (1−κ) y for V = W + κ y. The next
-//! anchor is W = V, which leaves a much smaller y. If it does not, a change between classes of the
-//! policy costs more than 1/(1−κ) stages gain, and κ moves closer to 1. The search keeps the V with
-//! the narrowest range of B V − V.
+//! policy iteration. A constant in y is the same as a change of c by 1 − κ times the constant. So
+//! the code keeps the maximum of y at 0. At the solution, B V − V = c + (1−κ) y for V = W + κ y.
+//! The next anchor is W = V, which leaves a much smaller y. If it does not, a change between
+//! classes of the policy costs more than 1/(1−κ) stages gain, and κ moves closer to 1. The search
+//! keeps the V with the narrowest range of B V − V.
 //!
 //! If the iterative solver fails, Newton steps eliminate states without subtractions, which keeps
 //! its digits for any κ.
@@ -52,7 +52,7 @@ const NEWTON_SHARE: f64 = 1e-3;
 /// The most operations of an elimination: a second, approximately.
 const MOST_OPERATIONS: usize = 1_000_000_000;
 
-/// The least 1 − κ, in machine epsilons.
+/// The least 1 − κ, in units of the relative rounding error.
 const LEAST_GAP: f64 = 1e3;
 
 /// Newton steps in a row, of which policy iteration may need many.
@@ -172,8 +172,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
         self.climb_if_possible(is_in, (tolerance, tolerance), enough)
     }
 
-    /// Searches like [`climb`](Self::climb). If rounding prevents the first tolerance, bounds that meet
-    /// the second are enough.
+    /// Searches like [`climb`](Self::climb). If rounding prevents the first tolerance, bounds that
+    /// meet the second are enough.
     pub(super) fn climb_if_possible(
         &mut self,
         is_in: &[bool],
@@ -272,7 +272,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
     }
 
     /// Takes Newton steps from V, whose B V − V has the range `spread`, until the tolerance is met
-    /// or the method gets no further.
+    /// or the method stops improving.
     ///
     /// Leaves the V with the narrowest range that was found, and returns that range.
     fn newton(
@@ -305,8 +305,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
             residual(&mut b, backed_up, is_in, |state| anchor[state] + offset[state] + level);
             let (mut size, mut middle) = range(&b, is_in);
             if step == 0 || size <= now.span() / 2.0 {
-                // y is found: start again from here. If that no longer helps, the policy may have classes
-                // that are worth a change only in the longer run of a smaller gap.
+                // y is found: start again from here. If that no longer helps, the policy may have
+                // classes that are worth a change only in the longer run of a smaller gap.
                 if now.span() > last / 2.0 && gap > F::epsilon() * F::from_f64(LEAST_GAP) {
                     gap = (gap * F::from_f64(0.01)).max(F::epsilon() * F::from_f64(LEAST_GAP));
                     self.eliminates = true;
@@ -360,8 +360,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
     }
 }
 
-/// x with (I − J) x = b, to a share of the range `size` of b, in the rows of a set. Rows of J sum to
-/// 1 − `gap`. Returns `None` if neither the iterative solver nor elimination succeeds.
+/// x with (I − J) x = b, to a share of the range `size` of b, in the rows of a set. Rows of J sum
+/// to 1 − `gap`. Returns `None` if neither the iterative solver nor elimination succeeds.
 ///
 /// Sets `eliminates` if the iterative solver fails, and does not use it from then on.
 fn correction<F: Real, M: Model<Scalar = F> + ?Sized>(

@@ -19,8 +19,8 @@ use crate::markov_chain::{Chain, LinearOutcome, LinearSolve};
 use crate::mdp::CheckedStage;
 use crate::{Dynamics, Error, Inference, Model, Real};
 
-/// J at `values` with their policy, both of the last `Iterate::back_up`. Rows and columns of states that do not
-/// take part are zero.
+/// J at `values` with their policy, both of the last `Iterate::back_up`. Rows and columns of states
+/// that do not take part are zero.
 ///
 /// Counts the transitions that it reads and writes.
 pub(super) fn derivative<'m, F: Real, M: Model<Scalar = F> + ?Sized>(

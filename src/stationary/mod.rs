@@ -67,7 +67,7 @@
 //! | `Automatic` | value iteration, then `Newton` once predicted to be cheaper | |
 //!
 //! At γ = 1 and for direct inference, `Automatic` is `Newton` from the start. Direct inference at
-//! temperature 0 looks for longest paths instead, whatever the method. Sweeps and products
+//! temperature 0 looks for longest paths instead, for every method. Sweeps and products
 //! read the transitions of P_π. P_π has at most as many transitions as the model.
 //!
 //! Newton's method stores the transitions of P_π and about twenty vectors, in addition to the
@@ -230,8 +230,8 @@ impl<F: Real> StationarySolver<F> {
     /// Sets the initial values, `[s]`; zeros by default. The values of a similar model save passes.
     ///
     /// They do not change the result, unless its status is
-    /// [`SeveralFixedPoints`](Status::SeveralFixedPoints). At γ = 1, values far above the result cost
-    /// sweeps many passes.
+    /// [`SeveralFixedPoints`](Status::SeveralFixedPoints). At γ = 1, values far above the result
+    /// cost sweeps many passes.
     ///
     /// In terminal states, V_T replaces the entries. The least finite entry replaces entries of −∞,
     /// because a search cannot raise −∞.

@@ -99,8 +99,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
         self.keeps_shifts
     }
 
-    /// The largest distance of a row sum from 1, over the pairs that are available. Direct inference
-    /// has its own weights, so there it is 0.
+    /// The largest distance of a row sum from 1, over the pairs that are available. Direct
+    /// inference has its own weights, so there it is 0.
     pub(super) fn row_error(&self) -> f64 {
         self.row_error
     }
@@ -174,8 +174,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
         self.quotient.as_ref().map(|(quotient, _)| quotient)
     }
 
-    /// Records the exits of collapsed components in the last backup that wrote no Q, as those of the
-    /// policy.
+    /// Records the exits of collapsed components in the last backup that wrote no Q, as those of
+    /// the policy.
     pub(super) fn take_best_exits(&mut self) {
         if let Some((quotient, action_values)) = &mut self.quotient {
             quotient.take_best_exits(action_values);

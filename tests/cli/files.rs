@@ -15,10 +15,13 @@ fn paths_are_checked_before_the_model_is_read() {
     let problem = [model.as_str(), "--horizon", "3", "--inference", "direct", "--out"];
     for (out, expected) in [
         (model.clone(), format!("--out {model} is the file of the model: choose another file")),
-        (folder.path(""), format!("--out {} is a folder: add the name of a file", folder.path(""))),
+        (folder.path(""), format!("--out {} is a folder: add a file name", folder.path(""))),
         (
             folder.path("a.csv"),
-            format!("--out {} is not a file .npz: results are archives of numpy", folder.path("a.csv")),
+            format!(
+                "--out {} is not an .npz file: results are archives of numpy, so change the extension",
+                folder.path("a.csv")
+            ),
         ),
         (
             folder.path("no/a.npz"),
@@ -38,11 +41,7 @@ fn rows_are_cut_with_a_line_that_counts_them() {
     let problem = ["--horizon", "3", "--inference", "variational", "--rows"];
     let run = softmdp(&[&[TAXI], &problem[..], &["2"]].concat()).solved();
     assert_eq!(run.rows().len(), 2);
-    assert!(
-        run.out.ends_with("\n… and 502 more of 504 states; --rows sets the number of rows\n"),
-        "{}",
-        run.out
-    );
+    assert!(run.out.ends_with("\n… and 502 more of 504 states; --rows N prints N rows\n"), "{}", run.out);
     let run = softmdp(&[&[TAXI], &problem[..], &["0"]].concat()).solved();
     assert!(run.rows().is_empty());
     let run = softmdp(&[&[TAXI], &problem[..], &["1000"]].concat()).solved();

@@ -264,7 +264,7 @@ fn rows_of_single_precision_are_read_or_rescaled() {
     assert_eq!(run.code, Some(1));
     assert!(run.err.contains("sums to 1.0000000298"), "{}", run.err);
     let run = hard(&model, &["--horizon", "2", "--normalize"]).solved();
-    assert!(run.out.contains("rescaled 1 row, whose sums were off 1 by at most 3.0e-8"), "{}", run.out);
+    assert!(run.out.contains("rescaled 1 row, whose sums differed from 1 by at most 3.0e-8"), "{}", run.out);
     assert_close(&run.column(1), &[4.0 / 3.0, 0.0, 0.0], 1e-6);
     let run = hard(&model, &["--horizon", "2", "--normalize=1e-9"]);
     assert_eq!(run.code, Some(1));

@@ -38,13 +38,13 @@ fn options_of_other_kinds_of_files_are_refused() {
     let problem = [LAKE, "--inference", "direct", "--horizon", "3"];
     let error = refused(&[&problem[..], &["--labels", &lab]].concat());
     let expected = format!(
-        "error: --labels, --state-rewards and --transition-rewards need a model as .tra; {LAKE} is .npz"
+        "error: --labels, --state-rewards and --transition-rewards need a .tra model, but {LAKE} is .npz"
     );
     assert_eq!(error, expected);
     let error = refused(&[&problem[..], &["--slip", "0.1"]].concat());
     assert_eq!(
         error,
-        format!("error: options of maps, such as --slip and --legend, need a map as .txt; {LAKE} is .npz")
+        format!("error: options of maps, such as --slip and --legend, need a .txt map, but {LAKE} is .npz")
     );
 }
 
@@ -76,7 +76,10 @@ fn numbers_and_files_that_are_not_valid_have_code_1() {
         ),
         (vec![LAKE, "--initial", "start"], "--initial start: \"start\" is not the number of a state"),
         (vec!["no/such/model.npz"], "no/such/model.npz: "),
-        (vec!["Cargo.toml"], "Cargo.toml: expected a file .npz, .tra, or .txt for a map of cells"),
+        (
+            vec!["Cargo.toml"],
+            "Cargo.toml: expected an .npz file, a .tra file, or a .txt file with a map of cells",
+        ),
         (vec![LAKE, "--prior", "LICENSE-MIT"], "LICENSE-MIT: line 1: \"MIT\" is not a number"),
     ] {
         let run = softmdp(&[&arguments[..], &problem].concat());

@@ -1,4 +1,4 @@
-//! What an answer has in common with the others.
+//! The parts that all answers have in common.
 
 use softmdp::ndarray::{ArrayRef1, ArrayView1, ArrayView2};
 use softmdp::{Inference, Model, Real, Status, log_sum_exp};
@@ -17,7 +17,7 @@ pub(crate) enum Outcome {
 pub(crate) struct StateResults<'a, F> {
     /// Name of the values.
     pub(crate) name: &'static str,
-    /// What they are, as a line above the table.
+    /// A description of the values, as a line above the table.
     pub(crate) title: &'static str,
     pub(crate) values: ArrayView1<'a, F>,
     /// π(a∣s), `[s, a]`; none without stages.
@@ -48,8 +48,8 @@ pub(crate) fn value_at_start<F: Real>(
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tolerance<F> {
     pub(crate) value: F,
-    /// Whether a bound counts that rounding keeps above the tolerance. A user who sets no tolerance
-    /// does not know what the number type can meet.
+    /// Whether a bound is accepted that rounding keeps above the tolerance: only if the user sets
+    /// no tolerance.
     pub(crate) allows_rounding: bool,
 }
 

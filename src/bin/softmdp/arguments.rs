@@ -15,10 +15,10 @@ Examples:
     softmdp model.npz --stationary --inference variational --temperature 0 --discount 0.95
   A finite horizon with soft values, and results for numpy:
     softmdp model.npz --horizon 30 --inference variational --temperature 0.5 --out result.npz
-  The largest probability of reaching the label goal, in PRISM Pmax=? [F \"goal\"]:
+  The largest probability of reaching the states labelled goal (Pmax=? [F \"goal\"] in PRISM):
     softmdp model.tra --labels model.lab --terminal goal=1 --stationary \\
         --inference variational --temperature 0
-  The best average reward of a stage:
+  The best average reward per stage:
     softmdp model.npz --average --inference variational --temperature 0
   Where is an agent at each stage, given that it succeeds? With pictures:
     softmdp map.txt --slip 0.1 --prior uniform --horizon 30 --inference direct --plot pictures
@@ -30,7 +30,7 @@ Exit codes:
   0  solved
   1  a file or a number is not valid, or the problem has no solution
   2  the command line is not valid
-  3  the tolerance is not met; what was found is printed and written";
+  3  the tolerance is not met; the best result so far is printed and written";
 
 /// Solves a Markov decision process from a file, with soft or hard maxima
 #[derive(Debug, Parser)]
@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
     pub(crate) model: ModelOptions,
     #[command(flatten, next_help_heading = "Search (with --stationary or --average)")]
     pub(crate) search: SearchOptions,
-    #[command(flatten, next_help_heading = "Further files of a model .tra")]
+    #[command(flatten, next_help_heading = "Further files of a .tra model")]
     pub(crate) explicit: ExplicitOptions,
     #[command(flatten, next_help_heading = "Maps of cells")]
     pub(crate) map: MapOptions,
@@ -61,10 +61,10 @@ pub(crate) struct ProblemOptions {
     /// Solve an infinite horizon: one value and one policy for all stages
     #[arg(long, conflicts_with = "average")]
     pub(crate) stationary: bool,
-    /// Find the average reward of a stage in the long run
+    /// Find the best average reward per stage in the long run
     #[arg(long)]
     pub(crate) average: bool,
-    /// variational: how should I act?
+    /// Required. variational: how should I act?
     /// direct: what happened, given success?
     #[arg(long, value_enum, hide_possible_values = true, verbatim_doc_comment)]
     pub(crate) inference: Option<Question>,
@@ -73,7 +73,7 @@ pub(crate) struct ProblemOptions {
 #[derive(Debug, Args)]
 pub(crate) struct ModelOptions {
     /// Discount γ: a factor on later rewards (variational), or the
-    /// probability to continue after a stage (direct)
+    /// probability of continuing after a stage (direct)
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, verbatim_doc_comment)]
     pub(crate) discount: Option<f64>,
     /// Temperature τ, in reward units per nat; 0 is classical planning
@@ -88,18 +88,18 @@ pub(crate) struct ModelOptions {
     /// label of a .tra, or ROW,COLUMN of a map. May be repeated
     #[arg(long, value_name = "STATE[=VALUE]", verbatim_doc_comment)]
     pub(crate) terminal: Vec<Terminal>,
-    /// Value of all other states at the end of a horizon; with -inf,
-    /// only terminal states are a success
+    /// Value of all nonterminal states at the end of a horizon; with
+    /// -inf, only terminal states are a success
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true, verbatim_doc_comment)]
     pub(crate) otherwise: Option<f64>,
     /// Start episodes in a state, or evenly in the states of a label
     #[arg(long, value_name = "STATE")]
     pub(crate) initial: Option<String>,
-    /// Rewards and terminal values of the file are costs
+    /// Treat rewards and terminal values of the file as costs
     #[arg(long)]
     pub(crate) costs: bool,
     /// Rescale rows of probabilities whose sum is within DISTANCE of 1
-    /// [default: 1e-5]
+    /// [DISTANCE if left out: 1e-5]
     #[arg(
         long,
         value_name = "DISTANCE",
@@ -138,7 +138,7 @@ pub(crate) struct ExplicitOptions {
     /// Rewards of states, .srew or .state.rew; several files add up
     #[arg(long, value_name = "FILE")]
     pub(crate) state_rewards: Vec<PathBuf>,
-    /// Rewards of transitions, .trew or .trans.rew; several add up
+    /// Rewards of transitions, .trew or .trans.rew; several files add up
     #[arg(long, value_name = "FILE")]
     pub(crate) transition_rewards: Vec<PathBuf>,
 }
@@ -158,7 +158,8 @@ pub(crate) struct MapOptions {
     /// Reward of each step [default: -1]
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     pub(crate) step_reward: Option<f64>,
-    /// Probability that a step slips to either side [default: 0]
+    /// Probability that a move slips, half of it to each side
+    /// [default: 0]
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     pub(crate) slip: Option<f64>,
     /// up, right, down or left, with the probability of a gust (up:0.2)
@@ -180,13 +181,13 @@ pub(crate) struct OutputOptions {
     #[arg(long, value_name = "DIR")]
     pub(crate) plot: Option<PathBuf>,
     /// Print at most N rows of the table
-    /// [default: as many as fit a terminal, all to a file]
+    /// [default: as many as fit the terminal; all rows in a file]
     #[arg(long, value_name = "N", verbatim_doc_comment)]
     pub(crate) rows: Option<usize>,
 }
 
 impl Arguments {
-    /// The inference. There is no default, because each answers another question.
+    /// The inference. There is no default, because each inference answers a different question.
     pub(crate) fn inference(&self) -> Result<Inference, clap::Error> {
         self.problem.inference.map(Inference::from).ok_or_else(|| {
             let message = "choose an inference:\n  \

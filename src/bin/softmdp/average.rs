@@ -91,7 +91,7 @@ impl<F: Real> Rate<'_, F> {
         let outcome = stationary::report(
             self.convergence,
             Tolerance::of(&task.arguments.search),
-            &format!("the {} is not off", self.name),
+            &format!("the {} is off", self.name),
             screen,
         )?;
         let (lower, upper) = (number(self.bounds.0), number(self.bounds.1));

@@ -50,9 +50,9 @@ pub(crate) fn follow<F: Real>(
             pairs: has_out.then(|| policy.state_action_occupancy(&watched, initial)).transpose()?,
         };
         bar.finish_and_clear();
-        screen.line("return", format!("{}, expected of this policy", number(acting.expected_return)))?;
+        screen.line("return", format!("{}, expected under this policy", number(acting.expected_return)))?;
         let ended = ended(model, &acting.states.row(horizon));
-        screen.line("P(terminal)", format!("{}, at the last stage, of this policy", number(ended)))?;
+        screen.line("P(terminal)", format!("{}, at the last stage, under this policy", number(ended)))?;
         return Ok(Consequences::Policy(acting));
     }
     if !(model.temperature() > F::zero()) {

@@ -17,7 +17,8 @@ pub(crate) fn print<F: Real>(
     let mut drawings = vec![(format!("{} of each cell", results.name), values)];
     if let Some(policy) = results.policy {
         let policy = grid.render_policy(&policy.mapv(Real::into_f64))?;
-        drawings.push(("Moves that are at least half as probable as the best".to_owned(), policy));
+        drawings
+            .push(("Moves that are at least half as probable as the most probable one".to_owned(), policy));
     }
     for (title, drawing) in drawings {
         let plain = drawing.to_string();

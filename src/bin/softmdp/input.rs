@@ -13,12 +13,12 @@ use crate::names::Names;
 use crate::numbers::count;
 use crate::values::{Symbol, Wind};
 
-/// A model, and what its file says about states.
+/// A model, and the names of states in its file.
 #[derive(Debug)]
 pub(crate) struct Input<F: Real> {
     pub(crate) file: ModelFile<F>,
     pub(crate) names: Names,
-    /// What was read in one of several possible ways, or changed, as lines for the screen.
+    /// Lines for the screen: what the reader changed or ignored.
     pub(crate) notes: Vec<String>,
 }
 
@@ -31,21 +31,23 @@ pub(crate) fn read<F: Real>(arguments: &Arguments) -> Result<Input<F>, Box<dyn E
         Some("tra") => ".tra",
         Some("txt" | "map") => "a map",
         _ => {
-            let message =
-                format!("{}: expected a file .npz, .tra, or .txt for a map of cells", path.display());
+            let message = format!(
+                "{}: expected an .npz file, a .tra file, or a .txt file with a map of cells",
+                path.display()
+            );
             return Err(message.into());
         }
     };
     if kind != ".tra" && arguments.explicit.is_used() {
         let message = format!(
-            "--labels, --state-rewards and --transition-rewards need a model as .tra; {} is {kind}",
+            "--labels, --state-rewards and --transition-rewards need a .tra model, but {} is {kind}",
             path.display()
         );
         return Err(usage(ErrorKind::ArgumentConflict, message).into());
     }
     if kind != "a map" && arguments.map.is_used() {
         let message = format!(
-            "options of maps, such as --slip and --legend, need a map as .txt; {} is {kind}",
+            "options of maps, such as --slip and --legend, need a .txt map, but {} is {kind}",
             path.display()
         );
         return Err(usage(ErrorKind::ArgumentConflict, message).into());
@@ -73,7 +75,7 @@ fn archive<F: Real>(path: &Path, options: &ModelOptions) -> Result<Input<F>, Box
         notes.push(rescaled(file.rescaled_rows()));
     }
     if let Some(distance) = file.rescaled_initial() {
-        notes.push(format!("rescaled `initial`, whose sum was off 1 by {distance:.1e}"));
+        notes.push(format!("rescaled `initial`, whose sum differed from 1 by {distance:.1e}"));
     }
     if !file.ignored_arrays().is_empty() {
         notes.push(format!("ignored arrays: {}", file.ignored_arrays().join(", ")));
@@ -124,7 +126,7 @@ fn rescaled(rows: RescaledRows) -> String {
     match rows.count() {
         0 => "no row needed rescaling".to_owned(),
         number => {
-            format!("rescaled {}, whose sums were off 1 by at most {largest:.1e}", count(number, "row"))
+            format!("rescaled {}, whose sums differed from 1 by at most {largest:.1e}", count(number, "row"))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-/// Words of the library, and how the command line says the same.
+/// Phrases of the library, and their replacements for the command line.
 const WORDS: [(&str, &str); 8] = [
     ("call `average_reward` for the best mean reward", "use --inference variational"),
     ("call `average_reward`", "use --average"),

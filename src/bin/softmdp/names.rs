@@ -51,11 +51,11 @@ impl Names {
     fn expected(&self) -> String {
         match self {
             Names::Numbers => {
-                "the number of a state; only files of labels, with --labels, name states".into()
+                "the number of a state; --labels, with a .tra model, gives names to states".into()
             }
             Names::Cells(_) => "a cell, such as 2,0 for row 2 and column 0, or the number of a state".into(),
             Names::Labels(labels) if labels.is_empty() => {
-                "the number of a state, and the file of labels has no label".into()
+                "the number of a state; the file of labels is empty".into()
             }
             Names::Labels(labels) => {
                 let names: Vec<&str> = labels.iter().map(|(label, _)| label.as_str()).collect();
@@ -73,7 +73,7 @@ impl Names {
         }
     }
 
-    /// The name of a state, besides its number.
+    /// The name of a state, in addition to its number.
     pub(crate) fn of(&self, state: usize) -> String {
         match self {
             Names::Numbers => String::new(),

@@ -22,10 +22,13 @@ pub(crate) fn prepare(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 fn check(out: &Path, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let place = format!("--out {}", out.display());
     if out.is_dir() {
-        return Err(format!("{place} is a folder: add the name of a file").into());
+        return Err(format!("{place} is a folder: add a file name").into());
     }
     if out.extension().is_none_or(|extension| extension != "npz") {
-        return Err(format!("{place} is not a file .npz: results are archives of numpy").into());
+        return Err(format!(
+            "{place} is not an .npz file: results are archives of numpy, so change the extension"
+        )
+        .into());
     }
     if out.canonicalize().is_ok_and(|out| arguments.path.canonicalize().is_ok_and(|model| model == out)) {
         return Err(format!("{place} is the file of the model: choose another file").into());

@@ -12,7 +12,7 @@ use crate::consequences::Consequences;
 use crate::problem::Task;
 use crate::screen::Screen;
 
-/// Longer animations take minutes, and nobody watches their end.
+/// Longer animations take minutes to draw.
 const LONGEST_ANIMATION: usize = 200;
 /// More curves in one picture hide each other.
 const MAX_CURVES: usize = 8;
@@ -94,7 +94,8 @@ pub(crate) fn of_stationary<F: Real>(
         policy: Some(solution.probabilities()),
     };
     of_states(task, &results, &mut album)?;
-    // The search runs again with lower limits, each twice the last, so that all take as long as one more.
+    // The search runs again with lower limits, each twice the last. Together they take as long as
+    // one search.
     let mut bounds = Vec::new();
     let limits = (0..).map(|power| 1_usize << power);
     for limit in limits.take_while(|&limit| limit < solution.convergence().iterations) {

@@ -15,7 +15,7 @@ pub(crate) fn stages(num_stages: usize, what: &'static str) -> ProgressBar {
     }
 }
 
-/// A sign of life that counts passes, whose number is not known before.
+/// A spinner that counts passes, whose number is unknown.
 pub(crate) fn passes(what: &'static str) -> ProgressBar {
     let spinner = ProgressBar::new_spinner().with_message(what);
     spinner.enable_steady_tick(Duration::from_millis(200));

@@ -9,12 +9,12 @@ use console::Term;
 const TITLE: usize = 12;
 /// Rows of a table that are printed however low the terminal is.
 const LEAST_ROWS: usize = 5;
-/// Number of columns if the output is no terminal.
+/// Number of columns if the output is not a terminal.
 const WIDTH_OF_FILES: usize = 160;
 /// Lines below the output: the prompt.
 const BELOW: usize = 2;
 
-/// Where text goes. A reader that closes its end, such as `head`, is no error.
+/// The destination of text. A reader that closes its end, such as `head`, is not an error.
 #[derive(Debug)]
 pub(crate) struct Screen {
     /// Rows and columns, if the output is a terminal.

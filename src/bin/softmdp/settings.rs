@@ -1,4 +1,4 @@
-//! Changes a model as the command line says.
+//! Changes a model by the options of the command line.
 
 use std::error::Error;
 use std::path::Path;

@@ -20,7 +20,7 @@ pub(crate) fn solve<F: Real>(task: &Task<'_, F>, screen: &mut Screen) -> Result<
     let solution = solver.solve(&Watched::new(model, progress::count_passes(&bar)))?;
     bar.finish_and_clear();
     let tolerance = Tolerance::of(&task.arguments.search);
-    let outcome = report(solution.convergence(), tolerance, "no value is off", screen)?;
+    let outcome = report(solution.convergence(), tolerance, "every value is off", screen)?;
     let (least, most) = range(solution.state_values().iter().copied());
     screen.line("V", format!("{} to {}", number(least), number(most)))?;
 
@@ -32,7 +32,7 @@ pub(crate) fn solve<F: Real>(task: &Task<'_, F>, screen: &mut Screen) -> Result<
         if task.inference == Inference::Variational && outcome == Outcome::Met {
             match solution.policy().expected_return(model, initial) {
                 Ok(value) => {
-                    screen.line("return", format!("{}, expected of this policy", number(value)))?;
+                    screen.line("return", format!("{}, expected under this policy", number(value)))?;
                     expected_return = Some(value);
                 }
                 Err(error) => screen.line("return", format!("not computed: {error}"))?,
@@ -76,7 +76,7 @@ pub(crate) fn report<F: Real>(
 ) -> Result<Outcome, Box<dyn Error>> {
     let &Convergence { status, iterations, error_bound, .. } = convergence;
     let bound = if error_bound < F::infinity() {
-        format!("{what} by more than {error_bound:.1e}")
+        format!("{what} by at most {error_bound:.1e}")
     } else {
         "no bound on the error is known".to_owned()
     };

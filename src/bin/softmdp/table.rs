@@ -17,7 +17,7 @@ const GAP: usize = 2;
 const PROBABILITY: usize = 6;
 
 /// Prints a row for each state, or for as many states as fit. Probabilities of all actions are
-/// printed if they fit beside the others.
+/// printed if they fit next to the others.
 pub(crate) fn print<F: Real>(
     model: &impl Model<Scalar = F>,
     names: &Names,
@@ -64,7 +64,7 @@ pub(crate) fn print<F: Real>(
     text.extend(lines(&columns));
     if num_rows < num_states {
         let left_out = num_states - num_rows;
-        text.push(format!("… and {left_out} more of {num_states} states; --rows sets the number of rows"));
+        text.push(format!("… and {left_out} more of {num_states} states; --rows N prints N rows"));
     }
     text.push(String::new());
     screen.print(&text.join("\n"))

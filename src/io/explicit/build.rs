@@ -1,4 +1,4 @@
-//! Makes a model from the files that were read.
+//! Builds a model from the files that were read.
 
 use ndarray::Array2;
 
@@ -15,16 +15,16 @@ impl<F: Real> ExplicitMdp<F> {
     ///
     /// # Errors
     ///
-    /// Those of [`MdpBuilder::build`]. They name the file and, for a row that does not sum to 1, the
-    /// line of its first transition.
+    /// Those of [`MdpBuilder::build`]. They name the file and, for a row that does not sum to 1,
+    /// the line of its first transition.
     ///
     /// # Complexity
     ///
     /// Time O(S·A + transitions). Memory for transitions is proportional to the file, because only
-    /// pairs that exist have a row. The tables of rewards, available actions and prior weights of an
-    /// [`Mdp`] hold S·A entries of 17 bytes in total for `f64`. If one state has very many choices,
-    /// this is much more than the size of the file. [`Error`](crate::Error::TooLarge) says so if the
-    /// tables do not fit.
+    /// pairs that exist have a row. The tables of rewards, available actions and prior weights of
+    /// an [`Mdp`] hold S·A entries of 17 bytes in total for `f64`. If one state has very many
+    /// choices, this is much more than the size of the file. The result is
+    /// [`Error::TooLarge`](crate::Error::TooLarge) if the tables do not fit.
     ///
     /// # Example
     ///
@@ -65,10 +65,9 @@ impl<F: Real> ExplicitMdp<F> {
         self.successor_rewards.is_some()
     }
 
-    /// The transitions with their rewards, as
-    /// [`Mdp::with_outcomes`](crate::Mdp::with_outcomes) takes them: state, action, next state,
-    /// probability and reward. Rewards are in reward units, in addition to those of states. They are
-    /// 0 if they are not listed.
+    /// The transitions with their rewards, as [`Mdp::with_outcomes`](crate::Mdp::with_outcomes)
+    /// takes them: state, action, next state, probability and reward. Rewards are in reward units,
+    /// in addition to those of states. They are 0 if they are not listed.
     ///
     /// A transition that the `.tra` file lists several times comes once for each line.
     ///

@@ -119,7 +119,8 @@ impl<'a> Header<'a> {
         Self::of_kind(lines, kind)
     }
 
-    /// Takes the header of a file of a known kind from its lines: a word, numbers of items, or both.
+    /// Takes the header of a file of a known kind from its lines: a word, numbers of items, or
+    /// both.
     pub(super) fn of_kind<L>(lines: &mut Peekable<L>, kind: Kind) -> Result<Self, Error>
     where
         L: Iterator<Item = Line<'a>>,

@@ -44,10 +44,10 @@ use transitions::Transitions;
 /// | `.lab` of PRISM | `0="init" 1="deadlock" …` | `state: label label …`, by index |
 /// | `.lab` of Storm | `#DECLARATION`, names, `#END` | `state label label …`, by name |
 ///
-/// - Probabilities of a transition that is listed several times are added. Its rewards may be listed
-///   as often, in the same order: then the transition has several rewards, which
-///   [`outcomes`](Self::outcomes) returns. Otherwise, a reward that is listed twice in one file is an
-///   error. Rewards of several files are added.
+/// - Probabilities of a transition that is listed several times are added. Its rewards may be
+///   listed as often, in the same order: then the transition has several rewards, which
+///   [`outcomes`](Self::outcomes) returns. Otherwise, a reward that is listed twice in one file is
+///   an error. Rewards of several files are added.
 /// - The reader ignores names of actions. The numbers of a header must agree with the lines. The
 ///   words `mdp` and `dtmc` may have any case.
 /// - A state without choices is a dead end (V = −∞ before the last stage), unless the builder makes

@@ -1,4 +1,4 @@
-//! Changed copies of the model of a file, whatever its kind.
+//! Changed copies of the model of a file, of any kind.
 
 use ndarray::{Array1, Array2, ArrayView2};
 

@@ -23,8 +23,8 @@ pub(super) const OWN: Names =
 pub(super) const SCIPY: Names =
     Names { row_offsets: "indptr", next_states: "indices", probabilities: "data" };
 
-/// Reads the rows, whose entries may come in any order. A successor may be listed several times: its
-/// probabilities are added, and each entry has a reward of its own.
+/// Reads the rows, whose entries may come in any order. A successor may be listed several times:
+/// its probabilities are added, and each entry has a reward of its own.
 pub(super) fn decode<F: Real>(arrays: &mut Arrays<'_>, names: &Names) -> Result<Read<F>, Error> {
     check_format(arrays)?;
     let (name, axes) = (names.row_offsets, "[S · A + 1]");
@@ -52,7 +52,7 @@ pub(super) fn decode<F: Real>(arrays: &mut Arrays<'_>, names: &Names) -> Result<
     rows.map_err(|error| Error::new(place_of(&error, names.probabilities), error))
 }
 
-/// Checks the format that scipy writes beside a matrix, if it is there.
+/// Checks the array `format` that scipy writes with a matrix, if there is one.
 pub(super) fn check_format(arrays: &mut Arrays<'_>) -> Result<(), Error> {
     if !arrays.has(SCIPY.probabilities) {
         return Ok(());

@@ -31,14 +31,14 @@ impl<F: Real> StationaryPolicy<F> {
     /// Beyond that, the method works on classes of states that lead to each other. Each V has a
     /// relative error of a few ulp per state, however improbable the end is. If rewards have both
     /// signs, the error is relative to the V of their magnitudes. This holds for classes of up to
-    /// 256 states, for larger ones with few successors each, such as grids, and for full classes of
-    /// up to 2000 states if h exceeds the inverse square root of an ulp.
+    /// 256 states, and for larger ones with few successors each, such as grids. If h exceeds the
+    /// inverse square root of an ulp, it also holds for full classes of up to 2000 states.
     ///
     /// In other classes the error is 4 ulp of the largest V times h. If that may exceed the cube
     /// root of an ulp, the result is [`Error::ImprobableEnd`].
     ///
     /// Rows that sum to 1 to within rounding count with their stored probabilities of leaving the
-    /// state. The probability of staying is what is left of 1.
+    /// state. The probability of staying is the remainder to 1.
     ///
     /// # Shapes
     ///
@@ -48,9 +48,9 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// [`Error::ShapeMismatch`] if the policy does not fit the model; [`Error::NotHomogeneous`];
     /// [`Error::Endless`] and [`Error::ImprobableEnd`] as described above;
-    /// [`Error::UnnormalizedTransition`] if a row sums to more than 1 by more than the state is ever
-    /// left; [`Error::IllConditioned`] if the system is singular to working precision;
-    /// [`Error::Overflow`]; [`Error::TooLarge`]; errors of your own [`Model`].
+    /// [`Error::UnnormalizedTransition`] if a row exceeds a sum of 1 by more than the probability
+    /// of leaving the state; [`Error::IllConditioned`] if the system is singular to working
+    /// precision; [`Error::Overflow`]; [`Error::TooLarge`]; errors of your own [`Model`].
     ///
     /// # Complexity
     ///

@@ -111,9 +111,9 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// Entries are never negative. They are exactly 0 in states that cannot be reached.
     ///
-    /// Up to 1/(1−γ) = 10³, the error is a few ulp of the largest entry times the expected number of
-    /// steps, and entries below it may also be 0. Beyond that, each entry has a relative error of a
-    /// few ulp per state, in the same classes of states as those of [`evaluate`](Self::evaluate).
+    /// Up to 1/(1−γ) = 10³, the error is a few ulp of the largest entry times the expected number
+    /// of steps. Entries below this error may be 0. Beyond that, each entry has a relative error of
+    /// a few ulp per state, in the same classes of states as those of [`evaluate`](Self::evaluate).
     /// Other classes have the error stated there, or are [`Error::ImprobableEnd`].
     ///
     /// # Shapes

@@ -20,9 +20,9 @@
 //! # Which states
 //!
 //! A state goes on if some policy avoids, forever and with probability 1, all states in which every
-//! action is forbidden. In other states V = −∞. If no policy leads surely from each state that goes
-//! on to a class with the largest gain, the gain depends on the initial state, and the answer is an
-//! error.
+//! action is forbidden. In other states V = −∞. Some policy has to lead from each state that goes
+//! on, with probability 1, to a class with the largest gain. Otherwise the gain depends on the
+//! initial state, and the result is an error.
 //!
 //! # References
 //!
@@ -177,13 +177,14 @@ impl<F: Real> AverageReward<F> {
 ///
 /// # One gain for all states
 ///
-/// The gain is one number if some policy surely leads to the best class of states from every state.
-/// This holds if each state can be reached from each other one (a communicating model), if every
-/// policy has a single recurrent class (a unichain model), and for many others. Otherwise the gain
-/// depends on the initial state, and [`Error::SeveralGains`] names two classes with their gains.
+/// The gain is one number if some policy leads from every state to the best class of states, with
+/// probability 1. This holds if each state can be reached from each other one (a communicating
+/// model). It holds if every policy has a single recurrent class (a unichain model), and for many
+/// other models. Otherwise the gain depends on the initial state, and [`Error::SeveralGains`] names
+/// two classes with their gains.
 ///
 /// Periodic chains need no special care. A reward of −∞ forbids a pair. Variational inference also
-/// avoids pairs that risk a state without any way on.
+/// avoids pairs that risk a state from which no policy goes on forever.
 ///
 /// # Errors
 ///

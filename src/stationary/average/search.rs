@@ -4,9 +4,9 @@
 //! agent can go from every state to every other one. So all states of a component share the gain of
 //! the best policy that never leaves it. With V = −∞ outside, B keeps to the pairs that stay.
 //!
-//! If some policy surely leads to the best components from every state, all states share their
-//! gain. The search then continues with all states, so that the policy covers the way there.
-//! Otherwise the gain depends on the initial state, and the search names two states.
+//! If some policy leads to the best components from every state with probability 1, all states
+//! share their gain. The search then continues with all states, so that the policy covers the way
+//! there. Otherwise the gain depends on the initial state, and the search names two states.
 
 use crate::dynamics::for_each_possible_successor;
 use crate::markov_chain::{Choices, EndComponents, Successors};

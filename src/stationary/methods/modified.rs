@@ -38,7 +38,7 @@ const MOST_SWEEPS: usize = 1024;
 const MOST_SWEEPS_IN_DOUBT: usize = 64;
 
 /// Backups without a halving of BV − V after which the method gives up, where a fixed point may not
-/// exist. There, from values above the fixed point, policies and values may go round in a circle.
+/// exist. There, from values above the fixed point, policies and values may cycle.
 const PATIENCE: usize = 256;
 
 /// Alternates a backup and sweeps until the search ends.

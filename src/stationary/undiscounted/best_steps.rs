@@ -1,11 +1,11 @@
 //! The steps of direct inference at temperature 0, which takes the best possible successor.
 //!
-//! A step s → s' by action a earns r(s,a) + δ. δ ≤ 0 is the part of a reward r(s,a,s') that the fold
-//! leaves on the successor; it is 0 for successors of the largest reward.
+//! A step s → s' by action a earns r(s,a) + δ. δ ≤ 0 is the part of a reward r(s,a,s') that the
+//! fold leaves on the successor; it is 0 for successors of the largest reward.
 //!
 //! A *free cycle* consists of steps that earn 0. Its states share one value, at least 0. If it is
-//! above 0, the policy takes only steps that lead nearer to the exits of the cycle, since a policy
-//! over all its steps may never leave.
+//! above 0, a policy over all steps of the cycle may never leave. So the policy takes only steps
+//! that lead nearer to the exits.
 
 use crate::dynamics::{Probability, for_each_possible_successor};
 use crate::kernels::{SoftRow, normalized_prior};

@@ -1,4 +1,4 @@
-//! How long it takes until the end: the function h that certificates are made of.
+//! The expected duration until the end: the function h from which certificates are made.
 //!
 //! ```text
 //! h ≥ (1 − ρ) + J h
@@ -219,8 +219,8 @@ impl OptimalActions {
         found
     }
 
-    /// A state in which policies of these actions may go on forever without a loss. Its value is not
-    /// unique.
+    /// A state in which policies of these actions may go on forever without a loss. Its value is
+    /// not unique.
     pub(super) fn endless_state<F: Real, M: Model<Scalar = F> + ?Sized>(
         &self,
         operator: &Operator<'_, F, M>,

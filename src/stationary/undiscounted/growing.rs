@@ -64,7 +64,7 @@ impl Lookout {
 }
 
 /// Ends the search if rewards cancel on an endless loop, which damped sweeps show in a share of the
-/// passes so far. Undamped sweeps may swing forever there.
+/// passes so far. Undamped sweeps may oscillate forever there.
 fn look_for_cancelling<F: Real, M: Model<Scalar = F> + ?Sized>(
     iterate: &mut Iterate<'_, F, M>,
 ) -> Result<(), Halt> {

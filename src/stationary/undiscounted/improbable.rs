@@ -2,24 +2,24 @@
 //!
 //! # Derivation
 //!
-//! If a policy ends once in 10¹⁵ steps, values have the size 10¹⁵, and one backup in floating point
-//! has an error of the size of a reward. Then neither the best action nor a bound can be read from
-//! values. Both follow from differences of values. Where rows sum to 1,
+//! If a policy ends once in 10¹⁵ steps, values have the size 10¹⁵. One backup in floating point
+//! then has an error of the size of a reward. Then neither the best action nor a bound can be read
+//! from values. Both follow from differences of values. Where rows sum to 1,
 //!
 //! ```text
 //! (B V − V)(s) = τ log Σ_a ρ(a|s) exp(A(s,a)/τ),   A(s,a) = r(s,a) + Σ_s' P(s'|s,a) (V(s') − V(s))
 //! ```
 //!
-//! Here staying in a state does not count, so the probability of staying need not be known to the
-//! last digit of the probability of leaving. V^π comes from [elimination](crate::markov_chain), as
+//! Here staying in a state does not count. So the probability of staying may have fewer digits than
+//! the probability of leaving. V^π comes from [elimination](crate::markov_chain), as
 //! differences from a reference state of each class.
 //!
 //! # The bound
 //!
-//! Let c(s) > 0 be more than |B V − V| and its rounding error, and let (I − P_π) g = c. If
-//! B(V + 2g) < V + 2g and B(V − 2g) > V − 2g in every state, in differences and with their rounding
-//! errors, then |V* − V| ≤ 2g, since B is monotone. The policy is the one that was evaluated, since
-//! a table of values cannot hold the differences that decide.
+//! Let c(s) > 0 be more than |B V − V| and its rounding error, and let (I − P_π) g = c. Suppose
+//! that B(V + 2g) < V + 2g and B(V − 2g) > V − 2g in every state. The code checks this in
+//! differences, with their rounding errors. Then |V* − V| ≤ 2g, since B is monotone. The policy is
+//! the one that was evaluated, since a table of values cannot hold the differences that decide.
 //!
 //! V* is that of rows whose sum is 1: the stored probabilities of leaving a state count, and
 //! the probability of staying is what is left of 1.

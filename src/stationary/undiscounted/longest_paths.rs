@@ -9,14 +9,14 @@
 //! Value iteration from below finds these values. It starts from V_T in terminal states, 0 on free
 //! cycles, and −∞ elsewhere. After n sweeps it has the best of all paths of at most n steps. If no
 //! cycle gains, some best path has at most S steps. So the search ends after at most S + 1 sweeps,
-//! whatever the method. If values still rise, a cycle gains.
+//! for every method. If values still rise, a cycle gains.
 //!
 //! # The bound
 //!
 //! Let e bound the rounding error of a step. A sweep without a change proves that no path is better
 //! by more than e a step. All paths that may be best consist of steps that are optimal to within
-//! 2 S e. If these steps form no cycle, other than free ones, they form paths of at most L steps,
-//! and the error is at most L e. Otherwise that cycle may gain, within rounding, and no bound
+//! 2 S e. If these steps form only free cycles, they form paths of at most L steps. The error is
+//! then at most L e. Otherwise a cycle of these steps may gain, within rounding, and no bound
 //! exists.
 
 use std::convert::Infallible;

@@ -2,8 +2,8 @@
 //!
 //! # Derivation
 //!
-//! An end component is a set of states with some of their actions, such that no action leads out of
-//! the set and the agent can reach each state of the set from each other one. If all rewards of the
+//! An end component is a set of states with some of their actions. No action leads out of the set,
+//! and the agent can reach each state of the set from each other one. If all rewards of the
 //! component are 0, the agent moves about in it for free, and may stay forever, which is worth 0.
 //! So its states share one value. At temperature 0,
 //!
@@ -27,8 +27,8 @@
 //!
 //! # References
 //!
-//! de Alfaro, *Formal Verification of Probabilistic Systems*, PhD thesis, Stanford, 1997; Haddad and
-//! Monmege, *Theor. Comput. Sci.* 735 (2018) 111–131, who collapse end components to bound
+//! de Alfaro, *Formal Verification of Probabilistic Systems*, PhD thesis, Stanford, 1997; Haddad
+//! and Monmege, *Theor. Comput. Sci.* 735 (2018) 111–131, who collapse end components to bound
 //! reachability; Bertsekas and Tsitsiklis, *Math. Oper. Res.* 16 (1991) 580–595.
 
 use std::ops::Range;

@@ -14,8 +14,8 @@
 //!
 //! End components that earn nothing count as ends, because staying there is worth 0: they are
 //! collapsed first ([`quotient`](super::quotient)). If B V − V vanishes on T before there is a
-//! proof, those states neither gain nor lose, although their rewards are not 0. Their fixed point is
-//! not unique.
+//! proof, those states neither gain nor lose, although their rewards are not 0. Their fixed point
+//! is not unique.
 
 use super::growing::{FIRST_LOOK, look};
 use crate::backward::StageTables;

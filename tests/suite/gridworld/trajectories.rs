@@ -75,8 +75,8 @@ fn errors_name_the_step() {
     assert_eq!(error, Error::NoStep { stage: 1, from: (0, 1), to: (1, 0) });
     assert_eq!(
         error.to_string(),
-        "step 1 of the trajectory, from cell (row 0, column 1) to cell (row 1, column 0), is impossible: \
-         no action leads there"
+        "no action leads from cell (row 0, column 1) to cell (row 1, column 0) at stage 1 of the trajectory, \
+         expected a possible move"
     );
     let after = refused(&[(1, 3), (0, 3), (1, 3)]);
     assert_eq!(after, softmdp::Error::ActionAfterEnd { stage: 1, state: 2 }.into());
