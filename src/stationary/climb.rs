@@ -52,7 +52,7 @@ const NEWTON_SHARE: f64 = 1e-3;
 /// The most operations of an elimination: a second, approximately.
 const MOST_OPERATIONS: usize = 1_000_000_000;
 
-/// The least 1 − κ, in units of the relative rounding error.
+/// The least 1 − κ, in machine epsilons.
 const LEAST_GAP: f64 = 1e3;
 
 /// Newton steps in a row, of which policy iteration may need many.
