@@ -322,7 +322,7 @@ pub enum Error {
     /// At discount 1, a policy enters a recurrent class with rewards, so that its value does not
     /// exist.
     #[error(
-        "the policy earns rewards without end from state {state}: at discount 1 it must reach a terminal state, or use a \
+        "the policy collects rewards forever from state {state}: at discount 1 it must reach a terminal state, or use a \
          discount < 1"
     )]
     Endless {
@@ -639,8 +639,9 @@ impl fmt::Display for Unmet {
                 "the error bound is {error_bound:e} at the limit of iterations; raise the limit or the tolerance"
             ),
             Status::RoundingFloor if error_bound.is_infinite() => f.write_str(
-                "the values are a fixed point to within rounding, which hides whether there are others, so no error \
-                 bound exists; more iterations do not help: use larger costs of steps, or a discount < 1",
+                "no error bound can be proved in this number type: rounding hides whether the values are unique, \
+                 or the end is too far; more iterations do not help: use larger costs of steps, a uniform prior, or \
+                 a discount < 1",
             ),
             Status::RoundingFloor => write!(
                 f,
@@ -652,8 +653,9 @@ impl fmt::Display for Unmet {
                  more iterations do not help: use a cost for every step of the loop, or a discount < 1",
             ),
             Status::Diverging => f.write_str(
-                "values grow without end, because rewards and the entropy of the action prior exceed the costs of \
-                 steps; use `ActionPrior::Uniform`, a smaller discount or higher costs",
+                "values grow without end, because rewards, or above temperature 0 the entropy of the action prior, \
+                 exceed the costs of steps; use higher costs, a smaller discount, or above temperature 0 \
+                 `ActionPrior::Uniform`",
             ),
             Status::Stopped => write!(f, "stopped by the caller at an error bound of {error_bound:e}"),
             Status::Converged => write!(f, "the error bound is {error_bound:e}"),

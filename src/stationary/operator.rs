@@ -169,6 +169,14 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
         Ok(())
     }
 
+    /// Whether values grow without end, because a set of states keeps all of its weight and gains
+    /// more. Finds only sets that earn nothing; [`growing`](super::undiscounted::growing) finds
+    /// others.
+    pub(super) fn grows(&self, values: &[F]) -> Result<bool, Error> {
+        let stage = CheckedStage::new(self.model, 0, self.inference)?;
+        Ok(!self.is_hard() && Quotient::grows(&stage, &self.is_fixed, values, self.inference)?)
+    }
+
     /// The end components that B collapses.
     pub(super) fn quotient(&self) -> Option<&Quotient> {
         self.quotient.as_ref().map(|(quotient, _)| quotient)

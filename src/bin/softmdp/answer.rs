@@ -60,8 +60,9 @@ impl<F: Real> Tolerance<F> {
         Self { value, allows_rounding: options.tolerance.is_none() }
     }
 
-    /// Whether a search answers the question.
-    pub(crate) fn is_met_by(self, status: Status) -> bool {
-        status == Status::Converged || status == Status::RoundingFloor && self.allows_rounding
+    /// Whether a search with this status and error bound answers the question.
+    pub(crate) fn is_met_by(self, status: Status, error_bound: f64) -> bool {
+        let is_rounding = status == Status::RoundingFloor && error_bound < f64::INFINITY;
+        status == Status::Converged || is_rounding && self.allows_rounding
     }
 }

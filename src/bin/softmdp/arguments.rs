@@ -88,9 +88,15 @@ pub(crate) struct ModelOptions {
     /// label of a .tra, or ROW,COLUMN of a map. May be repeated
     #[arg(long, value_name = "STATE[=VALUE]", verbatim_doc_comment)]
     pub(crate) terminal: Vec<Terminal>,
-    /// Value of all nonterminal states at the end of a horizon; with
-    /// -inf, only terminal states are a success
-    #[arg(long, value_name = "VALUE", allow_hyphen_values = true, verbatim_doc_comment)]
+    /// Value of all nonterminal states at the end of a horizon. With
+    /// -inf and no discount, only terminal states are a success
+    #[arg(
+        long,
+        value_name = "VALUE",
+        allow_hyphen_values = true,
+        conflicts_with_all = ["stationary", "average"],
+        verbatim_doc_comment
+    )]
     pub(crate) otherwise: Option<f64>,
     /// Start episodes in a state, or evenly in the states of a label
     #[arg(long, value_name = "STATE")]
@@ -119,7 +125,13 @@ pub(crate) struct ModelOptions {
 pub(crate) struct SearchOptions {
     /// Largest error of any value, in reward units
     /// [default: 1e-8 (single: 1e-3), or what rounding allows]
-    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, verbatim_doc_comment)]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        allow_hyphen_values = true,
+        conflicts_with = "horizon",
+        verbatim_doc_comment
+    )]
     pub(crate) tolerance: Option<f64>,
     /// automatic, value-iteration, gauss-seidel, policy-iteration or
     /// modified-policy-iteration [default: automatic]

@@ -57,7 +57,9 @@ fn search<F: Real, T>(
     find: impl Fn(F) -> Result<T, softmdp::Error>,
 ) -> Result<Option<T>, softmdp::Error> {
     let result = match find(tolerance.value) {
-        Err(softmdp::Error::NotConverged { status, error_bound, .. }) if tolerance.is_met_by(status) => {
+        Err(softmdp::Error::NotConverged { status, error_bound, .. })
+            if tolerance.is_met_by(status, error_bound) =>
+        {
             find(F::from_f64(2.0 * error_bound))
         }
         result => result,

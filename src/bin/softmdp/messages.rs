@@ -9,7 +9,7 @@ const WORDS: [(&str, &str); 8] = [
     ("call `long_run_growth`", "use --average"),
     ("call `solve_stationary`", "use --stationary"),
     ("use `StationarySolver`", "use --stationary"),
-    ("use `ActionPrior::Uniform`", "use --prior uniform"),
+    ("`ActionPrior::Uniform`", "--prior uniform"),
     ("pass a larger distance to `normalize_rows`", "use --normalize=DISTANCE"),
     ("the distance of normalize_rows", "--normalize"),
 ];

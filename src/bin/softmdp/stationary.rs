@@ -82,10 +82,10 @@ pub(crate) fn report<F: Real>(
     };
     let after = count(iterations, "pass");
     screen.line("search", format!("{status} after {after}, {bound}"))?;
-    if tolerance.is_met_by(status) {
+    let error_bound = error_bound.into_f64();
+    if tolerance.is_met_by(status, error_bound) {
         return Ok(Outcome::Met);
     }
-    let error_bound = error_bound.into_f64();
     eprintln!("warning: {}", message(&softmdp::Error::NotConverged { status, iterations, error_bound }));
     Ok(Outcome::NotMet)
 }

@@ -156,8 +156,8 @@ impl<F: Real> ModelFile<F> {
 
 /// A model whose kind is chosen at run time.
 ///
-/// It implements [`Model`], so solvers of finite horizons accept it. Use `match` for functions that
-/// accept only one kind of model, such as [`solve_stationary`](crate::solve_stationary).
+/// It implements [`Model`], so every solver accepts it. Use `match` for methods of one kind of model,
+/// such as [`Mdp::with_rewards`].
 ///
 /// A clone shares all tables.
 ///

@@ -20,8 +20,9 @@ impl<F: Real> StationaryPolicy<F> {
     /// reach a state of value −∞.
     ///
     /// At γ = 1 the policy must reach a terminal state, or a recurrent class in which every reward
-    /// and entropy is exactly 0, with probability 1. Such a class has value 0. Any other class is
-    /// an error.
+    /// and entropy is exactly 0, with probability 1. Such a class has value 0. At temperature 0, a
+    /// class has value −∞ if rewards are below 0 somewhere, and nowhere above. Any other class is an
+    /// error.
     ///
     /// # Accuracy
     ///
@@ -140,17 +141,21 @@ impl<F: Real> StationaryPolicy<F> {
             return Ok(values);
         }
         let dead = F::neg_infinity();
-        let is_any_dead = values.iter().any(|&value| value == dead);
+        let is_undiscounted = discount == F::one();
         let mut takes_part: Vec<bool> = (0..num_states).map(|state| !mdp.is_terminal(state)).collect();
-        if is_any_dead || discount == F::one() {
+        if is_undiscounted || values.iter().any(|&value| value == dead) {
             let graph = self.graph(mdp, &stage)?;
-            if is_any_dead {
+            // Entropies are rounded, so their sign is not certain.
+            if is_undiscounted && (entropy == Entropy::Ignored || mdp.temperature() == F::zero()) {
+                lose_in_classes(&graph, &takes_part, arrays::slice_mut(&mut values));
+            }
+            if values.iter().any(|&value| value == dead) {
                 let leads = graph.leading_to(|state| values[state] == dead);
                 for state in (0..num_states).filter(|&state| leads[state]) {
                     (values[state], takes_part[state]) = (dead, false);
                 }
             }
-            if discount == F::one() {
+            if is_undiscounted {
                 let is_reached = start.map(|start| graph.reached_from(|state| start[state] > F::zero()));
                 let is_asked = |state: usize| is_reached.as_ref().is_none_or(|is_reached| is_reached[state]);
                 leave_out_idle(&graph, &values, &mut takes_part, is_asked)?;
@@ -238,6 +243,16 @@ impl<F: Real> StationaryPolicy<F> {
                 });
             }
         })
+    }
+}
+
+/// Sets the rewards of recurrent classes to −∞ that earn less than 0 somewhere, and nowhere more.
+fn lose_in_classes<F: Real>(graph: &Graph, takes_part: &[bool], values: &mut [F]) {
+    for class in graph.recurrent_classes() {
+        let is_losing = class.iter().all(|&state| takes_part[state] && values[state] <= F::zero());
+        if is_losing && class.iter().any(|&state| values[state] < F::zero()) {
+            class.iter().for_each(|&state| values[state] = F::neg_infinity());
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! of (V2) and (V3). The gain and the relative values V solve
 //!
 //! ```text
-//! B V = V + g    (A1)
+//! B V = V + g    (S5)
 //! ```
 //!
 //! The policy of V earns g. At temperature 0 this is the optimality equation of the average reward
@@ -26,7 +26,7 @@
 //!
 //! # References
 //!
-//! Puterman, *Markov Decision Processes* (1994), ch. 8 (§8.4 for (A1), §8.5.4 for periodic chains,
+//! Puterman, *Markov Decision Processes* (1994), ch. 8 (§8.4 for (S5), §8.5.4 for periodic chains,
 //! §8.5.5 for the bounds) and ch. 9; Odoni, *Oper. Res.* 17 (1969) 857–860.
 
 mod search;
@@ -132,13 +132,13 @@ impl<F: Real> AverageReward<F> {
         self.upper
     }
 
-    /// Values relative to the best state, `[s]`, in reward units: V of (A1).
+    /// Values relative to the best state, `[s]`, in reward units: V of (S5).
     ///
     /// The largest is 0. The difference of two states is how much more the process earns if it
     /// starts in one instead of the other. The value is −∞ in states in which no policy can go on
     /// forever with probability 1.
     ///
-    /// If the best policy could stay in several classes of states that earn the same gain, (A1)
+    /// If the best policy could stay in several classes of states that earn the same gain, (S5)
     /// leaves the differences between these classes open. The result is one solution.
     #[must_use]
     pub fn relative_values(&self) -> ArrayView1<'_, F> {

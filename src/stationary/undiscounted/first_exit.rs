@@ -47,6 +47,9 @@ pub(crate) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
             search.certifier.give_up(state);
             return damped(search);
         }
+        if search.iterate.operator.grows(&search.iterate.values)? {
+            return Err(Halt::Ended(Status::Diverging));
+        }
     } else if is_undiscounted {
         search.iterate.operator.collapse(&search.iterate.values)?;
     }

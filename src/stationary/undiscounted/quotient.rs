@@ -16,7 +16,8 @@
 //! end component earns nothing. If none has a mean reward of 0 or more, the fixed point is unique.
 //!
 //! Above temperature 0, the soft policy takes every possible action. Then only sets that no action
-//! leaves matter, and only if the prior adds no entropy. Their value is 0.
+//! leaves matter, and only if the prior adds no entropy. Their value is 0. If the actions of another
+//! set keep all of its weight, values grow without end.
 //!
 //! # Policy
 //!
@@ -37,7 +38,7 @@ use crate::dynamics::{Probability, for_each_possible_successor};
 use crate::kernels::{SoftRow, normalized_prior};
 use crate::markov_chain::{Choices, EndComponents, Graph};
 use crate::mdp::CheckedStage;
-use crate::{Dynamics, Error, Real, Table, arrays};
+use crate::{Dynamics, Error, Inference, Real, Table, arrays};
 
 /// The end components that earn nothing.
 pub(crate) struct Quotient {
@@ -72,14 +73,7 @@ impl Quotient {
         if !is_free.contains(&true) {
             return Ok(None);
         }
-        let find = |is_free: &[bool]| {
-            let successors = |pair: usize, visit: &mut dyn FnMut(usize)| {
-                let pair = (pair / num_actions, pair % num_actions);
-                for_each_possible_successor(stage.dynamics, pair, |next_state, _| visit(next_state));
-            };
-            Choices::new(num_states, num_actions, |pair| is_free[pair], successors)?.end_components()
-        };
-        let mut components = find(&is_free)?;
+        let mut components = find_components(stage, num_states, &is_free)?;
         if is_soft {
             let is_left = |pair: usize| is_free[pair] && !components.stays(pair);
             let pairs = |state: usize| state * num_actions..(state + 1) * num_actions;
@@ -87,10 +81,55 @@ impl Quotient {
             let open = components.components().iter().filter(is_open);
             let left: Vec<usize> = open.flatten().flat_map(|&state| pairs(state)).collect();
             left.into_iter().for_each(|pair| is_free[pair] = false);
-            components = find(&is_free)?;
+            components = find_components(stage, num_states, &is_free)?;
         }
         let taken = vec![None; components.components().len()];
         Ok((!taken.is_empty()).then_some(Self { components, num_actions, taken }))
+    }
+
+    /// Whether values grow without end above temperature 0, because a component that earns nothing
+    /// keeps its whole weight and gains more from another action.
+    ///
+    /// Let the actions of the component have rewards of 0 and prior weights of at least 1. Then V(s)
+    /// is at least the expectation of V after each of them, and greater in a state with another
+    /// possible action. No table of finite numbers on the component has this property.
+    pub(crate) fn grows<F, D>(
+        stage: &CheckedStage<'_, F, D>,
+        is_fixed: &[bool],
+        values: &[F],
+        inference: Inference,
+    ) -> Result<bool, Error>
+    where
+        F: Real,
+        D: Dynamics<Scalar = F> + ?Sized,
+    {
+        let (num_states, num_actions) = (is_fixed.len(), stage.dynamics.num_actions());
+        let mut is_whole = arrays::filled_vec(Table::ActionValues, (num_states, num_actions), false)?;
+        for state in (0..num_states).filter(|&s| !is_fixed[s] && values[s] > F::neg_infinity()) {
+            let row = &mut is_whole[state * num_actions..(state + 1) * num_actions];
+            mark_free(stage, state, values, row)?;
+            let (_, prior) = stage.row(state)?;
+            row.iter_mut().zip(prior).for_each(|(is_whole, &weight)| *is_whole &= weight >= F::one());
+        }
+        if !is_whole.contains(&true) {
+            return Ok(false);
+        }
+        for &state in find_components(stage, num_states, &is_whole)?.components().iter().flatten() {
+            let (rewards, prior) = stage.row(state)?;
+            let is_possible = |&action: &usize| {
+                let (mut any, mut all) = (false, true);
+                for_each_possible_successor(stage.dynamics, (state, action), |next_state, _| {
+                    let is_alive = values[next_state] > F::neg_infinity();
+                    (any, all) = (any | is_alive, all & is_alive);
+                });
+                let succeeds = if inference == Inference::Direct { any } else { any && all };
+                prior[action] > F::zero() && rewards[action] > F::neg_infinity() && succeeds
+            };
+            if (0..num_actions).filter(is_possible).count() > 1 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The component of a state, if it has one.
@@ -204,6 +243,24 @@ impl Quotient {
         }
         Ok(())
     }
+}
+
+/// The maximal end components of pairs that are `allowed`, `[s, a]`.
+fn find_components<F, D>(
+    stage: &CheckedStage<'_, F, D>,
+    num_states: usize,
+    allowed: &[bool],
+) -> Result<EndComponents, Error>
+where
+    F: Real,
+    D: Dynamics<Scalar = F> + ?Sized,
+{
+    let num_actions = stage.dynamics.num_actions();
+    let successors = |pair: usize, visit: &mut dyn FnMut(usize)| {
+        let pair = (pair / num_actions, pair % num_actions);
+        for_each_possible_successor(stage.dynamics, pair, |next_state, _| visit(next_state));
+    };
+    Choices::new(num_states, num_actions, |pair| allowed[pair], successors)?.end_components()
 }
 
 /// Marks the actions of a state that are possible, earn nothing, lose no probability and risk no

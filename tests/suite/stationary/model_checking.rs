@@ -58,9 +58,6 @@ fn check(mdp: &Mdp<f64, SparseDynamics>, expected: &[f64]) {
                     found == expected || (found - expected).abs() <= convergence.error_bound + 1e-12;
                 assert!(is_near, "{place}, expected {expected}");
             }
-            if expected.contains(&-INF) {
-                continue; // such policies have no value in every state
-            }
             let greedy = greedy(&solved);
             for policy in [solved.policy().clone(), StationaryPolicy::new(greedy).unwrap()] {
                 let worth = policy.evaluate(mdp).unwrap();
@@ -343,6 +340,32 @@ fn a_best_path_that_gains_on_a_cycle_diverges_and_one_that_cancels_is_named() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn a_free_loop_beside_a_way_out_grows_without_end_if_actions_count() {
+    // V = log(e^V + 1) grows like the logarithm of the horizon. With a uniform prior, V = 0.
+    let loops = [(0, 0, 0, 1.0), (0, 1, 1, 1.0)];
+    let longer = [(0, 0, 2, 1.0), (0, 1, 1, 1.0), (2, 0, 0, 0.5), (2, 0, 2, 0.5)];
+    for (steps, num_states) in [(&loops[..], 2), (&longer[..], 3)] {
+        let hard = model(num_states, steps, |_, _| 0.0, &[(1, 0.0)]);
+        for inference in [Inference::Direct, Inference::Variational] {
+            for method in METHODS {
+                let solver = StationarySolver::new(1e-6).inference(inference).method(method);
+                let counting = hard.with_temperature(1.0).unwrap();
+                let convergence = *solver.solve(&counting).unwrap().convergence();
+                assert_eq!(convergence.status, Status::Diverging, "{inference} {method:?} {convergence:?}");
+                let uniform = counting.with_action_prior(ActionPrior::Uniform).unwrap();
+                let solved = solver.solve(&uniform).unwrap();
+                assert_eq!(solved.convergence().status, Status::Converged, "{inference} {method:?}");
+                assert!(solved.state_values()[0].abs() <= 1e-6);
+            }
+        }
+    }
+    // Without the way out, going round is worth nothing.
+    let steps = [(0, 0, 2, 1.0), (2, 0, 0, 0.5), (2, 0, 2, 0.5)];
+    let closed = model(3, &steps, |_, _| 0.0, &[(1, 0.0)]).with_temperature(1.0).unwrap();
+    assert_eq!(solve_stationary(&closed, 1e-9).unwrap().state_values(), array![0.0, 0.0, 0.0]);
 }
 
 #[test]
