@@ -463,7 +463,8 @@ pub enum Error {
     /// A stationary problem needs a model whose stages are all equal.
     #[error("a stationary problem needs a homogeneous model: the stages of this one may differ")]
     NotHomogeneous,
-    /// At discount 1, a model without terminal states has no fixed point.
+    /// At discount 1, a model has no fixed point without terminal states and without loops that earn
+    /// nothing.
     #[error(
         "there is no fixed point at discount 1 without terminal states: set terminal states, use a discount < 1, or {}",
         in_the_long_run(*inference, *temperature)
@@ -649,8 +650,9 @@ impl fmt::Display for Unmet {
             ),
             Status::SeveralFixedPoints { state } => write!(
                 f,
-                "the rewards cancel on a loop through state {state}, so its total reward is undefined and no error bound exists; \
-                 more iterations do not help: use a cost for every step of the loop, or a discount < 1",
+                "the rewards cancel on a loop through state {state}, at least to within rounding, so its total reward is \
+                 undefined and no error bound exists; more iterations do not help: use a cost for every step of the \
+                 loop, or a discount < 1",
             ),
             Status::Diverging => f.write_str(
                 "values grow without end, because rewards, or above temperature 0 the entropy of the action prior, \

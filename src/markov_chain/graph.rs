@@ -71,27 +71,34 @@ impl Graph {
         is_reached
     }
 
-    /// For each state, the least number of steps to a goal; `usize::MAX` if none can be reached.
-    pub(crate) fn distances_to(&self, is_goal: impl Fn(usize) -> bool) -> Result<Vec<usize>, Error> {
+    /// The graph with all steps in reverse.
+    pub(crate) fn reversed(&self) -> Result<Self, Error> {
         let num_states = self.num_states();
-        // The steps in reverse: counted, then filled in from the back of each row.
-        let mut ends = arrays::filled_vec(Table::RowOffsets, num_states + 1, 0_usize)?;
-        self.successors.iter().for_each(|&next| ends[next as usize] += 1);
-        (1..=num_states).for_each(|state| ends[state] += ends[state - 1]);
-        let mut sources = arrays::filled_vec(Table::Transitions, self.successors.len(), 0_usize)?;
-        for state in 0..num_states {
+        // Counts the steps into each state, then fills each row from its end.
+        let mut offsets = arrays::filled_vec(Table::RowOffsets, num_states + 1, 0_usize)?;
+        self.successors.iter().for_each(|&next| offsets[next as usize] += 1);
+        (1..=num_states).for_each(|state| offsets[state] += offsets[state - 1]);
+        let mut sources = arrays::filled_vec(Table::Transitions, self.successors.len(), 0_u32)?;
+        for state in (0..num_states).rev() {
             for next in self.successors(state) {
-                ends[next] -= 1;
-                sources[ends[next]] = state;
+                offsets[next] -= 1;
+                // The number of states fits into 32 bits.
+                sources[offsets[next]] = state as u32;
             }
         }
+        Ok(Self { offsets, successors: sources })
+    }
+
+    /// For each state, the least number of steps to a goal; `usize::MAX` if none can be reached.
+    pub(crate) fn distances_to(&self, is_goal: impl Fn(usize) -> bool) -> Result<Vec<usize>, Error> {
+        let (num_states, reversed) = (self.num_states(), self.reversed()?);
         let mut distances: Vec<usize> =
             (0..num_states).map(|state| if is_goal(state) { 0 } else { usize::MAX }).collect();
         let mut reached: Vec<usize> = (0..num_states).filter(|&state| distances[state] == 0).collect();
         let mut first = 0;
         while let Some(&state) = reached.get(first) {
             first += 1;
-            for &source in &sources[ends[state]..ends[state + 1]] {
+            for source in reversed.successors(state) {
                 if distances[source] == usize::MAX {
                     distances[source] = distances[state] + 1;
                     reached.push(source);

@@ -33,6 +33,13 @@ use super::row_sums::RowSums;
 use crate::mdp::CheckedStage;
 use crate::{Dynamics, Error, Inference, Real};
 
+/// B V − V counts as pure rounding below this many times the rounding error of a backup.
+pub(super) const FEW_ROUNDINGS: f64 = 4.0;
+
+/// The actions of a loop whose rewards cancel are optimal to within this many times the rounding
+/// error of a backup.
+pub(super) const MANY_ROUNDINGS: f64 = 64.0;
+
 /// Bounds κ⁻ and κ⁺ on the factor by which B scales a shift of its argument.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Contraction {

@@ -230,8 +230,9 @@ impl<F: Real> StationarySolver<F> {
     /// Sets the initial values, `[s]`; zeros by default. The values of a similar model save passes.
     ///
     /// They do not change the result, unless its status is
-    /// [`SeveralFixedPoints`](Status::SeveralFixedPoints). At γ = 1, values far above the result
-    /// cost sweeps many passes.
+    /// [`SeveralFixedPoints`](Status::SeveralFixedPoints). At γ = 1, values far above the result cost
+    /// sweeps many passes. Direct inference at temperature 0 does not use them. If such a search is
+    /// stopped, its values are lower bounds, and −∞ where no path is known yet.
     ///
     /// In terminal states, V_T replaces the entries. The least finite entry replaces entries of −∞,
     /// because a search cannot raise −∞.
@@ -250,8 +251,8 @@ impl<F: Real> StationarySolver<F> {
     /// - [`Error::InvalidSetting`] unless the tolerance is above 0.
     /// - [`Error::ShapeMismatch`] and [`Error::InvalidEntry`] for the initial values.
     /// - [`Error::NotHomogeneous`] if the stages of the model may differ.
-    /// - [`Error::NoTerminalState`] for γ = 1 without terminal states; use
-    ///   [`average_reward`] or [`long_run_growth`] for such a model.
+    /// - [`Error::NoTerminalState`] for γ = 1 without terminal states and without loops that earn
+    ///   nothing; use [`average_reward`] or [`long_run_growth`] for such a model.
     /// - [`Error::Overflow`] if a value leaves the number type.
     /// - [`Error::TooLarge`] if a table does not fit in memory.
     /// - Errors of a custom [`Model`], and errors about its tables.
@@ -270,14 +271,15 @@ impl<F: Real> StationarySolver<F> {
         if !mdp.is_homogeneous() {
             return Err(Error::NotHomogeneous);
         }
-        let is_endless = (0..mdp.num_states()).all(|state| !mdp.is_terminal(state));
-        if mdp.discount() == F::one() && is_endless {
-            let temperature = mdp.temperature().into_f64();
-            return Err(Error::NoTerminalState { inference: self.inference, temperature });
-        }
+        let has_no_end = (0..mdp.num_states()).all(|state| !mdp.is_terminal(state));
+        let is_endless = has_no_end && mdp.discount() == F::one();
         let values = self.start(mdp)?;
         run_pass(mdp, 1, self.inference, || {
-            let operator = Operator::new(mdp, self.inference, self.max_iterations)?;
+            let mut operator = Operator::new(mdp, self.inference, self.max_iterations)?;
+            if is_endless && !operator.can_stay(&values)? {
+                let temperature = mdp.temperature().into_f64();
+                return Err(Error::NoTerminalState { inference: self.inference, temperature });
+            }
             let is_contraction = operator.contraction().is_known();
             let iterate = Iterate::new(operator, values)?;
             let mut search = Search::new(iterate, self.tolerance.into_f64());

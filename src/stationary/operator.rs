@@ -15,9 +15,10 @@
 //! dynamics of a policy count the transitions that they read.
 
 use super::halt::Halt;
-use super::interval::{Contraction, Rounding};
+use super::interval::{Contraction, Differences, MANY_ROUNDINGS, Rounding};
 use super::row_sums::RowSums;
 use super::undiscounted::best_steps::BestSteps;
+use super::undiscounted::exits::leave_rounded_loops;
 use super::undiscounted::quotient::Quotient;
 use crate::backward::{Backup, StageTables};
 use crate::mdp::CheckedStage;
@@ -169,6 +170,17 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
         Ok(())
     }
 
+    /// Whether there are states in which staying forever is worth 0.
+    pub(super) fn can_stay(&mut self, values: &[F]) -> Result<bool, Error> {
+        if self.is_hard() && self.inference == Inference::Direct {
+            let stage = CheckedStage::new(self.model, 0, self.inference)?;
+            let steps = BestSteps::new(&stage, &self.is_fixed, self.model.discount())?;
+            return Ok((0..values.len()).any(|state| steps.is_on_cycle(state)));
+        }
+        self.collapse(values)?;
+        Ok(self.quotient.is_some())
+    }
+
     /// Whether values grow without end, because a set of states keeps all of its weight and gains
     /// more. Finds only sets that earn nothing; [`growing`](super::undiscounted::growing) finds
     /// others.
@@ -219,11 +231,20 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
         policy: (&mut [F], &mut [F]),
     ) -> Result<(), Error> {
         let stage = CheckedStage::new(self.model, 0, self.inference)?;
+        let (probabilities, logs) = policy;
         if let Some((quotient, _)) = &self.quotient {
-            return quotient.make_proper(&stage, action_values, policy);
+            quotient.make_proper(&stage, action_values, (&mut *probabilities, &mut *logs))?;
         }
+        let discount = self.model.discount();
         if self.is_hard() && self.inference == Inference::Direct {
-            return BestSteps::new(&stage, &self.is_fixed)?.make_proper(values, action_values, policy);
+            let steps = BestSteps::new(&stage, &self.is_fixed, discount)?;
+            return steps.make_proper(values, action_values, (probabilities, logs));
+        }
+        if self.is_hard() && discount == F::one() {
+            let magnitudes = Differences::of(values, values, &self.is_fixed).magnitudes;
+            let slack = F::from_f64(MANY_ROUNDINGS * self.rounding.of(magnitudes));
+            let tables = (values, action_values);
+            return leave_rounded_loops(&stage, &self.is_fixed, tables, slack, (probabilities, logs));
         }
         Ok(())
     }

@@ -17,13 +17,18 @@ use crate::{Dynamics, Error, Real};
 pub(crate) struct BestSteps<'s, 'a, F: Real, D: ?Sized> {
     stage: &'s CheckedStage<'a, F, D>,
     is_fixed: &'s [bool],
+    discount: F,
     cycle_of: Vec<Option<usize>>, // [s]: the free cycles of the state
 }
 
 impl<'s, 'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> BestSteps<'s, 'a, F, D> {
     /// Finds the free cycles.
-    pub(crate) fn new(stage: &'s CheckedStage<'a, F, D>, is_fixed: &'s [bool]) -> Result<Self, Error> {
-        let mut steps = Self { stage, is_fixed, cycle_of: vec![None; is_fixed.len()] };
+    pub(crate) fn new(
+        stage: &'s CheckedStage<'a, F, D>,
+        is_fixed: &'s [bool],
+        discount: F,
+    ) -> Result<Self, Error> {
+        let mut steps = Self { stage, is_fixed, discount, cycle_of: vec![None; is_fixed.len()] };
         let graph = steps.graph(|_, _, reward| reward == F::zero())?;
         for (cycle, class) in graph.classes().into_iter().enumerate() {
             let is_cycle = class.len() > 1 || graph.successors(class[0]).any(|next| next == class[0]);
@@ -57,14 +62,34 @@ impl<'s, 'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> BestSteps<'s, 'a, F, D> 
         })
     }
 
+    /// V(s), if later values are `values`.
+    pub(crate) fn best(&self, state: usize, values: &[F]) -> F {
+        let mut best = F::neg_infinity();
+        for action in 0..self.stage.dynamics.num_actions() {
+            let Some(reward) = self.reward(state, action) else { continue };
+            // † is worth 0.
+            let mut ahead = if self.discount < F::one() { F::zero() } else { F::neg_infinity() };
+            if self.discount > F::zero() {
+                for_each_possible_successor(self.stage.dynamics, (state, action), |next_state, p| {
+                    ahead = ahead.max(p.term(values[next_state]).1);
+                });
+            }
+            best = best.max(reward + ahead);
+        }
+        best
+    }
+
+    /// r(s,a) of a possible action of a nonterminal state.
+    fn reward(&self, state: usize, action: usize) -> Option<F> {
+        // Invalid rows are errors of the backups.
+        let (rewards, prior) = self.stage.row(state).ok()?;
+        let is_possible = prior[action] > F::zero() && rewards[action] > F::neg_infinity();
+        (is_possible && !self.is_fixed[state]).then_some(rewards[action])
+    }
+
     /// Calls `visit(s', reward)` for each possible step of a pair.
     fn for_each(&self, (state, action): (usize, usize), mut visit: impl FnMut(usize, F)) {
-        // Invalid rows are errors of the backups.
-        let Ok((rewards, prior)) = self.stage.row(state) else { return };
-        let reward = rewards[action];
-        if self.is_fixed[state] || !(prior[action] > F::zero()) || !(reward > F::neg_infinity()) {
-            return;
-        }
+        let Some(reward) = self.reward(state, action) else { return };
         for_each_possible_successor(self.stage.dynamics, (state, action), |next_state, p| match p {
             Probability::Plain(_) => visit(next_state, reward),
             Probability::Faint(offset) => visit(next_state, reward + offset),

@@ -28,13 +28,11 @@
 //! for the tolerance, judged by the largest h of earlier attempts, or once B V − V is pure
 //! rounding.
 
-use super::duration::{
-    Duration, FEW_ROUNDINGS, MANY_ROUNDINGS, OptimalActions, of_policy as duration_of_policy,
-};
+use super::duration::{Duration, OptimalActions, of_policy as duration_of_policy};
 use crate::backward::StageTables;
 use crate::stationary::answer::Answer;
 use crate::stationary::halt::Halt;
-use crate::stationary::interval::Differences;
+use crate::stationary::interval::{Differences, FEW_ROUNDINGS, MANY_ROUNDINGS};
 use crate::stationary::iterate::Iterate;
 use crate::stationary::operator::Operator;
 use crate::{Model, Real, Status};

@@ -28,13 +28,6 @@ use crate::{Dynamics, Error, Model, Real, Table, arrays};
 /// iteration leaves.
 const RESIDUAL: f64 = 0.1;
 
-/// B V − V counts as pure rounding below this many times the rounding error of a backup.
-pub(super) const FEW_ROUNDINGS: f64 = 4.0;
-
-/// The actions of a loop whose rewards cancel are optimal to within this many times the rounding
-/// error of a backup.
-pub(super) const MANY_ROUNDINGS: f64 = 64.0;
-
 /// The largest number of policies that are tried for the longest duration.
 const MOST_POLICIES: usize = 64;
 

@@ -12,10 +12,10 @@
 //! times the row sums, so a proof needs γ = 1 and rows that sum to 1 to within rounding. Rows that
 //! sum to 1 − 10⁻⁹, which validation accepts, let values grow up to 10⁹ c only.
 
-use super::duration::{FEW_ROUNDINGS, MANY_ROUNDINGS, OptimalActions};
+use super::duration::OptimalActions;
 use crate::backward::{Backup, StageTables};
 use crate::stationary::halt::Halt;
-use crate::stationary::interval::Differences;
+use crate::stationary::interval::{Differences, FEW_ROUNDINGS, MANY_ROUNDINGS};
 use crate::stationary::iterate::Iterate;
 use crate::stationary::operator::Operator;
 use crate::{Inference, Model, Real, Status};

@@ -6,14 +6,19 @@
 //! ([`best_steps`](super::best_steps)). The ends are terminal states, † if γ < 1, and free cycles:
 //! staying there is worth 0.
 //!
-//! Value iteration from below finds these values. It starts from V_T in terminal states, 0 on free
-//! cycles, and −∞ elsewhere. After n sweeps it has the best of all paths of at most n steps. If no
-//! cycle gains, some best path has at most S steps. So the search ends after at most S + 1 sweeps,
-//! for every method. If values still rise, a cycle gains.
+//! The search starts from V_T in terminal states, 0 on free cycles, and −∞ elsewhere, and raises
+//! values until none rises. Classes of states that lead to each other come after all that they lead
+//! to. Within a class, a state is looked at again when one of its successors has risen, in rounds.
+//! After n rounds a state has the best of all paths of at most n steps in the class. If no cycle
+//! gains, some best path has fewer steps than the class has states. If values rise in later rounds,
+//! a cycle gains.
+//!
+//! States that keep −∞ cannot end. Raised from 0, their values show whether a cycle gains there, and
+//! steps that cannot be raised show whether rewards cancel on one. If all cycles lose, V = −∞.
 //!
 //! # The bound
 //!
-//! Let e bound the rounding error of a step. A sweep without a change proves that no path is better
+//! Let e bound the rounding error of a step. A backup without a change proves that no path is better
 //! by more than e a step. All paths that may be best consist of steps that are optimal to within
 //! 2 S e. If these steps form only free cycles, they form paths of at most L steps. The error is
 //! then at most L e. Otherwise a cycle of these steps may gain, within rounding, and no bound
@@ -24,65 +29,148 @@ use std::convert::Infallible;
 use super::best_steps::BestSteps;
 use super::growing::{FIRST_LOOK, look};
 use crate::backward::StageTables;
+use crate::markov_chain::Graph;
 use crate::mdp::CheckedStage;
 use crate::stationary::halt::Halt;
 use crate::stationary::interval::Differences;
+use crate::stationary::iterate::Iterate;
+use crate::stationary::operator::Operator;
 use crate::stationary::search::Search;
 use crate::{Dynamics, Error, Model, Real, Status};
 
-/// Sweeps from below until nothing changes, and offers the values with their bound.
+/// Raises values from below until none rises, and offers them with their bound.
 pub(crate) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     search: &mut Search<'_, F, M>,
 ) -> Result<Infallible, Halt> {
     let Search { iterate, answer, .. } = search;
-    let is_fixed = iterate.operator.is_fixed().to_vec();
-    let stage = CheckedStage::new(iterate.operator.model(), 0, iterate.operator.inference())?;
-    iterate.operator.ask()?;
-    let steps = BestSteps::new(&stage, &is_fixed)?;
-    iterate.operator.count_passes(1);
-    for (state, v) in iterate.values.iter_mut().enumerate().filter(|&(state, _)| !is_fixed[state]) {
+    let Iterate { operator, values, backed_up } = iterate;
+    let is_fixed = operator.is_fixed().to_vec();
+    let stage = CheckedStage::new(operator.model(), 0, operator.inference())?;
+    operator.ask()?;
+    let steps = BestSteps::new(&stage, &is_fixed, operator.model().discount())?;
+    operator.count_passes(2);
+    for (state, v) in values.iter_mut().enumerate().filter(|&(state, _)| !is_fixed[state]) {
         *v = if steps.is_on_cycle(state) { F::zero() } else { F::neg_infinity() };
     }
-    for sweep in 1_usize.. {
-        iterate.operator.ask()?;
-        iterate.operator.apply(&iterate.values, StageTables::values(&mut iterate.backed_up))?;
-        let rises = iterate.values.iter().zip(&iterate.backed_up).position(|(v, b)| b > v);
-        let Some(rising) = rises else { break };
-        let differences = Differences::of(&iterate.values, &iterate.backed_up, &is_fixed);
-        if sweep > is_fixed.len() {
-            let rounding = iterate.operator.rounding().of(differences.magnitudes);
-            // A path without its cycles has at most S steps.
-            let is_gain = differences.hi > 2.0 * (sweep as f64) * rounding;
-            let status =
-                if is_gain { Status::Diverging } else { Status::SeveralFixedPoints { state: rising } };
-            return Err(Halt::Ended(status));
+    let graph = steps.graph(|_, _, _| true)?;
+    let (classes, reversed) = (graph.classes(), graph.reversed()?);
+    let mut raise = Raise { steps: &steps, reversed: &reversed, is_queued: vec![false; is_fixed.len()] };
+    for class in &classes {
+        raise.class(operator, class, values)?;
+    }
+    let endless: Vec<bool> =
+        (0..is_fixed.len()).map(|s| !is_fixed[s] && values[s] == F::neg_infinity()).collect();
+    if endless.contains(&true) {
+        let mut potentials = values.clone();
+        potentials
+            .iter_mut()
+            .zip(&endless)
+            .filter(|(_, endless)| **endless)
+            .for_each(|(v, _)| *v = F::zero());
+        for class in classes.iter().filter(|class| endless[class[0]]) {
+            raise.class(operator, class, &mut potentials)?;
         }
-        std::mem::swap(&mut iterate.values, &mut iterate.backed_up);
-        if sweep.is_power_of_two() && sweep >= FIRST_LOOK {
-            look(&mut iterate.operator, iterate.values.clone())?;
+        let rounding =
+            operator.rounding().of(Differences::of(&potentials, &potentials, &is_fixed).magnitudes);
+        let only_endless = |state: usize, next_state: usize| endless[state] && endless[next_state];
+        if let Err(state) = longest(&steps, &potentials, rounding, only_endless)? {
+            *values = potentials;
+            return Err(Halt::Ended(Status::SeveralFixedPoints { state }));
         }
     }
-    iterate.operator.ask()?;
-    iterate.operator.count_passes(1);
-    let differences = Differences::of(&iterate.values, &iterate.backed_up, &is_fixed);
-    let rounding = iterate.operator.rounding().of(differences.magnitudes);
-    let length = match longest(&steps, &iterate.values, rounding)? {
-        Ok(length) => length as f64,
+    loop {
+        operator.ask()?;
+        operator.apply(values, StageTables::values(backed_up))?;
+        if values.iter().zip(&*backed_up).all(|(v, b)| !(b > v)) {
+            break;
+        }
+        std::mem::swap(values, backed_up);
+    }
+    operator.ask()?;
+    operator.count_passes(2);
+    let differences = Differences::of(values, backed_up, &is_fixed);
+    let rounding = operator.rounding().of(differences.magnitudes);
+    match longest(&steps, values, rounding, |_, next_state| values[next_state] > F::neg_infinity())? {
+        Ok(length) => answer.offer(values, (length as f64 + 1.0) * rounding),
         Err(state) => return Err(Halt::Ended(Status::SeveralFixedPoints { state })),
-    };
-    answer.offer(&iterate.values, (length + 1.0) * rounding);
+    }
     Err(Halt::Ended(Status::RoundingFloor))
 }
 
-/// The largest number of steps of a path that may be best, or a state on a cycle of such steps.
+/// Raises values to those of the best steps.
+struct Raise<'s, 'a, F: Real, D: ?Sized> {
+    steps: &'s BestSteps<'s, 'a, F, D>,
+    reversed: &'s Graph,
+    is_queued: Vec<bool>, // [s]
+}
+
+impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Raise<'_, '_, F, D> {
+    /// Raises the values of a class, after those of all classes that it leads to. Ends the search if
+    /// a cycle gains.
+    fn class<M: Model<Scalar = F> + ?Sized>(
+        &mut self,
+        operator: &mut Operator<'_, F, M>,
+        class: &[usize],
+        values: &mut [F],
+    ) -> Result<(), Halt> {
+        let (mut round, mut next_round) = (class.to_vec(), Vec::new());
+        let mut reads = 0;
+        let mut late = None; // a state that rose late, and its value then
+        for number in 1_usize.. {
+            for state in std::mem::take(&mut round) {
+                self.is_queued[state] = false;
+                reads += self.reversed.successors(state).len() + 1;
+                let best = self.steps.best(state, values);
+                if !(best > values[state]) {
+                    continue;
+                }
+                values[state] = best;
+                if number > class.len() {
+                    let &mut (risen, before) = late.get_or_insert((state, best));
+                    let scale = best.abs().max(before.abs()).into_f64();
+                    let rounding = operator.rounding().of((scale, scale));
+                    if risen == state && (best - before).into_f64() > 4.0 * class.len() as f64 * rounding {
+                        return Err(Halt::Ended(Status::Diverging));
+                    }
+                    if number > 3 * class.len() {
+                        return Err(Halt::Ended(Status::SeveralFixedPoints { state }));
+                    }
+                }
+                for source in self.reversed.successors(state).filter(|s| class.binary_search(s).is_ok()) {
+                    if !std::mem::replace(&mut self.is_queued[source], true) {
+                        next_round.push(source);
+                    }
+                }
+            }
+            if next_round.is_empty() {
+                operator.count(reads);
+                return Ok(());
+            }
+            std::mem::swap(&mut round, &mut next_round);
+            if reads >= operator.work() {
+                operator.count(std::mem::take(&mut reads));
+                operator.ask()?;
+            }
+            if number.is_power_of_two() && number >= FIRST_LOOK {
+                operator.ask()?;
+                look(operator, values.to_vec())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The largest number of steps of a path that may be best, or a state on a cycle of such steps. Only
+/// steps (s, s') that `counts` take part.
 fn longest<F: Real, D: Dynamics<Scalar = F> + ?Sized>(
     steps: &BestSteps<'_, '_, F, D>,
     values: &[F],
     rounding: f64,
+    counts: impl Fn(usize, usize) -> bool,
 ) -> Result<Result<usize, usize>, Error> {
     let slack = F::from_f64(2.0 * (values.len() as f64 + 1.0) * rounding);
     let may_be_best = |state: usize, next_state: usize, reward: F| {
-        values[next_state] > F::neg_infinity() && reward + values[next_state] >= values[state] - slack
+        counts(state, next_state) && reward + values[next_state] >= values[state] - slack
     };
     let costly = steps.graph(|state, next_state, reward| {
         may_be_best(state, next_state, reward) && !steps.is_free(state, next_state, reward)

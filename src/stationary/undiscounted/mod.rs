@@ -4,6 +4,7 @@
 pub(super) mod best_steps;
 pub(super) mod certificate;
 mod duration;
+pub(super) mod exits;
 pub(super) mod first_exit;
 pub(super) mod growing;
 pub(super) mod improbable;

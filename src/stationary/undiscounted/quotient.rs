@@ -22,9 +22,7 @@
 //! # Policy
 //!
 //! Where an exit is right, all actions inside C have the value of the exit too, and a policy that
-//! takes them may never arrive. There the policy takes the best exits in the states that have them,
-//! and elsewhere only actions that may lead nearer to such a state. Every choice among these
-//! actions reaches an exit with probability 1.
+//! takes them may never arrive. So it takes only actions that [lead on](super::exits).
 //!
 //! # References
 //!
@@ -34,9 +32,10 @@
 
 use std::ops::Range;
 
+use super::exits::leave;
 use crate::dynamics::{Probability, for_each_possible_successor};
 use crate::kernels::{SoftRow, normalized_prior};
-use crate::markov_chain::{Choices, EndComponents, Graph};
+use crate::markov_chain::{Choices, EndComponents};
 use crate::mdp::CheckedStage;
 use crate::{Dynamics, Error, Inference, Real, Table, arrays};
 
@@ -208,40 +207,21 @@ impl Quotient {
         F: Real,
         D: Dynamics<Scalar = F> + ?Sized,
     {
-        let (dynamics, width) = (stage.dynamics, self.num_actions);
+        let width = self.num_actions;
         let exits = self.best_exits(action_values);
         let is_best_exit = |pair: usize| {
             let exit = self.component_of(pair / width).and_then(|component| exits[component]);
             exit.is_some_and(|exit| !self.is_inside(pair) && action_values[pair] == action_values[exit])
         };
-        let num_states = policy.len() / width;
-        let inside = Graph::new(num_states, |state, visit| {
-            for pair in self.pairs(state).filter(|&pair| self.is_inside(pair)) {
-                for_each_possible_successor(dynamics, (state, pair % width), |next_state, _| {
-                    visit(next_state);
-                });
+        for (members, _) in self.components().iter().zip(&exits).filter(|(_, exit)| exit.is_none()) {
+            for &state in members {
+                let (_, prior) = stage.row(state)?;
+                let (probabilities, logs) = (&mut policy[self.pairs(state)], &mut logs[self.pairs(state)]);
+                let stays = |action: usize| self.is_inside(state * width + action);
+                normalized_prior(prior, SoftRow { probabilities, logs }, stays);
             }
-        })?;
-        let distances = inside.distances_to(|state| self.pairs(state).any(is_best_exit))?;
-        for (state, component) in (0..num_states).filter_map(|state| Some((state, self.component_of(state)?)))
-        {
-            let is_staying = exits[component].is_none();
-            let is_taken = |action: usize| {
-                let pair = state * width + action;
-                if is_staying || distances[state] == 0 {
-                    return if is_staying { self.is_inside(pair) } else { is_best_exit(pair) };
-                }
-                let mut is_nearer = false;
-                for_each_possible_successor(dynamics, (state, action), |next_state, _| {
-                    is_nearer |= distances[next_state] < distances[state];
-                });
-                is_nearer && self.is_inside(pair)
-            };
-            let (_, prior) = stage.row(state)?;
-            let (probabilities, logs) = (&mut policy[self.pairs(state)], &mut logs[self.pairs(state)]);
-            normalized_prior(prior, SoftRow { probabilities, logs }, is_taken);
         }
-        Ok(())
+        leave(stage, |pair| self.is_inside(pair), is_best_exit, (policy, logs))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use ndarray::{Array2, array};
 use softmdp::{
-    ActionPrior, Gridworld, Inference, Mdp, SparseDynamics, StationaryPolicy, StationarySolution,
+    ActionPrior, Error, Gridworld, Inference, Mdp, SparseDynamics, StationaryPolicy, StationarySolution,
     StationarySolver, Status, ndarray, solve_stationary,
 };
 
@@ -384,5 +384,80 @@ fn uniform_priors_have_no_free_loops_to_worry_about() {
         let solved = solve_stationary(&mdp, 1e-6).unwrap();
         // V = τ log(½ e^(V/τ) + ½ e^(1/τ)), so V = 1.
         assert!((solved.state_values()[0] - 1.0).abs() <= 1e-6, "{temperature}");
+    }
+}
+
+#[test]
+fn a_model_without_any_end_is_worth_what_free_loops_are_worth() {
+    // 0 → 1, which loops at −1, or 0 → 2, which loops for nothing.
+    let steps = [(0, 0, 1, 1.0), (0, 1, 2, 1.0), (1, 0, 1, 1.0), (2, 0, 2, 1.0)];
+    let mdp = model(3, &steps, |s, _| if s == 1 { -1.0 } else { 0.0 }, &[]);
+    for inference in [Inference::Direct, Inference::Variational] {
+        for method in METHODS {
+            let solver = StationarySolver::new(1e-9).inference(inference).method(method);
+            let solved = solver.solve(&mdp).unwrap();
+            assert_eq!(solved.state_values(), array![0.0, -INF, 0.0], "{inference} {method:?}");
+            assert_eq!(solved.convergence().status, Status::Converged, "{inference} {method:?}");
+        }
+    }
+    let costly = model(1, &[(0, 0, 0, 1.0)], |_, _| -1.0, &[]);
+    assert!(matches!(solve_stationary(&costly, 1e-9), Err(Error::NoTerminalState { .. })));
+}
+
+#[test]
+fn cycles_that_cannot_end_gain_cancel_or_lose_in_direct_inference() {
+    // 0 and 1 lead to each other; nothing leads to the end, 2.
+    let steps = [(0, 0, 1, 1.0), (1, 0, 0, 1.0)];
+    for (there, back) in [(2.0, -1.0), (1.0, -1.0), (1.0, -2.0), (0.0, 0.0)] {
+        let mdp = model(3, &steps, |s, _| if s == 0 { there } else { back }, &[(2, 0.0)]);
+        for inference in [Inference::Direct, Inference::Variational] {
+            let solved = StationarySolver::new(1e-9).inference(inference).solve(&mdp).unwrap();
+            let place = format!("{inference} {there} {back} {:?}", solved.convergence());
+            match solved.convergence().status {
+                Status::Diverging => assert!(there + back > 0.0, "{place}"),
+                Status::SeveralFixedPoints { state } => {
+                    assert!(there == -back && there != 0.0 && state < 2, "{place}");
+                }
+                Status::Converged => {
+                    let expected = if there == 0.0 { 0.0 } else { -INF };
+                    assert!(there + back < 0.0 || there == 0.0, "{place}");
+                    assert_eq!(solved.state_values()[0], expected, "{place}");
+                }
+                _ => panic!("{place}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn best_paths_of_many_steps_take_few_passes() {
+    // A corridor; a step to the left costs as much as one to the right.
+    let n = 20_000;
+    let dynamics = SparseDynamics::from_fn(n, 2, |s: usize, a| {
+        vec![(if a == 0 { s.saturating_sub(1) } else { (s + 1).min(n - 1) }, 1.0)]
+    });
+    let mdp = Mdp::builder(dynamics.unwrap(), Array2::from_elem((n, 2), -1.0))
+        .temperature(0.0)
+        .terminal_states([0])
+        .build()
+        .unwrap();
+    let solved = StationarySolver::new(1e-3).inference(Inference::Direct).solve(&mdp).unwrap();
+    let convergence = solved.convergence();
+    assert_eq!(convergence.status, Status::Converged, "{convergence:?}");
+    assert!(convergence.iterations < 50, "{convergence:?}");
+    assert_eq!(solved.state_values()[n - 1], 1.0 - n as f64);
+}
+
+#[test]
+fn ties_that_rounding_makes_do_not_hold_the_policy() {
+    // 0 → 1 for a loss, 1 → 0 for nothing; 0 may leave for an end that is worth so much that the loss
+    // vanishes beside it.
+    for (loss, worth) in [(1e-9, 1e8), (1e-3, 1e14), (1e-20, 1.0)] {
+        let steps = [(0, 0, 1, 1.0), (0, 1, 2, 1.0), (1, 0, 0, 1.0)];
+        let mdp = model(3, &steps, |s, a| if (s, a) == (0, 0) { -loss } else { 0.0 }, &[(2, worth)]);
+        let solved = StationarySolver::new(1.0).solve(&mdp).unwrap();
+        assert_eq!(solved.probabilities().row(0), array![0.0, 1.0], "{loss} {:?}", solved.convergence());
+        let found = StationaryPolicy::new(greedy(&solved)).unwrap().evaluate(&mdp).unwrap();
+        assert_eq!(found, array![worth, worth, worth]);
     }
 }
