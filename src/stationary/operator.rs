@@ -31,7 +31,7 @@ pub(super) struct Operator<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     backup: Backup<'m, F, M>,
     is_fixed: Vec<bool>, // [s]: terminal
     contraction: Contraction,
-    keeps_shifts: bool,
+    keeps_shifts: Vec<bool>, // [s]
     row_error: f64,
     rounding: Rounding,
     quotient: Option<(Quotient, Vec<F>)>, // with memory for action values, [s, a]
@@ -46,11 +46,11 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
         let stage = CheckedStage::new(model, 0, inference)?;
         let is_fixed: Vec<bool> = (0..model.num_states()).map(|state| model.is_terminal(state)).collect();
         let discount = model.discount().into_f64();
-        let rows = RowSums::of(&stage, &is_fixed, discount)?;
+        let (rows, keeps_shifts) = RowSums::of(&stage, &is_fixed, discount)?;
         let (contraction, keeps_shifts) = match inference {
-            Inference::Variational => (Contraction::new(discount, &rows), rows.keep_shifts::<F>(discount)),
+            Inference::Variational => (Contraction::new(discount, &rows), keeps_shifts),
             // The soft maximum over successors preserves shifts; the exit to † does not.
-            Inference::Direct => (Contraction::unknown(), true),
+            Inference::Direct => (Contraction::unknown(), vec![true; is_fixed.len()]),
         };
         let row_error = if inference == Inference::Direct { 0.0 } else { rows.distance_from_one() };
         let rounding = Rounding::new(&stage, &is_fixed, inference, model.temperature(), discount, &rows)?;
@@ -94,10 +94,10 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
         self.contraction
     }
 
-    /// Whether B preserves shifts: a constant added to all finite nonterminal values is added to BV
-    /// in each state that leads only to such states.
-    pub(super) fn keeps_shifts(&self) -> bool {
-        self.keeps_shifts
+    /// Whether B preserves shifts in each state, `[s]`: a constant added to all finite nonterminal
+    /// values is added to BV, if the state leads only to such states.
+    pub(super) fn keeps_shifts(&self) -> &[bool] {
+        &self.keeps_shifts
     }
 
     /// The largest distance of a row sum from 1, over the pairs that are available. Direct

@@ -24,11 +24,13 @@ pub(super) struct RowSums {
 }
 
 impl RowSums {
+    /// The sums over all states, and whether each state keeps shifts, `[s]`: γ times the sum of each
+    /// of its rows is 1 to within rounding.
     pub(super) fn of<F, D>(
         stage: &CheckedStage<'_, F, D>,
         is_fixed: &[bool],
         discount: f64,
-    ) -> Result<Self, Error>
+    ) -> Result<(Self, Vec<bool>), Error>
     where
         F: Real,
         D: Dynamics<Scalar = F> + ?Sized,
@@ -69,11 +71,12 @@ impl RowSums {
             Ok(())
         })?;
         let mut all = empty;
+        let keep_shifts = rows.iter().map(|row| row.keep_shifts::<F>(discount)).collect();
         rows.into_iter().for_each(|row| all.include(row));
         if all.least > all.most {
             all.least = 0.0; // nothing is used
         }
-        Ok(all)
+        Ok((all, keep_shifts))
     }
 
     /// The sums of one row, compensated for rounding.
@@ -108,7 +111,7 @@ impl RowSums {
     }
 
     /// Whether rows preserve shifts: γ times each row sum is 1 to within rounding.
-    pub(super) fn keep_shifts<F: Real>(&self, discount: f64) -> bool {
+    fn keep_shifts<F: Real>(&self, discount: f64) -> bool {
         let rounding = (self.most_terms as f64 + 4.0) * F::epsilon().into_f64();
         if discount >= 1.0 {
             self.least_of_all >= 1.0 - rounding

@@ -39,10 +39,8 @@ pub(crate) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     if operator.is_hard() && operator.inference() == Inference::Direct {
         return longest_paths::run(search);
     }
-    // With a discount, every trajectory ends. Where rows sum to less than 1, nothing is gained or
-    // lost forever.
-    let is_undiscounted = operator.model().discount() == F::one();
-    if is_undiscounted && operator.keeps_shifts() {
+    // With a discount, every trajectory ends.
+    if operator.model().discount() == F::one() {
         if let Some(state) = traps::settle(&mut search.iterate)? {
             search.certifier.give_up(state);
             return damped(search);
@@ -50,8 +48,6 @@ pub(crate) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
         if search.iterate.operator.grows(&search.iterate.values)? {
             return Err(Halt::Ended(Status::Diverging));
         }
-    } else if is_undiscounted {
-        search.iterate.operator.collapse(&search.iterate.values)?;
     }
     let initial = search.iterate.values.clone();
     let mut methods = vec![if method == Method::Automatic { Method::Newton } else { method }];

@@ -9,8 +9,9 @@
 //!
 //! Direct inference preserves shifts. With a discount and without †, it equals the undiscounted
 //! problem with the cost τ log 1/γ added to every step. Variational inference scales shifts by γ
-//! times the row sums, so a proof needs γ = 1 and rows that sum to 1 to within rounding. Rows that
-//! sum to 1 − 10⁻⁹, which validation accepts, let values grow up to 10⁹ c only.
+//! times the row sums, so a proof needs γ = 1 and rows that sum to 1 to within rounding, in the
+//! states of the set. Rows that sum to 1 − 10⁻⁹, which validation accepts, let values grow up to
+//! 10⁹ c only. The proof leaves their states out.
 
 use super::duration::OptimalActions;
 use crate::backward::{Backup, StageTables};
@@ -111,14 +112,16 @@ fn is_diverging<F: Real, M: Model<Scalar = F> + ?Sized>(
     let inference = operator.inference();
     let (discount, temperature) = (operator.model().discount(), operator.model().temperature());
     let is_left = inference == Inference::Direct && discount < F::one();
-    if !operator.keeps_shifts() || (is_left && discount == F::zero()) {
+    if is_left && discount == F::zero() {
         return Ok(false);
     }
     let loss = if is_left { -(temperature * discount.ln()).into_f64() } else { 0.0 };
     let discount = if is_left { F::one() } else { discount };
     let backup = Backup::new(operator.model(), inference).with_discount(discount);
-    for (v, _) in values.iter_mut().zip(operator.is_fixed()).filter(|(_, fixed)| **fixed) {
-        *v = F::neg_infinity();
+    for (state, v) in values.iter_mut().enumerate() {
+        if operator.is_fixed()[state] || !operator.keeps_shifts()[state] {
+            *v = F::neg_infinity();
+        }
     }
     let mut backed_up = values.clone();
     let mut endless = Endless { backup, operator, loss };

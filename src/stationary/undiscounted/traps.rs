@@ -95,7 +95,10 @@ fn trapped<F: Real, M: Model<Scalar = F> + ?Sized>(
         }
     })?;
     let is_free = |state| operator.quotient().is_some_and(|quotient| quotient.component_of(state).is_some());
-    let leads = graph.leading_to(|state| (is_fixed[state] && !is_lost(state)) || is_free(state));
+    // Where rows sum to less than 1, nothing is lost forever.
+    let leaks = |state: usize| !operator.keeps_shifts()[state];
+    let is_end = |state: usize| (is_fixed[state] || leaks(state)) && !is_lost(state);
+    let leads = graph.leading_to(|state| is_end(state) || is_free(state));
     let trapped = (0..is_fixed.len()).map(|state| !leads[state] && !is_fixed[state] && !is_lost(state));
     Ok((graph, trapped.collect()))
 }

@@ -149,6 +149,27 @@ fn rows_that_sum_to_less_than_one_are_taken_as_they_are() {
     }
 }
 
+#[test]
+fn a_row_that_sums_to_less_hides_no_trap_elsewhere() {
+    // State 0 loses or gains in a loop; state 1 has a row of 1 − 9·10⁻⁹, and leads to the end.
+    let missing = 9e-9;
+    let transitions = array![[[1.0, 0.0, 0.0]], [[0.0, 0.5, 0.5 - missing]], [[0.0, 0.0, 1.0]]];
+    for (reward, expected) in [(-1.0, Status::Converged), (1.0, Status::Diverging)] {
+        let mdp = Mdp::builder(transitions.clone(), array![[reward], [-1.0], [0.0]]).terminal_states([2]);
+        let mdp = mdp.build().unwrap();
+        for method in METHODS {
+            let solved = StationarySolver::new(1e-6).method(method).solve(&mdp).unwrap();
+            let convergence = solved.convergence();
+            assert_eq!(convergence.status, expected, "{method:?} {convergence:?}");
+            assert!(convergence.iterations < 1000, "{method:?} {convergence:?}");
+            if expected == Status::Converged {
+                assert_eq!(solved.state_values()[0], -INF);
+                assert_abs_diff_eq!(solved.state_values()[1], -2.0, epsilon = 1e-6);
+            }
+        }
+    }
+}
+
 /// Rows of `n` random numbers, each over their sum in single precision.
 fn full_rows(n: usize, discount: f32) -> Mdp<f32> {
     let mut random = Random(7);
