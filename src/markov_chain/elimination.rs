@@ -67,6 +67,7 @@ struct Step {
 #[derive(Debug)]
 pub(super) struct Elimination {
     steps: Vec<Step>,
+    operations: usize,
 }
 
 impl Elimination {
@@ -82,7 +83,12 @@ impl Elimination {
             }
             rest.eliminate(state)?;
         }
-        Ok(Self { steps: rest.steps })
+        Ok(Self { steps: rest.steps, operations: most_work - rest.work_left })
+    }
+
+    /// The number of operations that it took.
+    pub(super) fn operations(&self) -> usize {
+        self.operations
     }
 
     /// x ← (I − J)⁻¹ x.

@@ -54,18 +54,26 @@ pub(crate) struct Factors {
 }
 
 impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Transient<'_, F, D> {
-    /// Eliminates all classes. Returns `None` if a state does not reach an end, or if rows do not
-    /// sum to 1 to within rounding. Also returns `None` if this takes too many operations.
-    pub(crate) fn factors(&self, most_operations: usize) -> Result<Option<Factors>, Error> {
+    /// Eliminates all classes, and subtracts the operations from those that are allowed. Returns
+    /// `None` if a state does not reach an end, or if rows do not sum to 1 to within rounding. Also
+    /// returns `None` if this takes too many operations.
+    pub(crate) fn factors(&self, operations: &mut usize) -> Result<Option<Factors>, Error> {
         let mut classes = Vec::new();
         for states in self.classes()? {
             let steps = self.steps(&states);
             if !steps.sum_to_1 {
                 return Ok(None);
             }
-            match Elimination::new(steps.inside, steps.exits, most_operations) {
-                Ok(elimination) => classes.push(Class { states, outside: steps.outside, elimination }),
-                Err(Refused::TooLong | Refused::Underflow) => return Ok(None),
+            match Elimination::new(steps.inside, steps.exits, *operations) {
+                Ok(elimination) => {
+                    *operations -= elimination.operations();
+                    classes.push(Class { states, outside: steps.outside, elimination });
+                }
+                Err(Refused::TooLong) => {
+                    *operations = 0;
+                    return Ok(None);
+                }
+                Err(Refused::Underflow) => return Ok(None),
             }
         }
         Ok(Some(Factors { classes }))

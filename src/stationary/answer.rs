@@ -40,6 +40,12 @@ impl<F: Real> Answer<F> {
         self.bound
     }
 
+    /// The largest absolute finite value.
+    pub(super) fn magnitude(&self) -> f64 {
+        let finite = self.values.iter().filter(|value| value.is_finite());
+        finite.fold(0.0, |most: f64, value| most.max(value.into_f64().abs()))
+    }
+
     /// The size of BV − V below which the tolerance is met; 0 if B is not known to be a
     /// contraction.
     pub(super) fn needed(&self, contraction: Contraction) -> f64 {

@@ -10,16 +10,13 @@ use super::undiscounted::improbable::improve;
 use crate::markov_chain::MOST_OPERATIONS;
 use crate::{Model, Real, Status};
 
-/// Passes without a bound after which differences of values are tried, once. They need fewer
-/// operations than these passes.
+/// Passes after which differences of values are tried, once. An elimination needs fewer operations
+/// than these passes.
 const MANY_PASSES: usize = 4096;
 
 /// Operations of an elimination that are always worth it at the end of a search: a tenth of a
 /// second.
 const FEW_OPERATIONS: usize = 100_000_000;
-
-/// The search gives up if the end is this many times as far as the passes that are left.
-const MANY_TIMES: f64 = 10.0;
 
 /// A search for the fixed point.
 ///
@@ -30,26 +27,20 @@ pub(super) struct Search<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     pub(super) answer: Answer<F>,
     pub(super) certifier: Certifier,
     lookout: Lookout,
-    has_tried_differences: bool,
+    floor: Option<f64>, // of bounds by backups, once differences are tried; 0 if it is not known
 }
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
     pub(super) fn new(iterate: Iterate<'m, F, M>, tolerance: f64) -> Self {
         let answer = Answer::new(tolerance, iterate.values.clone());
-        Self {
-            iterate,
-            answer,
-            certifier: Certifier::new(),
-            lookout: Lookout::new(),
-            has_tried_differences: false,
-        }
+        Self { iterate, answer, certifier: Certifier::new(), lookout: Lookout::new(), floor: None }
     }
 
     /// Backs up V, writes the policy of V if asked, and updates the answer with the bound.
     ///
     /// Ends the search if the answer meets the tolerance or the bound cannot improve.
     pub(super) fn back_up(&mut self, policy: Option<(&mut [F], &mut [F])>) -> Result<Differences, Halt> {
-        let Self { iterate, answer, certifier, lookout, has_tried_differences } = self;
+        let Self { iterate, answer, certifier, lookout, floor } = self;
         let differences = iterate.back_up(policy)?;
         let contraction = iterate.operator.contraction();
         // The answer is the backup of the middle, so rounding is taken at the middle.
@@ -71,12 +62,15 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
             return Err(Halt::Ended(Status::RoundingFloor));
         }
         let passes = iterate.operator.passes();
-        if passes >= MANY_PASSES && !std::mem::replace(has_tried_differences, true) {
-            let bound = answer.bound();
-            let longest = improve(iterate, answer, passes.saturating_mul(iterate.operator.work()))?;
-            // A pass looks one step ahead, so the passes that are left would not show the end.
-            let is_hopeless = longest > MANY_TIMES * iterate.operator.passes_left() as f64;
-            if answer.bound() < bound / 2.0 || is_hopeless {
+        if passes >= MANY_PASSES && floor.is_none() {
+            let least = improve(iterate, answer, passes.saturating_mul(iterate.operator.work()))?;
+            *floor = Some(least);
+            let magnitude = answer.magnitude();
+            if answer.is_enough(contraction, iterate.operator.rounding().of((magnitude, magnitude))) {
+                return Err(Halt::Ended(Status::Converged));
+            }
+            // A certificate of backups would not be better.
+            if least > answer.tolerance() && answer.bound() <= least {
                 return Err(Halt::Ended(Status::RoundingFloor));
             }
         }
@@ -87,7 +81,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
     /// values tell more than values. Returns the status.
     pub(super) fn improve_at_end(&mut self, status: Status) -> Result<Status, Halt> {
         let is_settled = matches!(status, Status::Converged | Status::Stopped | Status::Diverging);
-        if is_settled || self.iterate.operator.passes_left() == 0 {
+        let has_best_policy = self.floor.is_some_and(|floor| floor > 0.0);
+        if is_settled || has_best_policy || self.iterate.operator.passes_left() == 0 {
             return Ok(status);
         }
         let operator = &self.iterate.operator;

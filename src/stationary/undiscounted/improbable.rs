@@ -21,6 +21,9 @@
 //! differences, with their rounding errors. Then |V* − V| ≤ 2g, since B is monotone. The policy is
 //! the one that was evaluated, since a table of values cannot hold the differences that decide.
 //!
+//! [Components](super::quotient) that earn nothing count as ends of value 0 if the policy stays in
+//! them. There the bound also needs that no action gains: Q(V + 2g) ≤ 0.
+//!
 //! V* is that of rows whose sum is 1: the stored probabilities of leaving a state count, and
 //! the probability of staying is what is left of 1.
 
@@ -31,6 +34,7 @@ use crate::mdp::CheckedStage;
 use crate::stationary::answer::Answer;
 use crate::stationary::halt::Halt;
 use crate::stationary::iterate::Iterate;
+use crate::stationary::operator::Operator;
 use crate::{Dynamics, Error, Inference, Model, Real, Table};
 
 /// The largest number of policies that are tried.
@@ -48,8 +52,10 @@ const WIDENINGS: usize = 2;
 /// Offers values with a bound, and their policy, by policy iteration from the policy of V.
 ///
 /// Starts from the action prior if the policy of V does not end. Does nothing if that does not end
-/// either, if rows do not sum to 1 to within rounding, or if eliminations take too many operations.
-/// Returns the expected number of steps of the last policy; 0 if it is not known.
+/// either, if rows do not sum to 1 to within rounding, if the policy leaves a component that earns
+/// nothing, or if the elimination of a policy takes more than `most_operations`.
+///
+/// Returns the smallest bound that backups can prove, if the best policy is found; otherwise 0.
 pub(crate) fn improve<F: Real, M: Model<Scalar = F> + ?Sized>(
     iterate: &mut Iterate<'_, F, M>,
     answer: &mut Answer<F>,
@@ -57,9 +63,7 @@ pub(crate) fn improve<F: Real, M: Model<Scalar = F> + ?Sized>(
 ) -> Result<f64, Halt> {
     let operator = &mut iterate.operator;
     let model = operator.model();
-    // In a component that earns nothing, staying is no loss.
-    let is_collapsed = operator.quotient().is_some();
-    if is_collapsed || operator.inference() != Inference::Variational || model.discount() != F::one() {
+    if operator.inference() != Inference::Variational || model.discount() != F::one() {
         return Ok(0.0);
     }
     let mut policy = vec![F::zero(); iterate.values.len() * model.num_actions()];
@@ -68,14 +72,20 @@ pub(crate) fn improve<F: Real, M: Model<Scalar = F> + ?Sized>(
     operator.ask()?;
     let outputs = StageTables { policy: Some(rows), ..StageTables::values(&mut iterate.backed_up) };
     operator.apply(&iterate.values, outputs)?;
-    let takes_part = iterate.takes_part();
+    operator.take_best_exits();
+    let (mut takes_part, mut values) = (iterate.takes_part(), iterate.values.clone());
+    let operator = &mut iterate.operator;
+    let Some(staying) = staying(operator) else { return Ok(0.0) };
+    for &state in &staying {
+        (takes_part[state], values[state]) = (false, F::zero());
+    }
     let stage = CheckedStage::new(model, 0, Inference::Variational)?;
-    let problem = Problem { model, stage: &stage, takes_part: &takes_part, values: &iterate.values };
-    let (mut least, mut longest, mut is_first) = (f64::INFINITY, 0.0, true);
+    let problem = Problem { model, stage: &stage, takes_part: &takes_part, values: &values, staying };
+    let (mut least, mut is_first) = (f64::INFINITY, true);
     for _ in 0..MOST_POLICIES {
-        iterate.operator.ask()?;
+        operator.ask()?;
         // Advantages are computed three times, and the chain is read once.
-        iterate.operator.count_passes(4);
+        operator.count_passes(4);
         let system = Transient {
             dynamics: stage.dynamics,
             policy: &policy,
@@ -83,7 +93,11 @@ pub(crate) fn improve<F: Real, M: Model<Scalar = F> + ?Sized>(
             discount: F::one(),
             table: Table::StateValues,
         };
-        let Some(factors) = system.factors(most_operations)? else {
+        let allowed = most_operations.min(operator.passes_left().saturating_mul(operator.work()));
+        let mut left = allowed;
+        let factors = system.factors(&mut left)?;
+        operator.count(allowed - left);
+        let Some(factors) = factors else {
             if std::mem::replace(&mut is_first, false) {
                 problem.spread((&mut policy, &mut logs))?;
                 continue;
@@ -91,26 +105,33 @@ pub(crate) fn improve<F: Real, M: Model<Scalar = F> + ?Sized>(
             break;
         };
         let values = factors.solve(&problem.earned(&policy, &logs)?);
-        longest = factors.solve(&problem.ones()).largest();
         let evaluated = (policy.clone(), logs.clone());
-        let Improved { mut rises, is_changed } = problem.improve(&values, (&mut policy, &mut logs))?;
+        let Improved { mut rises, gains, is_changed } = problem.improve(&values, (&mut policy, &mut logs))?;
         let mut g = factors.solve(&rises);
         for _ in 0..WIDENINGS {
             problem.widen(&values, &g, &evaluated.0, &mut rises)?;
             g = factors.solve(&rises);
         }
         let bound = problem.bound(&values, &g)?;
-        if bound < least / 2.0 {
-            least = bound;
-            answer.offer_policy(&problem.rounded(&values), evaluated, bound);
-        } else if least < f64::INFINITY || !is_changed {
-            break;
-        }
-        if least <= answer.tolerance() {
-            break;
+        answer.offer_policy(&problem.rounded(&values), evaluated, bound);
+        let falls = bound < least / 2.0;
+        least = least.min(bound);
+        if !is_changed || !(gains || falls) {
+            let longest = factors.solve(&problem.ones()).largest();
+            let largest = problem.states().fold(0.0, |most: f64, state| most.max(values.at(state).abs()));
+            let one_backup = operator.rounding().of((largest, largest));
+            let is_seen = longest * F::epsilon().into_f64() < 1.0;
+            return Ok(if is_seen { one_backup * longest } else { f64::INFINITY });
         }
     }
-    Ok(longest)
+    Ok(0.0)
+}
+
+/// The states of the components that earn nothing, if the policy stays in all of them.
+fn staying<F: Real, M: Model<Scalar = F> + ?Sized>(operator: &Operator<'_, F, M>) -> Option<Vec<usize>> {
+    let Some(quotient) = operator.quotient() else { return Some(Vec::new()) };
+    let stays = (0..quotient.num_components()).all(|component| quotient.exit(component).is_none());
+    stays.then(|| quotient.components().iter().flatten().copied().collect())
 }
 
 /// A problem whose values are judged by their differences.
@@ -118,12 +139,14 @@ struct Problem<'p, 'm, F: Real, M: Model<Scalar = F> + ?Sized> {
     model: &'m M,
     stage: &'p CheckedStage<'m, F, M::Dynamics>,
     takes_part: &'p [bool],
-    values: &'p [F], // V: −∞ where success is impossible
+    values: &'p [F],     // V: −∞ where success is impossible
+    staying: Vec<usize>, // states that earn nothing forever
 }
 
 /// What a step of policy iteration found.
 struct Improved {
     rises: Vec<f64>, // [s]: more than |B V − V|, 0 in states that do not take part
+    gains: bool,     // more than rounding, in some state
     is_changed: bool,
 }
 
@@ -186,20 +209,19 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Problem<'_, '_, F, M> {
     /// Writes the policy of V, and measures B V − V.
     fn improve(&self, values: &Relative, (policy, logs): (&mut [F], &mut [F])) -> Result<Improved, Error> {
         let (width, temperature) = (self.model.num_actions(), self.model.temperature().into_f64());
-        let mut improved = Improved { rises: vec![0.0; self.takes_part.len()], is_changed: false };
+        let mut improved =
+            Improved { rises: vec![0.0; self.takes_part.len()], gains: false, is_changed: false };
         let mut advantages = Advantages::default();
         for state in self.states() {
             self.advantages(state, values, None, &mut advantages)?;
             let [lo, hi] = advantages.soft_maximum(temperature);
             improved.rises[state] = hi.max(-lo) + f64::MIN_POSITIVE;
             let (policy, logs) = (&mut policy[state * width..][..width], &mut logs[state * width..][..width]);
-            if temperature == 0.0 {
-                // Only a certain gain changes an action, so that rounding does not.
-                let taken = (0..width).filter(|&action| policy[action] > F::zero());
-                let own = taken.map(|action| advantages.found[action] + advantages.errors[action]);
-                if own.fold(f64::NEG_INFINITY, f64::max) >= lo {
-                    continue;
-                }
+            let gains = lo > advantages.most_of_policy(temperature, (policy, logs));
+            improved.gains |= gains;
+            // At temperature 0, only a certain gain changes an action, so that rounding does not.
+            if temperature == 0.0 && !gains {
+                continue;
             }
             improved.is_changed |= advantages.write_policy(temperature, (policy, logs));
         }
@@ -233,6 +255,12 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Problem<'_, '_, F, M> {
                 return Ok(f64::INFINITY);
             }
             (longest, largest) = (longest.max(g.at(state)), largest.max(values.at(state).abs()));
+        }
+        for &state in &self.staying {
+            self.advantages(state, values, Some((g, SAFETY)), &mut advantages)?;
+            if !advantages.shifted(1.0).iter().all(|&above| above <= 0.0) {
+                return Ok(f64::INFINITY);
+            }
         }
         // Backups that take rows as they are differ by what rows lack of 1.
         let rounding = (3.0 * most_terms as f64 + 16.0) * F::epsilon().into_f64();
@@ -306,6 +334,20 @@ impl Advantages {
         policy.iter_mut().zip(&chances).for_each(|(p, &chance)| *p = F::from_f64(chance));
         logs.iter_mut().zip(&log_chances).for_each(|(p, &log)| *p = F::from_f64(log));
         is_changed
+    }
+
+    /// The most that a policy may gain in its state: of the worst action that it takes, or of its
+    /// soft mean.
+    fn most_of_policy<F: Real>(&self, temperature: f64, (policy, logs): (&[F], &[F])) -> f64 {
+        let above = self.shifted(1.0);
+        let taken = (0..policy.len()).filter(|&action| policy[action] > F::zero());
+        if temperature == 0.0 {
+            return taken.fold(f64::INFINITY, |least, action| least.min(above[action]));
+        }
+        taken.fold(0.0, |sum, action| {
+            let cost = temperature * (logs[action].into_f64() - self.prior[action].ln());
+            sum + policy[action].into_f64() * (above[action] - cost)
+        })
     }
 
     /// Advantages plus a multiple of their errors.

@@ -3,8 +3,8 @@
 //!
 //! The reference is the best of all deterministic policies, each evaluated in 4096 bits.
 
-use ndarray::{Array1, Array2};
-use softmdp::{Method, StationarySolver, Status, ndarray};
+use ndarray::{Array1, Array2, Array3, array};
+use softmdp::{Mdp, Method, Real, StationarySolver, Status, ndarray};
 
 use crate::common::elimination::eliminate;
 use crate::policy::stationary::improbable::{Big, Series, big, coin};
@@ -22,6 +22,110 @@ fn every_method_sees_an_end_that_a_backup_cannot_see() {
             assert!(bound <= 1e-13 / p, "{method:?} {p:e}: {convergence:?}");
             assert!(convergence.iterations < 5000, "{method:?} {p:e}: {convergence:?}");
             assert!(matches!(convergence.status, Status::Converged | Status::RoundingFloor));
+        }
+    }
+}
+
+/// The coin, and a state that goes on forever without reward, where `exit` is an action that leaves
+/// for the coin.
+fn coin_and_sink<F: Real>(p: F, exit: Option<F>) -> Mdp<F> {
+    let (zero, one) = (F::zero(), F::one());
+    let mut transitions = Array3::zeros((3, 2, 3));
+    transitions.slice_mut(ndarray::s![0, .., 0]).fill(one - p);
+    transitions.slice_mut(ndarray::s![0, .., 1]).fill(p);
+    (1..3).for_each(|s| transitions.slice_mut(ndarray::s![s, .., s]).fill(one));
+    let mut rewards = array![[-one, -one], [zero, zero], [zero, zero]];
+    if let Some(reward) = exit {
+        (transitions[[2, 1, 2]], transitions[[2, 1, 0]]) = (zero, one);
+        rewards[[2, 1]] = reward;
+    }
+    Mdp::builder(transitions, rewards).temperature(zero).terminal_states([1]).build().unwrap()
+}
+
+fn check_coin_and_sink<F: Real>(p: F, exit: Option<F>, relative: f64) {
+    let mdp = coin_and_sink(p, exit);
+    for method in METHODS {
+        let solution = StationarySolver::new(F::from_f64(1e-6)).method(method).solve(&mdp).unwrap();
+        let (convergence, end) = (solution.convergence(), 1.0 / p.into_f64());
+        let place = format!("{method:?} {p:e} {exit:?}: {:?} {convergence:?}", solution.state_values());
+        let bound = convergence.error_bound.into_f64();
+        assert!((solution.state_values()[0].into_f64() + end).abs() <= bound, "{place}");
+        assert_eq!(solution.state_values()[2].into_f64(), 0.0, "{place}");
+        assert!(bound <= relative * end, "{place}");
+        assert!(convergence.iterations < 5000, "{place}");
+        assert_eq!(convergence.status, Status::RoundingFloor, "{place}");
+        let stays: F = solution.probabilities()[[2, 0]] + solution.probabilities()[[2, 1]];
+        assert!(exit.is_none() || solution.probabilities()[[2, 0]] == F::one(), "{place}");
+        assert!(stays == F::one(), "{place}");
+    }
+}
+
+#[test]
+fn a_sink_does_not_hide_an_improbable_end() {
+    for exit in [None, Some(-1.0), Some(0.0), Some(3.0)] {
+        [1e-9, 1e-13, 1e-15, 1e-17, 1e-40].map(|p| check_coin_and_sink::<f64>(p, exit, 1e-13));
+    }
+    for exit in [None, Some(-1.0), Some(3.0)] {
+        [1e-6, 1e-9, 1e-20].map(|p| check_coin_and_sink::<f32>(p, exit, 1e-4));
+    }
+}
+
+#[test]
+fn a_sink_that_is_left_for_a_gain_gets_no_wrong_bound() {
+    // Worth −10¹² from the coin, and more than that once.
+    for gain in [2e12, 1e12 + 1.0, 1e12 - 1.0] {
+        let mdp = coin_and_sink(1e-12, Some(gain));
+        let expected = [-1e12, 0.0, (gain - 1e12).max(0.0)];
+        for method in METHODS {
+            let solver = StationarySolver::new(1e-6).method(method).max_iterations(50_000);
+            let solution = solver.solve(&mdp).unwrap();
+            let bound = solution.convergence().error_bound;
+            for (value, expected) in solution.state_values().iter().zip(expected) {
+                let slack = bound + 1e-3; // of 1/p
+                assert!((value - expected).abs() <= slack, "{method:?} {gain:e}: {solution:?}");
+            }
+        }
+    }
+}
+
+/// An improbable end, but the best policies take another way. The first policy that ends does not.
+fn shortcut() -> Mdp {
+    let transitions = array![
+        [[0.998, 0.002, 0.0, 0.0], [0.999, 0.0, 0.0, 0.001]],
+        [[0.300_000_000_000_000_04, 0.7, 0.0, 0.0], [0.0, 0.999_999_999_997_999, 1e-15, 2e-12]],
+        [[0.0, 0.0, 0.999, 0.001], [0.0, 0.0, 1.0, 0.0]],
+        [[0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0]],
+    ];
+    let rewards = array![[-0.25, -1.75], [-0.25, -0.75], [-2.0, -1.0], [0.0, 0.0]];
+    Mdp::builder(transitions, rewards).temperature(0.0).terminal_states([3]).build().unwrap()
+}
+
+#[test]
+fn an_attempt_in_differences_never_ends_a_search_that_would_converge() {
+    let mdp = shortcut();
+    for method in METHODS {
+        let solution = StationarySolver::new(1e-6).method(method).solve(&mdp).unwrap();
+        let convergence = solution.convergence();
+        assert_eq!(convergence.status, Status::Converged, "{method:?}: {convergence:?}");
+        // By hand: state 0 leaves once in 1000 steps, or from state 1 it returns to state 0.
+        let expected = [-1750.0, -1750.0 - 0.25 / 0.3, -2000.0];
+        for (value, expected) in solution.state_values().iter().zip(expected) {
+            assert!((value - expected).abs() <= 1e-6, "{method:?}: {solution:?}");
+        }
+    }
+    // A fair walk over 400 states, where certificates of backups reach 1.1e-5.
+    let mut transitions = Array3::zeros((400, 1, 400));
+    (transitions[[0, 0, 0]], transitions[[399, 0, 399]]) = (1.0, 1.0);
+    for s in 1..399 {
+        (transitions[[s, 0, s - 1]], transitions[[s, 0, s + 1]]) = (0.5, 0.5);
+    }
+    let walk = Mdp::builder(transitions, Array2::from_elem((400, 1), -1.0)).temperature(0.0);
+    let walk = walk.terminal_states([0, 399]).build().unwrap();
+    for tolerance in [5e-5, 2e-5] {
+        for method in [Method::GaussSeidel, Method::ModifiedPolicyIteration, Method::Newton] {
+            let solution = StationarySolver::new(tolerance).method(method).solve(&walk).unwrap();
+            let convergence = solution.convergence();
+            assert_eq!(convergence.status, Status::Converged, "{method:?} {tolerance:e}: {convergence:?}");
         }
     }
 }
