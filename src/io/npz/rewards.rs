@@ -31,6 +31,9 @@ pub(super) fn decode<F: Real>(
         return stages(arrays, other).map(Some);
     }
     let Some(found) = arrays.shape(name)? else { return Ok(None) };
+    if let Some(expected) = other_order(&found, num_states, num_actions) {
+        return Err(Error::in_array(name, Reason::Shape { found, expected }));
+    }
     if found.len() != 3 {
         let rewards = arrays.needed(name, "[s, a] or [t, s, a]")?;
         check_rewards(name, &rewards)?;
@@ -46,6 +49,20 @@ pub(super) fn decode<F: Real>(
         return Err(Error::in_array(name, Reason::Shape { found, expected: expected.to_owned() }));
     }
     stages(arrays, name).map(Some)
+}
+
+/// What to do about rewards of states, and about a table with its axes in the other order.
+fn other_order(found: &[usize], num_states: usize, num_actions: usize) -> Option<String> {
+    let remedy = match *found {
+        [length] if length == num_states => {
+            format!("repeat rewards of states for each action, np.repeat(R[:, None], {num_actions}, axis=1)")
+        }
+        [first, second] if first != second && (second, first) == (num_states, num_actions) => {
+            "it looks like [a, s], so save R.T".to_owned()
+        }
+        _ => return None,
+    };
+    Some(format!("[s, a] or [t, s, a]: {remedy}"))
 }
 
 fn stages<F: Real>(arrays: &mut Arrays<'_>, name: &'static str) -> Result<Rewards<F>, Error> {

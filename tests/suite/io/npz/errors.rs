@@ -284,7 +284,8 @@ fn files_are_named() {
     std::fs::write(&path, zip(&with(sound(), "rewards", f8("(2,)", &[0.0, 0.0])))).unwrap();
     let error = ModelFile::<f64>::read_npz(&path).map(drop).expect_err("the shape is wrong");
     std::fs::remove_file(&path).unwrap();
-    let expected = "array `rewards`: shape is [2], expected [s, a] or [t, s, a]";
+    let expected = "array `rewards`: shape is [2], expected [s, a] or [t, s, a]: repeat rewards of states for each \
+                    action, np.repeat(R[:, None], 1, axis=1)";
     assert_eq!(error.to_string(), format!("{}: {expected}", path.display()));
 }
 
