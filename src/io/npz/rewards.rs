@@ -15,6 +15,9 @@ pub(super) enum Rewards<F> {
     OfStages(&'static str, Array3<F>),
 }
 
+/// The shapes of `rewards`.
+const PAIRS_OR_STAGES: &str = "[s, a] or [t, s, a]";
+
 /// Reads `rewards` or `stage_rewards` of a model of S states and A actions.
 ///
 /// `rewards` `[t, s, a]` with T = S is an error: `[s, a, s']` and `[a, s, s']` with S = A, and
@@ -35,7 +38,7 @@ pub(super) fn decode<F: Real>(
         return Err(Error::in_array(name, Reason::Shape { found, expected }));
     }
     if found.len() != 3 {
-        let rewards = arrays.needed(name, "[s, a] or [t, s, a]")?;
+        let rewards = arrays.needed(name, PAIRS_OR_STAGES)?;
         check_rewards(name, &rewards)?;
         return Ok(Some(Rewards::OfPairs(rewards)));
     }
@@ -53,16 +56,20 @@ pub(super) fn decode<F: Real>(
 
 /// What to do about rewards of states, and about a table with its axes in the other order.
 fn other_order(found: &[usize], num_states: usize, num_actions: usize) -> Option<String> {
-    let remedy = match *found {
-        [length] if length == num_states => {
-            format!("repeat rewards of states for each action, np.repeat(R[:, None], {num_actions}, axis=1)")
-        }
+    match *found {
+        [length] if length == num_states => Some(repeat(&num_actions.to_string())),
         [first, second] if first != second && (second, first) == (num_states, num_actions) => {
-            "it looks like [a, s], so save R.T".to_owned()
+            Some(format!("{PAIRS_OR_STAGES}: it looks like [a, s], so save R.T"))
         }
-        _ => return None,
-    };
-    Some(format!("[s, a] or [t, s, a]: {remedy}"))
+        _ => None,
+    }
+}
+
+/// The expected shape, and what to do about rewards of states.
+pub(super) fn repeat(num_actions: &str) -> String {
+    format!(
+        "{PAIRS_OR_STAGES}: repeat rewards of states for each action, np.repeat(R[:, None], {num_actions}, axis=1)"
+    )
 }
 
 fn stages<F: Real>(arrays: &mut Arrays<'_>, name: &'static str) -> Result<Rewards<F>, Error> {
