@@ -25,7 +25,7 @@ use crate::{Inference, Status, Table};
 /// assert_eq!(
 ///     error.to_string(),
 ///     "transition row (state 0, action 0) sums to 0.9, expected 1 within 1e-8: correct the row, \
-///      or pass a larger distance to `normalize_rows` if rounding is the cause"
+///      or pass a larger distance to `normalize_rows` of `Mdp::builder` if rounding is the cause"
 /// );
 /// ```
 #[derive(Clone, PartialEq, thiserror::Error)]
@@ -77,7 +77,7 @@ pub enum Error {
     /// `transitions[state, action, ..]` sums to `sum`, not 1.
     #[error(
         "transition row (state {state}, action {action}) sums to {sum}, expected 1 within {tolerance:e}: correct the row, \
-         or pass a larger distance to `normalize_rows` if rounding is the cause"
+         or pass a larger distance to `normalize_rows` of `Mdp::builder` if rounding is the cause"
     )]
     UnnormalizedTransition {
         /// State of the row.
@@ -198,8 +198,10 @@ pub enum Error {
     /// A number of a model cannot be converted to another number type without a loss that matters:
     /// it becomes infinite, or it underflows.
     #[error(
-        "cannot convert the entry of the {table} at {}: {value:e} becomes {rounded:e} in {number_type}",
-        table.entry_at(index)
+        "cannot convert the entry of the {table} at {}: {} becomes {} in {number_type}",
+        table.entry_at(index),
+        Plain(*value),
+        Plain(*rounded)
     )]
     NotRepresentable {
         /// The table.
@@ -337,7 +339,8 @@ pub enum Error {
     },
     /// A linear system is singular to working precision.
     #[error(
-        "cannot compute {table}: the linear system is singular to working precision (relative residual {residual:e})"
+        "cannot compute {table}: the linear system is singular to working precision (relative residual {})",
+        Bound(*residual)
     )]
     IllConditioned {
         /// The result that the caller requested.
@@ -347,9 +350,10 @@ pub enum Error {
     },
     /// The ends that a policy reaches are so improbable that rounding decides their probability.
     #[error(
-        "cannot compute {table}: the end is so improbable from state {state} that the relative error may be {error:e} \
+        "cannot compute {table}: the end is so improbable from state {state} that the relative error may be {} \
          (a class of {num_states} states is too large for elimination); make the end more probable, or use a \
-         smaller discount"
+         smaller discount",
+        Bound(*error)
     )]
     ImprobableEnd {
         /// The result that the caller requested.
@@ -631,22 +635,24 @@ struct Unmet {
 impl fmt::Display for Unmet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { status, error_bound } = self;
+        let is_unknown = error_bound.is_infinite();
+        let error_bound = Bound(*error_bound);
         match status {
-            Status::IterationLimit if error_bound.is_infinite() => f.write_str(
+            Status::IterationLimit if is_unknown => f.write_str(
                 "no error bound was proved within the limit of iterations; raise the limit",
             ),
             Status::IterationLimit => write!(
                 f,
-                "the error bound is {error_bound:e} at the limit of iterations; raise the limit or the tolerance"
+                "the error bound is {error_bound} at the limit of iterations; raise the limit or the tolerance"
             ),
-            Status::RoundingFloor if error_bound.is_infinite() => f.write_str(
+            Status::RoundingFloor if is_unknown => f.write_str(
                 "no error bound can be proved in this number type: rounding hides whether the values are unique, \
                  or the end is too far; more iterations do not help: use larger costs of steps, a uniform prior, or \
                  a discount < 1",
             ),
             Status::RoundingFloor => write!(
                 f,
-                "rounding keeps the error bound at or above {error_bound:e}; choose a tolerance above it"
+                "rounding keeps the error bound at or above {error_bound}; choose a tolerance above it"
             ),
             Status::SeveralFixedPoints { state } => write!(
                 f,
@@ -659,9 +665,36 @@ impl fmt::Display for Unmet {
                  exceed the costs of steps; use higher costs, a smaller discount, or above temperature 0 \
                  `ActionPrior::Uniform`",
             ),
-            Status::Stopped => write!(f, "stopped by the caller at an error bound of {error_bound:e}"),
-            Status::Converged => write!(f, "the error bound is {error_bound:e}"),
+            Status::Stopped => write!(f, "stopped by the caller at an error bound of {error_bound}"),
+            Status::Converged => write!(f, "the error bound is {error_bound}"),
         }
+    }
+}
+
+/// A number, with an exponent only if it is very small or very large.
+struct Plain(f64);
+
+impl fmt::Display for Plain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(number) = self;
+        let is_plain = *number == 0.0 || (1e-3..1e6).contains(&number.abs());
+        if is_plain { write!(f, "{number}") } else { write!(f, "{number:e}") }
+    }
+}
+
+/// A number >= 0, rounded up to three digits: a bound must not become smaller.
+struct Bound(f64);
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(bound) = *self;
+        let rounded = |number: f64| format!("{number:.2e}").parse().unwrap_or(number);
+        let mut short = rounded(bound);
+        if short < bound {
+            let unit = 10.0_f64.powi(bound.log10().floor() as i32 - 2); // of the third digit
+            short = rounded(bound + 0.5 * unit);
+        }
+        Plain(short).fmt(f)
     }
 }
 
@@ -669,5 +702,18 @@ impl fmt::Display for Unmet {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_rounded_up_to_three_digits() {
+        let bounds =
+            [0.0, 0.5, 1.7, 0.1, 0.776_045_894_212_938_1, 9.996, 1.2341e-9, 1e-3, 9.99e-4, f64::INFINITY];
+        let texts = ["0", "0.5", "1.7", "0.1", "0.777", "10", "1.24e-9", "0.001", "9.99e-4", "inf"];
+        assert_eq!(bounds.map(|bound| Bound(bound).to_string()), texts);
     }
 }

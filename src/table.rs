@@ -54,6 +54,8 @@ pub enum Table {
     Trajectory,
     /// p(s_{t+1}∣s_t,a_t,e), `[s, a, s']`.
     PosteriorDynamics,
+    /// The wind of each column of a map, `[column]`.
+    Wind,
     /// A step that was taken in an environment.
     Step,
     /// log β(s), `[t, s]`.
@@ -196,6 +198,7 @@ impl fmt::Display for Table {
             Table::StateActionMarginals => "state-action marginals",
             Table::Trajectory => "trajectory",
             Table::PosteriorDynamics => "posterior dynamics",
+            Table::Wind => "wind of columns",
             Table::Step => "step",
             Table::BackwardMessages => "backward messages",
             Table::Preferences => "preferences",

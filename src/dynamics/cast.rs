@@ -36,7 +36,7 @@ use crate::{Error, Real, Table};
 /// assert_eq!(
 ///     faint.cast::<f32>().unwrap_err().to_string(),
 ///     "cannot convert the entry of the transitions at state 0, action 0, next state 1: \
-///      1e-60 becomes 0e0 in f32"
+///      1e-60 becomes 0 in f32"
 /// );
 /// # Ok::<(), Error>(())
 /// ```

@@ -24,6 +24,18 @@ pub enum Cell {
 
 impl Cell {
     /// Whether the episode ends in this cell.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Cell, Gridworld};
+    ///
+    /// let grid = Gridworld::parse_with("S.m\nX.G", &[('m', Cell::Reward(-5.0))])?; // m is mud
+    /// let is_end = |row, column| grid.cell(row, column).is_some_and(Cell::is_terminal);
+    /// assert!(is_end(1, 0) && is_end(1, 2)); // the trap and the goal
+    /// assert!(!is_end(0, 2)); // a cell with a reward is not an end
+    /// # Ok::<(), softmdp::gridworld::Error>(())
+    /// ```
     #[must_use]
     pub fn is_terminal(self) -> bool {
         matches!(self, Cell::Goal(_) | Cell::Trap(_))

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use super::{Cell, Direction, Gridworld};
-use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Mdp, MdpBuilder, SparseDynamics};
+use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Mdp, MdpBuilder, SparseDynamics, Table};
 
 impl Gridworld {
     /// Builds the model with sparse dynamics. Options that a map does not set have their defaults.
@@ -16,8 +16,9 @@ impl Gridworld {
     /// # Errors
     ///
     /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) if the probability of a
-    /// slip or of wind is not in [0, 1], or if the wind by column is for another number of columns;
-    /// [`softmdp::Error::InvalidReward`](crate::Error::InvalidReward) and
+    /// slip or of wind is not in [0, 1];
+    /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch) if the wind by column is for
+    /// another number of columns; [`softmdp::Error::InvalidReward`](crate::Error::InvalidReward) and
     /// [`softmdp::Error::InvalidTerminalValue`](crate::Error::InvalidTerminalValue) for rewards
     /// that are NaN or +∞.
     pub fn mdp(&self) -> Result<Mdp<f64, SparseDynamics<f64>>, crate::Error> {
@@ -124,11 +125,8 @@ impl Gridworld {
         }
         let columns = self.column_wind.as_ref().map_or(self.width(), |(_, cells)| cells.len());
         if columns != self.width() {
-            return Err(crate::Error::InvalidSetting {
-                setting: "number of columns with wind",
-                value: columns as f64,
-                expected: "the number of columns of the map",
-            });
+            let (found, expected) = (vec![columns], vec![self.width()]);
+            return Err(crate::Error::ShapeMismatch { table: Table::Wind, found, expected });
         }
         Ok(())
     }

@@ -344,6 +344,20 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
     /// The rows of the dynamics that [`MdpBuilder::normalize_rows`] rescaled; none by default.
     ///
     /// This note on the origin of the model is not compared by `==`, and not stored in files.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, ndarray::array};
+    ///
+    /// // Percentages that were rounded: row (0, 0) sums to 1.01, row (1, 0) to 0.99.
+    /// let rounded = array![[[0.34, 0.67]], [[0.33, 0.66]]];
+    /// let mdp = Mdp::builder(rounded, array![[0.0], [0.0]]).normalize_rows(0.02).build()?;
+    /// assert_eq!(mdp.rescaled_rows().count(), 2);
+    /// assert!((mdp.rescaled_rows().largest_distance() - 0.01).abs() < 1e-12);
+    /// assert!((mdp.dynamics().transitions()[[1, 0, 0]] - 1.0_f64 / 3.0).abs() < 1e-12);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
     #[must_use]
     pub fn rescaled_rows(&self) -> RescaledRows {
         self.rescaled.0

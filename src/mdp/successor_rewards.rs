@@ -229,6 +229,21 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
     }
 
     /// Whether some transition has several rewards.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, ndarray::array};
+    ///
+    /// let shop = Mdp::new(array![[[1.0]]], array![[0.0]])?;
+    /// let takings = shop.with_successor_rewards(|_, _, _| 2.0)?;
+    /// assert!(!takings.has_several_rewards());
+    /// // On a quarter of all days, the shop takes in 8, and on the others nothing.
+    /// let takings = takings.with_outcomes([(0, 0, 0, 0.25, 8.0), (0, 0, 0, 0.75, 0.0)])?;
+    /// assert!(takings.has_several_rewards());
+    /// assert_eq!(takings.successor_rewards(), [0.0, 8.0]); // instead of 2
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
     #[must_use]
     pub fn has_several_rewards(&self) -> bool {
         self.successor_rewards.has_several()
@@ -349,6 +364,20 @@ impl<F: Real, D: Dynamics<Scalar = F>> SuccessorRewardMdp<F, D> {
     /// # Errors
     ///
     /// Those of [`Mdp::with_outcomes`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Inference, Mdp, ndarray::array};
+    ///
+    /// // A bet costs 1 and returns to state 0. Then the odds change.
+    /// let table = Mdp::new(array![[[1.0]]], array![[-1.0]])?;
+    /// let bet = table.with_outcomes([(0, 0, 0, 0.5, 2.0), (0, 0, 0, 0.5, 0.0)])?;
+    /// assert_eq!(bet.folded_rewards(Inference::Variational), array![[0.0]]); // a fair bet
+    /// let bet = bet.with_outcomes([(0, 0, 0, 0.25, 2.0), (0, 0, 0, 0.75, 0.0)])?;
+    /// assert_eq!(bet.folded_rewards(Inference::Variational), array![[-0.5]]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
     pub fn with_outcomes(
         &self,
         outcomes: impl IntoIterator<Item = (usize, usize, usize, F, F)>,

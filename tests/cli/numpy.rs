@@ -111,14 +111,17 @@ fn results_are_those_of_the_library() {
     assert_eq!(written.convergence().status, Status::Converged);
 }
 
-/// The sum of no probabilities is −0 in Rust.
 #[test]
-fn a_sum_of_nothing_is_printed_as_zero() {
-    let folder = Folder::new("nothing");
+fn the_probability_of_an_end_is_printed_if_a_state_is_terminal() {
+    let folder = Folder::new("ends");
     let model = two_states(&folder);
     for inference in ["direct", "variational"] {
-        let run = softmdp(&[&model, "--horizon", "3", "--initial", "0", "--inference", inference]).solved();
-        assert!(run.line("P(terminal)").starts_with("0.000000,"), "{}", run.out);
+        let problem = [&model, "--horizon", "3", "--initial", "0", "--inference", inference];
+        let endless = softmdp(&problem).solved();
+        assert!(!endless.out.contains("P(terminal)"), "{}", endless.out);
+        assert!(endless.out.contains("episodes start in state 0\n"), "{}", endless.out);
+        let run = softmdp(&[&problem[..], &["--terminal", "0"]].concat()).solved();
+        assert!(run.line("P(terminal)").starts_with("1.000000,"), "{}", run.out);
     }
 }
 
@@ -264,7 +267,7 @@ fn rows_of_single_precision_are_read_or_rescaled() {
     assert_eq!(run.code, Some(1));
     assert!(run.err.contains("sums to 1.0000000298"), "{}", run.err);
     let run = hard(&model, &["--horizon", "2", "--normalize"]).solved();
-    assert!(run.out.contains("rescaled 1 row, whose sums differed from 1 by at most 3.0e-8"), "{}", run.out);
+    assert!(run.out.contains("rescaled 1 row, whose sums differed from 1 by at most 2.98e-8"), "{}", run.out);
     assert_close(&run.column(1), &[4.0 / 3.0, 0.0, 0.0], 1e-6);
     let run = hard(&model, &["--horizon", "2", "--normalize=1e-9"]);
     assert_eq!(run.code, Some(1));

@@ -64,6 +64,18 @@ fn values_of_options_are_checked() {
 }
 
 #[test]
+fn a_blank_in_front_of_the_distance_is_told() {
+    let problem = ["--inference", "variational", "--horizon", "3", "--normalize", "1e-5"];
+    for arguments in [[&[LAKE], &problem[..]].concat(), [&problem[..], &[LAKE]].concat()] {
+        let run = softmdp(&arguments);
+        assert_eq!(run.code, Some(2));
+        assert!(run.err.contains("tip: write '--normalize=1e-5', without a blank\n"), "{}", run.err);
+    }
+    let error = softmdp(&[LAKE, "--normalise"]).err;
+    assert!(!error.contains("without a blank"), "{error}");
+}
+
+#[test]
 fn numbers_and_files_that_are_not_valid_have_code_1() {
     let folder = Folder::new("invalid");
     let problem = ["--inference", "variational", "--horizon", "3"];

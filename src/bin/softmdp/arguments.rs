@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser};
 use softmdp::Inference;
 
@@ -196,6 +196,20 @@ pub(crate) struct OutputOptions {
     /// [default: as many as fit the terminal; all rows in a file]
     #[arg(long, value_name = "N", verbatim_doc_comment)]
     pub(crate) rows: Option<usize>,
+}
+
+/// The arguments of the command line. An error of usage ends the program.
+pub(crate) fn parse() -> Arguments {
+    Arguments::try_parse().unwrap_or_else(|mut error| {
+        // `--normalize` may come without a number, so it takes one only behind an equals sign.
+        let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into()).collect();
+        let apart = words.windows(2).find(|pair| pair[0] == "--normalize" && pair[1].parse::<f64>().is_ok());
+        if let (ErrorKind::UnknownArgument, Some(pair)) = (error.kind(), apart) {
+            let tip = format!("write '--normalize={}', without a blank", pair[1]);
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+        }
+        error.exit()
+    })
 }
 
 impl Arguments {

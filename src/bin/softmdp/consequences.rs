@@ -51,8 +51,9 @@ pub(crate) fn follow<F: Real>(
         };
         bar.finish_and_clear();
         screen.line("return", format!("{}, expected under this policy", number(acting.expected_return)))?;
-        let ended = ended(model, &acting.states.row(horizon));
-        screen.line("P(terminal)", format!("{}, at the last stage, under this policy", number(ended)))?;
+        if let Some(ended) = ended(model, &acting.states.row(horizon)) {
+            screen.line("P(terminal)", format!("{}, at the last stage, under this policy", number(ended)))?;
+        }
         return Ok(Consequences::Policy(acting));
     }
     if !(model.temperature() > F::zero()) {
@@ -63,15 +64,16 @@ pub(crate) fn follow<F: Real>(
     let posterior = solution.posterior(&Watched::new(model, progress::count_stages(&bar)), initial)?;
     bar.finish_and_clear();
     screen.line("evidence", format!("log p = {} nats", number(posterior.log_evidence())))?;
-    let ended = ended(model, &posterior.state_marginals().row(horizon));
-    screen.line("P(terminal)", format!("{}, at the last stage, given success", number(ended)))?;
+    if let Some(ended) = ended(model, &posterior.state_marginals().row(horizon)) {
+        screen.line("P(terminal)", format!("{}, at the last stage, given success", number(ended)))?;
+    }
     Ok(Consequences::Posterior(Box::new(posterior)))
 }
 
-/// Probability of terminal states. A sum of nothing is 0.
-fn ended<F: Real>(model: &impl Model<Scalar = F>, states: &ArrayRef1<F>) -> F {
+/// Probability of terminal states, if there are any.
+fn ended<F: Real>(model: &impl Model<Scalar = F>, states: &ArrayRef1<F>) -> Option<F> {
     let terminal = states.iter().enumerate().filter(|(state, _)| model.is_terminal(*state));
-    terminal.fold(F::zero(), |sum, (_, &p)| sum + p)
+    terminal.map(|(_, &p)| p).reduce(|sum, p| sum + p)
 }
 
 impl<F: Real> Consequences<F> {

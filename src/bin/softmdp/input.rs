@@ -10,7 +10,7 @@ use softmdp::{Cell, Gridworld, Real, RescaledRows};
 
 use crate::arguments::{Arguments, ExplicitOptions, MapOptions, ModelOptions, usage};
 use crate::names::Names;
-use crate::numbers::count;
+use crate::numbers::{bound, count};
 use crate::values::{Symbol, Wind};
 
 /// A model, and the names of states in its file.
@@ -75,7 +75,7 @@ fn archive<F: Real>(path: &Path, options: &ModelOptions) -> Result<Input<F>, Box
         notes.push(rescaled(file.rescaled_rows()));
     }
     if let Some(distance) = file.rescaled_initial() {
-        notes.push(format!("rescaled `initial`, whose sum differed from 1 by {distance:.1e}"));
+        notes.push(format!("rescaled `initial`, whose sum differed from 1 by {}", bound(distance)));
     }
     if !file.ignored_arrays().is_empty() {
         notes.push(format!("ignored arrays: {}", file.ignored_arrays().join(", ")));
@@ -126,7 +126,8 @@ fn rescaled(rows: RescaledRows) -> String {
     match rows.count() {
         0 => "no row needed rescaling".to_owned(),
         number => {
-            format!("rescaled {}, whose sums differed from 1 by at most {largest:.1e}", count(number, "row"))
+            let (rows, largest) = (count(number, "row"), bound(largest));
+            format!("rescaled {rows}, whose sums differed from 1 by at most {largest}")
         }
     }
 }

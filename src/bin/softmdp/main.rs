@@ -29,7 +29,6 @@ use std::process::ExitCode;
 
 use answer::Outcome;
 use arguments::Arguments;
-use clap::Parser;
 use messages::message;
 use problem::{Problem, Task};
 use screen::Screen;
@@ -41,7 +40,7 @@ const INVALID: u8 = 1;
 const NOT_CONVERGED: u8 = 3;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = arguments::parse();
     let result = match arguments.model.precision.unwrap_or(Precision::Double) {
         Precision::Double => run::<f64>(&arguments),
         Precision::Single => run::<f32>(&arguments),

@@ -10,7 +10,7 @@ const WORDS: [(&str, &str); 8] = [
     ("call `solve_stationary`", "use --stationary"),
     ("use `StationarySolver`", "use --stationary"),
     ("`ActionPrior::Uniform`", "--prior uniform"),
-    ("pass a larger distance to `normalize_rows`", "use --normalize=DISTANCE"),
+    ("pass a larger distance to `normalize_rows` of `Mdp::builder`", "use --normalize=DISTANCE"),
     ("the distance of normalize_rows", "--normalize"),
 ];
 

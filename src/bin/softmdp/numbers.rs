@@ -16,6 +16,14 @@ pub(crate) fn number<F: Real>(value: F) -> String {
     }
 }
 
+/// A bound on an error, in about three digits, with an exponent only if it is very small or very
+/// large.
+pub(crate) fn bound(value: f64) -> String {
+    let short = format!("{value:.2e}").parse().unwrap_or(value);
+    let is_plain = short == 0.0 || (1e-3..1e6).contains(&short);
+    if is_plain { format!("{short}") } else { format!("{short:e}") }
+}
+
 /// `1 state`, `2 states`, `3 passes`.
 pub(crate) fn count(number: usize, singular: &str) -> String {
     let plural = match (number, singular) {
@@ -43,5 +51,9 @@ mod tests {
             ["0.000000", "0.000000", "7.930000", "-2.500000e-7", "1.000000e12"]
         );
         assert_eq!([f64::NEG_INFINITY, f64::INFINITY].map(number), ["-inf", "inf"]);
+        assert_eq!(
+            [0.0, 0.776_045_894, 1.7, 1.234_5e-9, 2e6].map(bound),
+            ["0", "0.776", "1.7", "1.23e-9", "2e6"]
+        );
     }
 }

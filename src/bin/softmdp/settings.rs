@@ -64,7 +64,11 @@ pub(crate) fn change<F: Real>(
         for &state in &states {
             initial[state] = share;
         }
-        input.notes.push(format!("episodes start in {}", count(states.len(), "state")));
+        let start = match states[..] {
+            [state] => format!("state {state}"),
+            _ => format!("the {} of {name}, with equal probability", count(states.len(), "state")),
+        };
+        input.notes.push(format!("episodes start in {start}"));
         file = file.with_initial(initial)?;
     }
     Ok(Input { file, ..input })

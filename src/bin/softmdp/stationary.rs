@@ -7,7 +7,7 @@ use softmdp::{Convergence, Inference, Real, StationarySolver, Watched};
 
 use crate::answer::{Outcome, StateResults, Tolerance, value_at_start};
 use crate::messages::message;
-use crate::numbers::{count, number, range};
+use crate::numbers::{bound, count, number, range};
 use crate::pictures;
 use crate::problem::Task;
 use crate::screen::Screen;
@@ -75,13 +75,13 @@ pub(crate) fn report<F: Real>(
     screen: &mut Screen,
 ) -> Result<Outcome, Box<dyn Error>> {
     let &Convergence { status, iterations, error_bound, .. } = convergence;
-    let bound = if error_bound < F::infinity() {
-        format!("{what} by at most {error_bound:.1e}")
+    let accuracy = if error_bound < F::infinity() {
+        format!("{what} by at most {}", bound(error_bound.into_f64()))
     } else {
         "no bound on the error is known".to_owned()
     };
     let after = count(iterations, "pass");
-    screen.line("search", format!("{status} after {after}, {bound}"))?;
+    screen.line("search", format!("{status} after {after}, {accuracy}"))?;
     let error_bound = error_bound.into_f64();
     if tolerance.is_met_by(status, error_bound) {
         return Ok(Outcome::Met);

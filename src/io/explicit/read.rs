@@ -118,6 +118,19 @@ impl<F: Real> ExplicitMdp<F> {
     ///
     /// Those of [`with_state_rewards`](Self::with_state_rewards), and
     /// [`Reason::NoSuchTransition`](crate::io::Reason::NoSuchTransition).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::io::ExplicitMdp;
+    ///
+    /// // In state 0, choice 0 wins with probability 1/2, and then pays 4.
+    /// let model = ExplicitMdp::<f64>::parse("mdp\n0 0 1 1/2\n0 0 0 1/2\n1 0 1 1\n")?
+    ///     .with_transition_rewards("0 0 1 4\n")?;
+    /// let mdp = model.build_with(|builder| builder)?.with_outcomes(model.outcomes())?;
+    /// assert_eq!(mdp.successor_rewards(), [0.0, 4.0, 0.0]); // 0 → 0, 0 → 1 and 1 → 1
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_transition_rewards(mut self, text: &str) -> Result<Self, Error> {
         let mut rewards = total(self.successor_rewards.take(), self.transitions.entries.len())?;
         add_transition_rewards(text, &self.transitions, &mut rewards)?;
@@ -160,6 +173,19 @@ impl<F: Real> ExplicitMdp<F> {
     /// [`Reason::OutOfRange`](crate::io::Reason::OutOfRange),
     /// [`Reason::Repeated`](crate::io::Reason::Repeated) or
     /// [`Reason::UnexpectedEnd`](crate::io::Reason::UnexpectedEnd), with the line.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{io::ExplicitMdp, ndarray::array};
+    ///
+    /// let model = ExplicitMdp::<f64>::parse("dtmc\n0 1 1/2\n0 2 1/2\n")?
+    ///     .with_labels("0=\"init\" 1=\"end\"\n0: 0\n1: 1\n2: 1\n")?;
+    /// assert_eq!(model.labels().collect::<Vec<_>>(), ["init", "end"]);
+    /// assert_eq!(model.states_labelled("end"), Some(&[1, 2][..]));
+    /// assert_eq!(model.initial(), Some(array![1.0, 0.0, 0.0]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_labels(mut self, text: &str) -> Result<Self, Error> {
         self.labels.add(labels::parse(text, self.transitions.num_states)?)?;
         Ok(self)
@@ -171,6 +197,30 @@ impl<F: Real> ExplicitMdp<F> {
     ///
     /// Those of `parse`, [`Reason::Io`](crate::io::Reason::Io) and
     /// [`Reason::NotUtf8`](crate::io::Reason::NotUtf8). All name the file.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::io::ExplicitMdp;
+    /// use std::fs;
+    ///
+    /// let folder = std::env::temp_dir().join(format!("coin-{}", std::process::id()));
+    /// fs::create_dir_all(&folder)?;
+    /// fs::write(folder.join("coin.tra"), "dtmc\n0 0 1/2\n0 1 1/2\n1 1 1\n")?;
+    /// fs::write(folder.join("coin.state.rew"), "0 -1\n")?;
+    /// fs::write(folder.join("coin.trans.rew"), "0 1 6\n")?;
+    /// fs::write(folder.join("coin.lab"), "#DECLARATION\ninit heads\n#END\n0 init\n1 heads\n")?;
+    ///
+    /// let model = ExplicitMdp::<f64>::read(folder.join("coin.tra"))?
+    ///     .read_state_rewards(folder.join("coin.state.rew"))? // each toss costs 1
+    ///     .read_transition_rewards(folder.join("coin.trans.rew"))? // heads pay 6
+    ///     .read_labels(folder.join("coin.lab"))?;
+    /// assert_eq!(model.states_labelled("heads"), Some(&[1][..]));
+    /// assert_eq!(model.build_with(|builder| builder)?.rewards()[[0, 0]], -1.0);
+    /// assert!(model.outcomes().any(|outcome| outcome == (0, 0, 1, 0.5, 6.0)));
+    /// fs::remove_dir_all(folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let model = read_text(path, Self::parse)?;

@@ -15,6 +15,23 @@ impl<F: Real> ModelFile<F> {
     ///
     /// Those of [`Mdp::with_terminal_states`](crate::Mdp::with_terminal_states) or
     /// [`SuccessorRewardMdp::with_terminal_states`](crate::SuccessorRewardMdp::with_terminal_states).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::io::ModelFile;
+    /// use softmdp::{Mdp, Model, ndarray::array, soft_value_iteration};
+    ///
+    /// // State 0 leads to state 1, which comes back to itself. Each step costs 1.
+    /// let walk = array![[[0.0, 1.0]], [[0.0, 1.0]]]; // [s, a, s']
+    /// let file = ModelFile::new(Mdp::new(walk, array![[-1.0], [-1.0]])?);
+    /// assert_eq!(soft_value_iteration(file.model(), 9)?.state_values()[[0, 0]], -9.0);
+    ///
+    /// let file = file.with_terminal_states([1])?;
+    /// assert!(file.model().is_terminal(1));
+    /// assert_eq!(soft_value_iteration(file.model(), 9)?.state_values()[[0, 0]], -1.0);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
     pub fn with_terminal_states(self, states: impl IntoIterator<Item = usize>) -> Result<Self, Error> {
         let states: Vec<usize> = states.into_iter().collect();
         let states = || states.iter().copied();
@@ -29,6 +46,21 @@ impl<F: Real> ModelFile<F> {
     /// # Errors
     ///
     /// [`Error::ShapeMismatch`], [`Error::InvalidTerminalValue`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::io::ModelFile;
+    /// use softmdp::{Mdp, ndarray::array, soft_value_iteration};
+    ///
+    /// // Action 0 stays, action 1 moves from state 0 to state 1. Only state 1 is a success.
+    /// let moves = array![[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [0.0, 1.0]]]; // [s, a, s']
+    /// let file = ModelFile::new(Mdp::new(moves, array![[0.0, 0.0], [0.0, 0.0]])?);
+    /// let file = file.with_terminal_values(array![f64::NEG_INFINITY, 0.0])?;
+    /// let solution = soft_value_iteration(file.model(), 1)?;
+    /// assert_eq!(solution.policy().probabilities()[[0, 0, 1]], 1.0); // the last chance to move
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
     pub fn with_terminal_values(self, values: Array1<F>) -> Result<Self, Error> {
         let model = self.model().map(
             |mdp| mdp.with_terminal_values(values.clone()),

@@ -4,7 +4,7 @@ use ndarray::Array1;
 
 use super::arrays::{Arrays, required};
 use super::place::place_of;
-use super::rewards::{Entries, SuccessorRewards, beside, of_possible};
+use super::rewards::{self, Entries, SuccessorRewards, beside, of_possible};
 use crate::io::{Error, Reason};
 use crate::{Real, SparseDynamics, arrays};
 
@@ -83,7 +83,9 @@ fn num_actions(arrays: &mut Arrays<'_>, num_rows: usize) -> Result<usize, Error>
         match shape.last() {
             Some(&num_actions) if ranks.contains(&shape.len()) => return Ok(num_actions),
             _ => {
-                return Err(Error::in_array(name, Reason::Shape { found: shape, expected: axes.to_owned() }));
+                let is_of_states = name == "rewards" && shape.len() == 1;
+                let expected = if is_of_states { rewards::repeat("A") } else { axes.to_owned() };
+                return Err(Error::in_array(name, Reason::Shape { found: shape, expected }));
             }
         }
     }

@@ -194,7 +194,14 @@ fn terminal_states(arrays: &mut Arrays<'_>, num_states: usize) -> Result<Vec<usi
         }
         return Ok(mask.iter().enumerate().filter(|(_, flag)| **flag).map(|(state, _)| state).collect());
     }
-    let states: Option<Array1<usize>> = arrays.indices(name, "[k] indices, or [s] bool")?;
+    let states = arrays.indices(name, "[k] indices, or [s] bool").map_err(|error| match error.reason() {
+        Reason::ElementType { found, .. } => {
+            let expected = "integers that are indices, or a mask of bool";
+            Error::in_array(name, Reason::ElementType { found: found.clone(), expected })
+        }
+        _ => error,
+    })?;
+    let states: Option<Array1<usize>> = states;
     let states = states.map_or_else(Vec::new, arrays::into_vec);
     if !states.is_empty() && states.len() == num_states && states.iter().all(|&state| state <= 1) {
         let readings = "indices of states, or a mask of 0 and 1";

@@ -20,6 +20,25 @@ impl<F: Real> ModelFile<F> {
     ///
     /// Those of `read_npz`; [`Error::InvalidSetting`](crate::Error::InvalidSetting) for a distance
     /// outside [0, 1).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::io::{ModelFile, Npz};
+    /// use softmdp::{Mdp, ndarray::array};
+    ///
+    /// // Probabilities of 1/3 in single precision, read in double precision.
+    /// let third = 1.0_f32 / 3.0;
+    /// let door = array![[[third, third, third]], [[0.0, 1.0, 0.0]], [[0.0, 0.0, 1.0]]];
+    /// let path = std::env::temp_dir().join(format!("door-{}.npz", std::process::id()));
+    /// ModelFile::new(Mdp::new(door, array![[1.0], [0.0], [0.0]])?).write_npz(&path)?;
+    ///
+    /// let file = ModelFile::<f64>::read_npz_normalized(&path, 1e-6)?;
+    /// assert_eq!(file.rescaled_rows().count(), 1);
+    /// assert!(file.rescaled_rows().largest_distance() < 1e-7);
+    /// std::fs::remove_file(path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read_npz_normalized(path: impl AsRef<Path>, distance: f64) -> Result<Self, Error> {
         read_file(path.as_ref(), |arrays| Self::decode_model(arrays, Some(distance)))
     }

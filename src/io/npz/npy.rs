@@ -12,6 +12,9 @@ use super::archive::entry_reason;
 use crate::Real;
 use crate::io::Reason;
 
+/// The types of numbers, for messages.
+const NUMBERS: &str = "float64, float32, integers or bool";
+
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// numpy has at most as many axes.
 const MOST_AXES: usize = 64;
@@ -103,7 +106,7 @@ impl<R: Read> Npy<R> {
     /// Reads the elements as numbers, also from integers and bool.
     pub(super) fn numbers<F: Real, D: Dimension>(&mut self, axes: &str) -> Result<Array<F, D>, At> {
         if self.element.kind == Kind::Other && !self.is_empty() {
-            return Err(self.wrong_type("a number"));
+            return Err(self.wrong_type(NUMBERS));
         }
         let element = self.element;
         self.array(axes, |bytes| {
@@ -330,7 +333,7 @@ impl<'a> Literal<'a> {
     /// A type. A type that is a list is that of records, which are not supported.
     fn type_name(&mut self) -> Result<String, Reason> {
         if self.0.trim_start().starts_with('[') {
-            return Err(Reason::ElementType { found: "record".to_owned(), expected: "a number" });
+            return Err(Reason::ElementType { found: "record".to_owned(), expected: NUMBERS });
         }
         Ok(self.string()?.chars().take(40).collect())
     }

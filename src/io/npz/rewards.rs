@@ -15,6 +15,9 @@ pub(super) enum Rewards<F> {
     OfStages(&'static str, Array3<F>),
 }
 
+/// The shapes of `rewards`.
+const PAIRS_OR_STAGES: &str = "[s, a] or [t, s, a]";
+
 /// Reads `rewards` or `stage_rewards` of a model of S states and A actions.
 ///
 /// `rewards` `[t, s, a]` with T = S is an error: `[s, a, s']` and `[a, s, s']` with S = A, and
@@ -31,8 +34,11 @@ pub(super) fn decode<F: Real>(
         return stages(arrays, other).map(Some);
     }
     let Some(found) = arrays.shape(name)? else { return Ok(None) };
+    if let Some(expected) = other_order(&found, num_states, num_actions) {
+        return Err(Error::in_array(name, Reason::Shape { found, expected }));
+    }
     if found.len() != 3 {
-        let rewards = arrays.needed(name, "[s, a] or [t, s, a]")?;
+        let rewards = arrays.needed(name, PAIRS_OR_STAGES)?;
         check_rewards(name, &rewards)?;
         return Ok(Some(Rewards::OfPairs(rewards)));
     }
@@ -46,6 +52,24 @@ pub(super) fn decode<F: Real>(
         return Err(Error::in_array(name, Reason::Shape { found, expected: expected.to_owned() }));
     }
     stages(arrays, name).map(Some)
+}
+
+/// What to do about rewards of states, and about a table with its axes in the other order.
+fn other_order(found: &[usize], num_states: usize, num_actions: usize) -> Option<String> {
+    match *found {
+        [length] if length == num_states => Some(repeat(&num_actions.to_string())),
+        [first, second] if first != second && (second, first) == (num_states, num_actions) => {
+            Some(format!("{PAIRS_OR_STAGES}: it looks like [a, s], so save R.T"))
+        }
+        _ => None,
+    }
+}
+
+/// The expected shape, and what to do about rewards of states.
+pub(super) fn repeat(num_actions: &str) -> String {
+    format!(
+        "{PAIRS_OR_STAGES}: repeat rewards of states for each action, np.repeat(R[:, None], {num_actions}, axis=1)"
+    )
 }
 
 fn stages<F: Real>(arrays: &mut Arrays<'_>, name: &'static str) -> Result<Rewards<F>, Error> {

@@ -47,6 +47,27 @@ const MAX_PASSES: usize = 1_000_000;
 /// The average reward of the best policy of variational inference, with relative values and policy.
 ///
 /// Returned by [`average_reward`]. A clone copies the tables.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Mdp, Status, average_reward, ndarray::array};
+///
+/// // Two shops. Action 0 stays, action 1 goes to the other. A stage in shop 1 earns 2.
+/// let transitions = array![[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]]; // [s, a, s']
+/// let mdp = Mdp::new(transitions, array![[0.0, 0.0], [2.0, 2.0]])?.with_temperature(0.0)?;
+/// let average = average_reward(&mdp, 1e-9)?;
+///
+/// assert!(average.lower_bound() <= average.gain() && average.gain() <= average.upper_bound());
+/// let convergence = average.convergence();
+/// assert_eq!(convergence.status, Status::Converged);
+/// assert!((average.gain() - 2.0_f64).abs() <= convergence.error_bound);
+/// assert_eq!(average.policy().greedy(), array![1, 0]); // go to shop 1, and stay there
+/// // Who starts in shop 0 loses the reward of one stage.
+/// assert!((average.relative_values()[0] + 2.0).abs() < 1e-8);
+/// assert_eq!(average.relative_values()[1], 0.0);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
@@ -68,6 +89,30 @@ pub struct AverageReward<F = f64> {
 }
 
 /// The numbers of an [`AverageReward`].
+///
+/// # Example
+///
+/// ```
+/// use softmdp::parts::AverageRewardParts;
+/// use softmdp::{AverageReward, Error, Mdp, Table, average_reward, ndarray::array};
+///
+/// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[3.0, 1.0]])?;
+/// let average = average_reward(&mdp, 1e-9)?;
+/// let mut parts = AverageRewardParts {
+///     gain: average.gain(), // log(e³ + e)
+///     lower_bound: average.lower_bound(),
+///     upper_bound: average.upper_bound(),
+///     relative_values: average.relative_values().to_owned(),
+///     policy: average.policy().clone(),
+///     convergence: average.convergence().clone(),
+/// };
+/// assert_eq!(AverageReward::try_from(parts.clone())?, average);
+///
+/// parts.gain += 1.0; // above the upper bound
+/// let refused = AverageReward::try_from(parts).unwrap_err();
+/// assert!(matches!(refused, Error::InvalidEntry { table: Table::Gain, .. }));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize))]
 #[cfg_attr(

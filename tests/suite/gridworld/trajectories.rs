@@ -2,7 +2,7 @@
 
 use softmdp::gridworld::Error;
 use softmdp::ndarray::Array3;
-use softmdp::{Direction, Gridworld, Moves, Policy, posterior};
+use softmdp::{Direction, Gridworld, Moves, Policy, Table, posterior};
 
 #[test]
 fn moves_lead_from_cell_to_cell() {
@@ -83,5 +83,8 @@ fn errors_name_the_step() {
     assert!(matches!(refused(&[]), Error::Model(softmdp::Error::ShapeMismatch { .. })));
     // Options are checked first.
     let error = grid.clone().wind_by_column(Direction::Up, [1]).trajectory(&[(0, 0)]).unwrap_err();
-    assert!(matches!(error, Error::Model(softmdp::Error::InvalidSetting { value: 1.0, .. })), "{error}");
+    assert!(
+        matches!(error, Error::Model(softmdp::Error::ShapeMismatch { table: Table::Wind, .. })),
+        "{error}"
+    );
 }

@@ -104,6 +104,38 @@ fn axes_in_the_order_of_other_libraries() {
     assert!(model(&with(thirds("(3, 2, 3)"), "rewards", f8("(3, 2)", &[0.0; 6]))).is_ok());
 }
 
+#[test]
+fn rewards_of_states_and_transposed_rewards() {
+    let rewards = |shape, numbers: &[f64]| {
+        model(&with(uniform(3, 2), "rewards", f8(shape, numbers))).map(drop).unwrap_err().to_string()
+    };
+    assert_eq!(
+        rewards("(3,)", &[0.0; 3]),
+        "array `rewards`: shape is [3], expected [s, a] or [t, s, a]: repeat rewards of states for each action, \
+         np.repeat(R[:, None], 2, axis=1)"
+    );
+    assert_eq!(
+        rewards("(2, 3)", &[0.0; 6]),
+        "array `rewards`: shape is [2, 3], expected [s, a] or [t, s, a]: it looks like [a, s], so save R.T"
+    );
+    let other = rewards("(4,)", &[0.0; 4]);
+    assert_eq!(other, "array `rewards`: shape is [4], expected [s, a] or [t, s, a]");
+}
+
+#[test]
+fn types_that_are_read_are_named() {
+    let half = with(uniform(3, 2), "rewards", npy("<f2", "(3, 2)", &[0; 12]));
+    assert_eq!(
+        model(&half).map(drop).unwrap_err().to_string(),
+        "array `rewards`: elements are of type \"<f2\", expected float64, float32, integers or bool"
+    );
+    assert_eq!(
+        ends("<f8", "(4,)", &[0; 32]).unwrap_err().to_string(),
+        "array `terminal_states`: elements are of type \"<f8\", expected integers that are indices, or a mask of \
+         bool"
+    );
+}
+
 fn dense_alone() -> Arrays {
     vec![("rewards", f8("(3, 2)", &[0.0; 6]))]
 }
