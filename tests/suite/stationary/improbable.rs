@@ -75,7 +75,7 @@ fn a_sink_that_is_left_for_a_gain_gets_no_wrong_bound() {
     // Worth −10¹² from the coin, and more than that once.
     for gain in [2e12, 1e12 + 1.0, 1e12 - 1.0] {
         let mdp = coin_and_sink(1e-12, Some(gain));
-        let expected = [-1e12, 0.0, (gain - 1e12).max(0.0)];
+        let expected = [-1e12, 0.0, f64::max(gain - 1e12, 0.0)];
         for method in METHODS {
             let solver = StationarySolver::new(1e-6).method(method).max_iterations(50_000);
             let solution = solver.solve(&mdp).unwrap();
