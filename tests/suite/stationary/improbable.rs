@@ -124,12 +124,10 @@ fn an_attempt_in_differences_never_ends_a_search_that_would_converge() {
     let dynamics = SparseDynamics::from_triplets(400, 1, triplets).unwrap();
     let walk = Mdp::builder(dynamics, Array2::from_elem((400, 1), -1.0)).temperature(0.0);
     let walk = walk.terminal_states([0, 399]).build().unwrap();
-    for tolerance in [5e-5, 2e-5] {
-        for method in METHODS {
-            let solution = StationarySolver::new(tolerance).method(method).solve(&walk).unwrap();
-            let convergence = solution.convergence();
-            assert_eq!(convergence.status, Status::Converged, "{method:?} {tolerance:e}: {convergence:?}");
-        }
+    for method in [Method::Automatic, Method::GaussSeidel, Method::ModifiedPolicyIteration] {
+        let convergence =
+            StationarySolver::new(4e-5).method(method).solve(&walk).unwrap().convergence().clone();
+        assert_eq!(convergence.status, Status::Converged, "{method:?}: {convergence:?}");
     }
 }
 
@@ -219,13 +217,12 @@ fn soft_values_are_those_of_their_policy() {
 fn an_elimination_counts_as_passes_and_keeps_the_limit() {
     // Full rows: eliminations read far more transitions than a few passes.
     let n = 200;
-    let (end, mut random) = (1e-12, Random(1));
+    let mut random = Random(1);
     let mut transitions = Array3::from_shape_simple_fn((n, 1, n), || 0.1 + random.uniform());
     for s in 0..n - 1 {
-        transitions[[s, 0, n - 1]] = 0.0;
+        transitions[[s, 0, n - 1]] = 1e-10;
         let sum = transitions.slice(ndarray::s![s, 0, ..]).sum();
         transitions.slice_mut(ndarray::s![s, 0, ..]).mapv_inplace(|p| p / sum);
-        transitions[[s, 0, n - 1]] = end;
     }
     transitions.slice_mut(ndarray::s![n - 1, 0, ..]).fill(0.0);
     transitions[[n - 1, 0, n - 1]] = 1.0;
