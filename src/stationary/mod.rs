@@ -38,8 +38,9 @@
 //!   [`Status::SeveralFixedPoints`], names a state of the loop.
 //! - If ends are so improbable that one backup loses the rewards in rounding, variational inference
 //!   at γ = 1 uses differences of values instead. The bound is then usually below 10⁻¹⁰ of the
-//!   largest V, and the policy is worth V. Rows that sum to 1 to within rounding count with their
-//!   stored probabilities of leaving a state, as in
+//!   largest V, and the policy is worth V to within the bound. If rounding hides differences too,
+//!   the bound may be +∞. Rows that sum to 1 to within rounding count with their stored
+//!   probabilities of leaving a state, as in
 //!   [`StationaryPolicy::evaluate`](crate::StationaryPolicy::evaluate).
 //!
 //! # Loops that earn nothing
@@ -74,7 +75,8 @@
 //! tables of the result.
 //!
 //! An *iteration* is one pass over the dynamics: it reads as many stored transitions as the model
-//! has. Other work counts in proportion to the transitions that it reads. The method affects the
+//! has. Other work counts in proportion to the transitions that it reads. An operation of an
+//! elimination counts as a transition. The method affects the
 //! time, never the validity of the bound.
 //!
 //! # Structure

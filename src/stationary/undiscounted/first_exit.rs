@@ -19,8 +19,8 @@
 //! - *Ends are very improbable.* Values are then too large for the bound that is asked for, or for
 //!   any. [Differences](super::improbable) of values are not.
 //!
-//! If the chosen method ends without a bound, Newton's method follows, and then damped value
-//! iteration. The latter converges where value iteration oscillates.
+//! If the chosen method gives up or ends without a bound, Newton's method follows. Without a bound,
+//! damped value iteration is the last: it converges where value iteration oscillates.
 
 use std::convert::Infallible;
 
@@ -59,7 +59,10 @@ pub(crate) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
         let Halt::Ended(status) = halt else { return Err(halt) };
         let is_settled = matches!(status, Status::Converged | Status::Stopped | Status::Diverging);
         let status = search.improve_at_end(status)?;
-        if is_settled || tried == Method::ValueIteration || search.answer.bound() < f64::INFINITY {
+        // A method that gave up before the limit may have a bound, but another may have a better one.
+        let is_last = tried == Method::Newton || status != Status::IterationLimit;
+        let has_bound = search.answer.bound() < f64::INFINITY;
+        if is_settled || tried == Method::ValueIteration || (is_last && has_bound) {
             return Err(Halt::Ended(status));
         }
         if search.iterate.operator.passes_left() == 0 {

@@ -4,9 +4,10 @@
 //! The reference is the best of all deterministic policies, each evaluated in 4096 bits.
 
 use ndarray::{Array1, Array2, Array3, array};
-use softmdp::{Mdp, Method, Real, StationarySolver, Status, ndarray};
+use softmdp::{Mdp, Method, Real, SparseDynamics, StationarySolver, Status, ndarray};
 
 use crate::common::elimination::eliminate;
+use crate::common::random::Random;
 use crate::policy::stationary::improbable::{Big, Series, big, coin};
 use crate::worlds::METHODS;
 
@@ -63,17 +64,21 @@ fn check_coin_and_sink<F: Real>(p: F, exit: Option<F>, relative: f64) {
 #[test]
 fn a_sink_does_not_hide_an_improbable_end() {
     for exit in [None, Some(-1.0), Some(0.0), Some(3.0)] {
-        [1e-9, 1e-13, 1e-15, 1e-17, 1e-40].map(|p| check_coin_and_sink::<f64>(p, exit, 1e-13));
+        for p in [1e-9, 1e-13, 1e-15, 1e-17, 1e-40] {
+            check_coin_and_sink::<f64>(p, exit, 1e-13);
+        }
     }
     for exit in [None, Some(-1.0), Some(3.0)] {
-        [1e-6, 1e-9, 1e-20].map(|p| check_coin_and_sink::<f32>(p, exit, 1e-4));
+        for p in [1e-6, 1e-9, 1e-20] {
+            check_coin_and_sink::<f32>(p, exit, 1e-4);
+        }
     }
 }
 
 #[test]
 fn a_sink_that_is_left_for_a_gain_gets_no_wrong_bound() {
     // Worth −10¹² from the coin, and more than that once.
-    for gain in [2e12, 1e12 + 1.0, 1e12 - 1.0] {
+    for gain in [2e12_f64, 1e12 + 1.0, 1e12 - 1.0] {
         let mdp = coin_and_sink(1e-12, Some(gain));
         let expected = [-1e12, 0.0, f64::max(gain - 1e12, 0.0)];
         for method in METHODS {
@@ -114,19 +119,15 @@ fn an_attempt_in_differences_never_ends_a_search_that_would_converge() {
         }
     }
     // A fair walk over 400 states, where certificates of backups reach 1.1e-5.
-    let mut transitions = Array3::zeros((400, 1, 400));
-    (transitions[[0, 0, 0]], transitions[[399, 0, 399]]) = (1.0, 1.0);
-    for s in 1..399 {
-        (transitions[[s, 0, s - 1]], transitions[[s, 0, s + 1]]) = (0.5, 0.5);
-    }
-    let walk = Mdp::builder(transitions, Array2::from_elem((400, 1), -1.0)).temperature(0.0);
+    let steps = (1..399).flat_map(|s| [(s, 0, s - 1, 0.5), (s, 0, s + 1, 0.5)]);
+    let triplets = steps.chain([(0, 0, 0, 1.0), (399, 0, 399, 1.0)]);
+    let dynamics = SparseDynamics::from_triplets(400, 1, triplets).unwrap();
+    let walk = Mdp::builder(dynamics, Array2::from_elem((400, 1), -1.0)).temperature(0.0);
     let walk = walk.terminal_states([0, 399]).build().unwrap();
-    for tolerance in [5e-5, 2e-5] {
-        for method in [Method::GaussSeidel, Method::ModifiedPolicyIteration, Method::Newton] {
-            let solution = StationarySolver::new(tolerance).method(method).solve(&walk).unwrap();
-            let convergence = solution.convergence();
-            assert_eq!(convergence.status, Status::Converged, "{method:?} {tolerance:e}: {convergence:?}");
-        }
+    for method in [Method::Automatic, Method::GaussSeidel, Method::ModifiedPolicyIteration] {
+        let convergence =
+            StationarySolver::new(4e-5).method(method).solve(&walk).unwrap().convergence().clone();
+        assert_eq!(convergence.status, Status::Converged, "{method:?}: {convergence:?}");
     }
 }
 
@@ -210,4 +211,33 @@ fn soft_values_are_those_of_their_policy() {
         }
     }
     assert!(num_narrow >= 160, "{num_narrow}");
+}
+
+#[test]
+fn an_elimination_counts_as_passes_and_keeps_the_limit() {
+    // Full rows: eliminations read far more transitions than a few passes.
+    let n = 200;
+    let mut random = Random(1);
+    let mut transitions = Array3::from_shape_simple_fn((n, 1, n), || 0.1 + random.uniform());
+    for s in 0..n - 1 {
+        transitions[[s, 0, n - 1]] = 1e-10;
+        let sum = transitions.slice(ndarray::s![s, 0, ..]).sum();
+        transitions.slice_mut(ndarray::s![s, 0, ..]).mapv_inplace(|p| p / sum);
+    }
+    transitions.slice_mut(ndarray::s![n - 1, 0, ..]).fill(0.0);
+    transitions[[n - 1, 0, n - 1]] = 1.0;
+    let mdp = Mdp::builder(transitions, Array2::from_elem((n, 1), -1.0)).temperature(0.0);
+    let mdp = mdp.terminal_states([n - 1]).build().unwrap();
+    let solve = |limit: usize| {
+        let solver = StationarySolver::new(1e-6).method(Method::ValueIteration).max_iterations(limit);
+        solver.solve(&mdp).unwrap().convergence().clone()
+    };
+    let unlimited = solve(100_000);
+    assert_eq!(unlimited.status, Status::RoundingFloor, "{unlimited:?}");
+    // An elimination of n states is at least n/3 passes over their n² transitions.
+    assert!(unlimited.iterations > 4096 + n / 3, "{unlimited:?}");
+    assert!(unlimited.error_bound < 1.0, "{unlimited:?}");
+    let limited = solve(4100 + n / 6);
+    assert!(limited.iterations <= 4100 + n / 6 + 8, "{limited:?}");
+    assert_eq!(limited.status, Status::IterationLimit, "{limited:?}");
 }
