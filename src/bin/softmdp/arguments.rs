@@ -202,10 +202,11 @@ pub(crate) struct OutputOptions {
 pub(crate) fn parse() -> Arguments {
     Arguments::try_parse().unwrap_or_else(|mut error| {
         // `--normalize` may come without a number, so it takes one only behind an equals sign.
-        let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into()).collect();
-        let apart = words.windows(2).find(|pair| pair[0] == "--normalize" && pair[1].parse::<f64>().is_ok());
-        if let (ErrorKind::UnknownArgument, Some(pair)) = (error.kind(), apart) {
-            let tip = format!("write '--normalize={}', without a blank", pair[1]);
+        let mut after = std::env::args_os().skip_while(|word| word != "--normalize").skip(1);
+        let next = after.next().and_then(|word| word.into_string().ok());
+        let distance = next.filter(|word| word.parse::<f64>().is_ok());
+        if let (ErrorKind::UnknownArgument, Some(distance)) = (error.kind(), distance) {
+            let tip = format!("write '--normalize={distance}', without a blank");
             error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
         }
         error.exit()
