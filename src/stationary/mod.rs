@@ -76,8 +76,8 @@
 //!
 //! An *iteration* is one pass over the dynamics: it reads as many stored transitions as the model
 //! has. Other work counts in proportion to the transitions that it reads. An operation of an
-//! elimination counts as a transition. The method affects the
-//! time, never the validity of the bound.
+//! elimination counts as a transition. The method affects the time, never the validity of the
+//! bound.
 //!
 //! # Structure
 //!
