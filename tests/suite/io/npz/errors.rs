@@ -1,7 +1,7 @@
 //! One sound archive, one spoiled array a test: the exact place and reason.
 
 use softmdp::io::{ModelFile, Npz, Place, Reason};
-use softmdp::{Error as E, Model, Solution};
+use softmdp::{Model, Solution};
 
 use crate::io::npz::archive::{f8, i8, npy, with_header, zip};
 use crate::io::npz::sound::{array, assert_error, dense, entry, model, solution, sound, with, without};
