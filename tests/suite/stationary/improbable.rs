@@ -125,8 +125,8 @@ fn an_attempt_in_differences_never_ends_a_search_that_would_converge() {
     let walk = Mdp::builder(dynamics, Array2::from_elem((400, 1), -1.0)).temperature(0.0);
     let walk = walk.terminal_states([0, 399]).build().unwrap();
     for method in [Method::Automatic, Method::GaussSeidel, Method::ModifiedPolicyIteration] {
-        let convergence =
-            StationarySolver::new(4e-5).method(method).solve(&walk).unwrap().convergence().clone();
+        let solution = StationarySolver::new(4e-5).method(method).solve(&walk).unwrap();
+        let convergence = solution.convergence();
         assert_eq!(convergence.status, Status::Converged, "{method:?}: {convergence:?}");
     }
 }
@@ -230,7 +230,7 @@ fn an_elimination_counts_as_passes_and_keeps_the_limit() {
     let mdp = mdp.terminal_states([n - 1]).build().unwrap();
     let solve = |limit: usize| {
         let solver = StationarySolver::new(1e-6).method(Method::ValueIteration).max_iterations(limit);
-        solver.solve(&mdp).unwrap().convergence().clone()
+        *solver.solve(&mdp).unwrap().convergence()
     };
     let unlimited = solve(100_000);
     assert_eq!(unlimited.status, Status::RoundingFloor, "{unlimited:?}");
