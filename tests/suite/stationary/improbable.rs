@@ -125,7 +125,8 @@ fn an_attempt_in_differences_never_ends_a_search_that_would_converge() {
     let walk = Mdp::builder(dynamics, Array2::from_elem((400, 1), -1.0)).temperature(0.0);
     let walk = walk.terminal_states([0, 399]).build().unwrap();
     for method in [Method::Automatic, Method::GaussSeidel, Method::ModifiedPolicyIteration] {
-        let convergence = *StationarySolver::new(4e-5).method(method).solve(&walk).unwrap().convergence();
+        let solution = StationarySolver::new(4e-5).method(method).solve(&walk).unwrap();
+        let convergence = solution.convergence();
         assert_eq!(convergence.status, Status::Converged, "{method:?}: {convergence:?}");
     }
 }
