@@ -37,10 +37,10 @@
 //!   value iteration from the initial values. Its bound is +∞, and its status,
 //!   [`Status::SeveralFixedPoints`], names a state of the loop.
 //! - If ends are so improbable that one backup loses the rewards in rounding, variational inference
-//!   at γ = 1 uses differences of values instead. The bound is then usually below 10⁻¹⁰ of the
-//!   largest V, and the policy is worth V to within the bound. If rounding hides differences too,
-//!   the bound may be +∞. Rows that sum to 1 to within rounding count with their stored
-//!   probabilities of leaving a state, as in
+//!   at γ = 1 uses differences of values instead. The policy is then worth V to within the bound.
+//!   For models with few successors, the bound is usually below 10⁻¹⁰ of the largest V. If rounding
+//!   hides differences too, the bound may be +∞. Rows that sum to 1 to within rounding count with
+//!   their stored probabilities of leaving a state, as in
 //!   [`StationaryPolicy::evaluate`](crate::StationaryPolicy::evaluate).
 //!
 //! # Loops that earn nothing
