@@ -34,7 +34,7 @@ use super::stage::{Column, StageTables, fill_block, with_scratch};
 use crate::bellman::BellmanRule;
 use crate::dynamics::blocks;
 use crate::kernels::{LogBlock, gap};
-use crate::mdp::CheckedStage;
+use crate::mdp::{CheckedStage, is_possible};
 use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Inference, Model, Real, Table, Workspace};
 
@@ -131,7 +131,7 @@ impl<F: Real> Linear<F> {
             let rows = weights.data.chunks_exact_mut(width).zip(is_left.data);
             for ((state, (weights, is_left)), value) in states.zip(rows).zip(values.data.iter_mut()) {
                 let (rewards, prior) = column.stage.row(state)?;
-                let taken = || (0..width).filter(|&a| prior[a] > F::zero() && rewards[a] > F::neg_infinity());
+                let taken = || (0..width).filter(|&a| is_possible(rewards[a], prior[a]));
                 let best = taken().map(|a| rewards[a]).fold(F::neg_infinity(), F::max);
                 // A weight is a quotient of exponentials, which must not have lost digits
                 // themselves.

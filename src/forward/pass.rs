@@ -13,7 +13,7 @@
 use crate::dynamics::blocks;
 use crate::dynamics::successors::for_each_log_successor;
 use crate::kernels::{LogMemo, lifted_log, log_add_exp, log_sum_exp, sum};
-use crate::mdp::CheckedStage;
+use crate::mdp::{CheckedStage, is_possible};
 use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Inference, Model, Real, Table, Workspace};
 
@@ -98,7 +98,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
                 }
                 let (rewards, prior) = stage.row(state)?;
                 for (action, pair) in pairs.iter_mut().enumerate() {
-                    if prior[action] > F::zero() && rewards[action] > F::neg_infinity() {
+                    if is_possible(rewards[action], prior[action]) {
                         *pair = now[state] + log_prior.log(prior[action]) + rewards[action] / temperature;
                         if !pair.is_finite() {
                             let table = Table::ForwardMessages;

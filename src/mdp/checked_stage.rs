@@ -10,7 +10,7 @@ use super::checks::{
     check_discount, check_prior_weight, check_reward, check_row, check_temperature, check_terminal_values,
 };
 use super::{Model, Stage};
-use crate::dynamics::check_maps;
+use crate::dynamics::{check_maps, for_each_possible_successor};
 use crate::{Dynamics, Error, Inference, Real, Table, arrays};
 
 /// A stage with tables in row-major layout that are checked when they are read.
@@ -60,6 +60,12 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
         (&self.rewards[rows.clone()], &self.action_prior[rows])
     }
 
+    /// Calls `visit(s')` for each possible successor of a pair, which is the number s · A + a.
+    pub(crate) fn for_each_next_state(&self, pair: usize, visit: &mut dyn FnMut(usize)) {
+        let pair = (pair / self.num_actions, pair % self.num_actions);
+        for_each_possible_successor(self.dynamics, pair, |next_state, _| visit(next_state));
+    }
+
     /// Checks the row of a pair that a policy takes, if the model never uses the row and so has not
     /// checked it.
     pub(crate) fn check_taken(&self, state: usize, action: usize) -> Result<(), Error> {
@@ -78,6 +84,12 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
         }
         Ok((rewards, prior))
     }
+}
+
+/// Whether an action may be taken: its prior weight is positive, and no reward of −∞ forbids it.
+#[inline]
+pub(crate) fn is_possible<F: Real>(reward: F, weight: F) -> bool {
+    weight > F::zero() && reward > F::neg_infinity()
 }
 
 /// Checks every stage of your own model up to a horizon against the requirements of [`Model`] and

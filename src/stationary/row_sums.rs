@@ -2,7 +2,7 @@
 
 use crate::dynamics::{Probability, blocks, for_each_possible_successor};
 use crate::kernels::CompensatedSum;
-use crate::mdp::CheckedStage;
+use crate::mdp::{CheckedStage, is_possible};
 use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Real};
 
@@ -55,8 +55,7 @@ impl RowSums {
             for (index, (state, row)) in states.zip(rows.data).enumerate() {
                 let (rewards, prior) = stage.row(state)?;
                 for action in 0..width {
-                    let is_used = prior[action] > F::zero() && rewards[action] > F::neg_infinity();
-                    if is_fixed[state] || !is_used {
+                    if is_fixed[state] || !is_possible(rewards[action], prior[action]) {
                         continue;
                     }
                     row.include(if by_products {

@@ -10,7 +10,7 @@
 
 use crate::dynamics::for_each_possible_successor;
 use crate::markov_chain::{Choices, EndComponents, Successors};
-use crate::mdp::CheckedStage;
+use crate::mdp::{CheckedStage, is_possible};
 use crate::stationary::climb::{Bounds, Climb, Found};
 use crate::{Dynamics, Error, Model, Real};
 
@@ -54,10 +54,9 @@ fn choices<F: Real, D: Dynamics<Scalar = F> + ?Sized>(
 ) -> Result<Choices<impl Successors>, Error> {
     let (num_states, num_actions) = (stage.dynamics.num_states(), stage.dynamics.num_actions());
     let (rewards, prior) = stage.rows(0..num_states);
-    let allowed = |pair: usize| prior[pair] > F::zero() && rewards[pair] > F::neg_infinity();
+    let allowed = |pair: usize| is_possible(rewards[pair], prior[pair]);
     Choices::new(num_states, num_actions, allowed, move |pair, visit: &mut dyn FnMut(usize)| {
-        let place = (pair / num_actions, pair % num_actions);
-        for_each_possible_successor(stage.dynamics, place, |next, _| visit(next));
+        stage.for_each_next_state(pair, visit);
     })
 }
 
@@ -121,11 +120,11 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Gains<'_, F, D> {
         let (rewards, prior) = self.stage.rows(state..state + 1);
         let num_actions = prior.len();
         (0..num_actions).all(|action| {
-            let mut is_possible = prior[action] > F::zero() && rewards[action] > F::neg_infinity();
+            let mut goes_on_surely = is_possible(rewards[action], prior[action]);
             for_each_possible_successor(self.stage.dynamics, (state, action), |next, _| {
-                is_possible &= goes_on[next];
+                goes_on_surely &= goes_on[next];
             });
-            !is_possible || self.components.stays(state * num_actions + action)
+            !goes_on_surely || self.components.stays(state * num_actions + action)
         })
     }
 

@@ -39,7 +39,7 @@ use super::operator::Operator;
 use crate::dynamics::for_each_possible_successor;
 use crate::markov_chain::Graph;
 use crate::mdp::run_pass;
-use crate::mdp::{CheckedStage, check_options, check_tolerance};
+use crate::mdp::{CheckedStage, check_options, check_tolerance, is_possible};
 use crate::{Convergence, Dynamics, Error, Inference, Model, Real, StationaryPolicy, Status, Table, arrays};
 
 /// The limit of passes.
@@ -244,7 +244,7 @@ fn steps<F: Real, D: Dynamics<Scalar = F> + ?Sized>(stage: &CheckedStage<'_, F, 
     (0..dynamics.num_states()).try_for_each(|state| stage.row(state).map(|_| ()))?;
     Graph::new(dynamics.num_states(), |state, visit| {
         let (rewards, prior) = stage.rows(state..state + 1);
-        for action in (0..prior.len()).filter(|&a| prior[a] > F::zero() && rewards[a] > F::neg_infinity()) {
+        for action in (0..prior.len()).filter(|&a| is_possible(rewards[a], prior[a])) {
             for_each_possible_successor(dynamics, (state, action), |next_state, _| visit(next_state));
         }
     })

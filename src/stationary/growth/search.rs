@@ -6,7 +6,7 @@
 
 use crate::dynamics::successors::for_each_log_successor;
 use crate::markov_chain::Graph;
-use crate::mdp::CheckedStage;
+use crate::mdp::{CheckedStage, is_possible};
 use crate::stationary::climb::{Bounds, Climb, Found};
 use crate::{Dynamics, Error, Model, Real};
 
@@ -73,7 +73,7 @@ where
 {
     let (rewards, prior) = stage.rows(state..state + 1);
     let mut terms = Vec::new();
-    for action in (0..prior.len()).filter(|&a| prior[a] > F::zero() && rewards[a] > F::neg_infinity()) {
+    for action in (0..prior.len()).filter(|&a| is_possible(rewards[a], prior[a])) {
         let (weight, reward) = (prior[action].into_f64().ln(), rewards[action].into_f64());
         for_each_log_successor(stage.dynamics, temperature, (state, action), |next_state, log| {
             if next_state == state {

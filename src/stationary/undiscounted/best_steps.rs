@@ -10,7 +10,7 @@
 use crate::dynamics::{Probability, for_each_possible_successor};
 use crate::kernels::{SoftRow, normalized_prior};
 use crate::markov_chain::Graph;
-use crate::mdp::CheckedStage;
+use crate::mdp::{CheckedStage, is_possible};
 use crate::{Dynamics, Error, Real};
 
 /// The stage of a model, for direct inference at temperature 0.
@@ -83,8 +83,7 @@ impl<'s, 'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> BestSteps<'s, 'a, F, D> 
     fn reward(&self, state: usize, action: usize) -> Option<F> {
         // Invalid rows are errors of the backups.
         let (rewards, prior) = self.stage.row(state).ok()?;
-        let is_possible = prior[action] > F::zero() && rewards[action] > F::neg_infinity();
-        (is_possible && !self.is_fixed[state]).then_some(rewards[action])
+        (is_possible(rewards[action], prior[action]) && !self.is_fixed[state]).then_some(rewards[action])
     }
 
     /// Calls `visit(s', reward)` for each possible step of a pair.

@@ -15,7 +15,6 @@
 
 use super::quotient::Quotient;
 use crate::backward::StageTables;
-use crate::dynamics::for_each_possible_successor;
 use crate::markov_chain::{Chain, Choices};
 use crate::mdp::CheckedStage;
 use crate::stationary::derivative::{derivative, solve};
@@ -219,12 +218,10 @@ impl OptimalActions {
         operator: &Operator<'_, F, M>,
     ) -> Result<Option<usize>, Error> {
         let width = self.num_actions;
-        let dynamics = CheckedStage::new(operator.model(), 0, operator.inference())?.dynamics;
+        let stage = CheckedStage::new(operator.model(), 0, operator.inference())?;
         let is_inside = |pair: usize| operator.quotient().is_some_and(|quotient| quotient.is_inside(pair));
         let is_allowed = |pair: usize| self.is_optimal[pair] || is_inside(pair);
-        let successors = |pair: usize, visit: &mut dyn FnMut(usize)| {
-            for_each_possible_successor(dynamics, (pair / width, pair % width), |next, _| visit(next));
-        };
+        let successors = |pair: usize, visit: &mut dyn FnMut(usize)| stage.for_each_next_state(pair, visit);
         let choices = Choices::new(operator.is_fixed().len(), width, is_allowed, successors)?;
         let components = choices.end_components()?;
         let mut pairs = 0..self.is_optimal.len();

@@ -4,7 +4,6 @@
 //! probability 1, whatever it chooses, if it takes exits in the states that have them, and elsewhere
 //! only actions that may lead nearer to such a state.
 
-use crate::dynamics::for_each_possible_successor;
 use crate::kernels::{SoftRow, normalized_prior};
 use crate::markov_chain::{Choices, Graph};
 use crate::mdp::CheckedStage;
@@ -26,12 +25,12 @@ where
     F: Real,
     D: Dynamics<Scalar = F> + ?Sized,
 {
-    let (dynamics, width) = (stage.dynamics, stage.dynamics.num_actions());
+    let width = stage.dynamics.num_actions();
     let num_states = policy.len() / width;
     let pairs = |state: usize| state * width..(state + 1) * width;
     let inside = Graph::new(num_states, |state, visit| {
         for pair in pairs(state).filter(|&pair| is_inside(pair)) {
-            for_each_possible_successor(dynamics, (state, pair % width), |next_state, _| visit(next_state));
+            stage.for_each_next_state(pair, visit);
         }
     })?;
     let distances = inside.distances_to(|state| pairs(state).any(&is_exit))?;
@@ -42,9 +41,7 @@ where
                 return is_exit(pair);
             }
             let mut is_nearer = false;
-            for_each_possible_successor(dynamics, (state, action), |next_state, _| {
-                is_nearer |= distances[next_state] < distance;
-            });
+            stage.for_each_next_state(pair, &mut |next_state| is_nearer |= distances[next_state] < distance);
             is_nearer && is_inside(pair)
         };
         let (_, prior) = stage.row(state)?;
@@ -71,11 +68,9 @@ where
     F: Real,
     D: Dynamics<Scalar = F> + ?Sized,
 {
-    let (dynamics, width) = (stage.dynamics, stage.dynamics.num_actions());
+    let width = stage.dynamics.num_actions();
     let is_taken = |pair: usize| !is_fixed[pair / width] && policy[pair] > F::zero();
-    let successors = |pair: usize, visit: &mut dyn FnMut(usize)| {
-        for_each_possible_successor(dynamics, (pair / width, pair % width), |next, _| visit(next));
-    };
+    let successors = |pair: usize, visit: &mut dyn FnMut(usize)| stage.for_each_next_state(pair, visit);
     let loops = Choices::new(is_fixed.len(), width, is_taken, successors)?.end_components()?;
     let gap = |pair: usize| values[pair / width] - action_values[pair];
     let leaves = |pair: usize| !loops.stays(pair) && gap(pair) <= slack;

@@ -12,9 +12,8 @@
 //!
 //! Bertsekas and Tsitsiklis, *Math. Oper. Res.* 16 (1991) 580–595.
 
-use crate::dynamics::for_each_possible_successor;
 use crate::markov_chain::Graph;
-use crate::mdp::CheckedStage;
+use crate::mdp::{CheckedStage, is_possible};
 use crate::stationary::halt::Halt;
 use crate::stationary::operator::Operator;
 use crate::{Model, Real};
@@ -32,9 +31,7 @@ pub(crate) fn make_ending<F: Real, M: Model<Scalar = F> + ?Sized>(
     let pairs = |state: usize| state * width..(state + 1) * width;
     let component_of = |state: usize| operator.quotient().and_then(|quotient| quotient.component_of(state));
     let exit_of = |component: usize| operator.quotient().and_then(|quotient| quotient.exit(component));
-    let successors = |pair: usize, visit: &mut dyn FnMut(usize)| {
-        for_each_possible_successor(stage.dynamics, (pair / width, pair % width), |next, _| visit(next));
-    };
+    let successors = |pair: usize, visit: &mut dyn FnMut(usize)| stage.for_each_next_state(pair, visit);
     let taken = Graph::new(values.len(), |state, visit| match component_of(state) {
         _ if !takes_part[state] => {}
         Some(component) => exit_of(component).into_iter().for_each(|pair| successors(pair, visit)),
@@ -50,22 +47,21 @@ pub(crate) fn make_ending<F: Real, M: Model<Scalar = F> + ?Sized>(
         operator.count_passes(1);
         return Ok(Vec::new());
     }
-    let is_possible = |pair: usize| {
+    let is_safe = |pair: usize| {
         let Ok((rewards, prior)) = stage.row(pair / width) else { return false };
-        let (reward, weight) = (rewards[pair % width], prior[pair % width]);
-        let mut is_safe = weight > F::zero() && reward > F::neg_infinity();
+        let mut is_safe = is_possible(rewards[pair % width], prior[pair % width]);
         successors(pair, &mut |next| is_safe &= values[next] > F::neg_infinity());
         is_safe
     };
     let possible = Graph::new(values.len(), |state, visit| {
-        let pairs = pairs(state).filter(|&pair| takes_part[state] && is_possible(pair));
+        let pairs = pairs(state).filter(|&pair| takes_part[state] && is_safe(pair));
         pairs.for_each(|pair| successors(pair, visit));
     })?;
     let distances = possible.distances_to(|state| leads[state])?;
     let leads_below = |pair: usize, distance: usize| {
         let mut is_nearer = false;
         successors(pair, &mut |next| is_nearer |= distances[next] < distance);
-        is_nearer && is_possible(pair)
+        is_nearer && is_safe(pair)
     };
     let mut changed = Vec::new();
     for &state in stuck.iter().filter(|&&state| component_of(state).is_none()) {

@@ -36,7 +36,7 @@ use super::exits::leave;
 use crate::dynamics::{Probability, for_each_possible_successor};
 use crate::kernels::{SoftRow, normalized_prior};
 use crate::markov_chain::{Choices, EndComponents};
-use crate::mdp::CheckedStage;
+use crate::mdp::{CheckedStage, is_possible};
 use crate::{Dynamics, Error, Inference, Real, Table, arrays};
 
 /// The end components that earn nothing.
@@ -115,16 +115,16 @@ impl Quotient {
         }
         for &state in find_components(stage, num_states, &is_whole)?.components().iter().flatten() {
             let (rewards, prior) = stage.row(state)?;
-            let is_possible = |&action: &usize| {
+            let succeeds = |&action: &usize| {
                 let (mut any, mut all) = (false, true);
                 for_each_possible_successor(stage.dynamics, (state, action), |next_state, _| {
                     let is_alive = values[next_state] > F::neg_infinity();
                     (any, all) = (any | is_alive, all & is_alive);
                 });
-                let succeeds = if inference == Inference::Direct { any } else { any && all };
-                prior[action] > F::zero() && rewards[action] > F::neg_infinity() && succeeds
+                let has_value = if inference == Inference::Direct { any } else { any && all };
+                is_possible(rewards[action], prior[action]) && has_value
             };
-            if (0..num_actions).filter(is_possible).count() > 1 {
+            if (0..num_actions).filter(succeeds).count() > 1 {
                 return Ok(true);
             }
         }
@@ -236,10 +236,7 @@ where
     D: Dynamics<Scalar = F> + ?Sized,
 {
     let num_actions = stage.dynamics.num_actions();
-    let successors = |pair: usize, visit: &mut dyn FnMut(usize)| {
-        let pair = (pair / num_actions, pair % num_actions);
-        for_each_possible_successor(stage.dynamics, pair, |next_state, _| visit(next_state));
-    };
+    let successors = |pair: usize, visit: &mut dyn FnMut(usize)| stage.for_each_next_state(pair, visit);
     Choices::new(num_states, num_actions, |pair| allowed[pair], successors)?.end_components()
 }
 
@@ -280,8 +277,7 @@ where
     D: Dynamics<Scalar = F> + ?Sized,
 {
     let (rewards, prior) = stage.row(state)?;
-    let is_possible = |action: usize| prior[action] > F::zero() && rewards[action] > F::neg_infinity();
-    let actions = (0..is_free.len()).filter(|&action| is_possible(action));
+    let actions = (0..is_free.len()).filter(|&action| is_possible(rewards[action], prior[action]));
     let sum = actions.clone().fold(F::zero(), |sum, action| sum + prior[action]);
     let rounding = F::epsilon() * F::from_f64(is_free.len() as f64);
     Ok(actions.clone().all(|action| is_free[action]) && (sum - F::one()).abs() <= rounding)

@@ -21,7 +21,7 @@ use super::growing::{FIRST_LOOK, look};
 use crate::backward::StageTables;
 use crate::dynamics::for_each_possible_successor;
 use crate::markov_chain::Graph;
-use crate::mdp::CheckedStage;
+use crate::mdp::{CheckedStage, is_possible};
 use crate::stationary::halt::Halt;
 use crate::stationary::interval::Differences;
 use crate::stationary::iterate::Iterate;
@@ -78,8 +78,7 @@ fn trapped<F: Real, M: Model<Scalar = F> + ?Sized>(
     let graph = Graph::new(is_fixed.len(), |state, visit| {
         let Ok((rewards, prior)) = stage.row(state) else { return };
         for action in 0..prior.len() {
-            let is_possible = prior[action] > F::zero() && rewards[action] > F::neg_infinity();
-            if is_fixed[state] || is_lost(state) || !is_possible {
+            if is_fixed[state] || is_lost(state) || !is_possible(rewards[action], prior[action]) {
                 continue;
             }
             let mut risks = false;
