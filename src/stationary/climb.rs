@@ -29,7 +29,7 @@
 //! If the iterative solver fails, Newton steps eliminate states without subtractions, which keeps
 //! its digits for any κ.
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, aview0};
 
 use super::derivative::{derivative, solve};
 use super::halt::Halt;
@@ -38,7 +38,11 @@ use super::iterate::Iterate;
 use super::operator::Operator;
 use crate::backward::StageTables;
 use crate::markov_chain::Chain;
-use crate::{Error, Model, Real, Status, Table, arrays};
+use crate::mdp::{check_options, check_tolerance};
+use crate::{Convergence, Error, Inference, Model, Real, StationaryPolicy, Status, Table, arrays};
+
+/// The limit of passes.
+const MAX_PASSES: usize = 1_000_000;
 
 /// Half steps before the first decision between half steps and Newton's method.
 const NUM_SWEEPS: usize = 8;
@@ -144,9 +148,49 @@ pub(super) struct Climb<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     eliminates: bool, // Newton steps, because the iterative solver has failed
 }
 
+impl<F: Real> Found<F> {
+    /// How the search ended.
+    pub(super) fn convergence(&self) -> Convergence<F> {
+        let &Self { iterations, error_bound, .. } = self;
+        Convergence { status: Status::Converged, iterations, error_bound }
+    }
+}
+
+/// Checks a question about an endless process, except its discount: the options of the model, the
+/// tolerance, and that all stages are equal.
+pub(super) fn check_question<M: Model + ?Sized>(mdp: &M, tolerance: M::Scalar) -> Result<(), Error> {
+    check_options(mdp, 1)?;
+    check_tolerance(tolerance)?;
+    if mdp.is_homogeneous() { Ok(()) } else { Err(Error::NotHomogeneous) }
+}
+
+/// Checks that no state is terminal.
+pub(super) fn check_endless<M: Model + ?Sized>(mdp: &M) -> Result<(), Error> {
+    let terminal = (0..mdp.num_states()).find(|&state| mdp.is_terminal(state));
+    terminal.map_or(Ok(()), |state| Err(Error::EndsInTerminalState { state }))
+}
+
+/// Checks a stored rate, that its bounds enclose it, and its relative values.
+pub(super) fn check_stored<F: Real>(
+    (table, rate): (Table, F),
+    (lower, upper): (F, F),
+    relative_values: &Array1<F>,
+    policy: &StationaryPolicy<F>,
+    convergence: &Convergence<F>,
+) -> Result<(), Error> {
+    let is_between = |rate: F| rate.is_finite() && lower <= rate && rate <= upper;
+    arrays::check_entries(table, &aview0(&rate), is_between)?;
+    arrays::check_entries(Table::ErrorBound, &aview0(&convergence.error_bound), |e| e >= F::zero())?;
+    arrays::check_shape(Table::StateValues, relative_values.shape(), &[policy.num_states()])?;
+    arrays::check_entries(Table::RelativeValues, relative_values, |value| value <= F::zero())
+}
+
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Climb<'m, F, M> {
-    pub(super) fn new(iterate: Iterate<'m, F, M>) -> Self {
-        Self { iterate, eliminates: false }
+    /// A search of the rates of `inference`, from V = 0.
+    pub(super) fn new(model: &'m M, inference: Inference) -> Result<Self, Error> {
+        let operator = Operator::new(model, inference, MAX_PASSES)?;
+        let values = arrays::filled_vec(Table::StateValues, model.num_states(), F::zero())?;
+        Ok(Self { iterate: Iterate::new(operator, values)?, eliminates: false })
     }
 
     /// V of the last search.

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 
 use super::arrays::{ArrayWriter, Arrays, Codec, required};
 use super::place::place_of;
@@ -53,14 +53,38 @@ impl<F: Real> Codec for StationarySolution<F> {
     }
 }
 
-impl<F: Real> Codec for LongRunGrowth<F> {
+/// What growth rates and average rewards have in common.
+struct LongRun<F> {
+    bounds: (F, F), // of the rate
+    relative_values: Array1<F>,
+    policy: StationaryPolicy<F>,
+    convergence: Convergence<F>,
+}
+
+impl<F: Real> Codec for LongRun<F> {
     fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
-        let rate = required("rate", arrays.number("rate")?)?;
         let lower_bound = required("lower_bound", arrays.number("lower_bound")?)?;
         let upper_bound = required("upper_bound", arrays.number("upper_bound")?)?;
         let relative_values = arrays.needed("relative_values", "[s]")?;
         let policy = StationaryPolicy::decode(arrays)?;
         let convergence = Convergence::decode(arrays)?;
+        Ok(Self { bounds: (lower_bound, upper_bound), relative_values, policy, convergence })
+    }
+
+    fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
+        writer.number("lower_bound", self.bounds.0)?;
+        writer.number("upper_bound", self.bounds.1)?;
+        writer.numbers("relative_values", &self.relative_values)?;
+        self.policy.encode(writer)?;
+        self.convergence.encode(writer)
+    }
+}
+
+impl<F: Real> Codec for LongRunGrowth<F> {
+    fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
+        let rate = required("rate", arrays.number("rate")?)?;
+        let LongRun { bounds, relative_values, policy, convergence } = LongRun::decode(arrays)?;
+        let (lower_bound, upper_bound) = bounds;
         LongRunGrowthParts { rate, lower_bound, upper_bound, relative_values, policy, convergence }
             .try_into()
             .map_err(invalid)
@@ -68,22 +92,18 @@ impl<F: Real> Codec for LongRunGrowth<F> {
 
     fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
         writer.number("rate", self.rate())?;
-        writer.number("lower_bound", self.lower_bound())?;
-        writer.number("upper_bound", self.upper_bound())?;
-        writer.numbers("relative_values", &self.relative_values())?;
-        self.policy().encode(writer)?;
-        self.convergence().encode(writer)
+        let bounds = (self.lower_bound(), self.upper_bound());
+        let relative_values = self.relative_values().to_owned();
+        let (policy, convergence) = (self.policy().clone(), *self.convergence());
+        LongRun { bounds, relative_values, policy, convergence }.encode(writer)
     }
 }
 
 impl<F: Real> Codec for AverageReward<F> {
     fn decode(arrays: &mut Arrays<'_>) -> Result<Self, Error> {
         let gain = required("gain", arrays.number("gain")?)?;
-        let lower_bound = required("lower_bound", arrays.number("lower_bound")?)?;
-        let upper_bound = required("upper_bound", arrays.number("upper_bound")?)?;
-        let relative_values = arrays.needed("relative_values", "[s]")?;
-        let policy = StationaryPolicy::decode(arrays)?;
-        let convergence = Convergence::decode(arrays)?;
+        let LongRun { bounds, relative_values, policy, convergence } = LongRun::decode(arrays)?;
+        let (lower_bound, upper_bound) = bounds;
         AverageRewardParts { gain, lower_bound, upper_bound, relative_values, policy, convergence }
             .try_into()
             .map_err(invalid)
@@ -91,11 +111,10 @@ impl<F: Real> Codec for AverageReward<F> {
 
     fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
         writer.number("gain", self.gain())?;
-        writer.number("lower_bound", self.lower_bound())?;
-        writer.number("upper_bound", self.upper_bound())?;
-        writer.numbers("relative_values", &self.relative_values())?;
-        self.policy().encode(writer)?;
-        self.convergence().encode(writer)
+        let bounds = (self.lower_bound(), self.upper_bound());
+        let relative_values = self.relative_values().to_owned();
+        let (policy, convergence) = (self.policy().clone(), *self.convergence());
+        LongRun { bounds, relative_values, policy, convergence }.encode(writer)
     }
 }
 

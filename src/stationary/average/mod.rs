@@ -31,18 +31,13 @@
 
 mod search;
 
-use ndarray::{Array1, ArrayView1, aview0};
+use ndarray::{Array1, ArrayView1};
 use search::find;
 
-use super::climb::{Climb, Found};
-use super::iterate::Iterate;
-use super::operator::Operator;
+use super::climb::{Climb, Found, check_endless, check_question, check_stored};
+use crate::mdp::CheckedStage;
 use crate::mdp::run_pass;
-use crate::mdp::{CheckedStage, check_options, check_tolerance};
-use crate::{Convergence, Error, Inference, Model, Real, StationaryPolicy, Status, Table, arrays};
-
-/// The limit of passes.
-const MAX_PASSES: usize = 1_000_000;
+use crate::{Convergence, Error, Inference, Model, Real, StationaryPolicy, Table};
 
 /// The average reward of the best policy of variational inference, with relative values and policy.
 ///
@@ -146,11 +141,7 @@ impl<F: Real> TryFrom<AverageRewardParts<F>> for AverageReward<F> {
     fn try_from(parts: AverageRewardParts<F>) -> Result<Self, Error> {
         let AverageRewardParts { gain, lower_bound: lower, upper_bound: upper, .. } = parts;
         let AverageRewardParts { relative_values, policy, convergence, .. } = parts;
-        let is_between = |gain: F| gain.is_finite() && lower <= gain && gain <= upper;
-        arrays::check_entries(Table::Gain, &aview0(&gain), is_between)?;
-        arrays::check_entries(Table::ErrorBound, &aview0(&convergence.error_bound), |e| e >= F::zero())?;
-        arrays::check_shape(Table::StateValues, relative_values.shape(), &[policy.num_states()])?;
-        arrays::check_entries(Table::RelativeValues, &relative_values, |value| value <= F::zero())?;
+        check_stored((Table::Gain, gain), (lower, upper), &relative_values, &policy, &convergence)?;
         Ok(Self { gain, lower, upper, relative_values, policy, convergence })
     }
 }
@@ -270,11 +261,7 @@ pub fn average_reward<M: Model + ?Sized>(
     mdp: &M,
     tolerance: M::Scalar,
 ) -> Result<AverageReward<M::Scalar>, Error> {
-    check_options(mdp, 1)?;
-    check_tolerance(tolerance)?;
-    if !mdp.is_homogeneous() {
-        return Err(Error::NotHomogeneous);
-    }
+    check_question(mdp, tolerance)?;
     if mdp.discount() < num_traits::one() {
         return Err(Error::InvalidSetting {
             setting: "discount",
@@ -282,20 +269,15 @@ pub fn average_reward<M: Model + ?Sized>(
             expected: "1 for an average reward; for a discount < 1, call `solve_stationary`",
         });
     }
-    if let Some(state) = (0..mdp.num_states()).find(|&state| mdp.is_terminal(state)) {
-        return Err(Error::EndsInTerminalState { state });
-    }
+    check_endless(mdp)?;
     run_pass(mdp, 1, Inference::Variational, || {
         let stage = CheckedStage::new(mdp, 0, Inference::Variational)?;
         (0..mdp.num_states()).try_for_each(|state| stage.row(state).map(|_| ()))?;
-        let operator = Operator::new(mdp, Inference::Variational, MAX_PASSES)?;
-        let values = arrays::filled_vec(Table::StateValues, mdp.num_states(), num_traits::zero())?;
-        let search = Climb::new(Iterate::new(operator, values)?);
+        let search = Climb::new(mdp, Inference::Variational)?;
         let found = find(search, tolerance.into_f64(), &stage, mdp.temperature())?;
-        let Found { rate: gain, lower, upper, error_bound, relative_values, policy, log_policy, iterations } =
-            found;
+        let convergence = found.convergence();
+        let Found { rate: gain, lower, upper, relative_values, policy, log_policy, .. } = found;
         let policy = StationaryPolicy::from_solver(policy, log_policy);
-        let convergence = Convergence { status: Status::Converged, iterations, error_bound };
         Ok(AverageReward { gain, lower, upper, relative_values, policy, convergence })
     })
 }

@@ -30,20 +30,15 @@
 
 mod search;
 
-use ndarray::{Array1, ArrayView1, aview0};
+use ndarray::{Array1, ArrayView1};
 use search::find;
 
-use super::climb::{Climb, Found};
-use super::iterate::Iterate;
-use super::operator::Operator;
+use super::climb::{Climb, Found, check_endless, check_question, check_stored};
 use crate::dynamics::for_each_possible_successor;
 use crate::markov_chain::Graph;
 use crate::mdp::run_pass;
-use crate::mdp::{CheckedStage, check_options, check_tolerance, is_possible};
-use crate::{Convergence, Dynamics, Error, Inference, Model, Real, StationaryPolicy, Status, Table, arrays};
-
-/// The limit of passes.
-const MAX_PASSES: usize = 1_000_000;
+use crate::mdp::{CheckedStage, is_possible};
+use crate::{Convergence, Dynamics, Error, Inference, Model, Real, StationaryPolicy, Table};
 
 /// The long-run growth rate of the evidence of direct inference, with relative values and policy.
 ///
@@ -102,11 +97,7 @@ impl<F: Real> TryFrom<LongRunGrowthParts<F>> for LongRunGrowth<F> {
     fn try_from(parts: LongRunGrowthParts<F>) -> Result<Self, Error> {
         let LongRunGrowthParts { rate, lower_bound: lower, upper_bound: upper, .. } = parts;
         let LongRunGrowthParts { relative_values, policy, convergence, .. } = parts;
-        let is_between = |rate: F| rate.is_finite() && lower <= rate && rate <= upper;
-        arrays::check_entries(Table::GrowthRates, &aview0(&rate), is_between)?;
-        arrays::check_entries(Table::ErrorBound, &aview0(&convergence.error_bound), |e| e >= F::zero())?;
-        arrays::check_shape(Table::StateValues, relative_values.shape(), &[policy.num_states()])?;
-        arrays::check_entries(Table::RelativeValues, &relative_values, |value| value <= F::zero())?;
+        check_stored((Table::GrowthRates, rate), (lower, upper), &relative_values, &policy, &convergence)?;
         Ok(Self { rate, lower, upper, relative_values, policy, convergence })
     }
 }
@@ -208,32 +199,22 @@ pub fn long_run_growth<M: Model + ?Sized>(
     mdp: &M,
     tolerance: M::Scalar,
 ) -> Result<LongRunGrowth<M::Scalar>, Error> {
-    check_options(mdp, 1)?;
-    check_tolerance(tolerance)?;
-    if !mdp.is_homogeneous() {
-        return Err(Error::NotHomogeneous);
-    }
+    check_question(mdp, tolerance)?;
     if mdp.discount() < num_traits::one() {
         return Err(Error::DiscountedGrowth { discount: mdp.discount().into_f64() });
     }
-    if let Some(state) = (0..mdp.num_states()).find(|&state| mdp.is_terminal(state)) {
-        return Err(Error::EndsInTerminalState { state });
-    }
+    check_endless(mdp)?;
     if !(mdp.temperature() > num_traits::zero()) {
         return Err(Error::ZeroTemperature { table: Table::GrowthRates });
     }
     run_pass(mdp, 1, Inference::Direct, || {
         let stage = CheckedStage::new(mdp, 0, Inference::Direct)?;
         let graph = steps(&stage)?;
-        let operator = Operator::new(mdp, Inference::Direct, MAX_PASSES)?;
-        let values = arrays::filled_vec(Table::StateValues, mdp.num_states(), num_traits::zero())?;
-        let iterate = Iterate::new(operator, values)?;
-        let search = Climb::new(iterate);
+        let search = Climb::new(mdp, Inference::Direct)?;
         let found = find(search, tolerance.into_f64(), &stage, &graph, mdp.temperature())?;
-        let Found { rate, lower, upper, error_bound, relative_values, policy, log_policy, iterations } =
-            found;
+        let convergence = found.convergence();
+        let Found { rate, lower, upper, relative_values, policy, log_policy, .. } = found;
         let policy = StationaryPolicy::from_solver(policy, log_policy);
-        let convergence = Convergence { status: Status::Converged, iterations, error_bound };
         Ok(LongRunGrowth { rate, lower, upper, relative_values, policy, convergence })
     })
 }
