@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! d_0 = p₀,   d_{t+1}(s') = Σ_{s,a} d_t(s) π_t(a|s) P(s'|s,a)  ( + d_t(s') if s' is terminal ) (V5)
+//! H_t = −Σ_{s not terminal} d_t(s) Σ_a π_t(a|s) log π_t(a|s)                                  (V9)
 //! ```
 
-use ndarray::{Array2, Array3, ArrayRef1};
+use ndarray::{Array1, Array2, Array3, ArrayRef1};
 
 use super::Policy;
 use crate::dynamics::blocks;
@@ -118,6 +119,61 @@ impl<F: Real> Policy<F> {
             self.pair_occupancy(mdp, t, &tables, arrays::slice(&states), stage)?;
         }
         Ok(occupancy)
+    }
+
+    /// Computes the expected entropy of the choice at each stage (V9), `[t]`, in nats.
+    ///
+    /// States are weighted by d_t under the true dynamics. An agent that has ended in a terminal
+    /// state or a dead end takes no action, and contributes 0. So an entry is the expectation of
+    /// −log π_t(a_t∣s_t) over all agents. For the mean over agents that still act, divide it by the
+    /// sum of stage t of [`state_action_occupancy`](Self::state_action_occupancy).
+    ///
+    /// The sum of the entries is the causal entropy of the policy. Times τ at γ = 1, it is the
+    /// entropy that the ELBO (V1) adds to rewards under the counting prior.
+    ///
+    /// # Shapes
+    ///
+    /// `initial` p₀, `[s]`, sums to 1; returns `[t]` with T entries.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`state_occupancy`](Self::state_occupancy).
+    ///
+    /// # Complexity
+    ///
+    /// That of [`state_occupancy`](Self::state_occupancy).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::{Mdp, Policy, ndarray::{Array2, array}};
+    ///
+    /// // Action 1 ends the episode in state 1. Half of the agents are left after each stage.
+    /// let transitions = array![[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [0.0, 1.0]]];
+    /// let mdp = Mdp::builder(transitions, Array2::zeros((2, 2))).terminal_states([1]).build()?;
+    /// let policy = Policy::new(array![[[0.5, 0.5], [0.5, 0.5]], [[0.5, 0.5], [0.5, 0.5]]])?;
+    /// let entropy = policy.expected_entropy(&mdp, &array![1.0, 0.0])?;
+    /// assert_eq!(entropy, array![2.0_f64.ln(), 0.5 * 2.0_f64.ln()]);
+    /// # Ok::<(), softmdp::Error>(())
+    /// ```
+    #[doc(alias("causal_entropy"))]
+    pub fn expected_entropy<M>(&self, mdp: &M, initial: &ArrayRef1<F>) -> Result<Array1<F>, Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let occupancy = self.state_occupancy(mdp, initial)?;
+        let rows = self.entropy();
+        let mut expected = arrays::filled(Table::Policy, self.horizon(), F::zero())?;
+        for (expected, (entropy, mass)) in
+            expected.iter_mut().zip(rows.outer_iter().zip(occupancy.outer_iter()))
+        {
+            for (state, (&entropy, &mass)) in entropy.iter().zip(mass).enumerate() {
+                if !mdp.is_terminal(state) {
+                    *expected += mass * entropy;
+                }
+            }
+        }
+        Ok(expected)
     }
 
     /// Writes d(s) π_t(a∣s), `[s, a]`, 0 in terminal states.

@@ -3,12 +3,12 @@
 
 #![allow(clippy::float_cmp, reason = "impossible events have exactly the value −∞ or 0")]
 
-use crate::common::enumeration::{Acting, Direct, direct};
+use crate::common::enumeration::{Acting, Direct, acting_trajectories, direct};
 use crate::common::{
     MINUS_INFINITY, SMALL, Tables, TimeVarying, assert_close, assert_tables_close, cases, tables,
     tables_with_successor_rewards,
 };
-use ndarray::{Array3, Axis};
+use ndarray::{Array1, Array3, Axis};
 use proptest::prelude::*;
 use softmdp::{
     Error, Inference, Model, Policy, SoftValueIteration, TimeVaryingMdp, forward_messages, ndarray,
@@ -194,6 +194,16 @@ fn check_acting<M: Model<Scalar = f64>>(
     assert_tables_close(&found, &states, TOLERANCE, &what("d(s)"));
     let found = policy.state_action_occupancy(model, &tables.initial).unwrap();
     assert_tables_close(&found, &pairs, TOLERANCE, &what("d(s,a)"));
+
+    // What each choice of each trajectory tells; those that have ended choose nothing.
+    let mut entropy = Array1::zeros(tables.horizon());
+    for (trajectory, q) in acting_trajectories(tables, &probabilities) {
+        for (t, &action) in trajectory.actions.iter().enumerate() {
+            entropy[t] -= q * probabilities[[t, trajectory.states[t], action]].ln();
+        }
+    }
+    let found = policy.expected_entropy(model, &tables.initial).unwrap();
+    assert_tables_close(&found, &entropy, TOLERANCE, &what("expected entropy"));
 
     let values = policy.evaluate(model).unwrap();
     for ((t, state), &value) in values.indexed_iter() {
