@@ -19,13 +19,20 @@ pub(crate) struct BellmanRule<'a, F> {
     discount: F,
     temperature: F,
     next_values: &'a [F],
+    absorbed_value: F,
     near_limit: OnceLock<bool>,
 }
 
 impl<'a, F: Real> BellmanRule<'a, F> {
     /// The rule for backing up `next_values`.
     pub(crate) fn new(inference: Inference, discount: F, temperature: F, next_values: &'a [F]) -> Self {
-        Self { inference, discount, temperature, next_values, near_limit: OnceLock::new() }
+        let (absorbed_value, near_limit) = (F::zero(), OnceLock::new());
+        Self { inference, discount, temperature, next_values, absorbed_value, near_limit }
+    }
+
+    /// With another value of † than 0. −∞ excludes that the trajectory leaves.
+    pub(crate) fn with_absorbed_value(self, absorbed_value: F) -> Self {
+        Self { absorbed_value, ..self }
     }
 
     /// Whether values are so large that an expectation may be −∞ because it left the number type.
@@ -40,7 +47,8 @@ impl<'a, F: Real> BellmanRule<'a, F> {
         })
     }
 
-    /// Whether Q depends on successors: γ > 0. With γ = 0, Q = r, also where a successor is −∞.
+    /// Whether Q depends on successors: γ > 0. With γ = 0, Q = r + V(†), also where a successor is
+    /// −∞.
     pub(crate) fn continues(&self) -> bool {
         self.discount > F::zero()
     }
@@ -103,7 +111,8 @@ impl<'a, F: Real> BellmanRule<'a, F> {
             return Some(F::neg_infinity());
         }
         if !self.continues() {
-            return Some(reward);
+            let value = reward + self.absorbed_value;
+            return (value.is_finite() || self.absorbed_value == F::neg_infinity()).then_some(value);
         }
         // −∞ is right where no successor is alive. If values are large, it may also come from the
         // end of the number range, and the successors tell.
@@ -118,8 +127,12 @@ impl<'a, F: Real> BellmanRule<'a, F> {
         (dead && !self.leaves()).then(F::neg_infinity)
     }
 
-    /// Whether the trajectory may leave for the absorbing state †, whose value is 0.
+    /// Whether the trajectory may leave for the absorbing state †.
     fn leaves(&self) -> bool {
+        self.is_direct_with_discount() && self.absorbed_value > F::neg_infinity()
+    }
+
+    fn is_direct_with_discount(&self) -> bool {
         self.inference == Inference::Direct && self.discount < F::one()
     }
 
@@ -138,19 +151,23 @@ impl<'a, F: Real> BellmanRule<'a, F> {
         let found = if self.leaves() {
             let mut sums = Aligned::zeros();
             vectorised!(add_rewards_or_leave(
-                (discount, temperature),
+                (discount, temperature, self.absorbed_value),
                 rewards,
                 prior,
                 expectations,
                 &mut sums.0
             ))
+        } else if self.is_direct_with_discount() {
+            let log_discount = temperature * discount.ln();
+            expectations.iter_mut().for_each(|y| *y += log_discount);
+            vectorised!(add_rewards(F::one(), rewards, prior, expectations))
         } else {
             vectorised!(add_rewards(discount, rewards, prior, expectations))
         };
         found == 0 || (found == DEAD && !self.near_limit())
     }
 
-    /// What comes after the reward: γ y (V2), or τ log(γ exp(y/τ) + 1 − γ) (D1).
+    /// What comes after the reward: γ y (V2), or τ log(γ exp(y/τ) + (1 − γ) exp(V(†)/τ)) (D1).
     #[inline]
     fn continuation(&self, expectation: F) -> F {
         let (discount, temperature) = (self.discount, self.temperature);
@@ -160,13 +177,13 @@ impl<'a, F: Real> BellmanRule<'a, F> {
         if self.inference == Inference::Variational {
             return discount * expectation;
         }
-        // The maximum of y and 0, the value of †, is taken out. The product τ log γ is never formed
-        // alone, since it may leave the number type where the sum does not.
-        let max = expectation.max(F::zero());
-        if temperature == F::zero() {
+        // The maximum of y and V(†) is taken out. The product τ log γ is never formed alone, since
+        // it may leave the number type where the sum does not.
+        let max = expectation.max(self.absorbed_value);
+        if temperature == F::zero() || max == F::neg_infinity() {
             return max;
         }
-        let (stay, leave) = (gap(expectation, max, temperature), gap(F::zero(), max, temperature));
+        let (stay, leave) = (gap(expectation, max, temperature), gap(self.absorbed_value, max, temperature));
         let sum = discount * stay.exp() + (F::one() - discount) * leave.exp();
         if is_safe(sum, F::one()) {
             return max + temperature * sum.ln();
@@ -215,11 +232,11 @@ fn add_rewards<const FUSED: bool, F: Real>(discount: F, rewards: &[F], prior: &[
     found
 }
 
-/// Writes q = r + τ log(γ exp(y/τ) + 1 − γ) where ρ > 0, and −∞ elsewhere. Returns flags. `sums` is
-/// scratch memory.
+/// Writes q = r + τ log(γ exp(y/τ) + (1 − γ) exp(V(†)/τ)) where ρ > 0, and −∞ elsewhere, for a
+/// finite V(†). Returns flags. `sums` is scratch memory.
 #[inline(always)]
 fn add_rewards_or_leave<const FUSED: bool, F: Real>(
-    (discount, temperature): (F, F),
+    (discount, temperature, absorbed_value): (F, F, F),
     rewards: &[F],
     prior: &[F],
     values: &mut [F],
@@ -231,13 +248,14 @@ fn add_rewards_or_leave<const FUSED: bool, F: Real>(
     let inputs = rewards.chunks(CHUNK).zip(prior.chunks(CHUNK));
     for (values, (rewards, prior)) in values.chunks_mut(CHUNK).zip(inputs) {
         let sums = &mut sums[..values.len()];
-        // The maximum of y and 0, the value of †, is taken out; its own exponential is 1.
+        // The maximum of y and V(†) is taken out; its own exponential is 1.
         for (sum, &y) in sums.iter_mut().zip(values.iter()) {
-            *sum = -y.abs() / temperature;
+            *sum = -(y - absorbed_value).abs() / temperature;
         }
         for_each_lane(sums, |sum| *sum = sum.exp_lane::<FUSED>());
         for (sum, &y) in sums.iter_mut().zip(values.iter()) {
-            let (larger, smaller) = if y > zero { (discount, leaving) } else { (leaving, discount) };
+            let (larger, smaller) =
+                if y > absorbed_value { (discount, leaving) } else { (leaving, discount) };
             *sum = larger + smaller * *sum;
             found |= if is_safe(*sum, F::one()) { 0 } else { IRREGULAR };
         }
@@ -246,7 +264,7 @@ fn add_rewards_or_leave<const FUSED: bool, F: Real>(
         {
             let expectation = *value;
             let is_taken = (weight > zero) & (reward != dead);
-            let max = if expectation > zero { expectation } else { zero };
+            let max = if expectation > absorbed_value { expectation } else { absorbed_value };
             let sum = reward + (max + temperature * log);
             let is_held = !is_taken | (sum.abs() <= most_value());
             found |= if is_valid(reward, weight) & is_held { 0 } else { IRREGULAR };
@@ -278,9 +296,12 @@ mod tests {
         let weights = [1.0, 0.0, 0.5, 1e10];
         let expectations = [0.0, -0.5, 2.0, -740.0, 740.0, f64::NEG_INFINITY, 1e-300, -1e300];
         let all = || (0..1000).map(|i| (rewards[i % 6], weights[i % 4], expectations[(5 * i + i / 24) % 8]));
-        for inference in [Inference::Direct, Inference::Variational] {
+        let (direct, variational) = (Inference::Direct, Inference::Variational);
+        let absorbed = [(direct, 0.0), (direct, -2.5), (direct, 3.0), (direct, f64::NEG_INFINITY)];
+        for (inference, absorbed_value) in absorbed.into_iter().chain([(variational, 0.0)]) {
             for (discount, temperature) in [(1.0, 1.0), (0.9, 1.0), (0.5, 1e-3), (1e-12, 300.0), (0.9, 0.0)] {
                 let rule = BellmanRule::new(inference, discount, temperature, &[0.0]);
+                let rule = rule.with_absorbed_value(absorbed_value);
                 if !rule.is_plain() {
                     assert!(inference == Inference::Direct && temperature == 0.0);
                     continue;

@@ -397,6 +397,31 @@ pub enum Error {
         /// Number of stages.
         horizon: usize,
     },
+    /// An observation is of a stage after the horizon.
+    #[error("the observation of stage {stage} is out of range, expected a stage from 0 to {horizon}")]
+    ObservationOutOfRange {
+        /// Stage of the observation.
+        stage: usize,
+        /// Number T of decision stages.
+        horizon: usize,
+    },
+    /// No trajectory that is possible so far agrees with the observations of a stage.
+    #[error(
+        "no trajectory agrees with the observations up to stage {stage}: correct them, or use log-likelihoods above -inf; \
+         those who have left at a discount < 1 need `Observation::absorbed`"
+    )]
+    ImpossibleObservations {
+        /// The first stage at which no trajectory is left.
+        stage: usize,
+    },
+    /// A trajectory has more actions than a policy has stages.
+    #[error("trajectory has {found} actions, expected at most {horizon}, the number of stages of the policy")]
+    TrajectoryTooLong {
+        /// Its number of actions.
+        found: usize,
+        /// Number of decision stages.
+        horizon: usize,
+    },
     /// A trajectory ends before the horizon, but neither in a terminal state nor by leaving for †.
     #[error("trajectory has {found} actions, expected {horizon}, or fewer and a terminal state at its end")]
     TrajectoryLength {

@@ -90,6 +90,8 @@ pub use error::Error;
 pub use forward::ForwardMessages;
 #[doc(alias("filtering"))]
 pub use forward::forward_messages;
+#[doc(alias("filtering", "observation", "partial_observation", "hidden_markov_model"))]
+pub use forward::forward_messages_given;
 #[doc(inline)]
 pub use gridworld::{Cell, ColorChoice, Direction, Gridworld, Moves, Rendering};
 #[doc(alias("control_as_inference"))]
@@ -102,9 +104,20 @@ pub use mdp::Watched;
 pub use mdp::{
     ActionPrior, Mdp, MdpBuilder, Model, RescaledRows, Stage, SuccessorRewardMdp, check_initial, check_model,
 };
+#[doc(alias("evidence", "conditioning", "sensor", "emission"))]
+pub use observation::Observation;
 pub use policy::{Policy, StationaryPolicy};
 #[doc(alias("smoothing", "forward_backward", "baum_welch", "hidden_markov_model", "hmm"))]
 pub use posterior::posterior;
+#[doc(alias(
+    "observation",
+    "evidence",
+    "conditioning",
+    "hidden_markov_model",
+    "hmm",
+    "partial_observation"
+))]
+pub use posterior::posterior_given;
 pub use posterior::{Posterior, PosteriorStage, posterior_into, stream_posterior, stream_posterior_with};
 #[doc(alias("policy_iteration"))]
 pub use stationary::Method;
@@ -129,6 +142,7 @@ mod inference;
 mod kernels;
 mod markov_chain;
 mod mdp;
+mod observation;
 mod parallel;
 mod policy;
 mod posterior;

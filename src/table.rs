@@ -44,6 +44,10 @@ pub enum Table {
     LogAbsorbed,
     /// log p(e).
     LogEvidence,
+    /// Log-likelihoods of observations, `[t, s]`.
+    Observations,
+    /// Log-likelihoods of observations for those who have left for †, `[t]`.
+    AbsorbedObservations,
     /// p(s_t∣e), `[t, s]`.
     StateMarginals,
     /// p(s_t = †∣e), `[t]`.
@@ -138,7 +142,8 @@ impl Table {
             | Table::StateMarginals
             | Table::StateOccupancy
             | Table::ForwardMessages
-            | Table::BackwardMessages => &["stage", "state"],
+            | Table::BackwardMessages
+            | Table::Observations => &["stage", "state"],
             Table::Transitions | Table::SuccessorRewards => &["state", "action", "next state"],
             Table::Rewards | Table::ActionPrior => &["state", "action"],
             Table::TerminalValues
@@ -146,7 +151,10 @@ impl Table {
             | Table::RelativeValues
             | Table::ExpectedVisits
             | Table::StationaryDistribution => &["state"],
-            Table::AbsorbedMarginals | Table::LogNormalizers | Table::LogAbsorbed => &["stage"],
+            Table::AbsorbedMarginals
+            | Table::LogNormalizers
+            | Table::LogAbsorbed
+            | Table::AbsorbedObservations => &["stage"],
             _ => &[],
         }
     }
@@ -193,6 +201,8 @@ impl fmt::Display for Table {
             Table::LogNormalizers => "log-normalizers",
             Table::LogAbsorbed => "logarithms of absorbed mass",
             Table::LogEvidence => "log-evidence",
+            Table::Observations => "observations",
+            Table::AbsorbedObservations => "observations of absorbed mass",
             Table::StateMarginals => "state marginals",
             Table::AbsorbedMarginals => "absorbed marginals",
             Table::StateActionMarginals => "state-action marginals",

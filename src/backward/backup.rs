@@ -148,6 +148,7 @@ pub(crate) struct Backup<'m, F: Real, M: ?Sized> {
     model: &'m M,
     inference: Inference,
     discount: F,
+    absorbed_value: F,
     next_values: NextValues<F>,
     linear: Option<Linear<F>>,
 }
@@ -166,7 +167,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
             }
             Inference::Variational => NextValues::Variational(Vec::new()),
         };
-        Self { model, inference, discount: model.discount(), next_values, linear: None }
+        let (discount, absorbed_value) = (model.discount(), F::zero());
+        Self { model, inference, discount, absorbed_value, next_values, linear: None }
     }
 
     /// For the values of all stages of a horizon, by the linear recursion where it pays.
@@ -187,6 +189,12 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
     /// With another discount than that of the model.
     pub(crate) fn with_discount(self, discount: F) -> Self {
         Self { discount, ..self }
+    }
+
+    /// Sets the value of † at the next stage, 0 by default. Not for the linear recursion.
+    pub(super) fn set_absorbed_value(&mut self, absorbed_value: F) {
+        debug_assert!(self.linear.is_none());
+        self.absorbed_value = absorbed_value;
     }
 
     pub(super) fn model(&self) -> &'m M {
@@ -231,6 +239,6 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         'm: 'v,
     {
         let rule = BellmanRule::new(self.inference, self.discount, self.model.temperature(), next_values);
-        Column::new(self.model, t, self.inference, rule)
+        Column::new(self.model, t, self.inference, rule.with_absorbed_value(self.absorbed_value))
     }
 }

@@ -191,7 +191,8 @@ impl SoftValueIteration {
         let temperatures: Vec<F> = mdps.iter().map(Model::temperature).collect();
         let mut room = NextValues::new(self.inference, num_states, &temperatures);
         let begun = tables.into_iter().zip(mdps).map(|(tables, mdp)| begin(tables, mdp, self.horizon));
-        let (mut tables, mut next_values): (Vec<_>, Vec<&[F]>) = begun.unzip();
+        let (mut tables, mut next_values): (Vec<_>, Vec<&[F]>) =
+            begun.map(|(tables, last_values)| (tables, &*last_values)).unzip();
         run_pass(&mdps[0], self.horizon, self.inference, move || {
             for t in (0..self.horizon).rev() {
                 mdps.iter().try_for_each(|mdp| mdp.begin_stage(t))?;
@@ -233,7 +234,8 @@ impl SoftValueIteration {
     ) -> Result<(), Error> {
         let mdp = backup.model();
         let num_states = mdp.num_states();
-        let (mut tables, mut next_values) = begin(tables, mdp, self.horizon);
+        let (mut tables, next_values) = begin(tables, mdp, self.horizon);
+        let mut next_values = &*next_values;
         run_pass(mdp, self.horizon, self.inference, move || {
             let mut end = self.horizon;
             while end > 0 {

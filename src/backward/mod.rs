@@ -41,6 +41,7 @@
 
 mod backup;
 mod batch;
+mod given;
 mod linear;
 mod messages;
 mod solution;
@@ -49,6 +50,7 @@ mod stream;
 
 pub(crate) use backup::{Backup, back_up_stage};
 pub use backup::{SoftBellmanBackup, soft_bellman_backup};
+pub(crate) use given::solve_given;
 pub use solution::{Solution, SolutionParts, StateValues, StateValuesParts};
 pub(crate) use stage::StageTables;
 pub use stream::BackwardStage;
@@ -282,7 +284,8 @@ impl SoftValueIteration {
         tables: StageTables<'_, F>,
     ) -> Result<(), Error> {
         let mdp = backup.model();
-        let (mut tables, mut next_values) = begin(tables, mdp, self.horizon);
+        let (mut tables, next_values) = begin(tables, mdp, self.horizon);
+        let mut next_values = &*next_values;
         run_pass(mdp, self.horizon, self.inference, move || {
             for t in (0..self.horizon).rev() {
                 let (earlier, mut stage) = tables.split_at(t * mdp.num_states());
@@ -300,7 +303,7 @@ fn begin<'a, F: Real, M: Model<Scalar = F> + ?Sized>(
     tables: StageTables<'a, F>,
     mdp: &M,
     horizon: usize,
-) -> (StageTables<'a, F>, &'a [F]) {
+) -> (StageTables<'a, F>, &'a mut [F]) {
     let (values, last_values) = tables.values.split_at_mut(horizon * mdp.num_states());
     last_values.iter_mut().zip(mdp.terminal_values()).for_each(|(v, &terminal)| *v = terminal);
     (StageTables { values, ..tables }, last_values)

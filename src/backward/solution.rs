@@ -5,6 +5,7 @@ use ndarray::{ArcArray2, ArcArray3, Array2, Array3, ArrayView2, ArrayView3, Axis
 use super::backup::back_up_stage;
 use super::stage::StageTables;
 use crate::mdp::check_options;
+use crate::observation::{Observation, Observations};
 use crate::{Error, Inference, Model, Policy, Real, Table, Workspace, arrays};
 
 /// Values, action values and policy of every stage of a finite horizon.
@@ -29,13 +30,17 @@ use crate::{Error, Inference, Model, Policy, Real, Table, Workspace, arrays};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
     feature = "serde",
-    serde(try_from = "SolutionParts<F>", bound(deserialize = "F: Real + serde::Deserialize<'de>"))
+    serde(
+        try_from = "SolutionParts<F>",
+        bound(serialize = "F: Real + serde::Serialize", deserialize = "F: Real + serde::Deserialize<'de>")
+    )
 )]
 pub struct Solution<F = f64> {
     state_values: ArcArray2<F>,
     action_values: ArcArray3<F>,
     policy: Policy<F>,
     inference: Inference,
+    observations: Observations<F>,
     #[cfg_attr(feature = "serde", serde(skip))]
     workspace: Workspace<F>,
 }
@@ -60,6 +65,10 @@ pub struct SolutionParts<F = f64> {
     pub policy: Policy<F>,
     /// The problem that was solved.
     pub inference: Inference,
+    /// The observations that the values include: none, unless the solution is that of
+    /// [`posterior_given`](crate::posterior_given).
+    #[cfg_attr(feature = "serde", serde(default = "Vec::new"))]
+    pub observations: Vec<Observation<F>>,
 }
 
 /// Checks that shapes agree and that no value is NaN or +∞. Whether the tables solve a model is not
@@ -68,16 +77,21 @@ impl<F: Real> TryFrom<SolutionParts<F>> for Solution<F> {
     type Error = Error;
 
     fn try_from(parts: SolutionParts<F>) -> Result<Self, Error> {
-        let SolutionParts { state_values, action_values, policy, inference } = parts;
+        let SolutionParts { state_values, action_values, policy, inference, observations } = parts;
         let (horizon, num_states, num_actions) = action_values.dim();
         let values = StateValues::try_from(StateValuesParts { state_values, num_actions, inference })?;
         let shape = [horizon.saturating_add(1), num_states];
         arrays::check_shape(Table::StateValues, values.values.shape(), &shape)?;
         arrays::check_shape(Table::Policy, policy.probabilities().shape(), action_values.shape())?;
         arrays::check_entries(Table::ActionValues, &action_values, |value| value < F::infinity())?;
+        let observations = Observations::new(observations, horizon, num_states)?;
+        let (expected, found) = (Inference::Direct, inference);
+        if found != expected && !observations.is_empty() {
+            return Err(Error::InferenceMismatch { expected, found });
+        }
         let action_values = arrays::standard_layout(action_values).into_shared();
-        let workspace = Workspace::default();
-        Ok(Self { state_values: values.values, action_values, policy, inference, workspace })
+        let (state_values, workspace) = (values.values, Workspace::default());
+        Ok(Self { state_values, action_values, policy, inference, observations, workspace })
     }
 }
 
@@ -94,6 +108,7 @@ impl<F: Real> Solution<F> {
             action_values: arrays::filled(Table::ActionValues, shape, F::zero())?.into_shared(),
             policy: Policy::with_shape(shape)?,
             inference,
+            observations: Observations::none(),
             workspace: Workspace::default(),
         })
     }
@@ -103,9 +118,10 @@ impl<F: Real> Solution<F> {
         &mut self.workspace
     }
 
-    /// The tables of all stages, and V of stage T.
+    /// The tables of all stages, and V of stage T, to be written for a model without observations.
     pub(super) fn tables_mut(&mut self, inference: Inference) -> StageTables<'_, F> {
         self.inference = inference;
+        self.observations = Observations::none();
         StageTables {
             values: arrays::slice_mut(&mut self.state_values),
             action_values: Some(arrays::slice_mut(&mut self.action_values)),
@@ -115,6 +131,10 @@ impl<F: Real> Solution<F> {
 
     /// V_t(s), `[t, s]` with T+1 rows, in reward units; in direct inference τ log β_t(s). −∞ where
     /// success is impossible.
+    ///
+    /// Values of [`posterior_given`](crate::posterior_given) include the observations of stage t
+    /// and later (D13), also in terminal states and at stage T. They are −∞ in states that an
+    /// observation of stage t excludes.
     #[must_use]
     pub fn state_values(&self) -> ArrayView2<'_, F> {
         self.state_values.view()
@@ -152,6 +172,23 @@ impl<F: Real> Solution<F> {
     #[must_use]
     pub fn inference(&self) -> Inference {
         self.inference
+    }
+
+    /// The observations that this solution is conditioned on, as a copy: one for each stage that
+    /// has any, in order. The log-likelihoods of one stage are added up.
+    ///
+    /// There are none, unless this is the solution of [`posterior_given`](crate::posterior_given).
+    #[must_use]
+    pub fn observations(&self) -> Vec<Observation<F>> {
+        self.observations.to_vec()
+    }
+
+    pub(crate) fn observed(&self) -> &Observations<F> {
+        &self.observations
+    }
+
+    pub(super) fn set_observed(&mut self, observations: Observations<F>) {
+        self.observations = observations;
     }
 
     /// [`Error::ShapeMismatch`] unless the model has the shape of the solved model.

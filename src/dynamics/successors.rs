@@ -5,7 +5,7 @@
 //! ```
 //!
 //! where V are the values of the next stage and 1−γ is the probability of moving to the absorbing
-//! state †.
+//! state †. Given observations, 1−γ has the factor exp(V(†)/τ).
 //!
 //! # Form computed
 //!
@@ -31,12 +31,18 @@ pub(crate) struct LuckyRows<'a, F> {
     discount: F,
     temperature: F,
     next_values: &'a [F],
+    absorbed_value: F,
     row: Vec<(usize, F)>, // scratch: s' and log P, later s' and p(s'|s,a,e)
 }
 
 impl<'a, F: Real> LuckyRows<'a, F> {
     pub(crate) fn new(discount: F, temperature: F, next_values: &'a [F]) -> Self {
-        Self { discount, temperature, next_values, row: Vec::new() }
+        Self { discount, temperature, next_values, absorbed_value: F::zero(), row: Vec::new() }
+    }
+
+    /// With another value of † than 0. −∞ excludes that the trajectory leaves.
+    pub(crate) fn with_absorbed_value(self, absorbed_value: F) -> Self {
+        Self { absorbed_value, ..self }
     }
 
     /// Calls `visit(next_state, probability)` for each possible successor whose value is not −∞.
@@ -66,7 +72,8 @@ impl<'a, F: Real> LuckyRows<'a, F> {
         let (log_discount, log_leave) = (self.discount.ln(), (F::one() - self.discount).ln());
         // At γ = 1 leaving has probability 0, however small `best` is.
         let is_leaving = log_leave > F::neg_infinity();
-        let log_leave = if is_leaving { log_leave - best / self.temperature } else { log_leave };
+        let absorbed = gap(self.absorbed_value, best, self.temperature);
+        let log_leave = if is_leaving { log_leave + absorbed } else { log_leave };
         let mut max = log_leave;
         for (next_state, log) in &mut self.row {
             *log = log_discount + *log + gap(self.next_values[*next_state], best, self.temperature);

@@ -26,6 +26,7 @@ pub(crate) use pass::ForwardPass;
 use crate::kernels::sum;
 use crate::mdp::check_initial;
 use crate::mdp::{check_options, run_pass};
+use crate::observation::{Observation, Observations, log_product};
 use crate::{Error, Inference, Model, Real, Table, Workspace, arrays};
 
 /// Computes the forward messages α_t(s) = p(s_t = s ∣ e_0 … e_{t−1}) of direct inference.
@@ -63,9 +64,54 @@ pub fn forward_messages<F: Real, M: Model<Scalar = F> + ?Sized>(
     initial: &ArrayRef1<F>,
     horizon: usize,
 ) -> Result<ForwardMessages<F>, Error> {
+    forward_messages_given(mdp, initial, horizon, [])
+}
+
+/// Computes the forward messages given observations: α_t(s) is the probability of s_t = s given
+/// success and the observations of stages 0 … t−1 (D12).
+///
+/// For the distribution given also the observations of stage t itself, add their log-likelihoods to
+/// [`ForwardMessages::log_forward`], and normalise. The log-evidence includes all observations.
+///
+/// # Shapes
+///
+/// `initial` p₀, `[s]`, sums to 1. Observations are in any order, and several may be of one stage.
+///
+/// # Errors
+///
+/// The errors of observations of [`posterior_given`](crate::posterior_given);
+/// [`Error::ImpossibleObservations`] also for those of the last stage; those of
+/// [`forward_messages`].
+///
+/// # Complexity
+///
+/// That of [`forward_messages`], and S numbers for each stage with an observation.
+///
+/// # Example
+///
+/// ```
+/// use softmdp::{Mdp, Observation, forward_messages_given, ndarray::array};
+///
+/// // A walk between two states. At stage 1 it was seen in state 1.
+/// let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.25, 0.75]]], array![[0.0], [0.0]])?;
+/// let seen = [Observation::at(1, 1)];
+/// let messages = forward_messages_given(&mdp, &array![1.0, 0.0], 2, seen)?;
+/// let log_forward = messages.log_forward();
+/// assert!((f64::exp(log_forward[[1, 1]]) - 0.5).abs() < 1e-15); // not yet seen
+/// assert!((f64::exp(log_forward[[2, 1]]) - 0.75).abs() < 1e-15);
+/// assert!((messages.log_evidence() - 0.5_f64.ln()).abs() < 1e-15);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
+pub fn forward_messages_given<F: Real, M: Model<Scalar = F> + ?Sized>(
+    mdp: &M,
+    initial: &ArrayRef1<F>,
+    horizon: usize,
+    observations: impl IntoIterator<Item = Observation<F>>,
+) -> Result<ForwardMessages<F>, Error> {
     check(mdp, initial, horizon)?;
+    let observations = Observations::new(observations, horizon, mdp.num_states())?;
     let mut messages = ForwardMessages::with_shape(horizon, mdp.num_states())?;
-    messages.fill(mdp, initial, &mut Workspace::new())?;
+    messages.fill(mdp, initial, &observations, &mut Workspace::new())?;
     Ok(messages)
 }
 
@@ -81,6 +127,27 @@ pub(crate) fn check<F: Real, M: Model<Scalar = F> + ?Sized>(
         return Err(Error::ZeroTemperature { table: Table::ForwardMessages });
     }
     Ok(())
+}
+
+/// Adds the log-likelihoods of the observations of stage `t` to its messages, in `memory`.
+fn weigh<'a, F: Real>(
+    observations: &Observations<F>,
+    t: usize,
+    (messages, absorbed): (&'a [F], F),
+    memory: &'a mut Vec<F>,
+) -> Result<(&'a [F], F), Error> {
+    let Some((logs, log_absorbed)) = observations.at(t) else { return Ok((messages, absorbed)) };
+    memory.clear();
+    for (state, (&message, &log)) in messages.iter().zip(logs).enumerate() {
+        let overflow = Error::Overflow { table: Table::ForwardMessages, stage: t, state };
+        memory.push(log_product(message, log).ok_or(overflow)?);
+    }
+    let overflow = Error::TotalOverflow { table: Table::AbsorbedObservations };
+    let absorbed = log_product(absorbed, log_absorbed).ok_or(overflow)?;
+    if memory.iter().chain([&absorbed]).all(|&log| log == F::neg_infinity()) {
+        return Err(Error::ImpossibleObservations { stage: t });
+    }
+    Ok((memory, absorbed))
 }
 
 /// The forward messages of a finite horizon, as logarithms.
@@ -164,17 +231,19 @@ impl<F: Real> ForwardMessages<F> {
         })
     }
 
-    /// Writes the messages of a model of this shape, in the memory of a workspace.
+    /// Writes the messages of a model of this shape, in the memory of a workspace. α_t is given the
+    /// observations before stage t.
     ///
     /// Precondition: [`check`] has passed.
     pub(crate) fn fill<M: Model<Scalar = F> + ?Sized>(
         &mut self,
         mdp: &M,
         initial: &ArrayRef1<F>,
+        observations: &Observations<F>,
         workspace: &mut Workspace<F>,
     ) -> Result<(), Error> {
         let mut pass = ForwardPass::new(workspace, mdp)?;
-        let result = self.run(mdp, initial, &mut pass);
+        let result = self.run(mdp, initial, observations, &mut pass);
         pass.release(workspace);
         result
     }
@@ -183,6 +252,7 @@ impl<F: Real> ForwardMessages<F> {
         &mut self,
         mdp: &M,
         initial: &ArrayRef1<F>,
+        observations: &Observations<F>,
         pass: &mut ForwardPass<'_, F, M>,
     ) -> Result<(), Error> {
         let (horizon, num_states) = (self.horizon(), mdp.num_states());
@@ -190,15 +260,19 @@ impl<F: Real> ForwardMessages<F> {
         log_forward.row_mut(0).zip_mut_with(initial, |log, &p| *log = p.ln());
         log_absorbed[0] = F::neg_infinity();
         let messages = arrays::slice_mut(log_forward);
+        let mut weighted = Vec::new();
         run_pass(mdp, horizon, Inference::Direct, || {
             for t in 0..horizon {
                 let (now, next) = messages[t * num_states..].split_at_mut(num_states);
+                let (now, absorbed) = weigh(observations, t, (now, log_absorbed[t]), &mut weighted)?;
                 (log_normalizers[t], log_absorbed[t + 1]) =
-                    pass.stage(t, now, log_absorbed[t], &mut next[..num_states])?;
+                    pass.stage(t, now, absorbed, &mut next[..num_states])?;
             }
             Ok(())
         })?;
-        let log_end = pass.log_end(&messages[horizon * num_states..], log_absorbed[horizon])?;
+        let last = (&messages[horizon * num_states..], log_absorbed[horizon]);
+        let (last, absorbed) = weigh(observations, horizon, last, &mut weighted)?;
+        let log_end = pass.log_end(last, absorbed)?;
         let total = sum(arrays::slice(log_normalizers)) + log_end;
         *log_evidence = if log_end == F::neg_infinity() { log_end } else { total };
         if log_end > F::neg_infinity() && !total.is_finite() {
@@ -215,7 +289,7 @@ impl<F: Real> ForwardMessages<F> {
     }
 
     /// log Z_t, `[t]` with T entries, in nats. This is log p(e_t ∣ e_0 … e_{t−1}) if the prior is
-    /// normalised and rewards are at most 0.
+    /// normalised and rewards are at most 0. Given observations, it includes those of stage t.
     #[must_use]
     pub fn log_normalizers(&self) -> ArrayView1<'_, F> {
         self.log_normalizers.view()

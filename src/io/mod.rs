@@ -66,7 +66,7 @@
 //!
 //! | type | arrays |
 //! |---|---|
-//! | [`Solution`](crate::Solution) | `state_values` `[t, s]`, `action_values`, `policy`, `log_policy` `[t, s, a]`, `inference` `[]`: 0 direct, 1 variational |
+//! | [`Solution`](crate::Solution) | `state_values` `[t, s]`, `action_values`, `policy`, `log_policy` `[t, s, a]`, `inference` `[]`: 0 direct, 1 variational; given observations, `observation_stages`, `absorbed_observations` `[k]`, `observations` `[k, s]` |
 //! | [`StateValues`](crate::StateValues) | `state_values`, `num_actions` `[]`, `inference` |
 //! | [`Policy`](crate::Policy) | `policy`, `log_policy` (computed, if absent) |
 //! | [`ForwardMessages`](crate::ForwardMessages) | `log_forward` `[t, s]`, `log_normalizers`, `log_absorbed` `[t]`, `log_evidence` `[]` |

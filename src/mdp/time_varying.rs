@@ -103,6 +103,10 @@ impl<F: crate::Real, D: Dynamics<Scalar = F>> TimeVaryingMdp<Mdp<F, D>> {
     /// Makes a model with rewards for each stage, `[t, s, a]`. It shares all other tables with
     /// `mdp`.
     ///
+    /// Rewards of −∞ in all other states do not condition on being in a state at a stage:
+    /// trajectories that have ended take no action, so the rewards do not exclude them. To
+    /// condition on a state or on a sensor, use [`posterior_given`](crate::posterior_given).
+    ///
     /// # Errors
     ///
     /// [`Error::NoStages`]; [`Error::ShapeMismatch`], [`Error::InvalidReward`].

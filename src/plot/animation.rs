@@ -16,7 +16,7 @@ use super::marks::{Anchor, INK, Mark};
 use super::shapes::Colored;
 use super::titles::{draw_titles, join, title_width};
 use super::{bitmap, text};
-use crate::{Inference, Model, Policy, Posterior, Real, Table, arrays, forward_messages};
+use crate::{Inference, Model, Policy, Posterior, Real, Table, arrays, forward_messages_given};
 
 const LONGEST: f64 = 250.0;
 const PANEL_TITLE: f64 = 13.0;
@@ -69,10 +69,12 @@ impl Animation {
     /// - *filtered*: p(s_t ∣ e before t), the forward message (D5), without the mass in † at γ < 1;
     /// - *posterior*: p(s_t ∣ e), the marginal given success at every stage (D7).
     ///
+    /// The observations of [`posterior_given`](crate::posterior_given) are part of the evidence.
+    ///
     /// # Errors
     ///
     /// [`ShapeMismatch`](crate::Error::ShapeMismatch) if the model or the layout differs in size
-    /// from the posterior, and the errors of [`forward_messages`].
+    /// from the posterior, and the errors of [`forward_messages`](crate::forward_messages).
     ///
     /// # Complexity
     ///
@@ -88,8 +90,9 @@ impl Animation {
         let horizon = posterior.horizon();
         let initial = posterior.initial();
         let prior = prior_policy(mdp, horizon)?.state_occupancy(mdp, &initial)?;
-        let filtered =
-            forward_messages(mdp, &initial, horizon)?.log_forward().mapv(|log| log.into_f64().exp());
+        let observations = posterior.solution().observations();
+        let filtered = forward_messages_given(mdp, &initial, horizon, observations)?;
+        let filtered = filtered.log_forward().mapv(|log| log.into_f64().exp());
         Self::new(layout, "Direct inference: distribution of states")
             .with_panel("prior: no evidence", &prior)?
             .with_panel("filtered: evidence so far", &filtered)?

@@ -28,7 +28,8 @@ pub(super) fn log_evidence<F: Real>(
     Ok(total)
 }
 
-/// Writes p(s_t∣e) of a stage (D7) and returns the probability of †.
+/// Writes p(s_t∣e) of a stage (D7) and returns the probability of †. The messages are log α_t(s),
+/// and log α_t(†) β_t(†).
 pub(super) fn marginals_of_stage<F: Real>(
     t: usize,
     temperature: F,
@@ -71,7 +72,8 @@ pub(super) fn state_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
     let (values, messages) = (solution.state_values(), forward.log_forward());
     let rows = values.rows().into_iter().zip(messages.rows()).zip(marginals.rows_mut());
     for (t, ((values, messages), mut row)) in rows.enumerate() {
-        let messages = (arrays::slice(&messages), forward.log_absorbed()[t]);
+        let later = solution.observed().absorbed_from(t);
+        let messages = (arrays::slice(&messages), forward.log_absorbed()[t] + later);
         let row = arrays::slice_mut(&mut row);
         absorbed[t] = marginals_of_stage(t, mdp.temperature(), messages, arrays::slice(&values), row)?;
     }

@@ -10,11 +10,13 @@
 //! The code adds logarithms instead of multiplying messages. So a state whose forward message
 //! underflows keeps its probability if later evidence requires the state.
 
+mod given;
 mod marginals;
 mod stream;
 
 use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayView1, ArrayView2, ArrayView3, Axis, aview0};
 
+pub use given::posterior_given;
 use marginals::check_marginals;
 pub use stream::{PosteriorStage, stream_posterior, stream_posterior_with};
 
@@ -76,6 +78,8 @@ pub fn posterior<F: Real, M: Model<Scalar = F> + ?Sized>(
 /// From the second call on this allocates no table, with the exceptions of
 /// [`SoftValueIteration::solve_into`](crate::SoftValueIteration::solve_into).
 ///
+/// Observations of the earlier posterior do not count.
+///
 /// After an error, do not use the posterior: some stages may be of the earlier model.
 ///
 /// # Shapes
@@ -127,6 +131,9 @@ pub fn posterior_into<F: Real, M: Model<Scalar = F> + ?Sized>(
 impl<F: Real> Solution<F> {
     /// Computes the posterior over trajectories from this backward pass and a forward pass from
     /// `initial`.
+    ///
+    /// If this is the solution of [`posterior_given`](crate::posterior_given), the posterior is
+    /// given the same observations.
     ///
     /// `mdp` must be the model that was solved; only its shape can be checked.
     ///
@@ -185,7 +192,10 @@ impl<F: Real> Solution<F> {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
     feature = "serde",
-    serde(try_from = "PosteriorParts<F>", bound(deserialize = "F: Real + serde::Deserialize<'de>"))
+    serde(
+        try_from = "PosteriorParts<F>",
+        bound(serialize = "F: Real + serde::Serialize", deserialize = "F: Real + serde::Deserialize<'de>")
+    )
 )]
 pub struct Posterior<F = f64> {
     solution: Solution<F>,
@@ -295,7 +305,7 @@ impl<F: Real> Posterior<F> {
     {
         let Memory { forward, workspace } = memory;
         forward::check(mdp, initial, self.horizon())?;
-        forward.fill(mdp, initial, workspace)?;
+        forward.fill(mdp, initial, self.solution.observed(), workspace)?;
         self.initial.assign(initial);
         let mut logs = workspace.take(Table::StateValues, mdp.num_states())?;
         let first_values = self.solution.state_values().index_axis_move(Axis(0), 0);
@@ -311,7 +321,8 @@ impl<F: Real> Posterior<F> {
         Ok(())
     }
 
-    /// log p(e), in nats, from the backward pass (D6).
+    /// log p(e), in nats, from the backward pass (D6). Given observations, it is the logarithm of
+    /// p(e) times the probability of the observations given e.
     ///
     /// p(e) is a probability if the prior is normalised and rewards and terminal values are at most
     /// 0. Otherwise it is the normaliser of (D0).
@@ -348,7 +359,7 @@ impl<F: Real> Posterior<F> {
         self.solution.policy()
     }
 
-    /// The backward pass.
+    /// The backward pass. [`Solution::observations`] are the observations that it includes.
     #[must_use]
     pub fn solution(&self) -> &Solution<F> {
         &self.solution
@@ -422,7 +433,9 @@ impl<F: Real> Posterior<F> {
         let dynamics = CheckedStage::begin(mdp, stage, Inference::Direct)?.dynamics;
         let (values, action_values) = (self.solution.state_values(), self.solution.action_values());
         let next_values = values.row(stage + 1);
-        let mut lucky = LuckyRows::new(mdp.discount(), mdp.temperature(), arrays::slice(&next_values));
+        let absorbed_value = self.solution.observed().absorbed_value(stage + 1, mdp.temperature())?;
+        let mut lucky = LuckyRows::new(mdp.discount(), mdp.temperature(), arrays::slice(&next_values))
+            .with_absorbed_value(absorbed_value);
         for (row, probabilities) in arrays::slice_mut(&mut posterior).chunks_exact_mut(num_states).enumerate()
         {
             let (state, action) = (row / num_actions, row % num_actions);

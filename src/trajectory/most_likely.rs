@@ -11,6 +11,9 @@
 //! This is (D1, D2) with maxima in place of sums (Viterbi 1967). The term log(1−γ) is the step to
 //! †. A forward pass then follows the maximisers. The backward pass stores only W, so the forward
 //! pass computes the maximisers again.
+//!
+//! Given observations (D12), W_t(s) has the additional term o_t(s), and the step to † has the sum
+//! of o_u(†) over the stages u > t.
 
 use ndarray::Array2;
 
@@ -20,11 +23,13 @@ use crate::dynamics::successors::for_each_log_successor;
 use crate::kernels::{LogMemo, log_add_exp};
 use crate::mdp::CheckedStage;
 use crate::mdp::run_pass;
+use crate::observation::{Observations, log_product};
 use crate::parallel::RowsMut;
 use crate::{Error, Inference, Model, Posterior, Real, Table, arrays};
 
 impl<F: Real> Posterior<F> {
-    /// Computes the trajectory with the largest p(trajectory ∣ e) (D0).
+    /// Computes the trajectory with the largest p(trajectory ∣ e) (D0), or with the largest (D12)
+    /// given observations.
     ///
     /// In a tie, it compares trajectories at the first stage where they differ, and returns the one
     /// with the lowest action, then the lowest successor. The most likely trajectory may be
@@ -69,7 +74,8 @@ impl<F: Real> Posterior<F> {
     {
         self.check_model(mdp)?;
         let horizon = self.horizon();
-        let weights = best_weights(mdp, horizon)?;
+        let observations = self.solution().observed();
+        let weights = best_weights(mdp, horizon, observations)?;
         let mut best = (F::neg_infinity(), 0);
         for (state, (&p, &weight)) in self.initial().iter().zip(weights.row(0)).enumerate() {
             let log = p.ln() + weight;
@@ -85,7 +91,7 @@ impl<F: Real> Posterior<F> {
             }
             let stage = CheckedStage::begin(mdp, t, Inference::Direct)?;
             let next = weights.row(t + 1);
-            let maximizer = Maximizer::new(mdp, &stage, t, arrays::slice(&next));
+            let maximizer = Maximizer::new(mdp, &stage, t, observations, arrays::slice(&next));
             let Best { action, next_state, .. } = maximizer.state(state, &mut LogMemo::new(), &mut row)?;
             actions.push(action);
             let Some(next_state) = next_state else { break };
@@ -97,7 +103,11 @@ impl<F: Real> Posterior<F> {
 }
 
 /// W, `[t, s]` with T+1 rows, in nats.
-fn best_weights<F: Real, M: Model<Scalar = F> + ?Sized>(mdp: &M, horizon: usize) -> Result<Array2<F>, Error> {
+fn best_weights<F: Real, M: Model<Scalar = F> + ?Sized>(
+    mdp: &M,
+    horizon: usize,
+    observations: &Observations<F>,
+) -> Result<Array2<F>, Error> {
     let num_states = mdp.num_states();
     let shape = (horizon.saturating_add(1), num_states);
     let mut weights = arrays::filled(Table::Trajectory, shape, F::neg_infinity())?;
@@ -109,27 +119,42 @@ fn best_weights<F: Real, M: Model<Scalar = F> + ?Sized>(mdp: &M, horizon: usize)
         }
     }
     let rows = arrays::slice_mut(&mut weights);
+    add_observations(observations, horizon, &mut rows[horizon * num_states..])?;
     run_pass(mdp, horizon, Inference::Direct, || {
         for t in (0..horizon).rev() {
             let (now, next) = rows[t * num_states..].split_at_mut(num_states);
             let stage = CheckedStage::begin(mdp, t, Inference::Direct)?;
-            let maximizer = Maximizer::new(mdp, &stage, t, &next[..num_states]);
-            let end = &next[(horizon - t - 1) * num_states..];
+            let maximizer = Maximizer::new(mdp, &stage, t, observations, &next[..num_states]);
             blocks::for_each_block(stage.dynamics, RowsMut { data: now, width: 1 }, &|states, now| {
                 let (mut log_prior, mut row) = (LogMemo::new(), Vec::new());
                 for (state, weight) in states.zip(now.data.iter_mut()) {
                     *weight = if mdp.is_terminal(state) {
-                        end[state]
+                        next[state]
                     } else {
                         maximizer.state(state, &mut log_prior, &mut row)?.weight
                     };
                 }
                 Ok(())
             })?;
+            add_observations(observations, t, now)?;
         }
         Ok(())
     })?;
     Ok(weights)
+}
+
+/// Adds o_t(s) to the weights of stage `t`.
+fn add_observations<F: Real>(
+    observations: &Observations<F>,
+    t: usize,
+    weights: &mut [F],
+) -> Result<(), Error> {
+    let Some((logs, _)) = observations.at(t) else { return Ok(()) };
+    for (state, (weight, &log)) in weights.iter_mut().zip(logs).enumerate() {
+        let overflow = Error::Overflow { table: Table::Trajectory, stage: t, state };
+        *weight = log_product(*weight, log).ok_or(overflow)?;
+    }
+    Ok(())
 }
 
 /// W of a state and its maximisers.
@@ -150,8 +175,15 @@ struct Maximizer<'a, F: Real, M: Model<Scalar = F> + ?Sized> {
 }
 
 impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Maximizer<'a, F, M> {
-    fn new(mdp: &'a M, stage: &'a CheckedStage<'a, F, M::Dynamics>, t: usize, next: &'a [F]) -> Self {
+    fn new(
+        mdp: &'a M,
+        stage: &'a CheckedStage<'a, F, M::Dynamics>,
+        t: usize,
+        observations: &Observations<F>,
+        next: &'a [F],
+    ) -> Self {
         let (log_discount, log_leave) = (mdp.discount().ln(), (F::one() - mdp.discount()).ln());
+        let log_leave = log_leave + observations.absorbed_from(t + 1);
         Self { mdp, stage, t, log_discount, log_leave, next }
     }
 

@@ -63,7 +63,10 @@ impl<F: Real> Posterior<F> {
             actions.push(action);
             let stage = CheckedStage::begin(mdp, t, Inference::Direct)?;
             let next_values = values.row(t + 1);
-            let mut lucky = LuckyRows::new(mdp.discount(), mdp.temperature(), arrays::slice(&next_values));
+            let absorbed_value = solution.observed().absorbed_value(t + 1, mdp.temperature())?;
+            let may_leave = may_leave && absorbed_value > F::neg_infinity();
+            let mut lucky = LuckyRows::new(mdp.discount(), mdp.temperature(), arrays::slice(&next_values))
+                .with_absorbed_value(absorbed_value);
             let mut successors = Draw::new(rng);
             lucky.for_each(stage.dynamics, (state, action), |next_state, p| {
                 successors.offer(next_state, p);

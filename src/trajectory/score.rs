@@ -10,8 +10,8 @@ use crate::mdp::check_initial;
 use crate::{Dynamics, Error, Inference, Model, Policy, Posterior, Real, Table};
 
 impl<F: Real> Posterior<F> {
-    /// Computes log p(trajectory ∣ e), in nats (D0). It is −∞ if the trajectory is impossible or
-    /// excludes success.
+    /// Computes log p(trajectory ∣ e), in nats (D0), or given observations (D12). It is −∞ if the
+    /// trajectory is impossible, excludes success or contradicts an observation.
     ///
     /// `mdp` must be the model that was solved; only its shape can be checked.
     ///
@@ -47,8 +47,19 @@ impl<F: Real> Posterior<F> {
                 None => total.add(log_leave),
             }
         }
-        if let (false, Some(&last)) = (trajectory.has_left(), trajectory.states().last()) {
-            total.add_quotient(mdp.terminal_values()[last], mdp.temperature());
+        let (observations, num_actions) = (self.solution().observed(), trajectory.actions().len());
+        for (t, state, ..) in trajectory.steps() {
+            if let Some((logs, _)) = observations.at(t) {
+                total.add(logs[state]);
+            }
+        }
+        // The rest of the time is spent where the trajectory has ended.
+        match (trajectory.has_left(), trajectory.states().last()) {
+            (false, Some(&last)) => {
+                total.add_quotient(mdp.terminal_values()[last], mdp.temperature());
+                observations.of_state_from(num_actions, last).for_each(|log| total.add(log));
+            }
+            _ => total.add(observations.absorbed_from(num_actions)),
         }
         total.add(-self.log_evidence());
         total.finish()

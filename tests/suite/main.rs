@@ -25,6 +25,7 @@ mod mdp;
 mod parallel;
 mod plot;
 mod policy;
+mod posterior;
 mod precision;
 mod search_index;
 mod serde;

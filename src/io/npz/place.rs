@@ -36,6 +36,10 @@ pub(super) fn place_of(error: &crate::Error, probabilities: &str) -> Place {
         E::NoStages => array("rewards"),
         E::InferenceMismatch { .. } => array("inference"),
         E::ImpossibleEvidence { .. } => entry("log_evidence", &[]),
+        E::ObservationOutOfRange { .. } => array("observation_stages"),
+        // The index names the stage, but the array has rows for some stages only.
+        E::InvalidEntry { table: Table::Observations, .. } => array("observations"),
+        E::InvalidEntry { table: Table::AbsorbedObservations, .. } => array("absorbed_observations"),
         E::InvalidEntry { table, ref index, .. } => match name_of(table, probabilities) {
             Some(name) => entry(name, index),
             None => Place::File,
@@ -70,6 +74,8 @@ fn name_of(table: Table, probabilities: &str) -> Option<&str> {
         Table::LogNormalizers => "log_normalizers",
         Table::LogAbsorbed => "log_absorbed",
         Table::LogEvidence => "log_evidence",
+        Table::Observations => "observations",
+        Table::AbsorbedObservations => "absorbed_observations",
         Table::StateMarginals => "state_marginals",
         Table::AbsorbedMarginals => "absorbed_marginals",
         Table::StateActionMarginals => "state_action_marginals",

@@ -2,13 +2,14 @@
 
 use std::io::Write;
 
-use ndarray::Array3;
+use ndarray::{Array1, Array2, Array3, ArrayView1, Ix1};
 
 use super::arrays::{ArrayWriter, Arrays, Codec, required};
 use super::place::place_of;
+use crate::arrays::check_shape;
 use crate::io::{Error, Place};
 use crate::parts::{ForwardMessagesParts, PolicyParts, PosteriorParts, SolutionParts, StateValuesParts};
-use crate::{ForwardMessages, Policy, Posterior, Real, Solution, StateValues};
+use crate::{ForwardMessages, Observation, Policy, Posterior, Real, Solution, StateValues, Table};
 
 impl<F: Real> Codec for Policy<F> {
     /// Computes the logarithms if the archive has none.
@@ -33,15 +34,53 @@ impl<F: Real> Codec for Solution<F> {
         let action_values = arrays.needed("action_values", "[t, s, a]")?;
         let policy = Policy::decode(arrays)?;
         let inference = arrays.inference()?;
-        SolutionParts { state_values, action_values, policy, inference }.try_into().map_err(invalid)
+        let observations = read_observations(arrays)?;
+        SolutionParts { state_values, action_values, policy, inference, observations }
+            .try_into()
+            .map_err(invalid)
     }
 
     fn encode<W: Write>(&self, writer: &mut ArrayWriter<W>) -> Result<(), Error> {
         writer.numbers("state_values", &self.state_values())?;
         writer.numbers("action_values", &self.action_values())?;
         self.policy().encode(writer)?;
-        writer.inference(self.inference())
+        writer.inference(self.inference())?;
+        write_observations(writer, &self.observations(), self.state_values().ncols())
     }
+}
+
+/// Writes observations, if there are any: a row for each stage that has some.
+fn write_observations<F: Real, W: Write>(
+    writer: &mut ArrayWriter<W>,
+    observations: &[Observation<F>],
+    num_states: usize,
+) -> Result<(), Error> {
+    if observations.is_empty() {
+        return Ok(());
+    }
+    let shape = [observations.len(), num_states];
+    let stages: Vec<usize> = observations.iter().map(Observation::stage).collect();
+    let rows = observations.iter().map(|seen| (0..num_states).filter_map(|state| seen.log_likelihood(state)));
+    let logs: Vec<F> = rows.flatten().collect();
+    let absorbed: Vec<F> = observations.iter().map(Observation::log_likelihood_absorbed).collect();
+    writer.indices("observation_stages", &shape[..1], &stages)?;
+    writer.table("observations", &shape, &logs)?;
+    writer.table("absorbed_observations", &shape[..1], &absorbed)
+}
+
+/// Reads observations, if there are any: a row for each stage that has some.
+fn read_observations<F: Real>(arrays: &mut Arrays<'_>) -> Result<Vec<Observation<F>>, Error> {
+    let Some(stages) = arrays.indices::<Ix1>("observation_stages", "[k]")? else { return Ok(Vec::new()) };
+    let logs: Array2<F> = arrays.needed("observations", "[k, s]")?;
+    let absorbed: Array1<F> = arrays.needed("absorbed_observations", "[k]")?;
+    let expected = [stages.len(), logs.ncols()];
+    check_shape(Table::Observations, logs.shape(), &expected).map_err(invalid)?;
+    check_shape(Table::AbsorbedObservations, absorbed.shape(), &expected[..1]).map_err(invalid)?;
+    let rows = stages.iter().zip(logs.outer_iter()).zip(&absorbed);
+    let observation = |((&stage, logs), &absorbed): ((_, ArrayView1<'_, F>), _)| {
+        Observation::new(stage, logs.to_owned()).absorbed(absorbed)
+    };
+    Ok(rows.map(observation).collect())
 }
 
 impl<F: Real> Codec for StateValues<F> {

@@ -22,7 +22,7 @@ pub struct Trajectory {
 
 impl Trajectory {
     /// State at stage t, where a terminal state keeps it; `None` once it has left.
-    fn state(&self, t: usize) -> Option<usize> {
+    pub fn state(&self, t: usize) -> Option<usize> {
         match self.states.get(t) {
             Some(&state) => Some(state),
             None if self.left => None,
@@ -99,6 +99,17 @@ pub fn posterior_trajectories(tables: &Tables) -> Vec<(Trajectory, f64)> {
     }
     let evidence: f64 = found.values().sum();
     found.into_iter().filter(|_| evidence > 0.0).map(|(found, weight)| (found, weight / evidence)).collect()
+}
+
+/// Every trajectory of (D0) up to stage `t` with its weight, without the factor of the end.
+pub fn prefixes(tables: &Tables, t: usize) -> Vec<(Trajectory, f64)> {
+    let mut found = Vec::new();
+    for state in (0..tables.num_states()).filter(|&state| tables.initial[state] > 0.0) {
+        walk(tables, (0, t), state, false, &mut |trajectory, weight| {
+            found.push((trajectory.clone(), tables.initial[state] * weight));
+        });
+    }
+    found
 }
 
 /// Every trajectory of acting by a policy (V0) with its probability; what ends in a dead end is

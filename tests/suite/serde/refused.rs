@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use softmdp::gridworld::Error as MapError;
 use softmdp::{
     ActionPrior, Cell, DenseDynamics, DeterministicDynamics, Error, ForwardMessages, Gridworld, Inference,
-    Mdp, Policy, Posterior, SoftValueIteration, Solution, SparseDynamics, StateValues, SuccessorRewardMdp,
-    Table, TimeVaryingMdp, Trajectory, forward_messages, ndarray, posterior,
+    Mdp, Observation, Policy, Posterior, SoftValueIteration, Solution, SparseDynamics, StateValues,
+    SuccessorRewardMdp, Table, TimeVaryingMdp, Trajectory, forward_messages, ndarray, posterior,
 };
 
 const INF: f64 = f64::INFINITY;
@@ -365,6 +365,7 @@ struct RawSolution {
     action_values: Array3<f64>,
     policy: Policy,
     inference: Inference,
+    observations: Vec<Observation>,
 }
 
 #[test]
@@ -375,6 +376,7 @@ fn solutions_whose_tables_do_not_fit() {
         action_values: solution.action_values().to_owned(),
         policy: solution.policy().clone(),
         inference: solution.inference(),
+        observations: vec![],
     };
     assert_eq!(read::<Solution>(&valid).unwrap(), solution);
     let refused = |raw: RawSolution, expected: &Error| refuses::<Solution>(&raw, expected);
@@ -393,8 +395,13 @@ fn solutions_whose_tables_do_not_fit() {
     );
     let (table, index, value) = (Table::ActionValues, vec![1, 0, 1], NAN);
     refused(
-        RawSolution { action_values: with(&valid.action_values, [1, 0, 1], NAN), ..valid },
+        RawSolution { action_values: with(&valid.action_values, [1, 0, 1], NAN), ..valid.clone() },
         &Error::InvalidEntry { table, index, value },
+    );
+    let beyond = vec![Observation::at(3, 0)];
+    refused(
+        RawSolution { observations: beyond, ..valid },
+        &Error::ObservationOutOfRange { stage: 3, horizon: 2 },
     );
 }
 

@@ -2,12 +2,14 @@
 
 #![cfg(feature = "rand")]
 
-use crate::common::{MINUS_INFINITY, SMALL, Tables, cases, tables_with_successor_rewards};
+use crate::common::{MINUS_INFINITY, SMALL, Tables, TimeVarying, cases, tables_with_successor_rewards};
+use crate::posterior::observations;
 use ndarray::{Array3, Array4, array};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use softmdp::{
-    Error, Mdp, Model, Posterior, StationaryPolicy, TimeVaryingMdp, Trajectory, ndarray, posterior,
+    Error, Mdp, Model, Observation, Posterior, StationaryPolicy, TimeVaryingMdp, Trajectory, ndarray,
+    posterior, posterior_given,
 };
 
 const SAMPLES: usize = 100_000;
@@ -128,6 +130,28 @@ proptest! {
         }
         check_acting(&tables, &model, seed);
     }
+
+    #[test]
+    fn frequencies_agree_with_observations(tables in tables_with_successor_rewards(SMALL), seed in any::<u64>()) {
+        let model = TimeVarying::new(tables);
+        let (tables, horizon) = (&model.tables, model.tables.horizon());
+        match posterior_given(&model, &tables.initial, horizon, observations(tables, seed)) {
+            Err(Error::ImpossibleEvidence { .. } | Error::ImpossibleObservations { .. }) => {}
+            posterior => check_posterior(&model, &posterior.unwrap(), seed),
+        }
+    }
+}
+
+/// Whoever was seen at stage 2 had not left before, and leaves later as often as the marginals say.
+#[test]
+fn samples_do_not_leave_before_they_are_seen() {
+    let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.25, 0.75]]], array![[0.0], [0.1]]).unwrap();
+    let mdp = mdp.with_discount(0.5).unwrap();
+    let seen = [Observation::at(2, 1), Observation::new(3, array![0.0, -1.0]).absorbed(-0.5)];
+    let given = posterior_given(&mdp, &array![1.0, 0.0], 5, seen).unwrap();
+    check_posterior(&mdp, &given, 5);
+    let mut rng = StdRng::seed_from_u64(6);
+    assert!((0..100).all(|_| given.sample(&mdp, &mut rng).unwrap().states()[2] == 1));
 }
 
 /// Luck is where samples go wrong first: those of the true dynamics would reach the goal half of

@@ -163,6 +163,43 @@ fn posteriors_that_are_none() {
         entry("state_action_marginals", &[0, 1, 0]),
         Reason::Model(E::InvalidEntry { .. })
     );
+    let observed = |stages, logs, absorbed| {
+        let arrays =
+            [("observation_stages", stages), ("observations", logs), ("absorbed_observations", absorbed)];
+        Posterior::<f64>::from_npz(&zip(&[&sound[..], &arrays[..]].concat()))
+    };
+    let logs = || f8("(1, 2)", &[0.0, -1.0]);
+    assert!(observed(i8("(1,)", &[1]), logs(), f8("(1,)", &[0.0])).is_ok());
+    assert_error!(
+        observed(i8("(1,)", &[2]), logs(), f8("(1,)", &[0.0])),
+        array("observation_stages"),
+        Reason::Model(E::ObservationOutOfRange { stage: 2, horizon: 1 })
+    );
+    assert_error!(
+        observed(i8("(2,)", &[0, 1]), logs(), f8("(2,)", &[0.0, 0.0])),
+        array("observations"),
+        Reason::Model(E::ShapeMismatch { .. })
+    );
+    assert_error!(
+        observed(i8("(1,)", &[1]), f8("(1, 3)", &[0.0; 3]), f8("(1,)", &[0.0])),
+        array("observations"),
+        Reason::Model(E::ShapeMismatch { .. })
+    );
+    assert_error!(
+        observed(i8("(1,)", &[1]), logs(), f8("(2,)", &[0.0, 0.0])),
+        array("absorbed_observations"),
+        Reason::Model(E::ShapeMismatch { .. })
+    );
+    assert_error!(
+        observed(i8("(1,)", &[1]), f8("(1, 2)", &[0.0, f64::NAN]), f8("(1,)", &[0.0])),
+        array("observations"),
+        Reason::Model(E::InvalidEntry { .. })
+    );
+    assert_error!(
+        observed(i8("(1,)", &[1]), logs(), f8("(1,)", &[f64::INFINITY])),
+        array("absorbed_observations"),
+        Reason::Model(E::InvalidEntry { .. })
+    );
     // A probability, but more than that of its state.
     assert_error!(
         spoiled("state_action_marginals", f8("(1, 2, 1)", &[1.0, 0.1])),
