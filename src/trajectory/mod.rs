@@ -9,6 +9,7 @@
 //! The first is the distribution given success ([`Posterior`](crate::Posterior)). The second is
 //! that of a policy under the true dynamics ([`Policy`](crate::Policy)).
 
+mod choices;
 mod most_likely;
 #[cfg(feature = "rand")]
 mod sample;
@@ -104,6 +105,18 @@ impl Trajectory {
         steps.map(|(t, (&state, &action))| (t, state, action, self.states.get(t + 1).copied()))
     }
 
+    /// Checks that all states and actions are in range.
+    fn check_indices(&self, num_states: usize, num_actions: usize) -> Result<(), Error> {
+        let table = Table::Trajectory;
+        if let Some(&state) = self.states.iter().find(|state| **state >= num_states) {
+            return Err(Error::StateOutOfRange { table, state, num_states });
+        }
+        match self.steps().find(|&(_, _, action, _)| action >= num_actions) {
+            Some((_, state, action, _)) => Err(Error::ActionOutOfRange { state, action, num_actions }),
+            None => Ok(()),
+        }
+    }
+
     /// Checks that a model has these states and actions, that the trajectory ends where it may end,
     /// and that no action follows the end.
     fn check<M: Model + ?Sized>(
@@ -112,18 +125,9 @@ impl Trajectory {
         horizon: usize,
         may_end: impl Fn(usize, usize) -> bool,
     ) -> Result<(), Error> {
-        let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
-        let table = Table::Trajectory;
-        if let Some(&state) = self.states.iter().find(|state| **state >= num_states) {
-            return Err(Error::StateOutOfRange { table, state, num_states });
-        }
-        for (stage, state, action, _) in self.steps() {
-            if action >= num_actions {
-                return Err(Error::ActionOutOfRange { state, action, num_actions });
-            }
-            if mdp.is_terminal(state) {
-                return Err(Error::ActionAfterEnd { stage, state });
-            }
+        self.check_indices(mdp.num_states(), mdp.num_actions())?;
+        if let Some((stage, state, ..)) = self.steps().find(|&(_, state, ..)| mdp.is_terminal(state)) {
+            return Err(Error::ActionAfterEnd { stage, state });
         }
         let found = self.actions.len();
         let ends = |state: usize| mdp.is_terminal(state) || may_end(found, state);

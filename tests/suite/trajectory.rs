@@ -9,8 +9,8 @@ use crate::common::{MINUS_INFINITY, SMALL, Tables, assert_close, cases, tables_w
 use ndarray::{Array2, Array3, array};
 use proptest::prelude::*;
 use softmdp::{
-    DenseDynamics, Error, Mdp, Model, Policy, SuccessorRewardMdp, Table, TimeVaryingMdp, Trajectory, ndarray,
-    posterior,
+    DenseDynamics, Error, Mdp, Model, Policy, StationaryPolicy, SuccessorRewardMdp, Table, TimeVaryingMdp,
+    Trajectory, ndarray, posterior,
 };
 
 fn trajectory(found: &enumeration::Trajectory) -> Trajectory {
@@ -50,8 +50,25 @@ fn check_acting<M: Model<Scalar = f64>>(model: &M, policy: &Policy, tables: &Tab
         let log = policy.log_probability(model, &tables.initial, &trajectory(&found)).unwrap();
         assert_close(log, probability.ln(), 1e-10, kind);
         total += log.exp();
+        check_choices(policy, tables, &found, log, kind);
     }
     assert_close(total, 1.0, 1e-10, kind);
+}
+
+/// The choices of a trajectory and of each of its beginnings. Without the outcomes, they are what
+/// is left of its log-probability.
+fn check_choices(policy: &Policy, tables: &Tables, found: &enumeration::Trajectory, log: f64, kind: &str) {
+    let choices = policy.log_choices(&trajectory(found)).unwrap();
+    let outcomes = (found.actions.iter().enumerate()).map(|(t, &action)| {
+        tables.stages[t].transitions[[found.states[t], action, found.states[t + 1]]].ln()
+    });
+    let outcomes = tables.initial[found.states[0]].ln() + outcomes.sum::<f64>();
+    assert_close(choices.sum() + outcomes, log, 1e-10, kind);
+    for (t, &action) in found.actions.iter().enumerate() {
+        assert_eq!(choices[t], policy.probabilities()[[t, found.states[t], action]].ln(), "{kind}");
+        let unfinished = Trajectory::new(found.states[..=t].to_vec(), found.actions[..t].to_vec()).unwrap();
+        assert_eq!(policy.log_choices(&unfinished).unwrap(), choices.slice(ndarray::s![..t]), "{kind}");
+    }
 }
 
 proptest! {
@@ -188,4 +205,46 @@ fn questions_with_another_model_than_the_one_solved_are_refused_where_that_shows
     assert_eq!(posterior.most_likely(&cold), Err(zero.clone()));
     assert_eq!(posterior.log_probability(&cold, &trajectory), Err(zero.clone()));
     assert_eq!(posterior.dynamics_at(&cold, 0).map(|_| ()), Err(zero));
+}
+
+/// An improbable choice, an impossible one and one that leads to †, of paths that are not finished.
+#[test]
+fn choices_are_scored_stage_by_stage_and_without_a_model() {
+    let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, -2000.0]]).unwrap();
+    let policy = posterior(&mdp, &array![1.0], 3).unwrap().policy().clone();
+    let path = |actions: &[usize]| Trajectory::new(vec![0; actions.len() + 1], actions.to_vec()).unwrap();
+    // The probability underflows, and its logarithm does not.
+    assert_eq!(policy.log_choices(&path(&[1, 0])).unwrap(), array![-2000.0, 0.0]);
+    assert_eq!(policy.log_choices(&path(&[])).unwrap(), array![]);
+    let left = Trajectory::new(vec![0, 0], vec![0, 1]).unwrap();
+    assert_eq!(policy.log_choices(&left).unwrap(), array![0.0, -2000.0]);
+    let too_long = Error::TrajectoryTooLong { found: 4, horizon: 3 };
+    assert_eq!(policy.log_choices(&path(&[0; 4])).unwrap_err(), too_long);
+    assert_eq!(
+        too_long.to_string(),
+        "trajectory has 4 actions, expected at most 3, the number of stages of the policy"
+    );
+
+    // Stages differ, and so do states: an entry is of its own stage and state.
+    let table = array![[[0.25, 0.75], [1.0, 0.0]], [[0.5, 0.5], [0.125, 0.875]]];
+    let policy = Policy::new(table.clone()).unwrap();
+    let path =
+        |states: &[usize], actions: &[usize]| Trajectory::new(states.to_vec(), actions.to_vec()).unwrap();
+    let found = policy.log_choices(&path(&[0, 1, 1], &[1, 0])).unwrap();
+    assert_eq!(found, array![0.75_f64.ln(), 0.125_f64.ln()]);
+    let found = policy.log_choices(&path(&[1, 1, 0], &[1, 1])).unwrap();
+    assert_eq!(found, array![MINUS_INFINITY, 0.875_f64.ln()]);
+    let refused =
+        |states: &[usize], actions: &[usize]| policy.log_choices(&path(states, actions)).unwrap_err();
+    let out_of_range = Error::StateOutOfRange { table: Table::Trajectory, state: 2, num_states: 2 };
+    assert_eq!(refused(&[0, 2], &[0]), out_of_range); // also where no action follows
+    let out_of_range = Error::ActionOutOfRange { state: 1, action: 2, num_actions: 2 };
+    assert_eq!(refused(&[0, 1, 0], &[0, 2]), out_of_range);
+
+    // A stationary policy has no last stage.
+    let stationary = StationaryPolicy::new(table.index_axis_move(ndarray::Axis(0), 0)).unwrap();
+    let found = stationary.log_choices(&path(&[0, 0, 1, 0], &[0, 1, 0])).unwrap();
+    assert_eq!(found, array![0.25_f64.ln(), 0.75_f64.ln(), 0.0]);
+    let error = stationary.log_choices(&path(&[0, 1, 0], &[0, 2])).unwrap_err();
+    assert_eq!(error, out_of_range);
 }
