@@ -1,0 +1,1 @@
+//! Rewards, temperature and goals from behaviour.
