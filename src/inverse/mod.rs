@@ -19,6 +19,7 @@ mod likelihood;
 mod observed;
 mod score;
 mod stationary;
+mod successors;
 mod tally;
 
 pub use demonstrations::Demonstrations;
