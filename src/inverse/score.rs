@@ -30,7 +30,10 @@ use crate::{Convergence, Model, Real, Table, arrays};
 /// let likelihood = Likelihood::actions(Inference::Variational).horizon(2);
 /// let derivative = (&likelihood.evaluate(&mdp, &seen)?.reward_gradient() * &features).sum();
 ///
-/// let at = |theta| Ok::<_, Error>(likelihood.evaluate(&mdp.with_rewards(theta * &features)?, &seen)?.value());
+/// let at = |theta: f64| {
+///     let mdp = mdp.with_rewards(theta * &features)?;
+///     Ok::<_, Error>(likelihood.evaluate(&mdp, &seen)?.value())
+/// };
 /// let difference = (at(0.3 + 1e-5)? - at(0.3 - 1e-5)?) / 2e-5;
 /// assert!((derivative - difference).abs() < 1e-9);
 /// # Ok::<(), Error>(())
@@ -38,13 +41,13 @@ use crate::{Convergence, Model, Real, Table, arrays};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Score<F = f64> {
     pub(super) value: F,
-    pub(super) reward_gradient: Array2<F>,   // [s, a]
-    pub(super) terminal_gradient: Array1<F>, // [s]
+    pub(super) reward_gradient: Array2<F>,    // [s, a]
+    pub(super) terminal_gradient: Array1<F>,  // [s]
     pub(super) successor_gradient: Array1<F>, // outcome by outcome, or empty
     pub(super) temperature_gradient: F,
-    pub(super) discount_gradient: F,       // infinite or NaN if it leaves the number type
+    pub(super) discount_gradient: F, // infinite or NaN if it leaves the number type
     pub(super) residual_visits: Array2<F>, // [t, s]; a stationary one has one row
-    pub(super) state_values: Array2<F>,    // V, [t, s]; a stationary one has one row
+    pub(super) state_values: Array2<F>, // V, [t, s]; a stationary one has one row
     pub(super) is_locally_concave: bool,
     pub(super) convergence: Option<Convergence<F>>,
 }
@@ -133,7 +136,7 @@ impl<F: Real> Score<F> {
     /// The residual visits x_t(s), `[t, s]`, in weights of demonstrations (I6, I9).
     ///
     /// T+1 rows with a horizon; one row without, which is the sum over all stages. −x_t(s)/τ is the
-    /// derivative of the log-likelihood in the value V_t(s), as it flows through all earlier stages.
+    /// derivative of the log-likelihood in V_t(s), which includes that through earlier stages.
     ///
     /// For whole trajectories and for feature matching, x are the expected visits. For actions, x
     /// are the observed visits less those which the model expects to follow from the observed
@@ -281,7 +284,7 @@ fn is_positive<F: Real, M: Model<Scalar = F> + ?Sized>(
 #[derive(Debug)]
 pub(super) struct Starts<F> {
     pub(super) sources: Vec<Source<F>>, // by stage
-    /// The value is this much more than the sources say: 0, or Σ w log p₀(s₀) − W log p(e) + Σ b V/τ.
+    /// The value less that of the sources: 0, or Σ w log p₀(s₀) − W log p(e) + Σ b V/τ.
     correction: F,
 }
 

@@ -6,5 +6,7 @@ mod formula;
 mod gradients;
 mod invariants;
 mod refused;
+mod saved;
+mod threads;
 mod values;
 mod worlds;

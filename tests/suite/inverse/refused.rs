@@ -89,7 +89,8 @@ fn counts_that_are_no_counts_or_do_not_fit() {
     assert_eq!(invalid, Err(Error::InvalidCount { state: 0, action: 1, value: -2.0 }));
     let counts = |table| Demonstrations::from_counts(table).unwrap();
     let actions = Likelihood::actions(Variational);
-    let shape = softmdp::Error::ShapeMismatch { table: Table::Counts, found: vec![1, 2], expected: vec![3, 2] };
+    let shape =
+        softmdp::Error::ShapeMismatch { table: Table::Counts, found: vec![1, 2], expected: vec![3, 2] };
     assert_eq!(actions.evaluate(&mdp(), &counts(array![[1.0, 1.0]])), Err(Error::Model(shape.clone())));
     assert_eq!(counts(array![[1.0, 1.0]]).counts(&mdp()), Err(Error::Model(shape)));
     let terminal = counts(array![[1.0, 1.0], [1.0, 0.0], [0.0, 3.0]]);
@@ -163,7 +164,8 @@ fn impossible_transitions_also_for_actions() {
         assert_eq!(error, expected);
     }
     // The first of the first trajectory.
-    let seen = Demonstrations::new([whole(), trajectory(&[1, 2, 2], &[0, 0]), trajectory(&[0, 0, 2], &[0, 0])]);
+    let seen =
+        Demonstrations::new([whole(), trajectory(&[1, 2, 2], &[0, 0]), trajectory(&[0, 0, 2], &[0, 0])]);
     let seen = seen.with_weights([1.0, 0.0, 1.0]).unwrap();
     for likelihood in all_horizons() {
         let error = likelihood.evaluate(&mdp(), &seen).unwrap_err();
@@ -171,7 +173,8 @@ fn impossible_transitions_also_for_actions() {
     }
     let never = mdp().with_discount(0.0).unwrap();
     let error = Likelihood::trajectories().horizon(3).evaluate(&never, &Demonstrations::new([whole()]));
-    let expected = Error::ImpossibleTransition { trajectory: 0, stage: 0, state: 0, action: 0, next_state: 1 };
+    let expected =
+        Error::ImpossibleTransition { trajectory: 0, stage: 0, state: 0, action: 0, next_state: 1 };
     assert_eq!(error, Err(expected));
 }
 
@@ -250,7 +253,8 @@ fn trajectories_that_do_not_end_where_they_may() {
         let seen = Demonstrations::new([trajectory(&[0, 1], &[0])]);
         Likelihood::actions(inference).evaluate(&mdp(), &seen).unwrap();
     }
-    let cut_off = Demonstrations::new([whole(), trajectory(&[0, 1], &[0])]).with_cut_off([false, true]).unwrap();
+    let cut_off =
+        Demonstrations::new([whole(), trajectory(&[0, 1], &[0])]).with_cut_off([false, true]).unwrap();
     for likelihood in [Likelihood::feature_matching(), Likelihood::feature_matching().horizon(3)] {
         assert_eq!(likelihood.evaluate(&mdp(), &cut_off), Err(Error::CutOff { trajectory: 1 }));
     }
@@ -342,7 +346,10 @@ fn a_stop_is_passed_on_and_stages_are_counted() {
     let (discounted, likelihood) = (mdp().with_discount(0.9).unwrap(), Likelihood::actions(Variational));
     let watched = Watched::new(&discounted, |_| ControlFlow::Break(()));
     let error = likelihood.evaluate(&watched, &seen).unwrap_err();
-    assert!(matches!(error, Error::Model(softmdp::Error::NotConverged { status: Status::Stopped, .. })), "{error}");
+    assert!(
+        matches!(error, Error::Model(softmdp::Error::NotConverged { status: Status::Stopped, .. })),
+        "{error}"
+    );
     let ended = Likelihood::trajectories().horizon(3).stream_reward_gradient(&mdp(), &seen, |t, _| {
         if t == 1 { ControlFlow::Break("enough") } else { ControlFlow::Continue(()) }
     });

@@ -134,7 +134,9 @@ fn rewards_on_the_successor() {
     let theta = [0.5, -0.3];
     let folded = builder(super::formula::rewards(4, 3, 0)).terminal_states([3]).build().unwrap();
     let folded = folded
-        .with_successor_rewards(|s, a, next| (0..2).map(|k| theta[k] * successor_feature(s, a, next, k)).sum())
+        .with_successor_rewards(|s, a, next| {
+            (0..2).map(|k| theta[k] * successor_feature(s, a, next, k)).sum()
+        })
         .unwrap();
     let gradient = |score: &Score| {
         let pairs = (0..4).flat_map(|s| (0..3).map(move |a| (s, a)));
@@ -199,7 +201,11 @@ fn actions_where_the_likelihood_is_not_concave() {
     let at = |theta| actions.evaluate(&gamble(theta), &seen).unwrap();
     assert_all_close(&[derivative(&at(0.0)), derivative(&at(3.0))], &[0.0, 0.348064080374507], 1e-14);
     let dual = |theta| Likelihood::feature_matching().horizon(2).evaluate(&gamble(theta), &seen).unwrap();
-    assert_all_close(&[dual(0.0).value(), dual(3.0).value()], &[-2.820075191602918, -3.0504111626452737], 1e-14);
+    assert_all_close(
+        &[dual(0.0).value(), dual(3.0).value()],
+        &[-2.820075191602918, -3.0504111626452737],
+        1e-14,
+    );
     assert_all_close(&[derivative(&dual(0.0))], &[0.0], 1e-15);
 }
 
