@@ -1,0 +1,12 @@
+//! Rewards, temperature and goals from behaviour.
+
+mod bus;
+mod enumeration;
+mod formula;
+mod gradients;
+mod invariants;
+mod refused;
+mod saved;
+mod threads;
+mod values;
+mod worlds;
