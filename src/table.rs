@@ -88,6 +88,12 @@ pub enum Table {
     Directions,
     /// The points of a curve.
     Series,
+    /// The prior over goals, `[k]`.
+    GoalPrior,
+    /// S(h∣g), the probabilities that goals switch at a step, `[g, h]`.
+    GoalSwitching,
+    /// The posterior over goals, `[k]`.
+    GoalPosterior,
 }
 
 /// A place in a table as words, such as `stage 0, state 2`.
@@ -147,6 +153,8 @@ impl Table {
             | Table::ExpectedVisits
             | Table::StationaryDistribution => &["state"],
             Table::AbsorbedMarginals | Table::LogNormalizers | Table::LogAbsorbed => &["stage"],
+            Table::GoalPrior => &["goal"],
+            Table::GoalSwitching => &["goal", "next goal"],
             _ => &[],
         }
     }
@@ -159,7 +167,9 @@ impl Table {
             | Table::AbsorbedMarginals
             | Table::StateOccupancy
             | Table::StateActionOccupancy
-            | Table::StationaryDistribution => "a probability >= 0 and <= 1",
+            | Table::StationaryDistribution
+            | Table::GoalPrior
+            | Table::GoalSwitching => "a probability >= 0 and <= 1",
             Table::StateActionMarginals => "a probability, at most that of the state",
             Table::LogPolicy => "the logarithm of the probability in the policy",
             Table::Coordinates | Table::Directions | Table::Series => "a finite number",
@@ -215,6 +225,9 @@ impl fmt::Display for Table {
             Table::Coordinates => "coordinates",
             Table::Directions => "directions of actions",
             Table::Series => "series",
+            Table::GoalPrior => "prior over goals",
+            Table::GoalSwitching => "switching of goals",
+            Table::GoalPosterior => "posterior over goals",
         })
     }
 }

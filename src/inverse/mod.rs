@@ -14,9 +14,11 @@ mod demonstrations;
 mod derivative;
 mod error;
 mod likelihood;
+mod observer;
 mod score;
 
 pub use demonstrations::Demonstrations;
 pub use error::Error;
 pub use likelihood::Likelihood;
+pub use observer::{Observer, goal_posterior};
 pub use score::Score;
