@@ -1,1 +1,5 @@
 //! Rewards, temperature and goals from behaviour.
+
+mod composition;
+mod goals;
+mod observer;
