@@ -88,6 +88,14 @@ pub enum Table {
     Directions,
     /// The points of a curve.
     Series,
+    /// n(s,a), the numbers of times that pairs were seen, `[s, a]`.
+    Counts,
+    /// The log-likelihood of demonstrations.
+    LogLikelihood,
+    /// The derivatives of a log-likelihood.
+    Gradient,
+    /// How often a likelihood counts the value of each state, `[t, s]`.
+    ResidualVisits,
     /// The prior over goals, `[k]`.
     GoalPrior,
     /// S(h∣g), the probabilities that goals switch at a step, `[g, h]`.
@@ -144,9 +152,10 @@ impl Table {
             | Table::StateMarginals
             | Table::StateOccupancy
             | Table::ForwardMessages
-            | Table::BackwardMessages => &["stage", "state"],
+            | Table::BackwardMessages
+            | Table::ResidualVisits => &["stage", "state"],
             Table::Transitions | Table::SuccessorRewards => &["state", "action", "next state"],
-            Table::Rewards | Table::ActionPrior => &["state", "action"],
+            Table::Rewards | Table::ActionPrior | Table::Counts => &["state", "action"],
             Table::TerminalValues
             | Table::InitialValues
             | Table::RelativeValues
@@ -225,6 +234,10 @@ impl fmt::Display for Table {
             Table::Coordinates => "coordinates",
             Table::Directions => "directions of actions",
             Table::Series => "series",
+            Table::Counts => "counts",
+            Table::LogLikelihood => "log-likelihood",
+            Table::Gradient => "gradient",
+            Table::ResidualVisits => "residual visits",
             Table::GoalPrior => "prior over goals",
             Table::GoalSwitching => "switching of goals",
             Table::GoalPosterior => "posterior over goals",

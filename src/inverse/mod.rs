@@ -13,9 +13,14 @@
 mod demonstrations;
 mod derivative;
 mod error;
+mod evaluate;
+mod finite;
 mod likelihood;
+mod observed;
 mod observer;
 mod score;
+mod stationary;
+mod tally;
 
 pub use demonstrations::Demonstrations;
 pub use error::Error;

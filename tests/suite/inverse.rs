@@ -1,5 +1,8 @@
 //! Rewards, temperature and goals from behaviour.
 
+mod bus;
 mod composition;
+mod formula;
 mod goals;
 mod observer;
+mod values;
