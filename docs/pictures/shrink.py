@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-INLINE = {"two policies": "two_policies.svg", "first map": "first_model.svg"}
+INLINE = {"two policies": "two_policies.svg", "first map": "first_model.svg", "goal inference": "goal_inference.svg"}
 
 
 def path(points, closed):
