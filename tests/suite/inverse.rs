@@ -5,7 +5,12 @@
 
 mod bus;
 mod composition;
+mod enumeration;
 mod formula;
 mod goals;
+mod gradients;
+mod invariants;
 mod observer;
+mod refused;
 mod values;
+mod worlds;
