@@ -20,6 +20,7 @@ mod evaluate;
 mod finite;
 mod likelihood;
 mod observed;
+mod observer;
 mod score;
 mod stationary;
 mod successors;
@@ -41,4 +42,5 @@ pub use error::Error;
 )]
 pub use likelihood::Likelihood;
 #[doc(inline, alias("gradient", "log_likelihood"))]
+pub use observer::{Observer, goal_posterior};
 pub use score::Score;

@@ -89,7 +89,7 @@ const USUAL_AMPLIFICATION: f64 = 1e3;
 const UNITS: f64 = 16.0;
 
 /// The stationary solution, as exact as asked.
-fn solve<F: Real, M: Model<Scalar = F> + ?Sized>(
+pub(super) fn solve<F: Real, M: Model<Scalar = F> + ?Sized>(
     likelihood: &Likelihood<F>,
     mdp: &M,
     initial_values: Option<&Array1<F>>,
