@@ -181,7 +181,7 @@ where
             let share = policy[state * num_actions + action];
             if share > F::zero() {
                 lucky.for_each(stage.dynamics, (state, action), |next_state, p| {
-                    row.push((next_state, share * p))
+                    row.push((next_state, share * p));
                 });
             }
         }
