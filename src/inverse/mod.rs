@@ -21,6 +21,7 @@ mod finite;
 mod likelihood;
 mod observed;
 mod score;
+mod stage;
 mod stationary;
 mod successors;
 mod tally;

@@ -23,7 +23,7 @@
 use ndarray::Array1;
 
 use super::observed::Move;
-use super::tally::StageValues;
+use super::stage::StageValues;
 use crate::dynamics::blocks;
 use crate::kernels::{exp_all, gap, log_add_exp};
 use crate::mdp::CheckedStage;
