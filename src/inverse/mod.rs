@@ -22,6 +22,7 @@ mod likelihood;
 mod observed;
 mod observer;
 mod score;
+mod stage;
 mod stationary;
 mod successors;
 mod tally;

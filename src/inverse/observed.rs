@@ -189,18 +189,20 @@ impl<F: Real> Observed<F> {
         if let Some(stage) = acting.iter().position(|&state| mdp.is_terminal(state)) {
             return Err(Error::ActionAfterEnd { trajectory: index, stage, state: states[stage] });
         }
-        if let Some(horizon) = likelihood.horizon {
-            if first_stage.checked_add(actions.len()).is_none_or(|end| end > horizon) {
-                let num_actions = actions.len();
-                return Err(Error::TooLong { trajectory: index, first_stage, num_actions, horizon });
-            }
+        let is_too_long =
+            |&horizon: &usize| first_stage.checked_add(actions.len()).is_none_or(|end| end > horizon);
+        if let Some(horizon) = likelihood.horizon.filter(is_too_long) {
+            let num_actions = actions.len();
+            return Err(Error::TooLong { trajectory: index, first_stage, num_actions, horizon });
         }
         if likelihood.initial.is_some() && likelihood.horizon.is_some() && first_stage > 0 {
             return Err(Error::LateStart { trajectory: index, first_stage });
         }
         let stage_of = |t: usize| if likelihood.horizon.is_some() { first_stage + t } else { 0 };
         if !matches!(likelihood.kind, Kind::Actions(_)) {
-            self.check_start(likelihood, (index, states[0]))?;
+            if likelihood.initial.as_ref().is_some_and(|initial| !(initial[states[0]] > F::zero())) {
+                return Err(Error::ImpossibleStart { trajectory: index, state: states[0] });
+            }
             self.sources.push(Source { stage: stage_of(0), state: states[0], weight, trajectory: index });
             let end = states.get(actions.len()).copied();
             let at_horizon = likelihood.horizon.is_some_and(|horizon| stage_of(actions.len()) == horizon);
@@ -241,19 +243,6 @@ impl<F: Real> Observed<F> {
             });
         }
         Ok(())
-    }
-
-    fn check_start(
-        &self,
-        likelihood: &Likelihood<F>,
-        (trajectory, state): (usize, usize),
-    ) -> Result<(), Error> {
-        match &likelihood.initial {
-            Some(initial) if !(initial[state] > F::zero()) => {
-                Err(Error::ImpossibleStart { trajectory, state })
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Checks that steps are possible, and adds them up.

@@ -7,7 +7,7 @@ use super::observed::{Observed, Source};
 use super::tally::Tally;
 use super::{Demonstrations, Error};
 use crate::kernels::gap;
-use crate::{Convergence, Model, Real, Table, arrays};
+use crate::{Convergence, Inference, Model, Real, Table, arrays};
 
 /// A log-likelihood of demonstrations with its gradients in the tables of the model.
 ///
@@ -209,13 +209,9 @@ impl<F: Real> Score<F> {
             discount_gradient += quotient(steps, discount) - quotient(left, F::one() - discount);
         }
         let largest_choice = observed.choices.iter().fold(F::zero(), |most, choice| most.max(choice.weight));
-        let is_locally_concave = match likelihood.kind {
-            Kind::Actions(crate::Inference::Direct) => false,
-            _ => {
-                let num_rows = likelihood.horizon.unwrap_or(1); // V_T is linear in all parameters
-                is_positive(mdp, &residual_visits, num_rows, largest_choice)
-            }
-        };
+        let num_decisions = likelihood.horizon.unwrap_or(1); // V_T is linear in all parameters
+        let is_locally_concave = likelihood.kind != Kind::Actions(Inference::Direct)
+            && is_positive(mdp, &residual_visits, num_decisions, largest_choice);
         let mut terminal_gradient = arrays::filled(Table::Gradient, mdp.num_states(), F::zero())?;
         for end in &observed.ends {
             terminal_gradient[end.state] += end.weight;

@@ -18,7 +18,8 @@ use super::derivative::Derivative;
 use super::likelihood::{Kind, Likelihood};
 use super::observed::{Observed, impossible_action};
 use super::score::Starts;
-use super::tally::{StageValues, Tally};
+use super::stage::StageValues;
+use super::tally::Tally;
 use super::{Demonstrations, Error, Score};
 use crate::dynamics::successors::LuckyRows;
 use crate::markov_chain::Transient;
@@ -181,7 +182,7 @@ where
             let share = policy[state * num_actions + action];
             if share > F::zero() {
                 lucky.for_each(stage.dynamics, (state, action), |next_state, p| {
-                    row.push((next_state, share * p))
+                    row.push((next_state, share * p));
                 });
             }
         }

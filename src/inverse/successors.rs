@@ -23,7 +23,7 @@
 use ndarray::Array1;
 
 use super::observed::Move;
-use super::tally::StageValues;
+use super::stage::StageValues;
 use crate::dynamics::blocks;
 use crate::kernels::{exp_all, gap, log_add_exp};
 use crate::mdp::CheckedStage;
@@ -137,9 +137,10 @@ impl<F: Real> Outcomes<F> {
                 pair / num_actions,
                 pair % num_actions,
                 &mut |next_state, p, reward| {
-                    let excess = match reward < folded {
-                        true => gap(reward, folded, mdp.temperature()),
-                        false => -gap(folded, reward, mdp.temperature()),
+                    let excess = if reward < folded {
+                        gap(reward, folded, mdp.temperature())
+                    } else {
+                        -gap(folded, reward, mdp.temperature())
                     };
                     let is_possible =
                         p > F::zero() && reward > F::neg_infinity() && folded > F::neg_infinity();

@@ -25,6 +25,7 @@ use std::ops::Range;
 use super::derivative::Derivative;
 use super::likelihood::Kind;
 use super::observed::Choice;
+use super::stage::StageValues;
 use super::successors::SuccessorTally;
 use crate::dynamics::blocks;
 use crate::dynamics::successors::for_each_log_successor;
@@ -52,15 +53,6 @@ pub(super) struct Tally<F> {
     /// Derivatives in rewards on the successor.
     pub(super) successors: SuccessorTally<F>,
     terms: Vec<F>, // scratch [s, 3]: Σ_a xπ, Σ_a xπ(Q − V), Σ_a xπ(Q − r)
-}
-
-/// The tables of a stage.
-pub(super) struct StageValues<'a, F> {
-    pub(super) values: &'a [F],        // V_t, [s]
-    pub(super) action_values: &'a [F], // Q_t, [s, a]
-    pub(super) policy: &'a mut [F],    // π_t, [s, a]; afterwards y_t
-    pub(super) log_policy: &'a [F],    // [s, a]
-    pub(super) next_values: &'a [F],   // V_{t+1}, [s]
 }
 
 impl<F: Real> Tally<F> {
