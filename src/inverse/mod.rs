@@ -10,7 +10,6 @@
 //! | choices, whatever happened next | [`Likelihood::actions`] | either |
 //! | expected features of behaviour | [`Likelihood::feature_matching`] | variational |
 
-mod columns;
 mod demonstrations;
 mod derivative;
 mod error;
