@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::features::FeaturePlace;
+use super::place::FeaturePlace;
 use crate::Status;
 
 /// An error in demonstrations, in a fit or in an observation.
@@ -58,16 +58,6 @@ pub enum Error {
          `mdp.with_successor_rewards(|_, _, _| 0.0)` first"
     )]
     NoSuccessorRewards,
-    /// The stages of a model have different successors, so that features of transitions have no
-    /// common order.
-    #[error(
-        "stage {stage} has other successors than stage 0, expected the same ones for features of transitions: give \
-         every transition to every stage, with probability 0 where it is impossible"
-    )]
-    StagesDiffer {
-        /// The first stage that differs.
-        stage: usize,
-    },
     /// The likelihood has no maximum: it grows for ever in a direction.
     #[error(
         "the likelihood has no maximum: it grows for ever in the direction {direction:?} of the parameters, because no \

@@ -8,15 +8,15 @@
 //! where r₀ and V_{T,0}, the known part, are those of the model that is fitted. −∞ stays −∞, so
 //! that what the model forbids remains forbidden.
 
-use std::fmt;
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2, Array3, ArrayRef1, Axis};
+use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayView1, Axis};
 
-use super::columns::Columns;
+use super::curvature::{Columns, RewardColumns};
+use super::place::FeaturePlace;
 use super::{Error, RewardModel, Score};
-use crate::arrays::check_shape;
-use crate::{Dynamics, Inference, Model, Real, Table};
+use crate::arrays::{self, check_shape};
+use crate::{Model, Real, Table};
 
 /// Features φ_k that the unknown part of the rewards is linear in.
 ///
@@ -50,66 +50,21 @@ pub struct RewardFeatures<F = f64> {
 }
 
 /// Where features live.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 enum Basis<F> {
-    States(Array2<F>), // [s, k]
-    Pairs(Array3<F>),  // [s, a, k]
+    Columns(RewardColumns<F>),
     Table([usize; 2]), // one indicator for each pair of [s, a]
-    Successors(usize, Arc<dyn SuccessorFeatures<F>>),
-}
-
-/// A function (s, a, s', φ) that writes the features of a transition.
-trait SuccessorFeatures<F>: Fn(usize, usize, usize, &mut [F]) + Send + Sync {}
-
-impl<F, G: Fn(usize, usize, usize, &mut [F]) + Send + Sync> SuccessorFeatures<F> for G {}
-
-impl<F: fmt::Debug> fmt::Debug for Basis<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Basis::States(features) => f.debug_tuple("States").field(features).finish(),
-            Basis::Pairs(features) => f.debug_tuple("Pairs").field(features).finish(),
-            Basis::Table(shape) => f.debug_tuple("Table").field(shape).finish(),
-            Basis::Successors(k, _) => f.debug_tuple("Successors").field(k).finish_non_exhaustive(),
-        }
-    }
-}
-
-/// Where a feature has a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FeaturePlace {
-    /// In a state, at every action.
-    State(usize),
-    /// At a state and an action.
-    Pair(usize, usize),
-    /// At a state, an action and a next state.
-    Transition(usize, usize, usize),
-    /// At the end of a trajectory, in a state.
-    End(usize),
-}
-
-impl fmt::Display for FeaturePlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            FeaturePlace::State(state) => write!(f, "state {state}"),
-            FeaturePlace::Pair(state, action) => write!(f, "state {state}, action {action}"),
-            FeaturePlace::Transition(state, action, next_state) => {
-                write!(f, "state {state}, action {action}, next state {next_state}")
-            }
-            FeaturePlace::End(state) => write!(f, "the end in state {state}"),
-        }
-    }
 }
 
 impl<F: Real> RewardFeatures<F> {
     /// Takes features of states, `[s, k]`: φ_k(s) is paid at every action in s.
     pub fn on_states(features: Array2<F>) -> Self {
-        Self::of(Basis::States(features))
+        Self::of(Basis::Columns(RewardColumns::States(arrays::standard_layout(features))))
     }
 
     /// Takes features of states and actions, `[s, a, k]`.
     pub fn on_pairs(features: Array3<F>) -> Self {
-        Self::of(Basis::Pairs(features))
+        Self::of(Basis::Columns(RewardColumns::Pairs(arrays::standard_layout(features))))
     }
 
     /// Takes K features of transitions. `features(state, action, next_state, values)` writes them
@@ -141,7 +96,11 @@ impl<F: Real> RewardFeatures<F> {
         num_features: usize,
         features: impl Fn(usize, usize, usize, &mut [F]) + Send + Sync + 'static,
     ) -> Self {
-        Self::of(Basis::Successors(num_features, Arc::new(features)))
+        let features = move |state, action, next_state, values: &mut [F]| {
+            values.fill(F::zero());
+            features(state, action, next_state, values);
+        };
+        Self::of(Basis::Columns(RewardColumns::Successors(num_features, Arc::new(features))))
     }
 
     /// One feature for each state and action of a model: a free table of rewards, K = S·A.
@@ -176,10 +135,10 @@ impl<F: Real> RewardFeatures<F> {
     #[must_use]
     pub fn num_parameters(&self) -> usize {
         match &self.basis {
-            Basis::States(features) => features.ncols(),
-            Basis::Pairs(features) => features.len_of(Axis(2)),
+            Basis::Columns(RewardColumns::States(features)) => features.ncols(),
+            Basis::Columns(RewardColumns::Pairs(features)) => features.len_of(Axis(2)),
+            Basis::Columns(RewardColumns::Successors(k, _)) => *k,
             Basis::Table([num_states, num_actions]) => num_states * num_actions,
-            Basis::Successors(k, _) => *k,
         }
     }
 
@@ -209,11 +168,11 @@ impl<F: Real> RewardFeatures<F> {
     {
         let shape = (mdp.num_states(), mdp.num_actions());
         let rewards = match &self.basis {
-            Basis::States(features) => {
+            Basis::Columns(RewardColumns::States(features)) => {
                 let rewards = features.dot(theta).insert_axis(Axis(1));
                 rewards.broadcast(shape).map_or_else(|| Array2::zeros(shape), |rewards| rewards.to_owned())
             }
-            Basis::Pairs(features) => {
+            Basis::Columns(RewardColumns::Pairs(features)) => {
                 let mut rewards = Array2::zeros(shape);
                 for (reward, features) in rewards.iter_mut().zip(features.rows()) {
                     *reward = features.dot(theta);
@@ -225,18 +184,17 @@ impl<F: Real> RewardFeatures<F> {
                 rewards.iter_mut().zip(theta).for_each(|(reward, &theta)| *reward = theta);
                 rewards
             }
-            Basis::Successors(..) => Array2::zeros(shape),
+            Basis::Columns(RewardColumns::Successors(..)) => Array2::zeros(shape),
         };
         let terminal_values = match &self.terminal {
             Some(features) => features.dot(theta),
             None => Array1::zeros(shape.0),
         };
         let model = mdp.with_added_rewards(rewards, terminal_values)?;
-        let Basis::Successors(k, features) = &self.basis else { return Ok(model) };
+        let Basis::Columns(RewardColumns::Successors(k, features)) = &self.basis else { return Ok(model) };
         let (mut values, mut invalid) = (Array1::zeros(*k), None);
         let changed = model.with_added_successor_rewards(&mut |state, action, next_state| {
-            values.fill(F::zero());
-            features(state, action, next_state, crate::arrays::slice_mut(&mut values));
+            features(state, action, next_state, arrays::slice_mut(&mut values));
             let place = FeaturePlace::Transition(state, action, next_state);
             if invalid.is_none() {
                 invalid = check_finite(place, values.iter()).err();
@@ -256,20 +214,20 @@ impl<F: Real> RewardFeatures<F> {
     {
         let (num_states, num_actions, k) = (mdp.num_states(), mdp.num_actions(), self.num_parameters());
         match &self.basis {
-            Basis::States(features) => {
+            Basis::Columns(RewardColumns::States(features)) => {
                 check_shape(Table::Features, features.shape(), &[num_states, k])?;
                 for (state, row) in features.rows().into_iter().enumerate() {
                     check_finite(FeaturePlace::State(state), row.iter())?;
                 }
             }
-            Basis::Pairs(features) => {
+            Basis::Columns(RewardColumns::Pairs(features)) => {
                 check_shape(Table::Features, features.shape(), &[num_states, num_actions, k])?;
                 for (pair, row) in features.rows().into_iter().enumerate() {
                     check_finite(FeaturePlace::Pair(pair / num_actions, pair % num_actions), row.iter())?;
                 }
             }
             Basis::Table(shape) => check_shape(Table::Features, shape, &[num_states, num_actions])?,
-            Basis::Successors(..) => {} // checked where they are computed
+            Basis::Columns(RewardColumns::Successors(..)) => {} // checked where they are computed
         }
         if let Some(features) = &self.terminal {
             check_shape(Table::TerminalFeatures, features.shape(), &[num_states, k])?;
@@ -291,10 +249,26 @@ impl<F: Real> RewardFeatures<F> {
         }
     }
 
-    /// The largest |φ_k| of each parameter, and whether a score's gradient in the table of rewards
-    /// determines the gradient in θ.
+    /// Whether the gradient in the tables of a score determines that in θ.
     pub(super) fn is_on_pairs(&self) -> bool {
-        !matches!(self.basis, Basis::Successors(..))
+        !matches!(self.basis, Basis::Columns(RewardColumns::Successors(..)))
+    }
+
+    /// The largest |φ_k| of each parameter, `[k]`; 1 for features of transitions.
+    pub(super) fn largest(&self) -> Array1<f64> {
+        let mut largest = Array1::zeros(self.num_parameters());
+        let mut join = |features: ArrayView1<'_, F>| {
+            for (largest, feature) in largest.iter_mut().zip(features) {
+                *largest = feature.into_f64().abs().max(*largest);
+            }
+        };
+        match &self.basis {
+            Basis::Columns(RewardColumns::States(features)) => features.rows().into_iter().for_each(&mut join),
+            Basis::Columns(RewardColumns::Pairs(features)) => features.rows().into_iter().for_each(&mut join),
+            _ => join(Array1::ones(self.num_parameters()).view()),
+        }
+        self.terminal.iter().for_each(|features| features.rows().into_iter().for_each(&mut join));
+        largest
     }
 
     /// The gradient in θ, `[k]`, from that in the tables of rewards and terminal values. Features of
@@ -302,8 +276,8 @@ impl<F: Real> RewardFeatures<F> {
     pub(super) fn gradient(&self, score: &Score<F>) -> Array1<F> {
         let table = score.reward_gradient();
         let mut gradient = match &self.basis {
-            Basis::States(features) => features.t().dot(&table.sum_axis(Axis(1))),
-            Basis::Pairs(features) => {
+            Basis::Columns(RewardColumns::States(features)) => features.t().dot(&table.sum_axis(Axis(1))),
+            Basis::Columns(RewardColumns::Pairs(features)) => {
                 let mut gradient = Array1::zeros(self.num_parameters());
                 for (&weight, features) in table.iter().zip(features.rows()) {
                     gradient.scaled_add(weight, &features);
@@ -311,7 +285,7 @@ impl<F: Real> RewardFeatures<F> {
                 gradient
             }
             Basis::Table(_) => table.iter().copied().collect(),
-            Basis::Successors(k, _) => Array1::zeros(*k),
+            Basis::Columns(RewardColumns::Successors(k, _)) => Array1::zeros(*k),
         };
         if let Some(features) = &self.terminal {
             gradient += &features.t().dot(&score.terminal_gradient());
@@ -319,49 +293,19 @@ impl<F: Real> RewardFeatures<F> {
         gradient
     }
 
-    /// All features as tables for a model, which has been checked. Memory O(S·A·K).
-    pub(super) fn columns<M>(&self, mdp: &M, inference: Inference) -> Result<Columns<F>, Error>
-    where
-        M: Model<Scalar = F> + ?Sized,
-    {
-        let (shape, k) = ((mdp.num_states(), mdp.num_actions()), self.num_parameters());
-        let zeros = || crate::arrays::filled(Table::Features, (shape.0, shape.1, k), F::zero());
-        let mut columns =
-            Columns { pairs: zeros()?, terminal: Array2::zeros((shape.0, k)), successors: None };
-        match &self.basis {
-            Basis::States(features) => {
-                for (mut pairs, features) in columns.pairs.outer_iter_mut().zip(features.rows()) {
-                    pairs.rows_mut().into_iter().for_each(|mut row| row.assign(&features));
-                }
-            }
-            Basis::Pairs(features) => columns.pairs.assign(features),
-            Basis::Table(_) => {
-                let rows = columns.pairs.rows_mut().into_iter();
+    /// All features as columns. A free table becomes indicators, in memory O(K²).
+    pub(super) fn columns(&self) -> Result<Columns<F>, Error> {
+        let columns = match &self.basis {
+            Basis::Columns(columns) => columns.clone(),
+            &Basis::Table([num_states, num_actions]) => {
+                let k = num_states * num_actions;
+                let mut pairs = arrays::filled(Table::Features, (num_states, num_actions, k), F::zero())?;
+                let rows = pairs.rows_mut().into_iter();
                 rows.enumerate().for_each(|(pair, mut row)| row[pair] = F::one());
+                RewardColumns::Pairs(pairs)
             }
-            Basis::Successors(_, features) => {
-                let dynamics = mdp.stage(0, inference)?.dynamics;
-                let (mut all, mut result) = (Vec::new(), Ok(()));
-                for (state, action) in ndarray::indices(shape) {
-                    dynamics.for_each_successor(state, action, &mut |next_state, _| {
-                        let start = all.len();
-                        all.resize(start + k, F::zero());
-                        features(state, action, next_state, &mut all[start..]);
-                        if result.is_ok() {
-                            let place = FeaturePlace::Transition(state, action, next_state);
-                            result = check_finite(place, all[start..].iter());
-                        }
-                    });
-                }
-                result?;
-                let count = all.len().checked_div(k).unwrap_or(0);
-                columns.successors = Array2::from_shape_vec((count, k), all).ok();
-            }
-        }
-        if let Some(features) = &self.terminal {
-            columns.terminal.assign(features);
-        }
-        Ok(columns)
+        };
+        Ok(Columns::new(columns, self.terminal.clone()))
     }
 }
 

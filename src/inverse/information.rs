@@ -92,6 +92,17 @@ impl Information {
         self.pairs.values.iter().filter(|value| value.abs() > self.threshold).count()
     }
 
+    /// Which parameters a null direction moves, `[k]`.
+    pub(super) fn is_unidentified(&self) -> Vec<bool> {
+        let mut sums = vec![0.0; self.scales.len()];
+        for (vector, value) in self.pairs.vectors.columns().into_iter().zip(&self.pairs.values) {
+            if value.abs() <= self.threshold {
+                sums.iter_mut().zip(vector).for_each(|(sum, entry)| *sum += entry * entry);
+            }
+        }
+        sums.into_iter().map(|sum| sum > self.threshold).collect()
+    }
+
     /// An orthonormal basis of the null directions, `[j, k]`.
     pub(super) fn null_basis(&self) -> Array2<f64> {
         let size = self.scales.len();

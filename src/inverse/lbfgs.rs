@@ -33,9 +33,10 @@ pub(super) fn maximize<O: Objective>(
     start: &Array1<f64>,
     natural: impl Fn(&Point<O::Found>) -> Array1<f64>,
     limits: Limits,
-) -> Result<Maximum<O::Found>, Error> {
+) -> Result<Maximum<O::Found, O::Curved>, Error> {
     let mut point = objective.evaluate(start)?;
-    let mut memory = Memory { diagonal: natural(&point).mapv(f64::recip), pairs: VecDeque::new() };
+    let diagonal = natural(&point).mapv(|scale| if scale > 0.0 { scale.recip() } else { 1.0 });
+    let mut memory = Memory { diagonal, pairs: VecDeque::new() };
     let mut close = 0;
     for iterations in 0.. {
         let direction = memory.times(&point.gradient);
@@ -62,9 +63,9 @@ pub(super) fn maximize<O: Objective>(
             }
         }
         if matches!(status, Status::Converged | Status::RoundingFloor) {
-            check_bounded(objective, &point, &step.direction, slope.sqrt())?;
+            status = check_bounded(objective, &point, &step, status)?;
         }
-        return Ok(Maximum { point, information: None, status, iterations, gain });
+        return Ok(Maximum { point, curved: None, status, iterations, gain });
     }
     unreachable!("the loop ends by `return`");
 }

@@ -39,12 +39,14 @@ const LEAST_LOSS: f64 = 0.01;
 pub(super) trait Objective {
     /// What an evaluation leaves for the second derivatives and for results.
     type Found;
+    /// What second derivatives leave for results.
+    type Curved;
 
     /// The value and the gradient.
     fn evaluate(&self, parameters: &Array1<f64>) -> Result<Point<Self::Found>, Error>;
 
     /// A = −H, split.
-    fn information(&self, point: &Point<Self::Found>) -> Result<Information, Error>;
+    fn information(&self, point: &Point<Self::Found>) -> Result<(Information, Self::Curved), Error>;
 
     /// Entries of the gradient up to which a point may be a maximum, `[k]`.
     fn small_gradient(&self, point: &Point<Self::Found>) -> Array1<f64>;
@@ -72,9 +74,10 @@ pub(super) struct Limits {
 
 /// The end of a search.
 #[derive(Debug)]
-pub(super) struct Maximum<T> {
+pub(super) struct Maximum<T, C> {
     pub(super) point: Point<T>,
-    pub(super) information: Option<Information>,
+    /// The second derivatives at the point, if the method has them.
+    pub(super) curved: Option<(Information, C)>,
     pub(super) status: Status,
     pub(super) iterations: usize,
     /// Nats left.
@@ -90,18 +93,18 @@ pub(super) fn maximize<O: Objective>(
     objective: &O,
     start: &Array1<f64>,
     limits: Limits,
-) -> Result<Maximum<O::Found>, Error> {
+) -> Result<Maximum<O::Found, O::Curved>, Error> {
     let mut point = objective.evaluate(start)?;
     let (mut is_close, mut gain) = (false, f64::INFINITY);
     for iterations in 0.. {
-        let information = match objective.information(&point) {
-            Ok(information) => information,
+        let curved = match objective.information(&point) {
+            Ok(curved) => curved,
             Err(error) if is_stop(&error) => {
-                return Ok(Maximum { point, information: None, status: Status::Stopped, iterations, gain });
+                return Ok(Maximum { point, curved: None, status: Status::Stopped, iterations, gain });
             }
             Err(error) => return Err(error),
         };
-        let step = information.step(&point.gradient, limits.tolerance);
+        let step = curved.0.step(&point.gradient, limits.tolerance);
         gain = step.gain;
         let was_close = std::mem::replace(&mut is_close, is_maximum(objective, &point, gain, limits));
         let mut status = if is_close { Status::Converged } else { Status::IterationLimit };
@@ -117,9 +120,9 @@ pub(super) fn maximize<O: Objective>(
             }
         }
         if matches!(status, Status::Converged | Status::RoundingFloor) {
-            check_bounded(objective, &point, &step.direction, (2.0 * gain).sqrt())?;
+            status = check_bounded(objective, &point, &step, status)?;
         }
-        return Ok(Maximum { point, information: Some(information), status, iterations, gain });
+        return Ok(Maximum { point, curved: Some(curved), status, iterations, gain });
     }
     unreachable!("the loop ends by `return`");
 }
@@ -184,8 +187,8 @@ pub(super) fn ascend<O: Objective>(
     failure.map_or(Ok(Ascent::Nowhere), Err)
 }
 
-/// Checks that the value falls a few standard errors ahead. The direction has the given length in
-/// standard errors.
+/// Checks that the value falls a few standard errors ahead along a step that gains little. Returns
+/// the status that the search has then.
 ///
 /// # Errors
 ///
@@ -193,23 +196,23 @@ pub(super) fn ascend<O: Objective>(
 pub(super) fn check_bounded<O: Objective>(
     objective: &O,
     point: &Point<O::Found>,
-    direction: &Array1<f64>,
-    length: f64,
-) -> Result<(), Error> {
-    let mut is_bounded = true;
+    step: &Step,
+    status: Status,
+) -> Result<Status, Error> {
+    let mut is_growing = false;
     for ahead in AHEAD {
-        let t = ahead / length;
+        let t = ahead / step.slope.sqrt(); // the slope is the square of the length in standard errors
         if !t.is_finite() {
-            return Ok(());
+            break;
         }
-        match objective.evaluate(&(&point.parameters + &(t * direction))) {
-            Ok(there) if there.value >= point.value - LEAST_LOSS => is_bounded = false,
-            Ok(_) => return Ok(()),
-            Err(error) if is_stop(&error) => return Err(error),
+        match objective.evaluate(&(&point.parameters + &(t * &step.direction))) {
+            Ok(there) if there.value >= point.value - LEAST_LOSS => is_growing = true,
+            Ok(_) => return Ok(status),
+            Err(error) if is_stop(&error) => return Ok(Status::Stopped),
             Err(_) => {} // too far for the number type
         }
     }
-    if is_bounded { Ok(()) } else { Err(diverging(direction)) }
+    if is_growing { Err(diverging(&step.direction)) } else { Ok(status) }
 }
 
 /// The error for a direction of any length.
