@@ -10,6 +10,7 @@
 //! | choices, whatever happened next | [`Likelihood::actions`] | either |
 //! | expected features of behaviour | [`Likelihood::feature_matching`] | variational |
 
+mod curvature;
 mod demonstrations;
 mod derivative;
 mod error;
