@@ -113,6 +113,12 @@ pub enum Error {
         /// The reward.
         value: f64,
     },
+    /// A terminal state has value −∞, so that policies which reach it have no finite value.
+    #[error("the terminal value of state {state} is -inf, expected a finite number for values of a given policy")]
+    ForbiddenEnd {
+        /// The terminal state.
+        state: usize,
+    },
     /// A covariance needs more independent demonstrations than there are.
     #[error(
         "the outer product of scores has rank {rank}, but {num_parameters} parameters are identified: use more \

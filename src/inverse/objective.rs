@@ -27,14 +27,19 @@ const ROUNDING: f64 = 16.0;
 /// How far moments may differ at a maximum, relative to the root of the rounding unit.
 const GAP: f64 = 100.0;
 
+/// The most parameters whose second derivatives are computed after a search that did not need them.
+pub(super) const MOST_CURVED: usize = 400;
+
 /// What a fit maximises.
 pub(super) struct Posterior<'a, F, M: ?Sized> {
     pub(super) features: &'a RewardFeatures<F>,
     pub(super) likelihood: &'a Likelihood<F>,
     pub(super) mdp: &'a M,
     pub(super) demonstrations: &'a Demonstrations<F>,
-    /// With the settings that are fitted.
-    pub(super) columns: Columns<F>,
+    /// Absent if second derivatives would take too much memory.
+    pub(super) columns: Option<Columns<F>>,
+    pub(super) fits_temperature: bool,
+    pub(super) fits_discount: bool,
     /// The largest |φ_k|, `[k]`.
     pub(super) largest: Array1<f64>,
     /// m and λ, `[k]` each.
@@ -73,10 +78,10 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Posterior<'_, F, M> {
     /// The numbers without bounds for θ and the settings of the model.
     pub(super) fn unbounded(&self, theta: &Array1<f64>) -> Array1<f64> {
         let mut numbers = theta.to_vec();
-        if self.columns.with_temperature {
+        if self.fits_temperature {
             numbers.push(self.mdp.temperature().into_f64().ln());
         }
-        if self.columns.with_discount {
+        if self.fits_discount {
             let discount = self.mdp.discount().into_f64();
             numbers.push((discount / (1.0 - discount)).ln());
         }
@@ -86,12 +91,12 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Posterior<'_, F, M> {
     /// θ, τ and γ of a model at these numbers.
     pub(super) fn parameters(&self, numbers: &Array1<f64>, model: &M::Fitted) -> Array1<f64> {
         let mut parameters = numbers.clone();
-        let mut at = self.columns.num_features();
-        if self.columns.with_temperature {
+        let mut at = self.features.num_parameters();
+        if self.fits_temperature {
             parameters[at] = model.temperature().into_f64();
             at += 1;
         }
-        if self.columns.with_discount {
+        if self.fits_discount {
             parameters[at] = model.discount().into_f64();
         }
         parameters
@@ -100,12 +105,12 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Posterior<'_, F, M> {
     /// Derivatives of θ, τ and γ in the numbers without bounds.
     fn changes(&self, model: &M::Fitted) -> Vec<Change> {
         let linear = || Change { first: 1.0, second: 0.0 };
-        let mut changes: Vec<Change> = (0..self.columns.num_features()).map(|_| linear()).collect();
-        if self.columns.with_temperature {
+        let mut changes: Vec<Change> = (0..self.features.num_parameters()).map(|_| linear()).collect();
+        if self.fits_temperature {
             let temperature = model.temperature().into_f64();
             changes.push(Change { first: temperature, second: temperature });
         }
-        if self.columns.with_discount {
+        if self.fits_discount {
             let discount = model.discount().into_f64();
             let first = discount * (1.0 - discount);
             changes.push(Change { first, second: first * (1.0 - 2.0 * discount) });
@@ -115,26 +120,31 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Posterior<'_, F, M> {
 
     /// The model at these numbers.
     fn model(&self, numbers: &Array1<f64>) -> Result<M::Fitted, Error> {
-        let mut rest = numbers.iter().skip(self.columns.num_features());
+        let mut rest = numbers.iter().skip(self.features.num_parameters());
         let mut next = || rest.next().copied().unwrap_or(0.0);
         let theta: Array1<F> =
-            numbers.iter().take(self.columns.num_features()).map(|&theta| F::from_f64(theta)).collect();
+            numbers.iter().take(self.features.num_parameters()).map(|&theta| F::from_f64(theta)).collect();
         if let Some(parameter) = theta.iter().position(|theta| !theta.is_finite()) {
             return Err(Error::InvalidParameter { parameter, value: numbers[parameter] });
         }
         let mut model = self.features.sum(self.mdp, &theta)?;
-        if self.columns.with_temperature {
+        if self.fits_temperature {
             model = model.with_temperature(F::from_f64(next().exp()))?;
         }
-        if self.columns.with_discount {
+        if self.fits_discount {
             model = model.with_discount(F::from_f64(1.0 / (1.0 + (-next()).exp())))?;
         }
         Ok(model)
     }
 
     fn curvature(&self, model: &M::Fitted, score: &Score<F>) -> Result<Curvature<F>, Error> {
+        let columns = self.columns.as_ref().ok_or_else(|| self.too_many())?;
         let model = Reporting { model, original: self.mdp };
-        Curvature::new(self.likelihood, &model, self.demonstrations, score, &self.columns)
+        Curvature::new(self.likelihood, &model, self.demonstrations, score, columns)
+    }
+
+    fn too_many(&self) -> Error {
+        Error::NoCurvature { num_parameters: self.features.num_parameters(), most: MOST_CURVED }
     }
 
     /// What A of each number is at most, roughly.
@@ -204,11 +214,11 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Objective for Posterior<'_, F
         let (mut own, mut curvature) = (Vec::new(), None);
         if self.features.is_on_pairs() {
             own.extend(self.features.gradient(&score).iter().map(|entry| entry.into_f64()));
-            if self.columns.with_temperature {
+            if self.fits_temperature {
                 own.push(score.temperature_gradient().into_f64());
             }
-            if self.columns.with_discount {
-                own.push(score.discount_gradient().into_f64());
+            if self.fits_discount {
+                own.push(score.discount_gradient()?.into_f64());
             }
         } else {
             let found = self.curvature(&model, &score)?;
