@@ -72,7 +72,7 @@ impl<F: Real> Columns<F> {
 
 impl<F: Real> RewardColumns<F> {
     /// φ̄(s,a) = Σ_s' P φ(s,a,s'), `[s, a, k]`.
-    pub(super) fn expected<D: Dynamics<Scalar = F> + ?Sized>(
+    pub(crate) fn expected<D: Dynamics<Scalar = F> + ?Sized>(
         k: usize,
         features: &SuccessorFeatures<F>,
         dynamics: &D,

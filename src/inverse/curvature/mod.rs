@@ -32,7 +32,7 @@ mod stationary;
 
 use ndarray::{Array1, Array2};
 
-pub(crate) use columns::Columns;
+pub(crate) use columns::{Columns, RewardColumns};
 use events::Events;
 use moments::Moments;
 
