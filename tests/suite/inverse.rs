@@ -1,5 +1,6 @@
 //! Rewards, temperature and goals from behaviour.
 
 mod bus;
+mod expansion;
 mod formula;
 mod values;

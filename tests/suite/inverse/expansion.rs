@@ -1,0 +1,5 @@
+//! Second derivatives of log-likelihoods, and the scores of demonstrations.
+
+mod differences;
+mod identification;
+mod independent;
