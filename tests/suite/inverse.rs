@@ -1,6 +1,10 @@
 //! Rewards, temperature and goals from behaviour.
 
 mod bus;
+mod enumeration;
 mod expansion;
 mod formula;
+mod gradients;
+mod invariants;
 mod values;
+mod worlds;

@@ -3,7 +3,7 @@
 use softmdp::Inference::Variational;
 use softmdp::inverse::{Demonstrations, Likelihood, RewardFeatures};
 use softmdp::ndarray::{Array1, Array2, Array3, Axis};
-use softmdp::{Mdp, Trajectory};
+use softmdp::{Mdp, Model, Trajectory};
 
 use crate::common::random::Random;
 
@@ -25,7 +25,7 @@ fn model(seed: u64, discount: f64, is_terminal: bool) -> Mdp {
 
 /// −H of a free table, without the rows of terminal states, scaled to a diagonal of 1.
 fn information(likelihood: &Likelihood, mdp: &Mdp, seen: &Demonstrations) -> Array2<f64> {
-    let acting: Vec<usize> = (0..4).filter(|&state| !mdp.terminal_states().contains(&state)).collect();
+    let acting: Vec<usize> = (0..4).filter(|&state| !mdp.is_terminal(state)).collect();
     let pairs = acting.iter().flat_map(|&state| (0..3).map(move |action| (state, action)));
     let mut features = Array3::zeros((4, 3, 3 * acting.len()));
     pairs.enumerate().for_each(|(k, (state, action))| features[[state, action, k]] = 1.0);
@@ -69,7 +69,7 @@ fn eigenvalues(matrix: &Array2<f64>) -> Vec<f64> {
 
 /// Starts from every state, so that all states are visited.
 fn seen(mdp: &Mdp, horizon: usize) -> Demonstrations {
-    let starts = (0..4).filter(|state| !mdp.terminal_states().contains(state));
+    let starts = (0..4).filter(|state| !mdp.is_terminal(*state));
     Demonstrations::new(starts.map(|start| {
         let mut states = vec![start];
         states.extend((0..horizon).map(|step| (start + step) % 3));
