@@ -3,3 +3,5 @@
 mod differences;
 mod identification;
 mod independent;
+#[cfg(feature = "rayon")]
+mod threads;

@@ -181,7 +181,9 @@ fn trajectories() {
             let Case { known, features, theta } = Case::new(random, is_deterministic, false);
             let known = known.with_discount(discount).unwrap();
             let may_leave = discount < 1.0 && !cut;
-            let Some(seen) = demonstrate(random, &known, Some(HORIZON), (may_leave, cut)) else { return false };
+            let Some(seen) = demonstrate(random, &known, Some(HORIZON), (may_leave, cut)) else {
+                return false;
+            };
             let mut likelihood = Likelihood::trajectories().horizon(HORIZON);
             if is_joint {
                 let initial = Array1::from_elem(known.num_states(), 1.0 / known.num_states() as f64);

@@ -38,13 +38,21 @@ fn trajectories_over_a_horizon() {
     let (mdp, seen) = (four_states(0.0, 1.0, &[3]), four_demonstrations());
     let likelihood = Likelihood::trajectories().horizon(5);
     let expected = [
-        -8.823218330707, -2.9750643868897, 4.7393583652134, -29.9261398547412, 3.6368090345474,
+        -8.823218330707,
+        -2.9750643868897,
+        4.7393583652134,
+        -29.9261398547412,
+        3.6368090345474,
         -15.1415761847728,
     ];
     assert_hessian(&expand(&likelihood, &mdp, &seen), &expected);
     let joint = likelihood.initial(initial(4, &[3]));
     let expected = [
-        -9.054540138474, -2.601295049367, 3.4266463628876, -32.3649051350376, 2.1173299438053,
+        -9.054540138474,
+        -2.601295049367,
+        3.4266463628876,
+        -32.3649051350376,
+        2.1173299438053,
         -16.2740433315486,
     ];
     assert_hessian(&expand(&joint, &mdp, &seen), &expected);
@@ -54,7 +62,11 @@ fn trajectories_over_a_horizon() {
 fn trajectories_that_may_leave() {
     let (mdp, seen) = (four_states(0.0, 0.9, &[3]), five_demonstrations());
     let expected = [
-        -11.7493251438129, -4.3971481049124, 6.6541844472049, -37.5830723186209, 5.1065735705749,
+        -11.7493251438129,
+        -4.3971481049124,
+        6.6541844472049,
+        -37.5830723186209,
+        5.1065735705749,
         -20.1998578251713,
     ];
     assert_hessian(&expand(&Likelihood::trajectories().horizon(5), &mdp, &seen), &expected);
@@ -64,12 +76,20 @@ fn trajectories_that_may_leave() {
 fn actions_and_feature_matching_over_a_horizon() {
     let (mdp, seen) = (four_states(0.0, 0.9, &[3]), four_demonstrations());
     let expected = [
-        -5.353782544859, -5.3605602620203, 1.2275460516081, -11.9483928742304, 0.7770392031488,
+        -5.353782544859,
+        -5.3605602620203,
+        1.2275460516081,
+        -11.9483928742304,
+        0.7770392031488,
         -9.0778541606964,
     ];
     assert_hessian(&expand(&Likelihood::actions(Variational).horizon(5), &mdp, &seen), &expected);
     let expected = [
-        -4.1271807876059, -3.3976202949734, 1.8266533675108, -12.0267456932737, 2.0511186961097,
+        -4.1271807876059,
+        -3.3976202949734,
+        1.8266533675108,
+        -12.0267456932737,
+        2.0511186961097,
         -6.4861248894486,
     ];
     assert_hessian(&expand(&Likelihood::feature_matching().horizon(5), &mdp, &seen), &expected);
@@ -85,7 +105,11 @@ fn actions_without_a_horizon() {
     let seen = seen.with_weights([1.0, 2.0]).unwrap();
     let expansion = expand(&Likelihood::actions(Variational), &mdp, &seen);
     let expected = [
-        -2.0299991597419, -0.54600115572, 0.94329765467, -2.6276740234099, -0.3294824435906,
+        -2.0299991597419,
+        -0.54600115572,
+        0.94329765467,
+        -2.6276740234099,
+        -0.3294824435906,
         -2.5066656432323,
     ];
     assert_hessian(&expansion, &expected);
@@ -99,7 +123,11 @@ fn trajectories_until_the_end() {
     let (mdp, all) = (four_states(-2.0, 1.0, &[3]), four_demonstrations());
     let whole = all.clone().with_weights([0.0, 2.5, 0.5, 0.0]).unwrap();
     let expected = [
-        -2.2465592165864, -1.0507594263794, 1.0732410453985, -4.5928175623758, 0.726335462882,
+        -2.2465592165864,
+        -1.0507594263794,
+        1.0732410453985,
+        -4.5928175623758,
+        0.726335462882,
         -2.4293460834821,
     ];
     assert_hessian(&expand(&Likelihood::trajectories(), &mdp, &whole), &expected);
@@ -116,7 +144,11 @@ fn trajectories_until_the_end() {
 fn actions_until_the_end() {
     let (mdp, seen) = (four_states(-2.0, 1.0, &[3]), four_demonstrations());
     let expected = [
-        -4.6901396540517, -4.1310016768157, 2.6576721044343, -8.3444084264536, 2.0584585355867,
+        -4.6901396540517,
+        -4.1310016768157,
+        2.6576721044343,
+        -8.3444084264536,
+        2.0584585355867,
         -7.379360007273,
     ];
     assert_hessian(&expand(&Likelihood::actions(Variational), &mdp, &seen), &expected);
@@ -182,10 +214,9 @@ fn a_minimum_is_told_from_a_maximum() {
 #[test]
 fn errors_of_feature_matching_from_second_derivatives_alone() {
     let theta = array![0.6, -0.4];
-    for (discount, expected) in [
-        (1.0, [1.262023799179434, 1.209572579830795]),
-        (0.8, [1.526330838591872, 1.444271778900905]),
-    ] {
+    for (discount, expected) in
+        [(1.0, [1.262023799179434, 1.209572579830795]), (0.8, [1.526330838591872, 1.444271778900905])]
+    {
         let known = Mdp::new(transitions(3, 2, 0), Array2::zeros((3, 2))).unwrap();
         let features = RewardFeatures::on_pairs(features(3, 2, 2, 0));
         let mdp = features.model(&known.with_discount(discount).unwrap(), &theta).unwrap();
@@ -267,7 +298,8 @@ fn errors(covariance: &Array2<f64>) -> Vec<f64> {
 
 fn determinant(matrix: &Array2<f64>) -> f64 {
     let minor = |a, b, c, d| matrix[[1, a]] * matrix[[2, b]] - matrix[[1, c]] * matrix[[2, d]];
-    matrix[[0, 0]] * minor(1, 2, 2, 1) - matrix[[0, 1]] * minor(0, 2, 2, 0) + matrix[[0, 2]] * minor(0, 1, 1, 0)
+    matrix[[0, 0]] * minor(1, 2, 2, 1) - matrix[[0, 1]] * minor(0, 2, 2, 0)
+        + matrix[[0, 2]] * minor(0, 1, 1, 0)
 }
 
 /// By Gauss–Jordan elimination, for definite matrices.
