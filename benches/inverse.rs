@@ -15,7 +15,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use softmdp::inverse::{Demonstrations, Likelihood, RewardFeatures, RewardModel};
 use softmdp::ndarray::{Array1, Array2, Array3, array};
 use softmdp::{
-    Dynamics, Inference, Mdp, Model, SoftValueIteration, SparseDynamics, StationarySolver, Trajectory,
+    Dynamics, Inference, Mdp, SoftValueIteration, SparseDynamics, StationarySolver, Trajectory,
 };
 
 #[path = "support/dense.rs"]
