@@ -14,9 +14,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use softmdp::inverse::{Demonstrations, Likelihood, RewardFeatures, RewardModel};
 use softmdp::ndarray::{Array1, Array2, Array3, array};
-use softmdp::{
-    Dynamics, Inference, Mdp, SoftValueIteration, SparseDynamics, StationarySolver, Trajectory,
-};
+use softmdp::{Dynamics, Inference, Mdp, SoftValueIteration, SparseDynamics, StationarySolver, Trajectory};
 
 #[path = "support/dense.rs"]
 mod dense;

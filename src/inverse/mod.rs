@@ -1,5 +1,8 @@
 //! Inverse problems: rewards, temperature and goals from behaviour.
 //!
+//! [`Likelihood::evaluate`] computes a [`Score`]: the log-likelihood of [`Demonstrations`] and its
+//! gradients in the tables of the model. The [formulas](crate::formulas) (I1)–(I12) say how.
+//!
 //! A demonstration is a trajectory of an agent whose model is known except for its rewards. This
 //! module computes how probable demonstrations are, fits rewards to them, and says which of
 //! several goals an agent pursues.
@@ -41,14 +44,27 @@ mod tally;
 
 pub use choice_inversion::rewards_of;
 pub use covariance::Covariance;
+#[doc(inline, alias("expert", "panel", "behavioral_cloning"))]
 pub use demonstrations::Demonstrations;
 pub use error::Error;
 pub use expansion::Expansion;
 pub use features::RewardFeatures;
 pub use fit::{FitMethod, RewardFit};
 pub use fitted::FittedRewards;
+#[doc(
+    inline,
+    alias(
+        "nfxp",
+        "mce",
+        "maximum_entropy_irl",
+        "maximum_causal_entropy",
+        "inverse_reinforcement_learning",
+        "ddc"
+    )
+)]
 pub use likelihood::Likelihood;
 pub use place::FeaturePlace;
 pub use reward_model::RewardModel;
+#[doc(inline, alias("gradient", "log_likelihood"))]
 pub use score::Score;
 pub use summary::Summary;

@@ -6,5 +6,8 @@ mod expansion;
 mod formula;
 mod gradients;
 mod invariants;
+mod refused;
+mod saved;
+mod threads;
 mod values;
 mod worlds;

@@ -132,7 +132,8 @@ fn actions_are_those_of_the_policy() {
         let mdp = world.mdp();
         let likelihood = Likelihood::actions(inference).horizon(HORIZON);
         let random = &mut Random(seed);
-        let policy = SoftValueIteration::new(HORIZON).inference(inference).solve(&mdp).unwrap().policy().clone();
+        let policy =
+            SoftValueIteration::new(HORIZON).inference(inference).solve(&mdp).unwrap().policy().clone();
         for _ in 0..20 {
             let walk = world.walk(random, HORIZON, 0.0);
             let Ok(score) = likelihood.evaluate(&mdp, &Demonstrations::new([walk.clone()])) else { continue };

@@ -134,7 +134,9 @@ fn rewards_on_the_successor() {
     let theta = [0.5, -0.3];
     let folded = builder(super::formula::rewards(4, 3, 0)).terminal_states([3]).build().unwrap();
     let folded = folded
-        .with_successor_rewards(|s, a, next| (0..2).map(|k| theta[k] * successor_feature(s, a, next, k)).sum())
+        .with_successor_rewards(|s, a, next| {
+            (0..2).map(|k| theta[k] * successor_feature(s, a, next, k)).sum()
+        })
         .unwrap();
     let gradient = |score: &Score| {
         let pairs = (0..4).flat_map(|s| (0..3).map(move |a| (s, a)));

@@ -49,7 +49,16 @@ impl World {
         }
         let temperature = random.pick(&[0.5, 1.0, 2.3]);
         let successor_rewards = None;
-        Self { transitions, rewards, successor_rewards, prior, terminal, terminal_values, temperature, discount }
+        Self {
+            transitions,
+            rewards,
+            successor_rewards,
+            prior,
+            terminal,
+            terminal_values,
+            temperature,
+            discount,
+        }
     }
 
     /// With a reward on each transition.
