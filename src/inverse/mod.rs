@@ -13,23 +13,46 @@
 //! | choices, whatever happened next | [`Likelihood::actions`] | either |
 //! | expected features of behaviour | [`Likelihood::feature_matching`] | variational |
 
+mod chain;
+mod choice_inversion;
+mod covariance;
+mod curvature;
 mod demonstrations;
 mod derivative;
 mod error;
 mod evaluate;
+mod expansion;
+mod features;
 mod finite;
+mod fit;
+mod fitted;
+mod information;
+mod lbfgs;
 mod likelihood;
+mod newton;
+mod objective;
 mod observed;
 mod observer;
+mod place;
+mod pseudo_likelihood;
+mod reward_model;
 mod score;
 mod stage;
 mod stationary;
 mod successors;
+mod summary;
+mod symmetric;
 mod tally;
 
+pub use choice_inversion::rewards_of;
+pub use covariance::Covariance;
 #[doc(inline, alias("expert", "panel", "behavioral_cloning"))]
 pub use demonstrations::Demonstrations;
 pub use error::Error;
+pub use expansion::Expansion;
+pub use features::RewardFeatures;
+pub use fit::{FitMethod, RewardFit};
+pub use fitted::FittedRewards;
 #[doc(
     inline,
     alias(
@@ -42,6 +65,9 @@ pub use error::Error;
     )
 )]
 pub use likelihood::Likelihood;
-#[doc(inline, alias("gradient", "log_likelihood"))]
 pub use observer::{Observer, goal_posterior};
+pub use place::FeaturePlace;
+pub use reward_model::RewardModel;
+#[doc(inline, alias("gradient", "log_likelihood"))]
 pub use score::Score;
+pub use summary::Summary;

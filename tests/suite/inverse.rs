@@ -6,6 +6,7 @@
 mod bus;
 mod composition;
 mod enumeration;
+mod expansion;
 mod formula;
 mod goals;
 mod gradients;
