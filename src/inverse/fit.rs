@@ -16,7 +16,7 @@ use super::demonstrations::Seen;
 use super::fitted::FittedRewards;
 use super::likelihood::Kind;
 use super::newton::{self, Limits, Maximum, Objective, Point, diverging};
-use super::objective::{Curved, Evaluated, MOST_CURVED, Posterior};
+use super::objective::{Curved, Evaluated, MOST_CURVED, NormalPrior, Posterior};
 use super::{Demonstrations, Error, Likelihood, RewardFeatures, RewardModel, lbfgs, pseudo_likelihood};
 use crate::arrays::check_shape;
 use crate::mdp::{check_setting, is_possible};
@@ -346,11 +346,11 @@ impl<F: Real> RewardFit<F> {
         check_shape(Table::Parameters, start.shape(), &[k])?;
         match start.iter().position(|value| !value.is_finite()) {
             Some(parameter) => Err(Error::InvalidParameter { parameter, value: start[parameter].into_f64() }),
-            None => Ok(start.mapv(|value| value.into_f64())),
+            None => Ok(start.mapv(F::into_f64)),
         }
     }
 
-    fn checked_prior(&self) -> Result<Option<(Array1<f64>, Array1<f64>)>, Error> {
+    fn checked_prior(&self) -> Result<Option<NormalPrior>, Error> {
         let Some((mean, precision)) = &self.prior else { return Ok(None) };
         for table in [mean, precision] {
             check_shape(Table::ParameterPrior, table.shape(), &[self.features.num_parameters()])?;
@@ -362,7 +362,7 @@ impl<F: Real> RewardFit<F> {
             let is_valid = precision >= F::zero() && precision < F::infinity();
             check_setting(is_valid, "precision of the prior", precision, "a finite number >= 0")?;
         }
-        Ok(Some((mean.mapv(|m| m.into_f64()), precision.mapv(|l| l.into_f64()))))
+        Ok(Some((mean.mapv(F::into_f64), precision.mapv(F::into_f64))))
     }
 
     /// Checks that a fit of temperature or discount can start.

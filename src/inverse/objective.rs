@@ -39,6 +39,9 @@ const UNIDENTIFIED: f64 = 1e-6;
 /// The most parameters whose second derivatives are computed after a search that did not need them.
 pub(super) const MOST_CURVED: usize = 400;
 
+/// Means and precisions.
+pub(super) type NormalPrior = (Array1<f64>, Array1<f64>);
+
 /// What a fit maximises.
 pub(super) struct Posterior<'a, F, M: ?Sized> {
     pub(super) features: &'a RewardFeatures<F>,
@@ -52,7 +55,7 @@ pub(super) struct Posterior<'a, F, M: ?Sized> {
     /// The largest |φ_k|, `[k]`.
     pub(super) largest: Array1<f64>,
     /// m and λ, `[k]` each.
-    pub(super) prior: Option<(Array1<f64>, Array1<f64>)>,
+    pub(super) prior: Option<NormalPrior>,
     /// V of the last evaluation without a horizon, from which the next one starts.
     pub(super) values: RefCell<Option<Array1<F>>>,
 }
@@ -256,7 +259,7 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Objective for Posterior<'_, F
         let curved = Curved {
             information: curvature.hessian.mapv(|entry| -entry.into_f64()),
             magnitudes: curvature.magnitudes.iter().map(number).collect(),
-            scores: curvature.scores.mapv(|entry| entry.into_f64()),
+            scores: curvature.scores.mapv(F::into_f64),
         };
         let changes = self.changes(model);
         let mut a = Array2::from_shape_fn(curved.information.dim(), |(i, j)| {
