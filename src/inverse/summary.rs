@@ -29,7 +29,7 @@ use crate::Status;
 /// coffee         1.0986      0.2309     4.76
 ///
 /// log-likelihood -56.233514 of 100 observations
-/// converged after 5 steps; standard errors from the information
+/// converged after 4 steps; standard errors from the information
 /// "
 /// );
 /// # Ok::<(), softmdp::inverse::Error>(())

@@ -7,6 +7,7 @@ mod bus;
 mod composition;
 mod enumeration;
 mod expansion;
+mod fit;
 mod formula;
 mod goals;
 mod gradients;
