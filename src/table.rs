@@ -88,6 +88,14 @@ pub enum Table {
     Directions,
     /// The points of a curve.
     Series,
+    /// n(s,a), the numbers of times that pairs were seen, `[s, a]`.
+    Counts,
+    /// The log-likelihood of demonstrations.
+    LogLikelihood,
+    /// The derivatives of a log-likelihood.
+    Gradient,
+    /// How often a likelihood counts the value of each state, `[t, s]`.
+    ResidualVisits,
 }
 
 /// A place in a table as words, such as `stage 0, state 2`.
@@ -138,9 +146,10 @@ impl Table {
             | Table::StateMarginals
             | Table::StateOccupancy
             | Table::ForwardMessages
-            | Table::BackwardMessages => &["stage", "state"],
+            | Table::BackwardMessages
+            | Table::ResidualVisits => &["stage", "state"],
             Table::Transitions | Table::SuccessorRewards => &["state", "action", "next state"],
-            Table::Rewards | Table::ActionPrior => &["state", "action"],
+            Table::Rewards | Table::ActionPrior | Table::Counts => &["state", "action"],
             Table::TerminalValues
             | Table::InitialValues
             | Table::RelativeValues
@@ -215,6 +224,10 @@ impl fmt::Display for Table {
             Table::Coordinates => "coordinates",
             Table::Directions => "directions of actions",
             Table::Series => "series",
+            Table::Counts => "counts",
+            Table::LogLikelihood => "log-likelihood",
+            Table::Gradient => "gradient",
+            Table::ResidualVisits => "residual visits",
         })
     }
 }

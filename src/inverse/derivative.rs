@@ -36,9 +36,10 @@ pub(super) struct Derivative<'a, F, D: ?Sized> {
 struct Tilt<'a, F> {
     temperature: F,
     next_values: &'a [F], // V_{t+1}, [s]
+    max: F,               // max V
     factors: Vec<F>,      // [s]
     scales: Vec<F>,       // [s, a]; 0 for impossible and for far pairs
-    far: Vec<usize>,      // pairs s · A + a, ascending
+    far: Vec<(usize, F)>, // pairs s · A + a, ascending, with (max V − (Q − r))/τ
 }
 
 impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Derivative<'a, F, D> {
@@ -126,12 +127,21 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Derivative<'a, F, D> {
         });
     }
 
+    /// Σ_{s,a} y(s,a) exp(−(Q − r)(s,a)/τ), for direct inference with γ > 0. It may overflow.
+    pub(super) fn leaving_sum(&self, y: &[F]) -> F {
+        let Some(tilt) = &self.tilt else { return F::zero() };
+        let near = y.iter().zip(&tilt.scales).fold(F::zero(), |sum, (&y, &scale)| sum + y * scale);
+        let near = if near == F::zero() { near } else { near / self.discount * (-tilt.max / tilt.temperature).exp() };
+        let far = tilt.far.iter().filter(|(pair, _)| y[*pair] != F::zero());
+        far.fold(near, |sum, &(pair, exponent)| sum + y[pair] * (exponent - tilt.max / tilt.temperature).exp())
+    }
+
     /// Calls `visit(pair, s', K(s,a,s'))` for the entries of far rows.
     fn for_each_far_row(&self, mut visit: impl FnMut(usize, usize, F)) {
         let Some(tilt) = &self.tilt else { return };
         let mut lucky = LuckyRows::new(self.discount, tilt.temperature, tilt.next_values);
         let num_actions = self.dynamics.num_actions();
-        for &pair in &tilt.far {
+        for &(pair, _) in &tilt.far {
             lucky.for_each(self.dynamics, (pair / num_actions, pair % num_actions), |next_state, p| {
                 visit(pair, next_state, p);
             });
@@ -152,12 +162,12 @@ impl<'a, F: Real> Tilt<'a, F> {
             let exponent = if q > F::neg_infinity() { gap(max, q - reward, temperature) } else { q };
             let is_far = exponent > most;
             if is_far {
-                far.push(pair);
+                far.push((pair, exponent));
             }
             scales.push(if is_far { F::neg_infinity() } else { exponent });
         }
         exp_all(&mut scales);
         scales.iter_mut().for_each(|scale| *scale *= discount);
-        Self { temperature, next_values, factors, scales, far }
+        Self { temperature, next_values, max, factors, scales, far }
     }
 }

@@ -7,6 +7,9 @@ use std::fmt;
 /// Errors of the model and of settings are in [`Error::Model`]; `?` converts a
 /// [`softmdp::Error`](crate::Error) into this type. `Debug` prints the message, so that a `main`
 /// which returns this error shows it.
+///
+/// A `trajectory` is an index in the list of demonstrations. A `stage` counts from the start of the
+/// trajectory, also if the trajectory starts at a later stage of the model.
 #[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -16,7 +19,144 @@ pub enum Error {
     /// There is no demonstration, or no demonstration of positive weight.
     #[error("there are no demonstrations of positive weight, expected at least one")]
     NoDemonstrations,
-    /// The model excludes a step of a demonstration.
+    /// A list has another length than the list of demonstrations.
+    #[error("found {found} entries for {expected} demonstrations, expected one for each demonstration")]
+    NumberMismatch {
+        /// Number of entries.
+        found: usize,
+        /// Number of demonstrations.
+        expected: usize,
+    },
+    /// A weight of a demonstration is negative, NaN or infinite.
+    #[error("the weight of demonstration {demonstration} is {value}, expected a finite number >= 0")]
+    InvalidWeight {
+        /// Index of the demonstration.
+        demonstration: usize,
+        /// The weight.
+        value: f64,
+    },
+    /// A count of an action is negative, NaN or infinite.
+    #[error("the count of (state {state}, action {action}) is {value}, expected a finite number >= 0")]
+    InvalidCount {
+        /// State of the pair.
+        state: usize,
+        /// Its action.
+        action: usize,
+        /// The count.
+        value: f64,
+    },
+    /// A count is positive, but the model excludes the pair.
+    #[error(
+        "(state {state}, action {action}) has a positive count but probability 0 in this model; set the count to 0 \
+         or correct the model"
+    )]
+    ImpossibleCount {
+        /// State of the pair.
+        state: usize,
+        /// Its action.
+        action: usize,
+    },
+    /// Counts of actions were given where trajectories are needed.
+    #[error("the demonstrations are counts of actions, expected trajectories; counts serve `Likelihood::actions`")]
+    NotTrajectories,
+    /// Counts of actions have no stages, but the likelihood has a horizon.
+    #[error(
+        "counts of actions have no stages, but the likelihood has a horizon of {horizon}; use trajectories, or no \
+         horizon"
+    )]
+    CountsWithHorizon {
+        /// The horizon.
+        horizon: usize,
+    },
+    /// A trajectory contains a state that the model does not have.
+    #[error("trajectory {trajectory} is in state {state} at stage {stage}, expected a state below {num_states}")]
+    StateOutOfRange {
+        /// Index of the trajectory.
+        trajectory: usize,
+        /// Stage of the state.
+        stage: usize,
+        /// The state.
+        state: usize,
+        /// Number of states of the model.
+        num_states: usize,
+    },
+    /// A trajectory contains an action that the model does not have.
+    #[error(
+        "trajectory {trajectory} takes action {action} at stage {stage}, expected an action below {num_actions}"
+    )]
+    ActionOutOfRange {
+        /// Index of the trajectory.
+        trajectory: usize,
+        /// Stage of the action.
+        stage: usize,
+        /// The action.
+        action: usize,
+        /// Number of actions of the model.
+        num_actions: usize,
+    },
+    /// A trajectory takes an action in a terminal state.
+    #[error("trajectory {trajectory} takes an action in terminal state {state} at stage {stage}, expected its end")]
+    ActionAfterEnd {
+        /// Index of the trajectory.
+        trajectory: usize,
+        /// Stage of the action.
+        stage: usize,
+        /// The terminal state.
+        state: usize,
+    },
+    /// A trajectory goes on after the horizon.
+    #[error(
+        "trajectory {trajectory} starts at stage {first_stage} and has {num_actions} actions, expected an end at \
+         stage {horizon} at the latest"
+    )]
+    TooLong {
+        /// Index of the trajectory.
+        trajectory: usize,
+        /// Stage of the model at which it starts.
+        first_stage: usize,
+        /// Number of its actions.
+        num_actions: usize,
+        /// The horizon.
+        horizon: usize,
+    },
+    /// A trajectory stops before the horizon, in a state that is not terminal.
+    #[error(
+        "trajectory {trajectory} stops after {num_actions} actions in state {state}, which is not terminal; mark it \
+         with `Demonstrations::with_cut_off`, or set the horizon at which it ends"
+    )]
+    Unended {
+        /// Index of the trajectory.
+        trajectory: usize,
+        /// Number of its actions.
+        num_actions: usize,
+        /// Its last state.
+        state: usize,
+    },
+    /// Feature matching needs whole trajectories, but one was cut off.
+    #[error(
+        "trajectory {trajectory} was cut off, but feature matching needs whole trajectories; use \
+         `Likelihood::actions`"
+    )]
+    CutOff {
+        /// Index of the trajectory.
+        trajectory: usize,
+    },
+    /// A trajectory that has left for † is marked as cut off.
+    #[error("trajectory {trajectory} is marked as cut off but has no last state; append the last state")]
+    CutOffAfterEnd {
+        /// Index of the trajectory.
+        trajectory: usize,
+    },
+    /// A trajectory starts in a state from which success is impossible, or whose initial
+    /// probability is 0.
+    #[error("trajectory {trajectory} is impossible in this model: it cannot start in state {state}")]
+    ImpossibleStart {
+        /// Index of the trajectory.
+        trajectory: usize,
+        /// Its first state.
+        state: usize,
+    },
+    /// The model excludes an action of a trajectory.
     #[error(
         "trajectory {trajectory} is impossible in this model: action {action} of state {state} at stage {stage} \
          has probability 0"
@@ -24,13 +164,66 @@ pub enum Error {
     ImpossibleAction {
         /// Index of the trajectory.
         trajectory: usize,
-        /// Stage of the step, counted from the start of the trajectory.
+        /// Stage of the step.
         stage: usize,
         /// State of the step.
         state: usize,
         /// Its action.
         action: usize,
     },
+    /// The model excludes a transition of a trajectory.
+    #[error(
+        "trajectory {trajectory} is impossible in this model: the transition from (state {state}, action {action}) \
+         to state {next_state} at stage {stage} has probability 0"
+    )]
+    ImpossibleTransition {
+        /// Index of the trajectory.
+        trajectory: usize,
+        /// Stage of the step.
+        stage: usize,
+        /// State of the step.
+        state: usize,
+        /// Its action.
+        action: usize,
+        /// The next state.
+        next_state: usize,
+    },
+    /// A trajectory leaves for †, which the likelihood excludes.
+    #[error(
+        "trajectory {trajectory} has no last state, so it leaves for † at stage {stage}; this needs \
+         `Likelihood::trajectories` and a discount below 1"
+    )]
+    ImpossibleLeaving {
+        /// Index of the trajectory.
+        trajectory: usize,
+        /// Stage of the step.
+        stage: usize,
+    },
+    /// A trajectory ends in a state whose value is −∞.
+    #[error("trajectory {trajectory} is impossible in this model: its last state {state} has value -inf")]
+    ImpossibleEnd {
+        /// Index of the trajectory.
+        trajectory: usize,
+        /// Its last state.
+        state: usize,
+    },
+    /// Only the likelihood of trajectories may be joint with the start.
+    #[error("an initial distribution was given, but only `Likelihood::trajectories` can be joint with the start")]
+    UnusedInitial,
+    /// A trajectory of a joint likelihood starts at a later stage than the initial distribution.
+    #[error(
+        "trajectory {trajectory} starts at stage {first_stage}, but the initial distribution is that of stage 0; \
+         remove the initial distribution"
+    )]
+    LateStart {
+        /// Index of the trajectory.
+        trajectory: usize,
+        /// Stage of the model at which it starts.
+        first_stage: usize,
+    },
+    /// Stages were asked for, but the likelihood has no horizon.
+    #[error("a stationary likelihood has no stages; set a horizon with `Likelihood::horizon`")]
+    NoHorizon,
 }
 
 impl fmt::Debug for Error {

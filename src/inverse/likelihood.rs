@@ -2,8 +2,7 @@
 
 use ndarray::Array1;
 
-use super::{Demonstrations, Error, Score};
-use crate::{Inference, Model, Real};
+use crate::{Inference, Real};
 
 /// Which probability of demonstrations is asked, with its options.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +32,17 @@ impl Kind {
             Kind::Trajectories => Inference::Direct,
             Kind::Actions(inference) => inference,
             Kind::FeatureMatching => Inference::Variational,
+        }
+    }
+
+    /// The factor of an observation at stage t of a trajectory, and its derivative in γ: γ^t for
+    /// feature matching, otherwise 1.
+    pub(super) fn factor<F: Real>(self, discount: F, t: usize) -> (F, F) {
+        let power = |t: usize| discount.powi(i32::try_from(t).unwrap_or(i32::MAX));
+        match (self, t) {
+            (Kind::FeatureMatching, 0) => (F::one(), F::zero()),
+            (Kind::FeatureMatching, _) => (power(t), F::from_f64(t as f64) * power(t - 1)),
+            _ => (F::one(), F::zero()),
         }
     }
 }
@@ -73,18 +83,5 @@ impl<F: Real> Likelihood<F> {
     pub fn tolerance(mut self, tolerance: F) -> Self {
         self.tolerance = Some(tolerance);
         self
-    }
-
-    /// Computes the log-likelihood of demonstrations and its gradients.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoDemonstrations`].
-    pub fn evaluate<M>(&self, mdp: &M, demonstrations: &Demonstrations<F>) -> Result<Score<F>, Error>
-    where
-        M: Model<Scalar = F> + ?Sized,
-    {
-        let _ = (mdp, demonstrations);
-        Err(Error::NoDemonstrations)
     }
 }

@@ -13,8 +13,13 @@
 mod demonstrations;
 mod derivative;
 mod error;
+mod evaluate;
+mod finite;
 mod likelihood;
+mod observed;
 mod score;
+mod stationary;
+mod tally;
 
 pub use demonstrations::Demonstrations;
 pub use error::Error;
