@@ -96,6 +96,12 @@ pub enum Table {
     Gradient,
     /// How often a likelihood counts the value of each state, `[t, s]`.
     ResidualVisits,
+    /// The prior over goals, `[k]`.
+    GoalPrior,
+    /// S(h∣g), the probabilities that goals switch at a step, `[g, h]`.
+    GoalSwitching,
+    /// The posterior over goals, `[k]`.
+    GoalPosterior,
 }
 
 /// A place in a table as words, such as `stage 0, state 2`.
@@ -156,6 +162,8 @@ impl Table {
             | Table::ExpectedVisits
             | Table::StationaryDistribution => &["state"],
             Table::AbsorbedMarginals | Table::LogNormalizers | Table::LogAbsorbed => &["stage"],
+            Table::GoalPrior => &["goal"],
+            Table::GoalSwitching => &["goal", "next goal"],
             _ => &[],
         }
     }
@@ -168,7 +176,9 @@ impl Table {
             | Table::AbsorbedMarginals
             | Table::StateOccupancy
             | Table::StateActionOccupancy
-            | Table::StationaryDistribution => "a probability >= 0 and <= 1",
+            | Table::StationaryDistribution
+            | Table::GoalPrior
+            | Table::GoalSwitching => "a probability >= 0 and <= 1",
             Table::StateActionMarginals => "a probability, at most that of the state",
             Table::LogPolicy => "the logarithm of the probability in the policy",
             Table::Coordinates | Table::Directions | Table::Series => "a finite number",
@@ -228,6 +238,9 @@ impl fmt::Display for Table {
             Table::LogLikelihood => "log-likelihood",
             Table::Gradient => "gradient",
             Table::ResidualVisits => "residual visits",
+            Table::GoalPrior => "prior over goals",
+            Table::GoalSwitching => "switching of goals",
+            Table::GoalPosterior => "posterior over goals",
         })
     }
 }
