@@ -20,6 +20,7 @@ mod observed;
 mod observer;
 mod score;
 mod stationary;
+mod successors;
 mod tally;
 
 pub use demonstrations::Demonstrations;

@@ -23,6 +23,7 @@
 use super::derivative::Derivative;
 use super::likelihood::Kind;
 use super::observed::Choice;
+use super::successors::SuccessorTally;
 use crate::dynamics::blocks;
 use crate::dynamics::successors::for_each_log_successor;
 use crate::kernels::row_log_expectation;
@@ -46,6 +47,8 @@ pub(super) struct Tally<F> {
     future: F,    // Σ μ (Q − r)
     moved: F,     // −Σ μ K V', direct
     discount_sum: F, // Σ μ ∂Q/∂γ / τ
+    /// Derivatives in rewards on the successor.
+    pub(super) successors: SuccessorTally<F>,
     terms: Vec<F>, // scratch [s, 3]: Σ_a xπ, Σ_a xπ(Q − V), Σ_a xπ(Q − r)
 }
 
@@ -75,6 +78,7 @@ impl<F: Real> Tally<F> {
             future: zero,
             moved: zero,
             discount_sum: zero,
+            successors: SuccessorTally::new(kind.inference()),
             terms: arrays::filled_vec(Table::StateValues, (num_states, 3), zero)?,
         })
     }
@@ -223,10 +227,10 @@ impl<F: Real> Tally<F> {
         result
     }
 
-    /// ∂L/∂r of all stages, `[s, a]`.
-    pub(super) fn into_gradient(mut self) -> Vec<F> {
+    /// ∂L/∂r of all stages, `[s, a]`, and the derivatives in rewards on the successor.
+    pub(super) fn into_gradient(mut self) -> (Vec<F>, SuccessorTally<F>) {
         self.end_stage(|_| ());
-        self.total
+        (self.total, self.successors)
     }
 
     /// Σ μ-terms of ∂L/∂τ, without the explicit term.
