@@ -4,6 +4,6 @@ mod bus;
 mod composition;
 mod formula;
 mod goals;
-mod invariants;
+mod expected_scores;
 mod observer;
 mod values;
