@@ -16,6 +16,16 @@ pub enum Table {
     Rewards,
     /// r(s,a,s'), in the order of the successors of each pair.
     SuccessorRewards,
+    /// φ_k of features of rewards: `[s, k]`, `[s, a, k]`, or one row for each transition.
+    Features,
+    /// φ_k of terminal values, `[s, k]`.
+    TerminalFeatures,
+    /// θ, the parameters of rewards, `[k]`, or their names.
+    Parameters,
+    /// Mean or precision of the prior of parameters, `[k]`.
+    ParameterPrior,
+    /// One reference action for each state, `[s]`.
+    ReferenceActions,
     /// ρ(a∣s), `[s, a]`.
     ActionPrior,
     /// Which actions exist in which state, `[s, a]`.
@@ -198,6 +208,11 @@ impl fmt::Display for Table {
             Table::RowOffsets => "row offsets",
             Table::Rewards => "rewards",
             Table::SuccessorRewards => "successor rewards",
+            Table::Features => "features",
+            Table::TerminalFeatures => "features of terminal values",
+            Table::Parameters => "parameters",
+            Table::ParameterPrior => "prior of parameters",
+            Table::ReferenceActions => "reference actions",
             Table::ActionPrior => "action prior",
             Table::AvailableActions => "available actions",
             Table::TerminalValues => "terminal values",
