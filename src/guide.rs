@@ -10,9 +10,10 @@
 //! 8. [`stationary`]: infinite horizons
 //! 9. [`learning`]: the same results from samples
 //! 10. [`hidden_markov`]: filtering, smoothing and Viterbi paths
-//! 11. [`pictures`]: maps, curves and animations
-//! 12. [`numerics`]: the meaning of −∞, and the accuracy of results
-//! 13. [`python`]: names in other libraries
+//! 11. [`inverse`]: goals of an agent that is watched
+//! 12. [`pictures`]: maps, curves and animations
+//! 13. [`numerics`]: the meaning of −∞, and the accuracy of results
+//! 14. [`python`]: names in other libraries
 //!
 //! [`formulas`](crate::formulas) lists every equation. The [crate page](crate) lists all types and
 //! the notation.
@@ -40,6 +41,11 @@ pub mod hidden_markov {}
 #[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/idea.md")]
 pub mod idea {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("../docs/pictures/inline.md")]
+#[doc = include_str!("../docs/guide/inverse.md")]
+pub mod inverse {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/large.md")]

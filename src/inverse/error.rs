@@ -227,37 +227,6 @@ pub enum Error {
     /// Stages were asked for, but the likelihood has no horizon.
     #[error("a stationary likelihood has no stages; set a horizon with `Likelihood::horizon`")]
     NoHorizon,
-    /// A likelihood that is no probability of steps was given to an observer.
-    #[error(
-        "feature matching gives no probability of a step: watch with `Likelihood::actions` or \
-         `Likelihood::trajectories`"
-    )]
-    NoStepProbability,
-    /// A step is impossible under every goal that earlier steps left possible.
-    #[error(
-        "step {step} is impossible under every goal that the steps before it left possible: action {action} of state \
-         {state}; add a goal that explains it"
-    )]
-    ImpossibleStep {
-        /// Index of the step among all that were watched.
-        step: usize,
-        /// Its state.
-        state: usize,
-        /// Its action.
-        action: usize,
-    },
-    /// A step does not start where the step before it ended.
-    #[error(
-        "step {step} starts in state {state}, but the step before it ended in state {expected}; call `start_episode` \
-         if the agent started anew"
-    )]
-    BrokenPath {
-        /// Index of the step among all that were watched.
-        step: usize,
-        /// Its state.
-        state: usize,
-        /// The state in which the step before it ended.
-        expected: usize,
     /// A feature is not a finite number.
     #[error("feature {feature} of {place} is {value}, expected a finite number")]
     InvalidFeature {
@@ -370,6 +339,38 @@ pub enum Error {
         num_parameters: usize,
         /// The largest number of parameters with second derivatives.
         most: usize,
+    },
+    /// A likelihood that is no probability of steps was given to an observer.
+    #[error(
+        "feature matching gives no probability of a step: watch with `Likelihood::actions` or \
+         `Likelihood::trajectories`"
+    )]
+    NoStepProbability,
+    /// A step is impossible under every goal that earlier steps left possible.
+    #[error(
+        "step {step} is impossible under every goal that the steps before it left possible: action {action} of state \
+         {state}; add a goal that explains it"
+    )]
+    ImpossibleStep {
+        /// Index of the step among all that were watched.
+        step: usize,
+        /// Its state.
+        state: usize,
+        /// Its action.
+        action: usize,
+    },
+    /// A step does not start where the step before it ended.
+    #[error(
+        "step {step} starts in state {state}, but the step before it ended in state {expected}; call `start_episode` \
+         if the agent started anew"
+    )]
+    BrokenPath {
+        /// Index of the step among all that were watched.
+        step: usize,
+        /// Its state.
+        state: usize,
+        /// The state in which the step before it ended.
+        expected: usize,
     },
 }
 

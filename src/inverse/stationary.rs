@@ -80,7 +80,7 @@ pub(super) fn evaluate<F: Real, M: Model<Scalar = F> + ?Sized>(
 }
 
 /// The stationary solution, as exact as asked.
-fn solve<F: Real, M: Model<Scalar = F> + ?Sized>(
+pub(super) fn solve<F: Real, M: Model<Scalar = F> + ?Sized>(
     likelihood: &Likelihood<F>,
     mdp: &M,
     initial_values: Option<&Array1<F>>,

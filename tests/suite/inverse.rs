@@ -2,8 +2,11 @@
 
 mod bus;
 mod composition;
+mod expected_scores;
+mod fit;
 mod formula;
 mod goals;
-mod expected_scores;
+mod maxima;
 mod observer;
+mod simulation;
 mod values;

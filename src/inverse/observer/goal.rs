@@ -17,12 +17,12 @@
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 
 use super::super::likelihood::Kind;
-use super::super::{Error, Likelihood};
+use super::super::{Error, Likelihood, stationary};
 use crate::dynamics::successors::log_transition;
 use crate::mdp::{CheckedStage, check_initial, is_possible};
 use crate::{
-    Convergence, Error as ModelError, Inference, Model, Policy, Real, SoftValueIteration, StationaryPolicy,
-    StationarySolution, StationarySolver, Status, Table, log_sum_exp,
+    Error as ModelError, Inference, Model, Policy, Real, SoftValueIteration, StationaryPolicy, Table,
+    log_sum_exp,
 };
 
 /// One step of the agent that is watched.
@@ -94,6 +94,7 @@ pub(super) fn solve<F: Real, M: Model<Scalar = F>>(
 ) -> Result<Vec<Solved<M, F>>, Error> {
     let answers = match likelihood.kind {
         Kind::FeatureMatching => return Err(Error::NoStepProbability),
+        Kind::Actions(_) if likelihood.initial.is_some() => return Err(Error::UnusedInitial),
         Kind::Actions(inference) => {
             let acts = policies(&models, likelihood, inference)?;
             acts.into_iter().map(|acts| Answer::Policy(inference, acts)).collect()
@@ -109,7 +110,7 @@ fn policies<F: Real, M: Model<Scalar = F>>(
     inference: Inference,
 ) -> Result<Vec<Acts<F>>, Error> {
     let Some(horizon) = likelihood.horizon else {
-        let solved = models.iter().map(|model| stationary(model, likelihood, inference));
+        let solved = models.iter().map(|model| stationary::solve(likelihood, model, None));
         return solved.map(|solution| Ok(Acts::Always(solution?.policy().clone()))).collect();
     };
     let solutions = SoftValueIteration::new(horizon).inference(inference).solve_batch(models)?;
@@ -126,7 +127,7 @@ fn values<F: Real, M: Model<Scalar = F>>(
     let horizon = likelihood.horizon;
     let tables: Vec<Array2<F>> = match horizon {
         None => {
-            let solved = models.iter().map(|model| stationary(model, likelihood, Inference::Direct));
+            let solved = models.iter().map(|model| stationary::solve(likelihood, model, None));
             let row = |values: ArrayView1<'_, F>| values.to_owned().insert_axis(Axis(0));
             solved.map(|solution| Ok(row(solution?.state_values()))).collect::<Result<_, Error>>()?
         }
@@ -143,25 +144,6 @@ fn values<F: Real, M: Model<Scalar = F>>(
         Ok(Answer::Values { values, horizon, log_start })
     };
     models.iter().zip(tables).map(answer).collect()
-}
-
-/// Solves a model without a horizon.
-fn stationary<F: Real, M: Model<Scalar = F>>(
-    model: &M,
-    likelihood: &Likelihood<F>,
-    inference: Inference,
-) -> Result<StationarySolution<F>, Error> {
-    let tolerance = likelihood.tolerance.unwrap_or(F::min_positive_value());
-    let solution = StationarySolver::new(tolerance).inference(inference).solve(model)?;
-    let &Convergence { status, iterations, error_bound } = solution.convergence();
-    match status {
-        Status::Converged => Ok(solution),
-        Status::RoundingFloor if likelihood.tolerance.is_none() => Ok(solution),
-        _ => {
-            let error_bound = error_bound.into_f64();
-            Err(ModelError::NotConverged { status, iterations, error_bound }.into())
-        }
-    }
 }
 
 /// log p₀(s) + V_0(s)/τ − log p(e), `[s]` (D6).

@@ -110,7 +110,8 @@ impl<'a, F: Real> Observer<'a, F> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoStepProbability`] for feature matching. In [`Error::Model`]:
+    /// [`Error::NoStepProbability`] for feature matching; [`Error::UnusedInitial`] for an initial
+    /// distribution of actions. In [`Error::Model`]:
     /// [`ShapeMismatch`](crate::Error::ShapeMismatch), [`InvalidEntry`](crate::Error::InvalidEntry)
     /// and [`UnnormalizedRow`](crate::Error::UnnormalizedRow) for the prior, and `ShapeMismatch` for
     /// models of different sizes; [`ZeroTemperature`](crate::Error::ZeroTemperature) for

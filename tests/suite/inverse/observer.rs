@@ -540,6 +540,9 @@ fn models_and_policies_are_checked() {
     let joint = Likelihood::trajectories().initial(array![0.5, 0.25, 0.25]);
     let found = model_error(Observer::new(goals(), &joint, &uniform(3)));
     assert!(matches!(found, ModelError::ShapeMismatch { table: Table::Initial, .. }));
+    let actions = Likelihood::actions(Inference::Variational).initial(Array1::from_elem(9, 1.0 / 9.0));
+    let found = Observer::new(goals(), &actions, &uniform(3));
+    assert_eq!(found.unwrap_err(), Error::UnusedInitial);
 }
 
 #[test]
