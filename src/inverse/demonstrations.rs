@@ -21,7 +21,8 @@ use crate::{Model, Real, Table, Trajectory, arrays};
 /// use softmdp::{Mdp, Trajectory, inverse::Demonstrations, ndarray::array};
 ///
 /// let transitions = array![[[0.5, 0.5], [1.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]];
-/// let mdp = Mdp::builder(transitions, array![[0.0, 0.0], [0.0, 0.0]]).terminal_states([1]).build()?;
+/// let rewards = array![[0.0, 0.0], [0.0, 0.0]];
+/// let mdp = Mdp::builder(transitions, rewards).terminal_states([1]).build()?;
 /// let short = Trajectory::new(vec![0, 1], vec![0])?;
 /// let long = Trajectory::new(vec![0, 0, 0, 1], vec![1, 0, 0])?;
 /// let demonstrations = Demonstrations::new([short, long]).with_weights([3.0, 1.0])?;
@@ -209,7 +210,8 @@ impl<F: Real> Demonstrations<F> {
     /// let seen = Demonstrations::new([Trajectory::new(vec![0; 3], vec![1, 1])?]);
     /// let likelihood = Likelihood::trajectories().horizon(5);
     /// // Two of five stages were seen.
-    /// assert!(matches!(likelihood.evaluate(&mdp, &seen), Err(Error::Unended { trajectory: 0, .. })));
+    /// let error = likelihood.evaluate(&mdp, &seen).unwrap_err();
+    /// assert!(matches!(error, Error::Unended { trajectory: 0, .. }));
     /// let seen = seen.with_cut_off([true])?;
     /// let log_p = 1.0 - (1.0 + 1.0_f64.exp()).ln(); // of action 1
     /// assert!((likelihood.evaluate(&mdp, &seen)?.value() - 2.0 * log_p).abs() < 1e-13);

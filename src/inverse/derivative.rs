@@ -20,10 +20,12 @@
 //! overflow, because all its successors are far below max V. Rows of far pairs are computed one by
 //! one.
 
+use std::ops::Range;
+
 use crate::dynamics::blocks;
 use crate::dynamics::successors::LuckyRows;
-use crate::kernels::{exp_all, gap};
-use crate::parallel::RowsMut;
+use crate::kernels::{dot_rows, exp_all, gap};
+use crate::parallel::{RowsMut, fold_pieces};
 use crate::{Dynamics, Error, Inference, Real};
 
 /// K of one stage.
@@ -54,7 +56,7 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Derivative<'a, F, D> {
         (rewards, action_values): (&[F], &[F]),
     ) -> Self {
         let tilt = (inference == Inference::Direct && discount > F::zero())
-            .then(|| Tilt::new(discount, temperature, next_values, rewards, action_values));
+            .then(|| Tilt::new(dynamics, (discount, temperature), next_values, (rewards, action_values)));
         Self { dynamics, discount, tilt }
     }
 
@@ -131,10 +133,21 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Derivative<'a, F, D> {
     /// Σ_{s,a} y(s,a) exp(−(Q − r)(s,a)/τ), for direct inference with γ > 0. It may overflow.
     pub(super) fn leaving_sum(&self, y: &[F]) -> F {
         let Some(tilt) = &self.tilt else { return F::zero() };
-        let near = y.iter().zip(&tilt.scales).fold(F::zero(), |sum, (&y, &scale)| sum + y * scale);
-        let near = if near == F::zero() { near } else { near / self.discount * (-tilt.max / tilt.temperature).exp() };
+        let product = |pairs: Range<usize>, ()| {
+            let mut product = [F::zero()];
+            dot_rows(&y[pairs.clone()], &tilt.scales[pairs], &mut product);
+            product[0]
+        };
+        let near = fold_pieces(y.len(), (), &product, &|a, b| a + b);
+        let near = if near == F::zero() {
+            near
+        } else {
+            near / self.discount * (-tilt.max / tilt.temperature).exp()
+        };
         let far = tilt.far.iter().filter(|(pair, _)| y[*pair] != F::zero());
-        far.fold(near, |sum, &(pair, exponent)| sum + y[pair] * (exponent - tilt.max / tilt.temperature).exp())
+        far.fold(near, |sum, &(pair, exponent)| {
+            sum + y[pair] * (exponent - tilt.max / tilt.temperature).exp()
+        })
     }
 
     /// Calls `visit(pair, s', K(s,a,s'))` for the entries of far rows.
@@ -151,26 +164,39 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Derivative<'a, F, D> {
 }
 
 impl<'a, F: Real> Tilt<'a, F> {
-    fn new(discount: F, temperature: F, next_values: &'a [F], rewards: &[F], action_values: &[F]) -> Self {
+    fn new<D: Dynamics<Scalar = F> + ?Sized>(
+        dynamics: &D,
+        (discount, temperature): (F, F),
+        next_values: &'a [F],
+        (rewards, action_values): (&[F], &[F]),
+    ) -> Self {
         // † has value 0. Without it here, scales underflow where leaving is the only success.
         let least = if discount < F::one() { F::zero() } else { F::neg_infinity() };
         let max = next_values.iter().copied().fold(least, F::max);
         let log_factor = |&v: &F| if v < max { gap(v, max, temperature) } else { F::zero() };
         let mut factors: Vec<F> = next_values.iter().map(log_factor).collect();
         exp_all(&mut factors);
+        let num_actions = dynamics.num_actions();
+        let mut scales = vec![F::zero(); rewards.len()];
+        let outputs = RowsMut { data: &mut scales, width: num_actions };
+        let exponent = |pair: usize| {
+            let q = action_values[pair];
+            if q > F::neg_infinity() { gap(max, q - rewards[pair], temperature) } else { q }
+        };
+        let written = blocks::for_each_block(dynamics, outputs, &|states, scales| {
+            let first = states.start * num_actions;
+            scales.data.iter_mut().enumerate().for_each(|(at, scale)| *scale = exponent(first + at));
+            exp_all(scales.data);
+            scales.data.iter_mut().for_each(|scale| *scale *= discount);
+            Ok(())
+        });
+        debug_assert!(written.is_ok());
         let mut far = Vec::new();
-        let most = F::from_f64(0.8) * F::max_value().ln();
-        let mut scales: Vec<F> = Vec::with_capacity(rewards.len());
-        for (pair, (&q, &reward)) in action_values.iter().zip(rewards).enumerate() {
-            let exponent = if q > F::neg_infinity() { gap(max, q - reward, temperature) } else { q };
-            let is_far = exponent > most;
-            if is_far {
-                far.push((pair, exponent));
-            }
-            scales.push(if is_far { F::neg_infinity() } else { exponent });
+        let most = (F::from_f64(0.8) * F::max_value().ln()).exp() * discount;
+        for (pair, scale) in scales.iter_mut().enumerate().filter(|(_, scale)| **scale > most) {
+            far.push((pair, exponent(pair)));
+            *scale = F::zero();
         }
-        exp_all(&mut scales);
-        scales.iter_mut().for_each(|scale| *scale *= discount);
         Self { temperature, next_values, max, factors, scales, far }
     }
 }

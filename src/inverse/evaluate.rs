@@ -34,7 +34,7 @@ impl<F: Real> Likelihood<F> {
     ///   [`Error::ImpossibleLeaving`], [`Error::ImpossibleEnd`], [`Error::ImpossibleCount`].
     /// - [`Error::Model`] with [`ZeroTemperature`](crate::Error::ZeroTemperature) at τ = 0, with
     ///   [`NotConverged`](crate::Error::NotConverged) if stationary values are less exact than
-    ///   asked, with [`TotalOverflow`](crate::Error::TotalOverflow) if the result leaves the number
+    ///   asked or the solve was stopped, with [`TotalOverflow`](crate::Error::TotalOverflow) if the result leaves the number
     ///   type, and with the errors of [`SoftValueIteration::solve`](crate::SoftValueIteration) or
     ///   [`StationarySolver::solve`](crate::StationarySolver::solve).
     ///
@@ -119,7 +119,8 @@ impl<F: Real> Likelihood<F> {
     /// use softmdp::{Mdp, TimeVaryingMdp, Trajectory, ndarray::array};
     ///
     /// let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, 0.0]])?;
-    /// let model = TimeVaryingMdp::from_rewards(&mdp, array![[[0.0, 0.0]], [[0.0, 3.0_f64.ln()]]])?;
+    /// let rewards = array![[[0.0, 0.0]], [[0.0, 3.0_f64.ln()]]]; // [t, s, a]
+    /// let model = TimeVaryingMdp::from_rewards(&mdp, rewards)?;
     /// let seen = Demonstrations::new([Trajectory::new(vec![0, 0, 0], vec![1, 1])?]);
     /// let mut gradients = Vec::new();
     /// let likelihood = Likelihood::trajectories().horizon(2);

@@ -9,7 +9,8 @@
 //!
 //! # Form computed
 //!
-//! By default, values are as exact as rounding allows.
+//! By default, values are as exact as rounding allows: a rough solve finds their size, and from
+//! that the tolerance that rounding leaves within reach.
 
 use ndarray::{Array1, Axis};
 
@@ -23,8 +24,7 @@ use crate::dynamics::successors::LuckyRows;
 use crate::markov_chain::Transient;
 use crate::mdp::CheckedStage;
 use crate::{
-    Inference, Model, Real, SparseDynamics, StationarySolution, StationarySolver, Status, Table,
-    arrays,
+    Inference, Model, Real, SparseDynamics, StationarySolution, StationarySolver, Status, Table, arrays,
 };
 
 /// The score of checked demonstrations.
@@ -79,13 +79,43 @@ pub(super) fn evaluate<F: Real, M: Model<Scalar = F> + ?Sized>(
     Score::new(likelihood, mdp, observed, parts, (state_values.clone(), visits), convergence)
 }
 
+/// The largest factor by which a stationary problem is taken to amplify rounding.
+const MOST_AMPLIFICATION: f64 = 1e6;
+
+/// The factor where the discount does not tell: at γ = 1, and in direct inference.
+const USUAL_AMPLIFICATION: f64 = 1e3;
+
+/// Units in the last place of a backup that no search for a fixed point gets below.
+const UNITS: f64 = 16.0;
+
 /// The stationary solution, as exact as asked.
 pub(super) fn solve<F: Real, M: Model<Scalar = F> + ?Sized>(
     likelihood: &Likelihood<F>,
     mdp: &M,
     initial_values: Option<&Array1<F>>,
 ) -> Result<StationarySolution<F>, Error> {
-    let tolerance = likelihood.tolerance.unwrap_or(F::min_positive_value());
+    if let Some(tolerance) = likelihood.tolerance {
+        return solve_to(likelihood, mdp, tolerance, initial_values);
+    }
+    let rough = solve_to(likelihood, mdp, mdp.temperature(), initial_values)?;
+    let finite = rough.state_values().into_iter().copied().filter(|value| value.is_finite());
+    let largest = finite.fold(mdp.temperature(), |largest, value| largest.max(value.abs()));
+    let most_steps = F::one() / (F::one() - mdp.discount());
+    let amplification = match likelihood.kind.inference() {
+        Inference::Variational if most_steps.is_finite() => most_steps.min(F::from_f64(MOST_AMPLIFICATION)),
+        _ => F::from_f64(USUAL_AMPLIFICATION),
+    };
+    let tolerance = F::from_f64(UNITS) * F::epsilon() * largest * amplification;
+    solve_to(likelihood, mdp, tolerance, Some(&rough.state_values().to_owned()))
+}
+
+/// A stationary solution to a tolerance. Unless the caller chose it, rounding may prevent that.
+fn solve_to<F: Real, M: Model<Scalar = F> + ?Sized>(
+    likelihood: &Likelihood<F>,
+    mdp: &M,
+    tolerance: F,
+    initial_values: Option<&Array1<F>>,
+) -> Result<StationarySolution<F>, Error> {
     let mut solver = StationarySolver::new(tolerance).inference(likelihood.kind.inference());
     if let Some(values) = initial_values {
         solver = solver.initial_values(values.clone());
@@ -123,11 +153,13 @@ where
     let (takes_part, table) = (&takes_part[..], Table::ResidualVisits);
     if inference == Inference::Variational {
         let discount = mdp.discount();
-        return Ok(Transient { dynamics: stage.dynamics, policy, takes_part, discount, table }.solve_transposed(b)?);
+        return Ok(Transient { dynamics: stage.dynamics, policy, takes_part, discount, table }
+            .solve_transposed(b)?);
     }
     let dynamics = lucky_chain(mdp, stage, (values, policy), takes_part)?;
     let policy = &vec![F::one(); num_states][..];
-    Ok(Transient { dynamics: &dynamics, policy, takes_part, discount: F::one(), table }.solve_transposed(b)?)
+    Ok(Transient { dynamics: &dynamics, policy, takes_part, discount: F::one(), table }
+        .solve_transposed(b)?)
 }
 
 /// The rows J(s,s') = Σ_a π(a|s) p(s'|s,a,e) of states that take part, as dynamics of one action.
@@ -148,7 +180,9 @@ where
         for action in (0..num_actions).filter(|_| takes_part[state] && mdp.discount() > F::zero()) {
             let share = policy[state * num_actions + action];
             if share > F::zero() {
-                lucky.for_each(stage.dynamics, (state, action), |next_state, p| row.push((next_state, share * p)));
+                lucky.for_each(stage.dynamics, (state, action), |next_state, p| {
+                    row.push((next_state, share * p))
+                });
             }
         }
         row

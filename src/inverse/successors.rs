@@ -45,7 +45,7 @@ pub(super) struct SuccessorTally<F> {
 struct Outcomes<F> {
     offsets: Vec<usize>, // [s · A + a + 1]
     next_states: Vec<usize>,
-    logs: Vec<F>,    // log P + (r(s,a,s') − R)/τ in direct inference, P in variational
+    logs: Vec<F>,     // log P + (r(s,a,s') − R)/τ in direct inference, P in variational
     excesses: Vec<F>, // (r(s,a,s') − R)/τ
 }
 
@@ -132,23 +132,29 @@ impl<F: Real> Outcomes<F> {
         };
         for (pair, &folded) in rewards.iter().enumerate() {
             let mut result = Ok(());
-            mdp.for_each_stage_outcome(t, pair / num_actions, pair % num_actions, &mut |next_state, p, reward| {
-                let excess = match reward < folded {
-                    true => gap(reward, folded, mdp.temperature()),
-                    false => -gap(folded, reward, mdp.temperature()),
-                };
-                let is_possible = p > F::zero() && reward > F::neg_infinity() && folded > F::neg_infinity();
-                let (log, excess) = match (inference, is_possible) {
-                    (Inference::Direct, true) => (p.ln() + excess, excess),
-                    (Inference::Direct, false) => (F::neg_infinity(), F::zero()),
-                    (Inference::Variational, _) => (p, F::zero()),
-                };
-                if result.is_ok() {
-                    result = arrays::push(table, &mut outcomes.next_states, next_state)
-                        .and_then(|()| arrays::push(table, &mut outcomes.logs, log))
-                        .and_then(|()| arrays::push(table, &mut outcomes.excesses, excess));
-                }
-            });
+            mdp.for_each_stage_outcome(
+                t,
+                pair / num_actions,
+                pair % num_actions,
+                &mut |next_state, p, reward| {
+                    let excess = match reward < folded {
+                        true => gap(reward, folded, mdp.temperature()),
+                        false => -gap(folded, reward, mdp.temperature()),
+                    };
+                    let is_possible =
+                        p > F::zero() && reward > F::neg_infinity() && folded > F::neg_infinity();
+                    let (log, excess) = match (inference, is_possible) {
+                        (Inference::Direct, true) => (p.ln() + excess, excess),
+                        (Inference::Direct, false) => (F::neg_infinity(), F::zero()),
+                        (Inference::Variational, _) => (p, F::zero()),
+                    };
+                    if result.is_ok() {
+                        result = arrays::push(table, &mut outcomes.next_states, next_state)
+                            .and_then(|()| arrays::push(table, &mut outcomes.logs, log))
+                            .and_then(|()| arrays::push(table, &mut outcomes.excesses, excess));
+                    }
+                },
+            );
             result?;
             outcomes.offsets[pair + 1] = outcomes.logs.len();
         }
@@ -175,7 +181,11 @@ impl<F: Real> Outcomes<F> {
         // log(γ exp(V'/τ) + 1−γ), [s']
         let onward: Vec<F> = (tables.next_values.iter())
             .map(|&value| {
-                let log_stay = if log_discount > F::neg_infinity() { log_discount + value / temperature } else { log_discount };
+                let log_stay = if log_discount > F::neg_infinity() {
+                    log_discount + value / temperature
+                } else {
+                    log_discount
+                };
                 log_add_exp(log_stay, log_leave)
             })
             .collect();
@@ -204,7 +214,8 @@ impl<F: Real> Outcomes<F> {
 
     /// Adds n of a transition that was seen to the gradient.
     fn add_observed(&self, step: &Move<F>, gradient: &mut [F]) {
-        let is_seen = |at: &usize| step.next_state.is_none_or(|next_state| self.next_states[*at] == next_state);
+        let is_seen =
+            |at: &usize| step.next_state.is_none_or(|next_state| self.next_states[*at] == next_state);
         let seen = || self.of(step.pair).filter(is_seen);
         let max = seen().fold(F::neg_infinity(), |max, at| max.max(self.logs[at]));
         let share = |at: usize| (self.logs[at] - max).exp();

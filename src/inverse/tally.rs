@@ -20,6 +20,8 @@
 //! The derivatives of Q are those at fixed V'. Σ μ K V' is taken from the flow that K has already
 //! moved. At γ = 0, ∂Q/∂γ is read from the successors; successors of value −∞ are left out there.
 
+use std::ops::Range;
+
 use super::derivative::Derivative;
 use super::likelihood::Kind;
 use super::observed::Choice;
@@ -28,7 +30,7 @@ use crate::dynamics::blocks;
 use crate::dynamics::successors::for_each_log_successor;
 use crate::kernels::row_log_expectation;
 use crate::mdp::CheckedStage;
-use crate::parallel::RowsMut;
+use crate::parallel::{RowsMut, fold_pieces};
 use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
 
 /// Sums over all stages.
@@ -42,10 +44,10 @@ pub(super) struct Tally<F> {
     total: Vec<F>,    // ∂L/∂r of the stages that were visited one by one, [s, a], or empty
     /// Σ n r, and its derivative in γ; for actions Σ n log π.
     pub(super) observed: (F, F),
-    gap: F,       // Σ n (Q − V), for actions
-    spread: F,    // Σ x π (Q − V)
-    future: F,    // Σ μ (Q − r)
-    moved: F,     // −Σ μ K V', direct
+    gap: F,          // Σ n (Q − V), for actions
+    spread: F,       // Σ x π (Q − V)
+    future: F,       // Σ μ (Q − r)
+    moved: F,        // −Σ μ K V', direct
     discount_sum: F, // Σ μ ∂Q/∂γ / τ
     /// Derivatives in rewards on the successor.
     pub(super) successors: SuccessorTally<F>,
@@ -54,11 +56,11 @@ pub(super) struct Tally<F> {
 
 /// The tables of a stage.
 pub(super) struct StageValues<'a, F> {
-    pub(super) values: &'a [F],             // V_t, [s]
-    pub(super) action_values: &'a [F],      // Q_t, [s, a]
-    pub(super) policy: &'a mut [F],         // π_t, [s, a]; afterwards y_t
-    pub(super) log_policy: &'a [F],         // [s, a]
-    pub(super) next_values: &'a [F],        // V_{t+1}, [s]
+    pub(super) values: &'a [F],        // V_t, [s]
+    pub(super) action_values: &'a [F], // Q_t, [s, a]
+    pub(super) policy: &'a mut [F],    // π_t, [s, a]; afterwards y_t
+    pub(super) log_policy: &'a [F],    // [s, a]
+    pub(super) next_values: &'a [F],   // V_{t+1}, [s]
 }
 
 impl<F: Real> Tally<F> {
@@ -164,18 +166,24 @@ impl<F: Real> Tally<F> {
             Ok(())
         });
         debug_assert!(done.is_ok());
-        let mut mass = F::zero();
-        for terms in self.terms.chunks_exact(3) {
-            mass += terms[0];
-            self.spread += terms[1];
-            self.future -= terms[2];
-        }
+        let sums = |states: Range<usize>, ()| {
+            let rows = self.terms[3 * states.start..3 * states.end].chunks_exact(3);
+            rows.fold([F::zero(); 3], |sums, terms| [0, 1, 2].map(|k| sums[k] + terms[k]))
+        };
+        let join = |a: [F; 3], b: [F; 3]| [0, 1, 2].map(|k| a[k] + b[k]);
+        let [mass, spread, future] = fold_pieces(x.len(), (), &sums, &join);
+        self.spread += spread;
+        self.future -= future;
         mass
     }
 
     /// Adds Kᵀ y to `next`, which holds zeros. Uses y as scratch memory.
-    pub(super) fn flow<D>(&mut self, derivative: &Derivative<'_, F, D>, tables: &mut StageValues<'_, F>, next: &mut [F])
-    where
+    pub(super) fn flow<D>(
+        &mut self,
+        derivative: &Derivative<'_, F, D>,
+        tables: &mut StageValues<'_, F>,
+        next: &mut [F],
+    ) where
         D: Dynamics<Scalar = F> + ?Sized,
     {
         if self.kind.inference() == Inference::Direct && self.discount > F::zero() {
@@ -229,8 +237,11 @@ impl<F: Real> Tally<F> {
 
     /// ∂L/∂r of all stages, `[s, a]`, and the derivatives in rewards on the successor.
     pub(super) fn into_gradient(mut self) -> (Vec<F>, SuccessorTally<F>) {
-        self.end_stage(|_| ());
-        (self.total, self.successors)
+        if !self.total.is_empty() {
+            return (self.total, self.successors);
+        }
+        self.gradient.iter_mut().for_each(|entry| *entry /= self.temperature);
+        (self.gradient, self.successors)
     }
 
     /// Σ μ-terms of ∂L/∂τ, without the explicit term.

@@ -139,8 +139,8 @@ pub trait Model: Sync {
         let _ = (t, state, action, next_state, visit);
     }
 
-    /// Calls `visit(next_state, p(s',r∣s,a), r)` for each outcome of a pair at stage `t`, if rewards
-    /// depend on the successor. r includes the reward on the pair.
+    /// Calls `visit(next_state, p(s',r∣s,a), r)` for each outcome of a pair at stage `t`, if
+    /// rewards depend on the successor. r includes the reward on the pair.
     ///
     /// The probabilities are those of the true dynamics. The default visits nothing, which means
     /// that the reward is r(s,a) of the stage.
