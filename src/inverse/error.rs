@@ -290,7 +290,9 @@ pub enum Error {
     )]
     NoInitialPolicy,
     /// A policy has a probability that is not allowed there.
-    #[error("the policy takes action {action} of state {state} with probability {probability}, expected {expected}")]
+    #[error(
+        "the policy takes action {action} of state {state} with probability {probability}, expected {expected}"
+    )]
     InvalidProbability {
         /// State of the entry.
         state: usize,
@@ -315,7 +317,9 @@ pub enum Error {
         value: f64,
     },
     /// A terminal state has value −∞, so that policies which reach it have no finite value.
-    #[error("the terminal value of state {state} is -inf, expected a finite number for values of a given policy")]
+    #[error(
+        "the terminal value of state {state} is -inf, expected a finite number for values of a given policy"
+    )]
     ForbiddenEnd {
         /// The terminal state.
         state: usize,

@@ -249,6 +249,11 @@ impl<F: Real> RewardFeatures<F> {
         }
     }
 
+    /// Whether every pair has a parameter of its own.
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self.basis, Basis::Table(_)) && self.terminal.is_none()
+    }
+
     /// Whether the gradient in the tables of a score determines that in θ.
     pub(super) fn is_on_pairs(&self) -> bool {
         !matches!(self.basis, Basis::Columns(RewardColumns::Successors(..)))
@@ -263,7 +268,9 @@ impl<F: Real> RewardFeatures<F> {
             }
         };
         match &self.basis {
-            Basis::Columns(RewardColumns::States(features)) => features.rows().into_iter().for_each(&mut join),
+            Basis::Columns(RewardColumns::States(features)) => {
+                features.rows().into_iter().for_each(&mut join)
+            }
             Basis::Columns(RewardColumns::Pairs(features)) => features.rows().into_iter().for_each(&mut join),
             _ => join(Array1::ones(self.num_parameters()).view()),
         }
