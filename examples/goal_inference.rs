@@ -176,7 +176,8 @@ fn print_table(walk: &Trajectory, posteriors: &[&Array2<f64>; 3]) {
             _ => "",
         };
         let numbers = posteriors.iter().flat_map(|posterior| posterior.row(t).to_vec());
-        let numbers: String = numbers.map(|p| format!("{p:8.4}")).collect();
+        let numbers: Vec<String> = numbers.map(|p| format!("{p:8.4}")).collect();
+        let numbers = numbers.concat();
         println!("{t:>4} {action:<6} {numbers}{note}");
     }
     println!();

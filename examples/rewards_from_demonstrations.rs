@@ -26,9 +26,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use rand::{SeedableRng, rngs::StdRng};
-use softmdp::inverse::{
-    Covariance, Demonstrations, Likelihood, RewardFeatures, RewardFit,
-};
+use softmdp::inverse::{Covariance, Demonstrations, Likelihood, RewardFeatures, RewardFit};
 use softmdp::ndarray::{Array1, Array2, array};
 use softmdp::{
     ActionPrior, Cell, Gridworld, Inference, Mdp, SoftValueIteration, SparseDynamics, Trajectory, posterior,
@@ -83,13 +81,14 @@ fn country(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>>
         1 => is(state, '='),
         _ => 0.0,
     });
-    let inns = Array2::from_shape_fn((grid.num_states(), 3), |(state, k)| if k == 2 { is(state, 'B') } else { 0.0 });
+    let inns =
+        Array2::from_shape_fn((grid.num_states(), 3), |(state, k)| if k == 2 { is(state, 'B') } else { 0.0 });
     let features = RewardFeatures::on_states(cells).terminal(inns).names(NAMES);
 
     // Walks of the true rewards, until an inn is reached.
     let truth = Array1::from(TRUTH.to_vec());
     let walkers = features.model(&mdp, &truth)?;
-    let policy = solve_stationary(&walkers, 1e-12)?.policy().clone();
+    let policy = solve_stationary(&walkers, 1e-9)?.policy().clone();
     let mut rng = StdRng::seed_from_u64(1);
     let walks: Result<Vec<Trajectory>, _> =
         (0..500).map(|_| policy.sample(&walkers, &grid.initial(), 10_000, &mut rng)).collect();
@@ -116,7 +115,7 @@ fn country(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>>
     let (_, fitted, errors) = &table[2];
     println!("\nThe last fit as a table:\n\n{fitted}");
     let ends_at_b = |model: &Model| {
-        let policy = solve_stationary(model, 1e-10)?.policy().clone();
+        let policy = solve_stationary(model, 1e-9)?.policy().clone();
         let b = grid.state_at(3, 7).unwrap_or_default();
         Ok::<f64, softmdp::Error>(policy.expected_visits(model, &grid.initial())?[b])
     };
@@ -153,9 +152,10 @@ fn pictures(
     let rewards = Array1::from_shape_fn(grid.num_states(), |state| {
         if model.is_terminal(state) { model.terminal_values()[state] } else { model.rewards()[[state, 0]] }
     });
-    let map = softmdp::plot::StateMap::numbers(grid, &rewards, "Rewards recovered from 500 walks", "reward units")?
-        .subtitle("the line is one of the walks")
-        .with_trajectory(&walks[0])?;
+    let map =
+        softmdp::plot::StateMap::numbers(grid, &rewards, "Rewards recovered from 500 walks", "reward units")?
+            .subtitle("the line is one of the walks")
+            .with_trajectory(&walks[0])?;
     map.save(folder.join("rewards_from_demonstrations.svg"))?;
     println!("\npicture written to {}", folder.display());
     Ok(())
@@ -170,7 +170,8 @@ fn cliff() -> Result<(), Box<dyn std::error::Error>> {
         f64::from(u8::from(matches!(cell, Some(Cell::Trap(_)))))
     };
     let step = Array2::from_shape_fn((grid.num_states(), 2), |(_, k)| if k == 0 { 1.0 } else { 0.0 });
-    let fall = Array2::from_shape_fn((grid.num_states(), 2), |(state, k)| if k == 1 { is_trap(state) } else { 0.0 });
+    let fall =
+        Array2::from_shape_fn((grid.num_states(), 2), |(state, k)| if k == 1 { is_trap(state) } else { 0.0 });
     let features = RewardFeatures::on_states(step).terminal(fall).names(["step", "fall"]);
 
     let truth = Array1::from(CLIFF_TRUTH.to_vec());
@@ -204,7 +205,10 @@ fn cliff() -> Result<(), Box<dyn std::error::Error>> {
             if row == column {
                 assert!(distances.iter().all(|z| z.abs() < 3.0), "right about its own data: {distances}");
             } else {
-                assert!(distances.iter().all(|&z| z > 10.0), "wrong about the data of the other: {distances}");
+                assert!(
+                    distances.iter().all(|&z| z > 10.0),
+                    "wrong about the data of the other: {distances}"
+                );
             }
         }
         println!();

@@ -15,7 +15,9 @@
 //! Ramachandran, Amir, *Bayesian Inverse Reinforcement Learning*, IJCAI 2007.
 
 mod belief;
+mod checks;
 mod goal;
+mod goal_posterior;
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,10 +25,12 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayRef1, ArrayView1, ArrayView2};
 
 use super::{Error, Likelihood};
-use crate::mdp::is_normalized;
-use crate::{Model, Policy, Real, StationaryPolicy, Table, Trajectory, arrays};
+use crate::{Model, Policy, Real, StationaryPolicy, Table, arrays};
 use belief::Belief;
+use checks::{check_distribution, check_goals};
 use goal::{Acts, Goal, Step};
+
+pub use goal_posterior::goal_posterior;
 
 /// An observer of an agent that pursues one of k goals: the posterior over the goals, step by step.
 ///
@@ -40,8 +44,8 @@ use goal::{Acts, Goal, Step};
 /// - [`Likelihood::actions`]: the agent chooses actions, the world chooses the outcomes. An attempt
 ///   counts, whether it succeeds or not.
 /// - [`Likelihood::trajectories`]: the agent is known to be successful, and outcomes are evidence
-///   too. A failed attempt that leaves the state unchanged does not change the odds of goals that
-///   share the dynamics.
+///   too. Without a horizon, an attempt that leaves the state unchanged does not change the odds of
+///   goals that share dynamics and rewards.
 ///
 /// The likelihood of a goal multiplies over the whole history before goals mix. An improbable goal
 /// keeps its logarithm, so that no history underflows. Once a step is impossible under a goal, such
@@ -131,7 +135,7 @@ impl<'a, F: Real> Observer<'a, F> {
     {
         let models: Vec<M> = models.into_iter().collect();
         let shapes = models.iter().map(|model| (model.num_states(), model.num_actions()));
-        check(shapes, prior)?;
+        check_goals(shapes, prior)?;
         Ok(Self::of_goals(goal::solve(models, likelihood)?, prior))
     }
 
@@ -179,7 +183,7 @@ impl<'a, F: Real> Observer<'a, F> {
     }
 
     fn of_acts(acts: Vec<Acts<F>>, prior: &ArrayRef1<F>) -> Result<Self, Error> {
-        check(acts.iter().map(Goal::shape), prior)?;
+        check_goals(acts.iter().map(Goal::shape), prior)?;
         Ok(Self::of_goals(acts, prior))
     }
 
@@ -398,93 +402,4 @@ impl<'a, F: Real> Observer<'a, F> {
     pub fn smoothed(&self) -> Array2<F> {
         self.belief.smoothed()
     }
-}
-
-/// Computes the posterior over goals after each step of a trajectory, `[t, k]`.
-///
-/// Row t is p(goal ∣ the first t steps), so that row 0 is the prior. The trajectory may be cut off
-/// anywhere. For the options, see [`Observer::new`].
-///
-/// # Errors
-///
-/// Those of [`Observer::new`] and of [`Observer::watch`].
-///
-/// # Complexity
-///
-/// Time of k solves, and O(k · successors of a pair) a step.
-///
-/// # Example
-///
-/// ```
-/// use softmdp::inverse::{Likelihood, goal_posterior};
-/// use softmdp::{ActionPrior, Gridworld, Inference, Trajectory, ndarray::array};
-///
-/// let grid = Gridworld::parse(".....").unwrap().step_reward(-1.0);
-/// let mdp = grid.mdp()?.with_action_prior(ActionPrior::Uniform)?;
-/// let goals = [mdp.with_terminal_states([0])?, mdp.with_terminal_states([4])?];
-/// let walk = Trajectory::new(vec![2, 3, 4], vec![1, 1])?; // right, right
-/// let likelihood = Likelihood::actions(Inference::Variational).horizon(10);
-/// let posterior = goal_posterior(&goals, &likelihood, &array![0.5, 0.5], &walk)?;
-/// assert_eq!(posterior.dim(), (3, 2));
-/// assert!(posterior[[2, 1]] > posterior[[1, 1]] && posterior[[1, 1]] > 0.5);
-/// # Ok::<(), softmdp::inverse::Error>(())
-/// ```
-pub fn goal_posterior<F, M>(
-    models: impl IntoIterator<Item = M>,
-    likelihood: &Likelihood<F>,
-    prior: &ArrayRef1<F>,
-    trajectory: &Trajectory,
-) -> Result<Array2<F>, Error>
-where
-    F: Real,
-    M: Model<Scalar = F> + Send,
-{
-    let mut observer = Observer::new(models, likelihood, prior)?;
-    let shape = (trajectory.actions().len() + 1, observer.num_goals());
-    let mut posterior = arrays::filled(Table::GoalPosterior, shape, F::zero())?;
-    posterior.row_mut(0).assign(prior);
-    let steps = trajectory.states().iter().zip(trajectory.actions());
-    for (t, (&state, &action)) in steps.enumerate() {
-        let after = match trajectory.states().get(t + 1) {
-            Some(&next_state) => observer.watch(state, action, next_state)?,
-            None => observer.watch_leaving(state, action)?,
-        };
-        posterior.row_mut(t + 1).assign(&after);
-    }
-    Ok(posterior)
-}
-
-/// Checks that goals have the same sizes, and that there is a prior over them.
-fn check<F: Real>(
-    shapes: impl Iterator<Item = (usize, usize)>,
-    prior: &ArrayRef1<F>,
-) -> Result<(), crate::Error> {
-    let shapes: Vec<_> = shapes.collect();
-    for shape in &shapes {
-        let (found, expected) = ([shape.0, shape.1], [shapes[0].0, shapes[0].1]);
-        arrays::check_shape(Table::Model, &found, &expected)?;
-    }
-    arrays::check_shape(Table::GoalPrior, prior.shape(), &[shapes.len()])?;
-    check_distribution(Table::GoalPrior, &[], prior.view())
-}
-
-/// Checks a row of probabilities.
-fn check_distribution<F: Real>(
-    table: Table,
-    row_index: &[usize],
-    row: ArrayView1<'_, F>,
-) -> Result<(), crate::Error> {
-    let mut sum = 0.0;
-    for (goal, &p) in row.iter().enumerate() {
-        if !(p >= F::zero() && p <= F::one()) {
-            let index = [row_index, &[goal]].concat();
-            return Err(crate::Error::InvalidEntry { table, index, value: p.into_f64() });
-        }
-        sum += p.into_f64();
-    }
-    if is_normalized::<F>(sum) {
-        return Ok(());
-    }
-    let (index, tolerance) = (row_index.to_vec(), F::ROW_SUM_TOLERANCE);
-    Err(crate::Error::UnnormalizedRow { table, index, sum, tolerance })
 }

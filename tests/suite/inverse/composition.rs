@@ -7,24 +7,17 @@ use softmdp::{
     ActionPrior, Inference, Mdp, SoftValueIteration, StationarySolver, log_sum_exp, ndarray, solve_stationary,
 };
 
-/// P ∝ 1 + ((3s + 5a + 7s' + c) mod 11), r = ((4s + 3a + c) mod 7)/4 − 0.75.
+use super::formula;
+
+/// A model of three actions from formulas.
 fn mdp(seed: usize, num_states: usize) -> Mdp {
-    let mut transitions = Array3::from_shape_fn((num_states, 3, num_states), |(s, a, n)| {
-        1.0 + ((3 * s + 5 * a + 7 * n + seed) % 11) as f64
-    });
-    for mut row in transitions.rows_mut() {
-        let sum = row.sum();
-        row /= sum;
-    }
-    let rewards =
-        Array2::from_shape_fn((num_states, 3), |(s, a)| ((4 * s + 3 * a + seed) % 7) as f64 / 4.0 - 0.75);
-    Mdp::new(transitions, rewards).unwrap()
+    Mdp::new(formula::transitions(num_states, 3, seed), formula::rewards(num_states, 3, seed)).unwrap()
 }
 
 #[test]
 fn goals_compose_in_direct_inference_alone() {
-    let prior = Array2::from_shape_fn((5, 3), |(s, a)| 1.0 + ((s + 2 * a + 3) % 3) as f64 / 2.0);
-    let base = mdp(3, 5).with_action_prior(ActionPrior::Weights(prior)).unwrap();
+    let prior = ActionPrior::Weights(formula::prior(5, 3, 3));
+    let base = mdp(3, 5).with_action_prior(prior).unwrap();
     let base = base.with_rewards(base.rewards().mapv(|r| r - 2.5)).unwrap();
     let base = base.with_terminal_states([3, 4]).unwrap().with_temperature(0.8).unwrap();
     let (ends, weights) = ([array![1.0, -2.0], array![-1.5, 0.5]], [0.3_f64, 0.7]);

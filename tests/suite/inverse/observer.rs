@@ -29,7 +29,7 @@ fn tables(seed: usize, discount: f64) -> Tables {
         StageTables {
             transitions,
             rewards: Array2::from_shape_fn((num_states, num_actions), |(s, a)| {
-                if (s + a + c) % 7 == 0 {
+                if (s + a + c).is_multiple_of(7) {
                     MINUS_INFINITY
                 } else {
                     ((4 * s + 3 * a + c) % 7) as f64 / 4.0 - 0.75
@@ -449,12 +449,8 @@ fn prior_is_a_distribution_over_the_goals() {
     assert!(
         matches!(watch(array![0.0, 1.0, f64::NAN]), ModelError::InvalidEntry { index, .. } if index == [2])
     );
-    let found = watch(array![0.5, 0.25, 0.125]);
-    let (index, sum, tolerance) = (vec![], 0.875, 1e-9);
-    assert!(
-        matches!(&found, ModelError::UnnormalizedRow { table: Table::GoalPrior, index: i, sum: s, .. } if *i == index && *s == sum),
-        "{found} {tolerance}"
-    );
+    let row = ModelError::UnnormalizedRow { table, index: vec![], sum: 0.875, tolerance: 1e-8 };
+    assert_eq!(watch(array![0.5, 0.25, 0.125]), row);
     let none = Observer::new(Vec::<Mdp>::new(), &likelihood, &Array1::zeros(0));
     assert!(matches!(model_error(none), ModelError::UnnormalizedRow { sum: 0.0, .. }));
 }
@@ -561,4 +557,16 @@ fn tolerance_that_is_not_met_is_an_error() {
     let likelihood = Likelihood::trajectories().tolerance(1e-300);
     let found = Observer::new(goals(), &likelihood, &uniform(3));
     assert!(matches!(model_error(found), ModelError::NotConverged { .. }));
+}
+
+#[test]
+fn observers_can_be_sent_shared_printed_and_cloned() {
+    fn traits<T: Send + Sync + Clone + std::fmt::Debug>() {}
+    traits::<Observer<'_>>();
+    traits::<Observer<'_, f32>>();
+    let observer = Observer::new(goals(), &Likelihood::trajectories(), &uniform(3)).unwrap();
+    let mut ahead = observer.clone();
+    ahead.watch(0, 1, 1).unwrap();
+    assert_eq!((observer.num_steps(), ahead.num_steps()), (0, 1));
+    assert!(format!("{ahead:?}").starts_with("Observer { steps: [(0, 1)], posterior: [0.66"));
 }

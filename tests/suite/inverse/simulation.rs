@@ -56,7 +56,6 @@ impl Tally {
         let n = self.scores.len() as f64;
         let within = |bound: f64| self.scores.iter().filter(|z| z.abs() <= bound).count() as f64;
         let beyond_three = n - within(3.0);
-        println!("{what}: {} of {n} within 1, {beyond_three} beyond 3, χ² {}", within(1.0), self.chi_squared);
         assert!(beyond_three <= 1.0 + n / 100.0, "{what}: {beyond_three} of {n} beyond three errors");
         assert!((within(1.0) / n - 0.683).abs() < 3.0 * (0.683 * 0.317 / n).sqrt(), "{what}");
         assert!((self.chi_squared - n).abs() < 3.3 * (2.0 * n).sqrt(), "{what}: χ² {}", self.chi_squared);
