@@ -52,11 +52,19 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> ValueChain<'a, F, D> {
         Ok(chain)
     }
 
-    /// x = (I − J)⁻¹ b for k columns: `x`, `[s, k]`, holds b, and then x.
+    /// x = (I − J)⁻¹ b for k columns: `x`, `[s, k]`, holds b, and then x. Errors name the table.
     pub(super) fn solve_columns(&self, k: usize, x: &mut [F], table: Table) -> Result<(), Error> {
         match &self.lucky {
             Some((rows, policy)) => self.transient(rows, policy, F::one(), table).solve_columns(k, x),
             None => self.transient(self.dynamics, self.policy, self.discount, table).solve_columns(k, x),
+        }
+    }
+
+    /// x = (I − J)⁻ᵀ b.
+    pub(super) fn solve_transposed(&self, b: &[F], table: Table) -> Result<Vec<F>, Error> {
+        match &self.lucky {
+            Some((rows, policy)) => self.transient(rows, policy, F::one(), table).solve_transposed(b),
+            None => self.transient(self.dynamics, self.policy, self.discount, table).solve_transposed(b),
         }
     }
 

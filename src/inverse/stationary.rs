@@ -14,18 +14,15 @@
 
 use ndarray::{Array1, Axis};
 
+use super::chain::ValueChain;
 use super::derivative::Derivative;
 use super::likelihood::{Kind, Likelihood};
 use super::observed::{Observed, impossible_action};
 use super::score::Starts;
 use super::tally::{StageValues, Tally};
 use super::{Demonstrations, Error, Score};
-use crate::dynamics::successors::LuckyRows;
-use crate::markov_chain::Transient;
 use crate::mdp::CheckedStage;
-use crate::{
-    Inference, Model, Real, SparseDynamics, StationarySolution, StationarySolver, Status, Table, arrays,
-};
+use crate::{Model, Real, StationarySolution, StationarySolver, Status, Table, arrays};
 
 /// The score of checked demonstrations.
 pub(super) fn evaluate<F: Real, M: Model<Scalar = F> + ?Sized>(
@@ -61,7 +58,8 @@ pub(super) fn evaluate<F: Real, M: Model<Scalar = F> + ?Sized>(
         observed.choices.iter().for_each(|choice| sources[choice.pair / num_actions] += choice.weight);
     }
     starts.add_to(0, &mut sources);
-    let visits = residual_visits(mdp, &stage, (values, policy), &sources, inference)?;
+    let chain = ValueChain::new((mdp, inference), stage.dynamics, values, policy)?;
+    let visits = chain.solve_transposed(&sources, Table::ResidualVisits)?;
 
     let mut tally = Tally::new(likelihood.kind, mdp)?;
     let log_policy = solution.policy().log_probabilities().to_owned();
@@ -133,59 +131,4 @@ fn solve_to<F: Real, M: Model<Scalar = F> + ?Sized>(
     let (status, iterations) = (convergence.status, convergence.iterations);
     let error_bound = convergence.error_bound.into_f64();
     Err(crate::Error::NotConverged { status, iterations, error_bound }.into())
-}
-
-/// x = (I − J)⁻ᵀ b.
-fn residual_visits<F, M>(
-    mdp: &M,
-    stage: &CheckedStage<'_, F, M::Dynamics>,
-    (values, policy): (&[F], &[F]),
-    b: &[F],
-    inference: Inference,
-) -> Result<Vec<F>, Error>
-where
-    F: Real,
-    M: Model<Scalar = F> + ?Sized,
-{
-    let num_states = mdp.num_states();
-    let takes_part: Vec<bool> =
-        (0..num_states).map(|state| !mdp.is_terminal(state) && values[state] > F::neg_infinity()).collect();
-    let (takes_part, table) = (&takes_part[..], Table::ResidualVisits);
-    if inference == Inference::Variational {
-        let discount = mdp.discount();
-        return Ok(Transient { dynamics: stage.dynamics, policy, takes_part, discount, table }
-            .solve_transposed(b)?);
-    }
-    let dynamics = lucky_chain(mdp, stage, (values, policy), takes_part)?;
-    let policy = &vec![F::one(); num_states][..];
-    Ok(Transient { dynamics: &dynamics, policy, takes_part, discount: F::one(), table }
-        .solve_transposed(b)?)
-}
-
-/// The rows J(s,s') = Σ_a π(a|s) p(s'|s,a,e) of states that take part, as dynamics of one action.
-fn lucky_chain<F, M>(
-    mdp: &M,
-    stage: &CheckedStage<'_, F, M::Dynamics>,
-    (values, policy): (&[F], &[F]),
-    takes_part: &[bool],
-) -> Result<SparseDynamics<F>, Error>
-where
-    F: Real,
-    M: Model<Scalar = F> + ?Sized,
-{
-    let num_actions = mdp.num_actions();
-    let mut lucky = LuckyRows::new(mdp.discount(), mdp.temperature(), values);
-    let dynamics = SparseDynamics::from_fn(values.len(), 1, |state, _| {
-        let mut row = Vec::new();
-        for action in (0..num_actions).filter(|_| takes_part[state] && mdp.discount() > F::zero()) {
-            let share = policy[state * num_actions + action];
-            if share > F::zero() {
-                lucky.for_each(stage.dynamics, (state, action), |next_state, p| {
-                    row.push((next_state, share * p))
-                });
-            }
-        }
-        row
-    });
-    Ok(dynamics?)
 }

@@ -68,6 +68,17 @@ impl<F: Real> Columns<F> {
     pub(crate) fn num_parameters(&self) -> usize {
         self.num_features() + usize::from(self.with_temperature) + usize::from(self.with_discount)
     }
+
+    /// φ of a pair s · A + a, `[k]`, unless it depends on the successor.
+    pub(super) fn on_pair(&self, pair: usize, num_actions: usize) -> Option<&[F]> {
+        let k = self.num_features();
+        let (table, row) = match &self.rewards {
+            RewardColumns::States(table) => (arrays::slice(table), pair / num_actions),
+            RewardColumns::Pairs(table) => (arrays::slice(table), pair),
+            RewardColumns::Successors(..) => return None,
+        };
+        Some(&table[row * k..(row + 1) * k])
+    }
 }
 
 impl<F: Real> RewardColumns<F> {

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use ndarray::Array2;
 
-use super::columns::{Columns, RewardColumns};
+use super::columns::Columns;
 use super::moments::Moments;
 use super::stage::{Next, Stage, terminal};
 use crate::inverse::demonstrations::{Demonstration, Demonstrations, Seen};
@@ -209,15 +209,13 @@ impl<F: Real> Events<F> {
                 }
                 Term::Reward(action, factor, next_state) => {
                     own.fill(F::zero());
-                    match (&stage.columns.rewards, &mut lucky, next_state) {
-                        (RewardColumns::Successors(_, features), Some(_), Some(next_state)) => {
-                            features(state, action, next_state, &mut own);
-                        }
-                        (_, Some(lucky), None) => {
+                    let pair = state * width + action;
+                    match &mut lucky {
+                        Some(lucky) => {
                             let weighted = (-weight, &mut moments.covariance[..]);
-                            lucky.leaving((state, action), &mut own, weighted);
+                            lucky.observed(pair, next_state, &mut own, weighted);
                         }
-                        _ => stage.add_features(state * width + action, &mut own),
+                        None => stage.add_features(pair, &mut own),
                     }
                     add(score, factor, &own);
                 }

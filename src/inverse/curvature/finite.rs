@@ -2,6 +2,7 @@
 
 use super::columns::{Columns, RewardColumns};
 use super::events::Events;
+use super::lucky;
 use super::moments::Moments;
 use super::stage::{Stage, terminal};
 use crate::backward::{Backup, StageTables};
@@ -53,6 +54,7 @@ pub(super) fn moments<F: Real, M: Model<Scalar = F> + ?Sized>(
         };
         let stage = Stage {
             mdp,
+            t,
             inference,
             dynamics: checked.dynamics,
             rewards: checked.rows(0..num_states).0,
@@ -64,6 +66,7 @@ pub(super) fn moments<F: Real, M: Model<Scalar = F> + ?Sized>(
             flow: &flow,
             columns,
             expected: &expected,
+            is_lucky: lucky::is_needed((mdp, t, inference), columns),
         };
         let centred = stage.centred(&mut next);
         let of_stage = stage.run(&centred, &mut now, &mut pairs)?;

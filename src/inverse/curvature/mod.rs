@@ -39,8 +39,10 @@ use events::Events;
 use moments::Moments;
 
 use super::demonstrations::Seen;
+use super::likelihood::Kind;
 use super::{Demonstrations, Error, Likelihood, Score};
 use crate::kernels::gap;
+use crate::mdp::run_pass;
 use crate::{Model, Real, Table, arrays};
 
 /// The second derivatives of a log-likelihood, and the scores of its demonstrations.
@@ -72,6 +74,10 @@ impl<F: Real> Curvature<F> {
     {
         let inference = likelihood.kind.inference();
         let k = columns.num_parameters();
+        if columns.with_discount && likelihood.kind == Kind::FeatureMatching {
+            // The features that are matched depend on γ themselves.
+            return Err(Error::UnidentifiedSetting { setting: "discount" });
+        }
         if k == 0 {
             let rows = match &demonstrations.seen {
                 Seen::Trajectories(all) => all.len(),
@@ -91,7 +97,9 @@ impl<F: Real> Curvature<F> {
             .as_ref()
             .map(|initial| start_probabilities(mdp.temperature(), initial, score.state_values.row(0)));
         let (mut moments, first) = match likelihood.horizon {
-            Some(horizon) => finite::moments((mdp, horizon, inference), score, columns, &mut events)?,
+            Some(horizon) => run_pass(mdp, horizon, inference, || {
+                finite::moments((mdp, horizon, inference), score, columns, &mut events)
+            })?,
             None => {
                 let total = demonstrations.total_weight();
                 let sources: Option<Vec<F>> =
@@ -192,6 +200,149 @@ fn add_starts<F: Real>(
     for (mut score, &weight) in events.scores.rows_mut().into_iter().zip(&events.weights) {
         if weight > F::zero() {
             score -= &mean;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, Array3, array};
+
+    use super::columns::RewardColumns;
+    use super::*;
+    use crate::{Inference, Mdp, Trajectory};
+
+    /// Four states, of which the last is terminal, and two actions.
+    fn known(discount: f64, temperature: f64) -> Mdp {
+        let mut table =
+            Array3::from_shape_fn((4, 2, 4), |(s, a, n)| 1.0 + ((3 * s + 5 * a + 7 * n) % 11) as f64);
+        for mut row in table.rows_mut() {
+            let sum = row.sum();
+            row /= sum;
+        }
+        let rewards = Array2::from_shape_fn((4, 2), |(s, a)| ((4 * s + 3 * a) % 7) as f64 / 4.0 - 3.0);
+        Mdp::builder(table, rewards)
+            .terminal_states([3])
+            .terminal_values(array![0.2, 0.7, -0.1, 0.46])
+            .temperature(temperature)
+            .discount(discount)
+            .build()
+            .unwrap()
+    }
+
+    fn seen(may_leave: bool) -> Demonstrations<f64> {
+        let mut all = vec![
+            Trajectory::new(vec![0, 1, 2, 0, 1], vec![0, 1, 1, 0]).unwrap(),
+            Trajectory::new(vec![1, 2, 3], vec![1, 0]).unwrap(),
+        ];
+        if may_leave {
+            all.push(Trajectory::new(vec![2, 0], vec![0, 1]).unwrap());
+        }
+        Demonstrations::new(all)
+    }
+
+    /// Compares the gradient with that of the score, and the Hessian with differences of the
+    /// gradient, in θ, τ and γ.
+    fn check<M: Model<Scalar = f64>>(
+        likelihood: &Likelihood<f64>,
+        seen: &Demonstrations<f64>,
+        mut columns: Columns<f64>,
+        model: impl Fn(&[f64]) -> M,
+    ) {
+        (columns.with_temperature, columns.with_discount) = (true, true);
+        let at = |parameters: &[f64]| {
+            let mdp = model(parameters);
+            let score = likelihood.evaluate(&mdp, seen).unwrap();
+            (Curvature::new(likelihood, &mdp, seen, &score, &columns).unwrap(), score)
+        };
+        let parameters = [0.6, -0.4, 0.7, 0.9];
+        let (curvature, score) = at(&parameters);
+        let scale = 1.0 + curvature.magnitudes.sum();
+        let settings = [score.temperature_gradient(), score.discount_gradient().unwrap()];
+        for (found, expected) in curvature.gradient.iter().skip(2).zip(settings) {
+            assert!((found - expected).abs() < 1e-11 * scale, "{found} {expected} {likelihood:?}");
+        }
+        for moved in 0..4 {
+            let at = |steps: f64| {
+                let mut parameters = parameters;
+                parameters[moved] += 1e-3 * steps;
+                at(&parameters).0.gradient
+            };
+            let column = (at(-2.0) - 8.0 * at(-1.0) + 8.0 * at(1.0) - at(2.0)) / 12e-3;
+            for (other, (found, expected)) in curvature.hessian.column(moved).iter().zip(&column).enumerate()
+            {
+                let error = (found - expected).abs();
+                assert!(
+                    error < 1e-7 * (scale + expected.abs()),
+                    "{other} {moved} {found} {expected} {likelihood:?}"
+                );
+            }
+        }
+    }
+
+    fn likelihoods() -> Vec<(Likelihood<f64>, bool)> {
+        vec![
+            (Likelihood::trajectories().horizon(4), true),
+            (Likelihood::trajectories().horizon(4).initial(array![0.3, 0.3, 0.4, 0.0]), true),
+            (Likelihood::actions(Inference::Direct).horizon(4), false),
+            (Likelihood::actions(Inference::Variational).horizon(4), false),
+            (Likelihood::actions(Inference::Direct), false),
+            (Likelihood::actions(Inference::Variational), false),
+        ]
+    }
+
+    #[test]
+    fn second_derivatives_in_temperature_and_discount() {
+        let pairs = Array3::from_shape_fn((4, 2, 2), |(s, a, k)| {
+            ((2 * s + 5 * a + 3 * k * (s + 1)) % 9) as f64 / 4.0 - 1.0
+        });
+        let ends = Array2::from_shape_fn((4, 2), |(s, k)| ((s + 2 * k) % 5) as f64 / 5.0);
+        for (likelihood, may_leave) in likelihoods() {
+            let columns = Columns::new(RewardColumns::Pairs(pairs.clone()), Some(ends.clone()));
+            check(&likelihood, &seen(may_leave), columns, |parameters| {
+                let theta = array![parameters[0], parameters[1]];
+                let known = known(parameters[3], parameters[2]);
+                let mut rewards = known.rewards().to_owned();
+                rewards.iter_mut().zip(pairs.rows()).for_each(|(reward, phi)| *reward += phi.dot(&theta));
+                let values = &known.terminal_values() + &ends.dot(&theta);
+                known.with_rewards(rewards).unwrap().with_terminal_values(values).unwrap()
+            });
+        }
+    }
+
+    #[test]
+    fn second_derivatives_in_temperature_and_discount_with_rewards_on_successors() {
+        let features = |s: usize, a: usize, next: usize, values: &mut [f64]| {
+            values[0] = ((s + 2 * a + 3 * next) % 7) as f64 / 3.0 - 1.0;
+            values[1] = ((2 * s + a + next) % 5) as f64 / 4.0;
+        };
+        let pairs = Array3::from_shape_fn((4, 2, 2), |(s, a, k)| ((s + 3 * a + k) % 4) as f64 / 4.0);
+        for (likelihood, may_leave) in likelihoods() {
+            let columns = Columns::new(RewardColumns::Successors(2, std::sync::Arc::new(features)), None);
+            check(&likelihood, &seen(may_leave), columns, |parameters| {
+                let known = known(parameters[3], parameters[2]);
+                let reward = |s, a, next| {
+                    let mut values = [0.0; 2];
+                    features(s, a, next, &mut values);
+                    parameters[0] * values[0] + parameters[1] * values[1] + (s + next) as f64 / 8.0
+                };
+                known.with_successor_rewards(reward).unwrap()
+            });
+            // Features of pairs, and several rewards of each transition.
+            let columns = Columns::new(RewardColumns::Pairs(pairs.clone()), None);
+            check(&likelihood, &seen(may_leave), columns, |parameters| {
+                let known = known(parameters[3], parameters[2]);
+                let theta = array![parameters[0], parameters[1]];
+                let mut rewards = known.rewards().to_owned();
+                rewards.iter_mut().zip(pairs.rows()).for_each(|(reward, phi)| *reward += phi.dot(&theta));
+                let known = known.with_rewards(rewards).unwrap();
+                let places = ndarray::indices((4, 2, 4)).into_iter();
+                let outcomes = places.flat_map(|(s, a, next)| {
+                    let reward = (s + next) as f64 / 8.0;
+                    [(s, a, next, 0.3, reward), (s, a, next, 0.7, reward - 0.5)]
+                });
+                known.with_outcomes(outcomes).unwrap()
+            });
         }
     }
 }

@@ -24,7 +24,7 @@
 
 use std::ops::Range;
 
-use super::columns::{Columns, RewardColumns};
+use super::columns::Columns;
 use super::lucky::LuckyPairs;
 use super::moments::{Moments, add_square};
 use crate::inverse::derivative::Derivative;
@@ -34,6 +34,7 @@ use crate::{Error, Inference, Model, Real};
 /// The tables of one stage.
 pub(super) struct Stage<'a, F: Real, M: Model<Scalar = F> + ?Sized> {
     pub(super) mdp: &'a M,
+    pub(super) t: usize,
     pub(super) inference: Inference,
     pub(super) dynamics: &'a M::Dynamics,
     pub(super) rewards: &'a [F],       // r, [s, a]
@@ -45,6 +46,7 @@ pub(super) struct Stage<'a, F: Real, M: Model<Scalar = F> + ?Sized> {
     pub(super) flow: &'a [F],          // x_{t+1} − b_{t+1} = Kᵀ y_t, [s]
     pub(super) columns: &'a Columns<F>,
     pub(super) expected: &'a [F], // φ̄ of features on successors, [s, a, k]
+    pub(super) is_lucky: bool,    // whether derivatives of rewards depend on outcomes
 }
 
 /// ∂V_{t+1} as a stage reads it.
@@ -64,16 +66,11 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Stage<'a, F, M> {
         !self.mdp.is_terminal(state) && self.values[state] > F::neg_infinity()
     }
 
-    /// Features on the successor, in direct inference.
-    pub(super) fn lucky(&self) -> Option<LuckyPairs<'a, F, M::Dynamics>> {
-        let discount = self.mdp.discount();
-        match &self.columns.rewards {
-            RewardColumns::Successors(k, features) if self.inference == Inference::Direct => {
-                let settings = (discount, self.mdp.temperature());
-                Some(LuckyPairs::new(self.dynamics, settings, self.next_values, (*k, &**features)))
-            }
-            _ => None,
-        }
+    /// Outcomes of pairs, where derivatives of rewards depend on them.
+    pub(super) fn lucky(&self) -> Option<LuckyPairs<'a, F, M>> {
+        let at = (self.mdp, self.t);
+        let lucky = || LuckyPairs::new(at, self.dynamics, self.rewards, self.next_values, self.columns);
+        self.is_lucky.then(lucky)
     }
 
     /// Subtracts a centre from ∂V_{t+1}, `[s, k]`, in direct inference at γ = 1.
@@ -82,7 +79,7 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Stage<'a, F, M> {
         let mut centre = vec![F::zero(); k];
         let is_centred = self.inference == Inference::Direct && self.mdp.discount() == F::one();
         let total = self.flow.iter().fold(F::zero(), |sum, flow| sum + flow.abs());
-        if is_centred && total > F::zero() && self.lucky().is_none() {
+        if is_centred && total > F::zero() && !self.is_lucky {
             for (next, flow) in next.chunks_exact(k).zip(self.flow) {
                 let share = flow.abs() / total;
                 centre.iter_mut().zip(next).for_each(|(centre, &v)| *centre += share * v);
@@ -105,7 +102,7 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Stage<'a, F, M> {
         let (k, width) = (self.k(), self.mdp.num_actions());
         let settings = (self.inference, self.mdp.discount(), self.mdp.temperature());
         let tables = (self.rewards, self.action_values);
-        if self.lucky().is_none() {
+        if !self.is_lucky {
             let derivative = Derivative::new(self.dynamics, settings, self.next_values, tables);
             derivative.expectation(k, next.values, pairs)?;
         }
@@ -161,8 +158,8 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Stage<'a, F, M> {
                 let weight = visits * share;
                 match &mut lucky {
                     Some(lucky) => {
-                        let weighted = (weight, &mut moments.covariance[..]);
-                        lucky.pair((state, action), next.values, own, weighted);
+                        lucky.pair(pair, Some(next.values), own, (weight, &mut moments));
+                        self.add_discount(pair, own);
                     }
                     None => {
                         if is_direct {
@@ -197,8 +194,7 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Stage<'a, F, M> {
     pub(super) fn at_fixed_values(&self) -> Vec<F> {
         let (k, width) = (self.k(), self.mdp.num_actions());
         let mut lucky = self.lucky();
-        let zeros = lucky.as_ref().map(|_| vec![F::zero(); self.values.len() * k]);
-        let (mut own, mut unused) = (vec![F::zero(); k], vec![F::zero(); k * k]);
+        let (mut own, mut unused) = (vec![F::zero(); k], Moments::new(k));
         let mut sums = vec![F::zero(); self.values.len() * k];
         for (state, sums) in sums.chunks_exact_mut(k).enumerate() {
             if self.mdp.is_terminal(state) {
@@ -211,11 +207,12 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Stage<'a, F, M> {
                     continue;
                 }
                 own.fill(F::zero());
-                match (&mut lucky, &zeros) {
-                    (Some(lucky), Some(zeros)) => {
-                        lucky.pair((state, action), zeros, &mut own, (F::zero(), &mut unused));
+                match &mut lucky {
+                    Some(lucky) => {
+                        lucky.pair(pair, None, &mut own, (F::zero(), &mut unused));
+                        self.add_discount(pair, &mut own);
                     }
-                    _ => self.add_rewards(pair, &mut own),
+                    None => self.add_rewards(pair, &mut own),
                 }
                 sums.iter_mut().zip(&own).for_each(|(sum, &own)| *sum += share * own);
             }
@@ -237,8 +234,7 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Stage<'a, F, M> {
         let k = self.k();
         let mut own = vec![F::zero(); k];
         if let Some(mut lucky) = self.lucky() {
-            let at = (pair / self.mdp.num_actions(), pair % self.mdp.num_actions());
-            return lucky.pair(at, next.values, &mut own, (-weight, &mut moments.covariance));
+            return lucky.pair(pair, Some(next.values), &mut own, (-weight, moments));
         }
         self.add_rewards(pair, &mut own);
         let all = &action_values[pair * k..(pair + 1) * k];
@@ -251,6 +247,10 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Stage<'a, F, M> {
     /// Adds φ(s,a), and the derivatives of Q in temperature and discount at fixed V_{t+1}.
     fn add_rewards(&self, pair: usize, own: &mut [F]) {
         self.add_features(pair, own);
+        self.add_discount(pair, own);
+    }
+
+    fn add_discount(&self, pair: usize, own: &mut [F]) {
         if self.columns.with_discount {
             own[self.k() - 1] += self.discount_term(pair);
         }
@@ -260,14 +260,8 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Stage<'a, F, M> {
     /// temperature.
     pub(super) fn add_features(&self, pair: usize, own: &mut [F]) {
         let k = self.columns.num_features();
-        let features = match &self.columns.rewards {
-            RewardColumns::States(table) => {
-                let state = pair / self.mdp.num_actions();
-                &crate::arrays::slice(table)[state * k..(state + 1) * k]
-            }
-            RewardColumns::Pairs(table) => &crate::arrays::slice(table)[pair * k..(pair + 1) * k],
-            RewardColumns::Successors(..) => &self.expected[pair * k..(pair + 1) * k],
-        };
+        let features = self.columns.on_pair(pair, self.mdp.num_actions());
+        let features = features.unwrap_or_else(|| &self.expected[pair * k..(pair + 1) * k]);
         own.iter_mut().zip(features).for_each(|(own, &phi)| *own += phi);
         if self.columns.with_temperature {
             own[k] += self.rewards[pair];

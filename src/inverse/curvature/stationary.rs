@@ -8,6 +8,7 @@
 
 use super::columns::{Columns, RewardColumns};
 use super::events::Events;
+use super::lucky;
 use super::moments::Moments;
 use super::stage::Stage;
 use crate::backward::{Backup, StageTables};
@@ -54,6 +55,7 @@ pub(super) fn moments<F: Real, M: Model<Scalar = F> + ?Sized>(
     };
     let stage = Stage {
         mdp,
+        t: 0,
         inference,
         dynamics: checked.dynamics,
         rewards: checked.rows(0..num_states).0,
@@ -65,6 +67,7 @@ pub(super) fn moments<F: Real, M: Model<Scalar = F> + ?Sized>(
         flow: &flow,
         columns,
         expected: &expected,
+        is_lucky: lucky::is_needed((mdp, 0, inference), columns),
     };
     let mut solution = stage.at_fixed_values();
     if mdp.discount() > F::zero() {
