@@ -37,8 +37,16 @@ fn check(
     let score = likelihood.clone().horizon(tables.horizon()).evaluate(&model, &demonstrations).unwrap();
     let scale = (1.0 + score.value().abs()) / tables.temperature;
     let is_zero = |gradient: f64| gradient.abs() <= ROUNDING * scale;
-    prop_assert!(score.reward_gradient().iter().all(|&g| is_zero(g)), "{what}: {:?}", score.reward_gradient());
-    prop_assert!(score.terminal_gradient().iter().all(|&g| is_zero(g)), "{what}: {:?}", score.terminal_gradient());
+    prop_assert!(
+        score.reward_gradient().iter().all(|&g| is_zero(g)),
+        "{what}: {:?}",
+        score.reward_gradient()
+    );
+    prop_assert!(
+        score.terminal_gradient().iter().all(|&g| is_zero(g)),
+        "{what}: {:?}",
+        score.terminal_gradient()
+    );
     prop_assert!(is_zero(score.temperature_gradient()), "{what}: τ {:?}", score.temperature_gradient());
     // At the ends of its range, one more or one less trajectory is possible.
     if tables.discount > 0.0 && tables.discount < 1.0 && what != "feature matching" {

@@ -3,7 +3,9 @@
 //! number of threads.
 
 use ndarray::{Array1, Array2, Array3, Axis};
-use softmdp::inverse::{Covariance, Demonstrations, FitMethod, FittedRewards, Likelihood, RewardFeatures, RewardFit};
+use softmdp::inverse::{
+    Covariance, Demonstrations, FitMethod, FittedRewards, Likelihood, RewardFeatures, RewardFit,
+};
 use softmdp::{
     ActionPrior, Inference, Mdp, Real, SoftValueIteration, Trajectory, ndarray, posterior, solve_stationary,
 };
@@ -121,17 +123,26 @@ impl Problem {
         let new = |of: &[usize], old: usize| of.iter().position(|&entry| entry == old).unwrap();
         let trajectory = |old: usize| {
             let one = &self.trajectories[old];
-            let renumbered = |of: &[usize], entries: &[usize]| entries.iter().map(|&entry| new(of, entry)).collect();
+            let renumbered =
+                |of: &[usize], entries: &[usize]| entries.iter().map(|&entry| new(of, entry)).collect();
             Trajectory::new(renumbered(states, one.states()), renumbered(actions, one.actions())).unwrap()
         };
         let pairs = |table: &Array2<f64>| table.select(Axis(0), states).select(Axis(1), actions);
         Self {
-            transitions: self.transitions.select(Axis(0), states).select(Axis(1), actions).select(Axis(2), states),
+            transitions: self
+                .transitions
+                .select(Axis(0), states)
+                .select(Axis(1), actions)
+                .select(Axis(2), states),
             rewards: pairs(&self.rewards),
             prior: pairs(&self.prior),
             terminal_values: self.terminal_values.select(Axis(0), states),
             terminal: new(states, self.terminal),
-            features: self.features.select(Axis(0), states).select(Axis(1), actions).select(Axis(2), features),
+            features: self
+                .features
+                .select(Axis(0), states)
+                .select(Axis(1), actions)
+                .select(Axis(2), features),
             terminal_features: self.terminal_features.select(Axis(0), states).select(Axis(1), features),
             trajectories: order.iter().map(|&old| trajectory(old)).collect(),
             weights: order.iter().map(|&old| self.weights[old]).collect(),
@@ -162,7 +173,9 @@ impl Problem {
         states: &ndarray::ArrayRef2<f64>,
     ) -> Array1<f64> {
         let mut total = Array1::zeros(FEATURES);
-        for ((t, state, action), &mass) in pairs.indexed_iter().filter(|((_, state, _), _)| *state != self.terminal) {
+        for ((t, state, action), &mass) in
+            pairs.indexed_iter().filter(|((_, state, _), _)| *state != self.terminal)
+        {
             let factor = mass * discount.powi(t as i32);
             total.scaled_add(factor, &self.features.index_axis(Axis(0), state).row(action));
         }
@@ -306,7 +319,8 @@ fn fits_have_the_same_bits_for_any_number_of_threads() {
     });
     let rewards = Array2::from_shape_fn((MANY, 2), |(s, a)| ((5 * s + 3 * a) % 11) as f64 / 10.0);
     let mdp = Mdp::builder(dynamics.unwrap(), rewards).discount(0.9).build().unwrap();
-    let features = Array3::from_shape_fn((MANY, 2, 2), |(s, a, k)| ((3 * s + 7 * a + 5 * k * s) % 13) as f64 / 6.0);
+    let features =
+        Array3::from_shape_fn((MANY, 2, 2), |(s, a, k)| ((3 * s + 7 * a + 5 * k * s) % 13) as f64 / 6.0);
     let seen = Demonstrations::new((0..50).map(|i| {
         let start = 59 * i % MANY;
         let states = (0..5).map(|t| (start + 2 * t) % MANY).collect();
@@ -314,7 +328,8 @@ fn fits_have_the_same_bits_for_any_number_of_threads() {
     }));
     let bits = |likelihood: Likelihood| {
         let prior = (Array1::zeros(2), Array1::from_elem(2, 1.0));
-        let fit = RewardFit::new(RewardFeatures::on_pairs(features.clone()), likelihood).prior(prior.0, prior.1);
+        let fit =
+            RewardFit::new(RewardFeatures::on_pairs(features.clone()), likelihood).prior(prior.0, prior.1);
         let fitted = fit.fit(&mdp, &seen.clone().with_cut_off(vec![true; 50]).unwrap()).unwrap();
         let covariance = fitted.covariance(Covariance::Sandwich).unwrap();
         let numbers = fitted.parameters().into_iter().chain(&covariance).copied().collect::<Vec<f64>>();

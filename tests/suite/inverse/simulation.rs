@@ -10,8 +10,8 @@ use softmdp::inverse::{
     Covariance, Demonstrations, FittedRewards, Likelihood, RewardFeatures, RewardFit, RewardModel,
 };
 use softmdp::{
-    ActionPrior, DeterministicDynamics, Gridworld, Inference, Mdp, Model, SoftValueIteration, Status, SuccessorRewardMdp,
-    Trajectory, ndarray, posterior, solve_stationary,
+    ActionPrior, DeterministicDynamics, Gridworld, Inference, Mdp, Model, SoftValueIteration, Status,
+    SuccessorRewardMdp, Trajectory, ndarray, posterior, solve_stationary,
 };
 
 use super::formula;
@@ -252,7 +252,8 @@ fn of_feature_matching_only_the_sandwich_is_right() {
         information.add(&fitted, &world.truth, Covariance::Information);
         let kinds = [Covariance::Information, Covariance::Sandwich];
         for (errors, kind) in errors.iter_mut().zip(kinds) {
-            *errors += &(fitted.standard_errors(kind).unwrap() * (DEMONSTRATIONS as f64).sqrt() / FITS as f64);
+            *errors +=
+                &(fitted.standard_errors(kind).unwrap() * (DEMONSTRATIONS as f64).sqrt() / FITS as f64);
         }
     }
     sandwich.check("sandwich");
