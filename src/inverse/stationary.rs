@@ -22,7 +22,7 @@ use super::score::Starts;
 use super::tally::{StageValues, Tally};
 use super::{Demonstrations, Error, Score};
 use crate::mdp::CheckedStage;
-use crate::{Model, Real, StationarySolution, StationarySolver, Status, Table, arrays};
+use crate::{Inference, Model, Real, StationarySolution, StationarySolver, Status, Table, arrays};
 
 /// The score of checked demonstrations.
 pub(super) fn evaluate<F: Real, M: Model<Scalar = F> + ?Sized>(
