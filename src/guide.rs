@@ -10,10 +10,11 @@
 //! 8. [`stationary`]: infinite horizons
 //! 9. [`learning`]: the same results from samples
 //! 10. [`hidden_markov`]: filtering, smoothing and Viterbi paths
-//! 11. [`inverse`]: goals of an agent that is watched
-//! 12. [`pictures`]: maps, curves and animations
-//! 13. [`numerics`]: the meaning of −∞, and the accuracy of results
-//! 14. [`python`]: names in other libraries
+//! 11. [`inverse`]: three likelihoods of demonstrations, fits and their errors
+//! 12. [`watching`]: the posterior over goals of an agent that is watched
+//! 13. [`pictures`]: maps, curves and animations
+//! 14. [`numerics`]: the meaning of −∞, and the accuracy of results
+//! 15. [`python`]: names in other libraries
 //!
 //! [`formulas`](crate::formulas) lists every equation. The [crate page](crate) lists all types and
 //! the notation.
@@ -43,7 +44,6 @@ pub mod hidden_markov {}
 pub mod idea {}
 
 #[doc = include_str!("links.md")]
-#[doc = include_str!("../docs/pictures/inline.md")]
 #[doc = include_str!("../docs/guide/inverse.md")]
 pub mod inverse {}
 
@@ -83,6 +83,11 @@ pub mod python {}
 #[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/stationary.md")]
 pub mod stationary {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("../docs/pictures/inline.md")]
+#[doc = include_str!("../docs/guide/watching.md")]
+pub mod watching {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/which_inference.md")]

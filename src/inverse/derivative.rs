@@ -16,8 +16,9 @@
 //! factor(s') = exp((V(s') − max V)/τ),   scale(s,a) = γ exp((max V − (Q − r)(s,a))/τ)
 //! ```
 //!
-//! A pair is *far* if its scale may overflow, because all its successors are far below max V. Rows
-//! of far pairs are computed one by one.
+//! With γ < 1, the maximum includes †, whose value is 0. A pair is *far* if its scale may
+//! overflow, because all its successors are far below max V. Rows of far pairs are computed one by
+//! one.
 
 use std::ops::Range;
 
@@ -169,7 +170,9 @@ impl<'a, F: Real> Tilt<'a, F> {
         next_values: &'a [F],
         (rewards, action_values): (&[F], &[F]),
     ) -> Self {
-        let max = next_values.iter().copied().fold(F::neg_infinity(), F::max);
+        // † has value 0. Without it here, scales underflow where leaving is the only success.
+        let least = if discount < F::one() { F::zero() } else { F::neg_infinity() };
+        let max = next_values.iter().copied().fold(least, F::max);
         let log_factor = |&v: &F| if v < max { gap(v, max, temperature) } else { F::zero() };
         let mut factors: Vec<F> = next_values.iter().map(log_factor).collect();
         exp_all(&mut factors);

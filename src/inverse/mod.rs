@@ -44,24 +44,22 @@ mod summary;
 mod symmetric;
 mod tally;
 
-#[doc(alias("ccp", "conditional_choice_probabilities"))]
+#[doc(inline, alias("hotz_miller", "ccp_inversion"))]
 pub use choice_inversion::rewards_of;
-#[doc(alias("bhhh", "robust_standard_errors", "clustered"))]
+#[doc(inline, alias("bhhh", "opg", "robust", "huber_white", "clustered"))]
 pub use covariance::Covariance;
 #[doc(inline, alias("expert", "panel", "behavioral_cloning"))]
 pub use demonstrations::Demonstrations;
 pub use error::Error;
 pub use expansion::Expansion;
+#[doc(inline, alias("feature_matrix", "basis"))]
 pub use features::RewardFeatures;
-#[doc(alias("npl", "nested_pseudo_likelihood", "hotz_miller"))]
+#[doc(inline, alias("npl", "ccp", "hotz_miller", "nested_pseudo_likelihood"))]
 pub use fit::FitMethod;
-#[doc(alias(
-    "irl",
-    "inverse_reinforcement_learning",
-    "maximum_entropy_irl",
-    "nfxp",
-    "structural_estimation"
-))]
+#[doc(
+    inline,
+    alias("irl", "inverse_reinforcement_learning", "dynamic_discrete_choice", "apprenticeship_learning")
+)]
 pub use fit::RewardFit;
 pub use fitted::FittedRewards;
 #[doc(
