@@ -16,6 +16,16 @@ pub enum Table {
     Rewards,
     /// r(s,a,s'), in the order of the successors of each pair.
     SuccessorRewards,
+    /// φ_k of features of rewards: `[s, k]`, `[s, a, k]`, or one row for each transition.
+    Features,
+    /// φ_k of terminal values, `[s, k]`.
+    TerminalFeatures,
+    /// θ, the parameters of rewards, `[k]`, or their names.
+    Parameters,
+    /// Mean or precision of the prior of parameters, `[k]`.
+    ParameterPrior,
+    /// One reference action for each state, `[s]`.
+    ReferenceActions,
     /// ρ(a∣s), `[s, a]`.
     ActionPrior,
     /// Which actions exist in which state, `[s, a]`.
@@ -88,6 +98,14 @@ pub enum Table {
     Directions,
     /// The points of a curve.
     Series,
+    /// n(s,a), the numbers of times that pairs were seen, `[s, a]`.
+    Counts,
+    /// The log-likelihood of demonstrations.
+    LogLikelihood,
+    /// The derivatives of a log-likelihood.
+    Gradient,
+    /// How often a likelihood counts the value of each state, `[t, s]`.
+    ResidualVisits,
 }
 
 /// A place in a table as words, such as `stage 0, state 2`.
@@ -138,9 +156,10 @@ impl Table {
             | Table::StateMarginals
             | Table::StateOccupancy
             | Table::ForwardMessages
-            | Table::BackwardMessages => &["stage", "state"],
+            | Table::BackwardMessages
+            | Table::ResidualVisits => &["stage", "state"],
             Table::Transitions | Table::SuccessorRewards => &["state", "action", "next state"],
-            Table::Rewards | Table::ActionPrior => &["state", "action"],
+            Table::Rewards | Table::ActionPrior | Table::Counts => &["state", "action"],
             Table::TerminalValues
             | Table::InitialValues
             | Table::RelativeValues
@@ -179,6 +198,11 @@ impl fmt::Display for Table {
             Table::RowOffsets => "row offsets",
             Table::Rewards => "rewards",
             Table::SuccessorRewards => "successor rewards",
+            Table::Features => "features",
+            Table::TerminalFeatures => "features of terminal values",
+            Table::Parameters => "parameters",
+            Table::ParameterPrior => "prior of parameters",
+            Table::ReferenceActions => "reference actions",
             Table::ActionPrior => "action prior",
             Table::AvailableActions => "available actions",
             Table::TerminalValues => "terminal values",
@@ -215,6 +239,10 @@ impl fmt::Display for Table {
             Table::Coordinates => "coordinates",
             Table::Directions => "directions of actions",
             Table::Series => "series",
+            Table::Counts => "counts",
+            Table::LogLikelihood => "log-likelihood",
+            Table::Gradient => "gradient",
+            Table::ResidualVisits => "residual visits",
         })
     }
 }

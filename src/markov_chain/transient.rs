@@ -68,7 +68,7 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Transient<'_, F, D> {
         x.map_err(|singular| singular.of(self.table))
     }
 
-    /// x = b + γ P_πᵀ x, for b ≥ 0; x ≥ 0.
+    /// x = b + γ P_πᵀ x. If b ≥ 0, then x ≥ 0.
     pub(crate) fn solve_transposed(&self, b: &[F]) -> Result<Vec<F>, Error> {
         if self.most_steps() > FEW_STEPS {
             return self.by_class(b, true);

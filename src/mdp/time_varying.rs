@@ -70,6 +70,15 @@ impl<M: Model> TimeVaryingMdp<M> {
         self
     }
 
+    /// The same schedule with a changed copy of each model.
+    pub(crate) fn map_stages<N: Model>(
+        &self,
+        change: impl FnMut(&M) -> Result<N, Error>,
+    ) -> Result<TimeVaryingMdp<N>, Error> {
+        let stages = TimeVaryingMdp::new(self.stages.iter().map(change).collect::<Result<Vec<_>, _>>()?)?;
+        Ok(TimeVaryingMdp { repeats: self.repeats, ..stages })
+    }
+
     /// The models of the stages, in order.
     #[must_use]
     pub fn stages(&self) -> &[M] {

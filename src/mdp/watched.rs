@@ -75,6 +75,11 @@ where
     pub fn new(model: &'m M, hook: H) -> Self {
         Self { model, hook: Mutex::new(hook) }
     }
+
+    /// The model without the hook.
+    pub(crate) fn model(&self) -> &'m M {
+        self.model
+    }
 }
 
 impl<M: fmt::Debug + ?Sized, H> fmt::Debug for Watched<'_, M, H> {

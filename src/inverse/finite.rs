@@ -1,0 +1,126 @@
+//! Likelihoods with a horizon: one backward and one forward pass.
+//!
+//! # Form computed
+//!
+//! The backward pass keeps V_t of all stages. The forward pass backs each stage up again, for Q_t
+//! and π_t, and moves the residual visits on. Memory is two tables `[t, s]`, the values and the
+//! visits, and a few tables `[s, a]`.
+
+use std::ops::ControlFlow;
+
+use ndarray::{Array2, ArrayView2};
+
+use super::derivative::Derivative;
+use super::likelihood::{Kind, Likelihood};
+use super::observed::{Observed, impossible_action};
+use super::score::Starts;
+use super::tally::{StageValues, Tally};
+use super::{Demonstrations, Error, Score};
+use crate::backward::{Backup, StageTables};
+use crate::mdp::{CheckedStage, run_pass};
+use crate::{Model, Real, Table, Workspace, arrays};
+
+/// The score of checked demonstrations. Calls `visit` with the gradient of each stage, if there is
+/// one.
+pub(super) fn evaluate<F: Real, M: Model<Scalar = F> + ?Sized, B: Send>(
+    likelihood: &Likelihood<F>,
+    mdp: &M,
+    demonstrations: (&Demonstrations<F>, &Observed<F>),
+    horizon: usize,
+    visit: Option<impl FnMut(usize, ArrayView2<'_, F>) -> ControlFlow<B> + Send>,
+) -> Result<ControlFlow<B, Score<F>>, Error> {
+    run_pass(mdp, horizon, likelihood.kind.inference(), || {
+        Ok(passes(likelihood, mdp, demonstrations, horizon, visit))
+    })?
+}
+
+fn passes<F: Real, M: Model<Scalar = F> + ?Sized, B>(
+    likelihood: &Likelihood<F>,
+    mdp: &M,
+    (demonstrations, observed): (&Demonstrations<F>, &Observed<F>),
+    horizon: usize,
+    mut visit: Option<impl FnMut(usize, ArrayView2<'_, F>) -> ControlFlow<B>>,
+) -> Result<ControlFlow<B, Score<F>>, Error> {
+    let inference = likelihood.kind.inference();
+    let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
+    let mut workspace = Workspace::new();
+    let mut backup = Backup::for_values(&mut workspace, mdp, inference, horizon)?;
+    let values = values(mdp, &mut backup, horizon)?;
+    let starts = Starts::new(likelihood, mdp, demonstrations, observed, values.view())?;
+
+    let table = |table| arrays::filled_vec(table, (num_states, num_actions), F::zero());
+    let (mut action_values, mut policy) = (table(Table::ActionValues)?, table(Table::Policy)?);
+    let (mut log_policy, mut now) = (table(Table::LogPolicy)?, vec![F::zero(); num_states]);
+    let mut visits = arrays::filled(Table::ResidualVisits, (horizon + 1, num_states), F::zero())?;
+    let mut tally = Tally::new(likelihood.kind, mdp)?;
+    add_sources(likelihood.kind, &starts, observed, num_actions, 0, arrays::slice_mut(&mut visits));
+    for t in 0..horizon {
+        let stage = CheckedStage::begin(mdp, t, inference)?;
+        let rows = &arrays::slice(&values)[(t + 1) * num_states..(t + 2) * num_states];
+        let tables = StageTables {
+            values: &mut now,
+            action_values: Some(&mut action_values),
+            policy: Some((&mut policy, &mut log_policy)),
+        };
+        backup.stage(t, rows, tables)?;
+        let mut tables = StageValues {
+            values: &now,
+            action_values: &action_values,
+            policy: &mut policy,
+            log_policy: &log_policy,
+            next_values: rows,
+        };
+        let (x, next) = arrays::slice_mut(&mut visits)[t * num_states..].split_at_mut(num_states);
+        let next = &mut next[..num_states];
+        tally.add(&stage, &mut tables, x, observed.choices_at(t)).map_err(|choice| {
+            impossible_action(demonstrations, Some(horizon), num_actions, choice)
+        })?;
+        let settings = (inference, mdp.discount(), mdp.temperature());
+        let (rewards, _) = stage.rows(0..num_states);
+        let derivative = Derivative::new(stage.dynamics, settings, rows, (rewards, &action_values));
+        tally.flow(&derivative, &mut tables, next);
+        add_sources(likelihood.kind, &starts, observed, num_actions, t + 1, next);
+        if let Some(visit) = &mut visit {
+            let shape = (num_states, num_actions);
+            if let ControlFlow::Break(reason) = tally.end_stage(|gradient| visit(t, arrays::view(gradient, shape))) {
+                return Ok(ControlFlow::Break(reason));
+            }
+        }
+    }
+    let score = Score::new(likelihood, mdp, observed, (&starts, tally), (values, visits), None)?;
+    Ok(ControlFlow::Continue(score))
+}
+
+/// V_t of all stages, `[t, s]`.
+fn values<F: Real, M: Model<Scalar = F> + ?Sized>(
+    mdp: &M,
+    backup: &mut Backup<'_, F, M>,
+    horizon: usize,
+) -> Result<Array2<F>, Error> {
+    let num_states = mdp.num_states();
+    let mut values = arrays::filled(Table::StateValues, (horizon + 1, num_states), F::zero())?;
+    let rows = arrays::slice_mut(&mut values);
+    let last = rows[horizon * num_states..].iter_mut();
+    last.zip(mdp.terminal_values()).for_each(|(v, &terminal)| *v = terminal);
+    for t in (0..horizon).rev() {
+        let (row, next) = rows[t * num_states..(t + 2) * num_states].split_at_mut(num_states);
+        mdp.begin_stage(t)?;
+        backup.stage(t, next, StageTables::values(row))?;
+    }
+    Ok(values)
+}
+
+/// Adds b_t to a row: the sources, and for actions the observed visits.
+fn add_sources<F: Real>(
+    kind: Kind,
+    starts: &Starts<F>,
+    observed: &Observed<F>,
+    num_actions: usize,
+    stage: usize,
+    row: &mut [F],
+) {
+    starts.add_to(stage, row);
+    if let Kind::Actions(_) = kind {
+        observed.choices_at(stage).iter().for_each(|choice| row[choice.pair / num_actions] += choice.weight);
+    }
+}

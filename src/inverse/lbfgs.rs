@@ -1,0 +1,110 @@
+//! The limited-memory method of Broyden, Fletcher, Goldfarb and Shanno, for many parameters.
+//!
+//! The method knows second derivatives from the last [`PAIRS`] changes of the gradient only. So a
+//! step costs one evaluation and O(K) numbers for each pair. What is left is ½ gᵀ B g nats, where B
+//! is its approximation of (−H)⁻¹.
+//!
+//! # References
+//!
+//! J. Nocedal, *Updating quasi-Newton matrices with limited storage*, Math. Comp. 35, 1980.
+
+use std::collections::VecDeque;
+
+use ndarray::Array1;
+
+use super::Error;
+use super::information::Step;
+use super::newton::{Ascent, Limits, Maximum, Objective, Point, ascend, check_bounded, is_maximum};
+use crate::Status;
+
+/// Changes of the gradient that are remembered.
+const PAIRS: usize = 10;
+
+/// Consecutive steps that must find little left: the approximation B may be wrong once.
+const MOST_CLOSE: usize = 3;
+
+/// Searches for a maximum. `natural` is a scale of −H for each parameter, `[k]`.
+///
+/// # Errors
+///
+/// As [`maximize`](super::newton::maximize).
+pub(super) fn maximize<O: Objective>(
+    objective: &O,
+    start: &Array1<f64>,
+    natural: impl Fn(&Point<O::Found>) -> Array1<f64>,
+    limits: Limits,
+) -> Result<Maximum<O::Found, O::Curved>, Error> {
+    let mut point = objective.evaluate(start)?;
+    let diagonal = natural(&point).mapv(|scale| if scale > 0.0 { scale.recip() } else { 1.0 });
+    let mut memory = Memory { diagonal, pairs: VecDeque::new() };
+    let mut close = 0;
+    for iterations in 0.. {
+        let direction = memory.times(&point.gradient);
+        let slope = point.gradient.dot(&direction);
+        let gain = 0.5 * slope;
+        let is_close = is_maximum(objective, &point, gain, limits);
+        close = if is_close { close + 1 } else { 0 };
+        let mut status = if is_close { Status::Converged } else { Status::IterationLimit };
+        let step = Step { direction, slope, growth: 0.0, gain };
+        if close < MOST_CLOSE && iterations < limits.max_iterations {
+            match ascend(objective, &point, &step)? {
+                Ascent::To(next) => {
+                    memory.learn(&point, &next);
+                    point = next;
+                    continue;
+                }
+                Ascent::Nowhere if is_close => {}
+                Ascent::Nowhere if !memory.pairs.is_empty() => {
+                    memory.pairs.clear(); // start again along the gradient
+                    continue;
+                }
+                Ascent::Nowhere => status = Status::RoundingFloor,
+                Ascent::Stopped => status = Status::Stopped,
+            }
+        }
+        if matches!(status, Status::Converged | Status::RoundingFloor) {
+            status = check_bounded(objective, &point, &step, status)?;
+        }
+        return Ok(Maximum { point, curved: None, status, iterations, gain });
+    }
+    unreachable!("the loop ends by `return`");
+}
+
+/// B, from recent steps.
+struct Memory {
+    diagonal: Array1<f64>,
+    pairs: VecDeque<(Array1<f64>, Array1<f64>, f64)>, // step s, fall y of the gradient, sᵀy > 0
+}
+
+impl Memory {
+    fn learn<T>(&mut self, from: &Point<T>, to: &Point<T>) {
+        let (step, fall) = (&to.parameters - &from.parameters, &from.gradient - &to.gradient);
+        let product = step.dot(&fall);
+        if product > f64::EPSILON * (step.dot(&step) * fall.dot(&fall)).sqrt() {
+            if self.pairs.len() == PAIRS {
+                self.pairs.pop_front();
+            }
+            self.pairs.push_back((step, fall, product));
+        }
+    }
+
+    /// B g.
+    fn times(&self, gradient: &Array1<f64>) -> Array1<f64> {
+        let mut result = gradient.clone();
+        let mut shares = Vec::with_capacity(self.pairs.len());
+        for (step, fall, product) in self.pairs.iter().rev() {
+            let share = step.dot(&result) / product;
+            result.scaled_add(-share, fall);
+            shares.push(share);
+        }
+        result *= &self.diagonal;
+        if let Some((_, fall, product)) = self.pairs.back() {
+            result *= product / fall.dot(&(fall * &self.diagonal));
+        }
+        for ((step, fall, product), share) in self.pairs.iter().zip(shares.into_iter().rev()) {
+            let correction = share - fall.dot(&result) / product;
+            result.scaled_add(correction, step);
+        }
+        result
+    }
+}

@@ -1,0 +1,50 @@
+//! Inverse problems: rewards, temperature and goals from behaviour.
+//!
+//! A demonstration is a trajectory of an agent whose model is known except for its rewards. This
+//! module computes how probable demonstrations are, fits rewards to them, and says which of
+//! several goals an agent pursues.
+//!
+//! | question | likelihood | inference |
+//! |---|---|---|
+//! | whole histories, luck included | [`Likelihood::trajectories`] | direct |
+//! | choices, whatever happened next | [`Likelihood::actions`] | either |
+//! | expected features of behaviour | [`Likelihood::feature_matching`] | variational |
+
+mod choice_inversion;
+mod covariance;
+mod curvature;
+mod demonstrations;
+mod derivative;
+mod error;
+mod evaluate;
+mod features;
+mod finite;
+mod fit;
+mod fitted;
+mod information;
+mod lbfgs;
+mod likelihood;
+mod newton;
+mod objective;
+mod observed;
+mod place;
+mod pseudo_likelihood;
+mod reward_model;
+mod score;
+mod stationary;
+mod summary;
+mod symmetric;
+mod tally;
+
+pub use choice_inversion::rewards_of;
+pub use covariance::Covariance;
+pub use demonstrations::Demonstrations;
+pub use error::Error;
+pub use features::RewardFeatures;
+pub use fit::{FitMethod, RewardFit};
+pub use fitted::FittedRewards;
+pub use likelihood::Likelihood;
+pub use place::FeaturePlace;
+pub use reward_model::RewardModel;
+pub use score::Score;
+pub use summary::Summary;

@@ -1,0 +1,222 @@
+//! Newton's method for a maximum, which leaves saddles and notices that there is no maximum.
+//!
+//! ```text
+//! θ ← θ + t Σ_i u_i (u_iᵀ g) / |λ_i|,      −H = Σ_i λ_i u_i u_iᵀ
+//! ```
+//!
+//! in scaled coordinates, where t is halved until the value grows enough. Along a direction in
+//! which the value is convex, a step has at least the length of one standard error. So a saddle or
+//! a minimum, where the gradient is zero, is no end.
+//!
+//! The search ends when ½ gᵀ(−H)⁻¹g nats are left, and then takes one more step. That step costs
+//! little, and squares the error.
+//!
+//! # Form computed
+//!
+//! Without a maximum the value approaches a limit along some direction for ever. The predicted gain
+//! goes to 0 there, as at a maximum. But at a maximum, a step of s standard errors loses s²/2 nats.
+//! So before the search ends, it looks a few standard errors ahead along its last step.
+
+use ndarray::Array1;
+
+use super::Error;
+use super::information::{Information, Step};
+use crate::Status;
+
+/// The least share of the predicted gain that a step must have.
+const LEAST_SHARE: f64 = 1e-4;
+
+/// Attempts to shorten a step.
+const MOST_ATTEMPTS: usize = 60;
+
+/// How far the search looks ahead, in standard errors.
+const AHEAD: [f64; 2] = [1.0, 4.0];
+
+/// The loss in nats that shows a maximum; the least one of a parabola is ½.
+const LEAST_LOSS: f64 = 0.01;
+
+/// A function to maximise.
+pub(super) trait Objective {
+    /// What an evaluation leaves for the second derivatives and for results.
+    type Found;
+    /// What second derivatives leave for results.
+    type Curved;
+
+    /// The value and the gradient.
+    fn evaluate(&self, parameters: &Array1<f64>) -> Result<Point<Self::Found>, Error>;
+
+    /// A = −H, split.
+    fn information(&self, point: &Point<Self::Found>) -> Result<(Information, Self::Curved), Error>;
+
+    /// Entries of the gradient up to which a point may be a maximum, `[k]`.
+    fn small_gradient(&self, point: &Point<Self::Found>) -> Array1<f64>;
+
+    /// A change of the value that may be rounding, in nats.
+    fn noise(&self, point: &Point<Self::Found>) -> f64;
+}
+
+/// An evaluation.
+#[derive(Debug)]
+pub(super) struct Point<T> {
+    pub(super) parameters: Array1<f64>,
+    pub(super) value: f64,
+    pub(super) gradient: Array1<f64>,
+    pub(super) found: T,
+}
+
+/// When a search ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// In nats.
+    pub(super) tolerance: f64,
+    pub(super) max_iterations: usize,
+}
+
+/// The end of a search.
+#[derive(Debug)]
+pub(super) struct Maximum<T, C> {
+    pub(super) point: Point<T>,
+    /// The second derivatives at the point, if the method has them.
+    pub(super) curved: Option<(Information, C)>,
+    pub(super) status: Status,
+    pub(super) iterations: usize,
+    /// Nats left.
+    pub(super) gain: f64,
+}
+
+/// Searches for a maximum.
+///
+/// # Errors
+///
+/// [`Error::Diverging`]; those of the first evaluation, and of later ones if no step is possible.
+pub(super) fn maximize<O: Objective>(
+    objective: &O,
+    start: &Array1<f64>,
+    limits: Limits,
+) -> Result<Maximum<O::Found, O::Curved>, Error> {
+    let mut point = objective.evaluate(start)?;
+    let (mut is_close, mut gain) = (false, f64::INFINITY);
+    for iterations in 0.. {
+        let curved = match objective.information(&point) {
+            Ok(curved) => curved,
+            Err(error) if is_stop(&error) => {
+                return Ok(Maximum { point, curved: None, status: Status::Stopped, iterations, gain });
+            }
+            Err(error) => return Err(error),
+        };
+        let step = curved.0.step(&point.gradient, limits.tolerance);
+        gain = step.gain;
+        let was_close = std::mem::replace(&mut is_close, is_maximum(objective, &point, gain, limits));
+        let mut status = if is_close { Status::Converged } else { Status::IterationLimit };
+        if !(is_close && was_close) && iterations < limits.max_iterations {
+            match ascend(objective, &point, &step)? {
+                Ascent::To(next) => {
+                    point = next;
+                    continue;
+                }
+                Ascent::Nowhere if is_close => {}
+                Ascent::Nowhere => status = Status::RoundingFloor,
+                Ascent::Stopped => status = Status::Stopped,
+            }
+        }
+        if matches!(status, Status::Converged | Status::RoundingFloor) {
+            status = check_bounded(objective, &point, &step, status)?;
+        }
+        return Ok(Maximum { point, curved: Some(curved), status, iterations, gain });
+    }
+    unreachable!("the loop ends by `return`");
+}
+
+/// Whether an error says that the caller's hook asked to stop.
+pub(super) fn is_stop(error: &Error) -> bool {
+    matches!(error, Error::Model(crate::Error::Stopped { .. }))
+}
+
+/// Whether little is left to gain, and the gradient is small.
+pub(super) fn is_maximum<O: Objective>(
+    objective: &O,
+    point: &Point<O::Found>,
+    gain: f64,
+    limits: Limits,
+) -> bool {
+    let mut entries = point.gradient.iter().zip(objective.small_gradient(point));
+    gain <= limits.tolerance && entries.all(|(entry, small)| entry.abs() <= small)
+}
+
+/// Where a step led.
+pub(super) enum Ascent<T> {
+    To(Point<T>),
+    /// No shorter step gains anything beyond rounding.
+    Nowhere,
+    Stopped,
+}
+
+/// Shortens a step until the value grows enough.
+pub(super) fn ascend<O: Objective>(
+    objective: &O,
+    from: &Point<O::Found>,
+    step: &Step,
+) -> Result<Ascent<O::Found>, Error> {
+    let (mut t, mut failure) = (1.0_f64, None);
+    let noise = objective.noise(from);
+    for _ in 0..MOST_ATTEMPTS {
+        let predicted = t * step.slope + 0.5 * t * t * step.growth;
+        match objective.evaluate(&(&from.parameters + &(t * &step.direction))) {
+            Ok(point) if point.value - from.value >= LEAST_SHARE * predicted && predicted > 0.0 => {
+                return Ok(Ascent::To(point));
+            }
+            Ok(point) if predicted <= noise => {
+                // The value is rounding here, but the slope along the step still says more.
+                let slope = point.gradient.dot(&step.direction);
+                let is_closer = slope.abs() < step.slope && (point.value - from.value).abs() <= noise;
+                return Ok(if is_closer { Ascent::To(point) } else { Ascent::Nowhere });
+            }
+            Ok(point) => {
+                let lack = t * step.slope - (point.value - from.value);
+                let best = if lack.is_finite() { 0.5 * t * t * step.slope / lack } else { 0.0 };
+                t = best.clamp(0.1 * t, 0.5 * t);
+                failure = None;
+            }
+            Err(error) if is_stop(&error) => return Ok(Ascent::Stopped),
+            Err(error) => {
+                t *= 0.25;
+                failure = Some(error);
+            }
+        }
+    }
+    failure.map_or(Ok(Ascent::Nowhere), Err)
+}
+
+/// Checks that the value falls a few standard errors ahead along a step that gains little. Returns
+/// the status that the search has then.
+///
+/// # Errors
+///
+/// [`Error::Diverging`].
+pub(super) fn check_bounded<O: Objective>(
+    objective: &O,
+    point: &Point<O::Found>,
+    step: &Step,
+    status: Status,
+) -> Result<Status, Error> {
+    let mut is_growing = false;
+    for ahead in AHEAD {
+        let t = ahead / step.slope.sqrt(); // the slope is the square of the length in standard errors
+        if !t.is_finite() {
+            break;
+        }
+        match objective.evaluate(&(&point.parameters + &(t * &step.direction))) {
+            Ok(there) if there.value >= point.value - LEAST_LOSS => is_growing = true,
+            Ok(_) => return Ok(status),
+            Err(error) if is_stop(&error) => return Ok(Status::Stopped),
+            Err(_) => {} // too far for the number type
+        }
+    }
+    if is_growing { Err(diverging(&step.direction)) } else { Ok(status) }
+}
+
+/// The error for a direction of any length.
+pub(super) fn diverging(direction: &Array1<f64>) -> Error {
+    let length = direction.dot(direction).sqrt();
+    Error::Diverging { direction: direction.iter().map(|entry| entry / length).collect() }
+}

@@ -1,0 +1,5 @@
+//! Rewards, temperature and goals from behaviour.
+
+mod bus;
+mod formula;
+mod values;
