@@ -131,9 +131,15 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Derivative<'a, F, D> {
     pub(super) fn leaving_sum(&self, y: &[F]) -> F {
         let Some(tilt) = &self.tilt else { return F::zero() };
         let near = y.iter().zip(&tilt.scales).fold(F::zero(), |sum, (&y, &scale)| sum + y * scale);
-        let near = if near == F::zero() { near } else { near / self.discount * (-tilt.max / tilt.temperature).exp() };
+        let near = if near == F::zero() {
+            near
+        } else {
+            near / self.discount * (-tilt.max / tilt.temperature).exp()
+        };
         let far = tilt.far.iter().filter(|(pair, _)| y[*pair] != F::zero());
-        far.fold(near, |sum, &(pair, exponent)| sum + y[pair] * (exponent - tilt.max / tilt.temperature).exp())
+        far.fold(near, |sum, &(pair, exponent)| {
+            sum + y[pair] * (exponent - tilt.max / tilt.temperature).exp()
+        })
     }
 
     /// Calls `visit(pair, s', K(s,a,s'))` for the entries of far rows.

@@ -60,7 +60,9 @@ pub enum Error {
         action: usize,
     },
     /// Counts of actions were given where trajectories are needed.
-    #[error("the demonstrations are counts of actions, expected trajectories; counts serve `Likelihood::actions`")]
+    #[error(
+        "the demonstrations are counts of actions, expected trajectories; counts serve `Likelihood::actions`"
+    )]
     NotTrajectories,
     /// Counts of actions have no stages, but the likelihood has a horizon.
     #[error(
@@ -72,7 +74,9 @@ pub enum Error {
         horizon: usize,
     },
     /// A trajectory contains a state that the model does not have.
-    #[error("trajectory {trajectory} is in state {state} at stage {stage}, expected a state below {num_states}")]
+    #[error(
+        "trajectory {trajectory} is in state {state} at stage {stage}, expected a state below {num_states}"
+    )]
     StateOutOfRange {
         /// Index of the trajectory.
         trajectory: usize,
@@ -98,7 +102,9 @@ pub enum Error {
         num_actions: usize,
     },
     /// A trajectory takes an action in a terminal state.
-    #[error("trajectory {trajectory} takes an action in terminal state {state} at stage {stage}, expected its end")]
+    #[error(
+        "trajectory {trajectory} takes an action in terminal state {state} at stage {stage}, expected its end"
+    )]
     ActionAfterEnd {
         /// Index of the trajectory.
         trajectory: usize,
@@ -211,7 +217,9 @@ pub enum Error {
         state: usize,
     },
     /// Only the likelihood of trajectories may be joint with the start.
-    #[error("an initial distribution was given, but only `Likelihood::trajectories` can be joint with the start")]
+    #[error(
+        "an initial distribution was given, but only `Likelihood::trajectories` can be joint with the start"
+    )]
     UnusedInitial,
     /// A trajectory of a joint likelihood starts at a later stage than the initial distribution.
     #[error(
@@ -282,7 +290,9 @@ pub enum Error {
     )]
     NoInitialPolicy,
     /// A policy has a probability that is not allowed there.
-    #[error("the policy takes action {action} of state {state} with probability {probability}, expected {expected}")]
+    #[error(
+        "the policy takes action {action} of state {state} with probability {probability}, expected {expected}"
+    )]
     InvalidProbability {
         /// State of the entry.
         state: usize,
@@ -307,7 +317,9 @@ pub enum Error {
         value: f64,
     },
     /// A terminal state has value −∞, so that policies which reach it have no finite value.
-    #[error("the terminal value of state {state} is -inf, expected a finite number for values of a given policy")]
+    #[error(
+        "the terminal value of state {state} is -inf, expected a finite number for values of a given policy"
+    )]
     ForbiddenEnd {
         /// The terminal state.
         state: usize,

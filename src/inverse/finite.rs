@@ -72,9 +72,9 @@ fn passes<F: Real, M: Model<Scalar = F> + ?Sized, B>(
         };
         let (x, next) = arrays::slice_mut(&mut visits)[t * num_states..].split_at_mut(num_states);
         let next = &mut next[..num_states];
-        tally.add(&stage, &mut tables, x, observed.choices_at(t)).map_err(|choice| {
-            impossible_action(demonstrations, Some(horizon), num_actions, choice)
-        })?;
+        tally
+            .add(&stage, &mut tables, x, observed.choices_at(t))
+            .map_err(|choice| impossible_action(demonstrations, Some(horizon), num_actions, choice))?;
         let settings = (inference, mdp.discount(), mdp.temperature());
         let (rewards, _) = stage.rows(0..num_states);
         let derivative = Derivative::new(stage.dynamics, settings, rows, (rewards, &action_values));
@@ -82,7 +82,9 @@ fn passes<F: Real, M: Model<Scalar = F> + ?Sized, B>(
         add_sources(likelihood.kind, &starts, observed, num_actions, t + 1, next);
         if let Some(visit) = &mut visit {
             let shape = (num_states, num_actions);
-            if let ControlFlow::Break(reason) = tally.end_stage(|gradient| visit(t, arrays::view(gradient, shape))) {
+            if let ControlFlow::Break(reason) =
+                tally.end_stage(|gradient| visit(t, arrays::view(gradient, shape)))
+            {
                 return Ok(ControlFlow::Break(reason));
             }
         }

@@ -368,8 +368,8 @@ impl<F: Real> RewardFit<F> {
             let is_zero = |reward: &F| *reward == F::zero() || *reward == F::neg_infinity();
             let mut is_known = !mdp.terminal_values().iter().all(is_zero);
             for t in 0..self.likelihood.horizon.unwrap_or(1) {
-                is_known = is_known
-                    || !mdp.stage(t, self.likelihood.kind.inference())?.rewards.iter().all(is_zero);
+                is_known =
+                    is_known || !mdp.stage(t, self.likelihood.kind.inference())?.rewards.iter().all(is_zero);
             }
             if !is_known {
                 return Err(Error::UnidentifiedSetting { setting: "temperature" });

@@ -54,9 +54,8 @@ impl Information {
             if scale > 0.0 { scale.sqrt() } else { 1.0 }
         };
         let scales: Array1<f64> = a.diag().iter().zip(natural).map(scale).collect();
-        let scaled = Array2::from_shape_fn(a.dim(), |(i, j)| {
-            0.5 * (a[[i, j]] + a[[j, i]]) / (scales[i] * scales[j])
-        });
+        let scaled =
+            Array2::from_shape_fn(a.dim(), |(i, j)| 0.5 * (a[[i, j]] + a[[j, i]]) / (scales[i] * scales[j]));
         Self { pairs: Eigenpairs::of(scaled), scales, threshold }
     }
 

@@ -248,9 +248,15 @@ impl<F: Real> Observed<F> {
         Ok(())
     }
 
-    fn check_start(&self, likelihood: &Likelihood<F>, (trajectory, state): (usize, usize)) -> Result<(), Error> {
+    fn check_start(
+        &self,
+        likelihood: &Likelihood<F>,
+        (trajectory, state): (usize, usize),
+    ) -> Result<(), Error> {
         match &likelihood.initial {
-            Some(initial) if !(initial[state] > F::zero()) => Err(Error::ImpossibleStart { trajectory, state }),
+            Some(initial) if !(initial[state] > F::zero()) => {
+                Err(Error::ImpossibleStart { trajectory, state })
+            }
             _ => Ok(()),
         }
     }
@@ -277,7 +283,8 @@ impl<F: Real> Observed<F> {
         };
         let is_direct = kind == Kind::Trajectories;
         let (mut next_states, mut logs): (Vec<usize>, Vec<F>) = (Vec::new(), Vec::new());
-        let same_pair = |a: &Step<F>, b: &Step<F>| (stage_read(a.stage), a.pair) == (stage_read(b.stage), b.pair);
+        let same_pair =
+            |a: &Step<F>, b: &Step<F>| (stage_read(a.stage), a.pair) == (stage_read(b.stage), b.pair);
         for steps in steps.chunk_by(same_pair) {
             let (state, action) = (steps[0].pair / num_actions, steps[0].pair % num_actions);
             let stage = CheckedStage::new(mdp, stage_read(steps[0].stage), kind.inference())?;
@@ -294,11 +301,16 @@ impl<F: Real> Observed<F> {
             next_states.dedup();
             logs.clear();
             logs.resize(next_states.len(), F::neg_infinity());
-            for_each_log_successor(stage.dynamics, mdp.temperature(), (state, action), |next_state, log_p| {
-                if let Ok(at) = next_states.binary_search(&next_state) {
-                    logs[at] = log_add_exp(logs[at], log_p);
-                }
-            });
+            for_each_log_successor(
+                stage.dynamics,
+                mdp.temperature(),
+                (state, action),
+                |next_state, log_p| {
+                    if let Ok(at) = next_states.binary_search(&next_state) {
+                        logs[at] = log_add_exp(logs[at], log_p);
+                    }
+                },
+            );
             let log_prior = prior[action].ln();
             for step in steps {
                 let at = step.next_state.map(|next_state| next_states.partition_point(|&s| s < next_state));

@@ -95,9 +95,7 @@ impl<'a, F: Real, M: RewardModel<Scalar = F> + ?Sized> Nested<'a, F, M> {
                 let rows = features.rows().into_iter();
                 rows.flat_map(|row| row.to_vec().repeat(mdp.num_actions())).collect()
             }
-            RewardColumns::Successors(_, features) => {
-                RewardColumns::expected(k, &**features, stage.dynamics)
-            }
+            RewardColumns::Successors(_, features) => RewardColumns::expected(k, &**features, stage.dynamics),
         };
         let is_terminal: Vec<bool> = (0..mdp.num_states()).map(|state| mdp.is_terminal(state)).collect();
         for (state, &value) in mdp.terminal_values().iter().enumerate() {
@@ -173,8 +171,12 @@ impl<'a, F: Real, M: RewardModel<Scalar = F> + ?Sized> Nested<'a, F, M> {
             values.column_mut(column).iter_mut().zip(solved).for_each(|(value, solved)| *value = solved);
         }
         let mut q = vec![F::zero(); num_states * width * columns];
-        let derivative =
-            Derivative::new(self.stage.dynamics, (Inference::Variational, discount, temperature), &[], (&[], &[]));
+        let derivative = Derivative::new(
+            self.stage.dynamics,
+            (Inference::Variational, discount, temperature),
+            &[],
+            (&[], &[]),
+        );
         derivative.expectation(columns, arrays::slice(&values), &mut q)?;
         let mut choices = Choices {
             width,
@@ -243,7 +245,12 @@ impl Choices<'_> {
     }
 
     /// Calls `visit(n(s), pairs, mean of z)` for every state that was seen.
-    fn for_each_row(&self, policy: &[f64], k: usize, mut visit: impl FnMut(f64, std::ops::Range<usize>, &[f64])) {
+    fn for_each_row(
+        &self,
+        policy: &[f64],
+        k: usize,
+        mut visit: impl FnMut(f64, std::ops::Range<usize>, &[f64]),
+    ) {
         let mut mean = vec![0.0; k];
         for (state, counts) in self.counts.chunks_exact(self.width).enumerate() {
             let total: f64 = counts.iter().sum();

@@ -40,9 +40,9 @@ pub struct Score<F = f64> {
     pub(super) reward_gradient: Array2<F>,   // [s, a]
     pub(super) terminal_gradient: Array1<F>, // [s]
     pub(super) temperature_gradient: F,
-    pub(super) discount_gradient: F,       // infinite or NaN if it leaves the number type
+    pub(super) discount_gradient: F, // infinite or NaN if it leaves the number type
     pub(super) residual_visits: Array2<F>, // [t, s]; a stationary one has one row
-    pub(super) state_values: Array2<F>,    // V, [t, s]; a stationary one has one row
+    pub(super) state_values: Array2<F>, // V, [t, s]; a stationary one has one row
     pub(super) is_locally_concave: bool,
     pub(super) convergence: Option<Convergence<F>>,
 }

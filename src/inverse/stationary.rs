@@ -23,8 +23,7 @@ use crate::dynamics::successors::LuckyRows;
 use crate::markov_chain::Transient;
 use crate::mdp::CheckedStage;
 use crate::{
-    Inference, Model, Real, SparseDynamics, StationarySolution, StationarySolver, Status, Table,
-    arrays,
+    Inference, Model, Real, SparseDynamics, StationarySolution, StationarySolver, Status, Table, arrays,
 };
 
 /// The score of checked demonstrations.
@@ -122,11 +121,13 @@ where
     let (takes_part, table) = (&takes_part[..], Table::ResidualVisits);
     if inference == Inference::Variational {
         let discount = mdp.discount();
-        return Ok(Transient { dynamics: stage.dynamics, policy, takes_part, discount, table }.solve_transposed(b)?);
+        return Ok(Transient { dynamics: stage.dynamics, policy, takes_part, discount, table }
+            .solve_transposed(b)?);
     }
     let dynamics = lucky_chain(mdp, stage, (values, policy), takes_part)?;
     let policy = &vec![F::one(); num_states][..];
-    Ok(Transient { dynamics: &dynamics, policy, takes_part, discount: F::one(), table }.solve_transposed(b)?)
+    Ok(Transient { dynamics: &dynamics, policy, takes_part, discount: F::one(), table }
+        .solve_transposed(b)?)
 }
 
 /// The rows J(s,s') = Σ_a π(a|s) p(s'|s,a,e) of states that take part, as dynamics of one action.
@@ -147,7 +148,9 @@ where
         for action in (0..num_actions).filter(|_| takes_part[state] && mdp.discount() > F::zero()) {
             let share = policy[state * num_actions + action];
             if share > F::zero() {
-                lucky.for_each(stage.dynamics, (state, action), |next_state, p| row.push((next_state, share * p)));
+                lucky.for_each(stage.dynamics, (state, action), |next_state, p| {
+                    row.push((next_state, share * p))
+                });
             }
         }
         row

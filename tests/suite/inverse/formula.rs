@@ -19,7 +19,9 @@ pub fn transitions(num_states: usize, num_actions: usize, seed: usize) -> Array3
 }
 
 pub fn rewards(num_states: usize, num_actions: usize, seed: usize) -> Array2<f64> {
-    Array2::from_shape_fn((num_states, num_actions), |(s, a)| ((4 * s + 3 * a + seed) % 7) as f64 / 4.0 - 0.75)
+    Array2::from_shape_fn((num_states, num_actions), |(s, a)| {
+        ((4 * s + 3 * a + seed) % 7) as f64 / 4.0 - 0.75
+    })
 }
 
 pub fn prior(num_states: usize, num_actions: usize, seed: usize) -> Array2<f64> {

@@ -173,7 +173,11 @@ fn actions_where_the_likelihood_is_not_concave() {
     let at = |theta| actions.evaluate(&gamble(theta), &seen).unwrap();
     assert_all_close(&[derivative(&at(0.0)), derivative(&at(3.0))], &[0.0, 0.348064080374507], 1e-14);
     let dual = |theta| Likelihood::feature_matching().horizon(2).evaluate(&gamble(theta), &seen).unwrap();
-    assert_all_close(&[dual(0.0).value(), dual(3.0).value()], &[-2.820075191602918, -3.0504111626452737], 1e-14);
+    assert_all_close(
+        &[dual(0.0).value(), dual(3.0).value()],
+        &[-2.820075191602918, -3.0504111626452737],
+        1e-14,
+    );
     assert_all_close(&[derivative(&dual(0.0))], &[0.0], 1e-15);
 }
 
