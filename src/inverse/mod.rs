@@ -10,6 +10,7 @@
 //! | choices, whatever happened next | [`Likelihood::actions`] | either |
 //! | expected features of behaviour | [`Likelihood::feature_matching`] | variational |
 
+mod chain;
 mod choice_inversion;
 mod covariance;
 mod curvature;
@@ -17,6 +18,7 @@ mod demonstrations;
 mod derivative;
 mod error;
 mod evaluate;
+mod expansion;
 mod features;
 mod finite;
 mod fit;
@@ -40,6 +42,7 @@ pub use choice_inversion::rewards_of;
 pub use covariance::Covariance;
 pub use demonstrations::Demonstrations;
 pub use error::Error;
+pub use expansion::Expansion;
 pub use features::RewardFeatures;
 pub use fit::{FitMethod, RewardFit};
 pub use fitted::FittedRewards;

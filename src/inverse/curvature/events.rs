@@ -59,7 +59,7 @@ impl<F: Real> Events<F> {
         M: Model<Scalar = F> + ?Sized,
     {
         let k = columns.num_parameters();
-        let scores = |rows| arrays::filled(Table::Rewards, (rows, k), F::zero());
+        let scores = |rows| arrays::filled(Table::Gradient, (rows, k), F::zero());
         match &demonstrations.seen {
             Seen::Counts(counts) => {
                 let pairs = counts.indexed_iter().enumerate();
@@ -73,7 +73,9 @@ impl<F: Real> Events<F> {
                 let weights = trajectories.iter().map(|one| one.weight).collect();
                 let scores = scores(trajectories.len())?;
                 let mut events = Self { all: Vec::new(), weights, scores, steps: F::zero() };
-                for (row, demonstration) in trajectories.iter().enumerate() {
+                // Demonstrations of weight 0 are not checked against the model.
+                let seen = trajectories.iter().enumerate().filter(|(_, one)| one.weight > F::zero());
+                for (row, demonstration) in seen {
                     match likelihood.kind {
                         Kind::Actions(_) => events.add_choices(row, demonstration),
                         _ => events.add_history(row, demonstration, likelihood, mdp, columns),

@@ -30,19 +30,24 @@ mod moments;
 mod stage;
 mod stationary;
 
-use ndarray::{Array1, Array2};
+use std::cmp::Ordering;
+
+use ndarray::{Array1, Array2, ArrayView1};
 
 pub(crate) use columns::{Columns, RewardColumns};
 use events::Events;
 use moments::Moments;
 
+use super::demonstrations::Seen;
 use super::{Demonstrations, Error, Likelihood, Score};
-use crate::kernels::Softmax;
-use crate::{Model, Real};
+use crate::kernels::gap;
+use crate::{Model, Real, Table, arrays};
 
 /// The second derivatives of a log-likelihood, and the scores of its demonstrations.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Curvature<F = f64> {
+    /// ∂L/∂θ, `[k]`.
+    pub(crate) gradient: Array1<F>,
     /// ∂²L/∂θ∂θ, `[k, k]`, symmetric.
     pub(crate) hessian: Array2<F>,
     /// The derivative of the log-likelihood of each demonstration, of weight 1, `[i, k]`. For
@@ -66,14 +71,25 @@ impl<F: Real> Curvature<F> {
         M: Model<Scalar = F> + ?Sized,
     {
         let inference = likelihood.kind.inference();
+        let k = columns.num_parameters();
+        if k == 0 {
+            let rows = match &demonstrations.seen {
+                Seen::Trajectories(all) => all.len(),
+                Seen::Counts(counts) => counts.len(),
+            };
+            let (none, scores) = (Array1::zeros(0), Array2::zeros((rows, 0)));
+            return Ok(Self {
+                gradient: none.clone(),
+                hessian: Array2::zeros((0, 0)),
+                scores,
+                magnitudes: none,
+            });
+        }
         let mut events = Events::new(likelihood, mdp, demonstrations, columns)?;
-        let starts = likelihood.initial.as_ref().and_then(|initial| {
-            let initial = initial.iter().zip(score.state_values.row(0));
-            let logs = initial
-                .map(|(&p, &value)| if p > F::zero() { p.ln() + value / mdp.temperature() } else { p.ln() });
-            let softmax = Softmax::new(logs.clone())?;
-            Some(logs.map(|log| softmax.share(F::one(), log)).collect::<Vec<F>>())
-        });
+        let starts = likelihood
+            .initial
+            .as_ref()
+            .map(|initial| start_probabilities(mdp.temperature(), initial, score.state_values.row(0)));
         let (mut moments, first) = match likelihood.horizon {
             Some(horizon) => finite::moments((mdp, horizon, inference), score, columns, &mut events)?,
             None => {
@@ -86,13 +102,18 @@ impl<F: Real> Curvature<F> {
         if let Some(starts) = starts {
             add_starts(&starts, demonstrations.total_weight(), &first, &mut events, &mut moments);
         }
-        Ok(Self::from_moments(mdp.temperature(), moments, events, columns))
+        Self::from_moments(mdp.temperature(), moments, events, columns)
     }
 
     /// Divides by τ, and turns the column of the rewards into that of the temperature.
-    fn from_moments(temperature: F, moments: Moments<F>, events: Events<F>, columns: &Columns<F>) -> Self {
+    fn from_moments(
+        temperature: F,
+        moments: Moments<F>,
+        events: Events<F>,
+        columns: &Columns<F>,
+    ) -> Result<Self, Error> {
         let k = columns.num_parameters();
-        let mut hessian = Array2::zeros((k, k));
+        let mut hessian = arrays::filled(Table::Gradient, (k, k), F::zero())?;
         let unit = -F::one() / (temperature * temperature);
         for row in 0..k {
             for column in row..k {
@@ -108,24 +129,23 @@ impl<F: Real> Curvature<F> {
         }
         let mut scores = events.scores;
         scores.mapv_inplace(|score| score / temperature);
+        let mut gradient = Array1::zeros(k);
+        for (&weight, score) in events.weights.iter().zip(scores.rows()) {
+            if weight > F::zero() {
+                gradient.scaled_add(weight, &score);
+            }
+        }
         if columns.with_temperature {
             let own = columns.num_features();
-            let gradient: Vec<F> = (0..k)
-                .map(|column| {
-                    let rows = events.weights.iter().zip(scores.column(column));
-                    rows.fold(F::zero(), |sum, (&weight, &score)| sum + weight * score)
-                })
-                .collect();
             for other in 0..k {
                 let entry = &mut hessian[[other.min(own), other.max(own)]];
-                *entry = if other == own {
-                    -unit * (*entry + F::from_f64(2.0) * gradient[own])
-                } else if other < own {
-                    -(*entry + gradient[other]) / temperature
-                } else {
-                    -*entry / temperature
+                *entry = match other.cmp(&own) {
+                    Ordering::Less => -(*entry + gradient[other]) / temperature,
+                    Ordering::Equal => -unit * (*entry + F::from_f64(2.0) * gradient[own]),
+                    Ordering::Greater => -*entry / temperature,
                 };
             }
+            gradient[own] /= -temperature;
             scores.column_mut(own).mapv_inplace(|score| -score / temperature);
         }
         for row in 0..k {
@@ -134,8 +154,21 @@ impl<F: Real> Curvature<F> {
             }
         }
         let magnitudes = moments.magnitude.iter().map(|&magnitude| -unit * magnitude).collect();
-        Self { hessian, scores, magnitudes }
+        Ok(Self { gradient, hessian, scores, magnitudes })
     }
+}
+
+/// p(s_0|e) ∝ p₀(s_0) exp(V_0(s_0)/τ), `[s]`.
+fn start_probabilities<F: Real>(temperature: F, initial: &Array1<F>, values: ArrayView1<'_, F>) -> Vec<F> {
+    let starts = initial.iter().zip(values);
+    let is_possible = |(p, value): &(&F, &F)| **p > F::zero() && **value > F::neg_infinity();
+    let max = starts.clone().filter(is_possible).fold(F::neg_infinity(), |max, (_, &value)| max.max(value));
+    let weight = |start: (&F, &F)| {
+        if is_possible(&start) { *start.0 * gap(*start.1, max, temperature).exp() } else { F::zero() }
+    };
+    let weights: Vec<F> = starts.map(weight).collect();
+    let sum = weights.iter().fold(F::zero(), |sum, &weight| sum + weight);
+    weights.into_iter().map(|weight| weight / sum).collect()
 }
 
 /// Adds the covariance of ∂V_0 over the starts, and subtracts its mean from every score.
@@ -156,5 +189,9 @@ fn add_starts<F: Real>(
         difference.iter_mut().zip(values.iter().zip(&mean)).for_each(|(d, (&v, &mean))| *d = v - mean);
         moments.add_square(total * p, &difference);
     }
-    events.scores.rows_mut().into_iter().for_each(|mut score| score -= &mean);
+    for (mut score, &weight) in events.scores.rows_mut().into_iter().zip(&events.weights) {
+        if weight > F::zero() {
+            score -= &mean;
+        }
+    }
 }

@@ -11,9 +11,8 @@ use super::events::Events;
 use super::moments::Moments;
 use super::stage::Stage;
 use crate::backward::{Backup, StageTables};
-use crate::dynamics::successors::LuckyRows;
 use crate::inverse::Score;
-use crate::markov_chain::Chain;
+use crate::inverse::chain::ValueChain;
 use crate::mdp::CheckedStage;
 use crate::{Error, Inference, Model, Real, Table, arrays};
 
@@ -67,42 +66,14 @@ pub(super) fn moments<F: Real, M: Model<Scalar = F> + ?Sized>(
         columns,
         expected: &expected,
     };
-    let mut solution = solve(&stage)?;
+    let mut solution = stage.at_fixed_values();
+    if mdp.discount() > F::zero() {
+        let chain = ValueChain::new((mdp, inference), checked.dynamics, next_values, &policy)?;
+        chain.solve_columns(k, &mut solution, Table::StateValues)?;
+    }
     let mut now = table(Table::StateValues, num_states * k)?;
     let centred = stage.centred(&mut solution);
     let mut moments = stage.run(&centred, &mut now, &mut pairs)?;
     events.apply(0, &stage, &centred, (&now, &pairs), &mut moments);
     Ok((moments, now))
-}
-
-/// ∂V, `[s, k]`.
-fn solve<F: Real, M: Model<Scalar = F> + ?Sized>(stage: &Stage<'_, F, M>) -> Result<Vec<F>, Error> {
-    let (num_states, width) = (stage.values.len(), stage.mdp.num_actions());
-    let k = stage.columns.num_parameters();
-    let mut solution = stage.at_fixed_values();
-    let discount = stage.mdp.discount();
-    if discount == F::zero() {
-        return Ok(solution);
-    }
-    let takes_part: Vec<bool> = (0..num_states).map(|state| stage.is_alive(state)).collect();
-    let chain = match stage.inference {
-        Inference::Variational => Chain::new(stage.dynamics, stage.policy, &takes_part, discount)?,
-        Inference::Direct => {
-            let mut lucky = LuckyRows::new(discount, stage.mdp.temperature(), stage.next_values);
-            Chain::from_rows(num_states, |state, add| {
-                for action in (0..width).filter(|_| takes_part[state]) {
-                    let share = stage.policy[state * width + action];
-                    if share > F::zero() {
-                        lucky.for_each(stage.dynamics, (state, action), |next, p| add(next, share * p));
-                    }
-                }
-            })?
-        }
-    };
-    for column in 0..k {
-        let b: Vec<F> = solution.iter().skip(column).step_by(k).copied().collect();
-        let x = chain.solve_exactly(&b).map_err(|singular| singular.of(Table::StateValues))?;
-        solution.iter_mut().skip(column).step_by(k).zip(x).for_each(|(entry, x)| *entry = x);
-    }
-    Ok(solution)
 }
