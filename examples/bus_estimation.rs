@@ -29,7 +29,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use softmdp::inverse::{Covariance, Demonstrations, FittedRewards, Likelihood, RewardFeatures, RewardFit};
-use softmdp::ndarray::{Array1, Array2, Array3, Axis, s};
+use softmdp::ndarray::{Array1, Array2, Array3, ArrayRef1, Axis, s};
 use softmdp::{Dynamics as _, Inference, Mdp, SparseDynamics, solve_stationary};
 use support::bus::{self, NUM_BINS, REPLACE, Records};
 
@@ -45,6 +45,8 @@ struct Printed {
     of_choices: f64,
 }
 
+/// The largest error of values, in units of cost.
+const TOLERANCE: f64 = 1e-6;
 /// RC, θ, and the probabilities that a bus is driven 0 bins and 1 bin in a month.
 const PARAMETERS: [&str; 4] = ["RC", "θ", "0 bins", "1 bin"];
 
@@ -113,7 +115,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         for (what, comparison) in printed.compare(&fitted, &joint, &records)? {
             counts[comparison.units.min(2)] += 1;
             if comparison.units > 1 {
-                misprints.push(format!("{what}: {} should be {}", comparison.printed, comparison.found));
+                misprints.push(format!("{what}: {} for {}", comparison.printed, comparison.found));
             }
         }
         assert!((fitted.log_likelihood() - printed.of_choices).abs() < 1e-8);
@@ -122,12 +124,25 @@ fn run() -> Result<(), Box<dyn Error>> {
         }
     }
     println!(
-        "\nOf the numbers in table IX, {} agree, and {} differ by 1 in the last digit (~).",
+        "\n{} numbers of table IX agree, and {} differ by 1 in the last digit (~).",
         counts[0], counts[1]
     );
-    println!("{} differ by more (!), where the estimates agree:", counts[2]);
+    println!("The others (!) are misprints, since the estimates beside them agree:");
     misprints.iter().for_each(|misprint| println!("  {misprint}"));
+
+    // By another program, in numpy.
+    let patient = &group_4[0];
+    assert_eq!(counts, [42, 10, 2]);
+    close(&patient.parameters(), [10.074_942_2, 2.293_093_0]);
+    close(&patient.standard_errors(Covariance::OuterProduct)?, [1.581_529, 0.638_278]);
+    close(&patient.standard_errors(Covariance::Information)?, [1.351_263, 0.553_844]);
+    close(&patient.standard_errors(Covariance::Sandwich)?, [1.154_788, 0.483_182]);
     demand(&group_4)
+}
+
+/// Checks numbers to the digits of the expected ones.
+fn close(found: &ArrayRef1<f64>, expected: [f64; 2]) {
+    assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-6));
 }
 
 impl Printed {
@@ -138,13 +153,15 @@ impl Printed {
         joint: &Joint,
         records: &Records,
     ) -> Result<Vec<(String, Comparison)>, Box<dyn Error>> {
-        let groups: Vec<_> = self.groups.iter().map(ToString::to_string).collect();
-        let title = format!("groups {}, γ = {}", groups.join(", "), self.discount);
+        let title = match self.groups {
+            [group] => format!("group {group}, γ = {}", self.discount),
+            groups => format!("groups 1 to {}, γ = {}", groups.len(), self.discount),
+        };
         let choices = records.choices().sum_axis(Axis(0));
         println!("\nTable IX, {title}: {} months, {} new engines", choices.sum(), choices[REPLACE]);
-        println!("{:24}printed{:14}computed{:7}by choices alone, with errors by", "", "", "");
+        println!("{:21}printed{:12}computed{:2}from choices alone, with errors by", "", "", "");
         println!(
-            "{:10} {:>9} {:>8}  {:>10} {:>9}  {:>8} {:>14} {:>12} {:>9}",
+            "{:10} {:>9} {:>7} {:>10} {:>7} {:>10} {:>14} {:>12} {:>9}",
             "", "", "error", "", "error", "", "outer product", "information", "sandwich"
         );
         let kinds = [Covariance::OuterProduct, Covariance::Information, Covariance::Sandwich];
@@ -155,16 +172,16 @@ impl Printed {
             let (number, error) = self.parameters[k];
             let found = Comparison::new(number, joint.parameters[k])?;
             let found_error = Comparison::new(error, joint.errors[k])?;
-            print!("{name:10} {number:>9} {error:>8}  {found:>10} {found_error:>9}");
+            print!("{name:10} {number:>9} {error:>7} {found:>11} {found_error:>8}");
             if let Some(estimate) = fitted.parameters().get(k) {
-                print!("  {estimate:>8.4} {:>14.4} {:>12.4} {:>9.4}", kinds[0][k], kinds[1][k], kinds[2][k]);
+                print!(" {estimate:>8.4} {:>14.4} {:>12.4} {:>9.4}", kinds[0][k], kinds[1][k], kinds[2][k]);
             }
             println!();
             compared.push((format!("{title}, {name}"), found));
             compared.push((format!("{title}, error of {name}"), found_error));
         }
         let found = Comparison::new(self.log_likelihood, joint.log_likelihood)?;
-        println!("{:10} {:>9} {:8}  {found:>10}", "likelihood", self.log_likelihood, "");
+        println!("{:10} {:>9} {:7} {found:>11}", "likelihood", self.log_likelihood, "");
         compared.push((format!("{title}, log-likelihood"), found));
         Ok(compared)
     }
@@ -244,7 +261,7 @@ impl Joint {
 /// The derivative of γ Σ P(s'∣s,a) V(s') in the probability of driving i bins, at fixed V, `[s, a, i]`.
 fn effects_of_driving(fitted: &Fitted) -> Result<Array3<f64>, Box<dyn Error>> {
     let mdp = fitted.model();
-    let solution = solve_stationary(mdp, 1e-9)?;
+    let solution = solve_stationary(mdp, TOLERANCE)?;
     let mut effects = Array3::zeros((NUM_BINS, 2, 3));
     for (i, mut effect) in effects.axis_iter_mut(Axis(2)).enumerate() {
         let mut certain = [0.0; 3];
@@ -270,7 +287,7 @@ fn joint_errors(
     records: &Records,
 ) -> Result<Vec<f64>, Box<dyn Error>> {
     let mdp = fitted.model();
-    let solution = solve_stationary(mdp, 1e-9)?;
+    let solution = solve_stationary(mdp, TOLERANCE)?;
     // ∂ log π(a∣s) = ∂Q(s,a) − ∂V(s), where ∂V is the value of the effects as rewards. What 0 bins
     // and 1 bin have more, 2 bins have less.
     let mut of_choices = Array3::zeros((NUM_BINS, 2, 4));
@@ -338,7 +355,7 @@ fn demand(group_4: &[Fitted]) -> Result<(), Box<dyn Error>> {
             let mdp = fitted.model();
             let dearer = bus::rewards((price - 1.0) * fitted.parameters()[0], 0.0);
             let mdp = mdp.with_rewards(&mdp.rewards() + &dearer)?;
-            let solution = solve_stationary(&mdp, 1e-9)?;
+            let solution = solve_stationary(&mdp, TOLERANCE)?;
             let demand = bus::replacements_a_year(&mdp, solution.policy())?;
             print!(" {demand:>10.4}");
             assert!((demand - expected).abs() < 1e-5 * expected, "the demand is that of another program");
