@@ -78,6 +78,7 @@ fn passes<F: Real, M: Model<Scalar = F> + ?Sized, B>(
         let settings = (inference, mdp.discount(), mdp.temperature());
         let (rewards, _) = stage.rows(0..num_states);
         let derivative = Derivative::new(stage.dynamics, settings, rows, (rewards, &action_values));
+        tally.successors.add((mdp, t), &stage, &tables, observed.moves_at(t))?;
         tally.flow(&derivative, &mut tables, next);
         add_sources(likelihood.kind, &starts, observed, num_actions, t + 1, next);
         if let Some(visit) = &mut visit {

@@ -19,7 +19,7 @@ use ndarray::{Array1, Array2, Axis};
 use super::symmetric::Eigenpairs;
 
 /// The largest step along a direction without curvature, in natural standard errors.
-const MOST_FLAT: f64 = 10.0;
+const MOST_FLAT: f64 = 1e3;
 
 /// A symmetric matrix in scaled coordinates.
 #[derive(Debug, Clone, PartialEq)]

@@ -34,6 +34,7 @@ mod pseudo_likelihood;
 mod reward_model;
 mod score;
 mod stationary;
+mod successors;
 mod summary;
 mod symmetric;
 mod tally;

@@ -26,6 +26,9 @@ use crate::Status;
 /// The least share of the predicted gain that a step must have.
 const LEAST_SHARE: f64 = 1e-4;
 
+/// The share of the slope along a step that may be left after it, where values are rounding.
+const LEAST_FALL: f64 = 0.9;
+
 /// Attempts to shorten a step.
 const MOST_ATTEMPTS: usize = 60;
 
@@ -162,14 +165,14 @@ pub(super) fn ascend<O: Objective>(
     for _ in 0..MOST_ATTEMPTS {
         let predicted = t * step.slope + 0.5 * t * t * step.growth;
         match objective.evaluate(&(&from.parameters + &(t * &step.direction))) {
-            Ok(point) if point.value - from.value >= LEAST_SHARE * predicted && predicted > 0.0 => {
-                return Ok(Ascent::To(point));
-            }
             Ok(point) if predicted <= noise => {
                 // The value is rounding here, but the slope along the step still says more.
                 let slope = point.gradient.dot(&step.direction);
-                let is_closer = slope.abs() < step.slope && (point.value - from.value).abs() <= noise;
+                let is_closer = slope.abs() < LEAST_FALL * step.slope && point.value >= from.value - noise;
                 return Ok(if is_closer { Ascent::To(point) } else { Ascent::Nowhere });
+            }
+            Ok(point) if point.value - from.value >= LEAST_SHARE * predicted => {
+                return Ok(Ascent::To(point));
             }
             Ok(point) => {
                 let lack = t * step.slope - (point.value - from.value);

@@ -139,11 +139,6 @@ impl<F: Real> Observed<F> {
         of_stage(&self.choices, stage, |choice| choice.stage)
     }
 
-    /// The sources of a stage.
-    pub(super) fn sources_at(&self, stage: usize) -> &[Source<F>] {
-        of_stage(&self.sources, stage, |source| source.stage)
-    }
-
     /// The transitions of a stage, by pair.
     pub(super) fn moves_at(&self, stage: usize) -> &[Move<F>] {
         of_stage(&self.moves, stage, |step| step.stage)

@@ -39,6 +39,7 @@ pub struct Score<F = f64> {
     pub(super) value: F,
     pub(super) reward_gradient: Array2<F>,   // [s, a]
     pub(super) terminal_gradient: Array1<F>, // [s]
+    pub(super) successor_gradient: Array1<F>, // outcome by outcome, or empty
     pub(super) temperature_gradient: F,
     pub(super) discount_gradient: F, // infinite or NaN if it leaves the number type
     pub(super) residual_visits: Array2<F>, // [t, s]; a stationary one has one row
@@ -73,6 +74,36 @@ impl<F: Real> Score<F> {
     #[must_use]
     pub fn terminal_gradient(&self) -> ArrayView1<'_, F> {
         self.terminal_gradient.view()
+    }
+
+    /// The gradient in r(s,a,s'), in nats per reward unit, in the order of
+    /// [`SuccessorRewardMdp::successor_rewards`](crate::SuccessorRewardMdp::successor_rewards).
+    ///
+    /// In direct inference it compares transitions that were seen with those that the posterior
+    /// expects. For actions of variational inference and for feature matching it is P(s'∣s,a) times
+    /// the gradient in r(s,a): which transition followed an action does not matter.
+    ///
+    /// It is empty for models whose rewards do not depend on the successor, and for models that
+    /// vary by stage.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::inverse::{Demonstrations, Error, Likelihood};
+    /// use softmdp::{Mdp, Trajectory, ndarray::array};
+    ///
+    /// // A fair coin. Somebody who believes in luck has seen heads (state 1) in 3 of 4 tosses.
+    /// let coin = Mdp::new(array![[[0.5, 0.5]], [[0.5, 0.5]]], array![[0.0], [0.0]])?;
+    /// let coin = coin.with_successor_rewards(|_, _, _| 0.0)?;
+    /// let toss = |next| Trajectory::new(vec![0, next], vec![0]);
+    /// let seen = Demonstrations::new([toss(1)?, toss(0)?]).with_weights([3.0, 1.0])?;
+    /// let score = Likelihood::trajectories().horizon(1).evaluate(&coin, &seen)?;
+    /// assert_eq!(score.successor_gradient(), array![-1.0, 1.0, 0.0, 0.0]); // of state 0, then 1
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn successor_gradient(&self) -> ArrayView1<'_, F> {
+        self.successor_gradient.view()
     }
 
     /// The derivative in τ, in nats per reward unit (I11, I12).
@@ -192,11 +223,15 @@ impl<F: Real> Score<F> {
         }
         terminal_gradient.mapv_inplace(|entry| entry / temperature);
         let shape = (mdp.num_states(), mdp.num_actions());
-        let reward_gradient = arrays::from_vec(tally.into_gradient(), shape);
+        let (gradient, successors) = tally.into_gradient();
+        let (successor_gradient, heat) = successors.finish(mdp, &gradient);
+        let reward_gradient = arrays::from_vec(gradient, shape);
+        temperature_gradient += heat;
         if !value.is_finite() {
             return Err(crate::Error::TotalOverflow { table: Table::LogLikelihood }.into());
         }
         let gradients_are_finite = temperature_gradient.is_finite()
+            && successor_gradient.iter().all(|entry| entry.is_finite())
             && reward_gradient.iter().all(|entry| entry.is_finite())
             && terminal_gradient.iter().all(|entry| entry.is_finite());
         if !gradients_are_finite {
@@ -206,6 +241,7 @@ impl<F: Real> Score<F> {
             value,
             reward_gradient,
             terminal_gradient,
+            successor_gradient,
             temperature_gradient,
             discount_gradient,
             residual_visits,

@@ -69,6 +69,7 @@ pub(super) fn evaluate<F: Real, M: Model<Scalar = F> + ?Sized>(
     tally
         .add(&stage, &mut tables, &visits, &observed.choices)
         .map_err(|choice| impossible_action(demonstrations, None, num_actions, choice))?;
+    tally.successors.add((mdp, 0), &stage, &tables, &observed.moves)?;
     sources.fill(F::zero());
     tally.flow(&derivative, &mut tables, &mut sources);
     let visits = arrays::from_vec(visits, (1, num_states));

@@ -23,6 +23,7 @@
 use super::derivative::Derivative;
 use super::likelihood::Kind;
 use super::observed::Choice;
+use super::successors::SuccessorTally;
 use crate::dynamics::blocks;
 use crate::dynamics::successors::for_each_log_successor;
 use crate::kernels::row_log_expectation;
@@ -41,21 +42,23 @@ pub(super) struct Tally<F> {
     total: Vec<F>,    // ∂L/∂r of the stages that were visited one by one, [s, a], or empty
     /// Σ n r, and its derivative in γ; for actions Σ n log π.
     pub(super) observed: (F, F),
-    gap: F,          // Σ n (Q − V), for actions
-    spread: F,       // Σ x π (Q − V)
-    future: F,       // Σ μ (Q − r)
-    moved: F,        // −Σ μ K V', direct
+    gap: F,       // Σ n (Q − V), for actions
+    spread: F,    // Σ x π (Q − V)
+    future: F,    // Σ μ (Q − r)
+    moved: F,     // −Σ μ K V', direct
     discount_sum: F, // Σ μ ∂Q/∂γ / τ
-    terms: Vec<F>,   // scratch [s, 3]: Σ_a xπ, Σ_a xπ(Q − V), Σ_a xπ(Q − r)
+    /// Derivatives in rewards on the successor.
+    pub(super) successors: SuccessorTally<F>,
+    terms: Vec<F>, // scratch [s, 3]: Σ_a xπ, Σ_a xπ(Q − V), Σ_a xπ(Q − r)
 }
 
 /// The tables of a stage.
 pub(super) struct StageValues<'a, F> {
-    pub(super) values: &'a [F],        // V_t, [s]
-    pub(super) action_values: &'a [F], // Q_t, [s, a]
-    pub(super) policy: &'a mut [F],    // π_t, [s, a]; afterwards y_t
-    pub(super) log_policy: &'a [F],    // [s, a]
-    pub(super) next_values: &'a [F],   // V_{t+1}, [s]
+    pub(super) values: &'a [F],             // V_t, [s]
+    pub(super) action_values: &'a [F],      // Q_t, [s, a]
+    pub(super) policy: &'a mut [F],         // π_t, [s, a]; afterwards y_t
+    pub(super) log_policy: &'a [F],         // [s, a]
+    pub(super) next_values: &'a [F],        // V_{t+1}, [s]
 }
 
 impl<F: Real> Tally<F> {
@@ -75,6 +78,7 @@ impl<F: Real> Tally<F> {
             future: zero,
             moved: zero,
             discount_sum: zero,
+            successors: SuccessorTally::new(kind.inference()),
             terms: arrays::filled_vec(Table::StateValues, (num_states, 3), zero)?,
         })
     }
@@ -170,12 +174,8 @@ impl<F: Real> Tally<F> {
     }
 
     /// Adds Kᵀ y to `next`, which holds zeros. Uses y as scratch memory.
-    pub(super) fn flow<D>(
-        &mut self,
-        derivative: &Derivative<'_, F, D>,
-        tables: &mut StageValues<'_, F>,
-        next: &mut [F],
-    ) where
+    pub(super) fn flow<D>(&mut self, derivative: &Derivative<'_, F, D>, tables: &mut StageValues<'_, F>, next: &mut [F])
+    where
         D: Dynamics<Scalar = F> + ?Sized,
     {
         if self.kind.inference() == Inference::Direct && self.discount > F::zero() {
@@ -227,10 +227,10 @@ impl<F: Real> Tally<F> {
         result
     }
 
-    /// ∂L/∂r of all stages, `[s, a]`.
-    pub(super) fn into_gradient(mut self) -> Vec<F> {
+    /// ∂L/∂r of all stages, `[s, a]`, and the derivatives in rewards on the successor.
+    pub(super) fn into_gradient(mut self) -> (Vec<F>, SuccessorTally<F>) {
         self.end_stage(|_| ());
-        self.total
+        (self.total, self.successors)
     }
 
     /// Σ μ-terms of ∂L/∂τ, without the explicit term.

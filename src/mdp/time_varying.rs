@@ -162,6 +162,16 @@ impl<M: Model> Model for TimeVaryingMdp<M> {
         stage.for_each_transition_reward(t, state, action, next_state, visit);
     }
 
+    fn for_each_stage_outcome(
+        &self,
+        t: usize,
+        state: usize,
+        action: usize,
+        visit: &mut dyn FnMut(usize, M::Scalar, M::Scalar),
+    ) {
+        self.stages[t % self.stages.len()].for_each_stage_outcome(t, state, action, visit);
+    }
+
     fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, M::Scalar, M::Dynamics>, Error> {
         let num_stages = self.stages.len();
         if !self.repeats && t >= num_stages {

@@ -61,6 +61,6 @@ pub fn group_four(replacement: f64, theta: f64, discount: f64) -> (Mdp<f64, Spar
 /// The gradient in RC and θ.
 pub fn gradient(score: &Score) -> [f64; 2] {
     let pairs = score.reward_gradient();
-    let kept = pairs.column(0).iter().enumerate().map(|(bin, entry)| -0.001 * bin as f64 * entry);
+    let kept = pairs.column(0).into_iter().enumerate().map(|(bin, entry)| -0.001 * bin as f64 * entry);
     [-pairs.column(1).sum(), kept.sum()]
 }

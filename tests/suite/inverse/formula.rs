@@ -3,7 +3,7 @@
 
 use softmdp::inverse::{Demonstrations, Score};
 use softmdp::ndarray::{Array1, Array2, Array3, Axis};
-use softmdp::{ActionPrior, Mdp, MdpBuilder, Trajectory};
+use softmdp::{ActionPrior, DenseDynamics, Mdp, MdpBuilder, Trajectory};
 
 pub const THETA: [f64; 3] = [0.6, -0.4, 0.25];
 
@@ -60,7 +60,7 @@ pub fn four_states(shift: f64, discount: f64, terminal: &[usize]) -> Mdp {
 }
 
 /// The same without features and terminal values.
-pub fn builder(rewards: Array2<f64>) -> MdpBuilder {
+pub fn builder(rewards: Array2<f64>) -> MdpBuilder<f64, DenseDynamics> {
     Mdp::builder(transitions(4, 3, 0), rewards)
         .action_prior(ActionPrior::Weights(prior(4, 3, 0)))
         .temperature(0.7)

@@ -130,6 +130,32 @@ fn successor_feature(s: usize, a: usize, next: usize, k: usize) -> f64 {
 }
 
 #[test]
+fn rewards_on_the_successor() {
+    let theta = [0.5, -0.3];
+    let folded = builder(super::formula::rewards(4, 3, 0)).terminal_states([3]).build().unwrap();
+    let folded = folded
+        .with_successor_rewards(|s, a, next| (0..2).map(|k| theta[k] * successor_feature(s, a, next, k)).sum())
+        .unwrap();
+    let gradient = |score: &Score| {
+        let pairs = (0..4).flat_map(|s| (0..3).map(move |a| (s, a)));
+        let transitions = pairs.flat_map(|(s, a)| (0..4).map(move |next| (s, a, next)));
+        let mut sums = vec![0.0; 2];
+        for ((s, a, next), entry) in transitions.zip(score.successor_gradient()) {
+            (0..2).for_each(|k| sums[k] += entry * successor_feature(s, a, next, k));
+        }
+        sums
+    };
+    let seen = four_demonstrations();
+    let score = Likelihood::trajectories().horizon(5).evaluate(&folded, &seen).unwrap();
+    // Rewards averaged over successors first would give -54.7.
+    assert_all_close(&[score.value()], &[-51.7975441496398], 1e-11);
+    assert_all_close(&gradient(&score), &[-0.8812521950633, -0.0369390868885], 1e-11);
+    let score = Likelihood::actions(Variational).horizon(5).evaluate(&folded, &seen).unwrap();
+    assert_all_close(&[score.value()], &[-19.5889917877216], 1e-11);
+    assert_all_close(&gradient(&score), &[-1.4301246191184, -0.7965087049589], 1e-11);
+}
+
+#[test]
 fn trajectories_that_were_cut_off() {
     let seen = Demonstrations::new([trajectory(&[0, 1, 2], &[0, 2])]).with_cut_off([true]).unwrap();
     let cases = [

@@ -8,35 +8,17 @@ use softmdp::inverse::{
 use softmdp::{Mdp, SparseDynamics, StationaryPolicy, Status, ndarray};
 
 use super::formula::assert_close;
-
-const KEPT: [f64; 78] = [
-    101., 105., 115., 123., 121., 121., 103., 97., 98., 99., 96., 98., 93., 102., 84., 92., 92., 91., 83.,
-    79., 68., 74., 73., 72., 64., 68., 62., 64., 55., 54., 57., 49., 49., 54., 54., 50., 52., 51., 50., 51.,
-    57., 59., 47., 52., 48., 46., 45., 49., 47., 47., 44., 49., 40., 44., 35., 35., 36., 29., 34., 26., 26.,
-    26., 23., 23., 22., 21., 13., 15., 17., 16., 7., 5., 3., 2., 2., 2., 2., 1.,
-];
-
-const REPLACED: [(usize, f64); 27] = [
-    (24, 1.), (25, 1.), (30, 1.), (33, 1.), (34, 1.), (35, 1.), (41, 1.), (42, 2.), (44, 1.), (47, 1.), (49, 1.),
-    (50, 1.), (51, 2.), (52, 2.), (53, 1.), (54, 3.), (56, 1.), (57, 2.), (58, 1.), (59, 1.), (60, 1.), (64, 1.),
-    (65, 1.), (66, 1.), (70, 1.), (72, 1.), (77, 1.),
-];
+use crate::inverse::bus::{KEEP, REPLACE, group_four};
 
 pub fn counts() -> Array2<f64> {
     let mut counts = Array2::zeros((90, 2));
-    KEPT.iter().enumerate().for_each(|(bin, &count)| counts[[bin, 0]] = count);
-    REPLACED.iter().for_each(|&(bin, count)| counts[[bin, 1]] = count);
+    KEEP.iter().enumerate().for_each(|(bin, &count)| counts[[bin, 0]] = f64::from(count));
+    REPLACE.iter().for_each(|&(bin, count)| counts[[bin, 1]] = f64::from(count));
     counts
 }
 
 pub fn mdp(discount: f64) -> Mdp<f64, SparseDynamics> {
-    let row = |bin: usize, action: usize| {
-        let from = if action == 0 { bin } else { 0 };
-        let p = [1682.0 / 4292.0, 2555.0 / 4292.0, 55.0 / 4292.0];
-        (0..3).map(|k| ((from + k).min(89), p[k])).collect::<Vec<_>>()
-    };
-    let dynamics = SparseDynamics::from_fn(90, 2, row).unwrap();
-    Mdp::builder(dynamics, Array2::zeros((90, 2))).discount(discount).build().unwrap()
+    group_four(0.0, 0.0, discount).0
 }
 
 /// −1 for a replacement, and −0.001 x for an engine that is kept at mileage x.

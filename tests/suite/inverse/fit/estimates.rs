@@ -51,7 +51,7 @@ fn the_most_probable_rewards_of_stationary_actions() {
 
 #[test]
 fn parameters_of_a_small_choice_model() {
-    let features = RewardFeatures::on_pairs(super::formula::features(0, 4, 3, 3));
+    let features = RewardFeatures::on_pairs(super::formula::features(4, 3, 3, 0));
     let seen = Demonstrations::from_counts(counts()).unwrap();
     for method in [FitMethod::Newton, FitMethod::Lbfgs] {
         let fit = RewardFit::new(features.clone(), Likelihood::actions(Variational)).method(method);
