@@ -249,6 +249,11 @@ impl<F: Real> RewardFeatures<F> {
         }
     }
 
+    /// Whether every pair has a parameter of its own.
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self.basis, Basis::Table(_)) && self.terminal.is_none()
+    }
+
     /// Whether the gradient in the tables of a score determines that in θ.
     pub(super) fn is_on_pairs(&self) -> bool {
         !matches!(self.basis, Basis::Columns(RewardColumns::Successors(..)))

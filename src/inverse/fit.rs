@@ -6,32 +6,18 @@
 //!
 //! where L is the log-likelihood of one of the three kinds, of rewards r₀ + Σ_k θ_k φ_k. Without a
 //! prior, λ = 0.
-//!
-//! # Which method
-//!
-//! | method | for | a step costs |
-//! |---|---|---|
-//! | [`FitMethod::Newton`] | up to a few hundred parameters | a solve, and one pass with K columns |
-//! | [`FitMethod::Lbfgs`] | many parameters, such as a free table | a solve and a gradient |
-//! | [`FitMethod::PolicyIterations`] | stationary choices, from a policy that was estimated | K+1 linear systems |
-//!
-//! # When a fit ends
-//!
-//! At θ̂, at most [`tolerance`](RewardFit::tolerance) nats are left, and the moments agree: expected
-//! features are those of the demonstrations, but for the prior. A saddle is no end. If no maximum
-//! exists, the fit returns [`Error::Diverging`] with the direction in which the likelihood grows.
-//! This happens for every choice that was never seen and that a feature can make ever less likely.
 
 use ndarray::{Array1, Array2};
 
 use super::covariance::{Matrices, cast};
 use super::demonstrations::Seen;
 use super::fitted::FittedRewards;
+use super::likelihood::Kind;
 use super::newton::{self, Limits, Maximum, Objective, Point, diverging};
 use super::objective::{Curved, Evaluated, MOST_CURVED, Posterior};
 use super::{Demonstrations, Error, Likelihood, RewardFeatures, RewardModel, lbfgs, pseudo_likelihood};
 use crate::arrays::check_shape;
-use crate::mdp::check_setting;
+use crate::mdp::{check_setting, is_possible};
 use crate::{Convergence, Inference, Model, Real, StationaryPolicy, Status, Table};
 
 /// How a fit searches.
@@ -42,8 +28,9 @@ pub enum FitMethod {
     /// concave.
     #[default]
     Newton,
-    /// A method that reads gradients alone, in O(K) numbers. For more than 400 parameters, its
-    /// result has no covariances.
+    /// A method that reads gradients alone, in O(K) numbers. Up to 400 parameters, a few steps of
+    /// Newton's method end it. For more, there are no covariances, and a likelihood without a
+    /// maximum may end at the limit of iterations.
     Lbfgs,
     /// This many policy iterations, each a choice model given the last policy. They need
     /// [`RewardFit::initial_policy`], and [`Likelihood::actions`] of [`Inference::Variational`]
@@ -54,7 +41,29 @@ pub enum FitMethod {
     PolicyIterations(usize),
 }
 
-/// Options of a fit of rewards.
+/// Options of a fit of rewards that are linear in features (I3, I7, I10).
+///
+/// The fit maximises one of the three [likelihoods](Likelihood), times a prior if one is set. Known
+/// rewards of the model stay as they are.
+///
+/// # Methods
+///
+/// | method | for | a step costs |
+/// |---|---|---|
+/// | [`FitMethod::Newton`] | up to a few hundred parameters | a solve and a pass with K columns |
+/// | [`FitMethod::Lbfgs`] | many parameters, such as a free table | a solve and a gradient |
+/// | [`FitMethod::PolicyIterations`] | stationary choices | K+1 linear systems |
+///
+/// # When a fit ends
+///
+/// At the result, at most [`tolerance`](Self::tolerance) nats are left, and moments agree: expected
+/// features are those of the demonstrations, except for what a prior holds back. A saddle or a
+/// minimum is no end, though its gradient is zero.
+///
+/// Some likelihoods have no maximum. For instance, a choice that was never seen is best explained
+/// by ever lower rewards, and an agent that never errs by ever larger ones. The fit then returns
+/// [`Error::Diverging`] with the direction in which the likelihood grows. A
+/// [`prior`](Self::prior) gives a maximum.
 ///
 /// # Example
 ///
@@ -242,6 +251,7 @@ impl<F: Real> RewardFit<F> {
             prior: self.checked_prior()?,
         };
         self.check_settings(mdp)?;
+        check_seen(&posterior)?;
         let start = posterior.unbounded(&theta);
         let (found, pseudo_log_likelihood) = match self.method {
             FitMethod::Newton => (newton::maximize(&posterior, &start, limits)?, None),
@@ -380,7 +390,7 @@ impl<F: Real> RewardFit<F> {
 
     /// The policy to start from, if policy iterations can fit this likelihood.
     fn nested_policy(&self) -> Result<&StationaryPolicy<F>, Error> {
-        let is_nested = self.likelihood.kind == super::likelihood::Kind::Actions(Inference::Variational)
+        let is_nested = self.likelihood.kind == Kind::Actions(Inference::Variational)
             && self.likelihood.horizon.is_none()
             && !self.fits_temperature
             && !self.fits_discount;
@@ -436,7 +446,7 @@ where
     Ok(Maximum { point, curved, ..found })
 }
 
-/// L-BFGS, with second derivatives at the end if they are few.
+/// L-BFGS, and steps of Newton's method at the end if second derivatives are few.
 fn lbfgs<F, M>(
     posterior: &Posterior<'_, F, M>,
     start: &Array1<f64>,
@@ -446,9 +456,40 @@ where
     F: Real,
     M: RewardModel<Scalar = F> + ?Sized,
 {
-    let mut found = lbfgs::maximize(posterior, start, |point| posterior.natural(point), limits)?;
-    if start.len() <= MOST_CURVED && found.status != Status::Stopped {
-        found.curved = Some(posterior.information(&found.point)?);
+    let found = lbfgs::maximize(posterior, start, |point| posterior.natural(point), limits)?;
+    let is_final = matches!(found.status, Status::IterationLimit | Status::Stopped);
+    if is_final || start.len() > MOST_CURVED {
+        return Ok(found);
     }
-    Ok(found)
+    let left = Limits { max_iterations: limits.max_iterations - found.iterations, ..limits };
+    let polished = newton::maximize(posterior, &found.point.parameters, left)?;
+    Ok(Maximum { iterations: found.iterations + polished.iterations, ..polished })
+}
+
+/// Checks that a free table has a maximum: its policies are all policies, so each action of a state
+/// that was seen must have been seen, or have a prior.
+fn check_seen<F, M>(posterior: &Posterior<'_, F, M>) -> Result<(), Error>
+where
+    F: Real,
+    M: RewardModel<Scalar = F> + ?Sized,
+{
+    let (mdp, likelihood) = (posterior.mdp, posterior.likelihood);
+    let is_free = posterior.features.is_table()
+        && matches!(likelihood.kind, Kind::Actions(_))
+        && likelihood.horizon.is_none();
+    if !is_free {
+        return Ok(());
+    }
+    let counts = posterior.demonstrations.counts(mdp)?;
+    let stage = mdp.stage(0, likelihood.kind.inference())?;
+    let mut direction = Array1::zeros(counts.len());
+    for (pair, ((state, action), &count)) in counts.indexed_iter().enumerate() {
+        let place = [state, action];
+        let is_seen = count > F::zero() || counts.row(state).iter().all(|&count| count == F::zero());
+        let is_held = posterior.prior.as_ref().is_some_and(|(_, precision)| precision[pair] > 0.0);
+        if !is_seen && !is_held && is_possible(stage.rewards[place], stage.action_prior[place]) {
+            direction[pair] = -1.0;
+        }
+    }
+    if direction.iter().all(|&entry| entry == 0.0) { Ok(()) } else { Err(diverging(&direction)) }
 }

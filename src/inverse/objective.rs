@@ -14,7 +14,6 @@
 use ndarray::{Array1, Array2};
 
 use super::curvature::{Columns, Curvature};
-use super::demonstrations::Seen;
 use super::information::Information;
 use super::newton::{Objective, Point};
 use super::reward_model::Reporting;
@@ -186,23 +185,6 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Posterior<'_, F, M> {
     }
 }
 
-/// Σ_i w_i s_i over the scores of demonstrations.
-fn total_score<F: Real>(demonstrations: &Demonstrations<F>, scores: &Array2<F>) -> Array1<f64> {
-    let mut sum = Array1::zeros(scores.ncols());
-    let mut add = |weight: F, row: usize| {
-        if weight > F::zero() {
-            sum.iter_mut()
-                .zip(scores.row(row))
-                .for_each(|(sum, score)| *sum += weight.into_f64() * score.into_f64());
-        }
-    };
-    match &demonstrations.seen {
-        Seen::Trajectories(all) => all.iter().enumerate().for_each(|(row, one)| add(one.weight, row)),
-        Seen::Counts(counts) => counts.iter().enumerate().for_each(|(row, &count)| add(count, row)),
-    }
-    sum
-}
-
 impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Objective for Posterior<'_, F, M> {
     type Found = Evaluated<F, M::Fitted>;
     type Curved = Curved;
@@ -222,7 +204,7 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Objective for Posterior<'_, F
             }
         } else {
             let found = self.curvature(&model, &score)?;
-            own.extend(total_score(self.demonstrations, &found.scores));
+            own.extend(found.gradient.iter().map(|entry| entry.into_f64()));
             curvature = Some(found);
         }
         let own = Array1::from(own);
