@@ -6,6 +6,7 @@ use super::likelihood::{Kind, Likelihood};
 use super::observed::{Observed, Source};
 use super::tally::Tally;
 use super::{Demonstrations, Error};
+use crate::kernels::gap;
 use crate::{Convergence, Model, Real, Table, arrays};
 
 /// A log-likelihood of demonstrations with its gradients in the tables of the model.
@@ -151,9 +152,9 @@ impl<F: Real> Score<F> {
     /// Whether the log-likelihood is proven to be concave near this model, in all rewards and
     /// terminal values together.
     ///
-    /// The proof is x ≥ 0 in all states that are not terminal (I8), to within rounding. Then the
-    /// matrix of second derivatives has no positive eigenvalue at this model. It says nothing about
-    /// models far away. `false` means that nothing is proven.
+    /// The proof is x_t(s) ≥ 0 at all decisions, to within rounding (I8). Terminal states and stage
+    /// T have no decision. Then the matrix of second derivatives has no positive eigenvalue at this
+    /// model. It says nothing about models far away. `false` means that nothing is proven.
     ///
     /// It is always true for feature matching and for trajectories that were not cut off; these
     /// likelihoods are concave everywhere. It is always false for actions under direct inference,
@@ -207,7 +208,10 @@ impl<F: Real> Score<F> {
         let largest_choice = observed.choices.iter().fold(F::zero(), |most, choice| most.max(choice.weight));
         let is_locally_concave = match likelihood.kind {
             Kind::Actions(crate::Inference::Direct) => false,
-            _ => is_positive(mdp, &residual_visits, largest_choice),
+            _ => {
+                let num_rows = likelihood.horizon.unwrap_or(1); // V_T is linear in all parameters
+                is_positive(mdp, &residual_visits, num_rows, largest_choice)
+            }
         };
         let mut terminal_gradient = arrays::filled(Table::Gradient, mdp.num_states(), F::zero())?;
         for end in &observed.ends {
@@ -257,18 +261,19 @@ fn product<F: Real>(weight: F, value: F) -> F {
     if weight == F::zero() { weight } else { weight * value }
 }
 
-/// Whether x ≥ 0 to within rounding, in states that are not terminal.
+/// Whether x ≥ 0 to within rounding in the first rows, in states that are not terminal.
 fn is_positive<F: Real, M: Model<Scalar = F> + ?Sized>(
     mdp: &M,
     residual_visits: &Array2<F>,
+    num_rows: usize,
     largest_choice: F,
 ) -> bool {
     let largest = residual_visits.iter().fold(largest_choice, |most, x| most.max(x.abs()));
     // Each stage adds the rounding of a few terms of this size; stationary systems add more.
     let units = F::from_f64(1024.0 + residual_visits.nrows() as f64);
     let least = -largest * F::epsilon() * units;
-    let rows = residual_visits.rows();
-    rows.into_iter().all(|row| row.iter().enumerate().all(|(state, &x)| x >= least || mdp.is_terminal(state)))
+    let mut rows = residual_visits.rows().into_iter().take(num_rows);
+    rows.all(|row| row.iter().enumerate().all(|(state, &x)| x >= least || mdp.is_terminal(state)))
 }
 
 /// The sources of a likelihood. If it is joint with the start, starts are replaced by their
@@ -310,8 +315,8 @@ impl<F: Real> Starts<F> {
         let alive = || (0..values.len()).filter(|&s| initial[s] > F::zero() && values[s] > F::neg_infinity());
         let max = alive().fold(F::neg_infinity(), |max, s| max.max(values[s]));
         let mut weights = vec![F::zero(); values.len()];
-        for s in alive() {
-            weights[s] = initial[s] * crate::kernels::gap(values[s], max, temperature).exp();
+        for state in alive() {
+            weights[state] = initial[state] * gap(values[state], max, temperature).exp();
         }
         let sum = weights.iter().fold(F::zero(), |sum, &weight| sum + weight);
         let (mut total, mut log_starts) = (F::zero(), F::zero());

