@@ -87,7 +87,7 @@ where
     let takes_part: Vec<bool> = (0..num_states).map(|state| !mdp.is_terminal(state)).collect();
     for state in (0..num_states).filter(|&state| takes_part[state]) {
         let (rewards, prior) = stage.row(state)?;
-        for action in 0..num_actions {
+        for (action, &weight) in prior.iter().enumerate() {
             let place = [state, action];
             let (probability, log) = (policy.probabilities()[place], policy.log_probabilities()[place]);
             let invalid = |expected| Error::InvalidProbability {
@@ -96,7 +96,7 @@ where
                 probability: probability.into_f64(),
                 expected,
             };
-            if prior[action] == F::zero() {
+            if weight == F::zero() {
                 if probability > F::zero() {
                     return Err(invalid("0, because the prior weight of the action is 0"));
                 }
@@ -105,7 +105,7 @@ where
             if log == F::neg_infinity() {
                 return Err(invalid("a number > 0: no finite reward explains a probability of 0"));
             }
-            logs[place] = temperature * (log - prior[action].ln());
+            logs[place] = temperature * (log - weight.ln());
         }
         let action = reference[state];
         if action >= num_actions {

@@ -269,7 +269,7 @@ impl<F: Real> RewardFeatures<F> {
         };
         match &self.basis {
             Basis::Columns(RewardColumns::States(features)) => {
-                features.rows().into_iter().for_each(&mut join)
+                features.rows().into_iter().for_each(&mut join);
             }
             Basis::Columns(RewardColumns::Pairs(features)) => features.rows().into_iter().for_each(&mut join),
             _ => join(Array1::ones(self.num_parameters()).view()),

@@ -7,6 +7,8 @@
 //! where L is the log-likelihood of one of the three kinds, of rewards r₀ + Σ_k θ_k φ_k. Without a
 //! prior, λ = 0.
 
+use std::cell::RefCell;
+
 use ndarray::{Array1, Array2};
 
 use super::covariance::{Matrices, cast};
@@ -14,7 +16,7 @@ use super::demonstrations::Seen;
 use super::fitted::FittedRewards;
 use super::likelihood::Kind;
 use super::newton::{self, Limits, Maximum, Objective, Point, diverging};
-use super::objective::{Curved, Evaluated, MOST_CURVED, Posterior};
+use super::objective::{Curved, Evaluated, MOST_CURVED, NormalPrior, Posterior};
 use super::{Demonstrations, Error, Likelihood, RewardFeatures, RewardModel, lbfgs, pseudo_likelihood};
 use crate::arrays::check_shape;
 use crate::mdp::{check_setting, is_possible};
@@ -160,7 +162,8 @@ impl<F: Real> RewardFit<F> {
     /// last parameter.
     ///
     /// This needs fewer features than a free table has: under a free table, every discount explains
-    /// the same behaviour.
+    /// the same behaviour. If no discount above 0 and below 1 is best, the fit returns
+    /// [`Error::Diverging`] in the direction of the discount.
     pub fn fit_discount(mut self) -> Self {
         self.fits_discount = true;
         self
@@ -249,6 +252,7 @@ impl<F: Real> RewardFit<F> {
             fits_discount: self.fits_discount,
             largest: self.features.largest(),
             prior: self.checked_prior()?,
+            values: RefCell::new(None),
         };
         self.check_settings(mdp)?;
         check_seen(&posterior)?;
@@ -295,6 +299,14 @@ impl<F: Real> RewardFit<F> {
             gradient.iter().take(num_features).map(|entry| F::from_f64(entry.abs() * scale)).collect();
         let mut scores = Array2::zeros((0, parameters.len()));
         let mut null_basis = scores.clone();
+        if let (Some((_, curved)), Status::Converged | Status::RoundingFloor) = (&curved, status) {
+            let is_undetermined = posterior.is_undetermined(curved);
+            if let Some(k) = (num_features..names.len()).find(|&k| is_undetermined[k]) {
+                let is_temperature = self.fits_temperature && k == num_features;
+                let setting = if is_temperature { "temperature" } else { "discount" };
+                return Err(Error::UnidentifiedSetting { setting });
+            }
+        }
         let matrices = curved.map(|(_, curved)| {
             let split = posterior.split(&curved);
             let squares = squares(posterior.demonstrations);
@@ -303,14 +315,6 @@ impl<F: Real> RewardFit<F> {
             scores = curved.scores;
             matrices
         });
-        if let (Some(matrices), Status::Converged | Status::RoundingFloor) = (&matrices, status) {
-            let is_unidentified = matrices.split.is_unidentified();
-            if let Some(k) = (num_features..names.len()).find(|&k| is_unidentified[k]) {
-                let is_temperature = self.fits_temperature && k == num_features;
-                let setting = if is_temperature { "temperature" } else { "discount" };
-                return Err(Error::UnidentifiedSetting { setting });
-            }
-        }
         Ok(FittedRewards {
             features: self.features.clone(),
             names,
@@ -342,11 +346,11 @@ impl<F: Real> RewardFit<F> {
         check_shape(Table::Parameters, start.shape(), &[k])?;
         match start.iter().position(|value| !value.is_finite()) {
             Some(parameter) => Err(Error::InvalidParameter { parameter, value: start[parameter].into_f64() }),
-            None => Ok(start.mapv(|value| value.into_f64())),
+            None => Ok(start.mapv(F::into_f64)),
         }
     }
 
-    fn checked_prior(&self) -> Result<Option<(Array1<f64>, Array1<f64>)>, Error> {
+    fn checked_prior(&self) -> Result<Option<NormalPrior>, Error> {
         let Some((mean, precision)) = &self.prior else { return Ok(None) };
         for table in [mean, precision] {
             check_shape(Table::ParameterPrior, table.shape(), &[self.features.num_parameters()])?;
@@ -358,7 +362,7 @@ impl<F: Real> RewardFit<F> {
             let is_valid = precision >= F::zero() && precision < F::infinity();
             check_setting(is_valid, "precision of the prior", precision, "a finite number >= 0")?;
         }
-        Ok(Some((mean.mapv(|m| m.into_f64()), precision.mapv(|l| l.into_f64()))))
+        Ok(Some((mean.mapv(F::into_f64), precision.mapv(F::into_f64))))
     }
 
     /// Checks that a fit of temperature or discount can start.
@@ -466,8 +470,8 @@ where
     Ok(Maximum { iterations: found.iterations + polished.iterations, ..polished })
 }
 
-/// Checks that a free table has a maximum: its policies are all policies, so each action of a state
-/// that was seen must have been seen, or have a prior.
+/// Checks that a free table without a prior has a maximum. Its policies are all policies, so each
+/// action of a state that was seen must have been seen.
 fn check_seen<F, M>(posterior: &Posterior<'_, F, M>) -> Result<(), Error>
 where
     F: Real,
@@ -476,7 +480,8 @@ where
     let (mdp, likelihood) = (posterior.mdp, posterior.likelihood);
     let is_free = posterior.features.is_table()
         && matches!(likelihood.kind, Kind::Actions(_))
-        && likelihood.horizon.is_none();
+        && likelihood.horizon.is_none()
+        && posterior.prior.as_ref().is_none_or(|(_, precision)| precision.iter().all(|&entry| entry == 0.0));
     if !is_free {
         return Ok(());
     }
@@ -486,8 +491,7 @@ where
     for (pair, ((state, action), &count)) in counts.indexed_iter().enumerate() {
         let place = [state, action];
         let is_seen = count > F::zero() || counts.row(state).iter().all(|&count| count == F::zero());
-        let is_held = posterior.prior.as_ref().is_some_and(|(_, precision)| precision[pair] > 0.0);
-        if !is_seen && !is_held && is_possible(stage.rewards[place], stage.action_prior[place]) {
+        if !is_seen && is_possible(stage.rewards[place], stage.action_prior[place]) {
             direction[pair] = -1.0;
         }
     }

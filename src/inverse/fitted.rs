@@ -183,7 +183,7 @@ impl<M: Model> FittedRewards<M> {
     ///
     /// Those of [`standard_errors`](Self::standard_errors).
     pub fn summary(&self, kind: Covariance) -> Result<Summary, Error> {
-        Ok(self.table(Some((kind, self.standard_errors(kind)?.mapv(|error| error.into_f64())))))
+        Ok(self.table(Some((kind, self.standard_errors(kind)?.mapv(Real::into_f64)))))
     }
 
     pub(super) fn table(&self, errors: Option<(Covariance, Array1<f64>)>) -> Summary {

@@ -81,6 +81,21 @@ impl Information {
         Step { direction: self.pairs.vectors.dot(&along) / &self.scales, slope, growth, gain }
     }
 
+    /// The part of the step along directions in which the value is concave.
+    pub(super) fn concave_step(&self, gradient: &Array1<f64>) -> Step {
+        let slopes = self.pairs.vectors.t().dot(&(gradient / &self.scales));
+        let pairs = slopes.iter().zip(&self.pairs.values);
+        let along: Array1<f64> =
+            pairs.map(|(slope, value)| if *value > self.threshold { slope / value } else { 0.0 }).collect();
+        let slope = slopes.dot(&along);
+        Step {
+            direction: self.pairs.vectors.dot(&along) / &self.scales,
+            slope,
+            growth: 0.0,
+            gain: 0.5 * slope,
+        }
+    }
+
     /// Whether all curvature is that of a maximum, null directions aside.
     pub(super) fn is_concave(&self) -> bool {
         self.pairs.values.iter().all(|&value| value >= -self.threshold)

@@ -39,13 +39,24 @@ mod summary;
 mod symmetric;
 mod tally;
 
+#[doc(alias("ccp", "conditional_choice_probabilities"))]
 pub use choice_inversion::rewards_of;
+#[doc(alias("bhhh", "robust_standard_errors", "clustered"))]
 pub use covariance::Covariance;
 pub use demonstrations::Demonstrations;
 pub use error::Error;
 pub use expansion::Expansion;
 pub use features::RewardFeatures;
-pub use fit::{FitMethod, RewardFit};
+#[doc(alias("npl", "nested_pseudo_likelihood", "hotz_miller"))]
+pub use fit::FitMethod;
+#[doc(alias(
+    "irl",
+    "inverse_reinforcement_learning",
+    "maximum_entropy_irl",
+    "nfxp",
+    "structural_estimation"
+))]
+pub use fit::RewardFit;
 pub use fitted::FittedRewards;
 pub use likelihood::Likelihood;
 pub use place::FeaturePlace;

@@ -54,6 +54,12 @@ pub(super) trait Objective {
     /// Entries of the gradient up to which a point may be a maximum, `[k]`.
     fn small_gradient(&self, point: &Point<Self::Found>) -> Array1<f64>;
 
+    /// The largest share of a step that may be taken at once.
+    fn reach(&self, direction: &Array1<f64>) -> f64 {
+        let _ = direction;
+        1.0
+    }
+
     /// A change of the value that may be rounding, in nats.
     fn noise(&self, point: &Point<Self::Found>) -> f64;
 }
@@ -112,7 +118,12 @@ pub(super) fn maximize<O: Objective>(
         let was_close = std::mem::replace(&mut is_close, is_maximum(objective, &point, gain, limits));
         let mut status = if is_close { Status::Converged } else { Status::IterationLimit };
         if !(is_close && was_close) && iterations < limits.max_iterations {
-            match ascend(objective, &point, &step)? {
+            let mut ascent = ascend(objective, &point, &step)?;
+            if matches!(ascent, Ascent::Nowhere) && gain == f64::INFINITY {
+                // What looks convex may be rounding.
+                ascent = ascend(objective, &point, &curved.0.concave_step(&point.gradient))?;
+            }
+            match ascent {
                 Ascent::To(next) => {
                     point = next;
                     continue;
@@ -132,7 +143,8 @@ pub(super) fn maximize<O: Objective>(
 
 /// Whether an error says that the caller's hook asked to stop.
 pub(super) fn is_stop(error: &Error) -> bool {
-    matches!(error, Error::Model(crate::Error::Stopped { .. }))
+    use crate::Error::{NotConverged, Stopped};
+    matches!(error, Error::Model(Stopped { .. } | NotConverged { status: Status::Stopped, .. }))
 }
 
 /// Whether little is left to gain, and the gradient is small.
@@ -160,7 +172,7 @@ pub(super) fn ascend<O: Objective>(
     from: &Point<O::Found>,
     step: &Step,
 ) -> Result<Ascent<O::Found>, Error> {
-    let (mut t, mut failure) = (1.0_f64, None);
+    let (mut t, mut failure) = (objective.reach(&step.direction), None);
     let noise = objective.noise(from);
     for _ in 0..MOST_ATTEMPTS {
         let predicted = t * step.slope + 0.5 * t * t * step.growth;

@@ -11,6 +11,8 @@
 //! The search moves log τ and log γ/(1−γ), which have no bounds. With x = log τ, dτ/dx = τ and
 //! d²τ/dx² = τ; with x = log γ/(1−γ), dγ/dx = γ(1−γ) and d²γ/dx² = γ(1−γ)(1−2γ).
 
+use std::cell::RefCell;
+
 use ndarray::{Array1, Array2};
 
 use super::curvature::{Columns, Curvature};
@@ -26,8 +28,19 @@ const ROUNDING: f64 = 16.0;
 /// How far moments may differ at a maximum, relative to the root of the rounding unit.
 const GAP: f64 = 100.0;
 
+/// The largest change of log τ and of log γ/(1−γ) in a step. Much farther, choices are uniform or
+/// certain, and no derivative leads back.
+const MOST_CHANGE: f64 = 0.5;
+
+/// A relative eigenvalue up to which temperature and discount count as not identified. Their null
+/// directions are exact only where the gradient is zero.
+const UNIDENTIFIED: f64 = 1e-6;
+
 /// The most parameters whose second derivatives are computed after a search that did not need them.
 pub(super) const MOST_CURVED: usize = 400;
+
+/// Means and precisions.
+pub(super) type NormalPrior = (Array1<f64>, Array1<f64>);
 
 /// What a fit maximises.
 pub(super) struct Posterior<'a, F, M: ?Sized> {
@@ -42,7 +55,9 @@ pub(super) struct Posterior<'a, F, M: ?Sized> {
     /// The largest |φ_k|, `[k]`.
     pub(super) largest: Array1<f64>,
     /// m and λ, `[k]` each.
-    pub(super) prior: Option<(Array1<f64>, Array1<f64>)>,
+    pub(super) prior: Option<NormalPrior>,
+    /// V of the last evaluation without a horizon, from which the next one starts.
+    pub(super) values: RefCell<Option<Array1<F>>>,
 }
 
 /// A model with its likelihood.
@@ -178,6 +193,14 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Posterior<'_, F, M> {
         Information::new(&a, &natural, self.threshold())
     }
 
+    /// Which of θ, τ and γ the demonstrations do not determine, for settings that are fitted.
+    pub(super) fn is_undetermined(&self, curved: &Curved) -> Vec<bool> {
+        let (mut a, mut natural) = (curved.information.clone(), curved.magnitudes.clone());
+        self.add_prior(&mut a);
+        self.add_precision(&mut natural);
+        Information::new(&a, &natural, self.threshold().max(UNIDENTIFIED)).is_unidentified()
+    }
+
     fn add_prior(&self, a: &mut Array2<f64>) {
         if let Some((_, precision)) = &self.prior {
             a.diag_mut().iter_mut().zip(precision).for_each(|(entry, precision)| *entry += precision);
@@ -192,7 +215,11 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Objective for Posterior<'_, F
     fn evaluate(&self, numbers: &Array1<f64>) -> Result<Point<Self::Found>, Error> {
         let model = self.model(numbers)?;
         let reporting = Reporting { model: &model, original: self.mdp };
-        let score = self.likelihood.evaluate(&reporting, self.demonstrations)?;
+        let warm = self.values.take();
+        let score = self.likelihood.evaluate_from(&reporting, self.demonstrations, warm.as_ref())?;
+        if self.likelihood.horizon.is_none() {
+            self.values.replace(Some(score.state_values.row(0).to_owned()));
+        }
         let (mut own, mut curvature) = (Vec::new(), None);
         if self.features.is_on_pairs() {
             own.extend(self.features.gradient(&score).iter().map(|entry| entry.into_f64()));
@@ -232,7 +259,7 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Objective for Posterior<'_, F
         let curved = Curved {
             information: curvature.hessian.mapv(|entry| -entry.into_f64()),
             magnitudes: curvature.magnitudes.iter().map(number).collect(),
-            scores: curvature.scores.mapv(|entry| entry.into_f64()),
+            scores: curvature.scores.mapv(F::into_f64),
         };
         let changes = self.changes(model);
         let mut a = Array2::from_shape_fn(curved.information.dim(), |(i, j)| {
@@ -262,6 +289,11 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Objective for Posterior<'_, F
             *small *= largest.max(1.0) / temperature;
         }
         small
+    }
+
+    fn reach(&self, direction: &Array1<f64>) -> f64 {
+        let settings = direction.iter().skip(self.features.num_parameters());
+        settings.fold(1.0, |reach, change| reach.min(MOST_CHANGE / change.abs()))
     }
 
     fn noise(&self, point: &Point<Self::Found>) -> f64 {

@@ -29,7 +29,7 @@ use super::derivative::Derivative;
 use super::fit::Found;
 use super::information::Information;
 use super::newton::{self, Limits, Maximum, Objective, Point};
-use super::objective::Posterior;
+use super::objective::{NormalPrior, Posterior};
 use super::{Error, RewardModel};
 use crate::markov_chain::Chain;
 use crate::mdp::{CheckedStage, is_possible};
@@ -77,7 +77,7 @@ struct Nested<'a, F: Real, M: RewardModel<Scalar = F> + ?Sized> {
     features: Vec<F>, // φ̄(s,a), [s, a, k]
     terminal: Option<&'a Array2<F>>,
     counts: Array2<F>,
-    prior: Option<&'a (Array1<f64>, Array1<f64>)>,
+    prior: Option<&'a NormalPrior>,
     threshold: f64,
     k: usize,
 }
@@ -210,7 +210,7 @@ struct Choices<'a> {
     logs: Vec<f64>,     // c, [s, a]; −∞ for excluded pairs
     features: Vec<f64>, // z, [s, a, k]
     counts: Vec<f64>,   // n, [s, a]
-    prior: Option<&'a (Array1<f64>, Array1<f64>)>,
+    prior: Option<&'a NormalPrior>,
     threshold: f64,
     rounding: f64,
 }

@@ -2,6 +2,7 @@
 
 mod bus;
 mod enumeration;
+mod fit;
 mod formula;
 mod gradients;
 mod invariants;

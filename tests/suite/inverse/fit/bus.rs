@@ -127,7 +127,8 @@ fn a_policy_iteration_from_frequencies() {
 fn single_precision_is_within_its_rounding_or_says_so() {
     let narrow = mdp(0.99).with_rewards(Array2::zeros((90, 2))).unwrap();
     let wide = fitted(&fit(), 0.99);
-    let (narrow, rounded) = (narrow.cast::<f32>().unwrap(), Demonstrations::from_counts(counts().mapv(|n| n as f32)));
+    let (narrow, rounded) =
+        (narrow.cast::<f32>().unwrap(), Demonstrations::from_counts(counts().mapv(|n| n as f32)));
     let phi = |(bin, action, k)| match (action, k) {
         (1, 0) => -1.0_f32,
         (0, 1) => -0.001 * bin as f32,

@@ -1,7 +1,9 @@
 //! Features that no model can have.
 
 use ndarray::{Array2, array};
-use softmdp::inverse::{Demonstrations, Error, FeaturePlace, Likelihood, RewardFeatures, RewardFit, RewardModel};
+use softmdp::inverse::{
+    Demonstrations, Error, FeaturePlace, Likelihood, RewardFeatures, RewardFit, RewardModel,
+};
 use softmdp::{Mdp, TimeVaryingMdp, ndarray};
 
 use super::formula::{choice_model, features, four};
@@ -17,7 +19,9 @@ fn features_are_finite() {
     pairs[[2, 1, 0]] = f64::NAN;
     let place = FeaturePlace::Pair(2, 1);
     match fit_error(RewardFeatures::on_pairs(pairs)) {
-        Error::InvalidFeature { feature: 0, place: found, value } => assert!(found == place && value.is_nan()),
+        Error::InvalidFeature { feature: 0, place: found, value } => {
+            assert!(found == place && value.is_nan())
+        }
         other => panic!("{other}"),
     }
 
@@ -67,12 +71,14 @@ fn features_have_the_shape_of_the_model() {
 
 #[test]
 fn features_of_transitions_need_rewards_of_transitions() {
-    let features = || RewardFeatures::on_successors(1, |_, _, next, values: &mut [f64]| values[0] = next as f64);
+    let features =
+        || RewardFeatures::on_successors(1, |_, _, next, values: &mut [f64]| values[0] = next as f64);
     assert_eq!(fit_error(features()), Error::NoSuccessorRewards);
     assert!(fit_error(features()).to_string().contains("with_successor_rewards"));
     let stages = TimeVaryingMdp::new([choice_model(), choice_model()]).unwrap();
     assert_eq!(features().model(&stages, &array![1.0]).unwrap_err(), Error::NoSuccessorRewards);
-    let stages = TimeVaryingMdp::new([choice_model().with_successor_rewards(|_, _, _| 0.5).unwrap()]).unwrap();
+    let stages =
+        TimeVaryingMdp::new([choice_model().with_successor_rewards(|_, _, _| 0.5).unwrap()]).unwrap();
     let model = features().model(&stages, &array![2.0]).unwrap();
     assert_eq!(model.stages()[0].successor_rewards()[..4], [0.5, 2.5, 4.5, 6.5]);
 }

@@ -57,11 +57,7 @@ fn parameters_of_a_small_choice_model() {
         let fit = RewardFit::new(features.clone(), Likelihood::actions(Variational)).method(method);
         let fitted = fit.tolerance(1e-16).fit(&choice_model(), &seen).unwrap();
         let close = if method == FitMethod::Newton { 1e-11 } else { 1e-7 };
-        assert_close(
-            fitted.parameters(),
-            array![0.2038255575036, -0.6487843160585, 0.4702740408121],
-            close,
-        );
+        assert_close(fitted.parameters(), array![0.2038255575036, -0.6487843160585, 0.4702740408121], close);
         assert!((fitted.log_likelihood() + 53.2541629163897).abs() < 1e-11, "{}", fitted.log_likelihood());
         let errors = |kind| fitted.standard_errors(kind).unwrap();
         let expected = array![0.3485931656157, 0.2517126051036, 0.3440192184295];

@@ -49,8 +49,8 @@ fn the_order_of_features() {
     let order = [2, 0, 1];
     let (pairs, ends) = (features(4, 3, 3, 0), terminal_features(4, 3, 0));
     for likelihood in all() {
-        let permuted = RewardFeatures::on_pairs(pairs.select(Axis(2), &order))
-            .terminal(ends.select(Axis(1), &order));
+        let permuted =
+            RewardFeatures::on_pairs(pairs.select(Axis(2), &order)).terminal(ends.select(Axis(1), &order));
         let precision = order.map(|k| PRECISION[k]);
         let found = fit(permuted, likelihood.clone(), precision).fit(&episodic(), &four()).unwrap();
         assert_equal(&found, &fitted(likelihood), order);
@@ -76,7 +76,8 @@ fn the_names_of_states_and_actions() {
     let ends = terminal_features(4, 3, 0).select(Axis(0), &states);
     let rename = |trajectory: &Trajectory| {
         let states = trajectory.states().iter().map(|&state| new_state(state)).collect();
-        Trajectory::new(states, trajectory.actions().iter().map(|&action| new_action(action)).collect()).unwrap()
+        Trajectory::new(states, trajectory.actions().iter().map(|&action| new_action(action)).collect())
+            .unwrap()
     };
     let seen = four();
     let (renamed, weights): (Vec<_>, Vec<_>) =
@@ -133,9 +134,8 @@ fn the_place_of_features() {
 
         let on_states = RewardFeatures::on_states(states.clone()).terminal(ends());
         let on_pairs = RewardFeatures::on_pairs(repeated.clone()).terminal(ends());
-        let [found, expected] = [on_states, on_pairs].map(|features| {
-            fit(features, likelihood.clone(), PRECISION).fit(&episodic(), &four()).unwrap()
-        });
+        let [found, expected] = [on_states, on_pairs]
+            .map(|features| fit(features, likelihood.clone(), PRECISION).fit(&episodic(), &four()).unwrap());
         assert_equal(&found, &expected, [0, 1, 2]);
     }
 }
@@ -143,7 +143,8 @@ fn the_place_of_features() {
 /// The average over successors would be another model in direct inference.
 #[test]
 fn features_of_transitions_are_not_averaged() {
-    let phi = |s: usize, a: usize, next: usize, k: usize| ((s + 2 * a + 3 * next + 5 * k) % 7) as f64 / 3.0 - 1.0;
+    let phi =
+        |s: usize, a: usize, next: usize, k: usize| ((s + 2 * a + 3 * next + 5 * k) % 7) as f64 / 3.0 - 1.0;
     let mdp = builder().terminal_states([3]).build().unwrap().with_successor_rewards(|_, _, _| 0.0).unwrap();
     let features = RewardFeatures::on_successors(2, move |s, a, next, values: &mut [f64]| {
         values.iter_mut().enumerate().for_each(|(k, value)| *value = phi(s, a, next, k));
@@ -152,7 +153,7 @@ fn features_of_transitions_are_not_averaged() {
     let fit = RewardFit::new(features.clone(), likelihood.clone()).prior(Array1::zeros(2), Array1::ones(2));
     let fitted = fit.fit(&mdp, &four()).unwrap();
     let objective = |theta: [f64; 2]| {
-        let model = features.model(&mdp, &theta.to_vec().into()).unwrap();
+        let model = features.model(&mdp, &ndarray::aview1(&theta)).unwrap();
         let value = likelihood.evaluate(&model, &four()).unwrap().value();
         value - 0.5 * theta.iter().map(|theta| theta * theta).sum::<f64>()
     };
@@ -199,7 +200,8 @@ fn single_precision() {
         Likelihood::feature_matching(),
     ]) {
         let precision = Array1::from_vec(PRECISION.to_vec()).mapv(|precision| precision as f32);
-        let fit = RewardFit::new(features.clone(), narrow_likelihood.horizon(5)).prior(Array1::zeros(3), precision);
+        let fit =
+            RewardFit::new(features.clone(), narrow_likelihood.horizon(5)).prior(Array1::zeros(3), precision);
         let found = fit.fit(&narrow, &seen).unwrap();
         let expected = fitted(likelihood.horizon(5));
         assert_close(found.parameters().mapv(f64::from).view(), expected.parameters().to_owned(), 1e-4);

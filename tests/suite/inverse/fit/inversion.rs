@@ -7,7 +7,7 @@ use softmdp::{Mdp, StationaryPolicy, ndarray, solve_stationary};
 use super::formula::builder;
 
 fn policy_of(mdp: &Mdp) -> StationaryPolicy {
-    solve_stationary(mdp, 1e-12).unwrap().policy().clone()
+    solve_stationary(mdp, 1e-11).unwrap().policy().clone()
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn rewards_relative_to_an_action_are_those_of_an_independent_program() {
     assert!((&rewards - &expected).iter().all(|error| error.abs() < 1e-11), "{rewards}");
 
     let again = mdp.with_rewards(rewards).unwrap();
-    let solution = solve_stationary(&again, 1e-12).unwrap();
+    let solution = solve_stationary(&again, 1e-11).unwrap();
     let values = array![27.8596324536742, 28.3865779180875, 27.4284347966777, 28.4143634079258];
     assert!((&values - &solution.state_values()).iter().all(|error| error.abs() < 1e-10));
     let difference = &solution.policy().probabilities() - &policy.probabilities();
@@ -56,7 +56,10 @@ fn what_has_no_rewards_is_an_error() {
     table.row_mut(2).assign(&array![0.5, 0.0, 0.5]);
     let certain = StationaryPolicy::new(table).unwrap();
     let error = rewards_of(&mdp, &certain, &reference).unwrap_err();
-    assert!(matches!(error, Error::InvalidProbability { state: 2, action: 1, probability: 0.0, .. }), "{error}");
+    assert!(
+        matches!(error, Error::InvalidProbability { state: 2, action: 1, probability: 0.0, .. }),
+        "{error}"
+    );
 
     let mut weights = mdp.prior_weights().to_owned();
     weights[[1, 2]] = 0.0;

@@ -2,14 +2,17 @@
 
 use ndarray::{Array2, array};
 use softmdp::Inference::{Direct, Variational};
-use softmdp::inverse::{Demonstrations, Error, FitMethod, FittedRewards, Likelihood, RewardFeatures, RewardFit};
+use softmdp::inverse::{
+    Demonstrations, Error, FitMethod, FittedRewards, Likelihood, RewardFeatures, RewardFit,
+};
 use softmdp::{Mdp, StationaryPolicy, Status, ndarray};
 
 use super::formula::{assert_close, builder, choice_model, counts, features};
 
 fn frequencies() -> StationaryPolicy {
     let counts = counts();
-    StationaryPolicy::new(Array2::from_shape_fn((4, 3), |(s, a)| counts[[s, a]] / counts.row(s).sum())).unwrap()
+    StationaryPolicy::new(Array2::from_shape_fn((4, 3), |(s, a)| counts[[s, a]] / counts.row(s).sum()))
+        .unwrap()
 }
 
 fn fit(number: usize) -> RewardFit {
@@ -49,7 +52,8 @@ fn iterations_approach_the_maximum_of_any_stationary_problem() {
         .prior(array![0.1, 0.2, 0.3], array![0.5, 0.0, 2.0]);
     let newton = fit.clone().fit(&mdp, &seen).unwrap();
     let uniform = StationaryPolicy::new(Array2::from_elem((4, 3), 1.0 / 3.0)).unwrap();
-    let nested = fit.method(FitMethod::PolicyIterations(12)).initial_policy(uniform).fit(&mdp, &seen).unwrap();
+    let nested =
+        fit.method(FitMethod::PolicyIterations(12)).initial_policy(uniform).fit(&mdp, &seen).unwrap();
     assert_close(nested.parameters(), newton.parameters().to_owned(), 1e-9);
     assert_eq!(nested.convergence().status, Status::Converged);
 }

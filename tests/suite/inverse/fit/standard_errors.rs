@@ -86,10 +86,8 @@ fn trajectories_are_clusters_and_observations_are_not() {
     let mdp = choice_model();
     let mut pairs = Array2::zeros((4, 3));
     [[0, 0], [1, 2], [1, 0], [3, 1]].iter().for_each(|&pair| pairs[pair] = 1.0);
-    let fit = RewardFit::new(
-        RewardFeatures::on_pairs(features(4, 3, 1, 0)),
-        Likelihood::actions(Variational),
-    );
+    let fit =
+        RewardFit::new(RewardFeatures::on_pairs(features(4, 3, 1, 0)), Likelihood::actions(Variational));
     let one = Demonstrations::new([trajectory(&[0, 1, 2], &[0, 2]), trajectory(&[1, 3, 0], &[0, 1])]);
     let counted = Demonstrations::from_counts(pairs).unwrap();
     let clustered = fit.fit(&mdp, &one).unwrap();
@@ -98,7 +96,8 @@ fn trajectories_are_clusters_and_observations_are_not() {
     let information =
         [&clustered, &separate].map(|fitted| fitted.standard_errors(Covariance::Information).unwrap()[0]);
     assert!((information[0] - information[1]).abs() < 1e-10);
-    let outer = [&clustered, &separate].map(|fitted| fitted.covariance(Covariance::OuterProduct).unwrap()[[0, 0]]);
+    let outer =
+        [&clustered, &separate].map(|fitted| fitted.covariance(Covariance::OuterProduct).unwrap()[[0, 0]]);
     // By hand from the scores.
     let scores = clustered.scores();
     let by_demonstration: f64 = scores.iter().map(|score| score * score).sum();
@@ -110,10 +109,8 @@ fn trajectories_are_clusters_and_observations_are_not() {
 #[test]
 fn a_weight_scales_the_score_of_its_cluster() {
     let mdp = choice_model();
-    let fit = RewardFit::new(
-        RewardFeatures::on_pairs(features(4, 3, 1, 0)),
-        Likelihood::actions(Variational),
-    );
+    let fit =
+        RewardFit::new(RewardFeatures::on_pairs(features(4, 3, 1, 0)), Likelihood::actions(Variational));
     let all = || [trajectory(&[0, 1, 2], &[0, 2]), trajectory(&[1, 3, 0], &[0, 1])];
     let once = fit.fit(&mdp, &Demonstrations::new(all())).unwrap();
     let twice = fit.fit(&mdp, &Demonstrations::new(all()).with_weights([2.0, 2.0]).unwrap()).unwrap();
@@ -129,11 +126,9 @@ fn a_weight_scales_the_score_of_its_cluster() {
 
 #[test]
 fn an_outer_product_needs_as_many_demonstrations_as_parameters() {
-    let fit = RewardFit::new(
-        RewardFeatures::on_pairs(features(4, 3, 2, 0)),
-        Likelihood::actions(Variational),
-    )
-    .prior(array![0.0, 0.0], array![0.0, 0.0]);
+    let fit =
+        RewardFit::new(RewardFeatures::on_pairs(features(4, 3, 2, 0)), Likelihood::actions(Variational))
+            .prior(array![0.0, 0.0], array![0.0, 0.0]);
     let seen = Demonstrations::new([trajectory(&[0, 1, 2, 3, 0, 2, 1], &[0, 2, 1, 0, 1, 2])]);
     let fitted = fit.max_iterations(0).fit(&choice_model(), &seen).unwrap();
     let error = fitted.covariance(Covariance::OuterProduct).unwrap_err();
