@@ -27,14 +27,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use softmdp::ndarray::Array2;
 use softmdp::{Mdp, SparseDynamics, StationarySolution, solve_stationary};
+use support::bus::{self, BIN_MILES, KEEP, NUM_BINS, REPLACE};
 
-const NUM_BINS: usize = 90;
-const BIN_MILES: usize = 5000;
 const DISCOUNT: f64 = 0.9999;
-const KEEP: usize = 0;
-const REPLACE: usize = 1;
 /// The mean of a shock whose location is 0. Rust's shocks have mean 0.
 const EULER: f64 = 0.577_215_664_901_532_9;
 
@@ -49,17 +45,8 @@ const GROUP_4: Bus = Bus { replacement: 10.0750, maintenance: 2.2930, increments
 
 impl Bus<'_> {
     fn solve(&self) -> Result<(Mdp<f64, SparseDynamics>, StationarySolution), softmdp::Error> {
-        let dynamics = SparseDynamics::from_fn(NUM_BINS, 2, |bin, action| {
-            // A new engine is driven from bin 0 in the same month.
-            let from = if action == KEEP { bin } else { 0 };
-            let drive = move |(bins, &p): (usize, &f64)| ((from + bins).min(NUM_BINS - 1), p);
-            self.increments.iter().enumerate().map(drive)
-        })?;
-        let rewards = Array2::from_shape_fn((NUM_BINS, 2), |(bin, action)| match action {
-            KEEP => -0.001 * self.maintenance * bin as f64,
-            _ => -self.replacement,
-        });
-        let mdp = Mdp::builder(dynamics, rewards).discount(DISCOUNT).build()?;
+        let rewards = bus::rewards(self.replacement, self.maintenance);
+        let mdp = Mdp::builder(bus::dynamics(self.increments)?, rewards).discount(DISCOUNT).build()?;
         let solution = solve_stationary(&mdp, 1e-6)?;
         Ok((mdp, solution))
     }
