@@ -52,15 +52,6 @@ impl Bus<'_> {
     }
 }
 
-/// Replacements per year in the long run.
-fn replacements_a_year(
-    mdp: &Mdp<f64, SparseDynamics>,
-    solution: &StationarySolution,
-) -> Result<f64, softmdp::Error> {
-    let bins = solution.policy().stationary_distribution(mdp)?;
-    Ok(12.0 * bins.dot(&solution.probabilities().column(REPLACE)))
-}
-
 fn main() -> ExitCode {
     support::exit(run(&support::OutOnly::parse()))
 }
@@ -70,7 +61,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
     let (mdp, solution) = GROUP_4.solve()?;
     let (values, convergence) = (solution.state_values(), solution.convergence());
     let hazard = solution.probabilities().column(REPLACE).to_owned();
-    let a_year = replacements_a_year(&mdp, &solution)?;
+    let a_year = bus::replacements_a_year(&mdp, solution.policy())?;
 
     println!(
         "Rust's bus, group 4: a new engine costs {}, a month of maintenance at most",
@@ -118,9 +109,8 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
     // The demand for engines at three prices.
     println!("\nprice   replacements per bus and year");
     for (replacement, expected) in [(2.0, 1.533_931_365), (10.0, 0.132_029_738_1), (13.0, 0.104_927_806_7)] {
-        let bus = Bus { replacement, ..GROUP_4 };
-        let (mdp, solution) = bus.solve()?;
-        let a_year = replacements_a_year(&mdp, &solution)?;
+        let (mdp, solution) = Bus { replacement, ..GROUP_4 }.solve()?;
+        let a_year = bus::replacements_a_year(&mdp, solution.policy())?;
         println!("{replacement:<7} {a_year:.4}");
         // Its estimates have more digits than table IX.
         assert!((a_year - expected).abs() < 1e-4 * expected, "the demand is that of ruspy");

@@ -2,8 +2,8 @@
 //!
 //! The records are in `examples/data/bus_engines.txt`, with their source.
 
-use softmdp::SparseDynamics;
 use softmdp::ndarray::{Array1, Array2, Array3, Axis};
+use softmdp::{Mdp, SparseDynamics, StationaryPolicy};
 
 pub(crate) const NUM_BINS: usize = 90;
 pub(crate) const BIN_MILES: usize = 5000;
@@ -36,6 +36,14 @@ pub(crate) fn rewards(replacement: f64, maintenance: f64) -> Array2<f64> {
 pub(crate) fn features() -> Array3<f64> {
     let derivatives = [rewards(1.0, 0.0), rewards(0.0, 1.0)];
     Array3::from_shape_fn((NUM_BINS, 2, 2), |(bin, action, k)| derivatives[k][[bin, action]])
+}
+
+/// New engines per bus and year in the long run.
+pub(crate) fn replacements_a_year(
+    mdp: &Mdp<f64, SparseDynamics>,
+    policy: &StationaryPolicy,
+) -> Result<f64, softmdp::Error> {
+    Ok(12.0 * policy.stationary_distribution(mdp)?.dot(&policy.probabilities().column(REPLACE)))
 }
 
 /// Months of some groups of buses, by bin, choice and bins driven before, `[s, a, i]`.
