@@ -82,7 +82,7 @@ pub(super) fn evaluate<F: Real, M: Model<Scalar = F> + ?Sized>(
 const MOST_AMPLIFICATION: f64 = 1e6;
 
 /// The factor where the discount does not tell: at γ = 1, and in direct inference.
-const USUAL_AMPLIFICATION: f64 = 1e3;
+const USUAL_AMPLIFICATION: f64 = 32.0;
 
 /// Units in the last place of a backup that no search for a fixed point gets below.
 const UNITS: f64 = 16.0;
@@ -96,9 +96,11 @@ pub(super) fn solve<F: Real, M: Model<Scalar = F> + ?Sized>(
     if let Some(tolerance) = likelihood.tolerance {
         return solve_to(likelihood, mdp, tolerance, initial_values);
     }
-    let rough = solve_to(likelihood, mdp, mdp.temperature(), initial_values)?;
+    // Hard maxima have no temperature as a scale. Any tolerance shows how large the values are.
+    let scale = if mdp.temperature() > F::zero() { mdp.temperature() } else { F::one() };
+    let rough = solve_to(likelihood, mdp, scale, initial_values)?;
     let finite = rough.state_values().into_iter().copied().filter(|value| value.is_finite());
-    let largest = finite.fold(mdp.temperature(), |largest, value| largest.max(value.abs()));
+    let largest = finite.fold(scale, |largest, value| largest.max(value.abs()));
     let most_steps = F::one() / (F::one() - mdp.discount());
     let amplification = match likelihood.kind.inference() {
         Inference::Variational if most_steps.is_finite() => most_steps.min(F::from_f64(MOST_AMPLIFICATION)),

@@ -45,10 +45,10 @@ pub(super) struct Tally<F> {
     total: Vec<F>,    // ∂L/∂r of the stages that were visited one by one, [s, a], or empty
     /// Σ n r, and its derivative in γ; for actions Σ n log π.
     pub(super) observed: (F, F),
-    gap: F,       // Σ n (Q − V), for actions
-    spread: F,    // Σ x π (Q − V)
-    future: F,    // Σ μ (Q − r)
-    moved: F,     // −Σ μ K V', direct
+    gap: F,          // Σ n (Q − V), for actions
+    spread: F,       // Σ x π (Q − V)
+    future: F,       // Σ μ (Q − r)
+    moved: F,        // −Σ μ K V', direct
     discount_sum: F, // Σ μ ∂Q/∂γ / τ
     /// Derivatives in rewards on the successor.
     pub(super) successors: SuccessorTally<F>,
@@ -170,8 +170,12 @@ impl<F: Real> Tally<F> {
     }
 
     /// Adds Kᵀ y to `next`, which holds zeros. Uses y as scratch memory.
-    pub(super) fn flow<D>(&mut self, derivative: &Derivative<'_, F, D>, tables: &mut StageValues<'_, F>, next: &mut [F])
-    where
+    pub(super) fn flow<D>(
+        &mut self,
+        derivative: &Derivative<'_, F, D>,
+        tables: &mut StageValues<'_, F>,
+        next: &mut [F],
+    ) where
         D: Dynamics<Scalar = F> + ?Sized,
     {
         if self.kind.inference() == Inference::Direct && self.discount > F::zero() {

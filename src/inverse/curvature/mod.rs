@@ -96,16 +96,13 @@ impl<F: Real> Curvature<F> {
             .initial
             .as_ref()
             .map(|initial| start_probabilities(mdp.temperature(), initial, score.state_values.row(0)));
-        let (mut moments, first) = match likelihood.horizon {
-            Some(horizon) => run_pass(mdp, horizon, inference, || {
-                finite::moments((mdp, horizon, inference), score, columns, &mut events)
-            })?,
-            None => {
-                let total = demonstrations.total_weight();
-                let sources: Option<Vec<F>> =
-                    starts.as_ref().map(|starts| starts.iter().map(|&p| total * p).collect());
-                stationary::moments((mdp, inference), score, sources.as_deref(), columns, &mut events)?
-            }
+        let (mut moments, first) = if let Some(horizon) = likelihood.horizon { run_pass(mdp, horizon, inference, || {
+            finite::moments((mdp, horizon, inference), score, columns, &mut events)
+        })? } else {
+            let total = demonstrations.total_weight();
+            let sources: Option<Vec<F>> =
+                starts.as_ref().map(|starts| starts.iter().map(|&p| total * p).collect());
+            stationary::moments((mdp, inference), score, sources.as_deref(), columns, &mut events)?
         };
         if let Some(starts) = starts {
             add_starts(&starts, demonstrations.total_weight(), &first, &mut events, &mut moments);

@@ -156,19 +156,16 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Stage<'a, F, M> {
                     continue;
                 }
                 let weight = visits * share;
-                match &mut lucky {
-                    Some(lucky) => {
-                        lucky.pair(pair, Some(next.values), own, (weight, &mut moments));
-                        self.add_discount(pair, own);
+                if let Some(lucky) = &mut lucky {
+                    lucky.pair(pair, Some(next.values), own, (weight, &mut moments));
+                    self.add_discount(pair, own);
+                } else {
+                    if is_direct {
+                        moments.add_square(-weight, own);
+                        own.iter_mut().zip(&next.centre).for_each(|(q, &centre)| *q += centre);
+                        self.add_mixed(pair, weight, own, &mut moments);
                     }
-                    None => {
-                        if is_direct {
-                            moments.add_square(-weight, own);
-                            own.iter_mut().zip(&next.centre).for_each(|(q, &centre)| *q += centre);
-                            self.add_mixed(pair, weight, own, &mut moments);
-                        }
-                        self.add_rewards(pair, own);
-                    }
+                    self.add_rewards(pair, own);
                 }
                 value.iter_mut().zip(&*own).for_each(|(v, &q)| *v += share * q);
             }

@@ -4,13 +4,13 @@ use softmdp::inverse::{Demonstrations, Score};
 use softmdp::ndarray::Array2;
 use softmdp::{Mdp, SparseDynamics};
 
-pub const KEEP: [u32; 78] = [
+pub(super) const KEEP: [u32; 78] = [
     101, 105, 115, 123, 121, 121, 103, 97, 98, 99, 96, 98, 93, 102, 84, 92, 92, 91, 83, 79, 68, 74, 73, 72,
     64, 68, 62, 64, 55, 54, 57, 49, 49, 54, 54, 50, 52, 51, 50, 51, 57, 59, 47, 52, 48, 46, 45, 49, 47, 47,
     44, 49, 40, 44, 35, 35, 36, 29, 34, 26, 26, 26, 23, 23, 22, 21, 13, 15, 17, 16, 7, 5, 3, 2, 2, 2, 2, 1,
 ];
 
-pub const REPLACE: [(usize, u32); 27] = [
+pub(super) const REPLACE: [(usize, u32); 27] = [
     (24, 1),
     (25, 1),
     (30, 1),
@@ -41,7 +41,7 @@ pub const REPLACE: [(usize, u32); 27] = [
 ];
 
 /// Action 0 keeps the engine at a cost of 0.001 θ x, action 1 replaces it at a cost of RC.
-pub fn group_four(replacement: f64, theta: f64, discount: f64) -> (Mdp<f64, SparseDynamics>, Demonstrations) {
+pub(super) fn group_four(replacement: f64, theta: f64, discount: f64) -> (Mdp<f64, SparseDynamics>, Demonstrations) {
     let increments = [1682.0, 2555.0, 55.0].map(|count| count / 4292.0);
     let dynamics = SparseDynamics::from_fn(90, 2, |bin, action| {
         let from = if action == 0 { bin } else { 0 };
@@ -59,7 +59,7 @@ pub fn group_four(replacement: f64, theta: f64, discount: f64) -> (Mdp<f64, Spar
 }
 
 /// The gradient in RC and θ.
-pub fn gradient(score: &Score) -> [f64; 2] {
+pub(super) fn gradient(score: &Score) -> [f64; 2] {
     let pairs = score.reward_gradient();
     let kept = pairs.column(0).into_iter().enumerate().map(|(bin, entry)| -0.001 * bin as f64 * entry);
     [-pairs.column(1).sum(), kept.sum()]

@@ -77,8 +77,8 @@ fn other_numbers_of_states_and_actions_permute_the_result() {
         let pair = [states[s], actions[a]];
         other.rewards[pair] = world.rewards[[s, a]];
         other.prior[pair] = world.prior[[s, a]];
-        for next in 0..NUM_STATES {
-            other.transitions[[pair[0], pair[1], states[next]]] = world.transitions[[s, a, next]];
+        for (next, &renamed) in states.iter().enumerate() {
+            other.transitions[[pair[0], pair[1], renamed]] = world.transitions[[s, a, next]];
         }
         other.terminal_values[states[s]] = world.terminal_values[s];
     }

@@ -329,7 +329,6 @@ fn a_stop_is_passed_on_and_stages_are_counted() {
             ControlFlow::Continue(())
         });
         let score = likelihood.evaluate(&watched, &seen).unwrap();
-        drop(watched);
         assert_eq!(stages, (0..7).rev().chain(0..7).collect::<Vec<_>>());
         assert_eq!(score, likelihood.evaluate(&mdp, &seen).unwrap());
         for last in [3, 10] {

@@ -1,6 +1,6 @@
 //! Values, gradients and residual visits of an independent program.
 
-use softmdp::Inference::{Direct, Variational};
+use softmdp::Inference::Variational;
 use softmdp::Mdp;
 use softmdp::inverse::{Demonstrations, Likelihood, Score};
 use softmdp::ndarray::{Array1, Array2, Array3, Axis, array};

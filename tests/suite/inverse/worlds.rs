@@ -6,12 +6,12 @@ use softmdp::{ActionPrior, Mdp, SuccessorRewardMdp, Trajectory};
 
 use crate::common::random::Random;
 
-pub const NUM_STATES: usize = 4;
-pub const NUM_ACTIONS: usize = 3;
+pub(super) const NUM_STATES: usize = 4;
+pub(super) const NUM_ACTIONS: usize = 3;
 
 /// The tables of a model, each of which a test may change.
 #[derive(Debug, Clone)]
-pub struct World {
+pub(super) struct World {
     pub transitions: Array3<f64>,
     pub rewards: Array2<f64>,
     pub successor_rewards: Option<Array3<f64>>,
@@ -25,7 +25,7 @@ pub struct World {
 impl World {
     /// A model with zeros in P and ρ, rewards of −∞, unnormalised priors, and usually a terminal
     /// state. `shift` is added to rewards.
-    pub fn random(seed: u64, discount: f64, shift: f64) -> Self {
+    pub(super) fn random(seed: u64, discount: f64, shift: f64) -> Self {
         let random = &mut Random(seed);
         let mut transitions = Array3::zeros((NUM_STATES, NUM_ACTIONS, NUM_STATES));
         for mut row in transitions.rows_mut() {
@@ -62,14 +62,14 @@ impl World {
     }
 
     /// With a reward on each transition.
-    pub fn with_successor_rewards(mut self, seed: u64) -> Self {
+    pub(super) fn with_successor_rewards(mut self, seed: u64) -> Self {
         let random = &mut Random(seed);
         let table = Array3::from_shape_simple_fn(self.transitions.raw_dim(), || 2.0 * random.uniform() - 1.0);
         self.successor_rewards = Some(table);
         self
     }
 
-    pub fn mdp(&self) -> Mdp {
+    pub(super) fn mdp(&self) -> Mdp {
         Mdp::builder(self.transitions.clone(), self.rewards.clone())
             .action_prior(ActionPrior::Weights(self.prior.clone()))
             .terminal_states(self.terminal.iter().copied())
@@ -80,25 +80,25 @@ impl World {
             .unwrap()
     }
 
-    pub fn folded(&self) -> SuccessorRewardMdp {
+    pub(super) fn folded(&self) -> SuccessorRewardMdp {
         let table = self.successor_rewards.as_ref().unwrap();
         self.mdp().with_successor_rewards(|s, a, next| table[[s, a, next]]).unwrap()
     }
 
-    pub fn evaluate(&self, likelihood: &Likelihood, seen: &Demonstrations) -> Result<Score, Error> {
+    pub(super) fn evaluate(&self, likelihood: &Likelihood, seen: &Demonstrations) -> Result<Score, Error> {
         match self.successor_rewards {
             Some(_) => likelihood.evaluate(&self.folded(), seen),
             None => likelihood.evaluate(&self.mdp(), seen),
         }
     }
 
-    pub fn is_terminal(&self, state: usize) -> bool {
+    pub(super) fn is_terminal(&self, state: usize) -> bool {
         self.terminal.contains(&state)
     }
 
     /// A walk of possible steps from a random state that is not terminal. It leaves for † with
     /// probability `leaving` a step.
-    pub fn walk(&self, random: &mut Random, most_steps: usize, leaving: f64) -> Trajectory {
+    pub(super) fn walk(&self, random: &mut Random, most_steps: usize, leaving: f64) -> Trajectory {
         let starts: Vec<usize> = (0..NUM_STATES).filter(|&state| !self.is_terminal(state)).collect();
         let (mut states, mut actions) = (vec![random.pick(&starts)], Vec::new());
         while actions.len() < most_steps {
@@ -123,7 +123,7 @@ impl World {
     }
 
     /// Up to five walks that the likelihood accepts, each alone, with weights. Some are cut off.
-    pub fn demonstrations(
+    pub(super) fn demonstrations(
         &self,
         random: &mut Random,
         likelihood: &Likelihood,

@@ -3,7 +3,7 @@
 use softmdp::Inference::Variational;
 use softmdp::inverse::{Demonstrations, Likelihood, RewardFeatures};
 use softmdp::ndarray::{Array1, Array2, Array3, Axis};
-use softmdp::{Mdp, Model, Trajectory};
+use softmdp::{Mdp, Trajectory};
 
 use crate::common::random::Random;
 
@@ -121,7 +121,7 @@ fn a_constant_has_no_curvature_unless_lengths_differ() {
         let features = RewardFeatures::on_states(Array2::ones((4, 1)));
         let expansion = likelihood.expand(mdp, seen, &features).unwrap();
         let share = expansion.hessian()[[0, 0]].abs() / expansion.magnitudes()[0];
-        if share < 1e-12 { 1 } else { 0 }
+        i32::from(share < 1e-12)
     };
     for (is_terminal, expected) in [(false, 1), (true, 0)] {
         let mdp = model(4, 1.0, is_terminal);

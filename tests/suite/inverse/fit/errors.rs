@@ -20,7 +20,7 @@ fn features_are_finite() {
     let place = FeaturePlace::Pair(2, 1);
     match fit_error(RewardFeatures::on_pairs(pairs)) {
         Error::InvalidFeature { feature: 0, place: found, value } => {
-            assert!(found == place && value.is_nan())
+            assert!(found == place && value.is_nan());
         }
         other => panic!("{other}"),
     }

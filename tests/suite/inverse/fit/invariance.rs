@@ -1,6 +1,6 @@
 //! What must not matter for estimates.
 
-use ndarray::{Array1, Array2, Array3, Axis, array, s};
+use ndarray::{Array1, Array2, Array3, Axis, s};
 use softmdp::Inference::{Direct, Variational};
 use softmdp::inverse::{Covariance, Demonstrations, FittedRewards, Likelihood, RewardFeatures, RewardFit};
 use softmdp::{ActionPrior, Mdp, TimeVaryingMdp, Trajectory, ndarray};

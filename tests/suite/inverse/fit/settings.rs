@@ -126,7 +126,6 @@ fn a_hook_sees_the_search_and_stops_it() {
         ControlFlow::Continue(())
     });
     let free = fit.fit(&watched, &seen).unwrap();
-    drop(watched);
     assert_eq!(free.parameters(), fit.fit(&mdp, &seen).unwrap().parameters());
     assert!(calls > 5);
     let mut statuses = Vec::new();
@@ -151,6 +150,8 @@ fn a_hook_sees_the_search_and_stops_it() {
             }
         }
     }
+    // A stop at the very last call comes too late to change anything.
+    statuses.pop();
     assert!(statuses.len() > 2 && statuses.iter().all(|status| *status == Status::Stopped), "{statuses:?}");
 }
 

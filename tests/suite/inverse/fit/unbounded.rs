@@ -123,7 +123,7 @@ fn hard_maximisers_diverge() {
         let (mut states, mut actions) = (vec![start], Vec::new());
         for t in 0..6 {
             let row = best.policy().probabilities();
-            actions.push(if row[[t, states[t], 0]] > 0.5 { 0 } else { 1 });
+            actions.push(usize::from(row[[t, states[t], 0]] <= 0.5));
             states.push(if actions[t] == 0 { states[t] } else { (states[t] + 1) % 5 });
         }
         Trajectory::new(states, actions).unwrap()
