@@ -16,7 +16,7 @@
 use ndarray::{Array2, ArrayRef1};
 
 use super::Error;
-use super::derivative::Derivative;
+use super::likelihood::Derivative;
 use crate::markov_chain::Chain;
 use crate::mdp::{CheckedStage, check_discount};
 use crate::{Inference, Model, Real, StationaryPolicy, Table, arrays};

@@ -96,9 +96,11 @@ impl<F: Real> Curvature<F> {
             .initial
             .as_ref()
             .map(|initial| start_probabilities(mdp.temperature(), initial, score.state_values.row(0)));
-        let (mut moments, first) = if let Some(horizon) = likelihood.horizon { run_pass(mdp, horizon, inference, || {
-            finite::moments((mdp, horizon, inference), score, columns, &mut events)
-        })? } else {
+        let (mut moments, first) = if let Some(horizon) = likelihood.horizon {
+            run_pass(mdp, horizon, inference, || {
+                finite::moments((mdp, horizon, inference), score, columns, &mut events)
+            })?
+        } else {
             let total = demonstrations.total_weight();
             let sources: Option<Vec<F>> =
                 starts.as_ref().map(|starts| starts.iter().map(|&p| total * p).collect());

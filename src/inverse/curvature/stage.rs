@@ -27,7 +27,7 @@ use std::ops::Range;
 use super::columns::Columns;
 use super::lucky::LuckyPairs;
 use super::moments::{Moments, add_square};
-use crate::inverse::derivative::Derivative;
+use crate::inverse::likelihood::Derivative;
 use crate::parallel::{RowsMut, fold_pieces};
 use crate::{Error, Inference, Model, Real};
 

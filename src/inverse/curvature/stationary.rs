@@ -13,7 +13,7 @@ use super::moments::Moments;
 use super::stage::Stage;
 use crate::backward::{Backup, StageTables};
 use crate::inverse::Score;
-use crate::inverse::chain::ValueChain;
+use crate::inverse::likelihood::ValueChain;
 use crate::mdp::CheckedStage;
 use crate::{Error, Inference, Model, Real, Table, arrays};
 

@@ -16,8 +16,8 @@
 
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 
-use super::super::likelihood::Kind;
-use super::super::{Error, Likelihood, stationary};
+use super::super::likelihood::{Kind, solve_stationary_values};
+use super::super::{Error, Likelihood};
 use crate::dynamics::successors::log_transition;
 use crate::mdp::{CheckedStage, check_initial, is_possible};
 use crate::{
@@ -110,7 +110,7 @@ fn policies<F: Real, M: Model<Scalar = F>>(
     inference: Inference,
 ) -> Result<Vec<Acts<F>>, Error> {
     let Some(horizon) = likelihood.horizon else {
-        let solved = models.iter().map(|model| stationary::solve(likelihood, model, None));
+        let solved = models.iter().map(|model| solve_stationary_values(likelihood, model, None));
         return solved.map(|solution| Ok(Acts::Always(solution?.policy().clone()))).collect();
     };
     let solutions = SoftValueIteration::new(horizon).inference(inference).solve_batch(models)?;
@@ -127,7 +127,7 @@ fn values<F: Real, M: Model<Scalar = F>>(
     let horizon = likelihood.horizon;
     let tables: Vec<Array2<F>> = match horizon {
         None => {
-            let solved = models.iter().map(|model| stationary::solve(likelihood, model, None));
+            let solved = models.iter().map(|model| solve_stationary_values(likelihood, model, None));
             let row = |values: ArrayView1<'_, F>| values.to_owned().insert_axis(Axis(0));
             solved.map(|solution| Ok(row(solution?.state_values()))).collect::<Result<_, Error>>()?
         }

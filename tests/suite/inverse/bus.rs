@@ -41,7 +41,11 @@ pub(super) const REPLACE: [(usize, u32); 27] = [
 ];
 
 /// Action 0 keeps the engine at a cost of 0.001 θ x, action 1 replaces it at a cost of RC.
-pub(super) fn group_four(replacement: f64, theta: f64, discount: f64) -> (Mdp<f64, SparseDynamics>, Demonstrations) {
+pub(super) fn group_four(
+    replacement: f64,
+    theta: f64,
+    discount: f64,
+) -> (Mdp<f64, SparseDynamics>, Demonstrations) {
     let increments = [1682.0, 2555.0, 55.0].map(|count| count / 4292.0);
     let dynamics = SparseDynamics::from_fn(90, 2, |bin, action| {
         let from = if action == 0 { bin } else { 0 };

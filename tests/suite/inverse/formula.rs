@@ -29,7 +29,12 @@ pub(super) fn prior(num_states: usize, num_actions: usize, seed: usize) -> Array
 }
 
 /// φ(s,a), `[s, a, k]`.
-pub(super) fn features(num_states: usize, num_actions: usize, num_features: usize, seed: usize) -> Array3<f64> {
+pub(super) fn features(
+    num_states: usize,
+    num_actions: usize,
+    num_features: usize,
+    seed: usize,
+) -> Array3<f64> {
     Array3::from_shape_fn((num_states, num_actions, num_features), |(s, a, k)| {
         ((2 * s + 5 * a + 3 * k * (s + 1) + seed) % 9) as f64 / 4.0 - 1.0
     })

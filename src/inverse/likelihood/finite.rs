@@ -11,13 +11,13 @@ use std::ops::ControlFlow;
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::derivative::Derivative;
-use super::likelihood::{Kind, Likelihood};
 use super::observed::{Observed, impossible_action};
-use super::score::Starts;
+use super::score::{Score, Starts};
 use super::stage::StageValues;
 use super::tally::Tally;
-use super::{Demonstrations, Error, Score};
+use super::{Kind, Likelihood};
 use crate::backward::{Backup, StageTables};
+use crate::inverse::{Demonstrations, Error};
 use crate::mdp::{CheckedStage, run_pass};
 use crate::{Model, Real, SoftValueIteration, Solution, Table, Workspace, arrays};
 

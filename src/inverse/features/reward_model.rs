@@ -213,9 +213,9 @@ where
 
 /// A changed copy of a model that reports to the hook of the original.
 #[derive(Debug)]
-pub(super) struct Reporting<'a, M: ?Sized, W: ?Sized> {
-    pub(super) model: &'a M,
-    pub(super) original: &'a W,
+pub(in crate::inverse) struct Reporting<'a, M: ?Sized, W: ?Sized> {
+    pub(in crate::inverse) model: &'a M,
+    pub(in crate::inverse) original: &'a W,
 }
 
 impl<M: Model + ?Sized, W: Model + ?Sized> Model for Reporting<'_, M, W> {

@@ -19,9 +19,9 @@
 
 use ndarray::Array1;
 
-use super::Error;
 use super::information::{Information, Step};
 use crate::Status;
+use crate::inverse::Error;
 
 /// The least share of the predicted gain that a step must have.
 const LEAST_SHARE: f64 = 1e-4;

@@ -12,7 +12,7 @@ use crate::markov_chain::Transient;
 use crate::{Dynamics, Error, Inference, Model, Real, SparseDynamics, Table};
 
 /// I − J.
-pub(super) struct ValueChain<'a, F: Real, D: ?Sized> {
+pub(in crate::inverse) struct ValueChain<'a, F: Real, D: ?Sized> {
     dynamics: &'a D,
     policy: &'a [F],       // [s, a]
     takes_part: Vec<bool>, // [s]
@@ -22,7 +22,7 @@ pub(super) struct ValueChain<'a, F: Real, D: ?Sized> {
 
 impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> ValueChain<'a, F, D> {
     /// The chain of a policy, `[s, a]`, and of its values V, `[s]`.
-    pub(super) fn new<M>(
+    pub(in crate::inverse) fn new<M>(
         (mdp, inference): (&M, Inference),
         dynamics: &'a D,
         values: &[F],
@@ -53,7 +53,7 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> ValueChain<'a, F, D> {
     }
 
     /// x = (I − J)⁻¹ b for k columns: `x`, `[s, k]`, holds b, and then x. Errors name the table.
-    pub(super) fn solve_columns(&self, k: usize, x: &mut [F], table: Table) -> Result<(), Error> {
+    pub(in crate::inverse) fn solve_columns(&self, k: usize, x: &mut [F], table: Table) -> Result<(), Error> {
         match &self.lucky {
             Some((rows, policy)) => self.transient(rows, policy, F::one(), table).solve_columns(k, x),
             None => self.transient(self.dynamics, self.policy, self.discount, table).solve_columns(k, x),
@@ -61,7 +61,7 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> ValueChain<'a, F, D> {
     }
 
     /// x = (I − J)⁻ᵀ b.
-    pub(super) fn solve_transposed(&self, b: &[F], table: Table) -> Result<Vec<F>, Error> {
+    pub(in crate::inverse) fn solve_transposed(&self, b: &[F], table: Table) -> Result<Vec<F>, Error> {
         match &self.lucky {
             Some((rows, policy)) => self.transient(rows, policy, F::one(), table).solve_transposed(b),
             None => self.transient(self.dynamics, self.policy, self.discount, table).solve_transposed(b),

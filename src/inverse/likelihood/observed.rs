@@ -17,10 +17,10 @@
 //! Steps are sorted by stage, pair and next state, so that each row of the dynamics is read once.
 //! Of several impossible steps, the first of the first trajectory is reported.
 
-use super::demonstrations::{Demonstration, Seen, check_range};
-use super::likelihood::{Kind, Likelihood};
-use super::{Demonstrations, Error};
+use super::{Kind, Likelihood};
 use crate::dynamics::successors::for_each_log_successor;
+use crate::inverse::demonstrations::{Demonstration, Seen, check_range};
+use crate::inverse::{Demonstrations, Error};
 use crate::kernels::log_add_exp;
 use crate::mdp::{CheckedStage, is_possible};
 use crate::{Model, Real, Table, arrays};

@@ -16,12 +16,12 @@ use ndarray::{Array1, Axis};
 
 use super::chain::ValueChain;
 use super::derivative::Derivative;
-use super::likelihood::{Kind, Likelihood};
 use super::observed::{Observed, impossible_action};
-use super::score::Starts;
+use super::score::{Score, Starts};
 use super::stage::StageValues;
 use super::tally::Tally;
-use super::{Demonstrations, Error, Score};
+use super::{Kind, Likelihood};
+use crate::inverse::{Demonstrations, Error};
 use crate::mdp::CheckedStage;
 use crate::{Inference, Model, Real, StationarySolution, StationarySolver, Status, Table, arrays};
 
@@ -88,7 +88,7 @@ const USUAL_AMPLIFICATION: f64 = 32.0;
 const UNITS: f64 = 16.0;
 
 /// The stationary solution, as exact as asked.
-pub(super) fn solve<F: Real, M: Model<Scalar = F> + ?Sized>(
+pub(in crate::inverse) fn solve<F: Real, M: Model<Scalar = F> + ?Sized>(
     likelihood: &Likelihood<F>,
     mdp: &M,
     initial_values: Option<&Array1<F>>,

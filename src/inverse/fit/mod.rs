@@ -7,20 +7,33 @@
 //! where L is the log-likelihood of one of the three kinds, of rewards r₀ + Σ_k θ_k φ_k. Without a
 //! prior, λ = 0.
 
+mod covariance;
+mod fitted;
+mod information;
+mod lbfgs;
+mod newton;
+mod objective;
+mod pseudo_likelihood;
+mod summary;
+mod symmetric;
+
+pub use covariance::Covariance;
+pub use fitted::FittedRewards;
+pub use summary::Summary;
+
 use std::cell::RefCell;
 
 use ndarray::{Array1, Array2};
 
-use super::covariance::{Matrices, cast};
 use super::demonstrations::Seen;
-use super::fitted::FittedRewards;
 use super::likelihood::Kind;
-use super::newton::{self, Limits, Maximum, Objective, Point, diverging};
-use super::objective::{Curved, Evaluated, MOST_CURVED, NormalPrior, Posterior};
-use super::{Demonstrations, Error, Likelihood, RewardFeatures, RewardModel, lbfgs, pseudo_likelihood};
+use super::{Demonstrations, Error, Likelihood, RewardFeatures, RewardModel};
 use crate::arrays::check_shape;
 use crate::mdp::{check_setting, is_possible};
 use crate::{Convergence, Inference, Model, Real, StationaryPolicy, Status, Table};
+use covariance::{Matrices, cast};
+use newton::{Limits, Maximum, Objective, Point, diverging};
+use objective::{Evaluated, Found, MOST_CURVED, NormalPrior, Posterior};
 
 /// How a fit searches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -404,9 +417,6 @@ impl<F: Real> RewardFit<F> {
         self.initial_policy.as_ref().ok_or(Error::NoInitialPolicy)
     }
 }
-
-/// The end of a search over the posterior.
-pub(super) type Found<F, M> = Maximum<Evaluated<F, <M as RewardModel>::Fitted>, Curved>;
 
 /// Weights of s sᵀ for each row of the scores.
 fn squares<F: Real>(demonstrations: &Demonstrations<F>) -> Vec<f64> {

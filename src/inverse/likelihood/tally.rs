@@ -22,8 +22,8 @@
 
 use std::ops::Range;
 
+use super::Kind;
 use super::derivative::Derivative;
-use super::likelihood::Kind;
 use super::observed::Choice;
 use super::stage::StageValues;
 use super::successors::SuccessorTally;

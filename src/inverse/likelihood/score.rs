@@ -2,10 +2,10 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
-use super::likelihood::{Kind, Likelihood};
 use super::observed::{Observed, Source};
 use super::tally::Tally;
-use super::{Demonstrations, Error};
+use super::{Kind, Likelihood};
+use crate::inverse::{Demonstrations, Error};
 use crate::kernels::gap;
 use crate::{Convergence, Inference, Model, Real, Table, arrays};
 
@@ -40,16 +40,16 @@ use crate::{Convergence, Inference, Model, Real, Table, arrays};
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Score<F = f64> {
-    pub(super) value: F,
-    pub(super) reward_gradient: Array2<F>,    // [s, a]
-    pub(super) terminal_gradient: Array1<F>,  // [s]
-    pub(super) successor_gradient: Array1<F>, // outcome by outcome, or empty
-    pub(super) temperature_gradient: F,
-    pub(super) discount_gradient: F, // infinite or NaN if it leaves the number type
-    pub(super) residual_visits: Array2<F>, // [t, s]; a stationary one has one row
-    pub(super) state_values: Array2<F>, // V, [t, s]; a stationary one has one row
-    pub(super) is_locally_concave: bool,
-    pub(super) convergence: Option<Convergence<F>>,
+    pub(in crate::inverse) value: F,
+    pub(in crate::inverse) reward_gradient: Array2<F>, // [s, a]
+    pub(in crate::inverse) terminal_gradient: Array1<F>, // [s]
+    pub(in crate::inverse) successor_gradient: Array1<F>, // outcome by outcome, or empty
+    pub(in crate::inverse) temperature_gradient: F,
+    pub(in crate::inverse) discount_gradient: F, // infinite or NaN if it leaves the number type
+    pub(in crate::inverse) residual_visits: Array2<F>, // [t, s]; a stationary one has one row
+    pub(in crate::inverse) state_values: Array2<F>, // V, [t, s]; a stationary one has one row
+    pub(in crate::inverse) is_locally_concave: bool,
+    pub(in crate::inverse) convergence: Option<Convergence<F>>,
 }
 
 impl<F: Real> Score<F> {

@@ -12,10 +12,10 @@ use std::collections::VecDeque;
 
 use ndarray::Array1;
 
-use super::Error;
 use super::information::Step;
 use super::newton::{Ascent, Limits, Maximum, Objective, Point, ascend, check_bounded, is_maximum};
 use crate::Status;
+use crate::inverse::Error;
 
 /// Changes of the gradient that are remembered.
 const PAIRS: usize = 10;

@@ -15,11 +15,11 @@ use std::cell::RefCell;
 
 use ndarray::{Array1, Array2};
 
-use super::curvature::{Columns, Curvature};
 use super::information::Information;
-use super::newton::{Objective, Point};
-use super::reward_model::Reporting;
-use super::{Demonstrations, Error, Likelihood, RewardFeatures, RewardModel, Score};
+use super::newton::{Maximum, Objective, Point};
+use crate::inverse::curvature::{Columns, Curvature};
+use crate::inverse::features::Reporting;
+use crate::inverse::{Demonstrations, Error, Likelihood, RewardFeatures, RewardModel, Score};
 use crate::{Model, Real};
 
 /// Rounding of a matrix of second derivatives, in units in the last place for each pair.
@@ -59,6 +59,9 @@ pub(super) struct Posterior<'a, F, M: ?Sized> {
     /// V of the last evaluation without a horizon, from which the next one starts.
     pub(super) values: RefCell<Option<Array1<F>>>,
 }
+
+/// The end of a search over the posterior.
+pub(super) type Found<F, M> = Maximum<Evaluated<F, <M as RewardModel>::Fitted>, Curved>;
 
 /// A model with its likelihood.
 #[derive(Debug)]

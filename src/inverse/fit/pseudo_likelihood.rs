@@ -24,13 +24,12 @@
 
 use ndarray::{Array1, Array2};
 
-use super::curvature::RewardColumns;
-use super::derivative::Derivative;
-use super::fit::Found;
 use super::information::Information;
 use super::newton::{self, Limits, Maximum, Objective, Point};
-use super::objective::{NormalPrior, Posterior};
-use super::{Error, RewardModel};
+use super::objective::{Found, NormalPrior, Posterior};
+use crate::inverse::curvature::RewardColumns;
+use crate::inverse::likelihood::Derivative;
+use crate::inverse::{Error, RewardModel};
 use crate::markov_chain::Chain;
 use crate::mdp::{CheckedStage, is_possible};
 use crate::{Inference, Real, StationaryPolicy, Status, Table, arrays};

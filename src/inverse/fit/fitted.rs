@@ -11,7 +11,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use super::covariance::{self, Covariance, Matrices};
 use super::objective::MOST_CURVED;
 use super::summary::Summary;
-use super::{Error, RewardFeatures, Score};
+use crate::inverse::{Error, RewardFeatures, Score};
 use crate::{Convergence, Model, Real, Status};
 
 /// Rewards fitted to demonstrations by [`RewardFit`](super::RewardFit).

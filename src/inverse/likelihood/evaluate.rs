@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 
 use ndarray::{Array1, ArrayView2};
 
-use super::likelihood::Likelihood;
 use super::observed::Observed;
-use super::{Demonstrations, Error, Score, finite, stationary};
+use super::score::Score;
+use super::{Likelihood, finite, stationary};
+use crate::inverse::{Demonstrations, Error};
 use crate::mdp::{check_options, check_tolerance};
 use crate::{Model, Real, Table, check_initial};
 
@@ -72,7 +73,7 @@ impl<F: Real> Likelihood<F> {
     }
 
     /// [`evaluate`](Self::evaluate) with initial values of a stationary solve, `[s]`.
-    pub(super) fn evaluate_from<M>(
+    pub(in crate::inverse) fn evaluate_from<M>(
         &self,
         mdp: &M,
         demonstrations: &Demonstrations<F>,

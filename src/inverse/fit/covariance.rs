@@ -13,10 +13,10 @@
 
 use ndarray::{Array1, Array2, Axis};
 
-use super::Error;
 use super::information::Information;
 use super::objective::Curved;
 use crate::Real;
+use crate::inverse::Error;
 
 /// How the covariance of estimates is computed. The three agree for many demonstrations of the
 /// agent that the likelihood describes.
@@ -30,7 +30,7 @@ use crate::Real;
 /// | `OuterProduct` | the model is right | what Rust (1987) printed |
 /// | `Sandwich` | the demonstrations are independent | even if the model is wrong |
 ///
-/// For [`Likelihood::feature_matching`](super::Likelihood::feature_matching), only `Sandwich` is a
+/// For [`Likelihood::feature_matching`](crate::inverse::Likelihood::feature_matching), only `Sandwich` is a
 /// covariance: that objective is no logarithm of a probability, so the luck of transitions adds
 /// variance which its second derivatives do not see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -15,6 +15,22 @@
 //! for feature matching; Snoswell, Singh and Ye, *Revisiting maximum entropy inverse reinforcement
 //! learning*, SSCI 2020, for trajectories.
 
+mod chain;
+mod derivative;
+mod evaluate;
+mod finite;
+mod observed;
+mod score;
+mod stage;
+mod stationary;
+mod successors;
+mod tally;
+
+pub(super) use chain::ValueChain;
+pub(super) use derivative::Derivative;
+pub use score::Score;
+pub(super) use stationary::solve as solve_stationary_values;
+
 use ndarray::Array1;
 
 use crate::{Inference, Real};
@@ -164,8 +180,8 @@ impl<F: Real> Likelihood<F> {
     /// Without it, the problem is stationary: it has a discount, or goes on until a terminal state.
     ///
     /// Trajectories of other lengths than T end in a terminal state, were
-    /// [cut off](super::Demonstrations::with_cut_off), or start at
-    /// [later stages](super::Demonstrations::with_first_stages).
+    /// [cut off](crate::inverse::Demonstrations::with_cut_off), or start at
+    /// [later stages](crate::inverse::Demonstrations::with_first_stages).
     pub fn horizon(mut self, horizon: usize) -> Self {
         self.horizon = Some(horizon);
         self

@@ -8,13 +8,18 @@
 //! where r₀ and V_{T,0}, the known part, are those of the model that is fitted. −∞ stays −∞, so
 //! that what the model forbids remains forbidden.
 
+mod reward_model;
+
+pub(super) use reward_model::Reporting;
+pub use reward_model::RewardModel;
+
 use std::sync::Arc;
 
 use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayView1, Axis};
 
 use super::curvature::{Columns, RewardColumns};
 use super::place::FeaturePlace;
-use super::{Error, RewardModel, Score};
+use super::{Error, Score};
 use crate::arrays::{self, check_shape};
 use crate::{Model, Real, Table};
 

@@ -29,7 +29,7 @@ use crate::parallel::{RowsMut, fold_pieces};
 use crate::{Dynamics, Error, Inference, Real};
 
 /// K of one stage.
-pub(super) struct Derivative<'a, F, D: ?Sized> {
+pub(in crate::inverse) struct Derivative<'a, F, D: ?Sized> {
     dynamics: &'a D,
     discount: F,
     tilt: Option<Tilt<'a, F>>, // direct inference
@@ -49,7 +49,7 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Derivative<'a, F, D> {
     /// K of a stage with these rewards and Q_t, `[s, a]` each, and V_{t+1}, `[s]`.
     ///
     /// Rows of pairs with Q = −∞ are zero in direct inference.
-    pub(super) fn new(
+    pub(in crate::inverse) fn new(
         dynamics: &'a D,
         (inference, discount, temperature): (Inference, F, F),
         next_values: &'a [F],
@@ -65,7 +65,7 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Derivative<'a, F, D> {
     /// # Shapes
     ///
     /// `v` `[s', k]`, `y` `[s, a, k]`, overwritten.
-    pub(super) fn expectation(&self, k: usize, v: &[F], y: &mut [F]) -> Result<(), Error> {
+    pub(in crate::inverse) fn expectation(&self, k: usize, v: &[F], y: &mut [F]) -> Result<(), Error> {
         if self.discount == F::zero() {
             y.fill(F::zero());
             return Ok(());
@@ -107,7 +107,7 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Derivative<'a, F, D> {
     /// # Shapes
     ///
     /// `y` `[s, a]`, 0 in terminal states and for pairs with Q = −∞; `w` `[s']`, added to.
-    pub(super) fn push_forward(&self, y: &mut [F], w: &mut [F]) {
+    pub(in crate::inverse) fn push_forward(&self, y: &mut [F], w: &mut [F]) {
         if self.discount == F::zero() {
             return;
         }
@@ -131,7 +131,7 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Derivative<'a, F, D> {
     }
 
     /// Σ_{s,a} y(s,a) exp(−(Q − r)(s,a)/τ), for direct inference with γ > 0. It may overflow.
-    pub(super) fn leaving_sum(&self, y: &[F]) -> F {
+    pub(in crate::inverse) fn leaving_sum(&self, y: &[F]) -> F {
         let Some(tilt) = &self.tilt else { return F::zero() };
         let product = |pairs: Range<usize>, ()| {
             let mut product = [F::zero()];
