@@ -29,6 +29,7 @@ mod fitted;
 mod information;
 mod lbfgs;
 mod likelihood;
+mod mixed;
 mod newton;
 mod objective;
 mod observed;

@@ -11,6 +11,7 @@ mod goals;
 mod gradients;
 mod invariants;
 mod maxima;
+mod mixed;
 mod observer;
 mod refused;
 mod saved;
