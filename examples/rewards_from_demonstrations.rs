@@ -130,8 +130,8 @@ fn country(options: &support::OutOnly) -> Result<(), Box<dyn std::error::Error>>
         let distances = (&fitted.parameters() - &truth) / errors;
         assert!(distances.iter().all(|z| z.abs() < 3.0), "the truth is within three standard errors");
     }
-    for (few, many) in table[0].2.iter().zip(errors) {
-        assert!((5.0..20.0).contains(&(few / many)), "100 times the walks, a tenth of the error");
+    for (few, many) in table[1].2.iter().zip(errors) {
+        assert!((2.5..4.0).contains(&(few / many)), "ten times the walks, errors smaller by √10");
     }
     #[cfg(feature = "plot")]
     if let Some(folder) = options.out.folder() {

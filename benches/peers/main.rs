@@ -172,7 +172,7 @@ impl Task {
         demonstrations: &Demonstrations,
         rest: &[&str],
     ) -> Answer {
-        let likelihood = Likelihood::actions(inference(&self.question)?);
+        let likelihood = Likelihood::actions(inference(&self.question)?).tolerance(TOLERANCE);
         let fit = RewardFit::new(RewardFeatures::on_pairs(bus::features()), likelihood).tolerance(TOLERANCE);
         let pool = pool(self.threads)?;
         match (command, rest) {

@@ -181,9 +181,8 @@ impl Problem {
         }
         for ((t, state), &mass) in states.indexed_iter() {
             let ended = match (state == self.terminal, t) {
-                (true, 0) => mass,
+                (true, 0) | (false, HORIZON) => mass,
                 (true, _) => mass - states[[t - 1, state]],
-                (false, HORIZON) => mass,
                 (false, _) => 0.0,
             };
             total.scaled_add(ended * discount.powi(t as i32), &self.terminal_features.row(state));
