@@ -14,6 +14,7 @@ mod goals;
 mod gradients;
 mod invariants;
 mod maxima;
+mod mixed;
 mod observer;
 mod refused;
 mod saved;

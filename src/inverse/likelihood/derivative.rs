@@ -116,10 +116,17 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Derivative<'a, F, D> {
             Some(tilt) => y.iter_mut().zip(&tilt.scales).for_each(|(y, &scale)| *y *= scale),
             None => y.iter_mut().for_each(|y| *y *= self.discount),
         }
-        let (dynamics, y) = (self.dynamics, &*y);
+        self.push_factored(self.dynamics, y, w);
+    }
+
+    /// w(s') += factor(s') Σ z P(s'), where z has one entry for each row of `dynamics`.
+    pub(super) fn push_factored<E>(&self, dynamics: &E, z: &[F], w: &mut [F])
+    where
+        E: Dynamics<Scalar = F> + ?Sized,
+    {
         blocks::for_each_part(dynamics, RowsMut { data: w, width: 1 }, &|next_states, w| {
             let push = |w: &mut [F]| {
-                dynamics.push_forward(0..dynamics.num_states(), next_states.clone(), 1, y, w);
+                dynamics.push_forward(0..dynamics.num_states(), next_states.clone(), 1, z, w);
             };
             let Some(tilt) = &self.tilt else { return push(w.data) };
             let mut sums = vec![F::zero(); w.data.len()];
@@ -128,6 +135,11 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Derivative<'a, F, D> {
                 *w += factor * sum;
             }
         });
+    }
+
+    /// max V of the factors, in direct inference with γ > 0.
+    pub(super) fn largest_value(&self) -> Option<F> {
+        self.tilt.as_ref().map(|tilt| tilt.max)
     }
 
     /// Σ_{s,a} y(s,a) exp(−(Q − r)(s,a)/τ), for direct inference with γ > 0. It may overflow.
@@ -192,11 +204,16 @@ impl<'a, F: Real> Tilt<'a, F> {
         });
         debug_assert!(written.is_ok());
         let mut far = Vec::new();
-        let most = (F::from_f64(0.8) * F::max_value().ln()).exp() * discount;
+        let most = most_exponent::<F>().exp() * discount;
         for (pair, scale) in scales.iter_mut().enumerate().filter(|(_, scale)| **scale > most) {
             far.push((pair, exponent(pair)));
             *scale = F::zero();
         }
         Self { temperature, next_values, max, factors, scales, far }
     }
+}
+
+/// The largest exponent whose exponential is far from overflow.
+pub(super) fn most_exponent<F: Real>() -> F {
+    F::from_f64(0.8) * F::max_value().ln()
 }

@@ -41,7 +41,8 @@ impl<F: Real> Likelihood<F> {
     ///
     /// # Complexity
     ///
-    /// With a horizon, time O(T · transitions), memory 2·T·S + O(S·A). Without, the time of a
+    /// With a horizon, time O(T · transitions), memory 2·T·S + O(S·A). Direct inference may add a
+    /// table of mixed rows, no larger than the transitions. Without a horizon, the time of a
     /// stationary solve and of one system of its size.
     ///
     /// # Example

@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::derivative::Derivative;
+use super::mixed::Mixed;
 use super::observed::{Observed, impossible_action};
 use super::score::{Score, Starts};
 use super::stage::StageValues;
@@ -69,6 +70,7 @@ fn passes<F: Real, M: Model<Scalar = F> + ?Sized, B>(
         log_policy: table(Table::LogPolicy)?,
     };
     let mut visits = arrays::filled(Table::ResidualVisits, (horizon + 1, num_states), F::zero())?;
+    let mixed = Mixed::new(mdp, inference, horizon)?;
     let mut tally = Tally::new(likelihood.kind, mdp)?;
     add_sources(likelihood.kind, &starts, observed, num_actions, 0, arrays::slice_mut(&mut visits));
     for t in 0..horizon {
@@ -94,7 +96,7 @@ fn passes<F: Real, M: Model<Scalar = F> + ?Sized, B>(
         let (rewards, _) = stage.rows(0..num_states);
         let derivative = Derivative::new(stage.dynamics, settings, rows, (rewards, tables.action_values));
         tally.successors.add((mdp, t), &stage, &tables, observed.moves_at(t))?;
-        tally.flow(&derivative, &mut tables, next);
+        tally.flow(&derivative, (mixed.as_ref(), x, observed.choices_at(t)), &mut tables, next);
         add_sources(likelihood.kind, &starts, observed, num_actions, t + 1, next);
         if let Some(visit) = &mut visit {
             let shape = (num_states, num_actions);

@@ -19,6 +19,7 @@ mod chain;
 mod derivative;
 mod evaluate;
 mod finite;
+mod mixed;
 mod observed;
 mod score;
 mod stage;

@@ -71,7 +71,7 @@ pub(super) fn evaluate<F: Real, M: Model<Scalar = F> + ?Sized>(
         .map_err(|choice| impossible_action(demonstrations, None, num_actions, choice))?;
     tally.successors.add((mdp, 0), &stage, &tables, &observed.moves)?;
     sources.fill(F::zero());
-    tally.flow(&derivative, &mut tables, &mut sources);
+    tally.flow(&derivative, (None, &visits, &observed.choices), &mut tables, &mut sources);
     let visits = arrays::from_vec(visits, (1, num_states));
     let convergence = Some(*solution.convergence());
     let parts = (&starts, tally);

@@ -24,6 +24,7 @@ use std::ops::Range;
 
 use super::Kind;
 use super::derivative::Derivative;
+use super::mixed::Mixed;
 use super::observed::Choice;
 use super::stage::StageValues;
 use super::successors::SuccessorTally;
@@ -170,9 +171,13 @@ impl<F: Real> Tally<F> {
     }
 
     /// Adds Kᵀ y to `next`, which holds zeros. Uses y as scratch memory.
+    ///
+    /// With mixed rows, x flows through them, and the observed actions of the stage through rows of
+    /// their own.
     pub(super) fn flow<D>(
         &mut self,
         derivative: &Derivative<'_, F, D>,
+        (mixed, x, choices): (Option<&Mixed<F>>, &[F], &[Choice<F>]),
         tables: &mut StageValues<'_, F>,
         next: &mut [F],
     ) where
@@ -181,7 +186,16 @@ impl<F: Real> Tally<F> {
         if self.kind.inference() == Inference::Direct && self.discount > F::zero() {
             self.discount_sum += derivative.leaving_sum(tables.policy) / self.discount;
         }
-        derivative.push_forward(tables.policy, next);
+        match mixed {
+            Some(mixed) if mixed.push_forward(derivative, (x, tables.values), next) => {
+                if let Kind::Actions(_) = self.kind {
+                    tables.policy.fill(F::zero());
+                    choices.iter().for_each(|choice| tables.policy[choice.pair] -= choice.weight);
+                    derivative.push_forward(tables.policy, next);
+                }
+            }
+            _ => derivative.push_forward(tables.policy, next),
+        }
         let flows = next.iter().zip(tables.next_values).filter(|(flow, _)| **flow != F::zero());
         self.moved += flows.fold(F::zero(), |sum, (&flow, &value)| sum + flow * value);
     }
