@@ -12,7 +12,9 @@ use crate::{Model, Real, Table, Trajectory, arrays};
 /// went on unseen. They must be marked with [`with_cut_off`](Self::with_cut_off), because their
 /// likelihood is another one.
 ///
-/// A weight of n has the effect of n equal demonstrations. A demonstration of weight 0 is not read.
+/// For likelihoods and estimates, a weight of n has the effect of n equal demonstrations. In the
+/// covariances of scores, it is one demonstration whose score counts n times. A demonstration of
+/// weight 0 is not read.
 /// A clone copies all trajectories.
 ///
 /// # Example

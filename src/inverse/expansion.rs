@@ -72,6 +72,7 @@ impl<F: Real> Likelihood<F> {
     {
         features.check(mdp)?;
         let score = self.evaluate(mdp, demonstrations)?;
+        features.check_transitions(mdp, self.horizon.unwrap_or(1), self.kind.inference())?;
         let curvature = Curvature::new(self, mdp, demonstrations, &score, &features.columns()?)?;
         Ok(Expansion { score, curvature })
     }

@@ -1,17 +1,28 @@
 //! Inverse problems: rewards, temperature and goals from behaviour.
 //!
-//! [`Likelihood::evaluate`] computes a [`Score`]: the log-likelihood of [`Demonstrations`] and its
-//! gradients in the tables of the model. The [formulas](crate::formulas) (I1)–(I12) say how.
-//!
 //! A demonstration is a trajectory of an agent whose model is known except for its rewards. This
 //! module computes how probable demonstrations are, fits rewards to them, and says which of
 //! several goals an agent pursues.
+//!
+//! | to | call |
+//! |---|---|
+//! | compute a log-likelihood with its gradients in all tables | [`Likelihood::evaluate`] |
+//! | compute second derivatives for an optimiser of your own | [`Likelihood::expand`] |
+//! | fit rewards that are linear in features | [`RewardFit`] |
+//! | read rewards off a policy | [`rewards_of`] |
+//! | infer the goal of an agent while it acts | [`Observer`], [`goal_posterior`] |
+//!
+//! There are three likelihoods:
 //!
 //! | question | likelihood | inference |
 //! |---|---|---|
 //! | whole histories, luck included | [`Likelihood::trajectories`] | direct |
 //! | choices, whatever happened next | [`Likelihood::actions`] | either |
 //! | expected features of behaviour | [`Likelihood::feature_matching`] | variational |
+//!
+//! The [formulas](crate::formulas) (I1)–(I14) say how. The chapters
+//! [`guide::inverse`](crate::guide::inverse) and [`guide::watching`](crate::guide::watching) help
+//! to choose.
 
 mod choice_inversion;
 mod curvature;

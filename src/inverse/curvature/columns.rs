@@ -88,6 +88,9 @@ impl<F: Real> RewardColumns<F> {
         features: &SuccessorFeatures<F>,
         dynamics: &D,
     ) -> Vec<F> {
+        if k == 0 {
+            return Vec::new();
+        }
         let num_actions = dynamics.num_actions();
         let mut expected = vec![F::zero(); dynamics.num_states() * num_actions * k];
         let mut row = vec![F::zero(); k];

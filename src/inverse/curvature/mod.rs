@@ -160,7 +160,10 @@ impl<F: Real> Curvature<F> {
                 hessian[[row, column]] = hessian[[column, row]];
             }
         }
-        let magnitudes = moments.magnitude.iter().map(|&magnitude| -unit * magnitude).collect();
+        let magnitudes: Array1<F> = moments.magnitude.iter().map(|&magnitude| -unit * magnitude).collect();
+        if !gradient.iter().chain(&hessian).chain(&magnitudes).all(|entry| entry.is_finite()) {
+            return Err(crate::Error::TotalOverflow { table: Table::Gradient }.into());
+        }
         Ok(Self { gradient, hessian, scores, magnitudes })
     }
 }

@@ -21,7 +21,8 @@ use super::curvature::{Columns, RewardColumns};
 use super::place::FeaturePlace;
 use super::{Error, Score};
 use crate::arrays::{self, check_shape};
-use crate::{Model, Real, Table};
+use crate::mdp::CheckedStage;
+use crate::{Inference, Model, Real, Table};
 
 /// Features φ_k that the unknown part of the rewards is linear in.
 ///
@@ -242,6 +243,36 @@ impl<F: Real> RewardFeatures<F> {
         }
         if let Some(names) = &self.names {
             check_shape(Table::Parameters, &[names.len()], &[k])?;
+        }
+        Ok(())
+    }
+
+    /// Checks features of transitions, which [`check`](Self::check) does not compute. Stages of a
+    /// homogeneous model are checked once.
+    pub(super) fn check_transitions<M>(
+        &self,
+        mdp: &M,
+        horizon: usize,
+        inference: Inference,
+    ) -> Result<(), Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let Basis::Columns(RewardColumns::Successors(k, features)) = &self.basis else { return Ok(()) };
+        let mut row = vec![F::zero(); *k];
+        for t in 0..if mdp.is_homogeneous() { horizon.min(1) } else { horizon } {
+            let stage = CheckedStage::new(mdp, t, inference)?;
+            for pair in 0..mdp.num_states() * mdp.num_actions() {
+                let (state, action) = (pair / mdp.num_actions(), pair % mdp.num_actions());
+                let mut found = Ok(());
+                stage.for_each_next_state(pair, &mut |next_state| {
+                    if found.is_ok() {
+                        features(state, action, next_state, &mut row);
+                        found = check_finite(FeaturePlace::Transition(state, action, next_state), row.iter());
+                    }
+                });
+                found?;
+            }
         }
         Ok(())
     }

@@ -203,7 +203,7 @@ impl<M: Model> FittedRewards<M> {
         let status = self.convergence.status;
         match &self.matrices {
             Some(matrices) if matrices.split.is_concave() => Ok(matrices),
-            None if status != Status::Stopped => {
+            None if !matches!(status, Status::Stopped | Status::IterationLimit) => {
                 Err(Error::NoCurvature { num_parameters: self.parameters.len(), most: MOST_CURVED })
             }
             _ => Err(Error::NotConcave { status }),

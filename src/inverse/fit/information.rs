@@ -39,6 +39,8 @@ pub(super) struct Step {
     pub(super) growth: f64,
     /// What the step gains to second order, in nats; +∞ where the value is not concave.
     pub(super) gain: f64,
+    /// The part of the direction without curvature, if any.
+    pub(super) flat: Option<Array1<f64>>,
 }
 
 impl Information {
@@ -64,7 +66,9 @@ impl Information {
     pub(super) fn step(&self, gradient: &Array1<f64>, tolerance: f64) -> Step {
         let slopes = self.pairs.vectors.t().dot(&(gradient / &self.scales));
         let (mut along, mut slope, mut growth, mut gain) = (Array1::zeros(slopes.len()), 0.0, 0.0, 0.0);
-        for ((along, &slope_along), &value) in along.iter_mut().zip(&slopes).zip(&self.pairs.values) {
+        let mut flat: Option<Array1<f64>> = None;
+        for (place, (&slope_along, &value)) in slopes.iter().zip(&self.pairs.values).enumerate() {
+            let along: &mut f64 = &mut along[place];
             if value > self.threshold {
                 *along = slope_along / value;
                 gain += 0.5 * slope_along * *along;
@@ -75,10 +79,12 @@ impl Information {
             } else if 0.5 * slope_along * slope_along > tolerance * self.threshold {
                 *along = (slope_along / self.threshold).clamp(-MOST_FLAT, MOST_FLAT);
                 gain = f64::INFINITY;
+                flat.get_or_insert_with(|| Array1::zeros(slopes.len()))[place] = *along;
             }
             slope += slope_along * *along;
         }
-        Step { direction: self.pairs.vectors.dot(&along) / &self.scales, slope, growth, gain }
+        let in_parameters = |along: &Array1<f64>| self.pairs.vectors.dot(along) / &self.scales;
+        Step { direction: in_parameters(&along), slope, growth, gain, flat: flat.as_ref().map(in_parameters) }
     }
 
     /// The part of the step along directions in which the value is concave.
@@ -93,6 +99,7 @@ impl Information {
             slope,
             growth: 0.0,
             gain: 0.5 * slope,
+            flat: None,
         }
     }
 

@@ -13,7 +13,9 @@ use std::collections::VecDeque;
 use ndarray::Array1;
 
 use super::information::Step;
-use super::newton::{Ascent, Limits, Maximum, Objective, Point, ascend, check_bounded, is_maximum};
+use super::newton::{
+    Ascent, Limits, Maximum, Objective, Point, ascend, check_bounded, check_flat, diverging, is_maximum,
+};
 use crate::Status;
 use crate::inverse::Error;
 
@@ -22,6 +24,12 @@ const PAIRS: usize = 10;
 
 /// Consecutive steps that must find little left: the approximation B may be wrong once.
 const MOST_CLOSE: usize = 3;
+
+/// Factors of all parameters at which the value of a maximum is lower, or equal to rounding.
+const FACTORS: [f64; 3] = [1.5, 3.0, 10.0];
+
+/// Growth that is more than rounding, in units in the last place of the value.
+const LEAST_GROWTH: f64 = 1e3;
 
 /// Searches for a maximum. `natural` is a scale of −H for each parameter, `[k]`.
 ///
@@ -45,7 +53,7 @@ pub(super) fn maximize<O: Objective>(
         let is_close = is_maximum(objective, &point, gain, limits);
         close = if is_close { close + 1 } else { 0 };
         let mut status = if is_close { Status::Converged } else { Status::IterationLimit };
-        let step = Step { direction, slope, growth: 0.0, gain };
+        let step = Step { direction, slope, growth: 0.0, gain, flat: None };
         if close < MOST_CLOSE && iterations < limits.max_iterations {
             match ascend(objective, &point, &step)? {
                 Ascent::To(next) => {
@@ -64,10 +72,32 @@ pub(super) fn maximize<O: Objective>(
         }
         if matches!(status, Status::Converged | Status::RoundingFloor) {
             status = check_bounded(objective, &point, &step, status)?;
+            check_scale(objective, &point)?;
+        } else if status == Status::IterationLimit {
+            check_flat(objective, &point, &step.direction)?;
         }
         return Ok(Maximum { point, curved: None, status, iterations, gain });
     }
     unreachable!("the loop ends by `return`");
+}
+
+/// Checks that the value does not grow when all parameters grow in proportion. The last step says
+/// little about the direction of growth if the likelihood has no maximum.
+///
+/// # Errors
+///
+/// [`Error::Diverging`].
+fn check_scale<O: Objective>(objective: &O, point: &Point<O::Found>) -> Result<(), Error> {
+    // The noise of the objective is the root of a unit.
+    let growth = LEAST_GROWTH * objective.noise(point).powi(2) / (1.0 + point.value.abs());
+    let mut highest = point.value;
+    for factor in FACTORS {
+        match objective.evaluate(&(&point.parameters * factor)) {
+            Ok(there) if there.value > highest + growth => highest = there.value,
+            _ => return Ok(()),
+        }
+    }
+    Err(diverging(&point.parameters))
 }
 
 /// B, from recent steps.

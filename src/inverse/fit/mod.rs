@@ -383,6 +383,10 @@ impl<F: Real> RewardFit<F> {
     where
         M: RewardModel<Scalar = F> + ?Sized,
     {
+        if let FitMethod::PolicyIterations(number) = self.method {
+            let count = F::from_f64(if number == 0 { 0.0 } else { 1.0 });
+            check_setting(number > 0, "number of policy iterations", count, "at least 1")?;
+        }
         if self.fits_discount {
             let discount = mdp.discount();
             let is_inside = discount > F::zero() && discount < F::one();

@@ -15,7 +15,9 @@
 //!
 //! Without a maximum the value approaches a limit along some direction for ever. The predicted gain
 //! goes to 0 there, as at a maximum. But at a maximum, a step of s standard errors loses s²/2 nats.
-//! So before the search ends, it looks a few standard errors ahead along its last step.
+//! So before the search ends, it looks a few standard errors ahead along its last step. Feature
+//! matching may even grow in proportion to a step. So the search looks far ahead along directions
+//! without curvature.
 
 use ndarray::Array1;
 
@@ -35,8 +37,14 @@ const MOST_ATTEMPTS: usize = 60;
 /// How far the search looks ahead, in standard errors.
 const AHEAD: [f64; 2] = [1.0, 4.0];
 
-/// The loss in nats that shows a maximum; the least one of a parabola is ½.
-const LEAST_LOSS: f64 = 0.01;
+/// The share of the loss of a parabola that shows a maximum.
+const LEAST_LOSS: f64 = 0.02;
+
+/// The shortest look ahead, in standard errors. Below it, a small slope looks like no loss.
+const SHORTEST_LOOK: f64 = 0.03;
+
+/// How far a search follows a flat direction to see whether the value grows for ever, in steps.
+const FAR: f64 = 1e3;
 
 /// A function to maximise.
 pub(super) trait Objective {
@@ -126,6 +134,9 @@ pub(super) fn maximize<O: Objective>(
             match ascent {
                 Ascent::To(next) => {
                     point = next;
+                    if let Some(flat) = &step.flat {
+                        check_flat(objective, &point, flat)?;
+                    }
                     continue;
                 }
                 Ascent::Nowhere if is_close => {}
@@ -215,19 +226,48 @@ pub(super) fn check_bounded<O: Objective>(
     status: Status,
 ) -> Result<Status, Error> {
     let mut is_growing = false;
+    let length = step.slope.sqrt(); // in standard errors
     for ahead in AHEAD {
-        let t = ahead / step.slope.sqrt(); // the slope is the square of the length in standard errors
-        if !t.is_finite() {
+        let mut t = ahead / length;
+        // A step that is too far for the number type is shortened.
+        while t.is_finite() && t * length >= SHORTEST_LOOK {
+            let loss = 0.5 * t * t * step.slope;
+            match objective.evaluate(&(&point.parameters + &(t * &step.direction))) {
+                Ok(_) if loss <= objective.noise(point) => {}
+                Ok(there) if point.value + t * step.slope - there.value <= LEAST_LOSS * loss => {
+                    is_growing = true;
+                }
+                Ok(_) => return Ok(status),
+                Err(error) if is_stop(&error) => return Ok(Status::Stopped),
+                Err(_) => {
+                    t *= 0.25;
+                    continue;
+                }
+            }
             break;
-        }
-        match objective.evaluate(&(&point.parameters + &(t * &step.direction))) {
-            Ok(there) if there.value >= point.value - LEAST_LOSS => is_growing = true,
-            Ok(_) => return Ok(status),
-            Err(error) if is_stop(&error) => return Ok(Status::Stopped),
-            Err(_) => {} // too far for the number type
         }
     }
     if is_growing { Err(diverging(&step.direction)) } else { Ok(status) }
+}
+
+/// Checks that the value does not grow for ever along a direction that may be without curvature.
+///
+/// # Errors
+///
+/// [`Error::Diverging`].
+pub(super) fn check_flat<O: Objective>(
+    objective: &O,
+    point: &Point<O::Found>,
+    flat: &Array1<f64>,
+) -> Result<(), Error> {
+    let gain = FAR * point.gradient.dot(flat);
+    if gain <= objective.noise(point) {
+        return Ok(());
+    }
+    match objective.evaluate(&(&point.parameters + &(FAR * flat))) {
+        Ok(there) if there.value - point.value >= LEAST_FALL * gain => Err(diverging(flat)),
+        _ => Ok(()),
+    }
 }
 
 /// The error for a direction of any length.

@@ -51,20 +51,28 @@ where
     let stage = CheckedStage::begin(mdp, 0, Inference::Variational)?;
     let nested = Nested::new(posterior, stage)?;
     let mut policy = nested.checked(policy)?;
-    let (mut parameters, mut value) = (start.clone(), f64::NEG_INFINITY);
+    let (mut parameters, mut value, mut inner) = (start.clone(), f64::NEG_INFINITY, Status::Converged);
     for _ in 0..number {
         mdp.begin_stage(0)?;
         let choices = nested.choices(&policy)?;
         let found = newton::maximize(&choices, &parameters, limits)?;
         value = choices.log_likelihood(&found.point.parameters);
+        inner = found.status;
         policy = choices.policy(&found.point.parameters).into_iter().map(F::from_f64).collect();
         parameters = found.point.parameters;
+        if !matches!(inner, Status::Converged | Status::RoundingFloor) {
+            break;
+        }
     }
     let point = posterior.evaluate(&parameters)?;
     let curved = posterior.information(&point)?;
     let gain = curved.0.step(&point.gradient, limits.tolerance).gain;
     let is_maximum = newton::is_maximum(posterior, &point, gain, limits);
-    let status = if is_maximum { Status::Converged } else { Status::IterationLimit };
+    let status = match inner {
+        Status::Stopped => inner,
+        _ if is_maximum => Status::Converged,
+        _ => Status::IterationLimit,
+    };
     Ok((Maximum { point, curved: Some(curved), status, iterations: number, gain }, value))
 }
 

@@ -3,6 +3,7 @@
 mod bus;
 mod errors;
 mod estimates;
+mod extremes;
 mod formula;
 mod identification;
 mod invariance;
