@@ -33,8 +33,10 @@ use crate::{Model, Real};
 ///     theta[0] -= expansion.gradient()[0] / expansion.hessian()[[0, 0]];
 /// }
 /// let expansion = likelihood.expand(&features.model(&known, &theta)?, &seen, &features)?;
-/// assert!(expansion.gradient()[0].abs() < 1e-12);
-/// let standard_error = (-1.0 / expansion.hessian()[[0, 0]]).sqrt();
+/// let slope: f64 = expansion.gradient()[0];
+/// assert!(slope.abs() < 1e-12);
+/// let information: f64 = -expansion.hessian()[[0, 0]];
+/// let standard_error = information.recip().sqrt();
 /// assert!(0.5 < standard_error && standard_error < 1.5);
 /// # Ok::<(), softmdp::inverse::Error>(())
 /// ```
