@@ -12,6 +12,9 @@ use crate::{Model, Real};
 /// Made by [`Likelihood::expand`], for your own optimiser or your own standard errors.
 /// [`RewardFit`](super::RewardFit) uses the same numbers.
 ///
+/// Features may be the derivatives of your own rewards in θ, at this model. The gradient is then
+/// exact. The Hessian leaves out the second derivatives of your rewards.
+///
 /// # Example
 ///
 /// One step of Newton's method, and standard errors:
