@@ -72,7 +72,7 @@ use crate::{Error, Model, Real, backward, forward};
 ///
 /// // Action 0 stays, action 1 changes the state. The agent stays with these probabilities.
 /// let transitions = array![[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]];
-/// let policy = array![[0.9, 0.1], [0.5, 0.5]];
+/// let policy = array![[0.9, 0.1], [0.5, 0.5_f64]];
 /// let mdp = Mdp::new(transitions, Array2::zeros((2, 2)))?
 ///     .with_action_prior(ActionPrior::Weights(policy))?;
 /// let given = posterior_given(&mdp, &array![1.0, 0.0], 2, [Observation::at(2, 1)])?;
