@@ -32,7 +32,10 @@ use crate::{Inference, Status, Table};
 #[non_exhaustive]
 pub enum Error {
     /// A table does not have the shape that the model implies.
-    #[error("shape of {table} is {found:?}, expected {expected:?}")]
+    #[error(
+        "shape of {table} is {found:?}, expected {expected:?}{}",
+        if *table == Table::Trajectory { ": one state more than actions, or as many if the agent left for †" } else { "" }
+    )]
     ShapeMismatch {
         /// The table.
         table: Table,
