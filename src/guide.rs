@@ -9,7 +9,8 @@
 //! 7. [`large`]: long horizons and big models
 //! 8. [`stationary`]: infinite horizons
 //! 9. [`learning`]: the same results from samples
-//! 10. [`hidden_markov`]: filtering, smoothing and Viterbi paths
+//! 10. [`hidden_markov`]: filtering, smoothing and Viterbi paths, and observations of an
+//!     agent that acts
 //! 11. [`inverse`]: three likelihoods of demonstrations, fits and their errors
 //! 12. [`watching`]: the posterior over goals of an agent that is watched
 //! 13. [`pictures`]: maps, curves and animations

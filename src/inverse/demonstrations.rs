@@ -10,7 +10,8 @@ use crate::{Model, Real, Table, Trajectory, arrays};
 /// Trajectories may have any lengths, and end in different states. A trajectory is *whole* if it
 /// ends at the horizon, in a terminal state or in †. Other trajectories were *cut off*: the agent
 /// went on unseen. They must be marked with [`with_cut_off`](Self::with_cut_off), because their
-/// likelihood is another one.
+/// likelihood is another one. Marks have no effect on
+/// [`Likelihood::actions`](super::Likelihood::actions).
 ///
 /// For likelihoods and estimates, a weight of n has the effect of n equal demonstrations. In the
 /// covariances of scores, it is one demonstration whose score counts n times. A demonstration of

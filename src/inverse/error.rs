@@ -9,7 +9,8 @@ use crate::Status;
 ///
 /// Errors of the model and of settings are in [`Error::Model`]; `?` converts a
 /// [`softmdp::Error`](crate::Error) into this type. `Debug` prints the message, so that a `main`
-/// which returns this error shows it.
+/// which returns this error shows it. If you read maps too, return `Box<dyn std::error::Error>`: it
+/// takes every error of this crate.
 ///
 /// A `trajectory` is an index in the list of demonstrations. A `stage` counts from the start of the
 /// trajectory, also if the trajectory starts at a later stage of the model.
@@ -244,7 +245,8 @@ pub enum Error {
     /// A step is impossible under every goal that earlier steps left possible.
     #[error(
         "step {step} is impossible under every goal that the steps before it left possible: action {action} of state \
-         {state}; add a goal that explains it"
+         {state}, {}; correct the step, or add a goal that explains it",
+        Landing(*next_state)
     )]
     ImpossibleStep {
         /// Index of the step among all that were watched.
@@ -253,6 +255,37 @@ pub enum Error {
         state: usize,
         /// Its action.
         action: usize,
+        /// The next state; `None` if the agent left for †.
+        next_state: Option<usize>,
+    },
+    /// A step comes after the last stage of an episode.
+    #[error(
+        "step {step} comes after the horizon of {horizon}; call `start_episode`, or set a longer horizon"
+    )]
+    AfterHorizon {
+        /// Index of the step among all that were watched.
+        step: usize,
+        /// The horizon, of each episode.
+        horizon: usize,
+    },
+    /// The stationary problem of a goal is not solved to the tolerance.
+    #[error(
+        "the stationary problem of goal {goal} is not solved: {error}; or set a horizon with \
+         `Likelihood::horizon`"
+    )]
+    UnsolvedGoal {
+        /// Index of the goal.
+        goal: usize,
+        /// Why.
+        error: crate::Error,
+    },
+    /// The goals are not a table of this many temperatures.
+    #[error("{num_models} models are no multiple of {num_temperatures} temperatures")]
+    NotAGrid {
+        /// Number of models.
+        num_models: usize,
+        /// Number of temperatures.
+        num_temperatures: usize,
     },
     /// A step does not start where the step before it ended.
     #[error(
@@ -384,6 +417,18 @@ pub enum Error {
         /// The largest number of parameters with second derivatives.
         most: usize,
     },
+}
+
+/// Where a step led to.
+struct Landing(Option<usize>);
+
+impl fmt::Display for Landing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(next_state) => write!(f, "which led to state {next_state}"),
+            None => f.write_str("by which the agent left for †"),
+        }
+    }
 }
 
 impl fmt::Debug for Error {

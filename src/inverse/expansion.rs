@@ -12,6 +12,9 @@ use crate::{Model, Real};
 /// Made by [`Likelihood::expand`], for your own optimiser or your own standard errors.
 /// [`RewardFit`](super::RewardFit) uses the same numbers.
 ///
+/// Features may be the derivatives of your own rewards in θ, at this model. The gradient is then
+/// exact. The Hessian leaves out the second derivatives of your rewards.
+///
 /// # Example
 ///
 /// One step of Newton's method, and standard errors:
@@ -27,7 +30,7 @@ use crate::{Model, Real};
 /// let seen = Demonstrations::from_counts(array![[6.0, 4.0], [3.0, 7.0]])?;
 /// let likelihood = Likelihood::actions(Inference::Variational);
 ///
-/// let mut theta = array![0.0];
+/// let mut theta = array![0.0_f64];
 /// for _ in 0..6 {
 ///     let expansion = likelihood.expand(&features.model(&known, &theta)?, &seen, &features)?;
 ///     theta[0] -= expansion.gradient()[0] / expansion.hessian()[[0, 0]];

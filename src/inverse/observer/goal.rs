@@ -21,8 +21,8 @@ use super::super::{Error, Likelihood};
 use crate::dynamics::successors::log_transition;
 use crate::mdp::{CheckedStage, check_initial, is_possible};
 use crate::{
-    Error as ModelError, Inference, Model, Policy, Real, SoftValueIteration, StationaryPolicy, Table,
-    log_sum_exp,
+    Error as ModelError, Inference, Model, Policy, Real, SoftValueIteration, StationaryPolicy,
+    StationarySolution, Table, log_sum_exp,
 };
 
 /// One step of the agent that is watched.
@@ -35,13 +35,24 @@ pub(super) struct Step {
     pub(super) next_state: Option<usize>,
 }
 
+impl Step {
+    /// The error for this step, the one of index `step`, if every goal excludes it.
+    pub(super) fn impossible(self, step: usize) -> Error {
+        let Self { state, action, next_state, .. } = self;
+        Error::ImpossibleStep { step, state, action, next_state }
+    }
+}
+
 /// A goal of an agent, as the probabilities of its steps.
 pub(super) trait Goal<F>: Send + Sync {
     /// Numbers of states and actions.
     fn shape(&self) -> (usize, usize);
 
-    /// The log-likelihood of a step whose states and actions exist. The first step of an episode
-    /// includes its start.
+    /// The number of stages of an episode, if it is limited.
+    fn horizon(&self) -> Option<usize>;
+
+    /// The log-likelihood of a step whose states and actions exist, before the horizon. The first
+    /// step of an episode includes its start.
     fn log_likelihood(&self, step: &Step) -> Result<F, ModelError>;
 }
 
@@ -59,14 +70,18 @@ impl<F: Real> Goal<F> for Acts<F> {
         }
     }
 
-    fn log_likelihood(&self, &Step { stage, state, action, .. }: &Step) -> Result<F, ModelError> {
+    fn horizon(&self) -> Option<usize> {
         match self {
-            Acts::Always(policy) => Ok(policy.log_probabilities()[[state, action]]),
-            Acts::Stages(policy) => {
-                check_stage(stage, policy.horizon())?;
-                Ok(policy.log_probabilities()[[stage, state, action]])
-            }
+            Acts::Always(_) => None,
+            Acts::Stages(policy) => Some(policy.horizon()),
         }
+    }
+
+    fn log_likelihood(&self, &Step { stage, state, action, .. }: &Step) -> Result<F, ModelError> {
+        Ok(match self {
+            Acts::Always(policy) => policy.log_probabilities()[[state, action]],
+            Acts::Stages(policy) => policy.log_probabilities()[[stage, state, action]],
+        })
     }
 }
 
@@ -110,11 +125,22 @@ fn policies<F: Real, M: Model<Scalar = F>>(
     inference: Inference,
 ) -> Result<Vec<Acts<F>>, Error> {
     let Some(horizon) = likelihood.horizon else {
-        let solved = models.iter().map(|model| solve_stationary_values(likelihood, model, None));
+        let solved = models.iter().enumerate().map(|goal| stationary_solution(goal, likelihood));
         return solved.map(|solution| Ok(Acts::Always(solution?.policy().clone()))).collect();
     };
     let solutions = SoftValueIteration::new(horizon).inference(inference).solve_batch(models)?;
     Ok(solutions.iter().map(|solution| Acts::Stages(solution.policy().clone())).collect())
+}
+
+/// Solves the model of a goal. An error says which goal.
+fn stationary_solution<F: Real, M: Model<Scalar = F>>(
+    (goal, model): (usize, &M),
+    likelihood: &Likelihood<F>,
+) -> Result<StationarySolution<F>, Error> {
+    solve_stationary_values(likelihood, model, None).map_err(|error| match error {
+        Error::Model(error @ ModelError::NotConverged { .. }) => Error::UnsolvedGoal { goal, error },
+        error => error,
+    })
 }
 
 fn values<F: Real, M: Model<Scalar = F>>(
@@ -127,7 +153,7 @@ fn values<F: Real, M: Model<Scalar = F>>(
     let horizon = likelihood.horizon;
     let tables: Vec<Array2<F>> = match horizon {
         None => {
-            let solved = models.iter().map(|model| solve_stationary_values(likelihood, model, None));
+            let solved = models.iter().enumerate().map(|goal| stationary_solution(goal, likelihood));
             let row = |values: ArrayView1<'_, F>| values.to_owned().insert_axis(Axis(0));
             solved.map(|solution| Ok(row(solution?.state_values()))).collect::<Result<_, Error>>()?
         }
@@ -167,15 +193,21 @@ impl<F: Real, M: Model<Scalar = F> + Send> Goal<F> for Solved<M, F> {
         (self.model.num_states(), self.model.num_actions())
     }
 
+    fn horizon(&self) -> Option<usize> {
+        match &self.answer {
+            Answer::Policy(_, acts) => acts.horizon(),
+            Answer::Values { horizon, .. } => *horizon,
+        }
+    }
+
     fn log_likelihood(&self, step: &Step) -> Result<F, ModelError> {
         let (model, impossible) = (&self.model, F::neg_infinity());
         let &Step { stage, state, action, next_state } = step;
-        let (inference, horizon) = match &self.answer {
-            Answer::Policy(inference, Acts::Always(_)) => (*inference, None),
-            Answer::Policy(inference, Acts::Stages(policy)) => (*inference, Some(policy.horizon())),
-            Answer::Values { horizon, .. } => (Inference::Direct, *horizon),
+        let horizon = self.horizon();
+        let inference = match &self.answer {
+            Answer::Policy(inference, _) => *inference,
+            Answer::Values { .. } => Inference::Direct,
         };
-        horizon.map_or(Ok(()), |horizon| check_stage(stage, horizon))?;
         if model.is_terminal(state) {
             return Ok(impossible);
         }
@@ -213,9 +245,4 @@ impl<F: Real, M: Model<Scalar = F> + Send> Goal<F> for Solved<M, F> {
         let log = start + prior[action].ln() + (log_discount + log_move) + advantage;
         if log.is_finite() { Ok(log) } else { Err(ModelError::TotalOverflow { table: Table::Trajectory }) }
     }
-}
-
-/// Checks that a stage has a decision.
-fn check_stage(stage: usize, horizon: usize) -> Result<(), ModelError> {
-    if stage < horizon { Ok(()) } else { Err(ModelError::StageOutOfRange { stage, horizon }) }
 }

@@ -84,8 +84,8 @@ pub use goal_posterior::goal_posterior;
 pub struct Observer<'a, F = f64> {
     goals: Vec<Arc<dyn Goal<F> + 'a>>,
     belief: Belief<F>,
-    /// State and action of each step that was watched.
-    pairs: Vec<(usize, usize)>,
+    /// The steps that were watched.
+    steps: Vec<Step>,
     /// Steps of this episode.
     stage: usize,
     /// Where the last step of this episode ended.
@@ -94,9 +94,10 @@ pub struct Observer<'a, F = f64> {
 
 impl<F: Real> fmt::Debug for Observer<'_, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (steps, posterior) = (&self.pairs, self.posterior());
+        let steps: Vec<_> = self.steps.iter().map(|step| (step.state, step.action)).collect();
+        let posterior = self.posterior();
         let mut fields = f.debug_struct("Observer");
-        fields.field("steps", steps).field("posterior", &posterior).finish_non_exhaustive()
+        fields.field("steps", &steps).field("posterior", &posterior).finish_non_exhaustive()
     }
 }
 
@@ -115,11 +116,12 @@ impl<'a, F: Real> Observer<'a, F> {
     /// # Errors
     ///
     /// [`Error::NoStepProbability`] for feature matching; [`Error::UnusedInitial`] for an initial
-    /// distribution of actions. In [`Error::Model`]:
+    /// distribution of actions; [`Error::UnsolvedGoal`] if the stationary problem of a goal is not
+    /// solved. In [`Error::Model`]:
     /// [`ShapeMismatch`](crate::Error::ShapeMismatch), [`InvalidEntry`](crate::Error::InvalidEntry)
     /// and [`UnnormalizedRow`](crate::Error::UnnormalizedRow) for the prior, and `ShapeMismatch` for
     /// models of different sizes; [`ZeroTemperature`](crate::Error::ZeroTemperature) for
-    /// trajectories; [`NotConverged`](crate::Error::NotConverged); errors of the solver.
+    /// trajectories; errors of the solver.
     ///
     /// # Complexity
     ///
@@ -189,7 +191,7 @@ impl<'a, F: Real> Observer<'a, F> {
 
     fn of_goals<G: Goal<F> + 'a>(goals: Vec<G>, prior: &ArrayRef1<F>) -> Self {
         let goals = goals.into_iter().map(|goal| Arc::new(goal) as Arc<dyn Goal<F> + 'a>).collect();
-        Self { goals, belief: Belief::new(prior.to_owned()), pairs: Vec::new(), stage: 0, state: None }
+        Self { goals, belief: Belief::new(prior.to_owned()), steps: Vec::new(), stage: 0, state: None }
     }
 
     /// Makes a copy whose agent may change its goal between steps.
@@ -197,6 +199,9 @@ impl<'a, F: Real> Observer<'a, F> {
     /// The first step has a goal of the prior. S(h∣g) = `switching[[g, h]]` is the probability that
     /// a step has goal h if the step before it had goal g. Steps that were watched already are
     /// weighed again.
+    ///
+    /// With models for each goal and temperature, let a switch keep the temperature: an agent
+    /// changes its goal, and keeps how rational it is.
     ///
     /// # Shapes
     ///
@@ -232,10 +237,8 @@ impl<'a, F: Real> Observer<'a, F> {
         for (goal, row) in switching.outer_iter().enumerate() {
             check_distribution(table, &[goal], row)?;
         }
-        let belief = self.belief.with_switching(&switching).map_err(|step| {
-            let (state, action) = self.pairs[step];
-            Error::ImpossibleStep { step, state, action }
-        })?;
+        let belief =
+            self.belief.with_switching(&switching).map_err(|step| self.steps[step].impossible(step))?;
         Ok(Self { belief, ..self })
     }
 
@@ -247,10 +250,9 @@ impl<'a, F: Real> Observer<'a, F> {
     /// # Errors
     ///
     /// [`Error::ImpossibleStep`] if the step is impossible under every goal that is still possible;
-    /// [`Error::BrokenPath`]. In [`Error::Model`]:
+    /// [`Error::BrokenPath`]; [`Error::AfterHorizon`]. In [`Error::Model`]:
     /// [`StateOutOfRange`](crate::Error::StateOutOfRange),
     /// [`ActionOutOfRange`](crate::Error::ActionOutOfRange);
-    /// [`StageOutOfRange`](crate::Error::StageOutOfRange) after the last stage of a horizon;
     /// [`TotalOverflow`](crate::Error::TotalOverflow); errors of your own [`Model`].
     ///
     /// # Complexity
@@ -304,12 +306,16 @@ impl<'a, F: Real> Observer<'a, F> {
             Some(expected) if expected != state => return Err(Error::BrokenPath { step, state, expected }),
             _ => {}
         }
+        let horizons = self.goals.iter().filter_map(|goal| goal.horizon());
+        if let Some(horizon) = horizons.min().filter(|&horizon| self.stage >= horizon) {
+            return Err(Error::AfterHorizon { step, horizon });
+        }
         let seen = Step { stage: self.stage, state, action, next_state };
         let logs = self.goals.iter().map(|goal| goal.log_likelihood(&seen)).collect::<Result<Vec<_>, _>>()?;
         if !self.belief.update(&logs) {
-            return Err(Error::ImpossibleStep { step, state, action });
+            return Err(seen.impossible(step));
         }
-        self.pairs.push((state, action));
+        self.steps.push(seen);
         Ok(())
     }
 
@@ -322,7 +328,7 @@ impl<'a, F: Real> Observer<'a, F> {
     /// Number of steps that were watched, in all episodes.
     #[must_use]
     pub fn num_steps(&self) -> usize {
-        self.pairs.len()
+        self.steps.len()
     }
 
     /// p(goal ∣ steps so far), `[k]`, sums to 1. If goals switch, it is that of the last step.
@@ -339,8 +345,7 @@ impl<'a, F: Real> Observer<'a, F> {
     ///
     /// # Errors
     ///
-    /// [`ShapeMismatch`](crate::Error::ShapeMismatch), in [`Error::Model`], unless k is a multiple
-    /// of `num_temperatures`.
+    /// [`Error::NotAGrid`] unless k is a multiple of `num_temperatures`.
     ///
     /// # Example
     ///
@@ -371,9 +376,11 @@ impl<'a, F: Real> Observer<'a, F> {
     /// # Ok::<(), softmdp::inverse::Error>(())
     /// ```
     pub fn posterior_grid(&self, num_temperatures: usize) -> Result<ArrayView2<'_, F>, Error> {
-        let num_goals = self.num_goals().checked_div(num_temperatures).unwrap_or(0);
-        let (table, found) = (Table::GoalPosterior, num_goals * num_temperatures);
-        arrays::check_shape(table, &[self.num_goals()], &[found])?;
+        let num_models = self.num_goals();
+        let num_goals = num_models.checked_div(num_temperatures).unwrap_or(0);
+        if num_goals * num_temperatures != num_models {
+            return Err(Error::NotAGrid { num_models, num_temperatures });
+        }
         Ok(arrays::view(arrays::slice(self.belief.posterior()), (num_goals, num_temperatures)))
     }
 

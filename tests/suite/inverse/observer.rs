@@ -197,7 +197,7 @@ fn leaving_tells_actions_of_direct_inference_alone() {
     let variational = Likelihood::actions(Inference::Variational).horizon(3);
     let mut observer = Observer::new(&goals, &variational, &uniform(2)).unwrap();
     let found = observer.watch_leaving(1, 1).unwrap_err();
-    assert_eq!(found, Error::ImpossibleStep { step: 0, state: 1, action: 1 });
+    assert_eq!(found, Error::ImpossibleStep { step: 0, state: 1, action: 1, next_state: None });
 }
 
 #[test]
@@ -287,11 +287,11 @@ fn step_that_every_goal_excludes_is_an_error_that_changes_nothing() {
         let (before, evidence) = (observer.posterior().to_owned(), observer.log_evidence());
         // No action leads from 5 to 0.
         let found = observer.watch(5, 0, 0).unwrap_err();
-        assert_eq!(found, Error::ImpossibleStep { step: 4, state: 5, action: 0 });
+        assert_eq!(found, Error::ImpossibleStep { step: 4, state: 5, action: 0, next_state: Some(0) });
         assert_eq!(
             found.to_string(),
-            "step 4 is impossible under every goal that the steps before it left possible: action 0 of state 5; add a \
-             goal that explains it"
+            "step 4 is impossible under every goal that the steps before it left possible: action 0 of state 5, \
+             which led to state 0; correct the step, or add a goal that explains it"
         );
         assert_eq!((observer.posterior(), observer.log_evidence()), (before.view(), evidence));
         assert_eq!(observer.num_steps(), 4);
@@ -328,7 +328,7 @@ fn goal_out_of_reach_is_impossible() {
     assert_eq!(observer.watch(0, 0, 0).unwrap(), array![0.0, 1.0]);
     let mut observer = Observer::new([goal(3)], &likelihood, &uniform(1)).unwrap();
     let found = observer.watch(0, 1, 1).unwrap_err();
-    assert_eq!(found, Error::ImpossibleStep { step: 0, state: 0, action: 1 });
+    assert_eq!(found, Error::ImpossibleStep { step: 0, state: 0, action: 1, next_state: Some(1) });
 }
 
 #[test]
@@ -450,6 +450,7 @@ fn prior_is_a_distribution_over_the_goals() {
         matches!(watch(array![0.0, 1.0, f64::NAN]), ModelError::InvalidEntry { index, .. } if index == [2])
     );
     let row = ModelError::UnnormalizedRow { table, index: vec![], sum: 0.875, tolerance: 1e-8 };
+    assert_eq!(row.to_string(), "the prior over goals sums to 0.875, expected 1 within 1e-8");
     assert_eq!(watch(array![0.5, 0.25, 0.125]), row);
     let none = Observer::new(Vec::<Mdp>::new(), &likelihood, &Array1::zeros(0));
     assert!(matches!(model_error(none), ModelError::UnnormalizedRow { sum: 0.0, .. }));
@@ -481,7 +482,7 @@ fn switching_that_makes_the_history_impossible_names_the_step() {
     let observer = observer.with_switching(Array2::from_elem((3, 3), 1.0 / 3.0)).unwrap();
     let observer = watched(observer, &[(1, 1, 2), (2, 2, 5)]);
     let found = observer.with_switching(Array2::eye(3)).unwrap_err();
-    assert_eq!(found, Error::ImpossibleStep { step: 1, state: 2, action: 2 });
+    assert_eq!(found, Error::ImpossibleStep { step: 1, state: 2, action: 2, next_state: Some(5) });
 }
 
 #[test]
@@ -499,16 +500,18 @@ fn steps_are_checked() {
     let broken = Error::BrokenPath { step: 1, state: 2, expected: 1 };
     assert_eq!(watch(&mut observer, (2, 1, 2)), Err(broken));
     watch(&mut observer, (1, 2, 4)).unwrap();
-    let late = ModelError::StageOutOfRange { stage: 2, horizon: 2 };
-    assert_eq!(watch(&mut observer, (4, 2, 7)), Err(late.clone().into()));
+    let late = Error::AfterHorizon { step: 2, horizon: 2 };
+    let says = "step 2 comes after the horizon of 2; call `start_episode`, or set a longer horizon";
+    assert_eq!(late.to_string(), says);
+    assert_eq!(watch(&mut observer, (4, 2, 7)), Err(late));
     observer.start_episode();
     watch(&mut observer, (4, 2, 7)).unwrap();
 
     let policy = Policy::new(Array3::from_elem((1, 2, 1), 1.0)).unwrap();
     let mut observer = Observer::of_policies(vec![policy], &array![1.0]).unwrap();
     watch(&mut observer, (0, 0, 1)).unwrap();
-    let late = ModelError::StageOutOfRange { stage: 1, horizon: 1 };
-    assert_eq!(watch(&mut observer, (1, 0, 1)), Err(late.into()));
+    let late = Error::AfterHorizon { step: 1, horizon: 1 };
+    assert_eq!(watch(&mut observer, (1, 0, 1)), Err(late));
 }
 
 #[test]
@@ -545,10 +548,10 @@ fn models_and_policies_are_checked() {
 fn grid_of_goals_and_temperatures_divides_the_models() {
     let observer = Observer::new(goals(), &Likelihood::trajectories(), &uniform(3)).unwrap();
     assert_eq!(observer.posterior_grid(1).unwrap().dim(), (3, 1));
-    let table = Table::GoalPosterior;
-    for (num_temperatures, found) in [(2, 2), (0, 0)] {
-        let error = ModelError::ShapeMismatch { table, found: vec![3], expected: vec![found] };
-        assert_eq!(observer.posterior_grid(num_temperatures).unwrap_err(), error.into());
+    for num_temperatures in [2, 0] {
+        let error = Error::NotAGrid { num_models: 3, num_temperatures };
+        assert_eq!(error.to_string(), format!("3 models are no multiple of {num_temperatures} temperatures"));
+        assert_eq!(observer.posterior_grid(num_temperatures).unwrap_err(), error);
     }
 }
 
@@ -556,7 +559,23 @@ fn grid_of_goals_and_temperatures_divides_the_models() {
 fn tolerance_that_is_not_met_is_an_error() {
     let likelihood = Likelihood::trajectories().tolerance(1e-300);
     let found = Observer::new(goals(), &likelihood, &uniform(3));
-    assert!(matches!(model_error(found), ModelError::NotConverged { .. }));
+    assert!(matches!(found, Err(Error::UnsolvedGoal { goal: 0, error: ModelError::NotConverged { .. } })));
+}
+
+#[test]
+fn goal_without_stationary_values_is_named() {
+    // At γ = 1, the second model gains a unit at each step until its end.
+    let model = |reward: f64| {
+        let transitions = array![[[0.5, 0.5]], [[0.0, 1.0]]];
+        Mdp::new(transitions, array![[reward], [0.0]]).unwrap().with_terminal_states([1]).unwrap()
+    };
+    for likelihood in [Likelihood::trajectories(), Likelihood::actions(Inference::Direct)] {
+        let found = Observer::new([model(-1.0), model(1.0)], &likelihood, &uniform(2)).unwrap_err();
+        assert!(matches!(found, Error::UnsolvedGoal { goal: 1, .. }), "{found}");
+        let says = found.to_string();
+        assert!(says.starts_with("the stationary problem of goal 1 is not solved: "), "{says}");
+        assert!(says.ends_with("; or set a horizon with `Likelihood::horizon`"), "{says}");
+    }
 }
 
 #[test]
