@@ -23,7 +23,8 @@ const PAIRS: usize = 10;
 /// Consecutive steps that must find little left: the approximation B may be wrong once.
 const MOST_CLOSE: usize = 3;
 
-/// Searches for a maximum. `natural` is a scale of −H for each parameter, `[k]`.
+/// Searches for a maximum. `natural` is a scale of −H for each parameter, `[k]`. `is_last` says that
+/// no other search follows, which could look ahead with second derivatives.
 ///
 /// # Errors
 ///
@@ -33,6 +34,7 @@ pub(super) fn maximize<O: Objective>(
     start: &Array1<f64>,
     natural: impl Fn(&Point<O::Found>) -> Array1<f64>,
     limits: Limits,
+    is_last: bool,
 ) -> Result<Maximum<O::Found, O::Curved>, Error> {
     let mut point = objective.evaluate(start)?;
     let diagonal = natural(&point).mapv(|scale| if scale > 0.0 { scale.recip() } else { 1.0 });
@@ -62,7 +64,7 @@ pub(super) fn maximize<O: Objective>(
                 Ascent::Stopped => status = Status::Stopped,
             }
         }
-        if matches!(status, Status::Converged | Status::RoundingFloor) {
+        if is_last && matches!(status, Status::Converged | Status::RoundingFloor) {
             status = check_bounded(objective, &point, &step, status)?;
         }
         return Ok(Maximum { point, curved: None, status, iterations, gain });

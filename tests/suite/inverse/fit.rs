@@ -11,3 +11,4 @@ mod policy_iterations;
 mod settings;
 mod standard_errors;
 mod unbounded;
+mod unseen;
