@@ -5,6 +5,12 @@ use std::fmt;
 use super::place::FeaturePlace;
 use crate::Status;
 
+/// The share of the largest entry of a direction above which a message shows an entry.
+const LEAST_SHOWN: f64 = 0.01;
+
+/// The most entries of a direction that a message shows.
+const MOST_SHOWN: usize = 5;
+
 /// An error in demonstrations, in a fit or in an observation.
 ///
 /// Errors of the model and of settings are in [`Error::Model`]; `?` converts a
@@ -326,21 +332,56 @@ pub enum Error {
     NoSuccessorRewards,
     /// The likelihood has no maximum: it grows for ever in a direction.
     #[error(
-        "the likelihood has no maximum: it grows for ever in the direction {direction:?} of the parameters, because no \
-         demonstration contradicts it; set a prior with `RewardFit::prior`, or leave out these features"
+        "the likelihood has no maximum: it grows for ever in the direction of {}, because either no demonstration \
+         shows the opposite, or the agent does not fit this likelihood; set a prior with `RewardFit::prior`, or leave \
+         out these features",
+        largest_entries(direction)
     )]
     Diverging {
-        /// The direction, of length 1, in the order of the parameters.
+        /// The direction, of length 1, in the order of the parameters. Entries below 1e−8 of the
+        /// largest are 0.
         direction: Vec<f64>,
     },
     /// The demonstrations do not determine the temperature or the discount beside the rewards.
     #[error(
-        "the demonstrations do not determine the {setting}: rewards at another {setting} explain them as well; keep it \
-         fixed, or make more of the rewards known"
+        "no {setting} {} is best, or rewards at another one explain the demonstrations as well; keep it fixed, or \
+         make more of the rewards known",
+        if *setting == "temperature" { "above 0" } else { "above 0 and below 1" }
     )]
     UnidentifiedSetting {
         /// `temperature` or `discount`.
         setting: &'static str,
+    },
+    /// There is not one name for each parameter.
+    #[error("found {} for {}, expected one for each", count(*found, "name"), count(*expected, "parameter"))]
+    NameMismatch {
+        /// Number of names.
+        found: usize,
+        /// Number of parameters of the features.
+        expected: usize,
+    },
+    /// The start of a fit has not one number for each parameter of the features.
+    #[error(
+        "the start of the fit has shape {found:?}, expected [{expected}]: one number for each parameter of the \
+         features"
+    )]
+    StartMismatch {
+        /// Shape of the start.
+        found: Vec<usize>,
+        /// Number of parameters of the features.
+        expected: usize,
+    },
+    /// A mean or a precision of the prior of parameters is not valid.
+    #[error("the {property} of the prior of parameter {parameter} is {value}, expected {expected}")]
+    InvalidPrior {
+        /// `mean` or `precision`.
+        property: &'static str,
+        /// Index of the parameter.
+        parameter: usize,
+        /// The value.
+        value: f64,
+        /// The valid numbers.
+        expected: &'static str,
     },
     /// Policy iterations were asked for with another likelihood than theirs.
     #[error(
@@ -435,4 +476,23 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
+}
+
+/// A number of things.
+fn count(number: usize, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+/// The largest entries of a direction, by size.
+fn largest_entries(direction: &[f64]) -> String {
+    let largest = direction.iter().fold(0.0, |largest: f64, entry| largest.max(entry.abs()));
+    let mut order: Vec<usize> = (0..direction.len()).collect();
+    order.retain(|&k| direction[k].abs() > LEAST_SHOWN * largest);
+    order.sort_by(|&i, &j| direction[j].abs().total_cmp(&direction[i].abs()));
+    let shown = order.iter().take(MOST_SHOWN).map(|&k| format!("parameter {k} ({:+.2})", direction[k]));
+    let mut text = shown.collect::<Vec<_>>().join(", ");
+    if order.len() > MOST_SHOWN {
+        text += &format!(" and {} more", order.len() - MOST_SHOWN);
+    }
+    text
 }

@@ -39,14 +39,17 @@ pub struct FittedRewards<M: Model> {
     pub(super) log_prior: Option<f64>, // less ½ K log 2π
     pub(super) pseudo_log_likelihood: Option<M::Scalar>,
     pub(super) num_observations: M::Scalar,
+    pub(super) observation: &'static str,
     pub(super) convergence: Convergence<M::Scalar>,
 }
 
 impl<M: Model> FittedRewards<M> {
     /// θ̂, then τ̂ and γ̂ if they were fitted, `[k]`.
     ///
-    /// Of all parameters that explain the demonstrations as well, these are the shortest: they are
-    /// orthogonal to every row of [`unidentified`](Self::unidentified).
+    /// Where parameters that explain the demonstrations as well form a flat set, these are the
+    /// shortest: they are orthogonal to every row of [`unidentified`](Self::unidentified). The set
+    /// may be curved if a state was never seen. The result is then one of its points, which need
+    /// not be the shortest.
     #[must_use]
     pub fn parameters(&self) -> ArrayView1<'_, M::Scalar> {
         self.rounded.view()
@@ -177,7 +180,8 @@ impl<M: Model> FittedRewards<M> {
         Some(M::Scalar::from_f64(self.log_likelihood().into_f64() + log_prior - 0.5 * determinant))
     }
 
-    /// A table of estimates, standard errors and their ratios, which prints itself.
+    /// A table of estimates, standard errors and their ratios, which prints itself. It has no errors
+    /// after [`IterationLimit`](Status::IterationLimit), where parameters are no estimates.
     ///
     /// # Errors
     ///
@@ -187,12 +191,14 @@ impl<M: Model> FittedRewards<M> {
     }
 
     pub(super) fn table(&self, errors: Option<(Covariance, Array1<f64>)>) -> Summary {
+        let is_final = !matches!(self.convergence.status, Status::IterationLimit | Status::Stopped);
         Summary {
             names: self.names.clone(),
             estimates: self.parameters.clone(),
-            errors,
+            errors: errors.filter(|_| is_final),
             log_likelihood: self.log_likelihood().into_f64(),
             num_observations: self.num_observations.into_f64(),
+            observation: self.observation,
             status: self.convergence.status,
             iterations: self.convergence.iterations,
             num_unidentified: self.null_basis.nrows(),

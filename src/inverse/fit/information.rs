@@ -87,12 +87,14 @@ impl Information {
         Step { direction: in_parameters(&along), slope, growth, gain, flat: flat.as_ref().map(in_parameters) }
     }
 
-    /// The part of the step along directions in which the value is concave.
-    pub(super) fn concave_step(&self, gradient: &Array1<f64>) -> Step {
+    /// The part of the step along directions in which the value is concave, with a relative
+    /// eigenvalue above `least`.
+    pub(super) fn concave_step(&self, gradient: &Array1<f64>, least: f64) -> Step {
+        let least = self.threshold.max(least);
         let slopes = self.pairs.vectors.t().dot(&(gradient / &self.scales));
         let pairs = slopes.iter().zip(&self.pairs.values);
         let along: Array1<f64> =
-            pairs.map(|(slope, value)| if *value > self.threshold { slope / value } else { 0.0 }).collect();
+            pairs.map(|(slope, value)| if *value > least { slope / value } else { 0.0 }).collect();
         let slope = slopes.dot(&along);
         Step {
             direction: self.pairs.vectors.dot(&along) / &self.scales,
@@ -101,6 +103,17 @@ impl Information {
             gain: 0.5 * slope,
             flat: None,
         }
+    }
+
+    /// Whether some direction has a relative eigenvalue of at most `least`.
+    pub(super) fn is_nearly_flat(&self, least: f64) -> bool {
+        self.pairs.values.iter().any(|value| value.abs() <= least)
+    }
+
+    /// The length of a gradient in scaled coordinates.
+    pub(super) fn length(&self, gradient: &Array1<f64>) -> f64 {
+        let scaled = gradient / &self.scales;
+        scaled.dot(&scaled).sqrt()
     }
 
     /// Whether all curvature is that of a maximum, null directions aside.

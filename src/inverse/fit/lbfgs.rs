@@ -31,7 +31,8 @@ const FACTORS: [f64; 3] = [1.5, 3.0, 10.0];
 /// Growth that is more than rounding, in units in the last place of the value.
 const LEAST_GROWTH: f64 = 1e3;
 
-/// Searches for a maximum. `natural` is a scale of −H for each parameter, `[k]`.
+/// Searches for a maximum. `natural` is a scale of −H for each parameter, `[k]`. `is_last` says that
+/// no other search follows, which could look ahead with second derivatives.
 ///
 /// # Errors
 ///
@@ -41,6 +42,7 @@ pub(super) fn maximize<O: Objective>(
     start: &Array1<f64>,
     natural: impl Fn(&Point<O::Found>) -> Array1<f64>,
     limits: Limits,
+    is_last: bool,
 ) -> Result<Maximum<O::Found, O::Curved>, Error> {
     let mut point = objective.evaluate(start)?;
     let diagonal = natural(&point).mapv(|scale| if scale > 0.0 { scale.recip() } else { 1.0 });
@@ -70,7 +72,7 @@ pub(super) fn maximize<O: Objective>(
                 Ascent::Stopped => status = Status::Stopped,
             }
         }
-        if matches!(status, Status::Converged | Status::RoundingFloor) {
+        if is_last && matches!(status, Status::Converged | Status::RoundingFloor) {
             status = check_bounded(objective, &point, &step, status)?;
             check_scale(objective, &point)?;
         } else if status == Status::IterationLimit {

@@ -75,8 +75,11 @@ pub enum FitMethod {
 /// features are those of the demonstrations, except for what a prior holds back. A saddle or a
 /// minimum is no end, though its gradient is zero.
 ///
-/// Some likelihoods have no maximum. For instance, a choice that was never seen is best explained
-/// by ever lower rewards, and an agent that never errs by ever larger ones. The fit then returns
+/// In states that were never seen, behaviour is often not determined. Then many parameters are
+/// maxima, and the result is one of them.
+///
+/// Some likelihoods have no maximum. For instance, a choice that was never seen where others were
+/// is best explained by ever lower rewards, and an agent that never errs by ever larger ones. The fit then returns
 /// [`Error::Diverging`] with the direction in which the likelihood grows. A
 /// [`prior`](Self::prior) gives a maximum.
 ///
@@ -165,7 +168,8 @@ impl<F: Real> RewardFit<F> {
     /// the features.
     ///
     /// This needs rewards that are known: if all rewards are fitted, rewards and temperature of
-    /// twice the size explain the same behaviour.
+    /// twice the size explain the same behaviour. If no temperature above 0 is best, because choices
+    /// look random or perfect, the fit returns an error.
     pub fn fit_temperature(mut self) -> Self {
         self.fits_temperature = true;
         self
@@ -175,8 +179,7 @@ impl<F: Real> RewardFit<F> {
     /// last parameter.
     ///
     /// This needs fewer features than a free table has: under a free table, every discount explains
-    /// the same behaviour. If no discount above 0 and below 1 is best, the fit returns
-    /// [`Error::Diverging`] in the direction of the discount.
+    /// the same behaviour. If no discount above 0 and below 1 is best, the fit returns an error.
     pub fn fit_discount(mut self) -> Self {
         self.fits_discount = true;
         self
@@ -226,7 +229,9 @@ impl<F: Real> RewardFit<F> {
     /// - [`Error::Diverging`] if the likelihood has no maximum. It gives the direction in which the
     ///   likelihood grows.
     /// - [`Error::UnidentifiedSetting`] if the demonstrations do not determine the temperature or
-    ///   the discount that was to be fitted.
+    ///   the discount that was to be fitted, or none is best.
+    /// - [`Error::NameMismatch`], [`Error::StartMismatch`], [`Error::InvalidParameter`] and
+    ///   [`Error::InvalidPrior`] for names, a start or a prior that is invalid.
     /// - Those of [`RewardFeatures::model`] and of [`Likelihood::evaluate`].
     /// - [`Error::NotForPolicyIterations`], [`Error::NoInitialPolicy`],
     ///   [`Error::InvalidProbability`], [`Error::ForbiddenEnd`] for [`FitMethod::PolicyIterations`].
@@ -245,7 +250,7 @@ impl<F: Real> RewardFit<F> {
     where
         M: RewardModel<Scalar = F> + ?Sized,
     {
-        self.features.check(mdp)?;
+        self.features.check(mdp).map_err(name_mismatch)?;
         let limits = self.limits()?;
         let theta = self.checked_start()?;
         let is_curved = self.method != FitMethod::Lbfgs
@@ -279,7 +284,7 @@ impl<F: Real> RewardFit<F> {
                 (found, Some(value))
             }
         };
-        self.finish(&posterior, shortest(&posterior, found)?, pseudo_log_likelihood)
+        self.finish(&posterior, shortest(&posterior, found, limits)?, pseudo_log_likelihood)
     }
 
     fn finish<M>(
@@ -295,9 +300,7 @@ impl<F: Real> RewardFit<F> {
         let Point { parameters: numbers, found: Evaluated { model, score, gradient, .. }, .. } = point;
         let parameters = posterior.parameters(&numbers, &model);
         let num_features = self.features.num_parameters();
-        let mut names: Vec<String> = (0..num_features).map(|k| self.features.name(k)).collect();
-        names.extend(self.fits_temperature.then(|| "temperature".into()));
-        names.extend(self.fits_discount.then(|| "discount".into()));
+        let names = self.names(posterior.mdp.num_actions());
         let mut precision = Array1::zeros(parameters.len());
         if let Some((_, given)) = &posterior.prior {
             precision.iter_mut().zip(given).for_each(|(entry, given)| *entry = *given);
@@ -342,8 +345,28 @@ impl<F: Real> RewardFit<F> {
             log_prior,
             pseudo_log_likelihood: pseudo_log_likelihood.map(F::from_f64),
             num_observations: posterior.demonstrations.total_weight(),
+            observation: match posterior.demonstrations.seen {
+                Seen::Trajectories(_) => "demonstration",
+                Seen::Counts(_) => "choice",
+            },
             convergence: Convergence { status, iterations, error_bound: F::from_f64(gain) },
         })
+    }
+
+    /// The names of all parameters. Without names, those of a free table are its pairs.
+    fn names(&self, num_actions: usize) -> Vec<String> {
+        let name = |k: usize| {
+            let name = self.features.name(k);
+            if self.features.is_table() && name == format!("parameter {k}") {
+                format!("state {}, action {}", k / num_actions, k % num_actions)
+            } else {
+                name
+            }
+        };
+        let mut names: Vec<String> = (0..self.features.num_parameters()).map(name).collect();
+        names.extend(self.fits_temperature.then(|| "temperature".into()));
+        names.extend(self.fits_discount.then(|| "discount".into()));
+        names
     }
 
     fn limits(&self) -> Result<Limits, Error> {
@@ -356,7 +379,9 @@ impl<F: Real> RewardFit<F> {
     fn checked_start(&self) -> Result<Array1<f64>, Error> {
         let k = self.features.num_parameters();
         let Some(start) = &self.start else { return Ok(Array1::zeros(k)) };
-        check_shape(Table::Parameters, start.shape(), &[k])?;
+        if start.len() != k {
+            return Err(Error::StartMismatch { found: start.shape().to_vec(), expected: k });
+        }
         match start.iter().position(|value| !value.is_finite()) {
             Some(parameter) => Err(Error::InvalidParameter { parameter, value: start[parameter].into_f64() }),
             None => Ok(start.mapv(F::into_f64)),
@@ -368,12 +393,15 @@ impl<F: Real> RewardFit<F> {
         for table in [mean, precision] {
             check_shape(Table::ParameterPrior, table.shape(), &[self.features.num_parameters()])?;
         }
-        for &mean in mean {
-            check_setting(mean.is_finite(), "mean of the prior", mean, "a finite number")?;
+        let invalid = |property, (parameter, value): (usize, &F), expected| {
+            Err(Error::InvalidPrior { property, parameter, value: value.into_f64(), expected })
+        };
+        if let Some(entry) = mean.iter().enumerate().find(|(_, mean)| !mean.is_finite()) {
+            return invalid("mean", entry, "a finite number");
         }
-        for &precision in precision {
-            let is_valid = precision >= F::zero() && precision < F::infinity();
-            check_setting(is_valid, "precision of the prior", precision, "a finite number >= 0")?;
+        let is_valid = |precision: F| precision >= F::zero() && precision < F::infinity();
+        if let Some(entry) = precision.iter().enumerate().find(|(_, entry)| !is_valid(**entry)) {
+            return invalid("precision", entry, "a finite number >= 0");
         }
         Ok(Some((mean.mapv(F::into_f64), precision.mapv(F::into_f64))))
     }
@@ -422,6 +450,16 @@ impl<F: Real> RewardFit<F> {
     }
 }
 
+/// Names have the shape of parameters, but a fit says what they are.
+fn name_mismatch(error: Error) -> Error {
+    match error {
+        Error::Model(crate::Error::ShapeMismatch { table: Table::Parameters, found, expected }) => {
+            Error::NameMismatch { found: found[0], expected: expected[0] }
+        }
+        other => other,
+    }
+}
+
 /// Weights of s sᵀ for each row of the scores.
 fn squares<F: Real>(demonstrations: &Demonstrations<F>) -> Vec<f64> {
     match &demonstrations.seen {
@@ -430,12 +468,19 @@ fn squares<F: Real>(demonstrations: &Demonstrations<F>) -> Vec<f64> {
     }
 }
 
-/// Removes what no demonstration sees from a maximum, so that its parameters are the shortest that
-/// explain as much.
+/// Removes what no demonstration sees from a maximum. Where the set of maxima is flat, the result
+/// is its shortest point.
 ///
-/// Far out, where choices are certain to the last digit, no direction has curvature. So a change of
-/// the likelihood says that the search has run off instead.
-fn shortest<F, M>(posterior: &Posterior<'_, F, M>, found: Found<F, M>) -> Result<Found<F, M>, Error>
+/// Where a state was never seen, the set is curved, and the straight way leads off it. A second
+/// search leads back to it. If it does not, the first maximum stays.
+///
+/// Far out, where choices are certain to the last digit, no direction has curvature. If there is no
+/// maximum, the second search says so.
+fn shortest<F, M>(
+    posterior: &Posterior<'_, F, M>,
+    found: Found<F, M>,
+    limits: Limits,
+) -> Result<Found<F, M>, Error>
 where
     F: Real,
     M: RewardModel<Scalar = F> + ?Sized,
@@ -456,12 +501,22 @@ where
         return Ok(found);
     }
     let point = posterior.evaluate(&(numbers - &unseen))?;
-    let change = point.value - found.point.value;
-    if change < -posterior.noise(&found.point) {
-        return Err(diverging(&unseen));
+    let curved = posterior.information(&point)?;
+    let (point, curved) = newton::settle(posterior, point, curved);
+    let least = found.point.value - posterior.noise(&found.point);
+    let gain = curved.0.step(&point.gradient, limits.tolerance).gain;
+    let is_as_good =
+        found.status == Status::RoundingFloor || newton::is_maximum(posterior, &point, gain, limits);
+    if is_as_good && point.value >= least {
+        return Ok(Maximum { point, curved: Some(curved), gain, ..found });
     }
-    let curved = Some(posterior.information(&point)?);
-    Ok(Maximum { point, curved, ..found })
+    let again = newton::maximize(posterior, &point.parameters, limits)?;
+    let is_end = matches!(again.status, Status::Converged | Status::RoundingFloor);
+    Ok(if is_end && again.point.value >= least {
+        Maximum { iterations: found.iterations + again.iterations, ..again }
+    } else {
+        found
+    })
 }
 
 /// L-BFGS, and steps of Newton's method at the end if second derivatives are few.
@@ -474,9 +529,9 @@ where
     F: Real,
     M: RewardModel<Scalar = F> + ?Sized,
 {
-    let found = lbfgs::maximize(posterior, start, |point| posterior.natural(point), limits)?;
-    let is_final = matches!(found.status, Status::IterationLimit | Status::Stopped);
-    if is_final || start.len() > MOST_CURVED {
+    let is_last = start.len() > MOST_CURVED;
+    let found = lbfgs::maximize(posterior, start, |point| posterior.natural(point), limits, is_last)?;
+    if is_last || matches!(found.status, Status::IterationLimit | Status::Stopped) {
         return Ok(found);
     }
     let left = Limits { max_iterations: limits.max_iterations - found.iterations, ..limits };

@@ -18,6 +18,10 @@
 //! So before the search ends, it looks a few standard errors ahead along its last step. Feature
 //! matching may even grow in proportion to a step. So the search looks far ahead along directions
 //! without curvature.
+//!
+//! Where a state was never seen, whole surfaces of parameters explain the same. Near such a surface,
+//! second derivatives along it are of the size of the gradient that is left. So the search first
+//! settles on the surface, by steps across it, and it looks ahead across it alone.
 
 use ndarray::Array1;
 
@@ -46,6 +50,16 @@ const SHORTEST_LOOK: f64 = 0.03;
 /// How far a search follows a flat direction to see whether the value grows for ever, in steps.
 const FAR: f64 = 1e3;
 
+/// Relative eigenvalues up to which second derivatives may come from the gradient that is left, for
+/// each step that settles. Each step squares the error.
+const NEARLY_NULL: [f64; 6] = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-6];
+
+/// The share of the gradient that may be left after a step that settles.
+const LEAST_SETTLING: f64 = 0.1;
+
+/// The share of the largest entry of a direction below which an entry is rounding.
+const LEAST_ENTRY: f64 = 1e-8;
+
 /// A function to maximise.
 pub(super) trait Objective {
     /// What an evaluation leaves for the second derivatives and for results.
@@ -61,6 +75,9 @@ pub(super) trait Objective {
 
     /// Entries of the gradient up to which a point may be a maximum, `[k]`.
     fn small_gradient(&self, point: &Point<Self::Found>) -> Array1<f64>;
+
+    /// Entries of the gradient that may be rounding, `[k]`.
+    fn rounding_gradient(&self, point: &Point<Self::Found>) -> Array1<f64>;
 
     /// The largest share of a step that may be taken at once.
     fn reach(&self, direction: &Array1<f64>) -> f64 {
@@ -129,7 +146,7 @@ pub(super) fn maximize<O: Objective>(
             let mut ascent = ascend(objective, &point, &step)?;
             if matches!(ascent, Ascent::Nowhere) && gain == f64::INFINITY {
                 // What looks convex may be rounding.
-                ascent = ascend(objective, &point, &curved.0.concave_step(&point.gradient))?;
+                ascent = ascend(objective, &point, &curved.0.concave_step(&point.gradient, 0.0))?;
             }
             match ascent {
                 Ascent::To(next) => {
@@ -144,12 +161,48 @@ pub(super) fn maximize<O: Objective>(
                 Ascent::Stopped => status = Status::Stopped,
             }
         }
-        if matches!(status, Status::Converged | Status::RoundingFloor) {
-            status = check_bounded(objective, &point, &step, status)?;
+        if !matches!(status, Status::Converged | Status::RoundingFloor) {
+            return Ok(Maximum { point, curved: Some(curved), status, iterations, gain });
         }
+        let (point, curved) = settle(objective, point, curved);
+        gain = curved.0.step(&point.gradient, limits.tolerance).gain;
+        if is_maximum(objective, &point, gain, limits) {
+            status = Status::Converged;
+        }
+        // What is left along the surface is rounding, unless the whole gradient is not.
+        let step = if is_rounding(objective, &point) {
+            curved.0.concave_step(&point.gradient, NEARLY_NULL[5])
+        } else {
+            curved.0.step(&point.gradient, limits.tolerance)
+        };
+        status = check_bounded(objective, &point, &step, status)?;
         return Ok(Maximum { point, curved: Some(curved), status, iterations, gain });
     }
     unreachable!("the loop ends by `return`");
+}
+
+/// Makes the gradient as small as rounding allows, by steps across directions that are nearly null.
+/// Second derivatives along these directions are then rounding too.
+pub(super) fn settle<O: Objective>(
+    objective: &O,
+    mut point: Point<O::Found>,
+    mut curved: (Information, O::Curved),
+) -> (Point<O::Found>, (Information, O::Curved)) {
+    for least in NEARLY_NULL {
+        if !curved.0.is_nearly_flat(least) || is_rounding(objective, &point) {
+            continue;
+        }
+        let step = curved.0.concave_step(&point.gradient, least);
+        let Ok(next) = objective.evaluate(&(&point.parameters + &step.direction)) else { continue };
+        // Where there is no maximum, the gradient falls more slowly.
+        let is_closer = curved.0.length(&next.gradient) <= LEAST_SETTLING * curved.0.length(&point.gradient);
+        if !is_closer || next.value < point.value - objective.noise(&point) {
+            continue;
+        }
+        let Ok(next_curved) = objective.information(&next) else { break };
+        (point, curved) = (next, next_curved);
+    }
+    (point, curved)
 }
 
 /// Whether an error says that the caller's hook asked to stop.
@@ -167,6 +220,12 @@ pub(super) fn is_maximum<O: Objective>(
 ) -> bool {
     let mut entries = point.gradient.iter().zip(objective.small_gradient(point));
     gain <= limits.tolerance && entries.all(|(entry, small)| entry.abs() <= small)
+}
+
+/// Whether the gradient is rounding.
+fn is_rounding<O: Objective>(objective: &O, point: &Point<O::Found>) -> bool {
+    let mut entries = point.gradient.iter().zip(objective.rounding_gradient(point));
+    entries.all(|(entry, rounding)| entry.abs() <= rounding)
 }
 
 /// Where a step led.
@@ -272,6 +331,8 @@ pub(super) fn check_flat<O: Objective>(
 
 /// The error for a direction of any length.
 pub(super) fn diverging(direction: &Array1<f64>) -> Error {
-    let length = direction.dot(direction).sqrt();
+    let largest = direction.iter().fold(0.0, |largest: f64, entry| largest.max(entry.abs()));
+    let direction = direction.mapv(|entry| if entry.abs() < LEAST_ENTRY * largest { 0.0 } else { entry });
+    let length = direction.dot(&direction).sqrt();
     Error::Diverging { direction: direction.iter().map(|entry| entry / length).collect() }
 }

@@ -294,6 +294,10 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Objective for Posterior<'_, F
         small
     }
 
+    fn rounding_gradient(&self, point: &Point<Self::Found>) -> Array1<f64> {
+        self.small_gradient(point) * F::epsilon().into_f64().sqrt()
+    }
+
     fn reach(&self, direction: &Array1<f64>) -> f64 {
         let settings = direction.iter().skip(self.features.num_parameters());
         settings.fold(1.0, |reach, change| reach.min(MOST_CHANGE / change.abs()))

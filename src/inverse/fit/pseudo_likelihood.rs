@@ -328,6 +328,10 @@ impl Objective for Choices<'_> {
         Array1::from_elem(point.parameters.len(), f64::INFINITY)
     }
 
+    fn rounding_gradient(&self, point: &Point<()>) -> Array1<f64> {
+        Array1::zeros(point.parameters.len())
+    }
+
     fn noise(&self, point: &Point<()>) -> f64 {
         self.rounding.sqrt() * (1.0 + point.value.abs())
     }

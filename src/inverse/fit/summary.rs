@@ -28,7 +28,7 @@ use crate::Status;
 /// parameter    estimate  std. error        z
 /// coffee         1.0986      0.2309     4.76
 ///
-/// log-likelihood -56.233514 of 100 observations
+/// log-likelihood -56.233514 of 100 choices
 /// converged after 4 steps; standard errors from the information
 /// "
 /// );
@@ -41,6 +41,8 @@ pub struct Summary {
     pub(super) errors: Option<(Covariance, Array1<f64>)>,
     pub(super) log_likelihood: f64,
     pub(super) num_observations: f64,
+    /// What an observation is called, in the singular.
+    pub(super) observation: &'static str,
     pub(super) status: Status,
     pub(super) iterations: usize,
     pub(super) num_unidentified: usize,
@@ -60,15 +62,22 @@ impl fmt::Display for Summary {
             write!(f, "{name:width$} {:>11}", number(estimate))?;
             match &self.errors {
                 Some((_, errors)) => {
-                    writeln!(f, " {:>11} {:>8.2}", number(errors[k]), estimate / errors[k])?;
+                    let ratio = if errors[k] == f64::INFINITY {
+                        "–".to_owned()
+                    } else {
+                        format!("{:.2}", estimate / errors[k])
+                    };
+                    writeln!(f, " {:>11} {ratio:>8}", number(errors[k]))?;
                 }
                 None => writeln!(f)?,
             }
         }
         writeln!(f)?;
-        let observations = self.num_observations;
-        writeln!(f, "log-likelihood {:.6} of {observations} observations", self.log_likelihood)?;
-        write!(f, "{} after {} steps", self.status, self.iterations)?;
+        let (observations, observation) = (self.num_observations, self.observation);
+        let plural = if observations == 1.0 { "" } else { "s" };
+        writeln!(f, "log-likelihood {:.6} of {observations} {observation}{plural}", self.log_likelihood)?;
+        let plural = if self.iterations == 1 { "" } else { "s" };
+        write!(f, "{} after {} step{plural}", self.status, self.iterations)?;
         match &self.errors {
             Some((kind, _)) => writeln!(f, "; standard errors from the {kind}")?,
             None => writeln!(f, "; no standard errors")?,

@@ -12,3 +12,4 @@ mod policy_iterations;
 mod settings;
 mod standard_errors;
 mod unbounded;
+mod unseen;

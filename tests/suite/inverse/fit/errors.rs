@@ -55,13 +55,15 @@ fn features_have_the_shape_of_the_model() {
         RewardFeatures::on_pairs(features(4, 2, 3, 0)),
         RewardFeatures::on_states(Array2::zeros((3, 2))),
         RewardFeatures::on_pairs(features(4, 3, 3, 0)).terminal(Array2::zeros((4, 2))),
-        RewardFeatures::on_pairs(features(4, 3, 3, 0)).names(["one", "two"]),
         RewardFeatures::table(&Mdp::new(array![[[1.0]]], array![[0.0]]).unwrap()),
     ];
     for features in wrong {
         let error = fit_error(features);
         assert!(matches!(error, Error::Model(softmdp::Error::ShapeMismatch { .. })), "{error}");
     }
+    let error = fit_error(RewardFeatures::on_pairs(features(4, 3, 3, 0)).names(["one"]));
+    assert_eq!(error, Error::NameMismatch { found: 1, expected: 3 });
+    assert_eq!(error.to_string(), "found 1 name for 3 parameters, expected one for each");
     let features = RewardFeatures::on_pairs(features(4, 3, 3, 0));
     let error = features.model(&choice_model(), &array![1.0]).unwrap_err();
     assert!(matches!(error, Error::Model(softmdp::Error::ShapeMismatch { .. })), "{error}");

@@ -47,6 +47,8 @@ fn a_free_table_of_a_stationary_problem_has_one_direction_a_state() {
     let actions = || Likelihood::actions(Variational);
     let mdp = choice_model();
     assert_eq!(nullity(&mdp, RewardFeatures::table(&mdp), actions(), &seen), 4);
+    let fitted = RewardFit::new(RewardFeatures::table(&mdp), actions()).fit(&mdp, &seen).unwrap();
+    assert_eq!(fitted.names()[5], "state 1, action 2");
 
     let episodic = mdp.with_terminal_states([3]).unwrap();
     let mut counts = counts();

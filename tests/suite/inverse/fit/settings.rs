@@ -100,6 +100,9 @@ fn settings_that_are_not_identified_are_refused() {
     let fit = RewardFit::new(two(), actions()).fit_temperature();
     assert_eq!(refused(fit.fit(&choice_model(), &seen)), "temperature");
 
+    let message = fit.fit(&choice_model(), &seen).unwrap_err().to_string();
+    assert!(message.contains("no temperature above 0 is best, or rewards at another one"), "{message}");
+
     // What is known is a feature, or a constant.
     let feature = features(4, 3, 2, 0).index_axis_move(Axis(2), 0);
     let known = choice_model().with_rewards(feature).unwrap();
@@ -167,14 +170,21 @@ fn settings_out_of_range_are_errors() {
     assert_eq!(setting(fit().tolerance(0.0), &mdp), "tolerance of the fit");
     assert_eq!(setting(fit().tolerance(f64::NAN), &mdp), "tolerance of the fit");
     let prior = |mean, precision| fit().prior(array![0.0, mean], array![1.0, precision]);
-    assert_eq!(setting(prior(f64::NAN, 1.0), &mdp), "mean of the prior");
-    assert_eq!(setting(prior(0.0, -1.0), &mdp), "precision of the prior");
+    for (wrong, expected) in [(prior(f64::NAN, 1.0), "mean"), (prior(0.0, -1.0), "precision")] {
+        match wrong.fit(&mdp, &seen).unwrap_err() {
+            Error::InvalidPrior { property, parameter: 1, .. } => assert_eq!(property, expected),
+            other => panic!("{other}"),
+        }
+    }
+    let message = prior(0.0, -1.0).fit(&mdp, &seen).unwrap_err().to_string();
+    assert!(message.contains("precision of the prior of parameter 1 is -1,"), "{message}");
     let limits = mdp.with_discount(0.0).unwrap();
     assert_eq!(setting(fit().fit_discount(), &limits), "discount to start a fit from");
-    for wrong in [fit().prior(array![0.0], array![1.0]), fit().start(array![0.0, 1.0, 2.0])] {
-        let error = wrong.fit(&mdp, &seen).unwrap_err();
-        assert!(matches!(error, Error::Model(softmdp::Error::ShapeMismatch { .. })), "{error}");
-    }
+    let error = fit().prior(array![0.0], array![1.0]).fit(&mdp, &seen).unwrap_err();
+    assert!(matches!(error, Error::Model(softmdp::Error::ShapeMismatch { .. })), "{error}");
+    let error = fit().start(array![0.0, 1.0, 2.0]).fit(&mdp, &seen).unwrap_err();
+    assert_eq!(error, Error::StartMismatch { found: vec![3], expected: 2 });
+    assert!(error.to_string().contains("the start of the fit"), "{error}");
     let error = fit().start(array![0.0, f64::INFINITY]).fit(&mdp, &seen).unwrap_err();
     assert_eq!(error, Error::InvalidParameter { parameter: 1, value: f64::INFINITY });
 }

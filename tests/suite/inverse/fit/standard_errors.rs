@@ -147,8 +147,24 @@ fn a_summary_prints_the_errors_that_it_names() {
     let z = format!("{:.2}", fitted.parameters()[1] / error);
     assert!(line.contains(&format!("{error:.4}")) && line.ends_with(&z), "{text}");
     assert!(text.contains("standard errors from the sandwich"), "{text}");
-    assert!(text.contains("of 52 observations"), "{text}");
+    assert!(text.contains("of 52 choices"), "{text}");
     assert!(fitted.to_string().contains("from the information"));
     let early = fit.max_iterations(1).fit(&choice_model(), &seen).unwrap().to_string();
-    assert!(early.contains("last value") && early.contains("iteration limit"), "{early}");
+    assert!(early.contains("last value") && early.contains("iteration limit after 1 step;"), "{early}");
+    assert!(!early.contains("std. error") && !early.contains('z'), "{early}");
+}
+
+#[test]
+fn a_summary_counts_demonstrations_and_prints_no_ratio_beside_an_infinite_error() {
+    let mut phi = features(4, 3, 2, 0);
+    phi.slice_mut(ndarray::s![.., .., 1]).fill(1.0);
+    let fit = RewardFit::new(RewardFeatures::on_pairs(phi), Likelihood::actions(Variational));
+    let seen = Demonstrations::new([
+        trajectory(&[0, 1, 2, 3, 0, 2, 1], &[0, 2, 1, 0, 1, 2]),
+        trajectory(&[0, 1, 2, 3], &[2, 1, 0]),
+    ]);
+    let text = fit.fit(&choice_model(), &seen).unwrap().to_string();
+    assert!(text.contains("of 2 demonstrations"), "{text}");
+    let line = text.lines().find(|line| line.starts_with("parameter 1")).unwrap();
+    assert!(line.ends_with("inf        –"), "{text}");
 }

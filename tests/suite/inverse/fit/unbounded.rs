@@ -10,7 +10,7 @@ use super::formula::{assert_close, choice_model, counts, features, trajectory};
 #[track_caller]
 fn direction<T: std::fmt::Debug>(result: Result<T, Error>) -> Vec<f64> {
     match result {
-        Err(Error::Diverging { direction }) => {
+        Err(Error::Diverging { direction, .. }) => {
             let length: f64 = direction.iter().map(|entry| entry * entry).sum();
             assert!((length - 1.0).abs() < 1e-12);
             direction
@@ -71,6 +71,7 @@ fn a_choice_that_was_never_seen_diverges_in_its_direction() {
         assert!(theta * sign > 0.5 && theta.abs() < 10.0, "{theta}");
     }
     let message = direction_message(&mdp, features());
+    assert!(message.contains("in the direction of parameter 0 (+1.00), because"), "{message}");
     assert!(message.contains("RewardFit::prior"), "{message}");
 }
 
@@ -186,4 +187,15 @@ fn the_limit_of_iterations_is_a_status() {
     assert_eq!(fitted.convergence().status, Status::IterationLimit);
     assert_eq!(fitted.convergence().iterations, 3);
     assert!(fitted.convergence().error_bound > 1e-6);
+}
+
+/// A message shows five entries, the largest first.
+#[test]
+fn a_long_direction_is_cut_short() {
+    let mut direction = vec![0.1; 13];
+    (direction[4], direction[7]) = (-0.8, 0.001);
+    let message = Error::Diverging { direction }.to_string();
+    let shown = "parameter 4 (-0.80), parameter 0 (+0.10), parameter 1 (+0.10), parameter 2 (+0.10), \
+                 parameter 3 (+0.10) and 7 more";
+    assert!(message.contains(shown), "{message}");
 }
