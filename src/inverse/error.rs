@@ -490,9 +490,9 @@ fn largest_entries(direction: &[f64]) -> String {
     order.retain(|&k| direction[k].abs() > LEAST_SHOWN * largest);
     order.sort_by(|&i, &j| direction[j].abs().total_cmp(&direction[i].abs()));
     let shown = order.iter().take(MOST_SHOWN).map(|&k| format!("parameter {k} ({:+.2})", direction[k]));
-    let mut text = shown.collect::<Vec<_>>().join(", ");
-    if order.len() > MOST_SHOWN {
-        text += &format!(" and {} more", order.len() - MOST_SHOWN);
+    let text = shown.collect::<Vec<_>>().join(", ");
+    match order.len().saturating_sub(MOST_SHOWN) {
+        0 => text,
+        more => format!("{text} and {more} more"),
     }
-    text
 }

@@ -74,7 +74,7 @@ impl fmt::Display for Summary {
         }
         writeln!(f)?;
         let (observations, observation) = (self.num_observations, self.observation);
-        let plural = if observations == 1.0 { "" } else { "s" };
+        let plural = if observations.to_string() == "1" { "" } else { "s" };
         writeln!(f, "log-likelihood {:.6} of {observations} {observation}{plural}", self.log_likelihood)?;
         let plural = if self.iterations == 1 { "" } else { "s" };
         write!(f, "{} after {} step{plural}", self.status, self.iterations)?;
