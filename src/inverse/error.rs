@@ -335,12 +335,14 @@ pub enum Error {
         "the likelihood has no maximum: it grows for ever in the direction of {}, because either no demonstration \
          shows the opposite, or the agent does not fit this likelihood; set a prior with `RewardFit::prior`, or leave \
          out these features",
-        largest_entries(direction)
+        largest_entries(direction, names)
     )]
     Diverging {
         /// The direction, of length 1, in the order of the parameters. Entries below 1e−8 of the
         /// largest are 0.
         direction: Vec<f64>,
+        /// Names of the parameters, in the same order.
+        names: Vec<String>,
     },
     /// The demonstrations do not determine the temperature or the discount beside the rewards.
     #[error(
@@ -451,7 +453,10 @@ pub enum Error {
         status: Status,
     },
     /// There are too many parameters for a matrix of second derivatives.
-    #[error("{num_parameters} parameters have no matrix of second derivatives here, the most are {most}")]
+    #[error(
+        "{num_parameters} parameters are too many for second derivatives, the most are {most}: fit them with \
+         `FitMethod::Lbfgs`, and do without covariances"
+    )]
     NoCurvature {
         /// Number of parameters.
         num_parameters: usize,
@@ -484,12 +489,13 @@ fn count(number: usize, thing: &str) -> String {
 }
 
 /// The largest entries of a direction, by size.
-fn largest_entries(direction: &[f64]) -> String {
+fn largest_entries(direction: &[f64], names: &[String]) -> String {
     let largest = direction.iter().fold(0.0, |largest: f64, entry| largest.max(entry.abs()));
     let mut order: Vec<usize> = (0..direction.len()).collect();
     order.retain(|&k| direction[k].abs() > LEAST_SHOWN * largest);
     order.sort_by(|&i, &j| direction[j].abs().total_cmp(&direction[i].abs()));
-    let shown = order.iter().take(MOST_SHOWN).map(|&k| format!("parameter {k} ({:+.2})", direction[k]));
+    let name = |k: usize| names.get(k).map_or("a parameter", String::as_str);
+    let shown = order.iter().take(MOST_SHOWN).map(|&k| format!("`{}` ({:+.2})", name(k), direction[k]));
     let text = shown.collect::<Vec<_>>().join(", ");
     match order.len().saturating_sub(MOST_SHOWN) {
         0 => text,

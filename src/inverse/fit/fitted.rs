@@ -168,12 +168,13 @@ impl<M: Model> FittedRewards<M> {
     /// the prior, by Laplace's approximation.
     ///
     /// It compares sets of features. `None` without a prior of positive precision for every
-    /// parameter.
+    /// parameter. For feature matching, which is no probability, it compares nothing.
     #[must_use]
     pub fn log_evidence(&self) -> Option<M::Scalar> {
         let matrices = self.matrices().ok()?;
         let log_prior = self.log_prior.filter(|log_prior| log_prior.is_finite())?;
-        if log_prior.is_nan() || self.parameters.len() != self.features.num_parameters() {
+        let is_partial = self.parameters.len() != self.features.num_parameters();
+        if log_prior.is_nan() || is_partial {
             return None;
         }
         let determinant = matrices.split.log_determinant()?;
@@ -191,11 +192,17 @@ impl<M: Model> FittedRewards<M> {
     }
 
     pub(super) fn table(&self, errors: Option<(Covariance, Array1<f64>)>) -> Summary {
-        let is_final = !matches!(self.convergence.status, Status::IterationLimit | Status::Stopped);
+        // Each policy iteration is an estimator of its own.
+        let is_final = match self.convergence.status {
+            Status::Stopped => false,
+            Status::IterationLimit => self.pseudo_log_likelihood.is_some(),
+            _ => true,
+        };
         Summary {
             names: self.names.clone(),
             estimates: self.parameters.clone(),
             errors: errors.filter(|_| is_final),
+            is_final,
             log_likelihood: self.log_likelihood().into_f64(),
             num_observations: self.num_observations.into_f64(),
             observation: self.observation,

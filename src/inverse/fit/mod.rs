@@ -35,6 +35,9 @@ use covariance::{Matrices, cast};
 use newton::{Limits, Maximum, Objective, Point, diverging};
 use objective::{Evaluated, Found, MOST_CURVED, NormalPrior, Posterior};
 
+/// The most parameters of methods that need second derivatives. A step takes O(K³) time.
+const MOST_NEWTON: usize = 1000;
+
 /// How a fit searches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -273,18 +276,37 @@ impl<F: Real> RewardFit<F> {
             values: RefCell::new(None),
         };
         self.check_settings(mdp)?;
-        check_seen(&posterior)?;
-        let start = posterior.unbounded(&theta);
+        let (found, pseudo_log_likelihood) =
+            self.search(&posterior, &theta, limits).map_err(|error| match error {
+                Error::Diverging { direction, .. } => {
+                    Error::Diverging { direction, names: self.names(mdp.num_actions()) }
+                }
+                other => other,
+            })?;
+        self.finish(&posterior, found, pseudo_log_likelihood)
+    }
+
+    fn search<M>(
+        &self,
+        posterior: &Posterior<'_, F, M>,
+        theta: &Array1<f64>,
+        limits: Limits,
+    ) -> Result<(Found<F, M>, Option<f64>), Error>
+    where
+        M: RewardModel<Scalar = F> + ?Sized,
+    {
+        let start = posterior.unbounded(theta);
+        check_seen(posterior, &start)?;
         let (found, pseudo_log_likelihood) = match self.method {
-            FitMethod::Newton => (newton::maximize(&posterior, &start, limits)?, None),
-            FitMethod::Lbfgs => (lbfgs(&posterior, &start, limits)?, None),
+            FitMethod::Newton => (newton::maximize(posterior, &start, limits)?, None),
+            FitMethod::Lbfgs => (lbfgs(posterior, &start, limits)?, None),
             FitMethod::PolicyIterations(number) => {
                 let policy = self.nested_policy()?;
-                let (found, value) = pseudo_likelihood::maximize(&posterior, policy, &start, number, limits)?;
+                let (found, value) = pseudo_likelihood::maximize(posterior, policy, &start, number, limits)?;
                 (found, Some(value))
             }
         };
-        self.finish(&posterior, shortest(&posterior, found, limits)?, pseudo_log_likelihood)
+        Ok((shortest(posterior, found, limits)?, pseudo_log_likelihood))
     }
 
     fn finish<M>(
@@ -411,6 +433,10 @@ impl<F: Real> RewardFit<F> {
     where
         M: RewardModel<Scalar = F> + ?Sized,
     {
+        let num_parameters = self.features.num_parameters();
+        if self.method != FitMethod::Lbfgs && num_parameters > MOST_NEWTON {
+            return Err(Error::NoCurvature { num_parameters, most: MOST_NEWTON });
+        }
         if let FitMethod::PolicyIterations(number) = self.method {
             let count = F::from_f64(if number == 0 { 0.0 } else { 1.0 });
             check_setting(number > 0, "number of policy iterations", count, "at least 1")?;
@@ -541,7 +567,7 @@ where
 
 /// Checks that a free table without a prior has a maximum. Its policies are all policies, so each
 /// action of a state that was seen must have been seen.
-fn check_seen<F, M>(posterior: &Posterior<'_, F, M>) -> Result<(), Error>
+fn check_seen<F, M>(posterior: &Posterior<'_, F, M>, start: &Array1<f64>) -> Result<(), Error>
 where
     F: Real,
     M: RewardModel<Scalar = F> + ?Sized,
@@ -564,5 +590,9 @@ where
             direction[pair] = -1.0;
         }
     }
-    if direction.iter().all(|&entry| entry == 0.0) { Ok(()) } else { Err(diverging(&direction)) }
+    if direction.iter().all(|&entry| entry == 0.0) {
+        return Ok(());
+    }
+    posterior.evaluate(start)?; // checks the demonstrations
+    Err(diverging(&direction))
 }

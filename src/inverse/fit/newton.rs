@@ -334,5 +334,7 @@ pub(super) fn diverging(direction: &Array1<f64>) -> Error {
     let largest = direction.iter().fold(0.0, |largest: f64, entry| largest.max(entry.abs()));
     let direction = direction.mapv(|entry| if entry.abs() < LEAST_ENTRY * largest { 0.0 } else { entry });
     let length = direction.dot(&direction).sqrt();
-    Error::Diverging { direction: direction.iter().map(|entry| entry / length).collect() }
+    // The fit knows the names.
+    let direction = direction.iter().map(|entry| entry / length).collect();
+    Error::Diverging { direction, names: Vec::new() }
 }

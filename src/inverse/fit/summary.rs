@@ -43,6 +43,8 @@ pub struct Summary {
     pub(super) num_observations: f64,
     /// What an observation is called, in the singular.
     pub(super) observation: &'static str,
+    /// Whether the numbers are estimates.
+    pub(super) is_final: bool,
     pub(super) status: Status,
     pub(super) iterations: usize,
     pub(super) num_unidentified: usize,
@@ -51,8 +53,7 @@ pub struct Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(9);
-        let is_final = !matches!(self.status, Status::IterationLimit | Status::Stopped);
-        let estimate = if is_final { "estimate" } else { "last value" };
+        let estimate = if self.is_final { "estimate" } else { "last value" };
         write!(f, "{:width$} {estimate:>11}", "parameter")?;
         match &self.errors {
             Some(_) => writeln!(f, " {:>11} {:>8}", "std. error", "z")?,

@@ -15,6 +15,8 @@
 
 use ndarray::{Array1, Array2};
 
+use crate::arrays;
+
 /// Sweeps over all entries; some ten are enough for any matrix.
 const MOST_SWEEPS: usize = 60;
 
@@ -31,7 +33,7 @@ impl Eigenpairs {
     /// The eigenpairs of a symmetric matrix of finite numbers.
     pub(super) fn of(mut a: Array2<f64>) -> Self {
         let n = a.nrows();
-        let mut u = Array2::eye(n);
+        let mut u = Array2::eye(n); // u_i as rows
         for _ in 0..MOST_SWEEPS {
             let mut is_diagonal = true;
             for p in 0..n {
@@ -52,12 +54,12 @@ impl Eigenpairs {
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_by(|&i, &j| a[[i, i]].total_cmp(&a[[j, j]]));
         let values = order.iter().map(|&i| a[[i, i]]).collect();
-        let vectors = Array2::from_shape_fn((n, n), |(k, i)| u[[k, order[i]]]);
+        let vectors = Array2::from_shape_fn((n, n), |(k, i)| u[[order[i], k]]);
         Self { values, vectors }
     }
 }
 
-/// Rotates rows and columns p and q so that a(p,q) becomes 0.
+/// Rotates rows and columns p < q so that a(p,q) becomes 0, and rows p and q of u.
 fn rotate(a: &mut Array2<f64>, u: &mut Array2<f64>, (p, q): (usize, usize)) {
     let n = a.nrows();
     let off = a[[p, q]];
@@ -65,17 +67,21 @@ fn rotate(a: &mut Array2<f64>, u: &mut Array2<f64>, (p, q): (usize, usize)) {
     let tangent = slope.signum() / (slope.abs() + slope.hypot(1.0));
     let cosine = 1.0 / tangent.hypot(1.0);
     let sine = tangent * cosine;
-    a[[p, p]] -= tangent * off;
-    a[[q, q]] += tangent * off;
-    (a[[p, q]], a[[q, p]]) = (0.0, 0.0);
+    let (app, aqq) = (a[[p, p]] - tangent * off, a[[q, q]] + tangent * off);
+    rotate_rows(a, (p, q), (cosine, sine));
+    (a[[p, p]], a[[q, q]], a[[p, q]], a[[q, p]]) = (app, aqq, 0.0, 0.0);
     for k in (0..n).filter(|&k| k != p && k != q) {
-        let (x, y) = (a[[k, p]], a[[k, q]]);
-        (a[[k, p]], a[[k, q]]) = (cosine * x - sine * y, sine * x + cosine * y);
-        (a[[p, k]], a[[q, k]]) = (a[[k, p]], a[[k, q]]);
+        (a[[k, p]], a[[k, q]]) = (a[[p, k]], a[[q, k]]);
     }
-    for k in 0..n {
-        let (x, y) = (u[[k, p]], u[[k, q]]);
-        (u[[k, p]], u[[k, q]]) = (cosine * x - sine * y, sine * x + cosine * y);
+    rotate_rows(u, (p, q), (cosine, sine));
+}
+
+/// Rotates two rows, which are contiguous, unlike columns.
+fn rotate_rows(table: &mut Array2<f64>, (p, q): (usize, usize), (cosine, sine): (f64, f64)) {
+    let n = table.ncols();
+    let (head, tail) = arrays::slice_mut(table).split_at_mut(q * n);
+    for (x, y) in head[p * n..(p + 1) * n].iter_mut().zip(&mut tail[..n]) {
+        (*x, *y) = (cosine * *x - sine * *y, sine * *x + cosine * *y);
     }
 }
 

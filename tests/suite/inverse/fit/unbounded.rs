@@ -71,7 +71,7 @@ fn a_choice_that_was_never_seen_diverges_in_its_direction() {
         assert!(theta * sign > 0.5 && theta.abs() < 10.0, "{theta}");
     }
     let message = direction_message(&mdp, features());
-    assert!(message.contains("in the direction of parameter 0 (+1.00), because"), "{message}");
+    assert!(message.contains("in the direction of `parameter 0` (+1.00), because"), "{message}");
     assert!(message.contains("RewardFit::prior"), "{message}");
 }
 
@@ -194,8 +194,9 @@ fn the_limit_of_iterations_is_a_status() {
 fn a_long_direction_is_cut_short() {
     let mut direction = vec![0.1; 13];
     (direction[4], direction[7]) = (-0.8, 0.001);
-    let message = Error::Diverging { direction }.to_string();
-    let shown = "parameter 4 (-0.80), parameter 0 (+0.10), parameter 1 (+0.10), parameter 2 (+0.10), \
-                 parameter 3 (+0.10) and 7 more";
+    let names = (0..13).map(|k| format!("cost {k}")).collect();
+    let message = Error::Diverging { direction, names }.to_string();
+    let shown =
+        "`cost 4` (-0.80), `cost 0` (+0.10), `cost 1` (+0.10), `cost 2` (+0.10), `cost 3` (+0.10) and 7 more";
     assert!(message.contains(shown), "{message}");
 }
