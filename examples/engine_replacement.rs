@@ -27,14 +27,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use softmdp::ndarray::Array2;
 use softmdp::{Mdp, SparseDynamics, StationarySolution, solve_stationary};
+use support::bus::{self, BIN_MILES, KEEP, NUM_BINS, REPLACE};
 
-const NUM_BINS: usize = 90;
-const BIN_MILES: usize = 5000;
 const DISCOUNT: f64 = 0.9999;
-const KEEP: usize = 0;
-const REPLACE: usize = 1;
 /// The mean of a shock whose location is 0. Rust's shocks have mean 0.
 const EULER: f64 = 0.577_215_664_901_532_9;
 
@@ -49,29 +45,11 @@ const GROUP_4: Bus = Bus { replacement: 10.0750, maintenance: 2.2930, increments
 
 impl Bus<'_> {
     fn solve(&self) -> Result<(Mdp<f64, SparseDynamics>, StationarySolution), softmdp::Error> {
-        let dynamics = SparseDynamics::from_fn(NUM_BINS, 2, |bin, action| {
-            // A new engine is driven from bin 0 in the same month.
-            let from = if action == KEEP { bin } else { 0 };
-            let drive = move |(bins, &p): (usize, &f64)| ((from + bins).min(NUM_BINS - 1), p);
-            self.increments.iter().enumerate().map(drive)
-        })?;
-        let rewards = Array2::from_shape_fn((NUM_BINS, 2), |(bin, action)| match action {
-            KEEP => -0.001 * self.maintenance * bin as f64,
-            _ => -self.replacement,
-        });
-        let mdp = Mdp::builder(dynamics, rewards).discount(DISCOUNT).build()?;
+        let rewards = bus::rewards(self.replacement, self.maintenance);
+        let mdp = Mdp::builder(bus::dynamics(self.increments)?, rewards).discount(DISCOUNT).build()?;
         let solution = solve_stationary(&mdp, 1e-6)?;
         Ok((mdp, solution))
     }
-}
-
-/// Replacements per year in the long run.
-fn replacements_a_year(
-    mdp: &Mdp<f64, SparseDynamics>,
-    solution: &StationarySolution,
-) -> Result<f64, softmdp::Error> {
-    let bins = solution.policy().stationary_distribution(mdp)?;
-    Ok(12.0 * bins.dot(&solution.probabilities().column(REPLACE)))
 }
 
 fn main() -> ExitCode {
@@ -83,7 +61,7 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
     let (mdp, solution) = GROUP_4.solve()?;
     let (values, convergence) = (solution.state_values(), solution.convergence());
     let hazard = solution.probabilities().column(REPLACE).to_owned();
-    let a_year = replacements_a_year(&mdp, &solution)?;
+    let a_year = bus::replacements_a_year(&mdp, solution.policy())?;
 
     println!(
         "Rust's bus, group 4: a new engine costs {}, a month of maintenance at most",
@@ -131,9 +109,8 @@ fn run(options: &support::OutOnly) -> Result<(), Box<dyn Error>> {
     // The demand for engines at three prices.
     println!("\nprice   replacements per bus and year");
     for (replacement, expected) in [(2.0, 1.533_931_365), (10.0, 0.132_029_738_1), (13.0, 0.104_927_806_7)] {
-        let bus = Bus { replacement, ..GROUP_4 };
-        let (mdp, solution) = bus.solve()?;
-        let a_year = replacements_a_year(&mdp, &solution)?;
+        let (mdp, solution) = Bus { replacement, ..GROUP_4 }.solve()?;
+        let a_year = bus::replacements_a_year(&mdp, solution.policy())?;
         println!("{replacement:<7} {a_year:.4}");
         // Its estimates have more digits than table IX.
         assert!((a_year - expected).abs() < 1e-4 * expected, "the demand is that of ruspy");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ndarray::{Array, ArrayRef, ArrayView2, Dimension, IntoDimension};
+use ndarray::{Array, Array2, ArrayRef, ArrayView2, Dimension, IntoDimension};
 
 use crate::{Error, Real, Table};
 
@@ -71,6 +71,11 @@ pub(crate) fn slice_mut<T, D: Dimension>(array: &mut ArrayRef<T, D>) -> &mut [T]
 /// Rows and columns of a table in row-major order.
 pub(crate) fn view<T>(entries: &[T], shape: (usize, usize)) -> ArrayView2<'_, T> {
     ArrayView2::from_shape(shape, entries).expect("tables have as many entries as their shape")
+}
+
+/// [`view`] of entries that it takes over.
+pub(crate) fn from_vec<T>(entries: Vec<T>, shape: (usize, usize)) -> Array2<T> {
+    Array2::from_shape_vec(shape, entries).expect("tables have as many entries as their shape")
 }
 
 /// Brings an array into standard (row-major) layout, without a copy if it already is.
@@ -153,8 +158,6 @@ impl<T> PartialEq for Note<T> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::Array2;
-
     use super::*;
 
     #[test]

@@ -32,7 +32,10 @@ use crate::{Inference, Status, Table};
 #[non_exhaustive]
 pub enum Error {
     /// A table does not have the shape that the model implies.
-    #[error("shape of {table} is {found:?}, expected {expected:?}")]
+    #[error(
+        "shape of {table} is {found:?}, expected {expected:?}{}",
+        if *table == Table::Trajectory { ": one state more than actions, or as many if the agent left for †" } else { "" }
+    )]
     ShapeMismatch {
         /// The table.
         table: Table,
@@ -161,7 +164,7 @@ pub enum Error {
         num_actions: usize,
     },
     /// A state is out of range.
-    #[error("{table} names state {state}, expected a state below {num_states}")]
+    #[error("state {state} in the {table} is out of range, expected a state below {num_states}")]
     StateOutOfRange {
         /// Where the state was named.
         table: Table,
@@ -596,7 +599,9 @@ pub enum Error {
     /// A row of marginals includes the mass that has left. A row of a policy may also be all zeros,
     /// which marks a dead end.
     #[error(
-        "the row of the {table} at {} sums to {sum}, expected 1 within {tolerance:e}{}",
+        "the {}{table}{}{} sums to {sum}, expected 1 within {tolerance:e}{}",
+        if index.is_empty() { "" } else { "row of the " },
+        if index.is_empty() { "" } else { " at " },
         table.row_at(index),
         if *table == Table::Policy { ", or all zeros" } else { "" }
     )]

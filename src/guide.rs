@@ -9,10 +9,13 @@
 //! 7. [`large`]: long horizons and big models
 //! 8. [`stationary`]: infinite horizons
 //! 9. [`learning`]: the same results from samples
-//! 10. [`hidden_markov`]: filtering, smoothing and Viterbi paths
-//! 11. [`pictures`]: maps, curves and animations
-//! 12. [`numerics`]: the meaning of −∞, and the accuracy of results
-//! 13. [`python`]: names in other libraries
+//! 10. [`hidden_markov`]: filtering, smoothing and Viterbi paths, and observations of an
+//!     agent that acts
+//! 11. [`inverse`]: three likelihoods of demonstrations, fits and their errors
+//! 12. [`watching`]: the posterior over goals of an agent that is watched
+//! 13. [`pictures`]: maps, curves and animations
+//! 14. [`numerics`]: the meaning of −∞, and the accuracy of results
+//! 15. [`python`]: names in other libraries
 //!
 //! [`formulas`](crate::formulas) lists every equation. The [crate page](crate) lists all types and
 //! the notation.
@@ -40,6 +43,10 @@ pub mod hidden_markov {}
 #[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/idea.md")]
 pub mod idea {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("../docs/guide/inverse.md")]
+pub mod inverse {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/large.md")]
@@ -77,6 +84,11 @@ pub mod python {}
 #[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/stationary.md")]
 pub mod stationary {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("../docs/pictures/inline.md")]
+#[doc = include_str!("../docs/guide/watching.md")]
+pub mod watching {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("../docs/guide/which_inference.md")]

@@ -58,6 +58,7 @@
 pub mod dynamics;
 pub mod gridworld;
 pub mod guide;
+pub mod inverse;
 pub mod io;
 pub mod learning;
 pub mod parts;

@@ -67,6 +67,7 @@ impl<F: Real> Observation<F> {
 
     /// Something was observed at `stage`, with these log-likelihoods, `[s]`, in nats.
     ///
+    /// The entries are logarithms: for a probability p, pass `p.ln()`.
     /// −∞ excludes a state. Log densities are allowed, so entries may be positive. At γ = 1, a
     /// constant that is added to all entries changes only the log-evidence.
     #[must_use]

@@ -16,6 +16,16 @@ pub enum Table {
     Rewards,
     /// r(s,a,s'), in the order of the successors of each pair.
     SuccessorRewards,
+    /// φ_k of features of rewards: `[s, k]`, `[s, a, k]`, or one row for each transition.
+    Features,
+    /// φ_k of terminal values, `[s, k]`.
+    TerminalFeatures,
+    /// θ, the parameters of rewards, `[k]`, or their names.
+    Parameters,
+    /// Mean or precision of the prior of parameters, `[k]`.
+    ParameterPrior,
+    /// One reference action for each state, `[s]`.
+    ReferenceActions,
     /// ρ(a∣s), `[s, a]`.
     ActionPrior,
     /// Which actions exist in which state, `[s, a]`.
@@ -92,6 +102,20 @@ pub enum Table {
     Directions,
     /// The points of a curve.
     Series,
+    /// n(s,a), the numbers of times that pairs were seen, `[s, a]`.
+    Counts,
+    /// The log-likelihood of demonstrations.
+    LogLikelihood,
+    /// The derivatives of a log-likelihood.
+    Gradient,
+    /// How often a likelihood counts the value of each state, `[t, s]`.
+    ResidualVisits,
+    /// The prior over goals, `[k]`.
+    GoalPrior,
+    /// S(h∣g), the probabilities that goals switch at a step, `[g, h]`.
+    GoalSwitching,
+    /// The posterior over goals, `[k]`.
+    GoalPosterior,
 }
 
 /// A place in a table as words, such as `stage 0, state 2`.
@@ -143,9 +167,10 @@ impl Table {
             | Table::StateOccupancy
             | Table::ForwardMessages
             | Table::BackwardMessages
-            | Table::Observations => &["stage", "state"],
+            | Table::Observations
+            | Table::ResidualVisits => &["stage", "state"],
             Table::Transitions | Table::SuccessorRewards => &["state", "action", "next state"],
-            Table::Rewards | Table::ActionPrior => &["state", "action"],
+            Table::Rewards | Table::ActionPrior | Table::Counts => &["state", "action"],
             Table::TerminalValues
             | Table::InitialValues
             | Table::RelativeValues
@@ -155,6 +180,8 @@ impl Table {
             | Table::LogNormalizers
             | Table::LogAbsorbed
             | Table::AbsorbedObservations => &["stage"],
+            Table::GoalPrior => &["goal"],
+            Table::GoalSwitching => &["goal", "next goal"],
             _ => &[],
         }
     }
@@ -167,7 +194,9 @@ impl Table {
             | Table::AbsorbedMarginals
             | Table::StateOccupancy
             | Table::StateActionOccupancy
-            | Table::StationaryDistribution => "a probability >= 0 and <= 1",
+            | Table::StationaryDistribution
+            | Table::GoalPrior
+            | Table::GoalSwitching => "a probability >= 0 and <= 1",
             Table::StateActionMarginals => "a probability, at most that of the state",
             Table::LogPolicy => "the logarithm of the probability in the policy",
             Table::Coordinates | Table::Directions | Table::Series => "a finite number",
@@ -187,6 +216,11 @@ impl fmt::Display for Table {
             Table::RowOffsets => "row offsets",
             Table::Rewards => "rewards",
             Table::SuccessorRewards => "successor rewards",
+            Table::Features => "features",
+            Table::TerminalFeatures => "features of terminal values",
+            Table::Parameters => "parameters",
+            Table::ParameterPrior => "prior of parameters",
+            Table::ReferenceActions => "reference actions",
             Table::ActionPrior => "action prior",
             Table::AvailableActions => "available actions",
             Table::TerminalValues => "terminal values",
@@ -225,6 +259,13 @@ impl fmt::Display for Table {
             Table::Coordinates => "coordinates",
             Table::Directions => "directions of actions",
             Table::Series => "series",
+            Table::Counts => "counts",
+            Table::LogLikelihood => "log-likelihood",
+            Table::Gradient => "gradient",
+            Table::ResidualVisits => "residual visits",
+            Table::GoalPrior => "prior over goals",
+            Table::GoalSwitching => "switching of goals",
+            Table::GoalPosterior => "posterior over goals",
         })
     }
 }

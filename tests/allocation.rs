@@ -9,9 +9,10 @@ use allocation_counter::measure;
 use common::{SMALL, cases, tables};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
+use softmdp::inverse::{Demonstrations, Likelihood};
 use softmdp::ndarray::Array2;
 use softmdp::{
-    Dynamics, Inference, Mdp, PosteriorStage, SoftValueIteration, SparseDynamics, Workspace,
+    Dynamics, Inference, Mdp, PosteriorStage, SoftValueIteration, SparseDynamics, Trajectory, Workspace,
     forward_messages, posterior, posterior_into, stream_posterior_with,
 };
 
@@ -127,6 +128,25 @@ fn a_linear_recursion_allocates_only_its_matrix_again() {
         assert!(end.unwrap().is_continue());
     });
     assert!(used.bytes_max <= most, "streamed posterior: {used:?}, {most}");
+}
+
+#[test]
+fn gradients_of_demonstrations_take_two_tables_of_all_stages() {
+    let (num_states, horizon) = (20_000, 200);
+    let mdp = ring(num_states);
+    let seen = Trajectory::new((1..=horizon + 1).collect(), vec![1; horizon]).unwrap();
+    let seen = Demonstrations::new([seen]);
+    let (table, row) = (8 * (num_states * (horizon + 1)) as u64, 8 * num_states as u64);
+    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    for likelihood in [Likelihood::trajectories(), Likelihood::actions(Inference::Variational)] {
+        let likelihood = likelihood.horizon(horizon);
+        // Memory is counted for the present thread, which is then the whole pool.
+        let evaluate = || assert!(likelihood.evaluate(&mdp, &seen).unwrap().value() < 0.0);
+        let used = alone.install(|| measure(evaluate));
+        // Values and visits of all stages. Some tables of one stage, and M of (D11).
+        assert!(used.bytes_max <= 2 * table + 60 * row, "{used:?}, {table}");
+        assert!(used.bytes_max >= 2 * table, "values and visits are kept: {used:?}, {table}");
+    }
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn sources(folder: &Path, text: &mut String) {
 #[test]
 fn contents_list_every_chapter_once() {
     let chapters = chapters();
-    assert_eq!(chapters.len(), 13);
+    assert_eq!(chapters.len(), 15);
     let listed: BTreeSet<String> = chapters.iter().map(|(_, file)| file.clone()).collect();
     let files = fs::read_dir(root().join("docs/guide")).unwrap();
     let found: BTreeSet<String> = files
@@ -243,6 +243,7 @@ fn pictures_of_rustdoc_are_those_of_github() {
         let name = match label {
             "[two policies" => "two_policies",
             "[first map" => "first_model",
+            "[goal inference" => "goal_inference",
             _ => panic!("{label}] is not known to this test"),
         };
         let mut expected = read(format!("docs/pictures/{name}.svg")).replace('\n', " ").trim().to_string();

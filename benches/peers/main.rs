@@ -8,13 +8,18 @@
 //! | `grid SIZE PATH` | makes a slippery grid of SIZE × SIZE cells, and writes it | `{}` |
 //! | `dense PATH` | reads a dense model, as `f64` and as `f32` | `{}` |
 //! | `stationary PATH` | reads a sparse model with a discount | `{}` |
+//! | `choices` | takes Rust's bus engines, group 4, which need no file | `{}` |
 //! | `check CALL NUMBER THREADS QUESTION HORIZON STRIDE PATH` | solves, and writes V of every STRIDE-th stage and all Q and π | `{}` |
 //! | `time CALL NUMBER THREADS QUESTION HORIZON SECONDS` | solves again and again, once at least | `{"best": …, "runs": …}`, in seconds |
 //! | `stream THREADS HORIZON SECONDS` | reads the dense table once a stage | the same |
 //!
 //! CALL is `solve`, `solve_into` or `solve_values`, QUESTION an inference and NUMBER `f64` or
 //! `f32`; of a stationary model CALL is `solve_stationary`, QUESTION `hard` or `soft`, and there is
-//! one V. All commands after one that brings a model are about that model.
+//! one V; of choices CALL is `fit`, and there are only parameters. All commands after one that brings a model are about that model.
+
+#[allow(dead_code, reason = "examples use more of it")]
+#[path = "../../examples/support/bus.rs"]
+mod bus;
 
 use std::error::Error;
 use std::hint::black_box;
@@ -24,6 +29,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use softmdp::inverse::{Demonstrations, Likelihood, RewardFeatures, RewardFit};
 use softmdp::io::{ModelFile, Npz, NpzWriter, StoredModel};
 use softmdp::ndarray::s;
 use softmdp::{
@@ -38,9 +44,10 @@ enum Subject {
     Dense { double: Mdp<f64>, single: Mdp<f32> },
     Grid(Mdp<f64, SparseDynamics>),
     Stationary(Mdp<f64, SparseDynamics>),
+    Choices { mdp: Mdp<f64, SparseDynamics>, demonstrations: Demonstrations },
 }
 
-/// What stationary values have to be known to, as `models.py` has it.
+/// What stationary values and log-likelihoods have to be known to, as `models.py` has it.
 const TOLERANCE: f64 = 1e-6;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -75,13 +82,19 @@ fn answer(line: &str, subject: &mut Option<Subject>) -> Answer {
             *subject = Some(Subject::Stationary(sparse(&next::<String>(&mut words)?)?));
             Ok("{}".into())
         }
+        Some("choices") => {
+            let (mdp, demonstrations) = choices()?;
+            *subject = Some(Subject::Choices { mdp, demonstrations });
+            Ok("{}".into())
+        }
         Some("stream") => {
             let Some(Subject::Dense { double, .. }) = subject else { return Err("no dense model".into()) };
             let pool = pool(next(&mut words)?)?;
             let (horizon, seconds): (usize, f64) = (next(&mut words)?, next(&mut words)?);
             let table = double.dynamics().transitions();
             let entries = table.to_slice().ok_or("rows out of order")?;
-            let read = || Ok((0..horizon).fold(0.0, |sum, _| sum + stream(black_box(entries))));
+            let read =
+                || Ok::<_, softmdp::Error>((0..horizon).fold(0.0, |sum, _| sum + stream(black_box(entries))));
             Ok(pool.install(|| best_of(seconds, read))?)
         }
         Some(command @ ("check" | "time")) => {
@@ -98,6 +111,9 @@ fn answer(line: &str, subject: &mut Option<Subject>) -> Answer {
                 (Some(Subject::Dense { single, .. }), "f32") => task.run(command, single, &rest),
                 (Some(Subject::Grid(mdp)), "f64") => task.run(command, mdp, &rest),
                 (Some(Subject::Stationary(mdp)), "f64") => task.run_stationary(command, mdp, &rest),
+                (Some(Subject::Choices { mdp, demonstrations }), "f64") => {
+                    task.run_choices(command, mdp, demonstrations, &rest)
+                }
                 _ => Err(format!("{line}: no such model").into()),
             }
         }
@@ -143,6 +159,33 @@ impl Task {
             ("time", [seconds]) => {
                 let seconds = seconds.parse()?;
                 Ok(pool.install(|| best_of(seconds, solve))?)
+            }
+            _ => Err(format!("{rest:?}: other arguments are expected").into()),
+        }
+    }
+
+    /// The whole of a fit to choices.
+    fn run_choices(
+        &self,
+        command: &str,
+        mdp: &Mdp<f64, SparseDynamics>,
+        demonstrations: &Demonstrations,
+        rest: &[&str],
+    ) -> Answer {
+        let likelihood = Likelihood::actions(inference(&self.question)?).tolerance(TOLERANCE);
+        let fit = RewardFit::new(RewardFeatures::on_pairs(bus::features()), likelihood).tolerance(TOLERANCE);
+        let pool = pool(self.threads)?;
+        match (command, rest) {
+            ("check", [_, path]) => {
+                let mut writer = NpzWriter::create(path)?;
+                writer
+                    .add_array("parameters", &pool.install(|| fit.fit(mdp, demonstrations))?.parameters())?;
+                writer.finish()?;
+                Ok("{}".into())
+            }
+            ("time", [seconds]) => {
+                let seconds = seconds.parse()?;
+                Ok(pool.install(|| best_of(seconds, || fit.fit(mdp, demonstrations)))?)
             }
             _ => Err(format!("{rest:?}: other arguments are expected").into()),
         }
@@ -207,10 +250,7 @@ fn pool(threads: usize) -> Result<ThreadPool, Box<dyn Error>> {
 
 /// Runs a task for some seconds, once at least. `check` has run it before, and the shortest time
 /// counts.
-fn best_of<R>(
-    seconds: f64,
-    mut task: impl FnMut() -> Result<R, softmdp::Error>,
-) -> Result<String, softmdp::Error> {
+fn best_of<R, E>(seconds: f64, mut task: impl FnMut() -> Result<R, E>) -> Result<String, E> {
     let (mut best, mut runs) = (f64::INFINITY, 0);
     let begun = Instant::now();
     while runs == 0 || begun.elapsed() < Duration::from_secs_f64(seconds) {
@@ -245,6 +285,14 @@ fn sparse(path: &str) -> Result<Mdp<f64, SparseDynamics>, Box<dyn Error>> {
     let dynamics = SparseDynamics::from_dynamics(mdp.dynamics())?;
     let builder = Mdp::builder(dynamics, mdp.rewards().to_owned()).discount(mdp.discount());
     Ok(builder.terminal_states(mdp.terminal_states()).build()?)
+}
+
+/// Rust's group 4 with what it chose, and no rewards yet.
+fn choices() -> Result<(Mdp<f64, SparseDynamics>, Demonstrations), Box<dyn Error>> {
+    let records = bus::Records::of_groups(&[4])?;
+    let driven = &records.driven() / records.driven().sum();
+    let builder = Mdp::builder(bus::dynamics(&driven.to_vec())?, bus::rewards(0.0, 0.0));
+    Ok((builder.discount(0.9999).build()?, Demonstrations::from_counts(records.choices())?))
 }
 
 /// Reads a table as fast as it can be read: parts for all threads, 16 running sums each.

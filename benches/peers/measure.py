@@ -74,6 +74,8 @@ def measure(rows, executable, interpreters, folder, threads, is_quick):
             models.write_dense(row, model)
         elif row.kind == "stationary":
             models.write_stationary(row, model)
+        elif row.kind == "choices":
+            models.write_choices(row, model)
         for process in [ours, untold]:
             process.ask(*(["grid", row.size, model] if row.kind == "grid" else [row.kind, model]))
         files = references(row, model, folder)
@@ -117,9 +119,11 @@ def references(row, model, folder):
 
 def our_lines(process, untold, row, inference, threads):
     """The calls of the crate that a row asks for."""
-    first = {"dense": "solve", "grid": "solve_values", "stationary": "solve_stationary"}[row.kind]
+    first = {"dense": "solve", "grid": "solve_values", "stationary": "solve_stationary", "choices": "fit"}[row.kind]
     calls = [(process, first, "f64", threads, "")]
-    if row.size < 100:
+    if row.kind == "choices":
+        calls += [(process, first, "f64", 1, ", one thread")]
+    elif row.size < 100:
         calls += [(process, "solve_into", "f64", threads, "")]
     else:
         calls += [(untold, first, "f64", threads, ", without large pages"), (process, first, "f64", 1, ", one thread")]
@@ -154,7 +158,7 @@ def prepare(result, folder, expected):
         else:
             line.errors = line.process.ask(*line.prepare)
         tolerance = reference.TOLERANCE_SINGLE if line.is_single else reference.TOLERANCE
-        if result.row.kind == "stationary":
+        if result.row.kind in ("stationary", "choices"):
             tolerance = reference.TOLERANCE_STATIONARY
         if not max(line.errors.values()) < tolerance:
             raise RuntimeError(f"{line.name} disagrees with the reference: {line.errors}")

@@ -5,13 +5,15 @@ text. Dense models are made here, grids by the crate's own `Gridworld`.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 # What is asked of a finite horizon, and of an infinite one: variational inference at τ = 0 and at τ = 1.
 DIRECT, VARIATIONAL = "direct", "variational"
 HARD, SOFT = "hard", "soft"
-TOLERANCE = 1e-6  # of stationary values, as every program has to promise it
+TOLERANCE = 1e-6  # of stationary values, as every program has to promise it; of log-likelihoods in nats
+BUS_ENGINES = Path(__file__).resolve().parents[2] / "examples" / "data" / "bus_engines.txt"
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Row:
 
     key: str
     title: str
-    kind: str  # dense, grid or stationary: which functions of a peer are asked
+    kind: str  # dense, grid, stationary or choices: which functions of a peer are asked
     size: int  # states, but of a grid cells along an edge
     num_actions: int
     horizon: int
@@ -62,6 +64,13 @@ ROWS = [
         discount=0.999,
     ),
     Row("small", "(d) dense, S = 5, A = 3, T = 20: V, Q and π of all stages", "dense", 5, 3, 20, 0.2, 3),
+    Row(
+        "bus",
+        "(e) Rust's bus engines, group 4, γ = 0.9999: RC and θ within 10⁻⁶ nats of the largest likelihood",
+        *("choices", 90, 2, 0, 0.5, 3),
+        questions=(VARIATIONAL,),
+        discount=0.9999,
+    ),
 ]
 
 
@@ -81,6 +90,9 @@ class Model:
     terminal_states: np.ndarray | None = None
     terminal_values: np.ndarray | None = None  # [s]
     discount: float = 1.0
+    # What an agent chose, and what it may have got for it: rewards are features · parameters.
+    choices: np.ndarray | None = None  # [s, a]
+    features: np.ndarray | None = None  # [s, a, k]
 
 
 def write_dense(row, path):
@@ -106,6 +118,28 @@ def write_stationary(row, path):
         rewards=rewards,
         terminal_states=np.array(terminal, dtype=np.int64),
         discount=np.float64(row.discount),
+    )
+
+
+def write_choices(row, path):
+    """Writes the choices of Rust's group 4, and the model that his table IX fits to them: keeping an engine of bin x costs
+    0.001 θ x, replacing it costs RC, and it is driven 0, 1 or 2 bins with the frequencies of the records."""
+    groups = np.loadtxt(BUS_ENGINES, dtype=np.int64)
+    months = np.zeros((row.size, row.num_actions, 3))
+    for _, bin_of_miles, *counts in groups[groups[:, 0] == 4]:
+        months[bin_of_miles] += np.reshape(counts, (row.num_actions, 3))
+    driven = months.sum(axis=(0, 1)) / months.sum()
+    transitions = np.zeros((row.size, row.num_actions, row.size))
+    for s in range(row.size):
+        for bins, p in enumerate(driven):
+            transitions[s, 0, min(s + bins, row.size - 1)] += p
+            transitions[s, 1, bins] += p
+    features = np.zeros((row.size, row.num_actions, 2))
+    features[:, 1, 0] = -1
+    features[:, 0, 1] = -0.001 * np.arange(row.size)
+    rewards, choices = np.zeros((row.size, row.num_actions)), months.sum(axis=2)
+    np.savez(
+        path, transitions=transitions, rewards=rewards, choices=choices, features=features, discount=np.float64(row.discount)
     )
 
 
@@ -159,8 +193,10 @@ def read(row, path):
         terminal_states=arrays.get("terminal_states", np.zeros(0, dtype=np.int64)),
         terminal_values=arrays.get("terminal_values", np.zeros(num_states)),
         discount=float(arrays.get("discount", 1.0)),
+        choices=arrays.get("choices"),
+        features=arrays.get("features"),
     )
-    if row.kind == "dense":
+    if row.kind in ("dense", "choices"):
         model.transitions = arrays["transitions"]
     else:
         # Indices of 32 bits are what all of these libraries are fastest with.

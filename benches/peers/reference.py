@@ -1,11 +1,13 @@
 """What the numbers should be: the recursion in float64 with every log-sum-exp taken from its own maximum.
 
-Stationary values are iterated until they are known a thousand times better than they are asked for.
+Stationary values are iterated until they are known a thousand times better than they are asked for. The largest likelihood of
+choices is searched without derivatives.
 """
 
 import sys
 
 import numpy as np
+import scipy.optimize
 
 import models
 from models import DIRECT, HARD, ROWS, read
@@ -13,7 +15,7 @@ from models import DIRECT, HARD, ROWS, read
 # Of V and Q relative to max(1, |V|), of π to π itself.
 TOLERANCE = 1e-9
 TOLERANCE_SINGLE = 1e-3  # of programs in float32
-# Of stationary values themselves.
+# Of stationary values themselves, and of log-likelihoods.
 TOLERANCE_STATIONARY = 1.001 * models.TOLERANCE
 
 
@@ -50,6 +52,31 @@ def stationary(model, question):
             values += factor * (highest + lowest) / 2
             values[terminal] = model.terminal_values[terminal]
             return {"V": values}
+
+
+def largest_likelihood(model):
+    """The parameters that make the choices of a model most probable, and all that it takes to compute a log-likelihood."""
+    given = {name: getattr(model, name) for name in ["transitions", "choices", "features", "discount"]}
+    options = {"xatol": 1e-4, "fatol": models.TOLERANCE / 1e4}
+    start = np.array([8.0, 2.0])
+    found = scipy.optimize.minimize(lambda x: -log_likelihood(x, given), start, method="Nelder-Mead", options=options)
+    return given | {"parameters": found.x, "log_likelihood": -found.fun}
+
+
+def log_likelihood(parameters, given):
+    """Σ n(s,a) log π(a∣s) of the soft policy for rewards features · parameters, by policy iteration."""
+    transitions, discount = given["transitions"], given["discount"]
+    rewards = given["features"] @ parameters
+    values = np.zeros(len(rewards))
+    while True:
+        q = rewards + discount * transitions @ values
+        after = log_sum_exp(q.T, 1.0)
+        policy = np.exp(q - after[:, None])
+        matrix = np.eye(len(values)) - discount * np.einsum("sa,san->sn", policy, transitions)
+        change = np.linalg.solve(matrix, after - values)
+        values += change
+        if np.abs(change).max() <= 1e-12 * max(1, np.abs(values).max()):
+            return (given["choices"] * (q - after[:, None])).sum()
 
 
 def log_sum_exp(terms, weights):
@@ -93,8 +120,11 @@ def sparse_expectation(model):
 
 
 def errors(found, expected, row):
-    """Largest relative error of each table that is compared, of stationary values the largest error; infinity where a number
-    is not one."""
+    """Largest relative error of each table that is compared, of stationary values the largest error, of parameters the nats
+    that are missing; infinity where a number is not one."""
+    if row.kind == "choices":
+        missing = abs(expected["log_likelihood"] - log_likelihood(found["parameters"], expected))
+        return {"nats": float(np.nan_to_num(missing, nan=np.inf))}
     largest = {}
     for name, table in expected.items():
         scale = table if name == "pi" else 1 if row.kind == "stationary" else np.maximum(1, np.abs(table))
@@ -108,7 +138,13 @@ def main():
     key, inference, model, out = sys.argv[1:]
     row = next(row for row in ROWS if row.key == key)
     model = read(row, model)
-    np.savez(out, **(stationary(model, inference) if row.kind == "stationary" else solve(row, model, inference)))
+    if row.kind == "choices":
+        tables = largest_likelihood(model)
+    elif row.kind == "stationary":
+        tables = stationary(model, inference)
+    else:
+        tables = solve(row, model, inference)
+    np.savez(out, **tables)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
     python3 benches/peers/run.py               # takes minutes, and more at first, when packages are installed
     python3 benches/peers/run.py --quick       # is everything in order? Prints, and leaves RESULTS.md alone
     python3 benches/peers/run.py --imitation   # with the library imitation, which brings several GB of torch
+    python3 benches/peers/run.py --econirl     # with the library econirl, which takes ten seconds a run
 
 Makes environments of Python under target/, installs the pinned packages, builds the crate's side, checks that all
 numbers agree and times all programs in turns.
@@ -20,7 +21,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 TARGET = ROOT / "target"
 THREADS = 2
-PEERS = ["numpy_peer", "numba_peer", "jax_peer", "jaxdp_peer", "quantecon_peer", "mdpsolver_peer", "mdptoolbox_peer"]
+LIBRARIES = ["numpy", "numba", "jax", "jaxdp", "quantecon", "mdpsolver", "mdptoolbox", "nested"]
+PEERS = [f"{name}_peer" for name in LIBRARIES]
 
 
 def environment(name, requirements):
@@ -60,6 +62,7 @@ def options():
     parser.add_argument("--quick", action="store_true", help="short runs, without the largest grid")
     parser.add_argument("--rows", help="some rows only, by their keys in models.py with commas between")
     parser.add_argument("--imitation", action="store_true", help="with the library imitation")
+    parser.add_argument("--econirl", action="store_true", help="with the library econirl")
     return parser.parse_args()
 
 
@@ -81,6 +84,8 @@ def main():
     interpreters = {name: python for name in PEERS}
     if chosen.imitation:
         interpreters["imitation_peer"] = environment("peers-imitation", HERE / "requirements-imitation.txt")
+    if chosen.econirl:
+        interpreters["econirl_peer"] = environment("peers-econirl", HERE / "requirements-econirl.txt")
     rows = [row for row in models.ROWS if not (chosen.quick and row.key == "grid1000")]
     if chosen.rows:
         rows = [row for row in models.ROWS if row.key in chosen.rows.split(",")]

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-INLINE = {"two policies": "two_policies.svg", "first map": "first_model.svg"}
+INLINE = {"two policies": "two_policies.svg", "first map": "first_model.svg", "goal inference": "goal_inference.svg"}
 
 
 def path(points, closed):
@@ -36,9 +36,9 @@ def shrink(svg, name):
 
     shapes = []  # (kind, colour, attributes or commands), neighbours of one kind and colour merged
     bar = []
-    pattern = r"<rect ([^>]*)/>|<poly(line|gon) ([^>]*)/>|<text ([^>]*)>\s*(.*?)\s*</text>"
-    for rect, poly, poly_attributes, text, words in re.findall(pattern, body, re.S):
-        attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', rect or poly_attributes or text))
+    pattern = r"<rect ([^>]*)/>|<circle ([^>]*)/>|<poly(line|gon) ([^>]*)/>|<text ([^>]*)>\s*(.*?)\s*</text>"
+    for rect, circle, poly, poly_attributes, text, words in re.findall(pattern, body, re.S):
+        attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', rect or circle or poly_attributes or text))
         if rect:
             x, y, w, h = (int(attributes.get(key, 0)) for key in ("x", "y", "width", "height"))
             if bar and bar[-1][:3] == (x, y, w) and bar[-1][3] > h:
@@ -56,7 +56,12 @@ def shrink(svg, name):
             if poly:
                 closed = poly == "gon"
                 kind = "fill" if closed else "stroke"
-                shapes.append((kind, attributes["fill" if closed else "stroke"], path(attributes["points"], closed)))
+                color = attributes["fill"] if closed else (attributes["stroke"], attributes["stroke-width"])
+                shapes.append((kind, color, path(attributes["points"], closed)))
+            elif circle:
+                x, y, r = (int(attributes[key]) for key in ("cx", "cy", "r"))
+                arcs = f"M{x - r} {y}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0-{2 * r} 0z"
+                shapes.append(("fill", attributes["fill"], arcs))
             else:
                 shapes.append(("text", attributes, words))
 
@@ -71,6 +76,8 @@ def shrink(svg, name):
 
     parts = []
     for kind, colour, rest in merged:
+        if kind == "stroke":
+            colour, thickness = colour
         short = colour
         if isinstance(colour, str):
             short = colour.lower()
@@ -78,7 +85,7 @@ def shrink(svg, name):
         if kind == "fill":
             parts.append(f'<path fill="{short}" d="{rest}"/>')
         elif kind == "stroke":
-            parts.append(f'<path fill="none" stroke="{short}" stroke-width="4" d="{rest}"/>')
+            parts.append(f'<path fill="none" stroke="{short}" stroke-width="{thickness}" d="{rest}"/>')
         elif kind == "bar":
             x, y, w, h, _ = colour[0]
             steps = colour[:: max(1, len(colour) // 8)] + [colour[-1]]

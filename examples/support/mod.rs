@@ -1,7 +1,9 @@
 //! Code that the examples share: error messages, progress bars for solvers and learners, text
-//! blocks side by side, and a folder for pictures.
+//! blocks side by side, a folder for pictures, and Rust's model of bus engines.
 
 #![allow(dead_code, reason = "each example uses a part of this")]
+
+pub(crate) mod bus;
 
 use std::error::Error;
 use std::ops::ControlFlow;

@@ -254,6 +254,20 @@ impl<F: Real> Linear<F> {
     }
 }
 
+/// M̂ and c of a model, where the linear recursion stands for all states and pays for a number of
+/// stages.
+pub(crate) fn mixed_model<M: Model + ?Sized>(
+    model: &M,
+    inference: Inference,
+    num_stages: usize,
+) -> Result<Option<MixedModel<M::Scalar>>, Error> {
+    let linear = Linear::new(&mut Workspace::new(), model, inference, num_stages)?;
+    Ok(linear.filter(|linear| linear.left.is_empty()).map(|linear| (linear.dynamics, linear.rewards)))
+}
+
+/// M̂ as dynamics of one action, and c, `[s]`, which is −∞ in terminal states.
+pub(crate) type MixedModel<F> = (Box<dyn Dynamics<Scalar = F>>, Vec<F>);
+
 /// Whether all values of a number of stages stay away from the end of the number type.
 fn stays_in_range<F: Real, M>(model: &M, stage: &CheckedStage<'_, F, M::Dynamics>, num_stages: usize) -> bool
 where

@@ -14,7 +14,7 @@
 
 use super::{Dynamics, for_each_possible_successor};
 use crate::Real;
-use crate::kernels::gap;
+use crate::kernels::{gap, log_add_exp};
 
 /// Calls `visit(next_state, log P)` for each possible successor.
 pub(crate) fn for_each_log_successor<D: Dynamics + ?Sized>(
@@ -24,6 +24,22 @@ pub(crate) fn for_each_log_successor<D: Dynamics + ?Sized>(
     mut visit: impl FnMut(usize, D::Scalar),
 ) {
     for_each_possible_successor(dynamics, pair, |next_state, p| visit(next_state, p.ln(temperature)));
+}
+
+/// log P(s'|s,a).
+pub(crate) fn log_transition<F: Real, D: Dynamics<Scalar = F> + ?Sized>(
+    dynamics: &D,
+    temperature: F,
+    pair: (usize, usize),
+    next_state: usize,
+) -> F {
+    let mut log = F::neg_infinity();
+    for_each_log_successor(dynamics, temperature, pair, |successor, log_p| {
+        if successor == next_state {
+            log = log_add_exp(log, log_p);
+        }
+    });
+    log
 }
 
 /// Lucky rows (D9) of one stage, for τ > 0.

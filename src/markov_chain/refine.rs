@@ -48,10 +48,12 @@ impl<F: Real> Chain<'_, F> {
         self.refine(false, b)
     }
 
-    /// x = (I − Jᵀ)⁻¹ b for b ≥ 0; x ≥ 0.
+    /// x = (I − Jᵀ)⁻¹ b. If b ≥ 0, then x ≥ 0.
     pub(crate) fn solve_transposed_exactly(&self, b: &[F]) -> Result<Vec<F>, Singular> {
-        debug_assert!(b.iter().all(|&b| b >= F::zero()));
         let mut x = self.refine(true, b)?;
+        if b.iter().any(|&b| b < F::zero()) {
+            return Ok(x);
+        }
         // Clip rounding errors below 0, then take one fixed-point step, in which nothing cancels.
         x.iter_mut().for_each(|x| *x = x.max(F::zero()));
         let mut y = vec![F::zero(); b.len()];

@@ -61,17 +61,32 @@ pub(super) struct Steps {
 impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Transient<'_, F, D> {
     /// x = b + γ P_π x in states that take part, and x = b elsewhere.
     pub(crate) fn solve(&self, b: &[F]) -> Result<Vec<F>, Error> {
-        if self.most_steps() > FEW_STEPS {
-            return self.by_class(b, false);
-        }
-        let x = self.chain(self.takes_part)?.solve_exactly(b);
-        x.map_err(|singular| singular.of(self.table))
+        let mut x = b.to_vec();
+        self.solve_columns(1, &mut x)?;
+        Ok(x)
     }
 
-    /// x = b + γ P_πᵀ x, for b ≥ 0; x ≥ 0.
+    /// Like [`solve`](Self::solve), for k right-hand sides. The matrix is made once, and eliminated
+    /// once at most. `x`, `[s, k]`, holds b, and then x.
+    pub(crate) fn solve_columns(&self, k: usize, x: &mut [F]) -> Result<(), Error> {
+        if self.most_steps() > FEW_STEPS {
+            return self.by_class(k, x, false);
+        }
+        let chain = self.chain(self.takes_part)?;
+        for column in 0..k {
+            let b: Vec<F> = x.iter().skip(column).step_by(k).copied().collect();
+            let solution = chain.solve_exactly(&b).map_err(|singular| singular.of(self.table))?;
+            x.iter_mut().skip(column).step_by(k).zip(solution).for_each(|(x, solution)| *x = solution);
+        }
+        Ok(())
+    }
+
+    /// x = b + γ P_πᵀ x. If b ≥ 0, then x ≥ 0.
     pub(crate) fn solve_transposed(&self, b: &[F]) -> Result<Vec<F>, Error> {
         if self.most_steps() > FEW_STEPS {
-            return self.by_class(b, true);
+            let mut x = b.to_vec();
+            self.by_class(1, &mut x, true)?;
+            return Ok(x);
         }
         let x = self.chain(self.takes_part)?.solve_transposed_exactly(b);
         x.map_err(|singular| singular.of(self.table))
@@ -100,50 +115,54 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Transient<'_, F, D> {
         Ok(classes)
     }
 
-    /// x, class by class.
-    fn by_class(&self, b: &[F], is_transposed: bool) -> Result<Vec<F>, Error> {
+    /// k columns of x, class by class. `x` holds b before.
+    fn by_class(&self, k: usize, x: &mut [F], is_transposed: bool) -> Result<(), Error> {
         let mut classes = self.classes()?;
         if is_transposed {
             classes.reverse();
         }
-        let mut wide: Vec<f64> = b.iter().map(|b| b.into_f64()).collect();
+        let mut wide: Vec<f64> = x.iter().map(|b| b.into_f64()).collect(); // [s, k]
         for class in &classes {
             let steps = self.steps(class);
-            if !is_transposed {
-                for (&state, outside) in class.iter().zip(&steps.outside) {
-                    wide[state] = outside.iter().fold(wide[state], |sum, &(next, p)| sum + p * wide[next]);
+            let mut columns = vec![vec![0.0; class.len()]; k];
+            for (column, y) in columns.iter_mut().enumerate() {
+                for ((y, &state), outside) in y.iter_mut().zip(class).zip(&steps.outside) {
+                    *y = wide[state * k + column];
+                    if !is_transposed {
+                        *y = outside.iter().fold(*y, |sum, &(next, p)| sum + p * wide[next * k + column]);
+                    }
                 }
             }
-            let mut y: Vec<f64> = class.iter().map(|&state| wide[state]).collect();
-            self.solve_class(class, &steps, &mut y, is_transposed)?;
-            for ((&state, &y), outside) in class.iter().zip(&y).zip(&steps.outside) {
-                wide[state] = y;
-                if is_transposed {
-                    outside.iter().for_each(|&(next, p)| wide[next] += p * y);
+            self.solve_class(class, &steps, &mut columns, is_transposed)?;
+            for (column, y) in columns.iter().enumerate() {
+                for ((&state, &y), outside) in class.iter().zip(y).zip(&steps.outside) {
+                    wide[state * k + column] = y;
+                    if is_transposed {
+                        outside.iter().for_each(|&(next, p)| wide[next * k + column] += p * y);
+                    }
                 }
             }
         }
-        let mut x = b.to_vec();
-        for (state, (x, &wide)) in x.iter_mut().zip(&wide).enumerate() {
+        for (entry, (x, &wide)) in x.iter_mut().zip(&wide).enumerate() {
             *x = F::from_f64(wide);
             if !x.is_finite() {
-                return Err(Error::Overflow { table: self.table, stage: 0, state });
+                return Err(Error::Overflow { table: self.table, stage: 0, state: entry / k });
             }
         }
-        Ok(x)
+        Ok(())
     }
 
-    /// Solves a class: y is b, and afterwards x, in the states of the class.
+    /// Solves a class: each column is b, and afterwards x, in the states of the class.
     fn solve_class(
         &self,
         class: &[usize],
         steps: &Steps,
-        y: &mut [f64],
+        columns: &mut [Vec<f64>],
         is_transposed: bool,
     ) -> Result<(), Error> {
         let (for_each, for_all) = FEW_OPERATIONS;
         let few = for_all.max(for_each.saturating_mul(steps.num_inside));
-        if self.eliminate(steps, few, y, is_transposed)? {
+        if self.eliminate(steps, few, columns, is_transposed)? {
             return Ok(());
         }
         let num_states = self.takes_part.len();
@@ -155,7 +174,7 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Transient<'_, F, D> {
         let longest = if most * unit.sqrt() <= 1.0 { most } else { chain.longest(&is_inside, most) };
         let error = (ROUNDING * unit * longest).min(1.0);
         let loses_half = longest * unit.sqrt() > 1.0;
-        if loses_half && self.eliminate(steps, MOST_OPERATIONS, y, is_transposed)? {
+        if loses_half && self.eliminate(steps, MOST_OPERATIONS, columns, is_transposed)? {
             return Ok(());
         }
         if error > unit.cbrt() {
@@ -165,14 +184,23 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Transient<'_, F, D> {
             let (state, num_states) = (class[0], class.len());
             return Err(Error::ImprobableEnd { table: self.table, state, num_states, error });
         }
-        let mut b = arrays::filled_vec(self.table, num_states, F::zero())?;
-        class.iter().zip(&*y).for_each(|(&state, &y)| b[state] = F::from_f64(y));
-        let x = if is_transposed { chain.solve_transposed_exactly(&b) } else { chain.solve_exactly(&b) };
-        match x {
-            Ok(x) => class.iter().zip(y).for_each(|(&state, y)| *y = x[state].into_f64()),
-            // The iterative method may not converge at all.
-            Err(_) if !loses_half && self.eliminate(steps, MOST_OPERATIONS, y, is_transposed)? => {}
-            Err(singular) => return Err(singular.of(self.table)),
+        for column in 0..columns.len() {
+            let mut b = arrays::filled_vec(self.table, num_states, F::zero())?;
+            class.iter().zip(&columns[column]).for_each(|(&state, &y)| b[state] = F::from_f64(y));
+            let x = if is_transposed { chain.solve_transposed_exactly(&b) } else { chain.solve_exactly(&b) };
+            match x {
+                Ok(x) => {
+                    class.iter().zip(&mut columns[column]).for_each(|(&state, y)| *y = x[state].into_f64());
+                }
+                // The iterative method may not converge at all.
+                Err(singular) => {
+                    let rest = &mut columns[column..];
+                    if loses_half || !self.eliminate(steps, MOST_OPERATIONS, rest, is_transposed)? {
+                        return Err(singular.of(self.table));
+                    }
+                    return Ok(());
+                }
+            }
         }
         Ok(())
     }
@@ -183,18 +211,24 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Transient<'_, F, D> {
         &self,
         steps: &Steps,
         most_operations: usize,
-        y: &mut [f64],
+        columns: &mut [Vec<f64>],
         is_transposed: bool,
     ) -> Result<bool, Error> {
         if steps.exits.iter().any(|&exit| exit < 0.0) {
             return Ok(false);
         }
-        match Elimination::new(steps.inside.clone(), steps.exits.clone(), most_operations) {
-            Ok(elimination) if is_transposed => elimination.solve_transposed(y),
-            Ok(elimination) => elimination.solve(y),
+        let elimination = match Elimination::new(steps.inside.clone(), steps.exits.clone(), most_operations) {
+            Ok(elimination) => elimination,
             Err(Refused::TooLong) => return Ok(false),
             Err(Refused::Underflow) => {
                 return Err(Error::IllConditioned { table: self.table, residual: 1.0 });
+            }
+        };
+        for y in columns {
+            if is_transposed {
+                elimination.solve_transposed(y);
+            } else {
+                elimination.solve(y);
             }
         }
         Ok(true)

@@ -68,6 +68,16 @@ macro_rules! forward_model {
         ) {
             $model.for_each_transition_reward(t, state, action, next_state, visit);
         }
+
+        fn for_each_stage_outcome(
+            &$self,
+            t: usize,
+            state: usize,
+            action: usize,
+            visit: &mut dyn FnMut(usize, Self::Scalar, Self::Scalar),
+        ) {
+            $model.for_each_stage_outcome(t, state, action, visit);
+        }
     };
 }
 pub(crate) use forward_model;

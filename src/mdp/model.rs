@@ -139,6 +139,23 @@ pub trait Model: Sync {
         let _ = (t, state, action, next_state, visit);
     }
 
+    /// Calls `visit(next_state, p(s',r∣s,a), r)` for each outcome of a pair at stage `t`, if
+    /// rewards depend on the successor. r includes the reward on the pair.
+    ///
+    /// The probabilities are those of the true dynamics. The default visits nothing, which means
+    /// that the reward is r(s,a) of the stage.
+    ///
+    /// [`inverse`](crate::inverse) uses it for the derivatives in rewards on the successor.
+    fn for_each_stage_outcome(
+        &self,
+        t: usize,
+        state: usize,
+        action: usize,
+        visit: &mut dyn FnMut(usize, Self::Scalar, Self::Scalar),
+    ) {
+        let _ = (t, state, action, visit);
+    }
+
     /// Each pass calls this once before it works on stage `t`. The default does nothing.
     ///
     /// [`Watched`](crate::Watched) reports progress here. A model that wraps another one should

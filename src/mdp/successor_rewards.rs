@@ -470,6 +470,19 @@ impl<F: Real, D: Dynamics<Scalar = F>> Model for SuccessorRewardMdp<F, D> {
         });
     }
 
+    fn for_each_stage_outcome(
+        &self,
+        _t: usize,
+        state: usize,
+        action: usize,
+        visit: &mut dyn FnMut(usize, F, F),
+    ) {
+        let reward_on_pair = self.mdp.rewards()[[state, action]];
+        self.for_each_outcome(state, action, |next_state, p, reward| {
+            visit(next_state, p, reward_on_pair + reward);
+        });
+    }
+
     fn stage(&self, _t: usize, inference: Inference) -> Result<Stage<'_, F, Self::Dynamics>, Error> {
         let Fold { dynamics, rewards, .. } = self.fold_of(inference);
         Ok(Stage { dynamics, rewards: rewards.view(), action_prior: self.mdp.prior_weights() })

@@ -70,6 +70,15 @@ impl<M: Model> TimeVaryingMdp<M> {
         self
     }
 
+    /// The same schedule with a changed copy of each model.
+    pub(crate) fn map_stages<N: Model>(
+        &self,
+        change: impl FnMut(&M) -> Result<N, Error>,
+    ) -> Result<TimeVaryingMdp<N>, Error> {
+        let stages = TimeVaryingMdp::new(self.stages.iter().map(change).collect::<Result<Vec<_>, _>>()?)?;
+        Ok(TimeVaryingMdp { repeats: self.repeats, ..stages })
+    }
+
     /// The models of the stages, in order.
     #[must_use]
     pub fn stages(&self) -> &[M] {
@@ -155,6 +164,16 @@ impl<M: Model> Model for TimeVaryingMdp<M> {
     ) {
         let stage = &self.stages[t % self.stages.len()];
         stage.for_each_transition_reward(t, state, action, next_state, visit);
+    }
+
+    fn for_each_stage_outcome(
+        &self,
+        t: usize,
+        state: usize,
+        action: usize,
+        visit: &mut dyn FnMut(usize, M::Scalar, M::Scalar),
+    ) {
+        self.stages[t % self.stages.len()].for_each_stage_outcome(t, state, action, visit);
     }
 
     fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, M::Scalar, M::Dynamics>, Error> {

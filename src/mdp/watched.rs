@@ -25,6 +25,7 @@ use crate::{Error, Inference};
 /// | `policy_at`, [`soft_bellman_backup`](crate::soft_bellman_backup), a step of a simulator | 1 |
 /// | `evaluate`, `elbo`, `state_occupancy`, `sample` | T |
 /// | [`posterior`](crate::posterior()), `state_action_occupancy` | 2 T |
+/// | [`Likelihood::evaluate`](crate::inverse::Likelihood::evaluate) with a horizon | 2 T |
 /// | [`stream_posterior`](crate::stream_posterior) | 3 T |
 /// | [`most_likely`](crate::Posterior::most_likely) | T, and one per action of the result |
 ///
@@ -74,6 +75,11 @@ where
     /// Wraps a model.
     pub fn new(model: &'m M, hook: H) -> Self {
         Self { model, hook: Mutex::new(hook) }
+    }
+
+    /// The model without the hook.
+    pub(crate) fn model(&self) -> &'m M {
+        self.model
     }
 }
 

@@ -64,6 +64,23 @@ use crate::{Error, Model, Real, backward, forward};
 /// assert!((given.state_marginals()[[1, 1]] - 0.5_f64).abs() < 1e-15);
 /// # Ok::<(), softmdp::Error>(())
 /// ```
+///
+/// An agent with a policy of its own has no rewards. Its policy is the action prior, and γ is 1:
+///
+/// ```
+/// use softmdp::{ActionPrior, Mdp, Observation, ndarray::{Array2, array}, posterior_given};
+///
+/// // Action 0 stays, action 1 changes the state. The agent stays with these probabilities.
+/// let transitions = array![[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]];
+/// let policy = array![[0.9, 0.1], [0.5, 0.5_f64]];
+/// let mdp = Mdp::new(transitions, Array2::zeros((2, 2)))?
+///     .with_action_prior(ActionPrior::Weights(policy))?;
+/// let given = posterior_given(&mdp, &array![1.0, 0.0], 2, [Observation::at(2, 1)])?;
+/// // Two paths end in state 1: 0, 0, 1 with 0.9 · 0.1 and 0, 1, 1 with 0.1 · 0.5.
+/// assert!((given.log_evidence().exp() - 0.14_f64).abs() < 1e-15);
+/// assert!((given.state_marginals()[[1, 1]] - 0.05 / 0.14_f64).abs() < 1e-15);
+/// # Ok::<(), softmdp::Error>(())
+/// ```
 pub fn posterior_given<F: Real, M: Model<Scalar = F> + ?Sized>(
     mdp: &M,
     initial: &ArrayRef1<F>,

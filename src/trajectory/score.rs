@@ -3,11 +3,10 @@
 use ndarray::ArrayRef1;
 
 use super::Trajectory;
-use crate::dynamics::successors::for_each_log_successor;
-use crate::kernels::log_add_exp;
+use crate::dynamics::successors::log_transition;
 use crate::mdp::CheckedStage;
 use crate::mdp::check_initial;
-use crate::{Dynamics, Error, Inference, Model, Policy, Posterior, Real, Table};
+use crate::{Error, Inference, Model, Policy, Posterior, Real, Table};
 
 impl<F: Real> Posterior<F> {
     /// Computes log p(trajectory ∣ e), in nats (D0), or given observations (D12). It is −∞ if the
@@ -170,20 +169,4 @@ impl<F: Real> Total<F> {
             Err(Error::TotalOverflow { table: Table::Trajectory })
         }
     }
-}
-
-/// log P(s'∣s,a).
-fn log_transition<F: Real, D: Dynamics<Scalar = F> + ?Sized>(
-    dynamics: &D,
-    temperature: F,
-    pair: (usize, usize),
-    next_state: usize,
-) -> F {
-    let mut log = F::neg_infinity();
-    for_each_log_successor(dynamics, temperature, pair, |successor, log_p| {
-        if successor == next_state {
-            log = log_add_exp(log, log_p);
-        }
-    });
-    log
 }

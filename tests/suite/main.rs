@@ -19,6 +19,7 @@ mod errors;
 mod forward;
 mod gridworld;
 mod identities;
+mod inverse;
 mod io;
 mod learning;
 mod mdp;

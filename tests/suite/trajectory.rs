@@ -145,6 +145,10 @@ fn what_is_no_trajectory_of_the_model_is_refused_with_its_place() {
     assert_eq!(Trajectory::new(vec![], vec![]), Err(shape(0, 1)));
     assert_eq!(Trajectory::new(vec![0, 0, 0], vec![0]), Err(shape(3, 2)));
     assert_eq!(Trajectory::new(vec![0], vec![0, 0]), Err(shape(1, 3)));
+    assert_eq!(
+        shape(1, 3).to_string(),
+        "shape of trajectory is [1], expected [3]: one state more than actions, or as many if the agent left for †"
+    );
 }
 
 #[test]

@@ -334,6 +334,16 @@ impl<F: Real> Model for StoredModel<F> {
         ask!(self, model => model.for_each_transition_reward(t, state, action, next_state, visit));
     }
 
+    fn for_each_stage_outcome(
+        &self,
+        t: usize,
+        state: usize,
+        action: usize,
+        visit: &mut dyn FnMut(usize, F, F),
+    ) {
+        ask!(self, model => model.for_each_stage_outcome(t, state, action, visit));
+    }
+
     fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, F, Self::Dynamics>, Error> {
         ask!(self, model => {
             let Stage { dynamics, rewards, action_prior } = model.stage(t, inference)?;

@@ -189,6 +189,8 @@ fn public_types_have_the_common_traits() {
         value::<(StationarySolver<F>, StationarySolution<F>, StationaryPolicy<F>)>();
         value::<(LongRunGrowth<F>, AverageReward<F>)>();
         value::<Convergence<F>>();
+        use softmdp::inverse::{Demonstrations, Likelihood, Score};
+        value::<(Demonstrations<F>, Likelihood<F>, Score<F>)>();
         plain::<MdpBuilder<F, DenseDynamics<F>>>();
         plain::<Stage<'_, F, DenseDynamics<F>>>();
         plain::<Mdp<F, Box<dyn Dynamics<Scalar = F>>>>();

@@ -4,8 +4,7 @@ use super::walk;
 use crate::common::MINUS_INFINITY;
 use ndarray::array;
 use softmdp::{
-    Error, Observation, Posterior, Solution, ndarray, posterior, posterior_given, posterior_into,
-    soft_value_iteration,
+    Error, Observation, Solution, ndarray, posterior, posterior_given, posterior_into, soft_value_iteration,
 };
 
 /// An observation stays with what was computed from it, until something else is.
@@ -42,7 +41,7 @@ fn archives_keep_observations() {
         [Observation::new(3, array![0.0, -1.0, MINUS_INFINITY, 0.5]).absorbed(-2.0), Observation::at(5, 3)];
     let given = posterior_given(&mdp, &initial, 5, seen).unwrap();
     let bytes = given.to_npz().unwrap();
-    assert_eq!(Posterior::from_npz(&bytes).unwrap(), given);
+    assert_eq!(softmdp::Posterior::from_npz(&bytes).unwrap(), given);
     assert_eq!(&Solution::from_npz(&bytes).unwrap(), given.solution());
 }
 
@@ -53,7 +52,7 @@ fn serialised_results_keep_observations() {
     let seen = Observation::new(3, array![0.0, -1.0, MINUS_INFINITY, 0.5]).absorbed(-2.0);
     let given = posterior_given(&mdp, &initial, 5, [seen.clone()]).unwrap();
     let text = ron::to_string(&given).unwrap();
-    assert_eq!(ron::from_str::<Posterior>(&text).unwrap(), given);
+    assert_eq!(ron::from_str::<softmdp::Posterior>(&text).unwrap(), given);
     let bytes = postcard::to_allocvec(given.solution()).unwrap();
     assert_eq!(&postcard::from_bytes::<Solution>(&bytes).unwrap(), given.solution());
     assert_eq!(ron::from_str::<Observation>(&ron::to_string(&seen).unwrap()).unwrap(), seen);

@@ -1,0 +1,183 @@
+//! Likelihoods with a horizon: one backward and one forward pass.
+//!
+//! # Form computed
+//!
+//! The backward pass keeps V_t of all stages, and Q_t and π_t too if they are small. Otherwise the
+//! forward pass backs each stage up again. It moves the residual visits on. The memory of large
+//! models is two tables `[t, s]`, the values and the visits, and a few tables `[s, a]`.
+
+use std::ops::ControlFlow;
+
+use ndarray::{Array2, ArrayView2, Axis};
+
+use super::derivative::Derivative;
+use super::mixed::Mixed;
+use super::observed::{Observed, impossible_action};
+use super::score::{Score, Starts};
+use super::stage::StageValues;
+use super::tally::Tally;
+use super::{Kind, Likelihood};
+use crate::backward::{Backup, StageTables};
+use crate::inverse::{Demonstrations, Error};
+use crate::mdp::{CheckedStage, run_pass};
+use crate::{Model, Real, SoftValueIteration, Solution, Table, Workspace, arrays};
+
+/// Largest number of entries of Q of all stages that is kept: 32 MB. It saves a third of the passes
+/// over large dense dynamics.
+const MOST_KEPT: usize = 1 << 22;
+
+/// The score of checked demonstrations. Calls `visit` with the gradient of each stage, if there is
+/// one.
+pub(super) fn evaluate<F: Real, M: Model<Scalar = F> + ?Sized, B: Send>(
+    likelihood: &Likelihood<F>,
+    mdp: &M,
+    demonstrations: (&Demonstrations<F>, &Observed<F>),
+    horizon: usize,
+    visit: Option<impl FnMut(usize, ArrayView2<'_, F>) -> ControlFlow<B> + Send>,
+) -> Result<ControlFlow<B, Score<F>>, Error> {
+    run_pass(mdp, horizon, likelihood.kind.inference(), || {
+        Ok(passes(likelihood, mdp, demonstrations, horizon, visit))
+    })?
+}
+
+fn passes<F: Real, M: Model<Scalar = F> + ?Sized, B>(
+    likelihood: &Likelihood<F>,
+    mdp: &M,
+    (demonstrations, observed): (&Demonstrations<F>, &Observed<F>),
+    horizon: usize,
+    mut visit: Option<impl FnMut(usize, ArrayView2<'_, F>) -> ControlFlow<B>>,
+) -> Result<ControlFlow<B, Score<F>>, Error> {
+    let inference = likelihood.kind.inference();
+    let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
+    let size = num_states.saturating_mul(num_actions).saturating_mul(horizon);
+    let solver = SoftValueIteration::new(horizon).inference(inference);
+    let (mut source, values) = if size <= MOST_KEPT {
+        let solution = solver.solve(mdp)?;
+        let values = solution.state_values().to_owned();
+        (Source::Kept(solution), values)
+    } else {
+        let mut backup = Backup::for_values(&mut Workspace::new(), mdp, inference, horizon)?;
+        let values = values(mdp, &mut backup, horizon)?;
+        (Source::Again(backup), values)
+    };
+    let starts = Starts::new(likelihood, mdp, demonstrations, observed, values.view())?;
+
+    let table = |table| arrays::filled_vec(table, (num_states, num_actions), F::zero());
+    let mut now = Stage {
+        values: vec![F::zero(); num_states],
+        action_values: table(Table::ActionValues)?,
+        policy: table(Table::Policy)?,
+        log_policy: table(Table::LogPolicy)?,
+    };
+    let mut visits = arrays::filled(Table::ResidualVisits, (horizon + 1, num_states), F::zero())?;
+    let mixed = Mixed::new(mdp, inference, horizon)?;
+    let mut tally = Tally::new(likelihood.kind, mdp)?;
+    add_sources(likelihood.kind, &starts, observed, num_actions, 0, arrays::slice_mut(&mut visits));
+    for t in 0..horizon {
+        let stage = CheckedStage::begin(mdp, t, inference)?;
+        let rows = &arrays::slice(&values)[(t + 1) * num_states..(t + 2) * num_states];
+        match &mut source {
+            Source::Kept(solution) => now.read(solution, t),
+            Source::Again(backup) => backup.stage(t, rows, now.tables())?,
+        }
+        let mut tables = StageValues {
+            values: &now.values,
+            action_values: &now.action_values,
+            policy: &mut now.policy,
+            log_policy: &now.log_policy,
+            next_values: rows,
+        };
+        let (x, next) = arrays::slice_mut(&mut visits)[t * num_states..].split_at_mut(num_states);
+        let next = &mut next[..num_states];
+        tally
+            .add(&stage, &mut tables, x, observed.choices_at(t))
+            .map_err(|choice| impossible_action(demonstrations, Some(horizon), num_actions, choice))?;
+        let settings = (inference, mdp.discount(), mdp.temperature());
+        let (rewards, _) = stage.rows(0..num_states);
+        let derivative = Derivative::new(stage.dynamics, settings, rows, (rewards, tables.action_values));
+        tally.successors.add((mdp, t), &stage, &tables, observed.moves_at(t))?;
+        tally.flow(&derivative, (mixed.as_ref(), x, observed.choices_at(t)), &mut tables, next);
+        add_sources(likelihood.kind, &starts, observed, num_actions, t + 1, next);
+        if let Some(visit) = &mut visit {
+            let shape = (num_states, num_actions);
+            if let ControlFlow::Break(reason) =
+                tally.end_stage(|gradient| visit(t, arrays::view(gradient, shape)))
+            {
+                return Ok(ControlFlow::Break(reason));
+            }
+        }
+    }
+    let score = Score::new(likelihood, mdp, observed, (&starts, tally), (values, visits), None)?;
+    Ok(ControlFlow::Continue(score))
+}
+
+/// Where Q_t and π_t come from.
+enum Source<'m, F: Real, M: ?Sized> {
+    Kept(Solution<F>),
+    Again(Backup<'m, F, M>),
+}
+
+/// The tables of a stage.
+struct Stage<F> {
+    values: Vec<F>,        // [s]
+    action_values: Vec<F>, // [s, a]
+    policy: Vec<F>,        // [s, a]
+    log_policy: Vec<F>,    // [s, a]
+}
+
+impl<F: Real> Stage<F> {
+    /// Copies a stage of a solution.
+    fn read(&mut self, solution: &Solution<F>, t: usize) {
+        let row = |table: ArrayView2<'_, F>, to: &mut [F]| {
+            to.iter_mut().zip(table).for_each(|(to, &entry)| *to = entry);
+        };
+        let policy = solution.policy();
+        let values = solution.state_values();
+        row(values.index_axis(Axis(0), t).insert_axis(Axis(0)), &mut self.values);
+        row(solution.action_values().index_axis(Axis(0), t), &mut self.action_values);
+        row(policy.probabilities().index_axis(Axis(0), t), &mut self.policy);
+        row(policy.log_probabilities().index_axis(Axis(0), t), &mut self.log_policy);
+    }
+
+    fn tables(&mut self) -> StageTables<'_, F> {
+        StageTables {
+            values: &mut self.values,
+            action_values: Some(&mut self.action_values),
+            policy: Some((&mut self.policy, &mut self.log_policy)),
+        }
+    }
+}
+
+/// V_t of all stages, `[t, s]`.
+fn values<F: Real, M: Model<Scalar = F> + ?Sized>(
+    mdp: &M,
+    backup: &mut Backup<'_, F, M>,
+    horizon: usize,
+) -> Result<Array2<F>, Error> {
+    let num_states = mdp.num_states();
+    let mut values = arrays::filled(Table::StateValues, (horizon + 1, num_states), F::zero())?;
+    let rows = arrays::slice_mut(&mut values);
+    let last = rows[horizon * num_states..].iter_mut();
+    last.zip(mdp.terminal_values()).for_each(|(v, &terminal)| *v = terminal);
+    for t in (0..horizon).rev() {
+        let (row, next) = rows[t * num_states..(t + 2) * num_states].split_at_mut(num_states);
+        mdp.begin_stage(t)?;
+        backup.stage(t, next, StageTables::values(row))?;
+    }
+    Ok(values)
+}
+
+/// Adds b_t to a row: the sources, and for actions the observed visits.
+fn add_sources<F: Real>(
+    kind: Kind,
+    starts: &Starts<F>,
+    observed: &Observed<F>,
+    num_actions: usize,
+    stage: usize,
+    row: &mut [F],
+) {
+    starts.add_to(stage, row);
+    if let Kind::Actions(_) = kind {
+        observed.choices_at(stage).iter().for_each(|choice| row[choice.pair / num_actions] += choice.weight);
+    }
+}

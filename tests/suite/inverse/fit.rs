@@ -1,0 +1,15 @@
+//! Fits of linear rewards.
+
+mod bus;
+mod errors;
+mod estimates;
+mod extremes;
+mod formula;
+mod identification;
+mod invariance;
+mod inversion;
+mod policy_iterations;
+mod settings;
+mod standard_errors;
+mod unbounded;
+mod unseen;

@@ -1,0 +1,145 @@
+//! Rust's bus engines (1987), group 4.
+
+use ndarray::{Array2, Array3, array};
+use softmdp::Inference::Variational;
+use softmdp::inverse::{
+    Covariance, Demonstrations, FitMethod, FittedRewards, Likelihood, RewardFeatures, RewardFit,
+};
+use softmdp::{Mdp, SparseDynamics, StationaryPolicy, Status, ndarray};
+
+use super::formula::assert_close;
+use crate::inverse::bus::{KEEP, REPLACE, group_four};
+
+pub(super) fn counts() -> Array2<f64> {
+    let mut counts = Array2::zeros((90, 2));
+    KEEP.iter().enumerate().for_each(|(bin, &count)| counts[[bin, 0]] = f64::from(count));
+    REPLACE.iter().for_each(|&(bin, count)| counts[[bin, 1]] = f64::from(count));
+    counts
+}
+
+pub(super) fn mdp(discount: f64) -> Mdp<f64, SparseDynamics> {
+    group_four(0.0, 0.0, discount).0
+}
+
+/// −1 for a replacement, and −0.001 x for an engine that is kept at mileage x.
+pub(super) fn features() -> RewardFeatures {
+    let phi = |(bin, action, k)| match (action, k) {
+        (1, 0) => -1.0,
+        (0, 1) => -0.001 * bin as f64,
+        _ => 0.0,
+    };
+    RewardFeatures::on_pairs(Array3::from_shape_fn((90, 2, 2), phi)).names(["replacement", "mileage"])
+}
+
+fn fit() -> RewardFit {
+    RewardFit::new(features(), Likelihood::actions(Variational))
+}
+
+fn fitted(fit: &RewardFit, discount: f64) -> FittedRewards<Mdp<f64, SparseDynamics>> {
+    fit.fit(&mdp(discount), &Demonstrations::from_counts(counts()).unwrap()).unwrap()
+}
+
+#[test]
+fn the_estimates_are_those_of_the_paper() {
+    let fitted = fitted(&fit(), 0.9999);
+    assert_close(fitted.parameters(), array![10.0749422, 2.2930930], 1e-6);
+    assert!((fitted.log_likelihood() + 163.584283657).abs() < 1e-8);
+    assert_eq!(fitted.convergence().status, Status::Converged);
+    assert!(fitted.convergence().iterations <= 15, "{}", fitted.convergence().iterations);
+    let errors = |kind| fitted.standard_errors(kind).unwrap();
+    assert_close(errors(Covariance::Information).view(), array![1.351263, 0.553844], 1e-6);
+    assert_close(errors(Covariance::OuterProduct).view(), array![1.581529, 0.638278], 1e-6);
+    assert_close(errors(Covariance::Sandwich).view(), array![1.154788, 0.483182], 1e-6);
+    let covariance = fitted.covariance(Covariance::Information).unwrap();
+    let expected = array![[1.8259104, 0.6867558], [0.6867558, 0.3067435]];
+    assert!((covariance - expected).iter().all(|error: &f64| error.abs() < 1e-6));
+    assert!(fitted.moment_gap().iter().all(|gap| *gap < 1e-9), "{}", fitted.moment_gap());
+    let visits = fitted.score().residual_visits();
+    let least = visits.iter().copied().fold(f64::INFINITY, f64::min);
+    assert!((least - 0.0481).abs() < 1e-4, "{least}");
+    assert!(fitted.score().is_locally_concave());
+    let values = softmdp::solve_stationary(fitted.model(), 1e-7).unwrap();
+    let values = values.state_values();
+    let at = array![values[0], values[44], values[89]];
+    assert_close(at.view(), array![-1278.528090, -1284.363450, -1285.981774], 1e-3);
+}
+
+#[test]
+fn the_estimates_without_foresight_are_those_of_the_paper() {
+    let fitted = fitted(&fit(), 0.0);
+    assert_close(fitted.parameters(), array![7.6357828405, 71.5133131695], 1e-7);
+    assert!((fitted.log_likelihood() + 165.458522185).abs() < 1e-8);
+}
+
+#[test]
+fn every_start_leads_to_the_maximum() {
+    for start in [[8.0, 0.0], [20.0, 10.0], [-3.0, 5.0], [10.0749422, 2.2930930]] {
+        let fitted = fitted(&fit().start(array![start[0], start[1]]), 0.9999);
+        assert_close(fitted.parameters(), array![10.0749422, 2.2930930], 1e-6);
+    }
+}
+
+#[test]
+fn policy_iterations_approach_the_maximum() {
+    let uniform = StationaryPolicy::new(Array2::from_elem((90, 2), 0.5)).unwrap();
+    let expected = [
+        (7.635783, 35.760232),
+        (9.928056, 2.173912),
+        (10.053611, 2.273594),
+        (10.076500, 2.293746),
+        (10.075099, 2.293175),
+    ];
+    for (number, (replacement, mileage)) in (1..).zip(expected) {
+        let fit = fit().method(FitMethod::PolicyIterations(number)).initial_policy(uniform.clone());
+        let fitted = fitted(&fit, 0.9999);
+        assert_close(fitted.parameters(), array![replacement, mileage], 5e-6);
+        let value = fitted.pseudo_log_likelihood().unwrap();
+        match number {
+            1 => assert!((value + 165.458523).abs() < 1e-6, "{value}"),
+            5 => assert!((value + 163.584284111).abs() < 1e-8, "{value}"),
+            _ => {}
+        }
+    }
+    let fit = fit().method(FitMethod::PolicyIterations(9)).initial_policy(uniform);
+    let fitted = fitted(&fit, 0.9999);
+    assert_close(fitted.parameters(), array![10.0749422, 2.2930930], 1e-6);
+    assert_eq!(fitted.convergence().status, Status::Converged);
+}
+
+/// Bins without observations need a guess, here ½.
+#[test]
+fn a_policy_iteration_from_frequencies() {
+    let counts = counts();
+    let share = |(bin, action)| {
+        let total: f64 = counts.row(bin).sum();
+        if total > 0.0 { counts[[bin, action]] / total } else { 0.5 }
+    };
+    let frequencies = StationaryPolicy::new(Array2::from_shape_fn((90, 2), share)).unwrap();
+    let fit = fit().method(FitMethod::PolicyIterations(1)).initial_policy(frequencies);
+    let fitted = fitted(&fit, 0.9999);
+    assert_close(fitted.parameters(), array![8.271555, 0.353285], 1e-6);
+    assert!((fitted.pseudo_log_likelihood().unwrap() + 167.286446).abs() < 1e-6);
+    assert_eq!(fitted.convergence().status, Status::IterationLimit);
+}
+
+/// A program in single precision with loose thresholds reports −163.58597.
+#[test]
+fn single_precision_is_within_its_rounding_or_says_so() {
+    let narrow = mdp(0.99).with_rewards(Array2::zeros((90, 2))).unwrap();
+    let wide = fitted(&fit(), 0.99);
+    let (narrow, rounded) =
+        (narrow.cast::<f32>().unwrap(), Demonstrations::from_counts(counts().mapv(|n| n as f32)));
+    let phi = |(bin, action, k)| match (action, k) {
+        (1, 0) => -1.0_f32,
+        (0, 1) => -0.001 * bin as f32,
+        _ => 0.0,
+    };
+    let features = RewardFeatures::on_pairs(Array3::from_shape_fn((90, 2, 2), phi));
+    let fit = RewardFit::new(features, Likelihood::actions(Variational));
+    let fitted = fit.fit(&narrow, &rounded.unwrap()).unwrap();
+    assert!(matches!(fitted.convergence().status, Status::Converged | Status::RoundingFloor));
+    for k in 0..2 {
+        let error = (f64::from(fitted.parameters()[k]) - wide.parameters()[k]).abs();
+        assert!(error < 0.02 * wide.parameters()[k].abs(), "{} {}", fitted.parameters(), wide.parameters());
+    }
+}
