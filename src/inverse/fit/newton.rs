@@ -48,7 +48,7 @@ const LEAST_LOSS: f64 = 0.02;
 const SHORTEST_LOOK: f64 = 0.03;
 
 /// How far a search follows a flat direction to see whether the value grows for ever, in steps.
-const FAR: f64 = 1e3;
+const FAR: f64 = 1e6;
 
 /// Relative eigenvalues up to which second derivatives may come from the gradient that is left, for
 /// each step that settles. Each step squares the error.

@@ -64,6 +64,21 @@ fn total(observer: &Observer<'_>) -> Array1<f64> {
 }
 
 #[test]
+fn values_of_the_start_are_those_of_an_independent_program() {
+    let expected = [
+        (Inference::Variational, [-4.162991575755, -4.162991575755, -7.237966591554]),
+        (Inference::Direct, [-3.536823395302, -3.536823395302, -6.198266007640]),
+    ];
+    for (inference, values) in expected {
+        for (goal, value) in goals().iter().zip(values) {
+            let solver = StationarySolver::new(1e-12).inference(inference);
+            let found = solver.solve(goal).unwrap().state_values()[0];
+            assert!((found - value).abs() < 1e-11, "{inference:?}: {found} {value}");
+        }
+    }
+}
+
+#[test]
 fn observer_of_actions_sees_the_attempt() {
     let likelihood = Likelihood::actions(VARIATIONAL);
     let posterior = goal_posterior(goals(), &likelihood, &uniform(3), &walk()).unwrap();

@@ -71,6 +71,34 @@ fn the_estimates_without_foresight_are_those_of_the_paper() {
     assert!((fitted.log_likelihood() + 165.458522185).abs() < 1e-8);
 }
 
+/// The cost functions of Table VIII, with mileage counted from 1. The paper prints the two rows of the
+/// cubic one in the wrong order, and −165.423 for the hyperbolic one at γ = 0.9999.
+#[test]
+fn other_cost_functions_have_the_likelihoods_of_the_paper() {
+    type Cost = fn(f64) -> Vec<f64>;
+    let costs: [(Cost, [f64; 2]); 5] = [
+        (|x| vec![x, x * x], [-163.402, -163.771]),
+        (|x| vec![x, x * x, x.powi(3)], [-162.988, -162.885]),
+        (|x| vec![x.sqrt()], [-163.395, -164.143]),
+        (|x| vec![1.0 / (91.0 - x)], [-165.178, -174.023]),
+        (|x| vec![1.0 / (91.0 - x), x.sqrt()], [-163.375, -164.048]),
+    ];
+    for (cost, expected) in costs {
+        let largest = cost(90.0);
+        let features =
+            Array3::from_shape_fn((90, 2, 1 + largest.len()), |(bin, action, k)| match (action, k) {
+                (1, 0) => -1.0,
+                (0, 1..) => -cost(bin as f64 + 1.0)[k - 1] / largest[k - 1],
+                _ => 0.0,
+            });
+        let fit = RewardFit::new(RewardFeatures::on_pairs(features), Likelihood::actions(Variational));
+        for (discount, expected) in [0.9999, 0.0].into_iter().zip(expected) {
+            let found = fitted(&fit, discount).log_likelihood();
+            assert!((found - expected).abs() < 6e-4, "{largest:?} {discount}: {found} {expected}");
+        }
+    }
+}
+
 #[test]
 fn every_start_leads_to_the_maximum() {
     for start in [[8.0, 0.0], [20.0, 10.0], [-3.0, 5.0], [10.0749422, 2.2930930]] {
