@@ -32,16 +32,15 @@ mod stationary;
 
 use std::cmp::Ordering;
 
-use ndarray::{Array1, Array2, ArrayView1};
+use ndarray::{Array1, Array2};
 
 pub(crate) use columns::{Columns, RewardColumns};
 use events::Events;
 use moments::Moments;
 
 use super::demonstrations::Seen;
-use super::likelihood::Kind;
+use super::likelihood::{Kind, log_starts};
 use super::{Demonstrations, Error, Likelihood, Score};
-use crate::kernels::gap;
 use crate::mdp::run_pass;
 use crate::{Model, Real, Table, arrays};
 
@@ -92,10 +91,10 @@ impl<F: Real> Curvature<F> {
             });
         }
         let mut events = Events::new(likelihood, mdp, demonstrations, columns)?;
-        let starts = likelihood
-            .initial
-            .as_ref()
-            .map(|initial| start_probabilities(mdp.temperature(), initial, score.state_values.row(0)));
+        let starts = likelihood.initial.as_ref().map(|initial| {
+            let logs = log_starts(mdp.temperature(), initial, score.state_values.row(0));
+            logs.into_iter().map(F::exp).collect::<Vec<F>>() // p(s_0|e)
+        });
         let (mut moments, first) = if let Some(horizon) = likelihood.horizon {
             run_pass(mdp, horizon, inference, || {
                 finite::moments((mdp, horizon, inference), score, columns, &mut events)
@@ -166,19 +165,6 @@ impl<F: Real> Curvature<F> {
         }
         Ok(Self { gradient, hessian, scores, magnitudes })
     }
-}
-
-/// p(s_0|e) ∝ p₀(s_0) exp(V_0(s_0)/τ), `[s]`.
-fn start_probabilities<F: Real>(temperature: F, initial: &Array1<F>, values: ArrayView1<'_, F>) -> Vec<F> {
-    let starts = initial.iter().zip(values);
-    let is_possible = |(p, value): &(&F, &F)| **p > F::zero() && **value > F::neg_infinity();
-    let max = starts.clone().filter(is_possible).fold(F::neg_infinity(), |max, (_, &value)| max.max(value));
-    let weight = |start: (&F, &F)| {
-        if is_possible(&start) { *start.0 * gap(*start.1, max, temperature).exp() } else { F::zero() }
-    };
-    let weights: Vec<F> = starts.map(weight).collect();
-    let sum = weights.iter().fold(F::zero(), |sum, &weight| sum + weight);
-    weights.into_iter().map(|weight| weight / sum).collect()
 }
 
 /// Adds the covariance of ∂V_0 over the starts, and subtracts its mean from every score.

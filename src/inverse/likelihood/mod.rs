@@ -23,6 +23,7 @@ mod mixed;
 mod observed;
 mod score;
 mod stage;
+mod starts;
 mod stationary;
 mod successors;
 mod tally;
@@ -30,6 +31,7 @@ mod tally;
 pub(super) use chain::ValueChain;
 pub(super) use derivative::Derivative;
 pub use score::Score;
+pub(super) use starts::log_starts;
 pub(super) use stationary::solve as solve_stationary_values;
 
 use ndarray::Array1;

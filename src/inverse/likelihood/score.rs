@@ -2,11 +2,11 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
-use super::observed::{Observed, Source};
+use super::observed::Observed;
+use super::starts::Starts;
 use super::tally::Tally;
 use super::{Kind, Likelihood};
-use crate::inverse::{Demonstrations, Error};
-use crate::kernels::gap;
+use crate::inverse::Error;
 use crate::{Convergence, Inference, Model, Real, Table, arrays};
 
 /// A log-likelihood of demonstrations with its gradients in the tables of the model.
@@ -273,72 +273,4 @@ fn is_positive<F: Real, M: Model<Scalar = F> + ?Sized>(
     let least = -largest * F::epsilon() * units;
     let mut rows = residual_visits.rows().into_iter().take(num_rows);
     rows.all(|row| row.iter().enumerate().all(|(state, &x)| x >= least || mdp.is_terminal(state)))
-}
-
-/// The sources of a likelihood. If it is joint with the start, starts are replaced by their
-/// posterior.
-#[derive(Debug)]
-pub(super) struct Starts<F> {
-    pub(super) sources: Vec<Source<F>>, // by stage
-    /// The value less that of the sources: 0, or Σ w log p₀(s₀) − W log p(e) + Σ b V/τ.
-    correction: F,
-}
-
-impl<F: Real> Starts<F> {
-    /// Checks that success is possible from all sources. `state_values` are `[t, s]`.
-    ///
-    /// Joint with the start, Σ_s p(s|e) V_0(s)/τ stands in place of log p(e) in all derivatives.
-    pub(super) fn new<M: Model<Scalar = F> + ?Sized>(
-        likelihood: &Likelihood<F>,
-        mdp: &M,
-        demonstrations: &Demonstrations<F>,
-        observed: &Observed<F>,
-        state_values: ArrayView2<'_, F>,
-    ) -> Result<Self, Error> {
-        for source in &observed.sources {
-            let &Source { stage, state, weight, trajectory } = source;
-            if state_values[[stage, state]] == F::neg_infinity() {
-                debug_assert!(trajectory < demonstrations.num_trajectories());
-                return Err(if weight < F::zero() {
-                    Error::ImpossibleEnd { trajectory, state }
-                } else {
-                    Error::ImpossibleStart { trajectory, state }
-                });
-            }
-        }
-        let Some(initial) = &likelihood.initial else {
-            return Ok(Self { sources: observed.sources.clone(), correction: F::zero() });
-        };
-        let temperature = mdp.temperature();
-        let values = state_values.row(0);
-        let alive = || (0..values.len()).filter(|&s| initial[s] > F::zero() && values[s] > F::neg_infinity());
-        let max = alive().fold(F::neg_infinity(), |max, s| max.max(values[s]));
-        let mut weights = vec![F::zero(); values.len()];
-        for state in alive() {
-            weights[state] = initial[state] * gap(values[state], max, temperature).exp();
-        }
-        let sum = weights.iter().fold(F::zero(), |sum, &weight| sum + weight);
-        let (mut total, mut log_starts) = (F::zero(), F::zero());
-        for source in observed.sources.iter().filter(|source| source.weight > F::zero()) {
-            total += source.weight;
-            log_starts += source.weight * initial[source.state].ln();
-        }
-        let mut sources = Vec::new();
-        let mut mean = F::zero(); // Σ p(s|e) (V − max)
-        for state in alive() {
-            let share = weights[state] / sum;
-            sources.push(Source { stage: 0, state, weight: total * share, trajectory: usize::MAX });
-            mean += share * (values[state] - max);
-        }
-        sources.extend(observed.sources.iter().filter(|source| source.weight < F::zero()));
-        Ok(Self { sources, correction: log_starts + total * (mean / temperature - sum.ln()) })
-    }
-
-    /// b of stage t, `[s]`, added to `row`.
-    pub(super) fn add_to(&self, stage: usize, row: &mut [F]) {
-        let first = self.sources.partition_point(|source| source.stage < stage);
-        for source in self.sources[first..].iter().take_while(|source| source.stage == stage) {
-            row[source.state] += source.weight;
-        }
-    }
 }

@@ -14,15 +14,15 @@
 //! A step is impossible, −∞, under a goal whose model is at its end, excludes the action, or never
 //! moves from s to s' by it. The last holds for actions too, whose logarithms would not show it.
 
-use ndarray::{Array1, Array2, ArrayView1, Axis};
+use ndarray::{Array2, ArrayView1, Axis};
 
-use super::super::likelihood::{Kind, solve_stationary_values};
+use super::super::likelihood::{Kind, log_starts, solve_stationary_values};
 use super::super::{Error, Likelihood};
 use crate::dynamics::successors::log_transition;
 use crate::mdp::{CheckedStage, check_initial, is_possible};
 use crate::{
     Error as ModelError, Inference, Model, Policy, Real, SoftValueIteration, StationaryPolicy,
-    StationarySolution, Table, log_sum_exp,
+    StationarySolution, Table,
 };
 
 /// One step of the agent that is watched.
@@ -97,7 +97,7 @@ enum Answer<F> {
     Values {
         values: Array2<F>, // [t, s]; a stationary one has one row
         horizon: Option<usize>,
-        /// log p₀(s) − log p(e), `[s]`, if the likelihood is joint with the start.
+        /// log p(s_0|e), `[s]`, if the likelihood is joint with the start.
         log_start: Option<Vec<F>>,
     },
 }
@@ -164,28 +164,15 @@ fn values<F: Real, M: Model<Scalar = F>>(
     };
     let answer = |(model, values): (&M, Array2<F>)| {
         let log_start = match &likelihood.initial {
-            Some(initial) => Some(log_start(model, initial, values.row(0))?),
+            Some(initial) => {
+                check_initial(initial, model.num_states())?;
+                Some(log_starts(model.temperature(), initial, values.row(0)))
+            }
             None => None,
         };
         Ok(Answer::Values { values, horizon, log_start })
     };
     models.iter().zip(tables).map(answer).collect()
-}
-
-/// log p₀(s) + V_0(s)/τ − log p(e), `[s]` (D6).
-fn log_start<F: Real, M: Model<Scalar = F>>(
-    model: &M,
-    initial: &Array1<F>,
-    values: ArrayView1<'_, F>,
-) -> Result<Vec<F>, ModelError> {
-    check_initial(initial, model.num_states())?;
-    let temperature = model.temperature();
-    let mut logs: Vec<F> = initial.iter().zip(values).map(|(p, &v)| p.ln() + v / temperature).collect();
-    let log_evidence = log_sum_exp(&logs);
-    if log_evidence > F::neg_infinity() {
-        logs.iter_mut().for_each(|log| *log -= log_evidence);
-    }
-    Ok(logs)
 }
 
 impl<F: Real, M: Model<Scalar = F> + Send> Goal<F> for Solved<M, F> {
