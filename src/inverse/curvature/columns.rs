@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, Array3};
 
-use crate::{Dynamics, Real, arrays};
+use crate::{Dynamics, Inference, Real, arrays};
 
 /// φ(s,a,s') of k features, written for a state, an action and a successor.
 pub(crate) type SuccessorFeatures<F> = dyn Fn(usize, usize, usize, &mut [F]) + Send + Sync;
@@ -82,6 +82,20 @@ impl<F: Real> Columns<F> {
 }
 
 impl<F: Real> RewardColumns<F> {
+    /// [`expected`](Self::expected) features on successors, if an inference folds them; or none.
+    pub(super) fn folded<D: Dynamics<Scalar = F> + ?Sized>(
+        &self,
+        inference: Inference,
+        dynamics: &D,
+    ) -> Vec<F> {
+        match (self, inference) {
+            (Self::Successors(k, features), Inference::Variational) => {
+                Self::expected(*k, &**features, dynamics)
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// φ̄(s,a) = Σ_s' P φ(s,a,s'), `[s, a, k]`.
     pub(crate) fn expected<D: Dynamics<Scalar = F> + ?Sized>(
         k: usize,

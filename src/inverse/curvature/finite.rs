@@ -1,12 +1,12 @@
 //! The backward pass over the stages of a finite horizon.
 
-use super::columns::{Columns, RewardColumns};
+use super::columns::Columns;
 use super::events::Events;
-use super::lucky;
 use super::moments::Moments;
 use super::stage::{Stage, terminal};
-use crate::backward::{Backup, StageTables};
+use crate::backward::Backup;
 use crate::inverse::Score;
+use crate::inverse::likelihood::StageMemory;
 use crate::mdp::CheckedStage;
 use crate::{Error, Inference, Model, Real, Table, arrays};
 
@@ -23,9 +23,7 @@ pub(super) fn moments<F: Real, M: Model<Scalar = F> + ?Sized>(
     let mut next = table(Table::StateValues, num_states * k)?; // ∂V_{t+1}
     let mut now = table(Table::StateValues, num_states * k)?;
     let mut pairs = table(Table::ActionValues, num_pairs * k)?; // ∂Q_t
-    let (mut values, mut flow) = (table(Table::StateValues, num_states)?, Vec::new());
-    let mut action_values = table(Table::ActionValues, num_pairs)?;
-    let (mut policy, mut logs) = (table(Table::Policy, num_pairs)?, table(Table::Policy, num_pairs)?);
+    let (mut memory, mut flow, mut expected) = (StageMemory::new(mdp)?, Vec::new(), Vec::new());
     let row = |t: usize| t * num_states..(t + 1) * num_states;
     for (state, next) in next.chunks_exact_mut(k).enumerate() {
         terminal(mdp, columns, state, next);
@@ -40,34 +38,13 @@ pub(super) fn moments<F: Real, M: Model<Scalar = F> + ?Sized>(
         flow.extend_from_slice(&visits[row(t + 1)]);
         events.subtract_sources(t + 1, &mut flow);
         let checked = CheckedStage::begin(mdp, t, inference)?;
-        let tables = StageTables {
-            values: &mut values,
-            action_values: Some(&mut action_values),
-            policy: Some((&mut policy, &mut logs)),
-        };
-        backup.stage(t, next_values, tables)?;
-        let expected = match (&columns.rewards, inference) {
-            (RewardColumns::Successors(k, features), Inference::Variational) => {
-                RewardColumns::expected(*k, &**features, checked.dynamics)
-            }
-            _ => Vec::new(),
-        };
-        let stage = Stage {
-            mdp,
-            t,
-            inference,
-            dynamics: checked.dynamics,
-            rewards: checked.rows(0..num_states).0,
-            action_values: &action_values,
-            policy: &policy,
-            values: &values,
-            next_values,
-            visits: &visits[row(t)],
-            flow: &flow,
-            columns,
-            expected: &expected,
-            is_lucky: lucky::is_needed((mdp, t, inference), columns),
-        };
+        backup.stage(t, next_values, memory.tables())?;
+        if expected.is_empty() || !mdp.is_homogeneous() {
+            expected = columns.rewards.folded(inference, checked.dynamics);
+        }
+        let at = (mdp, t, inference);
+        let stage =
+            Stage::new(at, &checked, (&memory, next_values), (&visits[row(t)], &flow), (columns, &expected));
         let centred = stage.centred(&mut next);
         let of_stage = stage.run(&centred, &mut now, &mut pairs)?;
         moments = moments.plus(of_stage);

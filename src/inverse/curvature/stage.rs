@@ -25,28 +25,29 @@
 use std::ops::Range;
 
 use super::columns::Columns;
-use super::lucky::LuckyPairs;
+use super::lucky::{self, LuckyPairs};
 use super::moments::{Moments, add_square};
-use crate::inverse::likelihood::Derivative;
+use crate::inverse::likelihood::{Derivative, StageMemory};
+use crate::mdp::CheckedStage;
 use crate::parallel::{RowsMut, fold_pieces};
 use crate::{Error, Inference, Model, Real};
 
 /// The tables of one stage.
 pub(super) struct Stage<'a, F: Real, M: Model<Scalar = F> + ?Sized> {
     pub(super) mdp: &'a M,
-    pub(super) t: usize,
-    pub(super) inference: Inference,
-    pub(super) dynamics: &'a M::Dynamics,
-    pub(super) rewards: &'a [F],       // r, [s, a]
+    t: usize,
+    inference: Inference,
+    dynamics: &'a M::Dynamics,
+    rewards: &'a [F],                  // r, [s, a]
     pub(super) action_values: &'a [F], // Q_t, [s, a]
-    pub(super) policy: &'a [F],        // π_t, [s, a]
-    pub(super) values: &'a [F],        // V_t, [s]
-    pub(super) next_values: &'a [F],   // V_{t+1}, [s]
-    pub(super) visits: &'a [F],        // x_t, [s]
-    pub(super) flow: &'a [F],          // x_{t+1} − b_{t+1} = Kᵀ y_t, [s]
-    pub(super) columns: &'a Columns<F>,
-    pub(super) expected: &'a [F], // φ̄ of features on successors, [s, a, k]
-    pub(super) is_lucky: bool,    // whether derivatives of rewards depend on outcomes
+    policy: &'a [F],                   // π_t, [s, a]
+    values: &'a [F],                   // V_t, [s]
+    next_values: &'a [F],              // V_{t+1}, [s]
+    visits: &'a [F],                   // x_t, [s]
+    flow: &'a [F],                     // x_{t+1} − b_{t+1} = Kᵀ y_t, [s]
+    columns: &'a Columns<F>,
+    expected: &'a [F], // φ̄ of features on successors, [s, a, k]
+    is_lucky: bool,    // whether derivatives of rewards depend on outcomes
 }
 
 /// ∂V_{t+1} as a stage reads it.
@@ -57,6 +58,32 @@ pub(super) struct Next<'a, F> {
 }
 
 impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Stage<'a, F, M> {
+    /// The stage t of `checked`, whose tables are in `memory`, with x_t and Kᵀ y_t.
+    pub(super) fn new(
+        (mdp, t, inference): (&'a M, usize, Inference),
+        checked: &'a CheckedStage<'a, F, M::Dynamics>,
+        (memory, next_values): (&'a StageMemory<F>, &'a [F]),
+        (visits, flow): (&'a [F], &'a [F]),
+        (columns, expected): (&'a Columns<F>, &'a [F]),
+    ) -> Self {
+        Self {
+            mdp,
+            t,
+            inference,
+            dynamics: checked.dynamics,
+            rewards: checked.rows(0..mdp.num_states()).0,
+            action_values: &memory.action_values,
+            policy: &memory.policy,
+            values: &memory.values,
+            next_values,
+            visits,
+            flow,
+            columns,
+            expected,
+            is_lucky: lucky::is_needed((mdp, t, inference), columns),
+        }
+    }
+
     fn k(&self) -> usize {
         self.columns.num_parameters()
     }

@@ -6,14 +6,13 @@
 //!
 //! where ∂Q|V are the derivatives of Q at fixed V, and terminal rows hold φ^T.
 
-use super::columns::{Columns, RewardColumns};
+use super::columns::Columns;
 use super::events::Events;
-use super::lucky;
 use super::moments::Moments;
 use super::stage::Stage;
-use crate::backward::{Backup, StageTables};
+use crate::backward::Backup;
 use crate::inverse::Score;
-use crate::inverse::likelihood::ValueChain;
+use crate::inverse::likelihood::{StageMemory, ValueChain};
 use crate::mdp::CheckedStage;
 use crate::{Error, Inference, Model, Real, Table, arrays};
 
@@ -30,9 +29,7 @@ pub(super) fn moments<F: Real, M: Model<Scalar = F> + ?Sized>(
     let k = columns.num_parameters();
     let table = |table, len| arrays::filled_vec(table, len, F::zero());
     let mut pairs = table(Table::ActionValues, num_pairs * k)?; // ∂Q
-    let mut values = table(Table::StateValues, num_states)?;
-    let mut action_values = table(Table::ActionValues, num_pairs)?;
-    let (mut policy, mut logs) = (table(Table::Policy, num_pairs)?, table(Table::Policy, num_pairs)?);
+    let mut memory = StageMemory::new(mdp)?;
     let next_values = arrays::slice(&score.state_values);
     let visits = arrays::slice(&score.residual_visits);
     let mut flow = visits.to_vec();
@@ -41,37 +38,13 @@ pub(super) fn moments<F: Real, M: Model<Scalar = F> + ?Sized>(
         flow.iter_mut().zip(sources).for_each(|(flow, &b)| *flow -= b);
     }
     let checked = CheckedStage::begin(mdp, 0, inference)?;
-    let tables = StageTables {
-        values: &mut values,
-        action_values: Some(&mut action_values),
-        policy: Some((&mut policy, &mut logs)),
-    };
-    Backup::new(mdp, inference).stage(0, next_values, tables)?;
-    let expected = match (&columns.rewards, inference) {
-        (RewardColumns::Successors(k, features), Inference::Variational) => {
-            RewardColumns::expected(*k, &**features, checked.dynamics)
-        }
-        _ => Vec::new(),
-    };
-    let stage = Stage {
-        mdp,
-        t: 0,
-        inference,
-        dynamics: checked.dynamics,
-        rewards: checked.rows(0..num_states).0,
-        action_values: &action_values,
-        policy: &policy,
-        values: &values,
-        next_values,
-        visits,
-        flow: &flow,
-        columns,
-        expected: &expected,
-        is_lucky: lucky::is_needed((mdp, 0, inference), columns),
-    };
+    Backup::new(mdp, inference).stage(0, next_values, memory.tables())?;
+    let expected = columns.rewards.folded(inference, checked.dynamics);
+    let at = (mdp, 0, inference);
+    let stage = Stage::new(at, &checked, (&memory, next_values), (visits, &flow), (columns, &expected));
     let mut solution = stage.at_fixed_values();
     if mdp.discount() > F::zero() {
-        let chain = ValueChain::new((mdp, inference), checked.dynamics, next_values, &policy)?;
+        let chain = ValueChain::new((mdp, inference), checked.dynamics, next_values, &memory.policy)?;
         chain.solve_columns(k, &mut solution, Table::StateValues)?;
     }
     let mut now = table(Table::StateValues, num_states * k)?;

@@ -8,13 +8,13 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2};
 
 use super::derivative::Derivative;
 use super::mixed::Mixed;
 use super::observed::{Observed, impossible_action};
 use super::score::Score;
-use super::stage::StageValues;
+use super::stage::{StageMemory, StageValues};
 use super::starts::Starts;
 use super::tally::Tally;
 use super::{Kind, Likelihood};
@@ -63,13 +63,7 @@ fn passes<F: Real, M: Model<Scalar = F> + ?Sized, B>(
     };
     let starts = Starts::new(likelihood, mdp, demonstrations, observed, values.view())?;
 
-    let table = |table| arrays::filled_vec(table, (num_states, num_actions), F::zero());
-    let mut now = Stage {
-        values: vec![F::zero(); num_states],
-        action_values: table(Table::ActionValues)?,
-        policy: table(Table::Policy)?,
-        log_policy: table(Table::LogPolicy)?,
-    };
+    let mut now = StageMemory::new(mdp)?;
     let mut visits = arrays::filled(Table::ResidualVisits, (horizon + 1, num_states), F::zero())?;
     let mixed = Mixed::new(mdp, inference, horizon)?;
     let mut tally = Tally::new(likelihood.kind, mdp)?;
@@ -116,37 +110,6 @@ fn passes<F: Real, M: Model<Scalar = F> + ?Sized, B>(
 enum Source<'m, F: Real, M: ?Sized> {
     Kept(Solution<F>),
     Again(Backup<'m, F, M>),
-}
-
-/// The tables of a stage.
-struct Stage<F> {
-    values: Vec<F>,        // [s]
-    action_values: Vec<F>, // [s, a]
-    policy: Vec<F>,        // [s, a]
-    log_policy: Vec<F>,    // [s, a]
-}
-
-impl<F: Real> Stage<F> {
-    /// Copies a stage of a solution.
-    fn read(&mut self, solution: &Solution<F>, t: usize) {
-        let row = |table: ArrayView2<'_, F>, to: &mut [F]| {
-            to.iter_mut().zip(table).for_each(|(to, &entry)| *to = entry);
-        };
-        let policy = solution.policy();
-        let values = solution.state_values();
-        row(values.index_axis(Axis(0), t).insert_axis(Axis(0)), &mut self.values);
-        row(solution.action_values().index_axis(Axis(0), t), &mut self.action_values);
-        row(policy.probabilities().index_axis(Axis(0), t), &mut self.policy);
-        row(policy.log_probabilities().index_axis(Axis(0), t), &mut self.log_policy);
-    }
-
-    fn tables(&mut self) -> StageTables<'_, F> {
-        StageTables {
-            values: &mut self.values,
-            action_values: Some(&mut self.action_values),
-            policy: Some((&mut self.policy, &mut self.log_policy)),
-        }
-    }
 }
 
 /// V_t of all stages, `[t, s]`.

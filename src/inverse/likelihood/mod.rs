@@ -31,6 +31,7 @@ mod tally;
 pub(super) use chain::ValueChain;
 pub(super) use derivative::Derivative;
 pub use score::Score;
+pub(super) use stage::StageMemory;
 pub(super) use starts::log_starts;
 pub(super) use stationary::solve as solve_stationary_values;
 
