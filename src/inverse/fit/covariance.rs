@@ -76,7 +76,8 @@ impl Matrices {
         precision: Array1<f64>,
         threshold: f64,
     ) -> Self {
-        let mut outer = Array2::zeros(split_size(&curved.scores));
+        let k = curved.scores.ncols();
+        let mut outer = Array2::zeros((k, k));
         for (score, &square) in curved.scores.rows().into_iter().zip(squares) {
             if square > 0.0 {
                 let column = score.insert_axis(Axis(1));
@@ -117,10 +118,6 @@ impl Matrices {
         }
         Ok(inverse)
     }
-}
-
-fn split_size(scores: &Array2<f64>) -> (usize, usize) {
-    (scores.ncols(), scores.ncols())
 }
 
 /// Converts a matrix to another number type.

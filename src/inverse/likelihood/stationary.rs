@@ -38,15 +38,16 @@ pub(super) fn evaluate<F: Real, M: Model<Scalar = F> + ?Sized>(
     let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
     let state_values = solution.state_values().to_owned().insert_axis(Axis(0));
     let starts = Starts::new(likelihood, mdp, demonstrations, observed, state_values.view())?;
-    let action_values = solution.action_values().to_owned();
-    let is_impossible = |pair: usize| arrays::slice(&action_values)[pair] == F::neg_infinity();
+    let (action_values, log_policy) = (solution.action_values(), solution.policy().log_probabilities());
+    let (action_values, log_policy) = (arrays::slice(&action_values), arrays::slice(&log_policy));
+    let is_impossible = |pair: usize| action_values[pair] == F::neg_infinity();
     if let Some(choice) = observed.choices.iter().find(|choice| is_impossible(choice.pair)) {
         return Err(impossible_action(demonstrations, None, num_actions, choice));
     }
 
     let stage = CheckedStage::new(mdp, 0, inference)?;
     let (rewards, _) = stage.rows(0..num_states);
-    let (values, action_values) = (arrays::slice(&state_values), arrays::slice(&action_values));
+    let values = arrays::slice(&state_values);
     let mut policy = solution.probabilities().to_owned();
     let policy = arrays::slice_mut(&mut policy);
     let settings = (inference, mdp.discount(), mdp.temperature());
@@ -64,8 +65,6 @@ pub(super) fn evaluate<F: Real, M: Model<Scalar = F> + ?Sized>(
     let visits = chain.solve_transposed(&sources, Table::ResidualVisits)?;
 
     let mut tally = Tally::new(likelihood.kind, mdp)?;
-    let log_policy = solution.policy().log_probabilities().to_owned();
-    let log_policy = arrays::slice(&log_policy);
     let mut tables = StageValues { values, action_values, policy, log_policy, next_values: values };
     tally
         .add(&stage, &mut tables, &visits, &observed.choices)
@@ -76,7 +75,7 @@ pub(super) fn evaluate<F: Real, M: Model<Scalar = F> + ?Sized>(
     let visits = arrays::from_vec(visits, (1, num_states));
     let convergence = Some(*solution.convergence());
     let parts = (&starts, tally);
-    Score::new(likelihood, mdp, observed, parts, (state_values.clone(), visits), convergence)
+    Score::new(likelihood, mdp, observed, parts, (state_values, visits), convergence)
 }
 
 /// The largest factor by which a stationary problem is taken to amplify rounding.
