@@ -17,7 +17,7 @@ use ndarray::{Array2, ArrayRef1};
 
 use super::Error;
 use super::likelihood::Derivative;
-use crate::markov_chain::Chain;
+use crate::markov_chain::Transient;
 use crate::mdp::{CheckedStage, check_discount};
 use crate::{Inference, Model, Real, StationaryPolicy, Table, arrays};
 
@@ -121,11 +121,11 @@ where
     if let Some(state) = (0..num_states).find(|&state| b[state] == F::neg_infinity()) {
         return Err(Error::ForbiddenEnd { state });
     }
-    let chain = Chain::new(stage.dynamics, &choices, &takes_part, discount)?;
-    let values = chain.solve_exactly(&b).map_err(|singular| singular.of(Table::Rewards))?;
+    let (dynamics, table) = (stage.dynamics, Table::Rewards);
+    let chain = Transient { dynamics, policy: &choices, takes_part: &takes_part, discount, table };
+    let values = chain.solve(&b)?;
     let mut next = vec![F::zero(); num_states * num_actions];
-    let settings = (Inference::Variational, discount, temperature);
-    Derivative::new(stage.dynamics, settings, &[], (&[], &[])).expectation(1, &values, &mut next)?;
+    Derivative::variational(dynamics, discount).expectation(1, &values, &mut next)?;
     let (rewards, prior) = stage.rows(0..num_states);
     Ok(Array2::from_shape_fn((num_states, num_actions), |(state, action)| {
         let pair = state * num_actions + action;

@@ -13,8 +13,8 @@
 //!
 //! # Form computed
 //!
-//! K+1 linear systems with one matrix. An action with π̂ = 0 adds 0 to the entropy: no small number
-//! replaces it.
+//! K+1 linear systems with one matrix. The choice model has z relative to one action of each state.
+//! An action with π̂ = 0 adds 0 to the entropy: no small number replaces it.
 //!
 //! # References
 //!
@@ -30,7 +30,7 @@ use super::objective::{Found, NormalPrior, Posterior};
 use crate::inverse::curvature::RewardColumns;
 use crate::inverse::likelihood::Derivative;
 use crate::inverse::{Error, RewardModel};
-use crate::markov_chain::Chain;
+use crate::markov_chain::Transient;
 use crate::mdp::{CheckedStage, is_possible};
 use crate::{Inference, Real, StationaryPolicy, Status, Table, arrays};
 
@@ -156,35 +156,29 @@ impl<'a, F: Real, M: RewardModel<Scalar = F> + ?Sized> Nested<'a, F, M> {
         let (num_states, width, columns) = (self.mdp.num_states(), self.mdp.num_actions(), self.k + 1);
         let (temperature, discount) = (self.mdp.temperature(), self.mdp.discount());
         let takes_part: Vec<bool> = self.is_terminal.iter().map(|is_terminal| !is_terminal).collect();
-        let chain = Chain::new(self.stage.dynamics, policy, &takes_part, discount)?;
         let (rewards, weights) = self.stage.rows(0..num_states);
         // Column 0 is the known part.
-        let mut values = arrays::filled(Table::StateValues, (num_states, columns), F::zero())?;
+        let mut values = arrays::filled_vec(Table::StateValues, (num_states, columns), F::zero())?;
         for column in 0..columns {
             let own = |pair: usize| match column {
                 0 => rewards[pair] - temperature * (policy[pair] / weights[pair]).ln(),
                 _ => self.features[pair * self.k + column - 1],
             };
-            let b: Vec<F> = (0..num_states)
-                .map(|state| match (self.is_terminal[state], column) {
+            for (state, value) in values.iter_mut().skip(column).step_by(columns).enumerate() {
+                *value = match (self.is_terminal[state], column) {
                     (true, 0) => self.mdp.terminal_values()[state],
                     (true, _) => self.terminal.map_or_else(F::zero, |terminal| terminal[[state, column - 1]]),
                     (false, _) => (state * width..(state + 1) * width)
                         .filter(|&pair| policy[pair] > F::zero())
                         .fold(F::zero(), |sum, pair| sum + policy[pair] * own(pair)),
-                })
-                .collect();
-            let solved = chain.solve_exactly(&b).map_err(|singular| singular.of(Table::StateValues))?;
-            values.column_mut(column).iter_mut().zip(solved).for_each(|(value, solved)| *value = solved);
+                };
+            }
         }
+        let (dynamics, table) = (self.stage.dynamics, Table::StateValues);
+        let chain = Transient { dynamics, policy, takes_part: &takes_part, discount, table };
+        chain.solve_columns(columns, &mut values)?;
         let mut q = vec![F::zero(); num_states * width * columns];
-        let derivative = Derivative::new(
-            self.stage.dynamics,
-            (Inference::Variational, discount, temperature),
-            &[],
-            (&[], &[]),
-        );
-        derivative.expectation(columns, arrays::slice(&values), &mut q)?;
+        Derivative::variational(dynamics, discount).expectation(columns, &values, &mut q)?;
         let mut choices = Choices {
             width,
             temperature: temperature.into_f64(),
@@ -206,6 +200,7 @@ impl<'a, F: Real, M: RewardModel<Scalar = F> + ?Sized> Nested<'a, F, M> {
             let own = &self.features[pair * self.k..(pair + 1) * self.k];
             choices.features.extend(q[1..].iter().zip(own).map(|(&q, &own)| (q + own).into_f64()));
         }
+        choices.subtract_first(self.k);
         Ok(choices)
     }
 }
@@ -223,6 +218,20 @@ struct Choices<'a> {
 }
 
 impl Choices<'_> {
+    /// Subtracts c and z of the first possible action of each state. Choices depend on differences
+    /// alone, and z itself is larger than they are by about 1/(1−γ).
+    fn subtract_first(&mut self, k: usize) {
+        let states = self.logs.chunks_exact_mut(self.width);
+        for (logs, features) in states.zip(self.features.chunks_exact_mut((self.width * k).max(1))) {
+            let Some(first) = logs.iter().position(|&log| log > f64::NEG_INFINITY) else { continue };
+            let (log, z) = (logs[first], features[first * k..(first + 1) * k].to_vec());
+            logs.iter_mut().for_each(|other| *other -= log);
+            for (index, other) in features.iter_mut().enumerate() {
+                *other -= z[index % k];
+            }
+        }
+    }
+
     /// log π, `[s, a]`.
     fn log_policy(&self, theta: &Array1<f64>) -> Vec<f64> {
         let k = theta.len();

@@ -60,6 +60,11 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Derivative<'a, F, D> {
         Self { dynamics, discount, tilt }
     }
 
+    /// K = γ P of variational inference.
+    pub(in crate::inverse) fn variational(dynamics: &'a D, discount: F) -> Self {
+        Self { dynamics, discount, tilt: None }
+    }
+
     /// y(s,a) = Σ_s' K(s,a,s') v(s') for k columns of finite numbers.
     ///
     /// # Shapes

@@ -120,7 +120,7 @@ fn policy_iterations_approach_the_maximum() {
     for (number, (replacement, mileage)) in (1..).zip(expected) {
         let fit = fit().method(FitMethod::PolicyIterations(number)).initial_policy(uniform.clone());
         let fitted = fitted(&fit, 0.9999);
-        assert_close(fitted.parameters(), array![replacement, mileage], 5e-6);
+        assert_close(fitted.parameters(), array![replacement, mileage], 1e-6);
         let value = fitted.pseudo_log_likelihood().unwrap();
         match number {
             1 => assert!((value + 165.458523).abs() < 1e-6, "{value}"),
