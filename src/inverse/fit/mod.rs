@@ -13,6 +13,7 @@ mod information;
 mod lbfgs;
 mod newton;
 mod objective;
+mod prior;
 mod pseudo_likelihood;
 mod summary;
 mod symmetric;
@@ -33,7 +34,8 @@ use crate::mdp::{check_setting, is_possible};
 use crate::{Convergence, Inference, Model, Real, StationaryPolicy, Status, Table};
 use covariance::{Matrices, cast};
 use newton::{Limits, Maximum, Objective, Point, diverging};
-use objective::{Evaluated, Found, MOST_CURVED, NormalPrior, Posterior};
+use objective::{Evaluated, Found, MOST_CURVED, Posterior};
+use prior::NormalPrior;
 
 /// The most parameters of methods that need second derivatives. A step takes O(K³) time.
 const MOST_NEWTON: usize = 1000;
@@ -324,20 +326,18 @@ impl<F: Real> RewardFit<F> {
         let num_features = self.features.num_parameters();
         let names = self.names(posterior.mdp.num_actions());
         let mut precision = Array1::zeros(parameters.len());
-        if let Some((_, given)) = &posterior.prior {
-            precision.iter_mut().zip(given).for_each(|(entry, given)| *entry = *given);
+        if let Some(prior) = &posterior.prior {
+            prior.add_precision(&mut precision);
         }
-        let log_prior = posterior.prior.as_ref().map(|(mean, precision)| {
-            let terms = mean.iter().zip(precision).zip(&parameters);
-            terms.map(|((m, l), x)| 0.5 * (l.ln() - l * (x - m) * (x - m))).sum::<f64>()
-        });
+        let log_prior = posterior.prior.as_ref().map(|prior| prior.log_density(&parameters));
         let total = posterior.demonstrations.total_weight().into_f64();
         let scale = model.temperature().into_f64() / total;
         let moment_gap =
             gradient.iter().take(num_features).map(|entry| F::from_f64(entry.abs() * scale)).collect();
         let mut scores = Array2::zeros((0, parameters.len()));
         let mut null_basis = scores.clone();
-        if let (Some((_, curved)), Status::Converged | Status::RoundingFloor) = (&curved, status) {
+        let is_end = matches!(status, Status::Converged | Status::RoundingFloor);
+        if let (true, true, Some((_, curved))) = (posterior.fits_settings(), is_end, &curved) {
             let is_undetermined = posterior.is_undetermined(curved);
             if let Some(k) = (num_features..names.len()).find(|&k| is_undetermined[k]) {
                 let is_temperature = self.fits_temperature && k == num_features;
@@ -345,8 +345,8 @@ impl<F: Real> RewardFit<F> {
                 return Err(Error::UnidentifiedSetting { setting });
             }
         }
-        let matrices = curved.map(|(_, curved)| {
-            let split = posterior.split(&curved);
+        let matrices = curved.map(|curved| {
+            let (split, curved) = (posterior.split(&curved), curved.1);
             let squares = squares(posterior.demonstrations);
             null_basis = split.null_basis();
             let matrices = Matrices::new(split, &curved, &squares, precision, posterior.threshold());
@@ -425,7 +425,8 @@ impl<F: Real> RewardFit<F> {
         if let Some(entry) = precision.iter().enumerate().find(|(_, entry)| !is_valid(**entry)) {
             return invalid("precision", entry, "a finite number >= 0");
         }
-        Ok(Some((mean.mapv(F::into_f64), precision.mapv(F::into_f64))))
+        let (mean, precision) = (mean.mapv(F::into_f64), precision.mapv(F::into_f64));
+        Ok(Some(NormalPrior { mean, precision }))
     }
 
     /// Checks that a fit of temperature or discount can start.
@@ -511,7 +512,7 @@ where
     F: Real,
     M: RewardModel<Scalar = F> + ?Sized,
 {
-    let (Some((_, curved)), Status::Converged | Status::RoundingFloor) = (&found.curved, found.status) else {
+    let (Some(curved), Status::Converged | Status::RoundingFloor) = (&found.curved, found.status) else {
         return Ok(found);
     };
     let split = posterior.split(curved);
@@ -576,7 +577,7 @@ where
     let is_free = posterior.features.is_table()
         && matches!(likelihood.kind, Kind::Actions(_))
         && likelihood.horizon.is_none()
-        && posterior.prior.as_ref().is_none_or(|(_, precision)| precision.iter().all(|&entry| entry == 0.0));
+        && posterior.prior.as_ref().is_none_or(|prior| prior.precision.iter().all(|&entry| entry == 0.0));
     if !is_free {
         return Ok(());
     }

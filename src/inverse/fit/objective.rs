@@ -17,6 +17,7 @@ use ndarray::{Array1, Array2};
 
 use super::information::Information;
 use super::newton::{Maximum, Objective, Point};
+use super::prior::NormalPrior;
 use crate::inverse::curvature::{Columns, Curvature};
 use crate::inverse::features::Reporting;
 use crate::inverse::{Demonstrations, Error, Likelihood, RewardFeatures, RewardModel, Score};
@@ -39,9 +40,6 @@ const UNIDENTIFIED: f64 = 1e-6;
 /// The most parameters whose second derivatives are computed after a search that did not need them.
 pub(super) const MOST_CURVED: usize = 400;
 
-/// Means and precisions.
-pub(super) type NormalPrior = (Array1<f64>, Array1<f64>);
-
 /// What a fit maximises.
 pub(super) struct Posterior<'a, F, M: ?Sized> {
     pub(super) features: &'a RewardFeatures<F>,
@@ -54,7 +52,6 @@ pub(super) struct Posterior<'a, F, M: ?Sized> {
     pub(super) fits_discount: bool,
     /// The largest |φ_k|, `[k]`.
     pub(super) largest: Array1<f64>,
-    /// m and λ, `[k]` each.
     pub(super) prior: Option<NormalPrior>,
     /// V of the last evaluation without a horizon, from which the next one starts.
     pub(super) values: RefCell<Option<Array1<F>>>,
@@ -172,14 +169,10 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Posterior<'_, F, M> {
         for (natural, largest) in natural.iter_mut().zip(&self.largest) {
             *natural *= (largest / temperature).powi(2);
         }
-        self.add_precision(&mut natural);
-        natural
-    }
-
-    fn add_precision(&self, numbers: &mut Array1<f64>) {
-        if let Some((_, precision)) = &self.prior {
-            numbers.iter_mut().zip(precision).for_each(|(number, precision)| *number += precision);
+        if let Some(prior) = &self.prior {
+            prior.add_precision(&mut natural);
         }
+        natural
     }
 
     /// A relative eigenvalue up to which a direction counts as null.
@@ -188,26 +181,31 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Posterior<'_, F, M> {
         ROUNDING * size as f64 * F::epsilon().into_f64()
     }
 
-    /// A + Λ in θ, τ and γ, split.
-    pub(super) fn split(&self, curved: &Curved) -> Information {
-        let (mut a, mut natural) = (curved.information.clone(), curved.magnitudes.clone());
-        self.add_prior(&mut a);
-        self.add_precision(&mut natural);
-        Information::new(&a, &natural, self.threshold())
+    /// Whether the temperature or the discount is fitted.
+    pub(super) fn fits_settings(&self) -> bool {
+        self.fits_temperature || self.fits_discount
+    }
+
+    /// A + Λ in θ, τ and γ, split. Without settings, the numbers of the search are these.
+    pub(super) fn split(&self, (information, curved): &(Information, Curved)) -> Information {
+        if self.fits_settings() { self.split_by(curved, self.threshold()) } else { information.clone() }
     }
 
     /// Which of θ, τ and γ the demonstrations do not determine, for settings that are fitted.
     pub(super) fn is_undetermined(&self, curved: &Curved) -> Vec<bool> {
-        let (mut a, mut natural) = (curved.information.clone(), curved.magnitudes.clone());
-        self.add_prior(&mut a);
-        self.add_precision(&mut natural);
-        Information::new(&a, &natural, self.threshold().max(UNIDENTIFIED)).is_unidentified()
+        self.split_by(curved, self.threshold().max(UNIDENTIFIED)).is_unidentified()
     }
 
-    fn add_prior(&self, a: &mut Array2<f64>) {
-        if let Some((_, precision)) = &self.prior {
-            a.diag_mut().iter_mut().zip(precision).for_each(|(entry, precision)| *entry += precision);
+    fn split_by(&self, curved: &Curved, threshold: f64) -> Information {
+        self.information_of(curved.information.clone(), curved.magnitudes.clone(), threshold)
+    }
+
+    /// A + Λ, split.
+    fn information_of(&self, mut a: Array2<f64>, mut natural: Array1<f64>, threshold: f64) -> Information {
+        if let Some(prior) = &self.prior {
+            prior.add_curvature(&mut a, &mut natural);
         }
+        Information::new(&a, &natural, threshold)
     }
 }
 
@@ -241,12 +239,8 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Objective for Posterior<'_, F
         let mut gradient: Array1<f64> =
             own.iter().zip(self.changes(&model)).map(|(entry, change)| entry * change.first).collect();
         let mut value = score.value().into_f64();
-        if let Some((mean, precision)) = &self.prior {
-            for (k, (mean, precision)) in mean.iter().zip(precision).enumerate() {
-                let distance = numbers[k] - mean;
-                value -= 0.5 * precision * distance * distance;
-                gradient[k] -= precision * distance;
-            }
+        if let Some(prior) = &self.prior {
+            prior.add_to(numbers, &mut value, &mut gradient);
         }
         let found = Evaluated { model, score, gradient: own, curvature };
         Ok(Point { parameters: numbers.clone(), value, gradient, found })
@@ -278,9 +272,7 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Objective for Posterior<'_, F
             a[[k, k]] -= slope * change.second;
             natural[k] += (slope * change.second).abs();
         }
-        self.add_prior(&mut a);
-        self.add_precision(&mut natural);
-        Ok((Information::new(&a, &natural, self.threshold()), curved))
+        Ok((self.information_of(a, natural, self.threshold()), curved))
     }
 
     fn small_gradient(&self, point: &Point<Self::Found>) -> Array1<f64> {

@@ -26,7 +26,8 @@ use ndarray::{Array1, Array2};
 
 use super::information::Information;
 use super::newton::{self, Limits, Maximum, Objective, Point};
-use super::objective::{Found, NormalPrior, Posterior};
+use super::objective::{Found, Posterior};
+use super::prior::NormalPrior;
 use crate::inverse::curvature::RewardColumns;
 use crate::inverse::likelihood::Derivative;
 use crate::inverse::{Error, RewardModel};
@@ -299,12 +300,8 @@ impl Objective for Choices<'_> {
             }
             gradient.iter_mut().zip(mean).for_each(|(sum, mean)| *sum -= total * mean / self.temperature);
         });
-        if let Some((mean, precision)) = self.prior {
-            for (k, (mean, precision)) in mean.iter().zip(precision).enumerate() {
-                let distance = theta[k] - mean;
-                value -= 0.5 * precision * distance * distance;
-                gradient[k] -= precision * distance;
-            }
+        if let Some(prior) = self.prior {
+            prior.add_to(theta, &mut value, &mut gradient);
         }
         Ok(Point { parameters: theta.clone(), value, gradient, found: () })
     }
@@ -324,11 +321,8 @@ impl Objective for Choices<'_> {
                 }
             }
         });
-        if let Some((_, precision)) = self.prior {
-            for (k, precision) in precision.iter().enumerate() {
-                a[[k, k]] += precision;
-                natural[k] += precision;
-            }
+        if let Some(prior) = self.prior {
+            prior.add_curvature(&mut a, &mut natural);
         }
         Ok((Information::new(&a, &natural, self.threshold), ()))
     }
