@@ -153,6 +153,7 @@ impl<F: Real> RewardFeatures<F> {
     /// # Errors
     ///
     /// [`Error::InvalidFeature`], [`Error::InvalidParameter`] for numbers that are not finite;
+    /// [`Error::NameMismatch`] for another number of names than of parameters;
     /// [`Error::NoSuccessorRewards`] for features of transitions if the rewards of the model do not
     /// depend on the successor; [`Error::Model`] for wrong shapes, and if rewards overflow.
     pub fn model<M>(&self, mdp: &M, theta: &ArrayRef1<F>) -> Result<M::Fitted, Error>
@@ -241,10 +242,10 @@ impl<F: Real> RewardFeatures<F> {
                 check_finite(FeaturePlace::End(state), row.iter())?;
             }
         }
-        if let Some(names) = &self.names {
-            check_shape(Table::Parameters, &[names.len()], &[k])?;
+        match &self.names {
+            Some(names) if names.len() != k => Err(Error::NameMismatch { found: names.len(), expected: k }),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Checks features of transitions, which [`check`](Self::check) does not compute. Stages of a
@@ -277,11 +278,14 @@ impl<F: Real> RewardFeatures<F> {
         Ok(())
     }
 
-    /// The name of a parameter.
+    /// The name of a parameter. Without names, those of a free table are its pairs.
     pub(super) fn name(&self, parameter: usize) -> String {
-        match &self.names {
-            Some(names) => names[parameter].clone(),
-            None => format!("parameter {parameter}"),
+        match (&self.names, &self.basis) {
+            (Some(names), _) => names[parameter].clone(),
+            (None, Basis::Table([_, num_actions])) => {
+                format!("state {}, action {}", parameter / num_actions, parameter % num_actions)
+            }
+            (None, Basis::Columns(_)) => format!("parameter {parameter}"),
         }
     }
 

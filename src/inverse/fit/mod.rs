@@ -255,7 +255,8 @@ impl<F: Real> RewardFit<F> {
     where
         M: RewardModel<Scalar = F> + ?Sized,
     {
-        self.features.check(mdp).map_err(name_mismatch)?;
+        self.features.check(mdp)?;
+        self.check_settings(mdp)?;
         let limits = self.limits()?;
         let theta = self.checked_start()?;
         let is_curved = self.method != FitMethod::Lbfgs
@@ -277,12 +278,9 @@ impl<F: Real> RewardFit<F> {
             prior: self.checked_prior()?,
             values: RefCell::new(None),
         };
-        self.check_settings(mdp)?;
         let (found, pseudo_log_likelihood) =
             self.search(&posterior, &theta, limits).map_err(|error| match error {
-                Error::Diverging { direction, .. } => {
-                    Error::Diverging { direction, names: self.names(mdp.num_actions()) }
-                }
+                Error::Diverging { direction, .. } => Error::Diverging { direction, names: self.names() },
                 other => other,
             })?;
         self.finish(&posterior, found, pseudo_log_likelihood)
@@ -324,7 +322,7 @@ impl<F: Real> RewardFit<F> {
         let Point { parameters: numbers, found: Evaluated { model, score, gradient, .. }, .. } = point;
         let parameters = posterior.parameters(&numbers, &model);
         let num_features = self.features.num_parameters();
-        let names = self.names(posterior.mdp.num_actions());
+        let names = self.names();
         let mut precision = Array1::zeros(parameters.len());
         if let Some(prior) = &posterior.prior {
             prior.add_precision(&mut precision);
@@ -375,16 +373,9 @@ impl<F: Real> RewardFit<F> {
         })
     }
 
-    /// The names of all parameters. Without names, those of a free table are its pairs.
-    fn names(&self, num_actions: usize) -> Vec<String> {
-        let name = |k: usize| {
-            let name = self.features.name(k);
-            if self.features.is_table() && name == format!("parameter {k}") {
-                format!("state {}, action {}", k / num_actions, k % num_actions)
-            } else {
-                name
-            }
-        };
+    /// The names of all parameters.
+    fn names(&self) -> Vec<String> {
+        let name = |k: usize| self.features.name(k);
         let mut names: Vec<String> = (0..self.features.num_parameters()).map(name).collect();
         names.extend(self.fits_temperature.then(|| "temperature".into()));
         names.extend(self.fits_discount.then(|| "discount".into()));
@@ -474,16 +465,6 @@ impl<F: Real> RewardFit<F> {
             return Err(Error::NotForPolicyIterations);
         }
         self.initial_policy.as_ref().ok_or(Error::NoInitialPolicy)
-    }
-}
-
-/// Names have the shape of parameters, but a fit says what they are.
-fn name_mismatch(error: Error) -> Error {
-    match error {
-        Error::Model(crate::Error::ShapeMismatch { table: Table::Parameters, found, expected }) => {
-            Error::NameMismatch { found: found[0], expected: expected[0] }
-        }
-        other => other,
     }
 }
 
