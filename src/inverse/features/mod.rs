@@ -10,12 +10,12 @@
 
 mod reward_model;
 
-pub(super) use reward_model::Reporting;
-pub use reward_model::RewardModel;
-
 use std::sync::Arc;
 
 use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayView1, Axis};
+
+pub(super) use reward_model::Reporting;
+pub use reward_model::RewardModel;
 
 use super::curvature::{Columns, RewardColumns};
 use super::place::FeaturePlace;

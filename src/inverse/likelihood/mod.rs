@@ -28,14 +28,14 @@ mod stationary;
 mod successors;
 mod tally;
 
+use ndarray::Array1;
+
 pub(super) use chain::ValueChain;
 pub(super) use derivative::Derivative;
 pub use score::Score;
 pub(super) use stage::StageMemory;
 pub(super) use starts::log_starts;
 pub(super) use stationary::solve as solve_stationary_values;
-
-use ndarray::Array1;
 
 use crate::{Inference, Real};
 
