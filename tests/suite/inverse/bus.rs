@@ -1,16 +1,16 @@
 //! Rust (1987): when to replace the engine of a bus. Group 4, 90 bins of mileage.
 
-use softmdp::inverse::{Demonstrations, Score};
-use softmdp::ndarray::Array2;
+use softmdp::inverse::{Demonstrations, RewardFeatures, Score};
+use softmdp::ndarray::{Array2, Array3};
 use softmdp::{Mdp, SparseDynamics};
 
-pub(super) const KEEP: [u32; 78] = [
+const KEEP: [u32; 78] = [
     101, 105, 115, 123, 121, 121, 103, 97, 98, 99, 96, 98, 93, 102, 84, 92, 92, 91, 83, 79, 68, 74, 73, 72,
     64, 68, 62, 64, 55, 54, 57, 49, 49, 54, 54, 50, 52, 51, 50, 51, 57, 59, 47, 52, 48, 46, 45, 49, 47, 47,
     44, 49, 40, 44, 35, 35, 36, 29, 34, 26, 26, 26, 23, 23, 22, 21, 13, 15, 17, 16, 7, 5, 3, 2, 2, 2, 2, 1,
 ];
 
-pub(super) const REPLACE: [(usize, u32); 27] = [
+const REPLACE: [(usize, u32); 27] = [
     (24, 1),
     (25, 1),
     (30, 1),
@@ -56,10 +56,7 @@ pub(super) fn group_four(
         _ => -replacement,
     });
     let mdp = Mdp::builder(dynamics.unwrap(), rewards).discount(discount).build().unwrap();
-    let mut counts = Array2::zeros((90, 2));
-    KEEP.iter().enumerate().for_each(|(bin, &count)| counts[[bin, 0]] = f64::from(count));
-    REPLACE.iter().for_each(|&(bin, count)| counts[[bin, 1]] = f64::from(count));
-    (mdp, Demonstrations::from_counts(counts).unwrap())
+    (mdp, Demonstrations::from_counts(counts()).unwrap())
 }
 
 /// The gradient in RC and θ.
@@ -67,4 +64,22 @@ pub(super) fn gradient(score: &Score) -> [f64; 2] {
     let pairs = score.reward_gradient();
     let kept = pairs.column(0).into_iter().enumerate().map(|(bin, entry)| -0.001 * bin as f64 * entry);
     [-pairs.column(1).sum(), kept.sum()]
+}
+
+/// How often engines were kept and replaced, by bin.
+pub(super) fn counts() -> Array2<f64> {
+    let mut counts = Array2::zeros((90, 2));
+    KEEP.iter().enumerate().for_each(|(bin, &count)| counts[[bin, 0]] = f64::from(count));
+    REPLACE.iter().for_each(|&(bin, count)| counts[[bin, 1]] = f64::from(count));
+    counts
+}
+
+/// −1 for a replacement, and −0.001 x for an engine that is kept at mileage x.
+pub(super) fn features() -> RewardFeatures {
+    let phi = |(bin, action, k)| match (action, k) {
+        (1, 0) => -1.0,
+        (0, 1) => -0.001 * bin as f64,
+        _ => 0.0,
+    };
+    RewardFeatures::on_pairs(Array3::from_shape_fn((90, 2, 2), phi)).names(["replacement", "mileage"])
 }

@@ -4,7 +4,6 @@ mod bus;
 mod errors;
 mod estimates;
 mod extremes;
-mod formula;
 mod identification;
 mod invariance;
 mod inversion;

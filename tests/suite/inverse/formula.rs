@@ -1,8 +1,8 @@
 //! Models and features from short formulas, for which an independent program has computed
 //! likelihoods, gradients and second derivatives.
 
-use softmdp::inverse::{Demonstrations, Score};
-use softmdp::ndarray::{Array1, Array2, Array3, Axis};
+use softmdp::inverse::{Demonstrations, RewardFeatures, Score};
+use softmdp::ndarray::{Array1, Array2, Array3, ArrayView1, Axis, array};
 use softmdp::{ActionPrior, DenseDynamics, Mdp, MdpBuilder, Trajectory};
 
 pub(super) const THETA: [f64; 3] = [0.6, -0.4, 0.25];
@@ -109,4 +109,54 @@ pub(super) fn assert_all_close(found: &[f64], expected: &[f64], tolerance: f64) 
     for (found_entry, expected_entry) in found.iter().zip(expected) {
         assert!((found_entry - expected_entry).abs() <= tolerance, "{found:?}, expected {expected:?}");
     }
+}
+
+/// c = 0 with its rewards.
+pub(super) fn known_builder() -> MdpBuilder<f64, DenseDynamics> {
+    builder(rewards(4, 3, 0))
+}
+
+/// Three features of c = 0, on pairs and terminal states.
+pub(super) fn three_features() -> RewardFeatures {
+    RewardFeatures::on_pairs(features(4, 3, 3, 0)).terminal(terminal_features(4, 3, 0))
+}
+
+/// F_k(s,a,s') of features on successors, k by number.
+pub(super) fn successor_feature(s: usize, a: usize, next: usize, k: usize) -> f64 {
+    ((s + 2 * a + 3 * next + 5 * k) % 7) as f64 / 3.0 - 1.0
+}
+
+/// A gamble of state 0 leads to a good or a bad state, safety pays 2. Only in state 2 does the
+/// feature matter, where the agent never was.
+pub(super) fn gamble() -> (Mdp, RewardFeatures, Demonstrations) {
+    let mut transitions = Array3::zeros((4, 2, 4));
+    for (state, action) in (1..4).flat_map(|state| [(state, 0), (state, 1)]) {
+        transitions[[state, action, state]] = 1.0;
+    }
+    for (action, next, p) in [(0, 1, 0.5), (0, 2, 0.5), (1, 3, 1.0)] {
+        transitions[[0, action, next]] = p;
+    }
+    let mut rewards = Array2::zeros((4, 2));
+    rewards[[0, 1]] = 2.0;
+    let mut features = Array3::zeros((4, 2, 1));
+    (features[[2, 0, 0]], features[[2, 1, 0]]) = (1.0, -1.0);
+    let seen = Demonstrations::new([trajectory(&[0, 1, 1], &[0, 0])]);
+    (Mdp::new(transitions, rewards).unwrap(), RewardFeatures::on_pairs(features), seen)
+}
+
+/// Choices in four states of three actions.
+pub(super) fn counts() -> Array2<f64> {
+    array![[3.0, 1.0, 4.0], [1.0, 5.0, 9.0], [2.0, 6.0, 5.0], [3.0, 5.0, 8.0]]
+}
+
+/// c = 0 with rewards 0, τ = 1, γ = 0.95 and no prior weights.
+pub(super) fn choice_model() -> Mdp {
+    Mdp::new(transitions(4, 3, 0), Array2::zeros((4, 3))).unwrap().with_discount(0.95).unwrap()
+}
+
+#[track_caller]
+pub(super) fn assert_close(found: ArrayView1<'_, f64>, expected: Array1<f64>, tolerance: f64) {
+    assert_eq!(found.len(), expected.len());
+    let is_close = found.iter().zip(&expected).all(|(a, b)| (a - b).abs() <= tolerance);
+    assert!(is_close, "{found} is not {expected} within {tolerance}");
 }

@@ -323,10 +323,7 @@ fn in_single_precision() {
     // Rust's bus at γ = .9999: values of 1300, of which choices need the differences.
     let (mdp, _) = super::bus::group_four(10.0749422, 2.2930930, 0.9999);
     let mdp = mdp.cast::<f32>().unwrap();
-    let mut counts = Array2::zeros((90, 2));
-    super::bus::KEEP.iter().enumerate().for_each(|(bin, &count)| counts[[bin, 0]] = count as f32);
-    super::bus::REPLACE.iter().for_each(|&(bin, count)| counts[[bin, 1]] = count as f32);
-    let counts = Demonstrations::from_counts(counts).unwrap();
+    let counts = Demonstrations::from_counts(super::bus::counts().mapv(|count| count as f32)).unwrap();
     let found = Likelihood::actions(Variational).evaluate(&mdp, &counts).unwrap();
     let bound = f64::from(found.convergence().unwrap().error_bound);
     assert!((f64::from(found.value()) + 163.584283657).abs() < 1.0 + bound, "{}", found.value());

@@ -3,11 +3,11 @@
 use softmdp::Inference::Variational;
 use softmdp::Mdp;
 use softmdp::inverse::{Demonstrations, Likelihood, Score};
-use softmdp::ndarray::{Array1, Array2, Array3, Axis, array};
+use softmdp::ndarray::{Array1, Axis, array};
 
 use super::formula::{
-    assert_all_close, builder, five_demonstrations, four_demonstrations, four_states, gradient, initial,
-    trajectory,
+    assert_all_close, builder, five_demonstrations, four_demonstrations, four_states, gamble, gradient,
+    initial, successor_feature, trajectory,
 };
 
 /// Largest error of a number that was printed with 13 digits after the point.
@@ -124,11 +124,6 @@ fn actions_until_the_end() {
     assert_all_close(score.residual_visits().row(0).as_slice().unwrap(), &visits, 10.0 * DIGITS);
 }
 
-/// F_k(s,a,s'), `[s, a, s', k]` by number.
-fn successor_feature(s: usize, a: usize, next: usize, k: usize) -> f64 {
-    ((s + 2 * a + 3 * next + 5 * k) % 7) as f64 / 3.0 - 1.0
-}
-
 #[test]
 fn rewards_on_the_successor() {
     let theta = [0.5, -0.3];
@@ -171,25 +166,10 @@ fn trajectories_that_were_cut_off() {
     }
 }
 
-/// A gamble of state 0 leads to a good or a bad state; safety pays 2.
-fn gamble(theta: f64) -> Mdp {
-    let mut transitions = Array3::zeros((4, 2, 4));
-    for (state, action) in (1..4).flat_map(|state| [(state, 0), (state, 1)]) {
-        transitions[[state, action, state]] = 1.0;
-    }
-    for (action, next, p) in [(0, 1, 0.5), (0, 2, 0.5), (1, 3, 1.0)] {
-        transitions[[0, action, next]] = p;
-    }
-    let mut rewards = Array2::zeros((4, 2));
-    rewards[[0, 1]] = 2.0;
-    rewards[[2, 0]] = theta;
-    rewards[[2, 1]] = -theta;
-    Mdp::new(transitions, rewards).unwrap()
-}
-
 #[test]
 fn actions_where_the_likelihood_is_not_concave() {
-    let seen = Demonstrations::new([trajectory(&[0, 1, 1], &[0, 0])]);
+    let (known, features, seen) = gamble();
+    let gamble = |theta: f64| features.model(&known, &array![theta]).unwrap();
     let derivative = |score: &Score| score.reward_gradient()[[2, 0]] - score.reward_gradient()[[2, 1]];
     let actions = Likelihood::actions(Variational).horizon(2);
     let cases = [(0.0, -2.820075191602918), (3.0, -1.8957469103563809), (10.0, -0.7611885102356756)];
@@ -231,11 +211,10 @@ fn the_bus_engine_of_rust() {
 
 #[test]
 fn the_maximum_of_a_small_panel() {
-    let counts = array![[3.0, 1.0, 4.0], [1.0, 5.0, 9.0], [2.0, 6.0, 5.0], [3.0, 5.0, 8.0]];
     let theta = Array1::from_vec(vec![0.2038255575036, -0.6487843160585, 0.4702740408121]);
     let rewards = (&super::formula::features(4, 3, 3, 0) * &theta).sum_axis(Axis(2));
     let mdp = Mdp::new(super::formula::transitions(4, 3, 0), rewards).unwrap().with_discount(0.95).unwrap();
-    let seen = Demonstrations::from_counts(counts.clone()).unwrap();
+    let seen = Demonstrations::from_counts(super::formula::counts()).unwrap();
     let score = Likelihood::actions(Variational).evaluate(&mdp, &seen).unwrap();
     assert_all_close(&[score.value()], &[-53.2541629163897], 1e-11);
     let pairs = &super::formula::features(4, 3, 3, 0) * &score.reward_gradient().insert_axis(Axis(2));

@@ -2,25 +2,21 @@
 
 use softmdp::Inference::{Direct, Variational};
 use softmdp::inverse::{Demonstrations, Expansion, Likelihood, RewardFeatures};
-use softmdp::ndarray::{Array1, Array2, Array3, Axis, array};
+use softmdp::ndarray::{Array1, Array2, Axis, array};
 use softmdp::{Mdp, Model};
 
 use crate::inverse::bus;
 use crate::inverse::formula::{
-    assert_all_close, builder, features, five_demonstrations, four_demonstrations, four_states, initial,
-    terminal_features, trajectory, transitions,
+    assert_all_close, builder, choice_model, counts, features, five_demonstrations, four_demonstrations,
+    four_states, gamble, initial, successor_feature, three_features, trajectory,
+    transitions,
 };
 
 /// Largest error of second derivatives that were printed with 13 digits after the point.
 const DIGITS: f64 = 2e-12;
 
-/// The features of [`four_states`].
-fn four_features() -> RewardFeatures {
-    RewardFeatures::on_pairs(features(4, 3, 3, 0)).terminal(terminal_features(4, 3, 0))
-}
-
 fn expand<M: Model<Scalar = f64>>(likelihood: &Likelihood, mdp: &M, seen: &Demonstrations) -> Expansion {
-    likelihood.expand(mdp, seen, &four_features()).unwrap()
+    likelihood.expand(mdp, seen, &three_features()).unwrap()
 }
 
 /// Compares with the upper triangle, row after row.
@@ -154,11 +150,6 @@ fn actions_until_the_end() {
     assert_hessian(&expand(&Likelihood::actions(Variational), &mdp, &seen), &expected);
 }
 
-/// F_k(s,a,s') by number.
-fn successor_feature(s: usize, a: usize, next: usize, k: usize) -> f64 {
-    ((s + 2 * a + 3 * next + 5 * k) % 7) as f64 / 3.0 - 1.0
-}
-
 #[test]
 fn trajectories_with_features_on_successors() {
     let known = builder(crate::inverse::formula::rewards(4, 3, 0)).terminal_states([3]).build().unwrap();
@@ -176,28 +167,10 @@ fn trajectories_with_features_on_successors() {
     assert_all_close(&actions.gradient().to_vec(), &[-1.4301246191184, -0.7965087049589], DIGITS);
 }
 
-/// A gamble of state 0 leads to a good or a bad state; safety pays 2.
-fn gamble() -> (Mdp, RewardFeatures) {
-    let mut transitions = Array3::zeros((4, 2, 4));
-    for (state, action) in (1..4).flat_map(|state| [(state, 0), (state, 1)]) {
-        transitions[[state, action, state]] = 1.0;
-    }
-    for (action, next, p) in [(0, 1, 0.5), (0, 2, 0.5), (1, 3, 1.0)] {
-        transitions[[0, action, next]] = p;
-    }
-    let mut rewards = Array2::zeros((4, 2));
-    rewards[[0, 1]] = 2.0;
-    let mut features = Array3::zeros((4, 2, 1));
-    features[[2, 0, 0]] = 1.0;
-    features[[2, 1, 0]] = -1.0;
-    (Mdp::new(transitions, rewards).unwrap(), RewardFeatures::on_pairs(features))
-}
-
 /// At θ = 0, the likelihood of actions has a minimum, and the dual has its maximum.
 #[test]
 fn a_minimum_is_told_from_a_maximum() {
-    let (mdp, features) = gamble();
-    let seen = Demonstrations::new([trajectory(&[0, 1, 1], &[0, 0])]);
+    let (mdp, features, seen) = gamble();
     let likelihoods = [
         (Likelihood::actions(Variational), 0.440398538988941),
         (Likelihood::feature_matching(), -0.059601461011059),
@@ -230,13 +203,7 @@ fn errors_of_feature_matching_from_second_derivatives_alone() {
 #[test]
 fn standard_errors_of_the_bus_engine_of_rust() {
     let (mdp, seen) = bus::group_four(10.0749422, 2.2930930, 0.9999);
-    let mut features = Array3::zeros((90, 2, 2));
-    for bin in 0..90 {
-        features[[bin, 1, 0]] = -1.0;
-        features[[bin, 0, 1]] = -0.001 * bin as f64;
-    }
-    let features = RewardFeatures::on_pairs(features);
-    let expansion = Likelihood::actions(Variational).expand(&mdp, &seen, &features).unwrap();
+    let expansion = Likelihood::actions(Variational).expand(&mdp, &seen, &bus::features()).unwrap();
     let covariance = inverse(&expansion.hessian().mapv(|h| -h));
     let found = [covariance[[0, 0]], covariance[[0, 1]], covariance[[1, 1]]];
     assert_all_close(&found, &[1.8259104, 0.6867558, 0.3067435], 1e-6);
@@ -247,8 +214,7 @@ fn standard_errors_of_the_bus_engine_of_rust() {
 
 #[test]
 fn standard_errors_of_a_small_panel() {
-    let counts = array![[3.0, 1.0, 4.0], [1.0, 5.0, 9.0], [2.0, 6.0, 5.0], [3.0, 5.0, 8.0]];
-    let known = Mdp::new(transitions(4, 3, 0), Array2::zeros((4, 3))).unwrap().with_discount(0.95).unwrap();
+    let (known, counts) = (choice_model(), counts());
     let features = RewardFeatures::on_pairs(features(4, 3, 3, 0));
     let theta = array![0.2038255575036, -0.6487843160585, 0.4702740408121];
     let mdp = features.model(&known, &theta).unwrap();

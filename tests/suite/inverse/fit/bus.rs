@@ -7,28 +7,11 @@ use softmdp::inverse::{
 };
 use softmdp::{Mdp, SparseDynamics, StationaryPolicy, Status, ndarray};
 
-use super::formula::assert_close;
-use crate::inverse::bus::{KEEP, REPLACE, group_four};
-
-pub(super) fn counts() -> Array2<f64> {
-    let mut counts = Array2::zeros((90, 2));
-    KEEP.iter().enumerate().for_each(|(bin, &count)| counts[[bin, 0]] = f64::from(count));
-    REPLACE.iter().for_each(|&(bin, count)| counts[[bin, 1]] = f64::from(count));
-    counts
-}
+use crate::inverse::bus::{counts, features, group_four};
+use crate::inverse::formula::assert_close;
 
 pub(super) fn mdp(discount: f64) -> Mdp<f64, SparseDynamics> {
     group_four(0.0, 0.0, discount).0
-}
-
-/// −1 for a replacement, and −0.001 x for an engine that is kept at mileage x.
-pub(super) fn features() -> RewardFeatures {
-    let phi = |(bin, action, k)| match (action, k) {
-        (1, 0) => -1.0,
-        (0, 1) => -0.001 * bin as f64,
-        _ => 0.0,
-    };
-    RewardFeatures::on_pairs(Array3::from_shape_fn((90, 2, 2), phi)).names(["replacement", "mileage"])
 }
 
 fn fit() -> RewardFit {

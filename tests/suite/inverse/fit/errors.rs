@@ -6,8 +6,8 @@ use softmdp::inverse::{
 };
 use softmdp::{Mdp, TimeVaryingMdp, ndarray};
 
-use super::formula::{choice_model, features, four};
 use crate::inverse::formula::terminal_features;
+use crate::inverse::formula::{choice_model, features, four_demonstrations as four};
 
 fn fit_error(features: RewardFeatures) -> Error {
     RewardFit::new(features, Likelihood::trajectories().horizon(5)).fit(&choice_model(), &four()).unwrap_err()

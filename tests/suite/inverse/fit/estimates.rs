@@ -5,7 +5,10 @@ use softmdp::Inference::Variational;
 use softmdp::inverse::{Covariance, Demonstrations, FitMethod, Likelihood, RewardFeatures, RewardFit};
 use softmdp::{Mdp, Status, ndarray};
 
-use super::formula::{assert_close, builder, choice_model, counts, four, three_features, trajectory};
+use crate::inverse::formula::{
+    assert_close, choice_model, counts, four_demonstrations as four, known_builder, three_features,
+    trajectory,
+};
 
 fn map(likelihood: Likelihood) -> RewardFit {
     RewardFit::new(three_features(), likelihood).prior(array![0.0, 0.0, 0.0], array![0.5, 0.5, 0.5])
@@ -13,7 +16,7 @@ fn map(likelihood: Likelihood) -> RewardFit {
 
 #[test]
 fn the_most_probable_rewards_of_whole_trajectories() {
-    let mdp = builder().terminal_states([3]).build().unwrap();
+    let mdp = known_builder().terminal_states([3]).build().unwrap();
     let fitted = map(Likelihood::trajectories().horizon(5)).fit(&mdp, &four()).unwrap();
     assert_close(fitted.parameters(), array![0.6026734169744, -0.328823350079, -0.1372117232088], 1e-12);
     assert!((fitted.log_likelihood() + 51.7499542287159).abs() < 1e-11);
@@ -26,7 +29,7 @@ fn the_most_probable_rewards_of_whole_trajectories() {
 
 #[test]
 fn the_most_probable_rewards_of_actions_and_of_feature_matching_differ() {
-    let mdp = builder().terminal_states([3]).discount(0.9).build().unwrap();
+    let mdp = known_builder().terminal_states([3]).discount(0.9).build().unwrap();
     let fitted = map(Likelihood::actions(Variational).horizon(5)).fit(&mdp, &four()).unwrap();
     assert_close(fitted.parameters(), array![0.3811587106498, -0.3991329562384, 0.1533204992155], 1e-12);
     assert!((fitted.log_likelihood() + 18.2587926897789).abs() < 1e-11);
@@ -37,7 +40,7 @@ fn the_most_probable_rewards_of_actions_and_of_feature_matching_differ() {
 
 #[test]
 fn the_most_probable_rewards_of_stationary_actions() {
-    let mdp = builder().discount(0.95).build().unwrap();
+    let mdp = known_builder().discount(0.95).build().unwrap();
     let seen = Demonstrations::new([
         trajectory(&[0, 1, 2, 3, 3, 0], &[0, 2, 1, 1, 0]),
         trajectory(&[3, 3, 1], &[2, 2]),
@@ -51,7 +54,7 @@ fn the_most_probable_rewards_of_stationary_actions() {
 
 #[test]
 fn parameters_of_a_small_choice_model() {
-    let features = RewardFeatures::on_pairs(super::formula::features(4, 3, 3, 0));
+    let features = RewardFeatures::on_pairs(crate::inverse::formula::features(4, 3, 3, 0));
     let seen = Demonstrations::from_counts(counts()).unwrap();
     for method in [FitMethod::Newton, FitMethod::Lbfgs] {
         let fit = RewardFit::new(features.clone(), Likelihood::actions(Variational)).method(method);

@@ -7,7 +7,7 @@ use softmdp::inverse::{
 };
 use softmdp::{Mdp, ndarray};
 
-use super::formula::trajectory;
+use crate::inverse::formula::trajectory;
 
 fn diverges<T: std::fmt::Debug>(result: Result<T, Error>) -> bool {
     match result {

@@ -5,7 +5,7 @@ use softmdp::Inference::Variational;
 use softmdp::inverse::{Covariance, Demonstrations, Likelihood, RewardFeatures, RewardFit};
 use softmdp::{DeterministicDynamics, Mdp, Trajectory, ndarray};
 
-use super::formula::{assert_close, choice_model, counts, transitions};
+use crate::inverse::formula::{assert_close, choice_model, counts, transitions};
 
 /// Every trajectory of so many stages; those that reach an end are shorter.
 fn every_trajectory(horizon: usize, is_terminal: impl Fn(usize) -> bool) -> Vec<Trajectory> {
@@ -128,7 +128,7 @@ fn trajectories_under_stochastic_transitions_lose_a_constant_at_most() {
 #[test]
 fn parameters_that_are_not_identified_have_infinite_errors() {
     let mdp = choice_model();
-    let mut features = super::formula::features(4, 3, 3, 0);
+    let mut features = crate::inverse::formula::features(4, 3, 3, 0);
     features.slice_mut(ndarray::s![.., .., 1]).fill(2.5);
     let features = RewardFeatures::on_pairs(features);
     let seen = Demonstrations::from_counts(counts()).unwrap();

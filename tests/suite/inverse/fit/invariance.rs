@@ -5,11 +5,13 @@ use softmdp::Inference::{Direct, Variational};
 use softmdp::inverse::{Covariance, Demonstrations, FittedRewards, Likelihood, RewardFeatures, RewardFit};
 use softmdp::{ActionPrior, Mdp, TimeVaryingMdp, Trajectory, ndarray};
 
-use super::formula::{assert_close, builder, features, four, three_features, trajectory};
+use crate::inverse::formula::{
+    assert_close, features, four_demonstrations as four, known_builder, three_features, trajectory,
+};
 use crate::inverse::formula::{prior, rewards, terminal_features, transitions};
 
 fn episodic() -> Mdp {
-    builder().terminal_states([3]).discount(0.9).build().unwrap()
+    known_builder().terminal_states([3]).discount(0.9).build().unwrap()
 }
 
 fn all() -> [Likelihood; 4] {
@@ -145,7 +147,8 @@ fn the_place_of_features() {
 fn features_of_transitions_are_not_averaged() {
     let phi =
         |s: usize, a: usize, next: usize, k: usize| ((s + 2 * a + 3 * next + 5 * k) % 7) as f64 / 3.0 - 1.0;
-    let mdp = builder().terminal_states([3]).build().unwrap().with_successor_rewards(|_, _, _| 0.0).unwrap();
+    let mdp =
+        known_builder().terminal_states([3]).build().unwrap().with_successor_rewards(|_, _, _| 0.0).unwrap();
     let features = RewardFeatures::on_successors(2, move |s, a, next, values: &mut [f64]| {
         values.iter_mut().enumerate().for_each(|(k, value)| *value = phi(s, a, next, k));
     });

@@ -4,7 +4,7 @@ use ndarray::{Array2, array};
 use softmdp::inverse::{Error, rewards_of};
 use softmdp::{Mdp, StationaryPolicy, ndarray, solve_stationary};
 
-use super::formula::builder;
+use crate::inverse::formula::known_builder;
 
 fn policy_of(mdp: &Mdp) -> StationaryPolicy {
     solve_stationary(mdp, 1e-11).unwrap().policy().clone()
@@ -12,7 +12,7 @@ fn policy_of(mdp: &Mdp) -> StationaryPolicy {
 
 #[test]
 fn rewards_relative_to_an_action_are_those_of_an_independent_program() {
-    let mdp = builder().discount(0.95).build().unwrap();
+    let mdp = known_builder().discount(0.95).build().unwrap();
     let policy = policy_of(&mdp);
     let known = mdp.with_rewards(Array2::zeros((4, 3))).unwrap();
     let rewards = rewards_of(&known, &policy, &array![1, 1, 1, 1]).unwrap();
@@ -35,7 +35,8 @@ fn rewards_relative_to_an_action_are_those_of_an_independent_program() {
 /// A total reward until the end, with forbidden actions, and references that differ by state.
 #[test]
 fn known_references_return_all_rewards() {
-    let base = builder().terminal_states([3]).terminal_values(array![0.0, 0.0, 0.0, 2.0]).build().unwrap();
+    let base =
+        known_builder().terminal_states([3]).terminal_values(array![0.0, 0.0, 0.0, 2.0]).build().unwrap();
     let mut rewards = base.rewards().to_owned() - 2.0;
     let mut weights = base.prior_weights().to_owned();
     weights[[1, 0]] = 0.0;
@@ -48,7 +49,7 @@ fn known_references_return_all_rewards() {
 
 #[test]
 fn what_has_no_rewards_is_an_error() {
-    let mdp = builder().discount(0.95).build().unwrap();
+    let mdp = known_builder().discount(0.95).build().unwrap();
     let policy = policy_of(&mdp);
     let reference = array![0, 0, 0, 0];
 

@@ -7,7 +7,7 @@ use softmdp::inverse::{
 };
 use softmdp::{Mdp, StationaryPolicy, Status, ndarray};
 
-use super::formula::{assert_close, builder, choice_model, counts, features};
+use crate::inverse::formula::{assert_close, choice_model, counts, features, known_builder};
 
 fn frequencies() -> StationaryPolicy {
     let counts = counts();
@@ -43,12 +43,12 @@ fn iterations_from_frequencies_are_those_of_an_independent_program() {
 /// Known rewards, a prior over actions, a temperature, a terminal state with a value, a MAP.
 #[test]
 fn iterations_approach_the_maximum_of_any_stationary_problem() {
-    let mdp = builder().discount(0.8).terminal_states([3]).terminal_values(array![0.0, 0.0, 0.0, 1.5]);
+    let mdp = known_builder().discount(0.8).terminal_states([3]).terminal_values(array![0.0, 0.0, 0.0, 1.5]);
     let mdp = mdp.build().unwrap();
     let mut counts = counts();
     counts.row_mut(3).fill(0.0);
     let seen = Demonstrations::from_counts(counts).unwrap();
-    let fit = RewardFit::new(super::formula::three_features(), Likelihood::actions(Variational))
+    let fit = RewardFit::new(crate::inverse::formula::three_features(), Likelihood::actions(Variational))
         .prior(array![0.1, 0.2, 0.3], array![0.5, 0.0, 2.0]);
     let newton = fit.clone().fit(&mdp, &seen).unwrap();
     let uniform = StationaryPolicy::new(Array2::from_elem((4, 3), 1.0 / 3.0)).unwrap();

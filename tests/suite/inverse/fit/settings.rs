@@ -7,7 +7,9 @@ use softmdp::Inference::{Direct, Variational};
 use softmdp::inverse::{Covariance, Demonstrations, Error, FitMethod, Likelihood, RewardFeatures, RewardFit};
 use softmdp::{Mdp, StationarySolver, Status, Watched, ndarray};
 
-use super::formula::{assert_close, builder, choice_model, counts, features, four, three_features};
+use crate::inverse::formula::{
+    assert_close, choice_model, counts, features, four_demonstrations as four, known_builder, three_features,
+};
 
 /// Counts in proportion to a policy, so that its parameters are the estimates.
 fn population(model: &Mdp, inference: softmdp::Inference) -> Demonstrations {
@@ -22,7 +24,7 @@ fn temperature_and_discount_are_found() {
     let features = || RewardFeatures::on_pairs(features(4, 3, 2, 0));
     let theta = array![0.4, -0.3];
     for (inference, cost, hot) in [(Variational, 1.0, 1.3), (Direct, 2.5, 1.0)] {
-        let start = builder().discount(0.6).build().unwrap();
+        let start = known_builder().discount(0.6).build().unwrap();
         let start = start.with_rewards(start.rewards().to_owned() - cost).unwrap();
         let with = |temperature, discount| {
             let mdp = start.with_temperature(temperature).unwrap().with_discount(discount).unwrap();
@@ -53,7 +55,7 @@ fn temperature_and_discount_are_found() {
 
 #[test]
 fn the_temperature_of_trajectories_is_found() {
-    let mdp = builder().terminal_states([3]).build().unwrap();
+    let mdp = known_builder().terminal_states([3]).build().unwrap();
     let fit = RewardFit::new(three_features(), Likelihood::trajectories().horizon(5))
         .prior(Array1::zeros(3), Array1::from_elem(3, 0.5))
         .fit_temperature();
@@ -79,7 +81,7 @@ fn the_temperature_of_trajectories_is_found() {
 /// Rewards are known, and only their scale against noise is asked.
 #[test]
 fn the_temperature_alone_is_found() {
-    let mdp = builder().discount(0.6).build().unwrap();
+    let mdp = known_builder().discount(0.6).build().unwrap();
     let none = RewardFeatures::on_pairs(Array3::zeros((4, 3, 0)));
     let seen = population(&mdp.with_temperature(2.5).unwrap(), Variational);
     let fit = RewardFit::new(none, Likelihood::actions(Variational)).fit_temperature();

@@ -7,7 +7,7 @@ use softmdp::inverse::{
 };
 use softmdp::{Mdp, SoftValueIteration, Trajectory, ndarray};
 
-use super::formula::{assert_close, choice_model, counts, features, trajectory, transitions};
+use crate::inverse::formula::{assert_close, choice_model, counts, features, trajectory, transitions};
 
 const STAGES: usize = 4;
 

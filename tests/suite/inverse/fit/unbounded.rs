@@ -5,7 +5,7 @@ use softmdp::Inference::Variational;
 use softmdp::inverse::{Demonstrations, Error, FitMethod, Likelihood, RewardFeatures, RewardFit};
 use softmdp::{Mdp, SoftValueIteration, Status, Trajectory, ndarray};
 
-use super::formula::{assert_close, choice_model, counts, features, trajectory};
+use crate::inverse::formula::{assert_close, choice_model, counts, features, gamble};
 
 #[track_caller]
 fn direction<T: std::fmt::Debug>(result: Result<T, Error>) -> Vec<f64> {
@@ -19,24 +19,9 @@ fn direction<T: std::fmt::Debug>(result: Result<T, Error>) -> Vec<f64> {
     }
 }
 
-/// State 0 leads to 1 or 2, or for a reward of 2 to 3. Only in state 2 does the feature matter.
-fn minimum_at_zero() -> (Mdp, RewardFeatures, Demonstrations) {
-    let mut transitions = Array3::zeros((4, 2, 4));
-    (transitions[[0, 0, 1]], transitions[[0, 0, 2]], transitions[[0, 1, 3]]) = (0.5, 0.5, 1.0);
-    for state in 1..4 {
-        (transitions[[state, 0, state]], transitions[[state, 1, state]]) = (1.0, 1.0);
-    }
-    let mut rewards = Array2::zeros((4, 2));
-    rewards[[0, 1]] = 2.0;
-    let mut phi = Array3::zeros((4, 2, 1));
-    (phi[[2, 0, 0]], phi[[2, 1, 0]]) = (1.0, -1.0);
-    let seen = Demonstrations::new([trajectory(&[0, 1, 1], &[0, 0])]);
-    (Mdp::new(transitions, rewards).unwrap(), RewardFeatures::on_pairs(phi), seen)
-}
-
 #[test]
 fn a_minimum_with_zero_gradient_is_no_estimate() {
-    let (mdp, features, seen) = minimum_at_zero();
+    let (mdp, features, seen) = gamble();
     let fit = RewardFit::new(features.clone(), Likelihood::actions(Variational).horizon(2));
     let found = direction(fit.fit(&mdp, &seen));
     assert_eq!(found[0].abs(), 1.0);
@@ -97,9 +82,9 @@ fn the_direction_leaves_bounded_parameters_out() {
 /// Groups of engines without a replacement.
 #[test]
 fn engines_that_are_never_replaced_diverge() {
-    let mut counts = super::bus::counts();
+    let mut counts = crate::inverse::bus::counts();
     counts.column_mut(1).fill(0.0);
-    let fit = RewardFit::new(super::bus::features(), Likelihood::actions(Variational));
+    let fit = RewardFit::new(crate::inverse::bus::features(), Likelihood::actions(Variational));
     let seen = Demonstrations::from_counts(counts).unwrap();
     for discount in [0.0, 0.99] {
         let found = direction(fit.fit(&super::bus::mdp(discount), &seen));
@@ -181,8 +166,9 @@ fn a_free_table_diverges_where_a_choice_was_never_seen() {
 /// A search that was cut short is no estimate, and no divergence either.
 #[test]
 fn the_limit_of_iterations_is_a_status() {
-    let fit = RewardFit::new(super::bus::features(), Likelihood::actions(Variational)).max_iterations(3);
-    let seen = Demonstrations::from_counts(super::bus::counts()).unwrap();
+    let fit =
+        RewardFit::new(crate::inverse::bus::features(), Likelihood::actions(Variational)).max_iterations(3);
+    let seen = Demonstrations::from_counts(crate::inverse::bus::counts()).unwrap();
     let fitted = fit.fit(&super::bus::mdp(0.9999), &seen).unwrap();
     assert_eq!(fitted.convergence().status, Status::IterationLimit);
     assert_eq!(fitted.convergence().iterations, 3);

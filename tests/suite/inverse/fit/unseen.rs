@@ -7,7 +7,7 @@ use softmdp::inverse::{
 };
 use softmdp::{Mdp, Status, ndarray};
 
-use super::formula::assert_close;
+use crate::inverse::formula::assert_close;
 
 const METHODS: [FitMethod; 2] = [FitMethod::Newton, FitMethod::Lbfgs];
 
