@@ -216,6 +216,18 @@ impl<F: Real> Observations<F> {
         Some((arrays::slice(&row.logs), row.absorbed))
     }
 
+    /// Adds c o_t(s) to the numbers of stage `t`, `[s]`. Errors name the table.
+    pub(crate) fn add_to(&self, t: usize, factor: F, table: Table, numbers: &mut [F]) -> Result<(), Error> {
+        let Some((logs, _)) = self.at(t) else { return Ok(()) };
+        for (state, (number, &log)) in numbers.iter_mut().zip(logs).enumerate() {
+            let scaled = factor * log;
+            let is_held = scaled.is_finite() || log == F::neg_infinity();
+            let sum = if is_held { log_product(*number, scaled) } else { None };
+            *number = sum.ok_or(Error::Overflow { table, stage: t, state })?;
+        }
+        Ok(())
+    }
+
     /// Σ_{u≥t} o_u(†).
     pub(crate) fn absorbed_from(&self, t: usize) -> F {
         self.rows_from(t).first().map_or(F::zero(), |row| row.absorbed_from)

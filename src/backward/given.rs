@@ -17,7 +17,7 @@
 use super::backup::Backup;
 use super::{Solution, begin, soft_value_iteration};
 use crate::mdp::{check_options, run_pass};
-use crate::observation::{Observations, log_product};
+use crate::observation::Observations;
 use crate::parallel::Split;
 use crate::{Error, Inference, Model, Real, Table, Workspace};
 
@@ -37,42 +37,25 @@ pub(crate) fn solve_given<F: Real, M: Model<Scalar = F> + ?Sized>(
     let mut solution = Solution::with_shape(shape, Inference::Direct)?;
     let mut backup = Backup::within(&mut Workspace::new(), mdp, Inference::Direct);
     let (mut tables, last_values) = begin(solution.tables_mut(Inference::Direct), mdp, horizon);
-    let seen = &observations;
+    let (seen, temperature, table) = (&observations, mdp.temperature(), Table::StateValues);
     run_pass(mdp, horizon, Inference::Direct, move || {
-        add_observations(mdp, seen, horizon, last_values)?;
+        seen.add_to(horizon, temperature, table, last_values)?;
         let mut next_values = &*last_values;
         for t in (0..horizon).rev() {
             let (earlier, mut stage) = tables.split_at(t * mdp.num_states());
             mdp.begin_stage(t)?;
-            backup.set_absorbed_value(seen.absorbed_value(t + 1, mdp.temperature())?);
+            backup.set_absorbed_value(seen.absorbed_value(t + 1, temperature)?);
             backup.stage(t, next_values, stage.reborrow())?;
             for (state, value) in stage.values.iter_mut().enumerate() {
                 if mdp.is_terminal(state) {
                     *value = next_values[state];
                 }
             }
-            add_observations(mdp, seen, t, stage.values)?;
+            seen.add_to(t, temperature, table, stage.values)?;
             (tables, next_values) = (earlier, stage.values);
         }
         Ok(())
     })?;
     solution.set_observed(observations);
     Ok(solution)
-}
-
-/// Adds τ o_t(s) to the values of stage `t`.
-fn add_observations<F: Real, M: Model<Scalar = F> + ?Sized>(
-    mdp: &M,
-    observations: &Observations<F>,
-    t: usize,
-    values: &mut [F],
-) -> Result<(), Error> {
-    let Some((logs, _)) = observations.at(t) else { return Ok(()) };
-    for (state, (value, &log)) in values.iter_mut().zip(logs).enumerate() {
-        let scaled = mdp.temperature() * log;
-        let is_held = scaled.is_finite() || log == F::neg_infinity();
-        let sum = if is_held { log_product(*value, scaled) } else { None };
-        *value = sum.ok_or(Error::Overflow { table: Table::StateValues, stage: t, state })?;
-    }
-    Ok(())
 }

@@ -136,12 +136,10 @@ fn weigh<'a, F: Real>(
     (messages, absorbed): (&'a [F], F),
     memory: &'a mut Vec<F>,
 ) -> Result<(&'a [F], F), Error> {
-    let Some((logs, log_absorbed)) = observations.at(t) else { return Ok((messages, absorbed)) };
+    let Some((_, log_absorbed)) = observations.at(t) else { return Ok((messages, absorbed)) };
     memory.clear();
-    for (state, (&message, &log)) in messages.iter().zip(logs).enumerate() {
-        let overflow = Error::Overflow { table: Table::ForwardMessages, stage: t, state };
-        memory.push(log_product(message, log).ok_or(overflow)?);
-    }
+    memory.extend_from_slice(messages);
+    observations.add_to(t, F::one(), Table::ForwardMessages, memory)?;
     let overflow = Error::TotalOverflow { table: Table::AbsorbedObservations };
     let absorbed = log_product(absorbed, log_absorbed).ok_or(overflow)?;
     if memory.iter().chain([&absorbed]).all(|&log| log == F::neg_infinity()) {

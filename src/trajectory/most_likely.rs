@@ -23,7 +23,7 @@ use crate::dynamics::successors::for_each_log_successor;
 use crate::kernels::{LogMemo, log_add_exp};
 use crate::mdp::CheckedStage;
 use crate::mdp::run_pass;
-use crate::observation::{Observations, log_product};
+use crate::observation::Observations;
 use crate::parallel::RowsMut;
 use crate::{Error, Inference, Model, Posterior, Real, Table, arrays};
 
@@ -119,7 +119,8 @@ fn best_weights<F: Real, M: Model<Scalar = F> + ?Sized>(
         }
     }
     let rows = arrays::slice_mut(&mut weights);
-    add_observations(observations, horizon, &mut rows[horizon * num_states..])?;
+    let (one, table) = (F::one(), Table::Trajectory);
+    observations.add_to(horizon, one, table, &mut rows[horizon * num_states..])?;
     run_pass(mdp, horizon, Inference::Direct, || {
         for t in (0..horizon).rev() {
             let (now, next) = rows[t * num_states..].split_at_mut(num_states);
@@ -136,25 +137,11 @@ fn best_weights<F: Real, M: Model<Scalar = F> + ?Sized>(
                 }
                 Ok(())
             })?;
-            add_observations(observations, t, now)?;
+            observations.add_to(t, one, table, now)?;
         }
         Ok(())
     })?;
     Ok(weights)
-}
-
-/// Adds o_t(s) to the weights of stage `t`.
-fn add_observations<F: Real>(
-    observations: &Observations<F>,
-    t: usize,
-    weights: &mut [F],
-) -> Result<(), Error> {
-    let Some((logs, _)) = observations.at(t) else { return Ok(()) };
-    for (state, (weight, &log)) in weights.iter_mut().zip(logs).enumerate() {
-        let overflow = Error::Overflow { table: Table::Trajectory, stage: t, state };
-        *weight = log_product(*weight, log).ok_or(overflow)?;
-    }
-    Ok(())
 }
 
 /// W of a state and its maximisers.
