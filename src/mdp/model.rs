@@ -123,8 +123,9 @@ pub trait Model: Sync {
     /// rewards depend on the successor. They include the reward on the pair.
     ///
     /// A transition with several rewards has each of them with a probability that is proportional
-    /// to the weight. The default visits nothing, which means that the reward is r(s,a) of the
-    /// stage.
+    /// to the weight. The default visits the outcomes that
+    /// [`for_each_stage_outcome`](Self::for_each_stage_outcome) lists for this next state. If there
+    /// are none, the reward is r(s,a) of the stage.
     ///
     /// [`learning::Simulator`](crate::learning) uses it: a sampled transition pays a reward of its
     /// own, not the expectation.
@@ -136,7 +137,11 @@ pub trait Model: Sync {
         next_state: usize,
         visit: &mut dyn FnMut(Self::Scalar, Self::Scalar),
     ) {
-        let _ = (t, state, action, next_state, visit);
+        self.for_each_stage_outcome(t, state, action, &mut |successor, p, reward| {
+            if successor == next_state {
+                visit(p, reward);
+            }
+        });
     }
 
     /// Calls `visit(next_state, p(s',r∣s,a), r)` for each outcome of a pair at stage `t`, if

@@ -455,21 +455,6 @@ impl<F: Real, D: Dynamics<Scalar = F>> Model for SuccessorRewardMdp<F, D> {
         true
     }
 
-    fn for_each_transition_reward(
-        &self,
-        _t: usize,
-        state: usize,
-        action: usize,
-        next_state: usize,
-        visit: &mut dyn FnMut(F, F),
-    ) {
-        self.for_each_outcome(state, action, |successor, p, reward| {
-            if successor == next_state {
-                visit(p, self.mdp.rewards()[[state, action]] + reward);
-            }
-        });
-    }
-
     fn for_each_stage_outcome(
         &self,
         _t: usize,
