@@ -283,6 +283,11 @@ impl<F: Real> StateValues<F> {
         arrays::slice_mut(&mut self.values)
     }
 
+    /// The values of all stages, without a copy.
+    pub(crate) fn into_table(self) -> Array2<F> {
+        self.values.into_owned()
+    }
+
     /// The memory of an earlier solve into these values, for the next one.
     pub(super) fn workspace_mut(&mut self) -> &mut Workspace<F> {
         &mut self.workspace

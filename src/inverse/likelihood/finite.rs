@@ -8,7 +8,7 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 
 use super::derivative::Derivative;
 use super::mixed::Mixed;
@@ -18,10 +18,10 @@ use super::stage::{StageMemory, StageValues};
 use super::starts::Starts;
 use super::tally::Tally;
 use super::{Kind, Likelihood};
-use crate::backward::{Backup, StageTables};
+use crate::backward::Backup;
 use crate::inverse::{Demonstrations, Error};
 use crate::mdp::{CheckedStage, run_pass};
-use crate::{Model, Real, SoftValueIteration, Solution, Table, Workspace, arrays};
+use crate::{Model, Real, SoftValueIteration, Solution, Table, arrays};
 
 /// Largest number of entries of Q of all stages that is kept: 32 MB. It saves a third of the passes
 /// over large dense dynamics.
@@ -57,9 +57,8 @@ fn passes<F: Real, M: Model<Scalar = F> + ?Sized, B>(
         let values = solution.state_values().to_owned();
         (Source::Kept(solution), values)
     } else {
-        let mut backup = Backup::for_values(&mut Workspace::new(), mdp, inference, horizon)?;
-        let values = values(mdp, &mut backup, horizon)?;
-        (Source::Again(backup), values)
+        let values = solver.solve_values(mdp)?.into_table();
+        (Source::Again(Backup::new(mdp, inference)), values)
     };
     let starts = Starts::new(likelihood, mdp, demonstrations, observed, values.view())?;
 
@@ -110,25 +109,6 @@ fn passes<F: Real, M: Model<Scalar = F> + ?Sized, B>(
 enum Source<'m, F: Real, M: ?Sized> {
     Kept(Solution<F>),
     Again(Backup<'m, F, M>),
-}
-
-/// V_t of all stages, `[t, s]`.
-fn values<F: Real, M: Model<Scalar = F> + ?Sized>(
-    mdp: &M,
-    backup: &mut Backup<'_, F, M>,
-    horizon: usize,
-) -> Result<Array2<F>, Error> {
-    let num_states = mdp.num_states();
-    let mut values = arrays::filled(Table::StateValues, (horizon + 1, num_states), F::zero())?;
-    let rows = arrays::slice_mut(&mut values);
-    let last = rows[horizon * num_states..].iter_mut();
-    last.zip(mdp.terminal_values()).for_each(|(v, &terminal)| *v = terminal);
-    for t in (0..horizon).rev() {
-        let (row, next) = rows[t * num_states..(t + 2) * num_states].split_at_mut(num_states);
-        mdp.begin_stage(t)?;
-        backup.stage(t, next, StageTables::values(row))?;
-    }
-    Ok(values)
 }
 
 /// Adds b_t to a row: the sources, and for actions the observed visits.
