@@ -8,8 +8,7 @@ use softmdp::{Mdp, Model};
 use crate::inverse::bus;
 use crate::inverse::formula::{
     assert_all_close, builder, choice_model, counts, features, five_demonstrations, four_demonstrations,
-    four_states, gamble, initial, successor_feature, three_features, trajectory,
-    transitions,
+    four_states, gamble, initial, successor_feature, three_features, trajectory, transitions,
 };
 
 /// Largest error of second derivatives that were printed with 13 digits after the point.
