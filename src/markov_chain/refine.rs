@@ -101,8 +101,8 @@ impl<F: Real> Chain<'_, F> {
             };
             x.iter_mut().zip(&correction).for_each(|(x, &correction)| *x += correction);
             let found = self.residual(is_transposed, &b, &x, &mut r);
-            let is_better = found.relative <= least.relative * F::from_f64(0.5);
-            if found.relative < least.relative {
+            let is_better = found.is_better_than(&least, F::from_f64(0.5));
+            if found.is_better_than(&least, F::one()) {
                 least = found;
                 best.copy_from_slice(&x);
             }
@@ -111,8 +111,7 @@ impl<F: Real> Chain<'_, F> {
                 break;
             }
         }
-        let is_rounding = least.share <= F::from_f64(ACCEPTED) * F::epsilon();
-        if !(is_rounding && least.size <= F::from_f64(LOST)) {
+        if !(least.is_rounding() && least.size <= F::from_f64(LOST)) {
             return Err(Singular { residual: least.size.into_f64() });
         }
         best.iter_mut().for_each(|x| *x *= unit);
@@ -150,4 +149,21 @@ struct Residual<F> {
     relative: F, // max |r| / terms, state by state
     share: F,    // max |r| / max terms
     needed: F,   // max |r| that is rounding in every state
+}
+
+impl<F: Real> Residual<F> {
+    /// Whether the residual is rounding of the largest terms.
+    fn is_rounding(&self) -> bool {
+        self.share <= F::from_f64(ACCEPTED) * F::epsilon()
+    }
+
+    /// Whether the residual is less than this share of another one: in the largest terms until it is
+    /// rounding there, and then in every state.
+    fn is_better_than(&self, other: &Self, share: F) -> bool {
+        if other.is_rounding() {
+            self.is_rounding() && self.relative < other.relative * share
+        } else {
+            self.share < other.share * share
+        }
+    }
 }
