@@ -1,13 +1,13 @@
 //! Rust's bus engines (1987), group 4.
 
-use ndarray::{Array2, Array3, array};
+use ndarray::{Array1, Array2, Array3, array};
 use softmdp::Inference::Variational;
 use softmdp::inverse::{
-    Covariance, Demonstrations, FitMethod, FittedRewards, Likelihood, RewardFeatures, RewardFit,
+    Covariance, Demonstrations, Error, FitMethod, FittedRewards, Likelihood, RewardFeatures, RewardFit,
 };
 use softmdp::{Mdp, SparseDynamics, StationaryPolicy, Status, ndarray};
 
-use crate::inverse::bus::{counts, features, group_four};
+use crate::inverse::bus::{FINE, NINETY, counts, features, group_four};
 use crate::inverse::formula::assert_close;
 
 pub(super) fn mdp(discount: f64) -> Mdp<f64, SparseDynamics> {
@@ -52,6 +52,53 @@ fn the_estimates_without_foresight_are_those_of_the_paper() {
     let fitted = fitted(&fit(), 0.0);
     assert_close(fitted.parameters(), array![7.6357828405, 71.5133131695], 1e-7);
     assert!((fitted.log_likelihood() + 165.458522185).abs() < 1e-8);
+}
+
+/// With what was driven, as printed in Table IX.
+#[test]
+fn choices_and_driving_have_the_likelihood_of_the_paper() {
+    let found = fitted(&fit(), 0.9999).log_likelihood() + NINETY.log_likelihood_of_driving();
+    assert!((found + 3304.155).abs() < 6e-4, "{found}");
+    assert!((NINETY.log_likelihood_of_driving() + 3140.570557).abs() < 1e-6);
+}
+
+/// Table X, which prints 10.896 for 10.0896.
+#[test]
+fn finer_bins_have_the_estimates_of_the_paper() {
+    let seen = Demonstrations::from_counts(FINE.counts()).unwrap();
+    let fit = RewardFit::new(FINE.features(), Likelihood::actions(Variational));
+    let expected = [(0.9999, [10.0896, 1.1732], -4495.135), (0.0, [7.6423, 36.6692], -4496.997)];
+    for (discount, [replacement, mileage], value) in expected {
+        let fitted = fit.fit(&FINE.mdp(0.0, 0.0, discount), &seen).unwrap();
+        assert_close(fitted.parameters(), array![replacement, mileage], 5.1e-5);
+        let found = fitted.log_likelihood() + FINE.log_likelihood_of_driving();
+        assert!((found - value).abs() < 6e-4, "{found}");
+    }
+}
+
+/// Nonparametric costs of Table VIII: the limit of the likelihood of a free table, whatever the
+/// discount. Most bins have no replacement, so the limit has no parameters.
+#[test]
+fn free_costs_approach_the_likelihood_of_the_paper() {
+    let counts = counts();
+    let share = |(n, total): (f64, f64)| if n > 0.0 { n * (n / total).ln() } else { 0.0 };
+    let limit: f64 = counts
+        .rows()
+        .into_iter()
+        .flat_map(|row| row.to_vec().into_iter().map(move |n| (n, row.sum())))
+        .map(share)
+        .sum();
+    assert!((limit + 138.556).abs() < 6e-4, "{limit}");
+    let table = RewardFit::new(RewardFeatures::table(&mdp(0.9)), Likelihood::actions(Variational))
+        .method(FitMethod::Lbfgs)
+        .max_iterations(2000);
+    let seen = Demonstrations::from_counts(counts).unwrap();
+    for discount in [0.0, 0.9] {
+        assert!(matches!(table.fit(&mdp(discount), &seen), Err(Error::Diverging { .. })));
+        let weak = table.clone().prior(Array1::zeros(180), Array1::from_elem(180, 1e-4));
+        let found = weak.fit(&mdp(discount), &seen).unwrap().log_likelihood();
+        assert!(found < limit && found > limit - 0.1, "{found}");
+    }
 }
 
 /// The cost functions of Table VIII, with mileage counted from 1. The paper prints the two rows of the
