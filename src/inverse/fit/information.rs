@@ -21,6 +21,12 @@ use super::symmetric::Eigenpairs;
 /// The largest step along a direction without curvature, in natural standard errors.
 const MOST_FLAT: f64 = 1e3;
 
+/// The largest eigenvalue below a gap that may be rounding, in thresholds.
+const MOST_ROUNDING: f64 = 100.0;
+
+/// The least ratio of eigenvalues that shows a gap.
+const LEAST_GAP: f64 = 1e6;
+
 /// A symmetric matrix in scaled coordinates.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Information {
@@ -59,6 +65,19 @@ impl Information {
         let scaled =
             Array2::from_shape_fn(a.dim(), |(i, j)| 0.5 * (a[[i, j]] + a[[j, i]]) / (scales[i] * scales[j]));
         Self { pairs: Eigenpairs::of(scaled), scales, threshold }
+    }
+
+    /// The same matrix, with a threshold above all eigenvalues that look like rounding.
+    ///
+    /// Where a state was never seen, rounding of its residual visits is multiplied by the squares of
+    /// ∂Q, and may exceed the threshold. It leaves a gap below what demonstrations see.
+    pub(super) fn with_threshold_in_gap(self) -> Self {
+        let mut sizes: Vec<f64> = self.pairs.values.iter().map(|value| value.abs()).collect();
+        sizes.sort_by(f64::total_cmp);
+        let is_gap =
+            |pair: &&[f64]| pair[0] <= MOST_ROUNDING * self.threshold && pair[1] >= LEAST_GAP * pair[0];
+        let below = sizes.windows(2).filter(is_gap).last().map_or(0.0, |pair| pair[0]);
+        Self { threshold: self.threshold.max(below), ..self }
     }
 
     /// The step from a gradient: |λ|⁻¹ along each u, and one standard error along a convex
@@ -203,6 +222,17 @@ mod tests {
         let step = information.step(&array![0.0, 0.0], 1e-8);
         assert_eq!(step.direction.mapv(f64::abs), array![0.0, 0.5]); // one standard error
         assert!(step.growth > 0.0 && step.gain == f64::INFINITY && !information.is_concave());
+    }
+
+    #[test]
+    fn rounding_above_the_threshold_is_null_if_there_is_a_gap() {
+        for (below, above, rank) in [(2e-12, 1.0, 1), (2e-12, 1e-7, 2), (2e-10, 1.0, 2)] {
+            let a = Array2::from_diag(&array![below, above]);
+            let information = Information::new(&a, &array![1.0, 1.0], 1e-12);
+            let information =
+                Information { scales: array![1.0, 1.0], pairs: Eigenpairs::of(a), ..information };
+            assert_eq!(information.with_threshold_in_gap().rank(), rank, "{below} {above}");
+        }
     }
 
     /// Two equal features: only their sum is seen.

@@ -248,6 +248,9 @@ impl<F: Real> RewardFit<F> {
     /// A step of Newton's method takes one backward and one forward pass, and one pass with K
     /// columns. Without a horizon these are a solve, and K+1 linear systems with one matrix. Memory
     /// O(K·S·A).
+    ///
+    /// All eigenpairs of the second derivatives take O(K³) a step: for K = 180 about 0.2 s, for K = 400
+    /// about 2 s. L-BFGS needs them at the end alone, and not at all for K > 400.
     pub fn fit<M>(
         &self,
         mdp: &M,

@@ -188,7 +188,9 @@ impl<F: Real, M: RewardModel<Scalar = F> + ?Sized> Posterior<'_, F, M> {
 
     /// A + Λ in θ, τ and γ, split. Without settings, the numbers of the search are these.
     pub(super) fn split(&self, (information, curved): &(Information, Curved)) -> Information {
-        if self.fits_settings() { self.split_by(curved, self.threshold()) } else { information.clone() }
+        let split =
+            if self.fits_settings() { self.split_by(curved, self.threshold()) } else { information.clone() };
+        split.with_threshold_in_gap()
     }
 
     /// Which of θ, τ and γ the demonstrations do not determine, for settings that are fitted.
