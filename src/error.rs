@@ -466,7 +466,10 @@ pub enum Error {
     },
     /// No trajectory from the initial distribution has positive weight, so the posterior does not
     /// exist.
-    #[error("the evidence is impossible: no trajectory of positive weight survives stage {stage}")]
+    #[error(
+        "the evidence is impossible: no trajectory of positive weight survives stage {stage}; check the rewards and \
+         observations up to there, the terminal values and the initial distribution"
+    )]
     ImpossibleEvidence {
         /// First stage whose factor is 0 for every remaining trajectory. The horizon, if the
         /// terminal values exclude the last ones.
@@ -495,8 +498,8 @@ pub enum Error {
     /// A stationary problem needs a model whose stages are all equal.
     #[error("a stationary problem needs a homogeneous model: the stages of this one may differ")]
     NotHomogeneous,
-    /// At discount 1, a model has no fixed point without terminal states and without loops that earn
-    /// nothing.
+    /// At discount 1, a model has no fixed point without terminal states and without loops that
+    /// earn nothing.
     #[error(
         "there is no fixed point at discount 1 without terminal states: set terminal states, use a discount < 1, or {}",
         in_the_long_run(*inference, *temperature)

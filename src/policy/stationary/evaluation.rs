@@ -21,8 +21,8 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// At γ = 1 the policy must reach a terminal state, or a recurrent class in which every reward
     /// and entropy is exactly 0, with probability 1. Such a class has value 0. At temperature 0, a
-    /// class has value −∞ if rewards are below 0 somewhere, and nowhere above. Any other class is an
-    /// error.
+    /// class has value −∞ if rewards are below 0 somewhere, and nowhere above. Any other class is
+    /// an error.
     ///
     /// # Accuracy
     ///

@@ -94,8 +94,17 @@ impl<F: Real> TryFrom<StationaryPolicyParts<F>> for StationaryPolicy<F> {
     fn try_from(parts: StationaryPolicyParts<F>) -> Result<Self, Error> {
         let [probabilities, log_probabilities] =
             [parts.probabilities, parts.log_probabilities].map(|table| table.insert_axis(Axis(0)));
-        Ok(Self { once: PolicyParts { probabilities, log_probabilities }.try_into()? })
+        let once = Policy::try_from(PolicyParts { probabilities, log_probabilities });
+        Ok(Self { once: once.map_err(without_stage)? })
     }
+}
+
+/// The same error, at a place in a table without stages.
+fn without_stage(mut error: Error) -> Error {
+    if let Error::InvalidEntry { index, .. } | Error::UnnormalizedRow { index, .. } = &mut error {
+        index.remove(0);
+    }
+    error
 }
 
 impl<F: Real> StationaryPolicy<F> {
@@ -104,11 +113,10 @@ impl<F: Real> StationaryPolicy<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidEntry`] for an entry that is negative, NaN or infinite, and
-    /// [`Error::UnnormalizedRow`], both with stage 0; [`Error::TooLarge`] if the logarithms
-    /// cannot be allocated.
+    /// [`Error::InvalidEntry`] for an entry that is negative, NaN or infinite;
+    /// [`Error::UnnormalizedRow`]; [`Error::TooLarge`] if the logarithms cannot be allocated.
     pub fn new(probabilities: Array2<F>) -> Result<Self, Error> {
-        Ok(Self { once: Policy::new(probabilities.insert_axis(Axis(0)))? })
+        Ok(Self { once: Policy::new(probabilities.insert_axis(Axis(0))).map_err(without_stage)? })
     }
 
     /// Makes a policy from a solver's tables, `[s, a]` each.
