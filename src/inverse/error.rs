@@ -354,6 +354,12 @@ pub enum Error {
         /// `temperature` or `discount`.
         setting: &'static str,
     },
+    /// The discount was to be fitted by feature matching.
+    #[error(
+        "feature matching cannot fit the discount, because the features that it matches depend on it; use \
+         `Likelihood::actions`, or keep the discount fixed"
+    )]
+    DiscountOfFeatureMatching,
     /// There is not one name for each parameter.
     #[error("found {} for {}, expected one for each", count(*found, "name"), count(*expected, "parameter"))]
     NameMismatch {

@@ -74,8 +74,7 @@ impl<F: Real> Curvature<F> {
         let inference = likelihood.kind.inference();
         let k = columns.num_parameters();
         if columns.with_discount && likelihood.kind == Kind::FeatureMatching {
-            // The features that are matched depend on γ themselves.
-            return Err(Error::UnidentifiedSetting { setting: "discount" });
+            return Err(Error::DiscountOfFeatureMatching);
         }
         if k == 0 {
             let rows = match &demonstrations.seen {

@@ -85,8 +85,8 @@ pub enum FitMethod {
 /// maxima, and the result is one of them.
 ///
 /// Some likelihoods have no maximum. For instance, a choice that was never seen where others were
-/// is best explained by ever lower rewards, and an agent that never errs by ever larger ones. The fit then returns
-/// [`Error::Diverging`] with the direction in which the likelihood grows. A
+/// is best explained by ever lower rewards, and an agent that never errs by ever larger ones. The
+/// fit then returns [`Error::Diverging`] with the direction in which the likelihood grows. A
 /// [`prior`](Self::prior) gives a maximum.
 ///
 /// # Example
@@ -174,8 +174,9 @@ impl<F: Real> RewardFit<F> {
     /// the features.
     ///
     /// This needs rewards that are known: if all rewards are fitted, rewards and temperature of
-    /// twice the size explain the same behaviour. If no temperature above 0 is best, because choices
-    /// look random or perfect, the fit returns an error.
+    /// twice the size explain the same behaviour. A prior on the parameters does not change that.
+    /// If no temperature above 0 is best, because choices look random or perfect, the fit returns
+    /// an error.
     pub fn fit_temperature(mut self) -> Self {
         self.fits_temperature = true;
         self
@@ -236,11 +237,13 @@ impl<F: Real> RewardFit<F> {
     ///   likelihood grows.
     /// - [`Error::UnidentifiedSetting`] if the demonstrations do not determine the temperature or
     ///   the discount that was to be fitted, or none is best.
+    /// - [`Error::DiscountOfFeatureMatching`] if feature matching was to fit the discount.
     /// - [`Error::NameMismatch`], [`Error::StartMismatch`], [`Error::InvalidParameter`] and
     ///   [`Error::InvalidPrior`] for names, a start or a prior that is invalid.
     /// - Those of [`RewardFeatures::model`] and of [`Likelihood::evaluate`].
     /// - [`Error::NotForPolicyIterations`], [`Error::NoInitialPolicy`],
-    ///   [`Error::InvalidProbability`], [`Error::ForbiddenEnd`] for [`FitMethod::PolicyIterations`].
+    ///   [`Error::InvalidProbability`], [`Error::ForbiddenEnd`] for
+    ///   [`FitMethod::PolicyIterations`].
     /// - [`Error::Model`] for a setting or a shape that is invalid.
     ///
     /// # Complexity
@@ -249,8 +252,8 @@ impl<F: Real> RewardFit<F> {
     /// columns. Without a horizon these are a solve, and K+1 linear systems with one matrix. Memory
     /// O(K·S·A).
     ///
-    /// All eigenpairs of the second derivatives take O(K³) a step: for K = 180 about 0.2 s, for K = 400
-    /// about 2 s. L-BFGS needs them at the end alone, and not at all for K > 400.
+    /// All eigenpairs of the second derivatives take O(K³) a step: for K = 180 about 0.2 s, for K =
+    /// 400 about 2 s. L-BFGS needs them at the end alone, and not at all for K > 400.
     pub fn fit<M>(
         &self,
         mdp: &M,
@@ -438,6 +441,9 @@ impl<F: Real> RewardFit<F> {
             check_setting(number > 0, "number of policy iterations", count, "at least 1")?;
         }
         if self.fits_discount {
+            if self.likelihood.kind == Kind::FeatureMatching {
+                return Err(Error::DiscountOfFeatureMatching);
+            }
             let discount = mdp.discount();
             let is_inside = discount > F::zero() && discount < F::one();
             check_setting(is_inside, "discount to start a fit from", discount, "a number in (0, 1)")?;

@@ -9,6 +9,7 @@ use softmdp::{Mdp, StationarySolver, Status, Watched, ndarray};
 
 use crate::inverse::formula::{
     assert_close, choice_model, counts, features, four_demonstrations as four, known_builder, three_features,
+    trajectory,
 };
 
 /// Counts in proportion to a policy, so that its parameters are the estimates.
@@ -111,6 +112,12 @@ fn settings_that_are_not_identified_are_refused() {
     assert_eq!(refused(fit.fit(&known, &seen)), "temperature");
     let known = choice_model().with_rewards(Array2::from_elem((4, 3), 3.0)).unwrap();
     assert_eq!(refused(fit.fit(&known, &seen)), "temperature");
+
+    // The features that are matched depend on the discount.
+    let known = choice_model().with_discount(0.6).unwrap();
+    let fit = RewardFit::new(two(), Likelihood::feature_matching()).fit_discount();
+    let walk = Demonstrations::new([trajectory(&[0, 1, 2], &[0, 2])]);
+    assert!(matches!(fit.fit(&known, &walk), Err(Error::DiscountOfFeatureMatching)));
 
     // A free table explains the frequencies at every discount.
     for method in [FitMethod::Newton, FitMethod::Lbfgs] {
