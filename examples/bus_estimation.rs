@@ -1,10 +1,10 @@
 //! What do new engines cost, judged by when a mechanic replaced them?
 //!
 //! Harold Zurcher maintained the buses of Madison, Wisconsin. J. Rust took his monthly choices for
-//! the soft-optimal policy of a model, and fitted two costs to them: *Optimal Replacement of GMC Bus
-//! Engines: An Empirical Model of Harold Zurcher*, Econometrica 55 (1987), 999–1033. A new engine
-//! costs RC, and a month with an engine of x bins of 5000 miles costs 0.001 θ x. The unit is the
-//! scale of what Zurcher saw and the records do not contain.
+//! the soft-optimal policy of a model, and fitted two costs to them: *Optimal Replacement of GMC
+//! Bus Engines: An Empirical Model of Harold Zurcher*, Econometrica 55 (1987), 999–1033. A new
+//! engine costs RC, and a month with an engine of x bins of 5000 miles costs 0.001 θ x. The unit is
+//! the scale of what Zurcher saw and the records do not contain.
 //!
 //! The example computes table IX of the paper: for three samples of buses, with a patient Zurcher
 //! (γ = 0.9999) and a myopic one (γ = 0). Rust worked in three stages, and so does the example:
@@ -261,7 +261,8 @@ impl Joint {
     }
 }
 
-/// The derivative of γ Σ P(s'∣s,a) V(s') in the probability of driving i bins, at fixed V, `[s, a, i]`.
+/// The derivative of γ Σ P(s'∣s,a) V(s') in the probability of driving i bins, at fixed V, `[s, a,
+/// i]`.
 fn effects_of_driving(fitted: &Fitted) -> Result<Array3<f64>, Box<dyn Error>> {
     let mdp = fitted.model();
     let solution = solve_stationary(mdp, TOLERANCE)?;

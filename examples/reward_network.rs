@@ -168,8 +168,8 @@ impl Network {
     }
 }
 
-/// Gradient ascent on the mean log-likelihood of a choice. `step(rewards, gradient, rate)` moves the
-/// parameters up a gradient in r, and writes the new r.
+/// Gradient ascent on the mean log-likelihood of a choice. `step(rewards, gradient, rate)` moves
+/// the parameters up a gradient in r, and writes the new r.
 fn fit(
     base: &Model,
     demonstrations: &Demonstrations,

@@ -4,11 +4,11 @@
 //! is the swamp, how good is the road, and how much better is one inn than the other? The estimates
 //! get closer to the truth with the number of walks, as their standard errors say.
 //!
-//! In the second part, walkers pass a slippery cliff, and two likelihoods disagree about the price of
-//! a fall. The likelihood of trajectories takes outcomes as evidence of rewards: it is right if
-//! histories were recorded because they went well. The likelihood of actions takes outcomes as luck:
-//! it is right for agents that choose before they know the outcome. Each one is badly wrong about
-//! the data of the other.
+//! In the second part, walkers pass a slippery cliff, and two likelihoods disagree about the price
+//! of a fall. The likelihood of trajectories takes outcomes as evidence of rewards: it is right if
+//! histories were recorded because they went well. The likelihood of actions takes outcomes as
+//! luck: it is right for agents that choose before they know the outcome. Each one is badly wrong
+//! about the data of the other.
 //!
 //! The likelihood of trajectories is that of Ziebart et al., *Maximum Entropy Inverse Reinforcement
 //! Learning*, AAAI 2008, computed exactly. The likelihood of actions is that of Rust, *Optimal

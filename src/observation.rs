@@ -5,8 +5,8 @@
 //! ```
 //!
 //! where o_t(s) is the sum of the log-likelihoods of all observations of stage t. A trajectory that
-//! has ended stays in its terminal state s, or in †. It has the factor exp(o_t(s)) or exp(o_t(†)) at
-//! every later stage.
+//! has ended stays in its terminal state s, or in †. It has the factor exp(o_t(s)) or exp(o_t(†))
+//! at every later stage.
 
 use std::sync::Arc;
 

@@ -15,7 +15,8 @@
 //!
 //! CALL is `solve`, `solve_into` or `solve_values`, QUESTION an inference and NUMBER `f64` or
 //! `f32`; of a stationary model CALL is `solve_stationary`, QUESTION `hard` or `soft`, and there is
-//! one V; of choices CALL is `fit`, and there are only parameters. All commands after one that brings a model are about that model.
+//! one V; of choices CALL is `fit`, and there are only parameters. All commands after one that
+//! brings a model are about that model.
 
 #[allow(dead_code, reason = "examples use more of it")]
 #[path = "../../examples/support/bus.rs"]

@@ -18,8 +18,8 @@ impl Gridworld {
     /// [`softmdp::Error::InvalidSetting`](crate::Error::InvalidSetting) if the probability of a
     /// slip or of wind is not in [0, 1];
     /// [`softmdp::Error::ShapeMismatch`](crate::Error::ShapeMismatch) if the wind by column is for
-    /// another number of columns; [`softmdp::Error::InvalidReward`](crate::Error::InvalidReward) and
-    /// [`softmdp::Error::InvalidTerminalValue`](crate::Error::InvalidTerminalValue) for rewards
+    /// another number of columns; [`softmdp::Error::InvalidReward`](crate::Error::InvalidReward)
+    /// and [`softmdp::Error::InvalidTerminalValue`](crate::Error::InvalidTerminalValue) for rewards
     /// that are NaN or +∞.
     pub fn mdp(&self) -> Result<Mdp<f64, SparseDynamics<f64>>, crate::Error> {
         self.builder().build()

@@ -40,9 +40,9 @@ use crate::{Inference, Model, Real, StationaryPolicy, Table, arrays};
 ///
 /// [`Error::InvalidProbability`] if the policy has probability 0 for an action that the model
 /// allows, or takes one that it excludes; [`Error::UnknownReference`] if the reward of a reference
-/// action is −∞; [`Error::ForbiddenEnd`] for a terminal value of −∞. [`Error::Model`]: for shapes, for an action out of range, and with
-/// [`IllConditioned`](crate::Error::IllConditioned) if γ = 1 and reference actions never end;
-/// [`InvalidSetting`](crate::Error::InvalidSetting) at τ = 0.
+/// action is −∞; [`Error::ForbiddenEnd`] for a terminal value of −∞. [`Error::Model`]: for shapes,
+/// for an action out of range, and with [`IllConditioned`](crate::Error::IllConditioned) if γ = 1
+/// and reference actions never end; [`InvalidSetting`](crate::Error::InvalidSetting) at τ = 0.
 ///
 /// # Complexity
 ///

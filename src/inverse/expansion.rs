@@ -63,8 +63,8 @@ impl<F: Real> Likelihood<F> {
     /// # Complexity
     ///
     /// Beyond [`evaluate`](Self::evaluate) and for K parameters: with a horizon, one pass with K
-    /// columns, O(T·(K·transitions + K²·S·A)), and O(K·S·A + K²) memory. Without a horizon, K linear
-    /// systems with one matrix.
+    /// columns, O(T·(K·transitions + K²·S·A)), and O(K·S·A + K²) memory. Without a horizon, K
+    /// linear systems with one matrix.
     #[doc(alias("hessian", "fisher_information", "newton"))]
     pub fn expand<M>(
         &self,

@@ -157,8 +157,8 @@ impl<F: Real> Residual<F> {
         self.share <= F::from_f64(ACCEPTED) * F::epsilon()
     }
 
-    /// Whether the residual is less than this share of another one: in the largest terms until it is
-    /// rounding there, and then in every state.
+    /// Whether the residual is less than this share of another one: in the largest terms until it
+    /// is rounding there, and then in every state.
     fn is_better_than(&self, other: &Self, share: F) -> bool {
         if other.is_rounding() {
             self.is_rounding() && self.relative < other.relative * share

@@ -232,9 +232,9 @@ impl<F: Real> StationarySolver<F> {
     /// Sets the initial values, `[s]`; zeros by default. The values of a similar model save passes.
     ///
     /// They do not change the result, unless its status is
-    /// [`SeveralFixedPoints`](Status::SeveralFixedPoints). At γ = 1, values far above the result cost
-    /// sweeps many passes. Direct inference at temperature 0 does not use them. If such a search is
-    /// stopped, its values are lower bounds, and −∞ where no path is known yet.
+    /// [`SeveralFixedPoints`](Status::SeveralFixedPoints). At γ = 1, values far above the result
+    /// cost sweeps many passes. Direct inference at temperature 0 does not use them. If such a
+    /// search is stopped, its values are lower bounds, and −∞ where no path is known yet.
     ///
     /// In terminal states, V_T replaces the entries. The least finite entry replaces entries of −∞,
     /// because a search cannot raise −∞.

@@ -24,8 +24,8 @@ pub(super) struct RowSums {
 }
 
 impl RowSums {
-    /// The sums over all states, and whether each state keeps shifts, `[s]`: γ times the sum of each
-    /// of its rows is 1 to within rounding.
+    /// The sums over all states, and whether each state keeps shifts, `[s]`: γ times the sum of
+    /// each of its rows is 1 to within rounding.
     pub(super) fn of<F, D>(
         stage: &CheckedStage<'_, F, D>,
         is_fixed: &[bool],

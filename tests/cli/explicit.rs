@@ -2,8 +2,8 @@
 
 use super::{Folder, Run, assert_close, softmdp};
 
-/// A robot on 2 × 3 fields with a hazard (1), a goal (5) and two more goals (2, 3): the model of the
-/// tutorial of PRISM, written anew.
+/// A robot on 2 × 3 fields with a hazard (1), a goal (5) and two more goals (2, 3): the model of
+/// the tutorial of PRISM, written anew.
 const ROBOT: &str = "\
 # Transitions (MDP)
 6 10 17

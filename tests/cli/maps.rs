@@ -14,7 +14,8 @@ fn value(run: &Run, cell: &str) -> f64 {
     row[2].parse().unwrap()
 }
 
-/// Russell and Norvig, *Artificial Intelligence*, the 4 × 3 world with ±100 and a living reward of −3.
+/// Russell and Norvig, *Artificial Intelligence*, the 4 × 3 world with ±100 and a living reward of
+/// −3.
 #[test]
 fn the_world_of_russell_and_norvig() {
     let folder = Folder::new("world");

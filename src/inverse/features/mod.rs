@@ -318,8 +318,8 @@ impl<F: Real> RewardFeatures<F> {
         largest
     }
 
-    /// The gradient in θ, `[k]`, from that in the tables of rewards and terminal values. Features of
-    /// transitions count as 0.
+    /// The gradient in θ, `[k]`, from that in the tables of rewards and terminal values. Features
+    /// of transitions count as 0.
     pub(super) fn gradient(&self, score: &Score<F>) -> Array1<F> {
         let table = score.reward_gradient();
         let mut gradient = match &self.basis {

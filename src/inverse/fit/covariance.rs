@@ -30,9 +30,9 @@ use crate::inverse::Error;
 /// | `OuterProduct` | the model is right | what Rust (1987) printed |
 /// | `Sandwich` | the demonstrations are independent | even if the model is wrong |
 ///
-/// For [`Likelihood::feature_matching`](crate::inverse::Likelihood::feature_matching), only `Sandwich` is a
-/// covariance: that objective is no logarithm of a probability, so the luck of transitions adds
-/// variance which its second derivatives do not see.
+/// For [`Likelihood::feature_matching`](crate::inverse::Likelihood::feature_matching), only
+/// `Sandwich` is a covariance: that objective is no logarithm of a probability, so the luck of
+/// transitions adds variance which its second derivatives do not see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Covariance {

@@ -181,8 +181,8 @@ impl<M: Model> FittedRewards<M> {
         Some(M::Scalar::from_f64(self.log_likelihood().into_f64() + log_prior - 0.5 * determinant))
     }
 
-    /// A table of estimates, standard errors and their ratios, which prints itself. It has no errors
-    /// after [`IterationLimit`](Status::IterationLimit), where parameters are no estimates.
+    /// A table of estimates, standard errors and their ratios, which prints itself. It has no
+    /// errors after [`IterationLimit`](Status::IterationLimit), where parameters are no estimates.
     ///
     /// # Errors
     ///

@@ -69,14 +69,14 @@ impl Information {
 
     /// The same matrix, with a threshold above all eigenvalues that look like rounding.
     ///
-    /// Where a state was never seen, rounding of its residual visits is multiplied by the squares of
-    /// ∂Q, and may exceed the threshold. It leaves a gap below what demonstrations see.
+    /// Where a state was never seen, rounding of its residual visits is multiplied by the squares
+    /// of ∂Q, and may exceed the threshold. It leaves a gap below what demonstrations see.
     pub(super) fn with_threshold_in_gap(self) -> Self {
         let mut sizes: Vec<f64> = self.pairs.values.iter().map(|value| value.abs()).collect();
         sizes.sort_by(f64::total_cmp);
         let is_gap =
             |pair: &&[f64]| pair[0] <= MOST_ROUNDING * self.threshold && pair[1] >= LEAST_GAP * pair[0];
-        let below = sizes.windows(2).filter(is_gap).last().map_or(0.0, |pair| pair[0]);
+        let below = sizes.windows(2).rfind(is_gap).map_or(0.0, |pair| pair[0]);
         Self { threshold: self.threshold.max(below), ..self }
     }
 

@@ -31,8 +31,8 @@ const FACTORS: [f64; 3] = [1.5, 3.0, 10.0];
 /// Growth that is more than rounding, in units in the last place of the value.
 const LEAST_GROWTH: f64 = 1e3;
 
-/// Searches for a maximum. `natural` is a scale of −H for each parameter, `[k]`. `is_last` says that
-/// no other search follows, which could look ahead with second derivatives.
+/// Searches for a maximum. `natural` is a scale of −H for each parameter, `[k]`. `is_last` says
+/// that no other search follows, which could look ahead with second derivatives.
 ///
 /// # Errors
 ///

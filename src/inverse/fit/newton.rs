@@ -19,9 +19,9 @@
 //! matching may even grow in proportion to a step. So the search looks far ahead along directions
 //! without curvature.
 //!
-//! Where a state was never seen, whole surfaces of parameters explain the same. Near such a surface,
-//! second derivatives along it are of the size of the gradient that is left. So the search first
-//! settles on the surface, by steps across it, and it looks ahead across it alone.
+//! Where a state was never seen, whole surfaces of parameters explain the same. Near such a
+//! surface, second derivatives along it are of the size of the gradient that is left. So the search
+//! first settles on the surface, by steps across it, and it looks ahead across it alone.
 
 use ndarray::Array1;
 

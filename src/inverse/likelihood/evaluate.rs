@@ -35,8 +35,9 @@ impl<F: Real> Likelihood<F> {
     ///   [`Error::ImpossibleLeaving`], [`Error::ImpossibleEnd`], [`Error::ImpossibleCount`].
     /// - [`Error::Model`] with [`ZeroTemperature`](crate::Error::ZeroTemperature) at τ = 0, with
     ///   [`NotConverged`](crate::Error::NotConverged) if stationary values are less exact than
-    ///   asked or the solve was stopped, with [`TotalOverflow`](crate::Error::TotalOverflow) if the result leaves the number
-    ///   type, and with the errors of [`SoftValueIteration::solve`](crate::SoftValueIteration) or
+    ///   asked or the solve was stopped, with [`TotalOverflow`](crate::Error::TotalOverflow) if the
+    ///   result leaves the number type, and with the errors of
+    ///   [`SoftValueIteration::solve`](crate::SoftValueIteration) or
     ///   [`StationarySolver::solve`](crate::StationarySolver::solve).
     ///
     /// # Complexity

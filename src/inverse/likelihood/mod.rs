@@ -155,7 +155,8 @@ impl<F: Real> Likelihood<F> {
     /// not matter.
     ///
     /// It is not concave in general.
-    /// [`Score::is_locally_concave`](super::Score::is_locally_concave) says where it is proven to be.
+    /// [`Score::is_locally_concave`](super::Score::is_locally_concave) says where it is proven to
+    /// be.
     pub fn actions(inference: Inference) -> Self {
         Self::of_kind(Kind::Actions(inference))
     }

@@ -117,9 +117,9 @@ impl<'a, F: Real> Observer<'a, F> {
     ///
     /// [`Error::NoStepProbability`] for feature matching; [`Error::UnusedInitial`] for an initial
     /// distribution of actions; [`Error::UnsolvedGoal`] if the stationary problem of a goal is not
-    /// solved. In [`Error::Model`]:
-    /// [`ShapeMismatch`](crate::Error::ShapeMismatch), [`InvalidEntry`](crate::Error::InvalidEntry)
-    /// and [`UnnormalizedRow`](crate::Error::UnnormalizedRow) for the prior, and `ShapeMismatch` for
+    /// solved. In [`Error::Model`]: [`ShapeMismatch`](crate::Error::ShapeMismatch),
+    /// [`InvalidEntry`](crate::Error::InvalidEntry) and
+    /// [`UnnormalizedRow`](crate::Error::UnnormalizedRow) for the prior, and `ShapeMismatch` for
     /// models of different sizes; [`ZeroTemperature`](crate::Error::ZeroTemperature) for
     /// trajectories; errors of the solver.
     ///
@@ -257,7 +257,8 @@ impl<'a, F: Real> Observer<'a, F> {
     ///
     /// # Complexity
     ///
-    /// Time O(k · successors of a pair), and k² if goals switch. The history takes k numbers a step.
+    /// Time O(k · successors of a pair), and k² if goals switch. The history takes k numbers a
+    /// step.
     pub fn watch(
         &mut self,
         state: usize,
@@ -391,8 +392,8 @@ impl<'a, F: Real> Observer<'a, F> {
         self.belief.log_evidence()
     }
 
-    /// log l_t(g), the log-likelihood of each step under each goal, `[t, k]`, in nats; −∞ for a step
-    /// that is impossible under the goal.
+    /// log l_t(g), the log-likelihood of each step under each goal, `[t, k]`, in nats; −∞ for a
+    /// step that is impossible under the goal.
     #[must_use]
     pub fn log_likelihoods(&self) -> ArrayView2<'_, F> {
         self.belief.log_likelihoods()

@@ -156,8 +156,8 @@ impl<F: Real> ModelFile<F> {
 
 /// A model whose kind is chosen at run time.
 ///
-/// It implements [`Model`], so every solver accepts it. Use `match` for methods of one kind of model,
-/// such as [`Mdp::with_rewards`].
+/// It implements [`Model`], so every solver accepts it. Use `match` for methods of one kind of
+/// model, such as [`Mdp::with_rewards`].
 ///
 /// A clone shares all tables.
 ///

@@ -1,8 +1,8 @@
 //! Policies that leave loops: of all optimal actions, those that lead on.
 //!
-//! Inside an end component of optimal actions, a policy may go round forever. It reaches an exit with
-//! probability 1, whatever it chooses, if it takes exits in the states that have them, and elsewhere
-//! only actions that may lead nearer to such a state.
+//! Inside an end component of optimal actions, a policy may go round forever. It reaches an exit
+//! with probability 1, whatever it chooses, if it takes exits in the states that have them, and
+//! elsewhere only actions that may lead nearer to such a state.
 
 use crate::kernels::{SoftRow, normalized_prior};
 use crate::markov_chain::{Choices, Graph};

@@ -13,16 +13,16 @@
 //! gains, some best path has fewer steps than the class has states. If values rise in later rounds,
 //! a cycle gains.
 //!
-//! States that keep −∞ cannot end. Raised from 0, their values show whether a cycle gains there, and
-//! steps that cannot be raised show whether rewards cancel on one. If all cycles lose, V = −∞.
+//! States that keep −∞ cannot end. Raised from 0, their values show whether a cycle gains there,
+//! and steps that cannot be raised show whether rewards cancel on one. If all cycles lose, V = −∞.
 //!
 //! # The bound
 //!
-//! Let e bound the rounding error of a step. A backup without a change proves that no path is better
-//! by more than e a step. All paths that may be best consist of steps that are optimal to within
-//! 2 S e. If these steps form only free cycles, they form paths of at most L steps. The error is
-//! then at most L e. Otherwise a cycle of these steps may gain, within rounding, and no bound
-//! exists.
+//! Let e bound the rounding error of a step. A backup without a change proves that no path is
+//! better by more than e a step. All paths that may be best consist of steps that are optimal to
+//! within 2 S e. If these steps form only free cycles, they form paths of at most L steps. The
+//! error is then at most L e. Otherwise a cycle of these steps may gain, within rounding, and no
+//! bound exists.
 
 use std::convert::Infallible;
 
@@ -105,8 +105,8 @@ struct Raise<'s, 'a, F: Real, D: ?Sized> {
 }
 
 impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Raise<'_, '_, F, D> {
-    /// Raises the values of a class, after those of all classes that it leads to. Ends the search if
-    /// a cycle gains.
+    /// Raises the values of a class, after those of all classes that it leads to. Ends the search
+    /// if a cycle gains.
     fn class<M: Model<Scalar = F> + ?Sized>(
         &mut self,
         operator: &mut Operator<'_, F, M>,
@@ -160,8 +160,8 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> Raise<'_, '_, F, D> {
     }
 }
 
-/// The largest number of steps of a path that may be best, or a state on a cycle of such steps. Only
-/// steps (s, s') that `counts` take part.
+/// The largest number of steps of a path that may be best, or a state on a cycle of such steps.
+/// Only steps (s, s') that `counts` take part.
 fn longest<F: Real, D: Dynamics<Scalar = F> + ?Sized>(
     steps: &BestSteps<'_, '_, F, D>,
     values: &[F],

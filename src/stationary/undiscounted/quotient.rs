@@ -16,8 +16,8 @@
 //! end component earns nothing. If none has a mean reward of 0 or more, the fixed point is unique.
 //!
 //! Above temperature 0, the soft policy takes every possible action. Then only sets that no action
-//! leaves matter, and only if the prior adds no entropy. Their value is 0. If the actions of another
-//! set keep all of its weight, values grow without end.
+//! leaves matter, and only if the prior adds no entropy. Their value is 0. If the actions of
+//! another set keep all of its weight, values grow without end.
 //!
 //! # Policy
 //!
@@ -89,9 +89,9 @@ impl Quotient {
     /// Whether values grow without end above temperature 0, because a component that earns nothing
     /// keeps its whole weight and gains more from another action.
     ///
-    /// Let the actions of the component have rewards of 0 and prior weights of at least 1. Then V(s)
-    /// is at least the expectation of V after each of them, and greater in a state with another
-    /// possible action. No table of finite numbers on the component has this property.
+    /// Let the actions of the component have rewards of 0 and prior weights of at least 1. Then
+    /// V(s) is at least the expectation of V after each of them, and greater in a state with
+    /// another possible action. No table of finite numbers on the component has this property.
     pub(crate) fn grows<F, D>(
         stage: &CheckedStage<'_, F, D>,
         is_fixed: &[bool],

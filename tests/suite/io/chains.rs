@@ -8,7 +8,8 @@ use softmdp::{
     Dynamics, Inference, Mdp, SoftValueIteration, SparseDynamics, StationarySolver, soft_value_iteration,
 };
 
-/// The die of Knuth and Yao, which tosses a coin in the states 0 to 6. The states 7 to 12 are faces.
+/// The die of Knuth and Yao, which tosses a coin in the states 0 to 6. The states 7 to 12 are
+/// faces.
 const TOSSES: [(usize, [usize; 2]); 7] =
     [(0, [1, 2]), (1, [3, 4]), (2, [5, 6]), (3, [1, 7]), (4, [8, 9]), (5, [10, 11]), (6, [2, 12])];
 

@@ -386,7 +386,8 @@ fn a_long_queue_is_controlled() {
     }
 }
 
-/// It takes 10 to move to the place that pays 0.001 more. Value iteration moves after 10,000 stages.
+/// It takes 10 to move to the place that pays 0.001 more. Value iteration moves after 10,000
+/// stages.
 #[test]
 fn a_costly_way_to_a_slightly_better_place_is_found() {
     for temperature in [0.0, 1e-5] {

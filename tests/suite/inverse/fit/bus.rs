@@ -101,8 +101,8 @@ fn free_costs_approach_the_likelihood_of_the_paper() {
     }
 }
 
-/// The cost functions of Table VIII, with mileage counted from 1. The paper prints the two rows of the
-/// cubic one in the wrong order, and −165.423 for the hyperbolic one at γ = 0.9999.
+/// The cost functions of Table VIII, with mileage counted from 1. The paper prints the two rows of
+/// the cubic one in the wrong order, and −165.423 for the hyperbolic one at γ = 0.9999.
 #[test]
 fn other_cost_functions_have_the_likelihoods_of_the_paper() {
     type Cost = fn(f64) -> Vec<f64>;

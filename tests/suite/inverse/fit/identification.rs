@@ -107,7 +107,8 @@ fn a_finite_horizon_loses_a_constant_alone() {
     }
 }
 
-/// Whole trajectories show more than actions: no shaping is invisible if transitions are stochastic.
+/// Whole trajectories show more than actions: no shaping is invisible if transitions are
+/// stochastic.
 #[test]
 fn trajectories_under_stochastic_transitions_lose_a_constant_at_most() {
     let mdp = Mdp::new(transitions(4, 3, 0), Array2::zeros((4, 3))).unwrap();

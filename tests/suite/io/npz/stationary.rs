@@ -1,4 +1,5 @@
-//! Stationary results: written and read again to the bit, and refused with the place of what is wrong.
+//! Stationary results: written and read again to the bit, and refused with the place of what is
+//! wrong.
 
 use proptest::prelude::*;
 use softmdp::io::{Npz, NpzWriter, Reason};
