@@ -8,7 +8,9 @@ use ndarray::{Array3, ArrayView3};
 
 use super::blocks;
 use super::{Dynamics, divide};
-use crate::kernels::{LogBlock, add_scaled, dot_rows, guarded_dot_rows, guarded_multiply, multiply};
+use crate::kernels::{
+    LogBlock, add_scaled, add_scaled_rows, dot_rows, guarded_dot_rows, guarded_multiply, multiply,
+};
 use crate::parallel::RowsMut;
 use crate::{Error, Real, Table, arrays};
 
@@ -221,14 +223,11 @@ impl<F: Real> Dynamics for DenseDynamics<F> {
     }
 
     fn push_forward(&self, states: Range<usize>, next_states: Range<usize>, k: usize, x: &[F], w: &mut [F]) {
+        if k == 1 {
+            return add_scaled_rows(self.table(states), (self.num_states(), next_states.start), x, w);
+        }
         for (row, x) in self.rows(states).zip(x.chunks_exact(k)) {
             let row = &row[next_states.clone()];
-            if let [x] = *x {
-                if x != F::zero() {
-                    add_scaled(w, x, row);
-                }
-                continue;
-            }
             for (&p, w) in row.iter().zip(w.chunks_exact_mut(k)) {
                 add_scaled(w, p, x);
             }

@@ -29,6 +29,11 @@ macro_rules! compile_for {
                 vectorised!(guarded_rows(rows, v, y));
             }
 
+            fn compiled_add_scaled_rows(rows: &[Self], columns: (usize, usize), x: &[Self], w: &mut [Self]) {
+                use dot::add_rows;
+                vectorised!(add_rows(rows, columns, x, w));
+            }
+
             fn compiled_sum(xs: &[Self]) -> Self {
                 use dot::sum_loop;
                 vectorised!(sum_loop(xs))

@@ -171,6 +171,42 @@ pub(super) fn sum_loop<const FUSED: bool, F: Real>(x: &[F]) -> F {
     total(narrow(&lanes))
 }
 
+/// w += Σ x p over rows, for finite p: the transpose of [`dot_rows`]. `w` stands for the columns
+/// from `first` on, of `rows` `[row, s']` with `n` columns each.
+pub(crate) fn add_scaled_rows<F: Real>(rows: &[F], (n, first): (usize, usize), x: &[F], w: &mut [F]) {
+    debug_assert_eq!(rows.len(), n * x.len());
+    F::compiled_add_scaled_rows(rows, (n, first), x, w);
+}
+
+/// Takes [`ROWS`] rows at once, so that each entry of `w` is read and written once for all of them.
+#[inline(always)]
+pub(super) fn add_rows<const FUSED: bool, F: Real>(
+    rows: &[F],
+    (n, first): (usize, usize),
+    x: &[F],
+    w: &mut [F],
+) {
+    for (x, rows) in x.chunks(ROWS).zip(rows.chunks(ROWS * n)) {
+        if x.iter().all(|&x| x == F::zero()) {
+            continue;
+        }
+        let part = |row: usize| &rows[row * n + first..][..w.len()];
+        if let [x0, x1, x2, x3] = *x {
+            let parts = part(0).iter().zip(part(1)).zip(part(2)).zip(part(3));
+            for (w, (((&p0, &p1), &p2), &p3)) in w.iter_mut().zip(parts) {
+                let two = add_product::<FUSED, F, false>(add_product::<FUSED, F, false>(*w, p0, x0), p1, x1);
+                *w = add_product::<FUSED, F, false>(add_product::<FUSED, F, false>(two, p2, x2), p3, x3);
+            }
+            continue;
+        }
+        for (row, &x) in x.iter().enumerate() {
+            for (w, &p) in w.iter_mut().zip(&rows[row * n + first..]) {
+                *w = add_product::<FUSED, F, false>(*w, p, x);
+            }
+        }
+    }
+}
+
 /// w += x p, entry by entry.
 #[inline]
 pub(crate) fn add_scaled<F: Real>(w: &mut [F], x: F, p: &[F]) {
@@ -188,6 +224,23 @@ mod tests {
         let mut y = [0.0];
         guarded_dot_rows(row, v, &mut y);
         y[0]
+    }
+
+    #[test]
+    fn sums_of_rows_agree_with_plain_loops_at_every_number_of_rows_and_columns() {
+        for (num_rows, n) in [(1, 9), (3, 40), (4, 7), (9, 33), (13, 1)] {
+            let rows: Vec<f64> = (0..num_rows * n).map(|i| (i * i % 7) as f64).collect();
+            // A group of zeros is skipped.
+            let x: Vec<f64> = (0..num_rows).map(|row| if row < 4 { 0.0 } else { row as f64 - 6.0 }).collect();
+            for (first, last) in [(0, n), (n / 3, n), (n / 2, n / 2)] {
+                let mut w = vec![0.5; last - first];
+                add_scaled_rows(&rows, (n, first), &x, &mut w);
+                for (column, &w) in (first..last).zip(&w) {
+                    let terms = x.iter().enumerate().map(|(row, x)| x * rows[row * n + column]);
+                    assert_eq!(w, 0.5 + terms.sum::<f64>(), "{num_rows} rows of {n}, column {column}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ mod transcendental;
 
 pub(crate) use cast::{cast_positive, cast_reward};
 pub(crate) use compensated::CompensatedSum;
-pub(crate) use dot::{add_scaled, dot_rows, guarded_dot_rows, sum};
+pub(crate) use dot::{add_scaled, add_scaled_rows, dot_rows, guarded_dot_rows, sum};
 pub use log_block::LogBlock;
 pub(crate) use log_expectation::{is_safe, lifted_log, row_log_expectation};
 pub(crate) use log_memo::LogMemo;
