@@ -22,7 +22,7 @@ use ndarray::ArrayView1;
 use crate::bellman::BellmanRule;
 use crate::dynamics::blocks;
 use crate::kernels::LogBlock;
-use crate::kernels::{FEW, LogMemo, SoftRow, SoftRows, normalized_prior, soft_maxima};
+use crate::kernels::{CHUNK, FEW, LogMemo, SoftRow, SoftRows, normalized_prior, soft_maxima};
 use crate::mdp::CheckedStage;
 use crate::parallel::{RowsMut, Split};
 use crate::{Dynamics, Error, Inference, Model, Real};
@@ -206,6 +206,8 @@ fn write_terminal<F: Real>(prior: &[F], action_values: &mut [F], policy: Option<
 pub(super) fn with_scratch<F: Real, R>(num_pairs: usize, run: impl FnOnce(&mut [F]) -> R) -> R {
     if num_pairs <= FEW {
         run(&mut [F::zero(); FEW][..num_pairs])
+    } else if num_pairs <= CHUNK {
+        run(&mut [F::zero(); CHUNK][..num_pairs])
     } else if num_pairs <= blocks::MOST_PAIRS {
         run(&mut [F::zero(); blocks::MOST_PAIRS][..num_pairs])
     } else {

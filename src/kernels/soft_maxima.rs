@@ -91,7 +91,7 @@ pub(super) fn at_once<F: Real>(
     let policy = policy.map(|(probabilities, logs)| SoftRows { probabilities, logs });
     if action_values.len() <= VERY_FEW {
         in_chunks::<F, VERY_FEW>(width, input, values, policy);
-    } else if action_values.len() <= FEW {
+    } else if action_values.len() <= 2 * FEW && width <= FEW {
         in_chunks::<F, FEW>(width, input, values, policy);
     } else {
         in_chunks::<F, CHUNK>(width, input, values, policy);
