@@ -17,6 +17,7 @@
 //! Levine (2018), §2.3; Rabiner, *A tutorial on hidden Markov models*, Proc. IEEE 77 (1989), for
 //! the scaled pass.
 
+mod mixed;
 mod pass;
 
 use ndarray::{Array1, Array2, ArrayRef1, ArrayView1, ArrayView2, aview0};
@@ -45,7 +46,10 @@ use crate::{Error, Inference, Model, Real, Table, Workspace, arrays};
 ///
 /// # Complexity
 ///
-/// Time O(T · transitions), memory T·S + 2·S·A numbers.
+/// Time O(T · transitions), memory T·S + 2·S·A numbers. For long horizons of homogeneous models, the
+/// actions of each state are mixed into one row first, as for
+/// [`solve_values`](crate::SoftValueIteration::solve_values), which takes the memory of these rows
+/// twice.
 ///
 /// # Example
 ///
@@ -240,7 +244,7 @@ impl<F: Real> ForwardMessages<F> {
         observations: &Observations<F>,
         workspace: &mut Workspace<F>,
     ) -> Result<(), Error> {
-        let mut pass = ForwardPass::new(workspace, mdp)?;
+        let mut pass = ForwardPass::new(workspace, mdp, self.horizon())?;
         let result = self.run(mdp, initial, observations, &mut pass);
         pass.release(workspace);
         result

@@ -10,40 +10,60 @@
 //! There is nearly always one band. If more bands would cost more than the dynamics themselves, the
 //! remaining pairs are added term by term.
 
+use std::ops::Range;
+
 use crate::dynamics::blocks;
 use crate::dynamics::successors::for_each_log_successor;
-use crate::kernels::{LogMemo, lifted_log, log_add_exp, log_sum_exp, sum};
+use crate::kernels::{LogMemo, exp_all, lifted_log, ln_all, log_add_exp, log_sum_exp, sum};
 use crate::mdp::{CheckedStage, is_possible};
-use crate::parallel::RowsMut;
-use crate::{Dynamics, Error, Inference, Model, Real, Table, Workspace};
+use crate::parallel::{RowsMut, fold_pieces};
+use crate::{Dynamics, Error, Inference, Model, Real, SparseDynamics, Table, Workspace};
+
+use super::mixed::Mixed;
 
 /// A model and the memory for a stage of the forward pass.
-pub(crate) struct ForwardPass<'m, F, M: ?Sized> {
+pub(crate) struct ForwardPass<'m, F: Real, M: ?Sized> {
     mdp: &'m M,
-    log_discount: F,   // log γ
-    log_leave: F,      // log(1−γ)
-    log_pairs: Vec<F>, // log x_t, [s, a]
-    pairs: Vec<F>,     // one band of x_t, scaled, [s, a]
-    pushed: Vec<F>,    // [s']
+    log_discount: F, // log γ
+    log_leave: F,    // log(1−γ)
+    mixed: Option<Mixed<F>>,
+    flow: Flow<F>,
+}
+
+/// The weights that flow through the rows of a stage: x_t of the pairs, or of the states of mixed
+/// rows.
+struct Flow<F> {
+    temperature: F,
+    logs: Vec<F>,   // log x_t, [row]
+    band: Vec<F>,   // one band of x_t, scaled, [row]
+    pushed: Vec<F>, // [s']
 }
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
-    pub(crate) fn new(workspace: &mut Workspace<F>, mdp: &'m M) -> Result<Self, Error> {
+    /// For a number of stages.
+    pub(crate) fn new(workspace: &mut Workspace<F>, mdp: &'m M, horizon: usize) -> Result<Self, Error> {
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
+        let mixed = Mixed::new(mdp, horizon)?;
+        let width = if mixed.is_some() { 1 } else { num_actions };
         let mut table = |shape: (usize, usize)| workspace.take(Table::ForwardMessages, shape);
         Ok(Self {
             mdp,
             log_discount: mdp.discount().ln(),
             log_leave: (F::one() - mdp.discount()).ln(),
-            log_pairs: table((num_states, num_actions))?,
-            pairs: table((num_states, num_actions))?,
-            pushed: table((num_states, 1))?,
+            mixed,
+            flow: Flow {
+                temperature: mdp.temperature(),
+                logs: table((num_states, width))?,
+                band: table((num_states, width))?,
+                pushed: table((num_states, 1))?,
+            },
         })
     }
 
     /// Returns the memory to a workspace.
     pub(crate) fn release(self, workspace: &mut Workspace<F>) {
-        [self.log_pairs, self.pairs, self.pushed].into_iter().for_each(|table| workspace.keep(table));
+        let Flow { logs, band, pushed, .. } = self.flow;
+        [logs, band, pushed].into_iter().for_each(|table| workspace.keep(table));
     }
 
     /// From log α_t and log α_t(†), writes log α_{t+1} and returns log Z_t and log α_{t+1}(†).
@@ -55,8 +75,13 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         next: &mut [F],
     ) -> Result<(F, F), Error> {
         let stage = CheckedStage::begin(self.mdp, t, Inference::Direct)?;
-        self.weigh_pairs(t, &stage, now)?;
-        let log_paid = self.push(t, stage.dynamics, next)?;
+        let log_paid = if let Some(mixed) = &self.mixed {
+            mixed.weigh(t, now, &mut self.flow.logs)?;
+            self.flow.push(t, &*mixed.dynamics, mixed.by_successor.as_ref(), next)?
+        } else {
+            weigh_pairs(self.mdp, t, &stage, now, &mut self.flow.logs)?;
+            self.flow.push(t, stage.dynamics, None, next)?
+        };
 
         let mut log_normalizer = log_add_exp(log_paid, absorbed);
         for (state, (next, &log)) in next.iter_mut().zip(now).enumerate() {
@@ -79,68 +104,104 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         Ok((log_normalizer, absorbed))
     }
 
-    /// Writes log x_t(s,a) = log ρ + r/τ + log α_t(s).
-    fn weigh_pairs(
-        &mut self,
-        t: usize,
-        stage: &CheckedStage<'_, F, M::Dynamics>,
-        now: &[F],
-    ) -> Result<(), Error> {
-        let (mdp, width) = (self.mdp, self.mdp.num_actions());
-        let temperature = mdp.temperature();
-        let outputs = RowsMut { data: &mut self.log_pairs[..], width };
-        blocks::for_each_block(stage.dynamics, outputs, &|states, pairs| {
-            let mut log_prior = LogMemo::new();
-            for (state, pairs) in states.zip(pairs.data.chunks_exact_mut(width)) {
-                pairs.fill(F::neg_infinity());
-                if mdp.is_terminal(state) || now[state] == F::neg_infinity() {
-                    continue;
+    /// log( Σ_s α_T(s) exp(V_T(s)/τ) + α_T(†) ).
+    pub(super) fn log_end(&mut self, last: &[F], absorbed: F) -> Result<F, Error> {
+        let logs = &mut self.flow.pushed;
+        for ((log, &message), &value) in logs.iter_mut().zip(last).zip(self.mdp.terminal_values()) {
+            *log = F::neg_infinity();
+            if message > F::neg_infinity() && value > F::neg_infinity() {
+                *log = message + value / self.mdp.temperature();
+                if !log.is_finite() {
+                    return Err(Error::TotalOverflow { table: Table::ForwardMessages });
                 }
-                let (rewards, prior) = stage.row(state)?;
-                for (action, pair) in pairs.iter_mut().enumerate() {
-                    if is_possible(rewards[action], prior[action]) {
-                        *pair = now[state] + log_prior.log(prior[action]) + rewards[action] / temperature;
-                        if !pair.is_finite() {
-                            let table = Table::ForwardMessages;
-                            return Err(Error::Overflow { table, stage: t, state });
-                        }
+            }
+        }
+        Ok(log_add_exp(log_sum_exp(logs), absorbed))
+    }
+}
+
+/// Writes log x_t(s,a) = log ρ + r/τ + log α_t(s).
+fn weigh_pairs<F: Real, M: Model<Scalar = F> + ?Sized>(
+    mdp: &M,
+    t: usize,
+    stage: &CheckedStage<'_, F, M::Dynamics>,
+    now: &[F],
+    logs: &mut [F],
+) -> Result<(), Error> {
+    let (width, temperature) = (mdp.num_actions(), mdp.temperature());
+    blocks::for_each_block(stage.dynamics, RowsMut { data: logs, width }, &|states, pairs| {
+        let mut log_prior = LogMemo::new();
+        for (state, pairs) in states.zip(pairs.data.chunks_exact_mut(width)) {
+            pairs.fill(F::neg_infinity());
+            if mdp.is_terminal(state) || now[state] == F::neg_infinity() {
+                continue;
+            }
+            let (rewards, prior) = stage.row(state)?;
+            for (action, pair) in pairs.iter_mut().enumerate() {
+                if is_possible(rewards[action], prior[action]) {
+                    *pair = now[state] + log_prior.log(prior[action]) + rewards[action] / temperature;
+                    if !pair.is_finite() {
+                        let table = Table::ForwardMessages;
+                        return Err(Error::Overflow { table, stage: t, state });
                     }
                 }
             }
-            Ok(())
-        })
-    }
+        }
+        Ok(())
+    })
+}
 
-    /// Writes log Σ_{s,a} P(s'∣s,a) x(s,a) to `next` and returns log Σ_{s,a} x(s,a).
-    fn push(&mut self, t: usize, dynamics: &M::Dynamics, next: &mut [F]) -> Result<F, Error> {
+impl<F: Real> Flow<F> {
+    /// Writes log Σ_row P(s'∣row) x(row) to `next` and returns log Σ_row x(row). `by_successor` are
+    /// the same rows, transposed.
+    fn push<D: Dynamics<Scalar = F> + ?Sized>(
+        &mut self,
+        t: usize,
+        dynamics: &D,
+        by_successor: Option<&SparseDynamics<F>>,
+        next: &mut [F],
+    ) -> Result<F, Error> {
         next.fill(F::neg_infinity());
         let mut log_paid = F::neg_infinity();
-        let mut ceiling = self.log_pairs.iter().fold(F::neg_infinity(), |max, &log| max.max(log));
-        // A band reads every pair but only its own rows: as many bands as a row has successors cost
+        let largest = |rows: Range<usize>, ()| {
+            self.logs[rows].iter().fold(F::neg_infinity(), |max, &log| if log > max { log } else { max })
+        };
+        let mut ceiling = fold_pieces(self.logs.len(), (), &largest, &F::max);
+        // A band reads every weight but only its own rows: as many bands as a row has successors cost
         // as much as a second pass over the dynamics.
         let num_states = self.pushed.len();
-        let most_bands = 2 + dynamics.work(0..num_states) / self.pairs.len();
+        let most_bands = 2 + dynamics.work(0..num_states) / self.band.len();
         for _ in 0..most_bands {
             if ceiling == F::neg_infinity() {
                 break;
             }
             let below = self.scale_band(ceiling);
-            self.pushed.fill(F::zero());
-            let pairs = &self.pairs;
+            let band = &self.band;
             let outputs = RowsMut { data: &mut self.pushed[..], width: 1 };
-            blocks::for_each_part(dynamics, outputs, &|next_states, pushed| {
-                dynamics.push_forward(0..num_states, next_states, 1, pairs, pushed.data);
-            });
-            for (log, &pushed) in next.iter_mut().zip(&self.pushed) {
-                if pushed > F::zero() {
-                    *log = log_add_exp(*log, lifted_log(pushed) + ceiling);
-                }
+            if let Some(rows) = by_successor {
+                blocks::for_each_block(rows, outputs, &|next_states, pushed| {
+                    rows.expectation(next_states, 1, band, pushed.data);
+                    Ok(())
+                })?;
+            } else {
+                blocks::for_each_part(dynamics, outputs, &|next_states, pushed| {
+                    pushed.data.fill(F::zero());
+                    dynamics.push_forward(0..num_states, next_states, 1, band, pushed.data);
+                });
             }
-            log_paid = log_add_exp(log_paid, lifted_log(sum(&self.pairs)) + ceiling);
+            let outputs =
+                (RowsMut { data: &mut *next, width: 1 }, RowsMut { data: &mut self.pushed[..], width: 1 });
+            fold_pieces(
+                num_states,
+                outputs,
+                &|_, (next, pushed)| add_logs(pushed.data, ceiling, next.data),
+                &|(), ()| (),
+            );
+            log_paid = log_add_exp(log_paid, lifted_log(sum(&self.band)) + ceiling);
             ceiling = below;
         }
         if ceiling > F::neg_infinity() {
-            log_paid = log_sum_exp(&self.log_pairs);
+            log_paid = log_sum_exp(&self.logs);
         }
         if ceiling > F::neg_infinity() || dynamics.has_faint_successors() {
             self.scatter_rest(t, dynamics, ceiling, next)?;
@@ -148,28 +209,31 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         Ok(log_paid)
     }
 
-    /// Scales the pairs of the band below `ceiling` to plain numbers. Returns the largest logarithm
+    /// Scales the weights of the band below `ceiling` to plain numbers. Returns the largest logarithm
     /// below the band.
     fn scale_band(&mut self, ceiling: F) -> F {
-        let mut below = F::neg_infinity();
-        for (pair, &log) in self.pairs.iter_mut().zip(&self.log_pairs) {
-            let gap = log - ceiling;
-            *pair = F::zero();
-            if gap < -F::SPREAD {
-                below = below.max(log);
-            } else if gap <= F::zero() {
-                *pair = gap.exp() * F::LIFT;
+        let (logs, outputs) = (&self.logs, RowsMut { data: &mut self.band[..], width: 1 });
+        let scale = |rows: Range<usize>, band: RowsMut<'_, F>| {
+            let mut below = F::neg_infinity();
+            for (weight, &log) in band.data.iter_mut().zip(&logs[rows]) {
+                let gap = log - ceiling;
+                let is_below = gap < -F::SPREAD;
+                below = if is_below && log > below { log } else { below };
+                *weight = if is_below || gap > F::zero() { F::neg_infinity() } else { gap };
             }
-        }
-        below
+            exp_all(band.data);
+            band.data.iter_mut().for_each(|weight| *weight *= F::LIFT);
+            below
+        };
+        fold_pieces(logs.len(), outputs, &scale, &F::max)
     }
 
-    /// Adds the contributions of all pairs up to `ceiling`, and those of pairs above it to faint
+    /// Adds the contributions of all weights up to `ceiling`, and those of pairs above it to faint
     /// successors, one logarithm at a time. This is slower, but takes one pass for any spread.
-    fn scatter_rest(
+    fn scatter_rest<D: Dynamics<Scalar = F> + ?Sized>(
         &mut self,
         t: usize,
-        dynamics: &M::Dynamics,
+        dynamics: &D,
         ceiling: F,
         next: &mut [F],
     ) -> Result<(), Error> {
@@ -177,12 +241,11 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         for (factor, &log) in self.pushed.iter_mut().zip(next.iter()) {
             *factor = if log > F::neg_infinity() { F::one() } else { F::zero() };
         }
-        let (log_pairs, num_actions, temperature) =
-            (&self.log_pairs, dynamics.num_actions(), self.mdp.temperature());
+        let (logs_of_rows, num_actions, temperature) = (&self.logs, dynamics.num_actions(), self.temperature);
         let outputs =
             (RowsMut { data: &mut *next, width: 1 }, RowsMut { data: &mut self.pushed[..], width: 1 });
         blocks::for_each_part(dynamics, outputs, &|next_states, (logs, factors)| {
-            for (row, &pair) in log_pairs.iter().enumerate() {
+            for (row, &pair) in logs_of_rows.iter().enumerate() {
                 if pair == F::neg_infinity() {
                     continue;
                 }
@@ -223,19 +286,21 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         }
         Ok(())
     }
+}
 
-    /// log( Σ_s α_T(s) exp(V_T(s)/τ) + α_T(†) ).
-    pub(super) fn log_end(&mut self, last: &[F], absorbed: F) -> Result<F, Error> {
-        let logs = &mut self.pushed;
-        for ((log, &message), &value) in logs.iter_mut().zip(last).zip(self.mdp.terminal_values()) {
-            *log = F::neg_infinity();
-            if message > F::neg_infinity() && value > F::neg_infinity() {
-                *log = message + value / self.mdp.temperature();
-                if !log.is_finite() {
-                    return Err(Error::TotalOverflow { table: Table::ForwardMessages });
-                }
-            }
-        }
-        Ok(log_add_exp(log_sum_exp(logs), absorbed))
+/// Adds plain sums of a band to logarithms. Overwrites the sums.
+fn add_logs<F: Real>(sums: &mut [F], ceiling: F, logs: &mut [F]) {
+    let least = F::min_positive_value() * F::LIFT;
+    let is_normal = sums.iter().fold(true, |normal, &sum| normal & ((sum >= least) | (sum == F::zero())));
+    if is_normal {
+        sums.iter_mut().for_each(|sum| *sum *= F::UNLIFT);
+        ln_all(sums);
+    } else {
+        let log = |sum: F| if sum > F::zero() { lifted_log(sum) } else { F::neg_infinity() };
+        sums.iter_mut().for_each(|sum| *sum = log(*sum));
+    }
+    for (log, &own) in logs.iter_mut().zip(&*sums) {
+        let term = own + ceiling;
+        *log = if *log == F::neg_infinity() { term } else { log_add_exp(*log, term) };
     }
 }

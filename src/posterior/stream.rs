@@ -116,7 +116,7 @@ pub fn stream_posterior_with<F: Real, M: Model<Scalar = F> + ?Sized, B>(
         marginals: table(Table::StateMarginals, 1)?,
     };
     let mut backup = Backup::for_values(workspace, mdp, Inference::Direct, horizon)?;
-    let mut forward = ForwardPass::new(workspace, mdp)?;
+    let mut forward = ForwardPass::new(workspace, mdp, horizon)?;
     let pass = Pass { horizon, stride, backup: &mut backup, forward: &mut forward };
     let result = pass.run(mdp, initial, &mut tables, visit);
     backup.release(workspace);
