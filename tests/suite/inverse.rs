@@ -16,6 +16,7 @@ mod invariants;
 mod maxima;
 mod mixed;
 mod observer;
+mod random_invariants;
 mod refused;
 mod saved;
 mod simulation;

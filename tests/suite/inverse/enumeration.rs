@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use softmdp::Inference::{Direct, Variational};
-use softmdp::inverse::{Demonstrations, Error, Likelihood};
+use softmdp::inverse::{Demonstrations, Error, Likelihood, RewardFeatures};
+use softmdp::ndarray::{Array1, Array2, Array3, Axis, s};
 use softmdp::{SoftValueIteration, Trajectory, posterior};
 
 use super::worlds::{NUM_ACTIONS, NUM_STATES, World};
@@ -94,6 +95,57 @@ fn trajectories_whole_cut_off_and_joint() {
             let found = likelihood.evaluate(&mdp, &cut_off).unwrap().value();
             let expected = (weight / log_sums[path.0[0]]).ln();
             assert!((found - expected).abs() < 1e-12, "{path:?}");
+        }
+    }
+}
+
+/// The second derivatives are −Cov(f | s₀, e)/τ² (I4), and jointly with the start −Cov(f | e)/τ².
+#[test]
+fn second_derivatives_are_covariances_of_features() {
+    for (seed, discount) in [(1, 1.0), (2, 0.8), (3, 0.3), (4, 1.0), (5, 0.8)] {
+        let world = World::random(seed, discount, 0.0);
+        let random = &mut Random(seed + 100);
+        let mut table = || 2.0 * random.uniform() - 1.0;
+        let phi = Array3::from_shape_simple_fn((NUM_STATES, NUM_ACTIONS, 2), &mut table);
+        let ends = Array2::from_shape_simple_fn((NUM_STATES, 2), &mut table);
+        let initial = Random(seed).distribution(NUM_STATES, 0.6);
+        let features = RewardFeatures::on_pairs(phi.clone()).terminal(ends.clone());
+        // For each start and for all of them: Σ w, Σ w f, Σ w f fᵀ.
+        let mut moments = vec![(0.0, Array1::zeros(2), Array2::<f64>::zeros((2, 2))); NUM_STATES + 1];
+        let mut whole = None;
+        for start in 0..NUM_STATES {
+            for_each_trajectory(&world, &mut (vec![start], Vec::new()), 1.0, &mut |path, weight| {
+                let (states, actions) = path;
+                let mut f: Array1<f64> = Array1::zeros(2);
+                for (&state, &action) in states.iter().zip(actions) {
+                    f += &phi.slice(s![state, action, ..]);
+                }
+                if states.len() > actions.len() {
+                    f += &ends.row(states[states.len() - 1]);
+                }
+                let square = f.view().insert_axis(Axis(1)).dot(&f.view().insert_axis(Axis(0)));
+                for (to, share) in [(start, 1.0), (NUM_STATES, initial[start])] {
+                    moments[to].0 += share * weight;
+                    moments[to].1.scaled_add(share * weight, &f);
+                    moments[to].2.scaled_add(share * weight, &square);
+                }
+                if weight > 0.0 && initial[start] > 0.0 {
+                    whole = Some(path.clone());
+                }
+            });
+        }
+        let whole = whole.unwrap();
+        let likelihood = Likelihood::trajectories().horizon(HORIZON);
+        let joint = likelihood.clone().initial(initial);
+        for (likelihood, at) in [(likelihood, whole.0[0]), (joint, NUM_STATES)] {
+            let (weight, f, square) = &moments[at];
+            let mean = f / *weight;
+            let covariance =
+                square / *weight - mean.view().insert_axis(Axis(1)).dot(&mean.view().insert_axis(Axis(0)));
+            let expected = -covariance / world.temperature.powi(2);
+            let found = likelihood.expand(&world.mdp(), &seen(&whole), &features).unwrap();
+            let error = (&found.hessian() - &expected).mapv(f64::abs).sum();
+            assert!(error < 1e-12, "{} {expected}", found.hessian());
         }
     }
 }
