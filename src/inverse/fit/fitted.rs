@@ -21,7 +21,8 @@ use crate::{Convergence, Model, Real, Status};
 ///
 /// Read [`convergence`](Self::convergence) first: after
 /// [`IterationLimit`](Status::IterationLimit) or [`Stopped`](Status::Stopped), the parameters are
-/// no estimates.
+/// no estimates. Neither are they after [`RoundingFloor`](Status::RoundingFloor) with an error
+/// bound of ∞: there, rounding hides where the likelihood grows. Double precision helps.
 ///
 /// A clone copies all tables except those that the model shares.
 #[derive(Debug, Clone)]
@@ -196,6 +197,7 @@ impl<M: Model> FittedRewards<M> {
         let is_final = match self.convergence.status {
             Status::Stopped => false,
             Status::IterationLimit => self.pseudo_log_likelihood.is_some(),
+            Status::RoundingFloor => self.convergence.error_bound.into_f64().is_finite(),
             _ => true,
         };
         Summary {
