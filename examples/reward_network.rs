@@ -4,7 +4,8 @@
 //! cell near a flower is worth 1, near a flower and a wasp −1, elsewhere 0. No linear function of
 //! the two distances is like that. A network with one hidden layer learns it from demonstrations.
 //!
-//! The network is a dozen lines of ndarray, and the library knows nothing of it. `Score` has the
+//! The network and its derivatives are a dozen lines of ndarray (`hidden`, `rewards` and `climb`), and
+//! the library knows nothing of it. `Score` has the
 //! gradient of the log-likelihood in the reward of each pair, and the network chains its own
 //! derivatives to it. After Wulfmeier, Ondrúška and Posner, *Maximum Entropy Deep Inverse
 //! Reinforcement Learning* (arXiv:1507.04888); the map is after the objectworld of Levine, Popović
