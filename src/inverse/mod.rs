@@ -69,5 +69,7 @@ pub use fit::Summary;
 pub use likelihood::Likelihood;
 #[doc(inline, alias("gradient", "log_likelihood"))]
 pub use likelihood::Score;
-pub use observer::{Observer, goal_posterior};
+#[doc(inline, alias("inverse_planning", "goal_inference", "birl", "bayesian_irl"))]
+pub use observer::Observer;
+pub use observer::goal_posterior;
 pub use place::FeaturePlace;

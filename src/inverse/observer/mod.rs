@@ -79,7 +79,6 @@ pub use goal_posterior::goal_posterior;
 /// assert!(observer.posterior()[1] < 0.7);
 /// # Ok::<(), softmdp::inverse::Error>(())
 /// ```
-#[doc(alias("inverse_planning", "goal_inference", "birl", "bayesian_irl"))]
 #[derive(Clone)]
 pub struct Observer<'a, F = f64> {
     goals: Vec<Arc<dyn Goal<F> + 'a>>,
