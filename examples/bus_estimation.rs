@@ -267,8 +267,8 @@ impl Joint {
     }
 }
 
-/// The derivative of γ Σ P(s'∣s,a) V(s') in the probability of driving i bins, at fixed V, `[s, a,
-/// i]`.
+/// The derivative of γ Σ P(s'∣s,a) V(s') in the probability of driving i bins, `[s, a, i]`. V is
+/// fixed.
 fn effects_of_driving(fitted: &Fitted) -> Result<Array3<f64>, Box<dyn Error>> {
     let mdp = fitted.model();
     let solution = solve_stationary(mdp, TOLERANCE)?;
