@@ -186,11 +186,12 @@ pub(super) fn add_rows<const FUSED: bool, F: Real>(
     x: &[F],
     w: &mut [F],
 ) {
+    let len = w.len();
     for (x, rows) in x.chunks(ROWS).zip(rows.chunks(ROWS * n)) {
         if x.iter().all(|&x| x == F::zero()) {
             continue;
         }
-        let part = |row: usize| &rows[row * n + first..][..w.len()];
+        let part = |row: usize| &rows[row * n + first..][..len];
         if let [x0, x1, x2, x3] = *x {
             let parts = part(0).iter().zip(part(1)).zip(part(2)).zip(part(3));
             for (w, (((&p0, &p1), &p2), &p3)) in w.iter_mut().zip(parts) {
@@ -200,7 +201,7 @@ pub(super) fn add_rows<const FUSED: bool, F: Real>(
             continue;
         }
         for (row, &x) in x.iter().enumerate() {
-            for (w, &p) in w.iter_mut().zip(&rows[row * n + first..]) {
+            for (w, &p) in w.iter_mut().zip(part(row)) {
                 *w = add_product::<FUSED, F, false>(*w, p, x);
             }
         }

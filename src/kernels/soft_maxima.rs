@@ -92,6 +92,7 @@ pub(super) fn at_once<F: Real>(
     if action_values.len() <= VERY_FEW {
         in_chunks::<F, VERY_FEW>(width, input, values, policy);
     } else if action_values.len() <= 2 * FEW && width <= FEW {
+        // Two small chunks clear less memory than a whole one.
         in_chunks::<F, FEW>(width, input, values, policy);
     } else {
         in_chunks::<F, CHUNK>(width, input, values, policy);
