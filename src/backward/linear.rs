@@ -69,7 +69,7 @@ pub(super) fn pays<M: Model + ?Sized>(
 }
 
 /// Whether pairs have many successors.
-pub(super) fn has_full_rows<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
+pub(crate) fn has_full_rows<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
     successors_of_a_pair(dynamics) >= MANY_SUCCESSORS
 }
 

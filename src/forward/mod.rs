@@ -46,10 +46,9 @@ use crate::{Error, Inference, Model, Real, Table, Workspace, arrays};
 ///
 /// # Complexity
 ///
-/// Time O(T · transitions), memory T·S + 2·S·A numbers. For long horizons of homogeneous models, the
-/// actions of each state are mixed into one row first, as for
-/// [`solve_values`](crate::SoftValueIteration::solve_values), which takes the memory of these rows
-/// twice.
+/// Time O(T · transitions), memory T·S + 2·S·A numbers. For many stages of a homogeneous model, the
+/// actions of each state are first mixed into one row. These rows are stored twice: by state and, if
+/// they are short, by successor.
 ///
 /// # Example
 ///

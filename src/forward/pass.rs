@@ -12,14 +12,13 @@
 
 use std::ops::Range;
 
+use super::mixed::Mixed;
 use crate::dynamics::blocks;
 use crate::dynamics::successors::for_each_log_successor;
 use crate::kernels::{LogMemo, exp_all, lifted_log, ln_all, log_add_exp, log_sum_exp, sum};
 use crate::mdp::{CheckedStage, is_possible};
 use crate::parallel::{RowsMut, fold_pieces};
 use crate::{Dynamics, Error, Inference, Model, Real, SparseDynamics, Table, Workspace};
-
-use super::mixed::Mixed;
 
 /// A model and the memory for a stage of the forward pass.
 pub(crate) struct ForwardPass<'m, F: Real, M: ?Sized> {
