@@ -8,12 +8,14 @@
 //! | `grid SIZE PATH` | makes a slippery grid of SIZE × SIZE cells, and writes it | `{}` |
 //! | `dense PATH` | reads a dense model, as `f64` and as `f32` | `{}` |
 //! | `stationary PATH` | reads a sparse model with a discount | `{}` |
+//! | `moves` | makes a grid of 1414 × 1414 cells where every step succeeds, in `f32` | `{}` |
 //! | `choices` | takes Rust's bus engines, group 4, which need no file | `{}` |
 //! | `check CALL NUMBER THREADS QUESTION HORIZON STRIDE PATH` | solves, and writes V of every STRIDE-th stage and all Q and π | `{}` |
 //! | `time CALL NUMBER THREADS QUESTION HORIZON SECONDS` | solves again and again, once at least | `{"best": …, "runs": …}`, in seconds |
 //! | `stream THREADS HORIZON SECONDS` | reads the dense table once a stage | the same |
 //!
-//! CALL is `solve`, `solve_into` or `solve_values`, QUESTION an inference and NUMBER `f64` or
+//! CALL is `solve`, `solve_into`, `solve_values` or `solve_values_into`, or of grids one of the forward
+//! passes `forward`, `posterior` and `occupancy`, QUESTION an inference and NUMBER `f64` or
 //! `f32`; of a stationary model CALL is `solve_stationary`, QUESTION `hard` or `soft`, and there is
 //! one V; of choices CALL is `fit`, and there are only parameters. All commands after one that
 //! brings a model are about that model.
@@ -32,10 +34,10 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use softmdp::inverse::{Demonstrations, Likelihood, RewardFeatures, RewardFit};
 use softmdp::io::{ModelFile, Npz, NpzWriter, StoredModel};
-use softmdp::ndarray::s;
+use softmdp::ndarray::{Array1, Array2, s};
 use softmdp::{
-    ActionPrior, DenseDynamics, Gridworld, Inference, Mdp, Model, Real, SoftValueIteration, SparseDynamics,
-    solve_stationary,
+    ActionPrior, DenseDynamics, DeterministicDynamics, ForwardMessages, Gridworld, Inference, Mdp, Model,
+    Posterior, Real, SoftValueIteration, SparseDynamics, forward_messages, solve_stationary,
 };
 
 type Answer = Result<String, Box<dyn Error>>;
@@ -44,9 +46,13 @@ type Answer = Result<String, Box<dyn Error>>;
 enum Subject {
     Dense { double: Mdp<f64>, single: Mdp<f32> },
     Grid(Mdp<f64, SparseDynamics>),
+    Moves(Mdp<f32, DeterministicDynamics<f32>>),
     Stationary(Mdp<f64, SparseDynamics>),
     Choices { mdp: Mdp<f64, SparseDynamics>, demonstrations: Demonstrations },
 }
+
+/// The calls of forward passes.
+const FORWARD: [&str; 3] = ["forward", "posterior", "occupancy"];
 
 /// What stationary values and log-likelihoods have to be known to, as `models.py` has it.
 const TOLERANCE: f64 = 1e-6;
@@ -72,6 +78,10 @@ fn answer(line: &str, subject: &mut Option<Subject>) -> Answer {
             let mdp = grid(next(&mut words)?)?;
             ModelFile::new(mdp.clone()).write_npz(next::<String>(&mut words)?)?;
             *subject = Some(Subject::Grid(mdp));
+            Ok("{}".into())
+        }
+        Some("moves") => {
+            *subject = Some(Subject::Moves(moves(1414)?));
             Ok("{}".into())
         }
         Some("dense") => {
@@ -110,7 +120,11 @@ fn answer(line: &str, subject: &mut Option<Subject>) -> Answer {
             match (subject, task.number.as_str()) {
                 (Some(Subject::Dense { double, .. }), "f64") => task.run(command, double, &rest),
                 (Some(Subject::Dense { single, .. }), "f32") => task.run(command, single, &rest),
+                (Some(Subject::Grid(mdp)), "f64") if FORWARD.contains(&&*task.call) => {
+                    task.run_forward(command, mdp, &rest)
+                }
                 (Some(Subject::Grid(mdp)), "f64") => task.run(command, mdp, &rest),
+                (Some(Subject::Moves(mdp)), "f32") => task.run(command, mdp, &rest),
                 (Some(Subject::Stationary(mdp)), "f64") => task.run_stationary(command, mdp, &rest),
                 (Some(Subject::Choices { mdp, demonstrations }), "f64") => {
                     task.run_choices(command, mdp, demonstrations, &rest)
@@ -120,6 +134,13 @@ fn answer(line: &str, subject: &mut Option<Subject>) -> Answer {
         }
         _ => Err(format!("{line}: unknown command").into()),
     }
+}
+
+/// What a forward pass makes, with its memory, which is given back after the time was taken.
+enum Passed {
+    Messages(ForwardMessages),
+    Posterior(Box<Posterior>),
+    Occupancy(Array2<f64>),
 }
 
 /// One line of a table.
@@ -137,6 +158,48 @@ impl Task {
         match (command, rest) {
             ("check", [stride, path]) => self.check(mdp, &pool, stride.parse()?, path),
             ("time", [seconds]) => self.time(mdp, &pool, seconds.parse()?),
+            _ => Err(format!("{rest:?}: other arguments are expected").into()),
+        }
+    }
+
+    /// The whole of a forward pass from a uniform start. What it starts from is not timed: the
+    /// backward pass of a posterior, and the policy of an occupancy.
+    fn run_forward(&self, command: &str, mdp: &Mdp<f64, SparseDynamics>, rest: &[&str]) -> Answer {
+        let pool = pool(self.threads)?;
+        let num_states = mdp.num_states();
+        let initial = Array1::from_elem(num_states, 1.0 / num_states as f64);
+        let solver = self.solver()?;
+        let solution = match self.call.as_str() {
+            "forward" => None,
+            _ => Some(pool.install(|| solver.solve(mdp))?),
+        };
+        let pass = || -> Result<Passed, softmdp::Error> {
+            Ok(match (&solution, self.call.as_str()) {
+                (Some(solution), "posterior") => {
+                    Passed::Posterior(Box::new(solution.posterior(mdp, &initial)?))
+                }
+                (Some(solution), _) => Passed::Occupancy(solution.policy().state_occupancy(mdp, &initial)?),
+                (None, _) => Passed::Messages(forward_messages(mdp, &initial, self.horizon)?),
+            })
+        };
+        match (command, rest) {
+            ("check", [stride, path]) => {
+                let stride: usize = stride.parse()?;
+                let mut writer = NpzWriter::create(path)?;
+                let passed = pool.install(pass)?;
+                let table = match &passed {
+                    Passed::Messages(messages) => messages.log_forward(),
+                    Passed::Posterior(posterior) => posterior.state_marginals(),
+                    Passed::Occupancy(occupancy) => occupancy.view(),
+                };
+                writer.add_array("V", &table.slice(s![..;stride, ..]))?;
+                writer.finish()?;
+                Ok("{}".into())
+            }
+            ("time", [seconds]) => {
+                let seconds = seconds.parse()?;
+                Ok(pool.install(|| best_of(seconds, pass))?)
+            }
             _ => Err(format!("{rest:?}: other arguments are expected").into()),
         }
     }
@@ -199,8 +262,11 @@ impl Task {
     fn check<M: Model>(&self, mdp: &M, pool: &ThreadPool, stride: usize, path: &str) -> Answer {
         let solver = self.solver()?;
         let mut writer = NpzWriter::create(path)?;
-        if self.call == "solve_values" {
-            let values = pool.install(|| solver.solve_values(mdp))?;
+        if self.call.starts_with("solve_values") {
+            let mut values = pool.install(|| solver.solve_values(mdp))?;
+            if self.call == "solve_values_into" {
+                pool.install(|| solver.solve_values_into(mdp, &mut values))?;
+            }
             writer.add_array("V", &values.state_values().slice(s![..;stride, ..]))?;
         } else {
             let mut solution = pool.install(|| solver.solve(mdp))?;
@@ -220,6 +286,10 @@ impl Task {
         // Inside the pool, so that handing work to it is not what is timed where a solution takes microseconds.
         let times = pool.install(|| match self.call.as_str() {
             "solve_values" => best_of(seconds, || solver.solve_values(mdp)),
+            "solve_values_into" => {
+                let mut values = solver.solve_values(mdp)?;
+                best_of(seconds, || solver.solve_values_into(mdp, &mut values))
+            }
             "solve" => best_of(seconds, || solver.solve(mdp)),
             _ => {
                 let mut solution = solver.solve(mdp)?;
@@ -269,6 +339,23 @@ fn grid(size: usize) -> Result<Mdp<f64, SparseDynamics>, softmdp::gridworld::Err
     let mut map = format!("{}\n", ".".repeat(size)).repeat(size);
     map.replace_range(0..1, "G");
     Ok(Gridworld::parse(&map)?.slip(0.2).builder().action_prior(ActionPrior::Uniform).build()?)
+}
+
+/// A grid where every step succeeds, as `models.py` makes it.
+fn moves(size: usize) -> Result<Mdp<f32, DeterministicDynamics<f32>>, softmdp::Error> {
+    let step = |state: usize, action: usize| {
+        let (i, j) = (state / size, state % size);
+        match action {
+            0 => i.saturating_sub(1) * size + j,
+            1 => i * size + (j + 1).min(size - 1),
+            2 => (i + 1).min(size - 1) * size + j,
+            _ => i * size + j.saturating_sub(1),
+        }
+    };
+    let rewards = Array2::from_shape_fn((size * size, 4), |(state, action)| {
+        (-1.0 - ((state * 4 + action) % 11) as f64 / 11.0) as f32
+    });
+    Mdp::builder(DeterministicDynamics::from_fn(size * size, 4, step)?, rewards).build()
 }
 
 /// A model from a file, with its dynamics as the type that they are.

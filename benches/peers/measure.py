@@ -14,8 +14,16 @@ import models
 import reference
 
 HERE = Path(__file__).resolve().parent
-# numpy asks the system for large pages of memory by itself. The C library does so for all others if it is told.
+# numpy asks the system for large pages of memory by itself. The C library does so for all others, if it is told.
 LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+
+# Our calls of a forward pass, and the backward pass of the same model that they are compared with.
+FORWARD_CALLS = {models.MESSAGES: "forward", models.MARGINALS: "posterior", models.OCCUPANCY: "occupancy"}
+BACKWARD_CALLS = {
+    models.MESSAGES: ("solve_values", models.DIRECT),
+    models.MARGINALS: ("solve", models.DIRECT),
+    models.OCCUPANCY: ("solve_values", models.VARIATIONAL),
+}
 
 
 @dataclass
@@ -40,6 +48,7 @@ class Result:
     inference: str
     lines: list
     stream: float | None = None  # seconds for reading the transitions once a stage
+    backward: float | None = None  # seconds of our backward pass, beside a forward pass
 
 
 class Process:
@@ -66,7 +75,7 @@ def measure(rows, executable, interpreters, folder, threads, is_quick):
     folder.mkdir(parents=True, exist_ok=True)
     ours = Process(executable, "serve", settings=LARGE_PAGES)
     untold = Process(executable, "serve")
-    peers = [Process(python, "worker.py", module) for module, python in interpreters.items()]
+    peers = [Process(python, "worker.py", module, settings=LARGE_PAGES) for module, python in interpreters.items()]
     results = []
     for row in rows:
         model = folder / f"{row.key}.npz"
@@ -76,8 +85,11 @@ def measure(rows, executable, interpreters, folder, threads, is_quick):
             models.write_stationary(row, model)
         elif row.kind == "choices":
             models.write_choices(row, model)
+        elif row.kind == "moves":
+            models.write_moves(row, model)
+        is_our_grid = row.kind in ("grid", "forward")
         for process in [ours, untold]:
-            process.ask(*(["grid", row.size, model] if row.kind == "grid" else [row.kind, model]))
+            process.ask(*(["grid", row.size, model] if is_our_grid else [row.kind, model]))
         files = references(row, model, folder)
         for inference in row.questions:
             result = Result(row, inference, [])
@@ -87,6 +99,10 @@ def measure(rows, executable, interpreters, folder, threads, is_quick):
             prepare(result, folder, files[inference])
             seconds, rounds = (row.seconds / 5, 1) if is_quick else (row.seconds, row.rounds)
             for _ in range(rounds):
+                if row.kind == "forward":
+                    call, of = BACKWARD_CALLS[inference]
+                    took = ours.ask("time", call, "f64", threads, of, row.horizon, seconds)["best"]
+                    result.backward = min(took, result.backward or took)
                 if row.kind == "dense" and row.size >= 1000:
                     took = ours.ask("stream", threads, row.horizon, seconds)["best"]
                     result.stream = min(took, result.stream or took)
@@ -119,14 +135,24 @@ def references(row, model, folder):
 
 def our_lines(process, untold, row, inference, threads):
     """The calls of the crate that a row asks for."""
-    first = {"dense": "solve", "grid": "solve_values", "stationary": "solve_stationary", "choices": "fit"}[row.kind]
-    calls = [(process, first, "f64", threads, "")]
+    first = {
+        "dense": "solve",
+        "grid": "solve_values",
+        "moves": "solve_values_into",
+        "forward": FORWARD_CALLS.get(inference),
+        "stationary": "solve_stationary",
+        "choices": "fit",
+    }[row.kind]
+    if row.kind == "forward":
+        inference = models.VARIATIONAL if inference == models.OCCUPANCY else models.DIRECT
+    number = "f32" if row.is_single else "f64"
+    calls = [(process, first, number, threads, "")]
     if row.kind == "choices":
         calls += [(process, first, "f64", 1, ", one thread")]
     elif row.size < 100:
         calls += [(process, "solve_into", "f64", threads, "")]
     else:
-        calls += [(untold, first, "f64", threads, ", without large pages"), (process, first, "f64", 1, ", one thread")]
+        calls += [(untold, first, number, threads, ", without large pages"), (process, first, number, 1, ", one thread")]
     if row.kind == "dense" and row.size >= 100:
         calls += [(process, first, "f32", threads, ", in f32")]
     lines = []
@@ -157,7 +183,8 @@ def prepare(result, folder, expected):
                 line.errors = reference.errors(found, tables, result.row)
         else:
             line.errors = line.process.ask(*line.prepare)
-        tolerance = reference.TOLERANCE_SINGLE if line.is_single else reference.TOLERANCE
+        is_single = line.is_single or result.row.is_single
+        tolerance = reference.TOLERANCE_SINGLE if is_single else reference.TOLERANCE
         if result.row.kind in ("stationary", "choices"):
             tolerance = reference.TOLERANCE_STATIONARY
         if not max(line.errors.values()) < tolerance:

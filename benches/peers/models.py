@@ -12,6 +12,8 @@ import numpy as np
 # What is asked of a finite horizon, and of an infinite one: variational inference at τ = 0 and at τ = 1.
 DIRECT, VARIATIONAL = "direct", "variational"
 HARD, SOFT = "hard", "soft"
+# What is asked of a forward pass from a uniform start.
+MESSAGES, MARGINALS, OCCUPANCY = "forward messages", "posterior marginals", "occupancy"
 TOLERANCE = 1e-6  # of stationary values, as every program has to promise it; of log-likelihoods in nats
 BUS_ENGINES = Path(__file__).resolve().parents[2] / "examples" / "data" / "bus_engines.txt"
 
@@ -22,8 +24,8 @@ class Row:
 
     key: str
     title: str
-    kind: str  # dense, grid, stationary or choices: which functions of a peer are asked
-    size: int  # states, but of a grid cells along an edge
+    kind: str  # dense, grid, moves, forward, stationary or choices: which functions of a peer are asked
+    size: int  # states, but of a grid (also of moves and forward) cells along an edge
     num_actions: int
     horizon: int
     seconds: float  # of runs for each program and round; one run at least
@@ -35,7 +37,12 @@ class Row:
 
     @property
     def num_states(self):
-        return self.size**2 if self.kind == "grid" else self.size
+        return self.size**2 if self.kind in ("grid", "moves", "forward") else self.size
+
+    @property
+    def is_single(self):
+        """Whether all programs compute in float32."""
+        return self.kind == "moves"
 
 
 ROWS = [
@@ -71,6 +78,21 @@ ROWS = [
         questions=(VARIATIONAL,),
         discount=0.9999,
     ),
+    Row(
+        "forward300",
+        "(f) slippery grid, 300 × 300, T = 100, from a uniform start",
+        *("forward", 300, 4, 100, 0.8, 2, 10),
+        questions=(MESSAGES, MARGINALS, OCCUPANCY),
+    ),
+    *[
+        Row(
+            f"moves{horizon}",
+            f"(g) deterministic grid, 1414 × 1414, in f32, T = {horizon}, memory reused: V of all stages",
+            *("moves", 1414, 4, horizon, 0.8, 2),
+            questions=(VARIATIONAL,),
+        )
+        for horizon in (1, 20)
+    ],
 ]
 
 
@@ -87,6 +109,7 @@ class Model:
     offsets: np.ndarray | None = None
     columns: np.ndarray | None = None
     probabilities: np.ndarray | None = None
+    successors: np.ndarray | None = None  # [s, a], where every step succeeds
     terminal_states: np.ndarray | None = None
     terminal_values: np.ndarray | None = None  # [s]
     discount: float = 1.0
@@ -143,6 +166,16 @@ def write_choices(row, path):
     )
 
 
+def write_moves(row, path):
+    """Writes a grid where every step succeeds, and costs from 1 to 2; at an edge it leads nowhere."""
+    i, j = np.divmod(np.arange(row.num_states), row.size)
+    last = row.size - 1
+    steps = [(np.maximum(i - 1, 0), j), (i, np.minimum(j + 1, last)), (np.minimum(i + 1, last), j), (i, np.maximum(j - 1, 0))]
+    successors = np.stack([down * row.size + right for down, right in steps], axis=1).astype(np.int32)
+    pairs = np.arange(row.num_states * row.num_actions).reshape(successors.shape)
+    np.savez(path, successors=successors, rewards=(-1 - pairs % 11 / 11).astype(np.float32))
+
+
 def garnet(row, branching=100):
     """Distinct successors drawn without preference, probabilities the pieces of a unit interval cut at random, rewards
     uniform in [0, 1) (Archibald, McKinnon and Thomas, J. Oper. Res. Soc. 46, 1995)."""
@@ -184,13 +217,15 @@ def read(row, path):
         arrays = dict(file)
     num_states, num_actions = arrays["rewards"].shape
     uniform = bool(arrays.get("uniform_prior", False))
+    terminal = arrays.get("terminal_states", np.zeros(0, dtype=np.int64))
     model = Model(
         num_states,
         num_actions,
         row.horizon,
         rewards=arrays["rewards"],
         weight=1 / num_actions if uniform else 1.0,
-        terminal_states=arrays.get("terminal_states", np.zeros(0, dtype=np.int64)),
+        # The crate writes a mask, and takes indices too.
+        terminal_states=np.flatnonzero(terminal) if terminal.dtype == np.bool_ else terminal,
         terminal_values=arrays.get("terminal_values", np.zeros(num_states)),
         discount=float(arrays.get("discount", 1.0)),
         choices=arrays.get("choices"),
@@ -198,6 +233,8 @@ def read(row, path):
     )
     if row.kind in ("dense", "choices"):
         model.transitions = arrays["transitions"]
+    elif row.kind == "moves":
+        model.successors = arrays["successors"]
     else:
         # Indices of 32 bits are what all of these libraries are fastest with.
         model.offsets = arrays["row_offsets"].astype(np.int32)

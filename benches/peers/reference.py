@@ -10,7 +10,7 @@ import numpy as np
 import scipy.optimize
 
 import models
-from models import DIRECT, HARD, ROWS, read
+from models import DIRECT, HARD, ROWS, VARIATIONAL, read
 
 # Of V and Q relative to max(1, |V|), of π to π itself.
 TOLERANCE = 1e-9
@@ -35,6 +35,48 @@ def solve(row, model, inference):
             kept["Q"].append(action_values)
             kept["pi"].append(model.weight * np.exp(action_values - values[:, None]))
     return {name: np.array(stages[::-1]) for name, stages in kept.items() if stages}
+
+
+def moves(model):
+    """V of all stages in float64, where every step succeeds."""
+    values = [model.terminal_values.astype(np.float64)]
+    for _ in range(model.horizon):
+        values.append(log_sum_exp((model.rewards + values[-1][model.successors]).T, model.weight))
+    return {"V": np.array(values[::-1])}
+
+
+def forward(row, model, question):
+    """log α, posterior marginals or occupancy of the stages that are compared. Plain numbers hold all messages of this
+    model."""
+    shape = (model.num_states, model.num_actions)
+    expectation = sparse_expectation(model)
+    rows = np.repeat(np.arange(model.rewards.size), np.diff(model.offsets))
+    is_terminal = np.zeros(model.num_states, dtype=bool)
+    is_terminal[model.terminal_states] = True
+    inference = VARIATIONAL if question == models.OCCUPANCY else DIRECT
+    values, policies = [model.terminal_values.copy()], []
+    for _ in range(model.horizon):
+        q = model.rewards + expectation(values[-1], inference).reshape(shape)
+        v = log_sum_exp(q.T, model.weight)
+        v[is_terminal] = model.terminal_values[is_terminal]
+        policies.append(model.weight * np.exp(q - v[:, None]))
+        values.append(v)
+    values, policies = values[::-1], policies[::-1]
+    mass = np.full(model.num_states, 1 / model.num_states)
+    kept = []
+    for t in range(model.horizon + 1):
+        if t % row.stride == 0:
+            marginal = mass * np.exp(values[t] - values[t].max())
+            tables = {models.MESSAGES: np.log(mass), models.MARGINALS: marginal / marginal.sum(), models.OCCUPANCY: mass}
+            kept.append(tables[question])
+        if t < model.horizon:
+            weights = policies[t] if question == models.OCCUPANCY else model.weight * np.exp(model.rewards)
+            pairs = weights * np.where(is_terminal, 0, mass)[:, None]
+            pushed = np.bincount(model.columns, pairs.reshape(-1)[rows] * model.probabilities, model.num_states)
+            mass = pushed + np.where(is_terminal, mass, 0)
+            if question != models.OCCUPANCY:
+                mass /= mass.sum()
+    return {"V": np.array(kept)}
 
 
 def stationary(model, question):
@@ -127,7 +169,8 @@ def errors(found, expected, row):
         return {"nats": float(np.nan_to_num(missing, nan=np.inf))}
     largest = {}
     for name, table in expected.items():
-        scale = table if name == "pi" else 1 if row.kind == "stationary" else np.maximum(1, np.abs(table))
+        is_probability = name == "pi" or (row.kind == "forward" and table.min() >= 0)
+        scale = table if is_probability else 1 if row.kind == "stationary" else np.maximum(1, np.abs(table))
         error = np.abs(found[name] - table) / scale
         largest[name] = float(np.nan_to_num(error.max(), nan=np.inf))
     return largest
@@ -142,6 +185,10 @@ def main():
         tables = largest_likelihood(model)
     elif row.kind == "stationary":
         tables = stationary(model, inference)
+    elif row.kind == "moves":
+        tables = moves(model)
+    elif row.kind == "forward":
+        tables = forward(row, model, inference)
     else:
         tables = solve(row, model, inference)
     np.savez(out, **tables)

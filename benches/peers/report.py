@@ -10,24 +10,29 @@ from pathlib import Path
 
 import models
 
-# Of the best peer's time to ours: row, inference, times faster.
+# Of the best peer's time to that of our line with this call: row, question, call, times faster.
 TARGETS = [
-    ("dense1000", models.DIRECT, 2.0),
-    ("dense1000", models.DIRECT, 2.5),
-    ("dense1000", models.VARIATIONAL, 1.0),
-    ("grid300", models.DIRECT, 8.0),
-    ("grid300", models.VARIATIONAL, 4.0),
-    ("grid1000", models.DIRECT, 8.0),
-    ("grid1000", models.VARIATIONAL, 3.0),
-    ("small", models.DIRECT, 5.0),
-    ("small", models.VARIATIONAL, 5.0),
+    ("dense1000", models.DIRECT, "solve", 1.15),
+    ("dense1000", models.VARIATIONAL, "solve", 1.05),
+    ("grid300", models.DIRECT, "solve_values", 1.6),
+    ("grid300", models.VARIATIONAL, "solve_values", 1.5),
+    ("grid1000", models.DIRECT, "solve_values", 1.4),
+    ("grid1000", models.VARIATIONAL, "solve_values", 2.0),
+    ("garnet", models.HARD, "solve_stationary", 1.5),
+    ("garnet", models.SOFT, "solve_stationary", 1.5),
+    ("looping", models.HARD, "solve_stationary", 1.5),
+    ("looping", models.SOFT, "solve_stationary", 1.5),
+    ("terminal", models.HARD, "solve_stationary", 1.5),
+    ("terminal", models.SOFT, "solve_stationary", 2.5),
+    ("small", models.DIRECT, "solve_into", 1.3),
+    ("small", models.VARIATIONAL, "solve_into", 1.3),
 ]
-# Of stationary rows: of the best library's time to ours, and of the best transcription's.
-STATIONARY_TARGETS = [("library", 3.0), ("transcription", 1.5)]
+# Of the plain loop in numba to ours, and of our backward pass to our forward pass.
+MOVES_TARGET, FORWARD_TARGET = 2.5, 0.6
 # Seconds of a fit to choices.
 CHOICES_TARGET = 0.01
 # Of the streaming limit's time to ours, and of f64 to f32.
-STREAM_TARGET, SINGLE_TARGET = 0.85, 1.7
+STREAM_TARGET, SINGLE_TARGET = 0.92, 1.7
 # Those that compute; imitation alone brings a hundred others.
 PACKAGES = {"chex", "econirl", "imitation", "jax", "jaxdp", "jaxlib", "llvmlite", "mdpsolver", "numba", "numpy"}
 PACKAGES |= {"pymdptoolbox", "quantecon", "scipy"}
@@ -59,7 +64,7 @@ def machine(interpreters, root, threads, load):
         "Rust": run("rustc", "--version"),
         "Python": f"{platform.python_version()}; {'; beside it '.join(environments)}",
         "threads": f"{threads} for every program, unless its line says otherwise",
-        "memory": "ours in large pages by `GLIBC_TUNABLES=glibc.malloc.hugetlb=1`, which numpy asks for by itself",
+        "memory": "of all programs in large pages by `GLIBC_TUNABLES=glibc.malloc.hugetlb=1`, unless its line says otherwise",
         "times": "the shortest of the runs, all warm; programs take turns, and ours come first and last",
         "ratio": f"by how much the first line of a table is faster; error: the largest of all V, and of Q and π where "
         "they are kept, relative to max(1, |x|), and to π; in rows (c) the largest error of V itself; in row (e) the nats that are missing",
@@ -89,6 +94,10 @@ def table(result):
     if result.stream is not None:
         what = f"reading P {result.row.horizon} times, as fast as it can be read"
         lines.append(f"| limit | {what} | {seconds(result.stream)} | {result.stream / ours:.2f} | | |\n")
+    if result.backward is not None:
+        keeps = "V, Q and π" if result.inference == models.MARGINALS else "V"
+        what = f"the backward pass of this crate, which keeps {keeps}"
+        lines.append(f"| backward | {what} | {seconds(result.backward)} | {result.backward / ours:.2f} | | |\n")
     return lines
 
 
@@ -103,23 +112,19 @@ def targets(results):
     """Each aim, and whether these numbers meet it."""
     by_row = {(result.row.key, result.inference): result for result in results}
     lines = []
-    for key, inference, wanted in TARGETS:
-        if result := by_row.get((key, inference)):
-            peers = [line for line in result.lines if not line.is_ours]
-            # Nobody but who knows that direct inference is linear writes the second kind.
-            as_written = [line for line in peers if not line.name.endswith(", linear")]
-            kinds = [("that goes stage by stage", as_written)] * (len(as_written) < len(peers)) + [("of all", peers)]
-            for kind, peers in kinds:
-                peer = min(peers, key=lambda line: line.best)
-                what = f"{wanted:g} × the best peer {kind} ({peer.name}, {seconds(peer.best)})"
-                lines.append(verdict(result, what, peer.best / result.lines[0].best, wanted))
-    for result in (result for result in results if result.row.kind == "stationary"):
-        for kind, wanted in STATIONARY_TARGETS:
-            peers = [line for line in result.lines if line.what.startswith(kind)]
-            if peers:
-                peer = min(peers, key=lambda line: line.best)
-                what = f"{wanted:g} × the best {kind} ({peer.name}, {seconds(peer.best)})"
-                lines.append(verdict(result, what, peer.best / result.lines[0].best, wanted))
+    for key, question, call, wanted in TARGETS:
+        if result := by_row.get((key, question)):
+            peer = min((line for line in result.lines if not line.is_ours), key=lambda line: line.best)
+            ours = next(line for line in result.lines if line.what == f"this crate: `{call}`")
+            what = f"{wanted:g} × the best peer of all ({peer.name}, {seconds(peer.best)})"
+            lines.append(verdict(result, what, peer.best / ours.best, wanted))
+    for result in (result for result in results if result.row.kind == "moves"):
+        peer = next(line for line in result.lines if line.name == "numba")
+        what = f"{MOVES_TARGET:g} × the plain loop ({peer.name}, {seconds(peer.best)})"
+        lines.append(verdict(result, what, peer.best / result.lines[0].best, MOVES_TARGET))
+    for result in (result for result in results if result.backward is not None):
+        what = f"{FORWARD_TARGET:g} of the rate of the backward pass ({seconds(result.backward)})"
+        lines.append(verdict(result, what, result.backward / result.lines[0].best, FORWARD_TARGET))
     for result in (result for result in results if result.row.kind == "choices"):
         what = f"at most {seconds(CHOICES_TARGET)}"
         lines.append(verdict(result, what, CHOICES_TARGET / result.lines[0].best, 1.0))
@@ -128,7 +133,7 @@ def targets(results):
             what = f"{STREAM_TARGET:g} of the limit ({seconds(result.stream)})"
             lines.append(verdict(result, what, result.stream / result.lines[0].best, STREAM_TARGET))
         for line in result.lines:
-            if line.is_single:
+            if line.is_single and not result.row.is_single:
                 gain = result.lines[0].best / line.best
                 lines.append(verdict(result, f"f32 {SINGLE_TARGET:g} × f64", gain, SINGLE_TARGET))
     return lines

@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 TARGET = ROOT / "target"
 THREADS = 2
-LIBRARIES = ["numpy", "numba", "jax", "jaxdp", "quantecon", "mdpsolver", "mdptoolbox", "nested"]
+LIBRARIES = ["numpy", "numba", "jax", "jaxdp", "quantecon", "mdpsolver", "mdptoolbox", "nested", "forward", "moves"]
 PEERS = [f"{name}_peer" for name in LIBRARIES]
 
 

@@ -29,17 +29,19 @@ def find_row(key):
 class Worker:
     def __init__(self, module):
         self.module = module
+        # Not those of modules that this one borrows from.
+        self.programs = [p for p in PROGRAMS if p.prepare.__module__ == module.__name__]
         self.forget()
 
     def list(self, key, inference):
         row = find_row(key)
-        return [[p.name, p.what] for p in PROGRAMS if p.does(row, inference)]
+        return [[p.name, p.what] for p in self.programs if p.does(row, inference)]
 
     def prepare(self, key, inference, name, model, reference_file):
         row = find_row(key)
         if self.model is None:
             self.model = models.read(row, model)
-        program = next(p for p in PROGRAMS if p.does(row, inference) and p.name == name)
+        program = next(p for p in self.programs if p.does(row, inference) and p.name == name)
         solve = program.prepare(self.model)
         # Making a solver anew is not timed.
         renew = solve if program.renews else lambda: solve
