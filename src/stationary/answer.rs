@@ -84,10 +84,12 @@ impl<F: Real> Answer<F> {
             return;
         }
         self.policy = None;
-        for ((best, &v), &fixed) in self.values.iter_mut().zip(values).zip(is_fixed) {
-            *best = if fixed { v } else { v + shift };
+        let mut is_finite = true;
+        for ((best, &v), &is_fixed) in self.values.iter_mut().zip(values).zip(is_fixed) {
+            *best = v + if is_fixed { F::zero() } else { shift };
+            is_finite &= *best < F::infinity();
         }
-        self.bound = if self.values.iter().all(|&v| v < F::infinity()) { bound } else { f64::INFINITY };
+        self.bound = if is_finite { bound } else { f64::INFINITY };
     }
 
     /// Whether only rounding is left of the bound, or the bound has stopped improving.

@@ -29,8 +29,12 @@
 //! Puterman, *Markov Decision Processes* (1994), §6.6; Higham, *Accuracy and Stability of Numerical
 //! Algorithms* (2002), ch. 3.
 
+use std::ops::Range;
+
 use super::row_sums::RowSums;
+use crate::kernels::vectorised;
 use crate::mdp::CheckedStage;
+use crate::parallel::fold_pieces;
 use crate::{Dynamics, Error, Inference, Real};
 
 /// B V − V counts as pure rounding below this many times the rounding error of a backup.
@@ -89,6 +93,8 @@ impl Contraction {
 pub(super) struct Differences {
     pub(super) lo: f64,
     pub(super) hi: f64,
+    /// Mean of δ.
+    pub(super) mean: f64,
     /// Largest magnitudes of finite V and BV.
     pub(super) magnitudes: (f64, f64),
     /// Whether V or B V, but not both, is −∞ in some state. Then there is no bound yet.
@@ -99,32 +105,90 @@ pub(super) struct Differences {
 
 impl Differences {
     pub(super) fn of<F: Real>(values: &[F], backed_up: &[F], is_fixed: &[bool]) -> Self {
-        let (mut lo, mut hi) = (F::infinity(), F::neg_infinity());
-        let (mut largest, mut largest_backed_up, mut is_open) = (F::zero(), F::zero(), false);
-        for ((&v, &b), &fixed) in values.iter().zip(backed_up).zip(is_fixed) {
-            if v > F::neg_infinity() {
-                largest = largest.max(v.abs());
-            }
-            if b > F::neg_infinity() {
-                largest_backed_up = largest_backed_up.max(b.abs());
-            }
-            if fixed {
-                continue;
-            }
-            if v > F::neg_infinity() && b > F::neg_infinity() {
-                (lo, hi) = (lo.min(b - v), hi.max(b - v));
-            } else {
-                is_open |= v != b;
-            }
-        }
-        let is_exact = lo > hi && !is_open;
-        let (lo, hi) = if lo <= hi { (lo.into_f64(), hi.into_f64()) } else { (0.0, 0.0) };
-        Self { lo, hi, magnitudes: (largest.into_f64(), largest_backed_up.into_f64()), is_open, is_exact }
+        let piece = |entries: Range<usize>, ()| {
+            let (values, backed_up) = (&values[entries.clone()], &backed_up[entries.clone()]);
+            vectorised!(compare(values, backed_up, &is_fixed[entries.clone()]))
+        };
+        let all = fold_pieces(values.len(), (), &piece, &Compared::join);
+        let is_exact = all.lo > all.hi && !all.is_open;
+        let (lo, hi) = if all.lo <= all.hi { (all.lo.into_f64(), all.hi.into_f64()) } else { (0.0, 0.0) };
+        let magnitudes = (all.largest.into_f64(), all.largest_backed_up.into_f64());
+        let mean = if all.number > 0.0 { all.sum / all.number } else { 0.0 };
+        Self { lo, hi, mean, magnitudes, is_open: all.is_open, is_exact }
     }
 
     /// max |δ|.
     pub(super) fn norm(&self) -> f64 {
         self.hi.max(-self.lo).max(0.0)
+    }
+}
+
+/// What is known of δ in some states.
+struct Compared<F> {
+    lo: F,
+    hi: F,
+    largest: F,
+    largest_backed_up: F,
+    is_open: bool,
+    sum: f64,
+    number: f64,
+}
+
+impl<F: Real> Compared<F> {
+    fn join(self, other: Self) -> Self {
+        Self {
+            lo: self.lo.min(other.lo),
+            hi: self.hi.max(other.hi),
+            largest: self.largest.max(other.largest),
+            largest_backed_up: self.largest_backed_up.max(other.largest_backed_up),
+            is_open: self.is_open | other.is_open,
+            sum: self.sum + other.sum,
+            number: self.number + other.number,
+        }
+    }
+}
+
+/// Compares a piece of V and B V, with several running results side by side.
+#[inline(always)]
+fn compare<const FUSED: bool, F: Real>(values: &[F], backed_up: &[F], is_fixed: &[bool]) -> Compared<F> {
+    const LANES: usize = 16;
+    let (zero, dead) = (F::zero(), F::neg_infinity());
+    let (mut lo, mut hi) = ([F::infinity(); LANES], [dead; LANES]);
+    let (mut largest, mut largest_backed_up) = ([zero; LANES], [zero; LANES]);
+    let (mut sum, mut number, mut open) = ([zero; LANES], [zero; LANES], [zero; LANES]);
+    let pieces = values.chunks(LANES).zip(backed_up.chunks(LANES)).zip(is_fixed.chunks(LANES));
+    for ((values, backed_up), is_fixed) in pieces {
+        let (mut v, mut b, mut takes_part) = ([dead; LANES], [dead; LANES], [false; LANES]);
+        v[..values.len()].copy_from_slice(values);
+        b[..values.len()].copy_from_slice(backed_up);
+        takes_part.iter_mut().zip(is_fixed).for_each(|(takes_part, is_fixed)| *takes_part = !is_fixed);
+        for i in 0..LANES {
+            let (v, b) = (v[i], b[i]);
+            let (magnitude, magnitude_backed_up) = (v.abs(), b.abs());
+            let (has_value, has_backup) = (v > dead, b > dead);
+            largest[i] = if has_value & (magnitude > largest[i]) { magnitude } else { largest[i] };
+            largest_backed_up[i] = if has_backup & (magnitude_backed_up > largest_backed_up[i]) {
+                magnitude_backed_up
+            } else {
+                largest_backed_up[i]
+            };
+            let (is_counted, difference) = (takes_part[i] & has_value & has_backup, b - v);
+            lo[i] = if is_counted & (difference < lo[i]) { difference } else { lo[i] };
+            hi[i] = if is_counted & (difference > hi[i]) { difference } else { hi[i] };
+            sum[i] += if is_counted { difference } else { zero };
+            number[i] += if is_counted { F::one() } else { zero };
+            open[i] = if takes_part[i] & (has_value != has_backup) { F::one() } else { open[i] };
+        }
+    }
+    let total = |lanes: &[F]| lanes.iter().fold(0.0, |sum, lane| sum + lane.into_f64());
+    Compared {
+        lo: lo.into_iter().fold(F::infinity(), F::min),
+        hi: hi.into_iter().fold(dead, F::max),
+        largest: largest.into_iter().fold(zero, F::max),
+        largest_backed_up: largest_backed_up.into_iter().fold(zero, F::max),
+        is_open: open.iter().any(|&open| open > zero),
+        sum: total(&sum),
+        number: total(&number),
     }
 }
 

@@ -43,8 +43,9 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Iterate<'m, F, M> {
         if !(middle.abs() < F::max_value() * F::from_f64(0.25)) {
             return;
         }
-        let states = self.values.iter_mut().zip(self.operator.is_fixed());
-        states.filter(|(_, fixed)| !**fixed).for_each(|(v, _)| *v += middle);
+        for (v, &is_fixed) in self.values.iter_mut().zip(self.operator.is_fixed()) {
+            *v += if is_fixed { F::zero() } else { middle };
+        }
     }
 
     /// The states that a policy step changes: nonterminal, with finite V and BV.

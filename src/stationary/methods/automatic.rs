@@ -45,7 +45,6 @@ use super::newton;
 use crate::mdp::CheckedStage;
 use crate::stationary::halt::Halt;
 use crate::stationary::interval::Differences;
-use crate::stationary::iterate::Iterate;
 use crate::stationary::operator::Operator;
 use crate::stationary::search::Search;
 use crate::{Dynamics, Error, Model, Real};
@@ -61,7 +60,7 @@ const SHARE: f64 = 0.0625;
 const STEPS: (f64, f64) = (6.0, 12.0);
 
 /// Stored transitions from which sweeps run in parallel, approximately.
-const LARGE: usize = 30_000;
+const LARGE: usize = 10_000;
 
 /// The time of a pass of Newton's method, in sweeps, for small and for large models.
 const PASS: (f64, f64) = (1.25, 2.5);
@@ -86,7 +85,7 @@ pub(super) fn run<F: Real, M: Model<Scalar = F> + ?Sized>(
     loop {
         let differences = search.back_up(None)?;
         let iterate = &mut search.iterate;
-        let position = mean_position(iterate, &differences);
+        let position = mean_position(&differences);
         iterate.advance(&differences);
         if differences.is_open {
             seen.clear();
@@ -182,17 +181,7 @@ fn price<F: Real, M: Model<Scalar = F> + ?Sized>(operator: &Operator<'_, F, M>) 
 }
 
 /// The mean of B V − V, on a scale from 0 at its minimum to 1 at its maximum.
-fn mean_position<F: Real, M: Model<Scalar = F> + ?Sized>(
-    iterate: &Iterate<'_, F, M>,
-    differences: &Differences,
-) -> f64 {
+fn mean_position(differences: &Differences) -> f64 {
     let span = differences.hi - differences.lo;
-    let states = iterate.values.iter().zip(&iterate.backed_up).zip(iterate.operator.is_fixed());
-    let counted = states.filter(|((v, b), fixed)| !**fixed && v.is_finite() && b.is_finite());
-    let (mut sum, mut number) = (0.0, 0.0);
-    for ((&v, &b), _) in counted {
-        sum += (b - v).into_f64() - differences.lo;
-        number += 1.0;
-    }
-    if span > 0.0 && number > 0.0 { sum / (number * span) } else { 0.0 }
+    if span > 0.0 { ((differences.mean - differences.lo) / span).clamp(0.0, 1.0) } else { 0.0 }
 }
