@@ -41,12 +41,13 @@ pub struct Workspace<F = f64>(Scratch<Kept<F>>);
 /// Tables that are not in use.
 struct Kept<F> {
     tables: Vec<Vec<F>>,
+    states: Vec<Vec<usize>>,
     block: Option<LogBlock<F>>,
 }
 
 impl<F> Default for Kept<F> {
     fn default() -> Self {
-        Self { tables: Vec::new(), block: None }
+        Self { tables: Vec::new(), states: Vec::new(), block: None }
     }
 }
 
@@ -84,6 +85,19 @@ impl<F: Real> Workspace<F> {
     /// Keeps a table for the next [`take`](Self::take).
     pub(crate) fn keep(&mut self, table: Vec<F>) {
         self.0.0.tables.push(table);
+    }
+
+    /// A list of states.
+    pub(crate) fn take_states(&mut self, states: impl Iterator<Item = usize>) -> Vec<usize> {
+        let mut kept = self.0.0.states.pop().unwrap_or_default();
+        kept.clear();
+        kept.extend(states);
+        kept
+    }
+
+    /// Keeps a list for the next [`take_states`](Self::take_states).
+    pub(crate) fn keep_states(&mut self, states: Vec<usize>) {
+        self.0.0.states.push(states);
     }
 
     /// A block with one column of `num_states` values, to be filled.

@@ -178,13 +178,13 @@ fn rewards_are_exchanged_without_a_copy() {
 }
 
 #[test]
-fn passes_allocate_as_often_for_a_thousand_stages_as_for_two() {
+fn passes_allocate_as_often_for_a_thousand_stages_as_for_ten() {
     let mdp = ring(20);
     let initial = ndarray_ones(20);
     let policy = |horizon| SoftValueIteration::new(horizon).solve(&mdp).unwrap().policy().clone();
-    let (short, long) = (policy(2), policy(1000));
+    let (short, long) = (policy(10), policy(1000));
     type Pass<'a> = Box<dyn Fn(bool) + 'a>;
-    let horizon = |long: bool| if long { 1000 } else { 2 };
+    let horizon = |long: bool| if long { 1000 } else { 10 };
     let pick = |is_long: bool| if is_long { &long } else { &short };
     let solver = |long, inference| SoftValueIteration::new(horizon(long)).inference(inference);
     let passes: Vec<(&str, Pass<'_>)> = vec![

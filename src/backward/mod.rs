@@ -51,7 +51,7 @@ mod stream;
 pub(crate) use backup::{Backup, back_up_stage};
 pub use backup::{SoftBellmanBackup, soft_bellman_backup};
 pub(crate) use given::solve_given;
-pub(crate) use linear::{MixedModel, has_full_rows, mixed_model};
+pub(crate) use linear::{MixedModel, mixed_model};
 pub use solution::{Solution, SolutionParts, StateValues, StateValuesParts};
 pub(crate) use stage::StageTables;
 pub use stream::BackwardStage;

@@ -24,6 +24,7 @@
 
 mod agreement;
 pub(crate) mod blocks;
+mod by_successor;
 mod cast;
 pub(crate) mod compressed;
 mod convert;
@@ -44,6 +45,7 @@ use std::fmt::Debug;
 use std::ops::Range;
 
 pub(crate) use agreement::check_maps;
+pub(crate) use by_successor::BySuccessor;
 pub use cast::CastDynamics;
 pub use convert::IntoDynamics;
 pub use dense::DenseDynamics;

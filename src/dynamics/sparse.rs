@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::compressed::{self, CompressedRows, check_parts, column};
+use super::compressed::{self, CompressedRows, check_parts};
 use super::dense::{check_not_empty, check_probability, check_successor};
 use super::pairs::PairRows;
 use super::triplets::Triplets;
@@ -33,38 +33,14 @@ use crate::{Error, Real, Table, arrays};
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct SparseDynamics<F = f64> {
-    pairs: PairRows,
-    rows: CompressedRows<F>, // of these pairs
+    pub(super) pairs: PairRows,
+    pub(super) rows: CompressedRows<F>, // of these pairs
 }
 
 /// Calls `add` with each successor of a row.
 type RowOf<'a, F> = dyn FnMut(usize, &mut dyn FnMut(usize, F) -> Result<(), Error>) -> Result<(), Error> + 'a;
 
 impl<F: Real> SparseDynamics<F> {
-    /// The rows of the one action of these dynamics by successor: row s' holds P(s'∣s) for each s.
-    pub(crate) fn transposed<D: Dynamics<Scalar = F> + ?Sized>(dynamics: &D) -> Result<Self, Error> {
-        debug_assert_eq!(dynamics.num_actions(), 1);
-        let num_states = dynamics.num_states();
-        let mut ends = arrays::filled_vec(Table::RowOffsets, num_states + 1, 0_usize)?;
-        for state in 0..num_states {
-            dynamics.for_each_successor(state, 0, &mut |next_state, _| ends[next_state + 1] += 1);
-        }
-        (0..num_states).for_each(|state| ends[state + 1] += ends[state]);
-        let num_entries = ends[num_states];
-        let mut columns = arrays::filled_vec(Table::Transitions, num_entries, 0_u32)?;
-        let mut probabilities = arrays::filled_vec(Table::Transitions, num_entries, F::zero())?;
-        let mut places = ends.clone();
-        for state in 0..num_states {
-            dynamics.for_each_successor(state, 0, &mut |next_state, p| {
-                let place = &mut places[next_state];
-                (columns[*place], probabilities[*place]) = (column(state), p);
-                *place += 1;
-            });
-        }
-        let rows = CompressedRows { row_offsets: ends, columns, probabilities };
-        Ok(Self { pairs: PairRows::all(num_states, 1), rows })
-    }
-
     /// Takes compressed rows: row `s · A + a` has the entries
     /// `row_offsets[row]..row_offsets[row + 1]` of `next_states` and `probabilities`. The next
     /// states of a row are in ascending order.

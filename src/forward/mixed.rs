@@ -12,18 +12,23 @@
 //! `forward_messages` of a slippery grid of 300 × 300 cells, T = 100, two cores of an Intel Xeon,
 //! 2026-11-28, in milliseconds (the least and the largest of three runs):
 //!
-//! | start | pair by pair, scalar | mixed rows | mixed rows by successor |
-//! |---|---|---|---|
-//! | uniform | 880–994 | 216–324 | 162–187 |
-//! | one cell | 356–373 | 210–266 | 214–232 |
+//! | start | pair by pair, scalar | mixed rows | mixed rows by successor | and loops in vector arithmetic |
+//! |---|---|---|---|---|
+//! | uniform | 880–994 | 216–324 | 162–187 | 99–140 |
+//! | one cell | 356–373 | 210–266 | 214–232 | 118–149 |
 
-use crate::backward::{has_full_rows, mixed_model};
-use crate::{Dynamics, Error, Inference, Model, Real, SparseDynamics, Table};
+use std::ops::Range;
+
+use super::band;
+use crate::backward::mixed_model;
+use crate::dynamics::BySuccessor;
+use crate::parallel::{RowsMut, fold_pieces};
+use crate::{Dynamics, Error, Inference, Model, Real, Table};
 
 /// M̂ and c/τ.
 pub(super) struct Mixed<F: Real> {
     pub(super) dynamics: Box<dyn Dynamics<Scalar = F>>,
-    pub(super) by_successor: Option<SparseDynamics<F>>,
+    pub(super) by_successor: Option<BySuccessor<F>>,
     log_weights: Vec<F>, // [s]; −∞ in terminal states
 }
 
@@ -41,20 +46,26 @@ impl<F: Real> Mixed<F> {
         if rewards.iter().zip(&log_weights).any(|(reward, log)| reward.is_finite() && !log.is_finite()) {
             return Ok(None);
         }
-        let by_successor =
-            if has_full_rows(&*dynamics) { None } else { Some(SparseDynamics::transposed(&*dynamics)?) };
+        let by_successor = BySuccessor::new(&*dynamics, horizon)?;
         Ok(Some(Self { dynamics, by_successor, log_weights }))
     }
 
-    /// Writes log x_t(s) = c(s)/τ + log α_t(s).
-    pub(super) fn weigh(&self, t: usize, now: &[F], logs: &mut [F]) -> Result<(), Error> {
-        let is_possible =
-            |state: usize| now[state] > F::neg_infinity() && self.log_weights[state] > F::neg_infinity();
-        let states = now.iter().zip(&self.log_weights);
-        logs.iter_mut().zip(states).for_each(|(log, (&message, &weight))| *log = message + weight);
-        match (0..logs.len()).find(|&state| !logs[state].is_finite() && is_possible(state)) {
-            Some(state) => Err(Error::Overflow { table: Table::ForwardMessages, stage: t, state }),
-            None => Ok(()),
+    /// Writes log x_t(s) = c(s)/τ + log α_t(s), and returns the largest.
+    pub(super) fn weigh(&self, t: usize, now: &[F], logs: &mut [F]) -> Result<F, Error> {
+        let add = |states: Range<usize>, logs: RowsMut<'_, F>| {
+            band::add(&now[states.clone()], &self.log_weights[states], logs.data)
+        };
+        let join =
+            |(a, is_right): (F, bool), (b, is_right_too): (F, bool)| (a.max(b), is_right & is_right_too);
+        let (largest, is_right) = fold_pieces(now.len(), RowsMut { data: &mut *logs, width: 1 }, &add, &join);
+        if is_right {
+            return Ok(largest);
         }
+        let is_possible = |log: F| log > F::neg_infinity();
+        let is_wrong = |&state: &usize| {
+            !logs[state].is_finite() && is_possible(now[state]) && is_possible(self.log_weights[state])
+        };
+        let state = (0..logs.len()).find(is_wrong).unwrap_or(0);
+        Err(Error::Overflow { table: Table::ForwardMessages, stage: t, state })
     }
 }

@@ -17,6 +17,7 @@
 //! Levine (2018), §2.3; Rabiner, *A tutorial on hidden Markov models*, Proc. IEEE 77 (1989), for
 //! the scaled pass.
 
+mod band;
 mod mixed;
 mod pass;
 

@@ -12,19 +12,21 @@
 
 use std::ops::Range;
 
+use super::band;
 use super::mixed::Mixed;
-use crate::dynamics::blocks;
 use crate::dynamics::successors::for_each_log_successor;
-use crate::kernels::{LogMemo, exp_all, lifted_log, ln_all, log_add_exp, log_sum_exp, sum};
+use crate::dynamics::{BySuccessor, blocks};
+use crate::kernels::{LogMemo, lifted_log, log_add_exp, log_sum_exp, sum};
 use crate::mdp::{CheckedStage, is_possible};
 use crate::parallel::{RowsMut, fold_pieces};
-use crate::{Dynamics, Error, Inference, Model, Real, SparseDynamics, Table, Workspace};
+use crate::{Dynamics, Error, Inference, Model, Real, Table, Workspace};
 
 /// A model and the memory for a stage of the forward pass.
 pub(crate) struct ForwardPass<'m, F: Real, M: ?Sized> {
     mdp: &'m M,
     log_discount: F, // log γ
     log_leave: F,    // log(1−γ)
+    terminal: Vec<usize>,
     mixed: Option<Mixed<F>>,
     flow: Flow<F>,
 }
@@ -44,9 +46,11 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
         let mixed = Mixed::new(mdp, horizon)?;
         let width = if mixed.is_some() { 1 } else { num_actions };
+        let terminal = workspace.take_states((0..num_states).filter(|&state| mdp.is_terminal(state)));
         let mut table = |shape: (usize, usize)| workspace.take(Table::ForwardMessages, shape);
         Ok(Self {
             mdp,
+            terminal,
             log_discount: mdp.discount().ln(),
             log_leave: (F::one() - mdp.discount()).ln(),
             mixed,
@@ -61,6 +65,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
 
     /// Returns the memory to a workspace.
     pub(crate) fn release(self, workspace: &mut Workspace<F>) {
+        workspace.keep_states(self.terminal);
         let Flow { logs, band, pushed, .. } = self.flow;
         [logs, band, pushed].into_iter().for_each(|table| workspace.keep(table));
     }
@@ -75,29 +80,31 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
     ) -> Result<(F, F), Error> {
         let stage = CheckedStage::begin(self.mdp, t, Inference::Direct)?;
         let log_paid = if let Some(mixed) = &self.mixed {
-            mixed.weigh(t, now, &mut self.flow.logs)?;
-            self.flow.push(t, &*mixed.dynamics, mixed.by_successor.as_ref(), next)?
+            let ceiling = mixed.weigh(t, now, &mut self.flow.logs)?;
+            self.flow.push(t, &*mixed.dynamics, mixed.by_successor.as_ref(), ceiling, next)?
         } else {
             weigh_pairs(self.mdp, t, &stage, now, &mut self.flow.logs)?;
-            self.flow.push(t, stage.dynamics, None, next)?
+            let logs = &self.flow.logs;
+            let ceiling = fold_pieces(logs.len(), (), &|rows, ()| band::largest(&logs[rows]), &F::max);
+            self.flow.push(t, stage.dynamics, None, ceiling, next)?
         };
 
         let mut log_normalizer = log_add_exp(log_paid, absorbed);
-        for (state, (next, &log)) in next.iter_mut().zip(now).enumerate() {
-            *next += self.log_discount;
-            if self.mdp.is_terminal(state) {
-                *next = log_add_exp(*next, log);
-                log_normalizer = log_add_exp(log_normalizer, log);
-            }
+        if self.log_discount < F::zero() {
+            next.iter_mut().for_each(|next| *next += self.log_discount);
+        }
+        for &state in &self.terminal {
+            next[state] = log_add_exp(next[state], now[state]);
+            log_normalizer = log_add_exp(log_normalizer, now[state]);
         }
         if log_normalizer == F::neg_infinity() {
             return Err(Error::ImpossibleEvidence { stage: t });
         }
-        for (state, log) in next.iter_mut().enumerate().filter(|(_, log)| **log > F::neg_infinity()) {
-            *log -= log_normalizer;
-            if !log.is_finite() {
-                return Err(Error::Overflow { table: Table::ForwardMessages, stage: t + 1, state });
-            }
+        let divide = |_: Range<usize>, next: RowsMut<'_, F>| band::divide(next.data, log_normalizer);
+        let outputs = RowsMut { data: &mut *next, width: 1 };
+        if !fold_pieces(self.mdp.num_states(), outputs, &divide, &|a, b| a & b) {
+            let state = next.iter().position(|log| log.is_nan()).unwrap_or(0);
+            return Err(Error::Overflow { table: Table::ForwardMessages, stage: t + 1, state });
         }
         let absorbed = log_add_exp(absorbed, self.log_leave + log_paid) - log_normalizer;
         Ok((log_normalizer, absorbed))
@@ -152,20 +159,19 @@ fn weigh_pairs<F: Real, M: Model<Scalar = F> + ?Sized>(
 
 impl<F: Real> Flow<F> {
     /// Writes log Σ_row P(s'∣row) x(row) to `next` and returns log Σ_row x(row). `by_successor` are
-    /// the same rows, transposed.
+    /// the same rows by successor; `ceiling` is the largest log x.
     fn push<D: Dynamics<Scalar = F> + ?Sized>(
         &mut self,
         t: usize,
         dynamics: &D,
-        by_successor: Option<&SparseDynamics<F>>,
+        by_successor: Option<&BySuccessor<F>>,
+        mut ceiling: F,
         next: &mut [F],
     ) -> Result<F, Error> {
-        next.fill(F::neg_infinity());
-        let mut log_paid = F::neg_infinity();
-        let largest = |rows: Range<usize>, ()| {
-            self.logs[rows].iter().fold(F::neg_infinity(), |max, &log| if log > max { log } else { max })
-        };
-        let mut ceiling = fold_pieces(self.logs.len(), (), &largest, &F::max);
+        let (highest, mut log_paid) = (ceiling, F::neg_infinity());
+        if ceiling == F::neg_infinity() {
+            next.fill(F::neg_infinity());
+        }
         // A band reads every weight but only its own rows: as many bands as a row has successors cost
         // as much as a second pass over the dynamics.
         let num_states = self.pushed.len();
@@ -176,13 +182,10 @@ impl<F: Real> Flow<F> {
             }
             let below = self.scale_band(ceiling);
             let band = &self.band;
-            let outputs = RowsMut { data: &mut self.pushed[..], width: 1 };
             if let Some(rows) = by_successor {
-                blocks::for_each_block(rows, outputs, &|next_states, pushed| {
-                    rows.expectation(next_states, 1, band, pushed.data);
-                    Ok(())
-                })?;
+                rows.push(band, &mut self.pushed);
             } else {
+                let outputs = RowsMut { data: &mut self.pushed[..], width: 1 };
                 blocks::for_each_part(dynamics, outputs, &|next_states, pushed| {
                     pushed.data.fill(F::zero());
                     dynamics.push_forward(0..num_states, next_states, 1, band, pushed.data);
@@ -190,12 +193,11 @@ impl<F: Real> Flow<F> {
             }
             let outputs =
                 (RowsMut { data: &mut *next, width: 1 }, RowsMut { data: &mut self.pushed[..], width: 1 });
-            fold_pieces(
-                num_states,
-                outputs,
-                &|_, (next, pushed)| add_logs(pushed.data, ceiling, next.data),
-                &|(), ()| (),
-            );
+            let is_first = ceiling == highest;
+            let add = |_: Range<usize>, (next, pushed): (RowsMut<'_, F>, RowsMut<'_, F>)| {
+                band::add_logs(pushed.data, ceiling, is_first, next.data);
+            };
+            fold_pieces(num_states, outputs, &add, &|(), ()| ());
             log_paid = log_add_exp(log_paid, lifted_log(sum(&self.band)) + ceiling);
             ceiling = below;
         }
@@ -212,18 +214,7 @@ impl<F: Real> Flow<F> {
     /// below the band.
     fn scale_band(&mut self, ceiling: F) -> F {
         let (logs, outputs) = (&self.logs, RowsMut { data: &mut self.band[..], width: 1 });
-        let scale = |rows: Range<usize>, band: RowsMut<'_, F>| {
-            let mut below = F::neg_infinity();
-            for (weight, &log) in band.data.iter_mut().zip(&logs[rows]) {
-                let gap = log - ceiling;
-                let is_below = gap < -F::SPREAD;
-                below = if is_below && log > below { log } else { below };
-                *weight = if is_below || gap > F::zero() { F::neg_infinity() } else { gap };
-            }
-            exp_all(band.data);
-            band.data.iter_mut().for_each(|weight| *weight *= F::LIFT);
-            below
-        };
+        let scale = |rows: Range<usize>, band: RowsMut<'_, F>| band::scale(&logs[rows], ceiling, band.data);
         fold_pieces(logs.len(), outputs, &scale, &F::max)
     }
 
@@ -284,22 +275,5 @@ impl<F: Real> Flow<F> {
             }
         }
         Ok(())
-    }
-}
-
-/// Adds plain sums of a band to logarithms. Overwrites the sums.
-fn add_logs<F: Real>(sums: &mut [F], ceiling: F, logs: &mut [F]) {
-    let least = F::min_positive_value() * F::LIFT;
-    let is_normal = sums.iter().fold(true, |normal, &sum| normal & ((sum >= least) | (sum == F::zero())));
-    if is_normal {
-        sums.iter_mut().for_each(|sum| *sum *= F::UNLIFT);
-        ln_all(sums);
-    } else {
-        let log = |sum: F| if sum > F::zero() { lifted_log(sum) } else { F::neg_infinity() };
-        sums.iter_mut().for_each(|sum| *sum = log(*sum));
-    }
-    for (log, &own) in logs.iter_mut().zip(&*sums) {
-        let term = own + ceiling;
-        *log = if *log == F::neg_infinity() { term } else { log_add_exp(*log, term) };
     }
 }

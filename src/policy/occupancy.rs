@@ -8,7 +8,7 @@
 use ndarray::{Array1, Array2, Array3, ArrayRef1};
 
 use super::Policy;
-use crate::dynamics::blocks;
+use crate::dynamics::{BySuccessor, blocks};
 use crate::mdp::CheckedStage;
 use crate::mdp::check_initial;
 use crate::mdp::run_pass;
@@ -61,19 +61,28 @@ impl<F: Real> Policy<F> {
         let pairs_shape = (num_states, mdp.num_actions());
         let mut pairs = arrays::filled(Table::StateActionOccupancy, pairs_shape, F::zero())?;
         let (rows, pairs) = (arrays::slice_mut(&mut occupancy), arrays::slice_mut(&mut pairs));
+        let terminal: Vec<usize> = (0..num_states).filter(|&state| mdp.is_terminal(state)).collect();
         run_pass(mdp, horizon, Inference::Variational, || {
+            let mut by_successor = None;
             for t in 0..horizon {
                 let (now, next) = rows[t * num_states..].split_at_mut(num_states);
                 let stage = CheckedStage::begin(mdp, t, Inference::Variational)?;
+                if t == 0 && mdp.is_homogeneous() {
+                    by_successor = BySuccessor::new(stage.dynamics, horizon)?;
+                }
                 self.pair_occupancy(mdp, t, &stage, now, pairs)?;
                 let next = &mut next[..num_states];
-                for (state, (next, &mass)) in next.iter_mut().zip(now.iter()).enumerate() {
-                    *next = if mdp.is_terminal(state) { mass } else { F::zero() };
+                if let Some(rows) = &by_successor {
+                    rows.push(pairs, next);
+                } else {
+                    let (dynamics, pairs) = (stage.dynamics, &*pairs);
+                    let next = RowsMut { data: &mut *next, width: 1 };
+                    blocks::for_each_part(dynamics, next, &|next_states, next| {
+                        next.data.fill(F::zero());
+                        dynamics.push_forward(0..num_states, next_states, 1, pairs, next.data);
+                    });
                 }
-                let (dynamics, pairs) = (stage.dynamics, &*pairs);
-                blocks::for_each_part(dynamics, RowsMut { data: next, width: 1 }, &|next_states, next| {
-                    dynamics.push_forward(0..num_states, next_states, 1, pairs, next.data);
-                });
+                terminal.iter().for_each(|&state| next[state] += now[state]);
             }
             Ok(())
         })?;
@@ -188,18 +197,36 @@ impl<F: Real> Policy<F> {
     where
         M: Model<Scalar = F> + ?Sized,
     {
-        let num_actions = self.num_actions();
-        let rows = pairs.chunks_exact_mut(num_actions).zip(self.stage(t).0.chunks_exact(num_actions));
-        for ((state, &mass), (pairs, policy)) in states.iter().enumerate().zip(rows) {
-            let mass = if mdp.is_terminal(state) { F::zero() } else { mass };
-            let (_, prior) = stage.row(state)?;
-            for (action, pair) in pairs.iter_mut().enumerate() {
-                *pair = mass * policy[action];
-                if *pair > F::zero() && prior[action] == F::zero() {
-                    stage.check_taken(state, action)?;
+        let (width, policy) = (self.num_actions(), self.stage(t).0);
+        blocks::for_each_block(stage.dynamics, RowsMut { data: pairs, width }, &|here, pairs| {
+            let (rewards, prior) = stage.rows(here.clone());
+            let policy = &policy[here.start * width..here.end * width];
+            let rows = pairs.data.chunks_exact_mut(width).zip(policy.chunks_exact(width));
+            for ((pairs, policy), &mass) in rows.zip(&states[here.clone()]) {
+                pairs.iter_mut().zip(policy).for_each(|(pair, &p)| *pair = mass * p);
+            }
+            for state in here.clone().filter(|&state| mdp.is_terminal(state)) {
+                pairs.data[(state - here.start) * width..][..width].fill(F::zero());
+            }
+            // Whether there is anything to check state by state.
+            let mut are_plain = true;
+            for ((&pair, &reward), &weight) in pairs.data.iter().zip(rewards).zip(prior) {
+                let is_taken_without_weight = (pair > F::zero()) & (weight == F::zero());
+                let is_valid = (reward < F::infinity()) & (weight >= F::zero()) & (weight < F::infinity());
+                are_plain &= is_valid & !is_taken_without_weight;
+            }
+            if are_plain {
+                return Ok(());
+            }
+            for (state, pairs) in here.zip(pairs.data.chunks_exact(width)) {
+                let (_, prior) = stage.row(state)?;
+                for action in (0..width).filter(|&action| pairs[action] > F::zero()) {
+                    if prior[action] == F::zero() {
+                        stage.check_taken(state, action)?;
+                    }
                 }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }

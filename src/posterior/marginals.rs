@@ -1,8 +1,11 @@
 //! Evidence and marginals, from forward messages and values (D6, D7, D8).
 
+use std::ops::Range;
+
 use ndarray::{Array1, Array2, Array3, ArrayRef1};
 
-use crate::kernels::log_sum_exp;
+use crate::kernels::{exp_all, log_sum_exp, sum};
+use crate::parallel::{RowsMut, fold_pieces};
 use crate::{Error, ForwardMessages, Model, Real, Solution, Table, arrays};
 
 /// log Σ_s p₀(s) exp(V_0(s)/τ), or [`Error::ImpossibleEvidence`] if it is −∞. `logs` is room for a
@@ -37,29 +40,48 @@ pub(super) fn marginals_of_stage<F: Real>(
     values: &[F],
     marginals: &mut [F],
 ) -> Result<F, Error> {
-    let mut max = absorbed;
-    for (state, log) in marginals.iter_mut().enumerate() {
-        let (message, value) = (messages[state], values[state]);
-        *log = F::neg_infinity();
-        if message > F::neg_infinity() && value > F::neg_infinity() {
-            *log = message + value / temperature;
-            if !log.is_finite() {
-                return Err(Error::Overflow { table: Table::StateMarginals, stage: t, state });
-            }
-        }
-        max = max.max(*log);
+    let dead = F::neg_infinity();
+    let add = |states: Range<usize>, logs: RowsMut<'_, F>| {
+        let inputs = messages[states.clone()].iter().zip(&values[states]);
+        let start = (dead, true);
+        logs.data.iter_mut().zip(inputs).fold(start, |(max, is_right), (log, (&message, &value))| {
+            let sum = message + value / temperature;
+            let is_possible = (message > dead) & (value > dead);
+            *log = if is_possible { sum } else { dead };
+            (if *log > max { *log } else { max }, is_right & (!is_possible | sum.is_finite()))
+        })
+    };
+    let join = |(a, is_right): (F, bool), (b, is_right_too): (F, bool)| (a.max(b), is_right & is_right_too);
+    let (max, is_right) = fold_pieces(values.len(), column(marginals), &add, &join);
+    if !is_right {
+        let is_wrong = |&state: &usize| {
+            let is_possible = messages[state] > dead && values[state] > dead;
+            is_possible && !(messages[state] + values[state] / temperature).is_finite()
+        };
+        let state = (0..values.len()).find(is_wrong).unwrap_or(0);
+        return Err(Error::Overflow { table: Table::StateMarginals, stage: t, state });
     }
-    if max == F::neg_infinity() {
+    let max = max.max(absorbed);
+    if max == dead {
         return Err(Error::ImpossibleEvidence { stage: t });
     }
+    let exponentiate = |_: Range<usize>, weights: RowsMut<'_, F>| {
+        weights.data.iter_mut().for_each(|weight| *weight -= max);
+        exp_all(weights.data);
+        sum(weights.data)
+    };
     let left = (absorbed - max).exp();
-    let mut sum = left;
-    for log in marginals.iter_mut() {
-        *log = (*log - max).exp();
-        sum += *log;
-    }
-    marginals.iter_mut().for_each(|weight| *weight /= sum);
-    Ok(left / sum)
+    let total = left + fold_pieces(values.len(), column(marginals), &exponentiate, &|a, b| a + b);
+    let divide = |_: Range<usize>, weights: RowsMut<'_, F>| {
+        weights.data.iter_mut().for_each(|weight| *weight /= total);
+    };
+    fold_pieces(values.len(), column(marginals), &divide, &|(), ()| ());
+    Ok(left / total)
+}
+
+/// A number for each state, to be written.
+fn column<F>(numbers: &mut [F]) -> RowsMut<'_, F> {
+    RowsMut { data: numbers, width: 1 }
 }
 
 /// Writes (D7) of every stage, for states and for †.
@@ -87,11 +109,21 @@ pub(super) fn state_action_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
     solution: &Solution<F>,
     marginals: &mut Array3<F>,
 ) {
-    let policy = solution.policy().probabilities();
-    let rows = marginals.rows_mut().into_iter().zip(policy.rows()).zip(state_marginals);
-    for (row, ((mut pairs, policy), &mass)) in rows.enumerate() {
-        let mass = if mdp.is_terminal(row % mdp.num_states()) { F::zero() } else { mass };
-        pairs.iter_mut().zip(policy).for_each(|(pair, &p)| *pair = mass * p);
+    let (num_states, width) = (mdp.num_states(), mdp.num_actions());
+    let terminal: Vec<usize> = (0..num_states).filter(|&state| mdp.is_terminal(state)).collect();
+    let stages = marginals.outer_iter_mut().zip(solution.policy().probabilities().into_outer_iter());
+    for ((mut pairs, policy), masses) in stages.zip(state_marginals.rows()) {
+        let (pairs, masses) = (arrays::slice_mut(&mut pairs), arrays::slice(&masses));
+        let policy = arrays::slice(&policy);
+        let multiply = |states: Range<usize>, pairs: RowsMut<'_, F>| {
+            let policy = policy[states.start * width..states.end * width].chunks_exact(width);
+            let rows = pairs.data.chunks_exact_mut(width).zip(policy).zip(&masses[states]);
+            for ((pairs, policy), &mass) in rows {
+                pairs.iter_mut().zip(policy).for_each(|(pair, &p)| *pair = mass * p);
+            }
+        };
+        fold_pieces(num_states, RowsMut { data: &mut *pairs, width }, &multiply, &|(), ()| ());
+        terminal.iter().for_each(|state| pairs[state * width..][..width].fill(F::zero()));
     }
 }
 
