@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::dense::{check_probability, check_successor};
 use super::pairs::PairRows;
-use crate::kernels::{LogBlock, add_scaled};
+use crate::kernels::{LogBlock, add_scaled, dot_sparse_rows};
 use crate::{Error, Real, Table, arrays};
 
 /// Largest number of states that columns can name.
@@ -180,41 +180,11 @@ impl<F: Real> CompressedRows<F> {
         }
     }
 
-    /// y = Σ P v of each row. Neighbouring rows often have the same small length; their loops are
-    /// unrolled.
+    /// y = Σ P v of each row.
     fn products(&self, rows: Range<usize>, v: &[F], y: &mut [F]) {
-        let mut offsets = &self.row_offsets[rows.start..=rows.end];
+        let offsets = &self.row_offsets[rows.start..=rows.end];
         let entries = offsets[0]..offsets[offsets.len() - 1];
-        let (mut columns, mut probabilities) = (&self.columns[entries.clone()], &self.probabilities[entries]);
-        let mut y = y;
-        while let [first, second, ..] = *offsets {
-            let len = second - first;
-            let longest = offsets.len() - 1;
-            let run = if len <= MOST_UNROLLED {
-                let ends = offsets.windows(2).take_while(|ends| ends[1] - ends[0] == len);
-                ends.take(MOST_ROWS).count()
-            } else {
-                1
-            };
-            debug_assert!(run >= 1 && run <= longest);
-            let (run_columns, run_probabilities, run_y);
-            (run_columns, columns) = columns.split_at(run * len);
-            (run_probabilities, probabilities) = probabilities.split_at(run * len);
-            (run_y, y) = y.split_at_mut(run);
-            offsets = &offsets[run..];
-            match len {
-                1 => unrolled::<1, F>(run_columns, run_probabilities, v, run_y),
-                2 => unrolled::<2, F>(run_columns, run_probabilities, v, run_y),
-                3 => unrolled::<3, F>(run_columns, run_probabilities, v, run_y),
-                4 => unrolled::<4, F>(run_columns, run_probabilities, v, run_y),
-                5 => unrolled::<5, F>(run_columns, run_probabilities, v, run_y),
-                6 => unrolled::<6, F>(run_columns, run_probabilities, v, run_y),
-                7 => unrolled::<7, F>(run_columns, run_probabilities, v, run_y),
-                8 => unrolled::<8, F>(run_columns, run_probabilities, v, run_y),
-                0 => run_y.fill(F::zero()),
-                _ => run_y[0] = product(run_columns, run_probabilities, v),
-            }
-        }
+        dot_sparse_rows(offsets, &self.columns[entries.clone()], &self.probabilities[entries], v, y);
     }
 
     /// y = τ log Σ P exp(v/τ) of each row, `y` `[row, k]`.
@@ -252,27 +222,6 @@ impl<F: Real> CompressedRows<F> {
             }
         }
     }
-}
-
-/// Largest row length whose loop is unrolled.
-const MOST_UNROLLED: usize = 8;
-
-/// Largest number of rows of one length that are grouped.
-const MOST_ROWS: usize = 1024;
-
-/// y = Σ P v of rows of `N` entries.
-#[inline(always)]
-fn unrolled<const N: usize, F: Real>(columns: &[u32], probabilities: &[F], v: &[F], y: &mut [F]) {
-    let rows = columns.as_chunks::<N>().0.iter().zip(probabilities.as_chunks::<N>().0);
-    for (y, (columns, probabilities)) in y.iter_mut().zip(rows) {
-        *y = product(columns, probabilities, v);
-    }
-}
-
-/// Σ P v of one row.
-#[inline(always)]
-fn product<F: Real>(columns: &[u32], probabilities: &[F], v: &[F]) -> F {
-    columns.iter().zip(probabilities).fold(F::zero(), |sum, (&column, &p)| sum + p * v[column as usize])
 }
 
 /// Sorts the entries of a row and returns each successor once, with the sum of its probabilities.

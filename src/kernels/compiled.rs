@@ -6,7 +6,7 @@
 
 use super::real::sealed::Compiled;
 use super::transcendental::{exp_loop, ln_loop, vectorised};
-use super::{dot, soft_maxima};
+use super::{dot, dot_sparse, soft_maxima};
 
 macro_rules! compile_for {
     ($($number:ty),*) => {$(
@@ -27,6 +27,16 @@ macro_rules! compile_for {
             fn compiled_guarded_dot_rows(rows: &[Self], v: &[Self], y: &mut [Self]) {
                 use dot::guarded_rows;
                 vectorised!(guarded_rows(rows, v, y));
+            }
+
+            fn compiled_dot_sparse_rows(
+                offsets: &[usize],
+                entries: (&[u32], &[Self]),
+                v: &[Self],
+                y: &mut [Self],
+            ) {
+                use dot_sparse::sparse_rows;
+                vectorised!(sparse_rows(offsets, entries, v, y));
             }
 
             fn compiled_add_scaled_rows(rows: &[Self], columns: (usize, usize), x: &[Self], w: &mut [Self]) {

@@ -11,6 +11,7 @@
 //! | `compiled` | large loops that are compiled with this crate instead of its callers |
 //! | `compensated` | sums of plain numbers, exact to rounding |
 //! | `dot`, `products` | products of dense rows with one column, and with several |
+//! | `dot_sparse` | products of sparse rows with one column |
 //! | `log_sum_exp`, `log_memo` | log Σ exp, differences and sums near the end of the number type |
 //! | `log_block`, `log_expectation`, `row_batch` | τ log Σ P exp(v/τ), fast and for any input |
 //! | `soft_maximum`, `soft_maxima` | V and π of one state, and of many |
@@ -21,6 +22,7 @@ mod cast;
 mod compensated;
 mod compiled;
 mod dot;
+mod dot_sparse;
 mod double;
 mod log_block;
 mod log_expectation;
@@ -40,6 +42,7 @@ mod transcendental;
 pub(crate) use cast::{cast_positive, cast_reward};
 pub(crate) use compensated::CompensatedSum;
 pub(crate) use dot::{add_scaled, add_scaled_rows, dot_rows, guarded_dot_rows, sum};
+pub(crate) use dot_sparse::dot_sparse_rows;
 pub use log_block::LogBlock;
 pub(crate) use log_expectation::{is_safe, lifted_log, row_log_expectation};
 pub(crate) use log_memo::LogMemo;

@@ -63,6 +63,13 @@ pub(crate) mod sealed {
 
         fn compiled_guarded_dot_rows(rows: &[Self], v: &[Self], y: &mut [Self]);
 
+        fn compiled_dot_sparse_rows(
+            offsets: &[usize],
+            entries: (&[u32], &[Self]),
+            v: &[Self],
+            y: &mut [Self],
+        );
+
         fn compiled_add_scaled_rows(rows: &[Self], columns: (usize, usize), x: &[Self], w: &mut [Self]);
 
         fn compiled_sum(xs: &[Self]) -> Self;
