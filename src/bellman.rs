@@ -6,10 +6,10 @@
 use std::sync::OnceLock;
 
 use crate::dynamics::{Probability, for_each_possible_successor};
-use crate::kernels::{
-    Aligned, CHUNK, LogMemo, SoftRow, for_each_lane, gap, is_safe, log_add_exp, most_value, most_weight,
-    soft_maximum, vectorised,
-};
+use crate::kernels::block_backup::{DEAD, IRREGULAR, LEFT, add_rewards, back_up_block};
+use crate::kernels::small_backup::back_up_small;
+use crate::kernels::tables::{Continuation, Pairs, SmallOutputs, SmallRule, SmallTables};
+use crate::kernels::{LogMemo, SoftRow, SoftRows, gap, is_safe, log_add_exp, soft_maximum};
 use crate::{Dynamics, Error, Inference, Real, Table};
 
 /// (D1) or (V2) for one stage, with its constants.
@@ -51,10 +51,6 @@ impl<'a, F: Real> BellmanRule<'a, F> {
     /// −∞.
     pub(crate) fn continues(&self) -> bool {
         self.discount > F::zero()
-    }
-
-    pub(crate) fn temperature(&self) -> F {
-        self.temperature
     }
 
     /// The values that are backed up, V_{t+1}.
@@ -141,30 +137,78 @@ impl<'a, F: Real> BellmanRule<'a, F> {
         self.continues() && !(self.leaves() && self.temperature == F::zero())
     }
 
+    /// What comes after the reward, for vector arithmetic. Precondition: the rule is plain.
+    fn plain_continuation(&self) -> Continuation<F> {
+        let Self { discount, temperature, absorbed_value, .. } = *self;
+        if self.leaves() {
+            Continuation::Leaving { discount, temperature, absorbed_value }
+        } else if self.is_direct_with_discount() {
+            Continuation::Linear { factor: F::one(), constant: temperature * discount.ln() }
+        } else {
+            Continuation::Linear { factor: discount, constant: F::zero() }
+        }
+    }
+
     /// Turns the expectations of many pairs into action values, as
     /// [`action_value`](Self::action_value) does for one.
     ///
     /// Returns whether all rewards and weights were valid and nothing left the number type; if not,
     /// the results are meaningless. Precondition: the rule is plain.
-    pub(crate) fn action_values(&self, rewards: &[F], prior: &[F], expectations: &mut [F]) -> bool {
-        let (discount, temperature) = (self.discount, self.temperature);
-        let found = if self.leaves() {
-            let mut sums = Aligned::zeros();
-            vectorised!(add_rewards_or_leave(
-                (discount, temperature, self.absorbed_value),
-                rewards,
-                prior,
-                expectations,
-                &mut sums.0
-            ))
-        } else if self.is_direct_with_discount() {
-            let log_discount = temperature * discount.ln();
-            expectations.iter_mut().for_each(|y| *y += log_discount);
-            vectorised!(add_rewards(F::one(), rewards, prior, expectations))
-        } else {
-            vectorised!(add_rewards(discount, rewards, prior, expectations))
+    pub(crate) fn action_values(&self, pairs: Pairs<'_, F>, expectations: &mut [F]) -> bool {
+        self.is_regular(add_rewards(self.plain_continuation(), pairs, expectations))
+    }
+
+    /// [`action_values`](Self::action_values), and then V and, if asked, π of every state. Values
+    /// that plain numbers do not hold are computed one by one.
+    ///
+    /// Returns whether all inputs were valid and nothing left the number type; if not, the results
+    /// are meaningless. Precondition: the rule is plain.
+    pub(crate) fn back_up(
+        &self,
+        width: usize,
+        pairs: Pairs<'_, F>,
+        action_values: &mut [F],
+        values: &mut [F],
+        mut policy: Option<SoftRows<'_, F>>,
+    ) -> bool {
+        let (temperature, continuation) = (self.temperature, self.plain_continuation());
+        let rows = policy.as_mut().map(SoftRows::reborrow);
+        let found = back_up_block(width, temperature, continuation, pairs, action_values, values, rows);
+        if !self.is_regular(found) {
+            return false;
+        }
+        if found & LEFT == 0 {
+            return true;
+        }
+        let (mut log_prior, mut is_regular) = (LogMemo::new(), true);
+        for (row, value) in values.iter_mut().enumerate().filter(|(_, value)| value.is_nan()) {
+            let here = row * width..(row + 1) * width;
+            let policy = policy.as_mut().map(|policy| policy.row(here.clone()));
+            let (prior, action_values) = (&pairs.prior[here.clone()], &action_values[here]);
+            *value = soft_maximum(prior, action_values, temperature, &mut log_prior, policy);
+            is_regular &= value.is_finite() || action_values.iter().all(|&q| q == F::neg_infinity());
+        }
+        is_regular
+    }
+
+    /// A backup of a whole small model. Returns whether this was possible; if not, the results are
+    /// meaningless.
+    pub(crate) fn back_up_small(&self, tables: SmallTables<'_, F>, outputs: SmallOutputs<'_, F>) -> bool {
+        if !self.is_plain() {
+            return false;
+        }
+        let rule = SmallRule {
+            is_direct: self.inference == Inference::Direct,
+            temperature: self.temperature,
+            continuation: self.plain_continuation(),
         };
-        found == 0 || (found == DEAD && !self.near_limit())
+        let found = back_up_small(tables, rule, self.next_values, outputs);
+        found & LEFT == 0 && self.is_regular(found)
+    }
+
+    /// Whether the flags of a block say that its results hold.
+    fn is_regular(&self, found: u64) -> bool {
+        found & IRREGULAR == 0 && (found & DEAD == 0 || !self.near_limit())
     }
 
     /// What comes after the reward: γ y (V2), or τ log(γ exp(y/τ) + (1 − γ) exp(V(†)/τ)) (D1).
@@ -207,81 +251,6 @@ impl<'a, F: Real> BellmanRule<'a, F> {
     }
 }
 
-/// A flag of [`add_rewards`]: an input is out of range, or a sum is too large for `soft_maxima`.
-const IRREGULAR: u64 = 1;
-
-/// A flag of [`add_rewards`]: a pair with positive weight has the expectation −∞.
-const DEAD: u64 = 2;
-
-/// Writes q = r + γ y where ρ > 0, and −∞ elsewhere. Returns flags.
-#[inline(always)]
-fn add_rewards<const FUSED: bool, F: Real>(discount: F, rewards: &[F], prior: &[F], values: &mut [F]) -> u64 {
-    let dead = F::neg_infinity();
-    // As wide as the numbers, so that the loop is vectorised.
-    let mut found = 0_u64;
-    for ((value, &reward), &weight) in values.iter_mut().zip(rewards).zip(prior) {
-        let expectation = *value;
-        let is_taken = (weight > F::zero()) & (reward != dead);
-        let sum = reward + discount * expectation;
-        let is_dead = expectation == dead;
-        let is_held = !is_taken | is_dead | (sum.abs() <= most_value());
-        found |= if is_valid(reward, weight) & is_held { 0 } else { IRREGULAR };
-        found |= if is_taken & is_dead { DEAD } else { 0 };
-        *value = if is_taken { sum } else { dead };
-    }
-    found
-}
-
-/// Writes q = r + τ log(γ exp(y/τ) + (1 − γ) exp(V(†)/τ)) where ρ > 0, and −∞ elsewhere, for a
-/// finite V(†). Returns flags. `sums` is scratch memory.
-#[inline(always)]
-fn add_rewards_or_leave<const FUSED: bool, F: Real>(
-    (discount, temperature, absorbed_value): (F, F, F),
-    rewards: &[F],
-    prior: &[F],
-    values: &mut [F],
-    sums: &mut [F; CHUNK],
-) -> u64 {
-    let (zero, dead) = (F::zero(), F::neg_infinity());
-    let leaving = F::one() - discount;
-    let mut found = 0_u64;
-    let inputs = rewards.chunks(CHUNK).zip(prior.chunks(CHUNK));
-    for (values, (rewards, prior)) in values.chunks_mut(CHUNK).zip(inputs) {
-        let sums = &mut sums[..values.len()];
-        // The maximum of y and V(†) is taken out; its own exponential is 1.
-        for (sum, &y) in sums.iter_mut().zip(values.iter()) {
-            *sum = -(y - absorbed_value).abs() / temperature;
-        }
-        for_each_lane(sums, |sum| *sum = sum.exp_lane::<FUSED>());
-        for (sum, &y) in sums.iter_mut().zip(values.iter()) {
-            let (larger, smaller) =
-                if y > absorbed_value { (discount, leaving) } else { (leaving, discount) };
-            *sum = larger + smaller * *sum;
-            found |= if is_safe(*sum, F::one()) { 0 } else { IRREGULAR };
-        }
-        for_each_lane(sums, |sum| *sum = sum.ln_lane::<FUSED>());
-        for (((value, &log), &reward), &weight) in values.iter_mut().zip(sums.iter()).zip(rewards).zip(prior)
-        {
-            let expectation = *value;
-            let is_taken = (weight > zero) & (reward != dead);
-            let max = if expectation > absorbed_value { expectation } else { absorbed_value };
-            let sum = reward + (max + temperature * log);
-            let is_held = !is_taken | (sum.abs() <= most_value());
-            found |= if is_valid(reward, weight) & is_held { 0 } else { IRREGULAR };
-            found |= if is_taken & (expectation == dead) { DEAD } else { 0 };
-            *value = if is_taken { sum } else { dead };
-        }
-    }
-    found
-}
-
-/// Whether a reward and a prior weight are valid, and the weight is not too large for
-/// `soft_maxima`. Comparisons are false for NaN.
-#[inline(always)]
-fn is_valid<F: Real>(reward: F, weight: F) -> bool {
-    (reward < F::infinity()) & (weight >= F::zero()) & (weight <= most_weight())
-}
-
 #[cfg(test)]
 mod tests {
     use approx::relative_eq;
@@ -308,12 +277,56 @@ mod tests {
                 }
                 let (rewards, prior): (Vec<_>, Vec<_>) = all().map(|(r, weight, _)| (r, weight)).unzip();
                 let mut found: Vec<f64> = all().map(|(_, _, y)| y).collect();
-                assert!(rule.action_values(&rewards, &prior, &mut found));
+                assert!(rule.action_values(Pairs { rewards: &rewards, prior: &prior }, &mut found));
                 for ((r, weight, y), found) in all().zip(found) {
                     let expected = rule.action_value((r, weight), y, &dynamics, (0, 0)).unwrap();
                     let scale = r.abs().max(y.max(0.0)).max(temperature);
                     let close = relative_eq!(found, expected, epsilon = 1e-15 * scale, max_relative = 0.0);
                     assert!(close, "{r} {weight} {y}: {found} and {expected}");
+                }
+            }
+        }
+    }
+
+    /// States with everything that may go wrong, of every width up to 10.
+    #[test]
+    fn many_states_at_once_are_what_they_are_one_by_one() {
+        let inf = f64::INFINITY;
+        let odd = [0.0, -1.0, -inf, 3.5, -740.0, 1e5, -1e300, 2.0, -inf, 4e307, -4e307, 0.25];
+        let weights = [1.0, 0.0, 2.5, 1e-300, 1.0, 1e30, 0.5, 1.0, 1.0];
+        for width in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 600] {
+            for temperature in [1.0, 0.3, 1e-9, 1e308, 0.0] {
+                // One chunk of each size, and several.
+                for rows in [1, 32 / width + 1, 128 / width + 1, 1200 / width + 1] {
+                    let rule = BellmanRule::new(Inference::Variational, 1.0, temperature, &[]);
+                    rule.near_limit.set(false).expect("nothing has asked");
+                    let prior: Vec<f64> = (0..rows * width).map(|i| weights[i * 7 % 9]).collect();
+                    let value = |i: usize| if i % 5 == 4 { odd[i * 5 % 12] } else { (i * i % 17) as f64 };
+                    let q: Vec<f64> =
+                        (0..rows * width).map(|i| if prior[i] > 0.0 { value(i) } else { -inf }).collect();
+                    let pairs = Pairs { rewards: &vec![0.0; rows * width], prior: &prior };
+                    let (mut values, mut p, mut l) =
+                        (vec![0.0; rows], vec![0.0; rows * width], vec![0.0; rows * width]);
+                    let policy = SoftRows { probabilities: &mut p, logs: &mut l };
+                    let (mut found, mut alone) = (q.clone(), vec![0.0; rows]);
+                    let is_regular = rule.back_up(width, pairs, &mut found, &mut values, Some(policy));
+                    assert_eq!(found, q);
+                    assert_eq!(is_regular, rule.back_up(width, pairs, &mut found, &mut alone, None));
+                    assert_eq!(is_regular, values.iter().all(|&value| value < inf));
+                    for row in 0..rows {
+                        let pairs = row * width..(row + 1) * width;
+                        let (mut one_p, mut one_l) = (vec![0.0; width], vec![0.0; width]);
+                        let one = SoftRow { probabilities: &mut one_p, logs: &mut one_l };
+                        let (prior, q) = (&prior[pairs.clone()], &q[pairs.clone()]);
+                        let expected = soft_maximum(prior, q, temperature, &mut LogMemo::new(), Some(one));
+                        let close =
+                            |a: f64, b: f64| relative_eq!(a, b, epsilon = 1e-14, max_relative = 1e-14);
+                        assert!(close(values[row], expected), "{q:?} {prior:?}: {} {expected}", values[row]);
+                        assert!(close(alone[row], expected), "{q:?} {prior:?}: {} {expected}", alone[row]);
+                        for (i, pair) in pairs.enumerate() {
+                            assert!(close(p[pair], one_p[i]) && close(l[pair], one_l[i]), "{q:?} {prior:?}");
+                        }
+                    }
                 }
             }
         }
@@ -332,7 +345,8 @@ mod tests {
             (1e-300, 0.0, 1.0, 1e5), // γ exp(y/τ) is no longer held beside its logarithm
         ] {
             let rule = BellmanRule::new(Inference::Direct, discount, 1.0, &[0.0]);
-            assert!(rule.is_plain() && !rule.action_values(&[reward], &[weight], &mut [y]));
+            let pairs = Pairs { rewards: &[reward], prior: &[weight] };
+            assert!(rule.is_plain() && !rule.action_values(pairs, &mut [y]));
         }
     }
 }

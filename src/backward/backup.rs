@@ -6,9 +6,10 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayView1, ArrayView2};
 use num_traits::Float;
 
 use super::linear::Linear;
+use super::small::Small;
 use super::stage::{Column, NextValues, StageTables, back_up};
 use crate::bellman::BellmanRule;
-use crate::mdp::check_options;
+use crate::mdp::{CheckedStage, check_options};
 use crate::{Error, Inference, Model, Real, Table, Workspace, arrays};
 
 /// Computes one soft Bellman backup: from the values V_{t+1} of the next stage to V_t, Q_t and π_t.
@@ -144,13 +145,16 @@ impl<F: Real> SoftBellmanBackup<F> {
 }
 
 /// A model and an inference, with the memory that a stage needs.
-pub(crate) struct Backup<'m, F: Real, M: ?Sized> {
+pub(crate) struct Backup<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     model: &'m M,
+    stage: Option<CheckedStage<'m, F, M::Dynamics>>, // the only one of a homogeneous model, once fetched
+    terminal: Vec<usize>,                            // terminal states, ascending
     inference: Inference,
     discount: F,
     absorbed_value: F,
     next_values: NextValues<F>,
     linear: Option<Linear<F>>,
+    small: Option<Small<F>>, // filled as soon as there is a stage
 }
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
@@ -167,8 +171,11 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
             }
             Inference::Variational => NextValues::Variational(Vec::new()),
         };
+        let terminal =
+            workspace.take_states((0..model.num_states()).filter(|&state| model.is_terminal(state)));
         let (discount, absorbed_value) = (model.discount(), F::zero());
-        Self { model, inference, discount, absorbed_value, next_values, linear: None }
+        let (stage, linear, small) = (None, None, Small::new(workspace, model));
+        Self { model, stage, terminal, inference, discount, absorbed_value, next_values, linear, small }
     }
 
     /// For the values of all stages of a horizon, by the linear recursion where it pays.
@@ -183,7 +190,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
 
     /// With a linear recursion for the values of `num_stages` stages, where it pays.
     pub(super) fn with_linear(self, workspace: &mut Workspace<F>, num_stages: usize) -> Result<Self, Error> {
-        Ok(Self { linear: Linear::new(workspace, self.model, self.inference, num_stages)?, ..self })
+        let model = (self.model, &self.terminal[..]);
+        Ok(Self { linear: Linear::new(workspace, model, self.inference, num_stages)?, ..self })
     }
 
     /// With another discount than that of the model.
@@ -208,6 +216,10 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
 
     /// Returns the memory to a workspace.
     pub(crate) fn release(self, workspace: &mut Workspace<F>) {
+        workspace.keep_states(self.terminal);
+        if let Some(small) = self.small {
+            small.release(workspace);
+        }
         if let NextValues::Direct(block) = self.next_values {
             workspace.keep_block(block);
         }
@@ -224,8 +236,20 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         next_values: &[F],
         tables: StageTables<'_, F>,
     ) -> Result<(), Error> {
-        let column = self.column(t, next_values)?;
-        match (&mut self.linear, &mut self.next_values) {
+        let mut own = None;
+        let rule = self.rule(next_values);
+        let Self { model, stage, terminal, inference, next_values, linear, small, .. } = self;
+        let is_first = stage.is_none();
+        let stage = fetch(*model, t, *inference, stage, &mut own)?;
+        if is_first {
+            *small = small.take().and_then(|small| small.filled(stage, terminal));
+        }
+        let column = Column::new((*model, &terminal[..]), t, stage, rule);
+        let mut tables = tables;
+        if small.as_ref().is_some_and(|small| column.small(small, &mut tables)) {
+            return Ok(());
+        }
+        match (linear, next_values) {
             (Some(linear), NextValues::Direct(block)) if tables.is_values_alone() => {
                 linear.stage(&column, block, tables.values)
             }
@@ -233,12 +257,39 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         }
     }
 
-    /// Stage t, to be backed up from `next_values` = V_{t+1}.
-    pub(super) fn column<'v>(&self, t: usize, next_values: &'v [F]) -> Result<Column<'v, F, M>, Error>
-    where
-        'm: 'v,
-    {
-        let rule = BellmanRule::new(self.inference, self.discount, self.model.temperature(), next_values);
-        Column::new(self.model, t, self.inference, rule.with_absorbed_value(self.absorbed_value))
+    /// Stages of a homogeneous model, each with the values V_{t+1} that it is to be backed up from.
+    pub(super) fn columns<'v>(
+        &'v mut self,
+        stages: impl Iterator<Item = (usize, &'v [F])>,
+    ) -> Result<Vec<Column<'v, F, M>>, Error> {
+        debug_assert!(self.model.is_homogeneous());
+        fetch(self.model, 0, self.inference, &mut self.stage, &mut None)?;
+        let (backup, stage) = (&*self, self.stage.as_ref());
+        let column = |(t, next_values)| {
+            let (rule, model) = (backup.rule(next_values), (backup.model, &backup.terminal[..]));
+            stage.map(|stage| Column::new(model, t, stage, rule))
+        };
+        Ok(stages.filter_map(column).collect())
     }
+
+    fn rule<'v>(&self, next_values: &'v [F]) -> BellmanRule<'v, F> {
+        let rule = BellmanRule::new(self.inference, self.discount, self.model.temperature(), next_values);
+        rule.with_absorbed_value(self.absorbed_value)
+    }
+}
+
+/// Stage `t` of a model: `kept`, if all stages are alike, or else one that is put into `own`.
+fn fetch<'s, 'm, F: Real, M: Model<Scalar = F> + ?Sized>(
+    model: &'m M,
+    t: usize,
+    inference: Inference,
+    kept: &'s mut Option<CheckedStage<'m, F, M::Dynamics>>,
+    own: &'s mut Option<CheckedStage<'m, F, M::Dynamics>>,
+) -> Result<&'s CheckedStage<'m, F, M::Dynamics>, Error> {
+    let place = if model.is_homogeneous() { kept } else { own };
+    let stage = match place.take() {
+        Some(stage) => stage,
+        None => CheckedStage::new(model, t, inference)?,
+    };
+    Ok(place.insert(stage))
 }

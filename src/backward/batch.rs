@@ -4,7 +4,7 @@ use super::linear::{has_full_rows, may_be_linear, pays, successors_of_a_pair};
 use super::stage::{Column, NextValues, StageTables, back_up};
 use super::{Backup, SoftValueIteration, Solution, StateValues, begin};
 use crate::bellman::BellmanRule;
-use crate::mdp::{check_options, run_pass};
+use crate::mdp::{CheckedStage, check_options, run_pass};
 use crate::parallel::Split;
 use crate::{Dynamics, Error, Model, Real, Table, arrays};
 
@@ -189,6 +189,8 @@ impl SoftValueIteration {
     ) -> Result<(), Error> {
         let num_states = mdps[0].num_states();
         let temperatures: Vec<F> = mdps.iter().map(Model::temperature).collect();
+        let terminal_states = |mdp: &M| (0..num_states).filter(|&state| mdp.is_terminal(state)).collect();
+        let terminal: Vec<Vec<usize>> = mdps.iter().map(terminal_states).collect();
         let mut room = NextValues::new(self.inference, num_states, &temperatures);
         let begun = tables.into_iter().zip(mdps).map(|(tables, mdp)| begin(tables, mdp, self.horizon));
         let (mut tables, mut next_values): (Vec<_>, Vec<&[F]>) =
@@ -196,12 +198,15 @@ impl SoftValueIteration {
         run_pass(&mdps[0], self.horizon, self.inference, move || {
             for t in (0..self.horizon).rev() {
                 mdps.iter().try_for_each(|mdp| mdp.begin_stage(t))?;
-                let columns = mdps.iter().zip(&next_values).map(|(mdp, next_values)| {
+                let checked = mdps.iter().map(|mdp| CheckedStage::new(mdp, t, self.inference));
+                let checked = checked.collect::<Result<Vec<_>, _>>()?;
+                let models = mdps.iter().zip(&terminal).zip(&checked).zip(&next_values);
+                let columns = models.map(|(((mdp, terminal), stage), next_values)| {
                     let rule =
                         BellmanRule::new(self.inference, mdp.discount(), mdp.temperature(), next_values);
-                    Column::new(mdp, t, self.inference, rule)
+                    Column::new((mdp, &terminal[..]), t, stage, rule)
                 });
-                let columns = columns.collect::<Result<Vec<_>, _>>()?;
+                let columns: Vec<_> = columns.collect();
                 let (earlier, mut stage) = tables.split_at(t * num_states);
                 back_up(
                     &columns,
@@ -253,8 +258,7 @@ impl SoftValueIteration {
                     }
                 }
                 let read = read.chunks_exact(num_states);
-                let columns = (first..end).zip(read).map(|(t, next_values)| backup.column(t, next_values));
-                let columns = columns.collect::<Result<Vec<_>, _>>()?;
+                let columns = backup.columns((first..end).zip(read))?;
                 let temperatures = vec![mdp.temperature(); num_stages];
                 let mut room = NextValues::new(self.inference, num_states, &temperatures);
                 let (earlier, mut stages) = tables.split_at(first * num_states);

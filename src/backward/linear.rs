@@ -33,6 +33,7 @@ use super::messages::Messages;
 use super::stage::{Column, StageTables, fill_block, with_scratch};
 use crate::bellman::BellmanRule;
 use crate::dynamics::blocks;
+use crate::kernels::tables::Pairs;
 use crate::kernels::{LogBlock, gap};
 use crate::mdp::{CheckedStage, is_possible};
 use crate::parallel::RowsMut;
@@ -88,13 +89,13 @@ pub(super) struct Linear<F: Real> {
 }
 
 impl<F: Real> Linear<F> {
-    /// For a number of stages. `None` where it does not pay, the dynamics cannot be mixed without
+    /// For a number of stages of a model with these terminal states. `None` where it does not pay, the dynamics cannot be mixed without
     /// loss, too many states would be left to the ordinary backup, or a value may come near the end
     /// of the number type. The ordinary backup then finds the place of an overflow, and every other
     /// error of the model.
     pub(super) fn new<M>(
         workspace: &mut Workspace<F>,
-        model: &M,
+        (model, terminal): (&M, &[usize]),
         inference: Inference,
         num_stages: usize,
     ) -> Result<Option<Self>, Error>
@@ -105,13 +106,14 @@ impl<F: Real> Linear<F> {
         let Some(t) = num_stages.checked_sub(1).filter(|_| may_be_linear(model, inference)) else {
             return Ok(None);
         };
-        if !pays(model, inference, num_stages, model.stage(t, inference)?.dynamics) {
+        let stage = CheckedStage::new(model, t, inference)?;
+        if !pays(model, inference, num_stages, stage.dynamics) {
             return Ok(None);
         }
         // (D1) where nothing comes after the reward.
         let rule = BellmanRule::new(Inference::Direct, F::one(), model.temperature(), &[]);
-        let column = Column::new(model, t, Inference::Direct, rule)?;
-        if !stays_in_range(model, &column.stage, num_stages) {
+        let column = Column::new((model, terminal), t, &stage, rule);
+        if !stays_in_range(model, &stage, num_stages) {
             return Ok(None);
         }
         let (num_states, width) = (model.num_states(), model.num_actions());
@@ -231,7 +233,8 @@ impl<F: Real> Linear<F> {
     {
         self.dynamics.log_expectation(states.clone(), block, values);
         let is_regular = if column.rule.is_plain() {
-            column.rule.action_values(&self.rewards[states.clone()], &self.ones[..states.len()], values)
+            let (rewards, prior) = (&self.rewards[states.clone()], &self.ones[..states.len()]);
+            column.rule.action_values(Pairs { rewards, prior }, values)
         } else {
             states.clone().zip(values.iter_mut()).all(|(state, value)| {
                 let (terms, pair) = ((self.rewards[state], F::one()), (state, 0));
@@ -240,8 +243,8 @@ impl<F: Real> Linear<F> {
                 result.is_some()
             })
         };
-        for (state, value) in states.zip(values) {
-            *value = column.terminal_value(state).unwrap_or(*value);
+        for (state, terminal_value) in column.terminal(&states) {
+            values[state - states.start] = terminal_value;
         }
         is_regular
     }
@@ -261,7 +264,8 @@ pub(crate) fn mixed_model<M: Model + ?Sized>(
     inference: Inference,
     num_stages: usize,
 ) -> Result<Option<MixedModel<M::Scalar>>, Error> {
-    let linear = Linear::new(&mut Workspace::new(), model, inference, num_stages)?;
+    let terminal: Vec<_> = (0..model.num_states()).filter(|&state| model.is_terminal(state)).collect();
+    let linear = Linear::new(&mut Workspace::new(), (model, &terminal), inference, num_stages)?;
     Ok(linear.filter(|linear| linear.left.is_empty()).map(|linear| (linear.dynamics, linear.rewards)))
 }
 

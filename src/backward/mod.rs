@@ -44,6 +44,7 @@ mod batch;
 mod given;
 mod linear;
 mod messages;
+mod small;
 mod solution;
 mod stage;
 mod stream;

@@ -19,10 +19,11 @@ use std::ops::Range;
 
 use ndarray::ArrayView1;
 
+use super::small::Small;
 use crate::bellman::BellmanRule;
 use crate::dynamics::blocks;
-use crate::kernels::LogBlock;
-use crate::kernels::{CHUNK, FEW, LogMemo, SoftRow, SoftRows, normalized_prior, soft_maxima};
+use crate::kernels::tables::Pairs;
+use crate::kernels::{CHUNK, FEW, LogBlock, LogMemo, SoftRow, SoftRows, normalized_prior};
 use crate::mdp::CheckedStage;
 use crate::parallel::{RowsMut, Split};
 use crate::{Dynamics, Error, Inference, Model, Real};
@@ -81,21 +82,21 @@ impl<F: Send> Split for StageTables<'_, F> {
 pub(super) struct Column<'a, F: Real, M: Model<Scalar = F> + ?Sized> {
     pub(super) model: &'a M,
     pub(super) t: usize,
-    pub(super) stage: CheckedStage<'a, F, M::Dynamics>,
+    pub(super) stage: &'a CheckedStage<'a, F, M::Dynamics>,
     pub(super) rule: BellmanRule<'a, F>,
+    terminal: &'a [usize],
     terminal_values: ArrayView1<'a, F>,
 }
 
 impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Column<'a, F, M> {
-    /// Fetches stage `t`, which `rule` backs up.
+    /// Stage `t`, which `rule` backs up. `terminal` are the terminal states, ascending.
     pub(super) fn new(
-        model: &'a M,
+        (model, terminal): (&'a M, &'a [usize]),
         t: usize,
-        inference: Inference,
+        stage: &'a CheckedStage<'a, F, M::Dynamics>,
         rule: BellmanRule<'a, F>,
-    ) -> Result<Self, Error> {
-        let stage = CheckedStage::new(model, t, inference)?;
-        Ok(Self { model, t, stage, rule, terminal_values: model.terminal_values() })
+    ) -> Self {
+        Self { model, t, stage, rule, terminal, terminal_values: model.terminal_values() }
     }
 
     /// Backs up a range of states. `expectations` writes the expectations or log-expectations of
@@ -128,9 +129,11 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Column<'a, F, M> {
         }
     }
 
-    /// The value of a terminal state.
-    pub(super) fn terminal_value(&self, state: usize) -> Option<F> {
-        self.model.is_terminal(state).then(|| self.terminal_values[state])
+    /// The terminal states of a range with their values.
+    pub(super) fn terminal(&self, states: &Range<usize>) -> impl Iterator<Item = (usize, F)> {
+        let first = self.terminal.partition_point(|&state| state < states.start);
+        let here = self.terminal[first..].iter().take_while(|state| states.contains(state));
+        here.map(|&state| (state, self.terminal_values[state]))
     }
 
     /// Backs up all states of a block in vector arithmetic. Returns whether nothing was out of the
@@ -142,26 +145,41 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Column<'a, F, M> {
         action_values: &mut [F],
         mut policy: Option<&mut SoftRows<'_, F>>,
     ) -> bool {
+        let width = self.model.num_actions();
         let (rewards, prior) = self.stage.rows(states.clone());
-        if !self.rule.action_values(rewards, prior, action_values) {
+        let rows = policy.as_deref_mut().map(SoftRows::reborrow);
+        if !self.rule.back_up(width, Pairs { rewards, prior }, action_values, values, rows) {
             return false;
         }
-        let width = self.model.num_actions();
-        let rows = policy.as_deref_mut().map(SoftRows::reborrow);
-        soft_maxima(width, prior, action_values, self.rule.temperature(), values, rows);
-        let mut is_regular = true;
-        for (row, (state, value)) in states.clone().zip(values.iter_mut()).enumerate() {
+        for (state, terminal_value) in self.terminal(states) {
+            let row = state - states.start;
             let pairs = row * width..(row + 1) * width;
-            if let Some(terminal_value) = self.terminal_value(state) {
-                let policy = policy.as_deref_mut().map(|rows| rows.row(pairs.clone()));
-                *value = terminal_value;
-                write_terminal(&prior[pairs.clone()], &mut action_values[pairs], policy);
-            } else if value.is_infinite() {
-                let is_possible = action_values[pairs].iter().any(|&q| q > F::neg_infinity());
-                is_regular &= !is_possible;
-            }
+            let policy = policy.as_deref_mut().map(|rows| rows.row(pairs.clone()));
+            values[row] = terminal_value;
+            write_terminal(&prior[pairs.clone()], Some(&mut action_values[pairs]), policy);
         }
-        is_regular
+        true
+    }
+
+    /// Backs up all states of a small model. Returns whether this was possible; if not, the outputs
+    /// are meaningless.
+    pub(super) fn small(&self, small: &Small<F>, tables: &mut StageTables<'_, F>) -> bool {
+        let StageTables { values, action_values, policy } = tables.reborrow();
+        let mut action_values = action_values;
+        let mut policy = policy.map(|(probabilities, logs)| SoftRows { probabilities, logs });
+        let rows = policy.as_mut().map(SoftRows::reborrow);
+        if !self.rule.back_up_small(small.tables(), (&mut *values, action_values.as_deref_mut(), rows)) {
+            return false;
+        }
+        let (states, width) = (0..values.len(), self.model.num_actions());
+        for (state, terminal_value) in self.terminal(&states) {
+            let pairs = state * width..(state + 1) * width;
+            let (_, prior) = self.stage.rows(state..state + 1);
+            let policy = policy.as_mut().map(|rows| rows.row(pairs.clone()));
+            values[state] = terminal_value;
+            write_terminal(prior, action_values.as_deref_mut().map(|table| &mut table[pairs]), policy);
+        }
+        true
     }
 
     /// Backs up the states of a block one after the other. Handles every input and reports errors
@@ -179,9 +197,9 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Column<'a, F, M> {
         for (row, (state, (value, action_values))) in states.clone().zip(rows).enumerate() {
             let (rewards, prior) = self.stage.row(state)?;
             let policy = policy.as_deref_mut().map(|rows| rows.row(row * width..(row + 1) * width));
-            if let Some(terminal_value) = self.terminal_value(state) {
-                *value = terminal_value;
-                write_terminal(prior, action_values, policy);
+            if self.model.is_terminal(state) {
+                *value = self.terminal_values[state];
+                write_terminal(prior, Some(action_values), policy);
                 continue;
             }
             let at = (self.t, state);
@@ -194,8 +212,10 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Column<'a, F, M> {
 
 /// Writes Q and π of a terminal state: no action is worth anything there, and the policy is the
 /// normalised prior.
-fn write_terminal<F: Real>(prior: &[F], action_values: &mut [F], policy: Option<SoftRow<'_, F>>) {
-    action_values.fill(F::neg_infinity());
+fn write_terminal<F: Real>(prior: &[F], action_values: Option<&mut [F]>, policy: Option<SoftRow<'_, F>>) {
+    if let Some(action_values) = action_values {
+        action_values.fill(F::neg_infinity());
+    }
     if let Some(policy) = policy {
         normalized_prior(prior, policy, |_| true);
     }

@@ -5,8 +5,9 @@
 //! that callers only link them.
 
 use super::real::sealed::Compiled;
+use super::tables::{BlockTables, Continuation, Pairs, SmallOutputs, SmallRule, SmallTables};
 use super::transcendental::{exp_loop, ln_loop, vectorised};
-use super::{dot, dot_sparse, soft_maxima};
+use super::{block_backup, dot, dot_sparse, small_backup};
 
 macro_rules! compile_for {
     ($($number:ty),*) => {$(
@@ -49,13 +50,32 @@ macro_rules! compile_for {
                 vectorised!(sum_loop(xs))
             }
 
-            fn compiled_soft_maxima(
-                width: usize,
-                input: (&[Self], &[Self], Self),
+            fn compiled_add_rewards(
+                continuation: Continuation<Self>,
+                pairs: Pairs<'_, Self>,
                 values: &mut [Self],
-                policy: Option<(&mut [Self], &mut [Self])>,
-            ) {
-                soft_maxima::at_once(width, input, values, policy);
+            ) -> u64 {
+                use block_backup::all_continued;
+                vectorised!(all_continued(continuation, pairs, values))
+            }
+
+            fn compiled_block(
+                width: usize,
+                temperature: Self,
+                continuation: Continuation<Self>,
+                pairs: Pairs<'_, Self>,
+                tables: BlockTables<'_, Self>,
+            ) -> u64 {
+                block_backup::at_once(width, temperature, continuation, pairs, tables)
+            }
+
+            fn compiled_small(
+                tables: SmallTables<'_, Self>,
+                rule: SmallRule<Self>,
+                next_values: &[Self],
+                outputs: SmallOutputs<'_, Self>,
+            ) -> u64 {
+                small_backup::at_once(tables, rule, next_values, outputs)
             }
         }
     )*};

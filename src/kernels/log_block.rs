@@ -353,7 +353,7 @@ fn extremes<const FUSED: bool, F: Real>(values: &[F]) -> (F, F) {
 
 /// [`gap`], and 0 for the maximum itself, also at temperature 0.
 #[inline(always)]
-fn gap_of<F: Real>(v: F, max: F, temperature: F) -> F {
+pub(super) fn gap_of<F: Real>(v: F, max: F, temperature: F) -> F {
     if v < max { gap(v, max, temperature) } else { F::zero() }
 }
 

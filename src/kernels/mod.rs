@@ -15,9 +15,13 @@
 //! | `log_sum_exp`, `log_memo` | log Σ exp, differences and sums near the end of the number type |
 //! | `log_block`, `log_expectation`, `row_batch` | τ log Σ P exp(v/τ), fast and for any input |
 //! | `soft_maximum`, `soft_maxima` | V and π of one state, and of many |
+//! | `block_backup` | Q, V and π of a block of states, from expectations |
+//! | `small_backup` | Q, V and π of a whole small model |
+//! | `tables` | what these take and return |
 //! | `softmax` | probabilities of log-weights that are asked for one by one |
 //! | `sampling` | draws from distributions |
 
+pub(crate) mod block_backup;
 mod cast;
 mod compensated;
 mod compiled;
@@ -34,9 +38,11 @@ mod row_batch;
 #[cfg(feature = "rand")]
 mod sampling;
 mod single;
+pub(crate) mod small_backup;
 mod soft_maxima;
 mod soft_maximum;
 mod softmax;
+pub(crate) mod tables;
 mod transcendental;
 
 pub(crate) use cast::{cast_positive, cast_reward};
@@ -53,9 +59,10 @@ pub use real::Real;
 pub(crate) use row_batch::RowBatch;
 #[cfg(feature = "rand")]
 pub(crate) use sampling::{Draw, draw};
-pub(crate) use soft_maxima::{CHUNK, FEW, SoftRows, most_value, most_weight, soft_maxima};
-pub(crate) use soft_maximum::{SoftRow, normalized_prior, soft_maximum, softmax};
+pub(crate) use soft_maxima::{CHUNK, FEW};
+pub(crate) use soft_maximum::{normalized_prior, soft_maximum, softmax};
 pub(crate) use softmax::Softmax;
+pub(crate) use tables::{SoftRow, SoftRows};
 pub(crate) use transcendental::Aligned;
 #[cfg(feature = "simd")]
 pub(crate) use transcendental::Inlined;

@@ -43,6 +43,8 @@ pub trait Real:
 /// What the kernels need of a number type, hidden from the public trait. See
 /// `kernels::log_expectation` for how the constants follow from the exponent range.
 pub(crate) mod sealed {
+    use crate::kernels::tables::{BlockTables, Continuation, Pairs, SmallOutputs, SmallRule, SmallTables};
+
     /// Numbers that have an exponential and a logarithm without branches.
     pub trait Transcendental: Copy {
         /// exp x.
@@ -74,12 +76,26 @@ pub(crate) mod sealed {
 
         fn compiled_sum(xs: &[Self]) -> Self;
 
-        fn compiled_soft_maxima(
-            width: usize,
-            input: (&[Self], &[Self], Self),
+        fn compiled_add_rewards(
+            continuation: Continuation<Self>,
+            pairs: Pairs<'_, Self>,
             values: &mut [Self],
-            policy: Option<(&mut [Self], &mut [Self])>,
-        );
+        ) -> u64;
+
+        fn compiled_block(
+            width: usize,
+            temperature: Self,
+            continuation: Continuation<Self>,
+            pairs: Pairs<'_, Self>,
+            tables: BlockTables<'_, Self>,
+        ) -> u64;
+
+        fn compiled_small(
+            tables: SmallTables<'_, Self>,
+            rule: SmallRule<Self>,
+            next_values: &[Self],
+            outputs: SmallOutputs<'_, Self>,
+        ) -> u64;
     }
 
     /// Constants of the scaled exponentials.

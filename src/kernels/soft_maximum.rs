@@ -4,16 +4,10 @@
 //! throughout. The vectorised form (`soft_maxima`) takes many states with ordinary numbers and
 //! leaves the rest to this one.
 
+use super::tables::SoftRow;
 use super::{LogMemo, gap, offset};
 use super::{is_safe, row_log_expectation};
 use crate::Real;
-
-/// One row of a policy to be written: probabilities and their logarithms, `[a]` each.
-#[derive(Debug)]
-pub(crate) struct SoftRow<'a, F> {
-    pub(crate) probabilities: &'a mut [F],
-    pub(crate) logs: &'a mut [F],
-}
 
 /// Computes V = τ log Σ ρ(a) exp(Q(a)/τ) (D2, V3) and, if asked, π(a) = ρ(a) exp(Q(a)/τ) / Σ (D3).
 ///

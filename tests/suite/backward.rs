@@ -3,4 +3,5 @@
 mod backup;
 mod batch;
 mod replanning;
+mod small;
 mod stream;

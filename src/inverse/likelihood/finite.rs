@@ -106,7 +106,7 @@ fn passes<F: Real, M: Model<Scalar = F> + ?Sized, B>(
 }
 
 /// Where Q_t and π_t come from.
-enum Source<'m, F: Real, M: ?Sized> {
+enum Source<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     Kept(Solution<F>),
     Again(Backup<'m, F, M>),
 }

@@ -1,0 +1,108 @@
+//! Small models in a layout of their own: action by action, with a lane for each state.
+//!
+//! A stage of such a model takes less time than the calls that split it into blocks. The tables of a
+//! homogeneous model are copied once for all stages, and one loop computes a whole stage.
+//!
+//! # Measurements
+//!
+//! `solve_into` of S = 5, A = 3, T = 20, two cores of an Intel Xeon, 2026-11-28, in microseconds:
+//!
+//! | inference | in blocks | in this layout | ratio |
+//! |---|---|---|---|
+//! | direct | 9.7 | 7.1 | 1.37 |
+//! | variational | 5.8 | 4.4 | 1.32 |
+
+use crate::kernels::small_backup::{LANES, MOST_ENTRIES};
+use crate::kernels::tables::SmallTables;
+use crate::mdp::CheckedStage;
+use crate::{Dynamics, Model, Real, Table, Workspace};
+
+/// The tables of a model as `SmallTables` describes them, one after the other.
+#[derive(Debug)]
+pub(super) struct Small<F> {
+    num_states: usize,
+    num_actions: usize,
+    numbers: Vec<F>, // rewards, ρ, log ρ, whether a state acts, and P; empty until they are filled
+}
+
+impl<F: Real> Small<F> {
+    /// Room for the tables of a model. `None` if it is large, or not one that this layout is for.
+    pub(super) fn new<M>(workspace: &mut Workspace<F>, model: &M) -> Option<Self>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
+        let (num_states, num_actions) = (model.num_states(), model.num_actions());
+        let fits = |num_lanes: usize| num_lanes.checked_mul(num_actions).is_some_and(|n| n <= MOST_ENTRIES);
+        let is_small = num_states <= MOST_ENTRIES && fits(num_states.next_multiple_of(LANES));
+        if !is_small || !model.is_homogeneous() || !(model.temperature() > F::zero()) {
+            return None;
+        }
+        let mut small = Self { num_states, num_actions, numbers: Vec::new() };
+        let [num_lanes, num_entries] = small.widths();
+        let len = num_lanes + (3 + num_states) * num_entries;
+        small.numbers = workspace.take(Table::Transitions, len).ok()?;
+        Some(small)
+    }
+
+    /// Returns the memory to a workspace.
+    pub(super) fn release(self, workspace: &mut Workspace<F>) {
+        workspace.keep(self.numbers);
+    }
+
+    /// Lanes, and entries of a table of pairs.
+    fn widths(&self) -> [usize; 2] {
+        let num_lanes = self.num_states.next_multiple_of(LANES);
+        [num_lanes, (self.num_actions * num_lanes).next_multiple_of(2 * LANES)]
+    }
+
+    /// Copies the tables of a stage. Returns `None` for dynamics with successors of no plain
+    /// probability.
+    pub(super) fn filled<D>(mut self, stage: &CheckedStage<'_, F, D>, terminal: &[usize]) -> Option<Self>
+    where
+        D: Dynamics<Scalar = F> + ?Sized,
+    {
+        if stage.dynamics.has_faint_successors() {
+            return None;
+        }
+        let (num_states, num_actions, [num_lanes, num_entries]) =
+            (self.num_states, self.num_actions, self.widths());
+        self.numbers.fill(F::zero());
+        let (rewards, rest) = self.numbers.split_at_mut(num_entries);
+        let (prior, rest) = rest.split_at_mut(num_entries);
+        let (log_prior, rest) = rest.split_at_mut(num_entries);
+        let (acts, rows) = rest.split_at_mut(num_lanes);
+        acts[..num_states].fill(F::one());
+        terminal.iter().for_each(|&state| acts[state] = F::zero());
+        let (all_rewards, all_weights) = stage.rows(0..num_states);
+        for state in (0..num_states).filter(|&state| acts[state] > F::zero()) {
+            for action in 0..num_actions {
+                let (pair, entry) = (state * num_actions + action, action * num_lanes + state);
+                (rewards[entry], prior[entry]) = (all_rewards[pair], all_weights[pair]);
+                let (part, lane) = (entry / (2 * LANES), entry % (2 * LANES));
+                stage.dynamics.for_each_successor(state, action, &mut |next_state, p| {
+                    rows[(part * num_states + next_state) * 2 * LANES + lane] += p;
+                });
+            }
+        }
+        // Most priors give all actions the same weight.
+        let (mut weight, mut log) = (F::one(), F::zero());
+        for (log_prior, &prior) in log_prior.iter_mut().zip(&*prior) {
+            if prior != weight {
+                (weight, log) = (prior, prior.ln());
+            }
+            *log_prior = log;
+        }
+        Some(self)
+    }
+
+    /// The tables of the stage that was filled in.
+    pub(super) fn tables(&self) -> SmallTables<'_, F> {
+        let [num_lanes, num_entries] = self.widths();
+        let (rewards, rest) = self.numbers.split_at(num_entries);
+        let (prior, rest) = rest.split_at(num_entries);
+        let (log_prior, rest) = rest.split_at(num_entries);
+        let (acts, rows) = rest.split_at(num_lanes);
+        let (num_states, num_actions) = (self.num_states, self.num_actions);
+        SmallTables { num_states, num_actions, num_lanes, rows, rewards, prior, log_prior, acts }
+    }
+}
