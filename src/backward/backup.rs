@@ -9,7 +9,7 @@ use super::linear::Linear;
 use super::small::Small;
 use super::stage::{Column, NextValues, StageTables, back_up};
 use crate::bellman::BellmanRule;
-use crate::mdp::{CheckedStage, check_options};
+use crate::mdp::{CheckedStage, check_options, terminal_states};
 use crate::{Error, Inference, Model, Real, Table, Workspace, arrays};
 
 /// Computes one soft Bellman backup: from the values V_{t+1} of the next stage to V_t, Q_t and π_t.
@@ -154,7 +154,8 @@ pub(crate) struct Backup<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     absorbed_value: F,
     next_values: NextValues<F>,
     linear: Option<Linear<F>>,
-    small: Option<Small<F>>, // filled as soon as there is a stage
+    small: Option<Small<F>>, // filled by the first stage
+    is_begun: bool,          // whether there has been a stage
 }
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
@@ -171,11 +172,21 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
             }
             Inference::Variational => NextValues::Variational(Vec::new()),
         };
-        let terminal =
-            workspace.take_states((0..model.num_states()).filter(|&state| model.is_terminal(state)));
+        let terminal = workspace.take_states(terminal_states(model));
         let (discount, absorbed_value) = (model.discount(), F::zero());
         let (stage, linear, small) = (None, None, Small::new(workspace, model));
-        Self { model, stage, terminal, inference, discount, absorbed_value, next_values, linear, small }
+        Self {
+            model,
+            stage,
+            terminal,
+            inference,
+            discount,
+            absorbed_value,
+            next_values,
+            linear,
+            small,
+            is_begun: false,
+        }
     }
 
     /// For the values of all stages of a horizon, by the linear recursion where it pays.
@@ -236,17 +247,17 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         next_values: &[F],
         tables: StageTables<'_, F>,
     ) -> Result<(), Error> {
-        let mut own = None;
+        let (mut own, is_first) = (None, !self.is_begun);
+        self.is_begun = true;
         let rule = self.rule(next_values);
         let Self { model, stage, terminal, inference, next_values, linear, small, .. } = self;
-        let is_first = stage.is_none();
         let stage = fetch(*model, t, *inference, stage, &mut own)?;
-        if is_first {
-            *small = small.take().and_then(|small| small.filled(stage, terminal));
+        if let Some(small) = small.as_mut().filter(|_| is_first) {
+            small.fill(stage, terminal);
         }
         let column = Column::new((*model, &terminal[..]), t, stage, rule);
         let mut tables = tables;
-        if small.as_ref().is_some_and(|small| column.small(small, &mut tables)) {
+        if small.as_ref().is_some_and(|small| small.is_ready() && column.small(small, &mut tables)) {
             return Ok(());
         }
         match (linear, next_values) {

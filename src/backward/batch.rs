@@ -4,7 +4,7 @@ use super::linear::{has_full_rows, may_be_linear, pays, successors_of_a_pair};
 use super::stage::{Column, NextValues, StageTables, back_up};
 use super::{Backup, SoftValueIteration, Solution, StateValues, begin};
 use crate::bellman::BellmanRule;
-use crate::mdp::{CheckedStage, check_options, run_pass};
+use crate::mdp::{CheckedStage, check_options, run_pass, terminal_states};
 use crate::parallel::Split;
 use crate::{Dynamics, Error, Model, Real, Table, arrays};
 
@@ -189,8 +189,7 @@ impl SoftValueIteration {
     ) -> Result<(), Error> {
         let num_states = mdps[0].num_states();
         let temperatures: Vec<F> = mdps.iter().map(Model::temperature).collect();
-        let terminal_states = |mdp: &M| (0..num_states).filter(|&state| mdp.is_terminal(state)).collect();
-        let terminal: Vec<Vec<usize>> = mdps.iter().map(terminal_states).collect();
+        let terminal: Vec<Vec<usize>> = mdps.iter().map(|mdp| terminal_states(mdp).collect()).collect();
         let mut room = NextValues::new(self.inference, num_states, &temperatures);
         let begun = tables.into_iter().zip(mdps).map(|(tables, mdp)| begin(tables, mdp, self.horizon));
         let (mut tables, mut next_values): (Vec<_>, Vec<&[F]>) =

@@ -35,7 +35,7 @@ use crate::bellman::BellmanRule;
 use crate::dynamics::blocks;
 use crate::kernels::tables::Pairs;
 use crate::kernels::{LogBlock, gap};
-use crate::mdp::{CheckedStage, is_possible};
+use crate::mdp::{CheckedStage, is_possible, terminal_states};
 use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Inference, Model, Real, Table, Workspace};
 
@@ -70,7 +70,7 @@ pub(super) fn pays<M: Model + ?Sized>(
 }
 
 /// Whether pairs have many successors.
-pub(crate) fn has_full_rows<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
+pub(super) fn has_full_rows<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
     successors_of_a_pair(dynamics) >= MANY_SUCCESSORS
 }
 
@@ -89,10 +89,10 @@ pub(super) struct Linear<F: Real> {
 }
 
 impl<F: Real> Linear<F> {
-    /// For a number of stages of a model with these terminal states. `None` where it does not pay, the dynamics cannot be mixed without
-    /// loss, too many states would be left to the ordinary backup, or a value may come near the end
-    /// of the number type. The ordinary backup then finds the place of an overflow, and every other
-    /// error of the model.
+    /// For a number of stages of a model with these terminal states. `None` where it does not pay,
+    /// the dynamics cannot be mixed without loss, too many states would be left to the ordinary
+    /// backup, or a value may come near the end of the number type. The ordinary backup then finds
+    /// the place of an overflow, and every other error of the model.
     pub(super) fn new<M>(
         workspace: &mut Workspace<F>,
         (model, terminal): (&M, &[usize]),
@@ -264,7 +264,7 @@ pub(crate) fn mixed_model<M: Model + ?Sized>(
     inference: Inference,
     num_stages: usize,
 ) -> Result<Option<MixedModel<M::Scalar>>, Error> {
-    let terminal: Vec<_> = (0..model.num_states()).filter(|&state| model.is_terminal(state)).collect();
+    let terminal: Vec<_> = terminal_states(model).collect();
     let linear = Linear::new(&mut Workspace::new(), (model, &terminal), inference, num_stages)?;
     Ok(linear.filter(|linear| linear.left.is_empty()).map(|linear| (linear.dynamics, linear.rewards)))
 }

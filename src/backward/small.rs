@@ -12,17 +12,22 @@
 //! | direct | 9.7 | 7.1 | 1.37 |
 //! | variational | 5.8 | 4.4 | 1.32 |
 
-use crate::kernels::small_backup::{LANES, MOST_ENTRIES};
+use crate::kernels::small_backup::{LANES, MOST_ENTRIES, WIDE};
 use crate::kernels::tables::SmallTables;
 use crate::mdp::CheckedStage;
 use crate::{Dynamics, Model, Real, Table, Workspace};
+
+/// The most entries of P in this layout: they fit in the first-level cache, and their product takes
+/// no longer than one of sparse rows.
+const MOST_PRODUCTS: usize = 3000;
 
 /// The tables of a model as `SmallTables` describes them, one after the other.
 #[derive(Debug)]
 pub(super) struct Small<F> {
     num_states: usize,
     num_actions: usize,
-    numbers: Vec<F>, // rewards, ρ, log ρ, whether a state acts, and P; empty until they are filled
+    numbers: Vec<F>, // rewards, ρ, log ρ, whether a state acts, and P; any numbers until it is ready
+    is_ready: bool,
 }
 
 impl<F: Real> Small<F> {
@@ -37,8 +42,11 @@ impl<F: Real> Small<F> {
         if !is_small || !model.is_homogeneous() || !(model.temperature() > F::zero()) {
             return None;
         }
-        let mut small = Self { num_states, num_actions, numbers: Vec::new() };
+        let mut small = Self { num_states, num_actions, numbers: Vec::new(), is_ready: false };
         let [num_lanes, num_entries] = small.widths();
+        if num_states * num_entries > MOST_PRODUCTS {
+            return None;
+        }
         let len = num_lanes + (3 + num_states) * num_entries;
         small.numbers = workspace.take(Table::Transitions, len).ok()?;
         Some(small)
@@ -52,17 +60,18 @@ impl<F: Real> Small<F> {
     /// Lanes, and entries of a table of pairs.
     fn widths(&self) -> [usize; 2] {
         let num_lanes = self.num_states.next_multiple_of(LANES);
-        [num_lanes, (self.num_actions * num_lanes).next_multiple_of(2 * LANES)]
+        [num_lanes, (self.num_actions * num_lanes).next_multiple_of(WIDE)]
     }
 
-    /// Copies the tables of a stage. Returns `None` for dynamics with successors of no plain
-    /// probability.
-    pub(super) fn filled<D>(mut self, stage: &CheckedStage<'_, F, D>, terminal: &[usize]) -> Option<Self>
+    /// Copies the tables of a stage. Blocks are left to report invalid tables, and to compute
+    /// successors of no plain probability.
+    pub(super) fn fill<D>(&mut self, stage: &CheckedStage<'_, F, D>, terminal: &[usize])
     where
         D: Dynamics<Scalar = F> + ?Sized,
     {
-        if stage.dynamics.has_faint_successors() {
-            return None;
+        let is_valid = terminal.iter().all(|&state| stage.row(state).is_ok());
+        if !is_valid || stage.dynamics.has_faint_successors() {
+            return;
         }
         let (num_states, num_actions, [num_lanes, num_entries]) =
             (self.num_states, self.num_actions, self.widths());
@@ -78,9 +87,9 @@ impl<F: Real> Small<F> {
             for action in 0..num_actions {
                 let (pair, entry) = (state * num_actions + action, action * num_lanes + state);
                 (rewards[entry], prior[entry]) = (all_rewards[pair], all_weights[pair]);
-                let (part, lane) = (entry / (2 * LANES), entry % (2 * LANES));
+                let part = &mut rows[entry / WIDE * num_states * WIDE..][..num_states * WIDE];
                 stage.dynamics.for_each_successor(state, action, &mut |next_state, p| {
-                    rows[(part * num_states + next_state) * 2 * LANES + lane] += p;
+                    part[next_state * WIDE + entry % WIDE] += p;
                 });
             }
         }
@@ -92,7 +101,12 @@ impl<F: Real> Small<F> {
             }
             *log_prior = log;
         }
-        Some(self)
+        self.is_ready = true;
+    }
+
+    /// Whether there are tables.
+    pub(super) fn is_ready(&self) -> bool {
+        self.is_ready
     }
 
     /// The tables of the stage that was filled in.

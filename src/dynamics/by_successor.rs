@@ -11,7 +11,7 @@ use super::compressed::{CompressedRows, MOST_STATES, column};
 use super::pairs::PairRows;
 use super::sparse::SparseDynamics;
 use crate::parallel::RowsMut;
-use crate::{Error, Real, Table, arrays};
+use crate::{Real, Table, arrays};
 
 /// Stages from which on the copy pays: it costs about as much as six.
 const LEAST_STAGES: usize = 8;
@@ -27,8 +27,8 @@ pub(crate) struct BySuccessor<F>(SparseDynamics<F>); // as rows of one action, w
 
 impl<F: Real> BySuccessor<F> {
     /// For pushes through a number of stages that share these dynamics. `None` where a copy does not
-    /// pay.
-    pub(crate) fn new<D>(dynamics: &D, num_stages: usize) -> Result<Option<Self>, Error>
+    /// pay, or finds no memory.
+    pub(crate) fn new<D>(dynamics: &D, num_stages: usize) -> Option<Self>
     where
         D: Dynamics<Scalar = F> + ?Sized,
     {
@@ -36,9 +36,9 @@ impl<F: Real> BySuccessor<F> {
         let has_place = num_states.checked_mul(num_actions).is_some_and(|pairs| pairs <= MOST_STATES);
         let is_short = dynamics.work(0..num_states) / num_states / num_actions < MOST_SUCCESSORS;
         if !has_place || !is_short || num_stages < LEAST_STAGES || dynamics.has_faint_successors() {
-            return Ok(None);
+            return None;
         }
-        let mut ends = arrays::filled_vec(Table::RowOffsets, num_states + 1, 0_usize)?;
+        let mut ends = arrays::filled_vec(Table::RowOffsets, num_states + 1, 0_usize).ok()?;
         let for_each = |visit: &mut dyn FnMut(usize, usize, F)| {
             for pair in 0..num_states * num_actions {
                 let (state, action) = (pair / num_actions, pair % num_actions);
@@ -48,8 +48,12 @@ impl<F: Real> BySuccessor<F> {
         for_each(&mut |_, next_state, _| ends[next_state + 1] += 1);
         (0..num_states).for_each(|state| ends[state + 1] += ends[state]);
         let num_entries = ends[num_states];
-        let mut columns = arrays::filled_vec(Table::Transitions, num_entries, 0_u32)?;
-        let mut probabilities = arrays::filled_vec(Table::Transitions, num_entries, F::zero())?;
+        // Dynamics need not report how many successors there are.
+        if num_entries / num_states / num_actions >= MOST_SUCCESSORS {
+            return None;
+        }
+        let mut columns = arrays::filled_vec(Table::Transitions, num_entries, 0_u32).ok()?;
+        let mut probabilities = arrays::filled_vec(Table::Transitions, num_entries, F::zero()).ok()?;
         let mut places = ends.clone();
         for_each(&mut |pair, next_state, p| {
             let place = &mut places[next_state];
@@ -57,7 +61,7 @@ impl<F: Real> BySuccessor<F> {
             *place += 1;
         });
         let rows = CompressedRows { row_offsets: ends, columns, probabilities };
-        Ok(Some(Self(SparseDynamics { pairs: PairRows::all(num_states, 1), rows })))
+        Some(Self(SparseDynamics { pairs: PairRows::all(num_states, 1), rows }))
     }
 
     /// Writes w = Σ P x over all pairs, for every successor; `x` `[s, a]`, `w` `[s']`.
@@ -83,8 +87,8 @@ mod tests {
         let x: Vec<f64> = (0..21).map(f64::from).collect();
         let (mut expected, mut found) = (vec![0.0; 7], vec![f64::NAN; 7]);
         dynamics.push_forward(0..7, 0..7, 1, &x, &mut expected);
-        BySuccessor::new(&dynamics, LEAST_STAGES).unwrap().unwrap().push(&x, &mut found);
+        BySuccessor::new(&dynamics, LEAST_STAGES).unwrap().push(&x, &mut found);
         assert_eq!(found, expected);
-        assert!(BySuccessor::new(&dynamics, LEAST_STAGES - 1).unwrap().is_none());
+        assert!(BySuccessor::new(&dynamics, LEAST_STAGES - 1).is_none());
     }
 }

@@ -46,7 +46,7 @@ impl<F: Real> Mixed<F> {
         if rewards.iter().zip(&log_weights).any(|(reward, log)| reward.is_finite() && !log.is_finite()) {
             return Ok(None);
         }
-        let by_successor = BySuccessor::new(&*dynamics, horizon)?;
+        let by_successor = BySuccessor::new(&*dynamics, horizon);
         Ok(Some(Self { dynamics, by_successor, log_weights }))
     }
 

@@ -17,7 +17,7 @@ use super::mixed::Mixed;
 use crate::dynamics::successors::for_each_log_successor;
 use crate::dynamics::{BySuccessor, blocks};
 use crate::kernels::{LogMemo, lifted_log, log_add_exp, log_sum_exp, sum};
-use crate::mdp::{CheckedStage, is_possible};
+use crate::mdp::{CheckedStage, is_possible, terminal_states};
 use crate::parallel::{RowsMut, fold_pieces};
 use crate::{Dynamics, Error, Inference, Model, Real, Table, Workspace};
 
@@ -46,7 +46,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
         let mixed = Mixed::new(mdp, horizon)?;
         let width = if mixed.is_some() { 1 } else { num_actions };
-        let terminal = workspace.take_states((0..num_states).filter(|&state| mdp.is_terminal(state)));
+        let terminal = workspace.take_states(terminal_states(mdp));
         let mut table = |shape: (usize, usize)| workspace.take(Table::ForwardMessages, shape);
         Ok(Self {
             mdp,

@@ -31,7 +31,8 @@ pub(crate) fn add_rewards<F: Real>(
 /// one.
 ///
 /// `values` are `[s]`, with `width` actions each. Values are NaN for states whose rows plain numbers
-/// cannot hold; with a policy these are all states at temperature 0 or with thousands of actions.
+/// cannot hold: also for all states with more than [`CHUNK`] actions, and with a policy for all states
+/// at temperature 0.
 pub(crate) fn back_up_block<F: Real>(
     width: usize,
     temperature: F,

@@ -9,7 +9,7 @@
 
 use super::block_backup::{IRREGULAR, LEFT, continued};
 use super::log_block::gap_of;
-use super::soft_maxima::most_weight;
+use super::soft_maxima::is_exact;
 use super::tables::{Pairs, SmallOutputs, SmallRule, SmallTables, SoftRows};
 use super::{Aligned, for_each_lane, vectorised};
 use crate::Real;
@@ -18,7 +18,7 @@ use crate::Real;
 pub(crate) const LANES: usize = 8;
 
 /// Entries of a product that are computed together.
-const WIDE: usize = 2 * LANES;
+pub(crate) const WIDE: usize = 2 * LANES;
 
 /// The most numbers of a table `[a, lane]`.
 pub(crate) const MOST_ENTRIES: usize = 128;
@@ -100,7 +100,9 @@ fn back_up<const FUSED: bool, F: Real, const BLOCKS: usize>(
     } else {
         // A product of 0 and −∞ would be NaN.
         let is_finite = next_values.iter().fold(true, |is_finite, &v| is_finite & (v > F::neg_infinity()));
-        multiply::<FUSED, F>(tables, next_values, q);
+        if is_finite {
+            multiply::<FUSED, F>(tables, next_values, q);
+        }
         is_finite
     };
     if !is_right {
@@ -148,14 +150,12 @@ fn back_up<const FUSED: bool, F: Real, const BLOCKS: usize>(
     logs[..num_blocks].copy_from_slice(sums);
     for_each_lane(logs.as_flattened_mut(), |log| *log = log.ln_lane::<FUSED>());
 
-    let least = F::min_positive_value() / F::epsilon() * most_weight::<F>();
     let mut num_left = 0_u64;
     let blocks = maxima.iter_mut().zip(&*sums).zip(&*logs).zip(vectors(acts));
     for (((value, sum), log), acts) in blocks {
         for i in 0..LANES {
             let offset = value[i] + temperature * log[i];
-            let is_exact = (sum[i] >= least) & (sum[i] < F::infinity()) & (offset.abs() < F::infinity());
-            num_left |= u64::from(!is_exact & (acts[i] > F::zero()));
+            num_left |= u64::from(!is_exact(sum[i], offset) & (acts[i] > F::zero()));
             value[i] = offset;
         }
     }

@@ -17,20 +17,27 @@ pub(super) const VERY_FEW: usize = 32;
 
 /// The largest prior weight that [`soft_maxima`] takes.
 #[inline(always)]
-pub(crate) fn most_weight<F: Real>() -> F {
+pub(super) fn most_weight<F: Real>() -> F {
     // Sums below it times the least normal number over the unit roundoff are left to
     // `soft_maximum`: these are few.
     F::one() / (F::epsilon() * F::epsilon())
 }
 
+/// Whether plain numbers held a sum of terms, and the soft maximum that is made of it.
+#[inline(always)]
+pub(super) fn is_exact<F: Real>(sum: F, soft_maximum: F) -> bool {
+    let least = F::min_positive_value() / F::epsilon() * most_weight::<F>();
+    (sum >= least) & (sum < F::infinity()) & (soft_maximum.abs() < F::infinity())
+}
+
 /// The largest magnitude of a finite action value that [`soft_maxima`] takes: no difference leaves
 /// the number type.
 #[inline(always)]
-pub(crate) fn most_value<F: Real>() -> F {
+pub(super) fn most_value<F: Real>() -> F {
     F::max_value() * F::from_f64(0.25)
 }
 
-/// Room memory for a chunk of states, in whole chunks of lanes, so that no number is left for scalar
+/// Scratch memory for a chunk of states, in whole chunks of lanes, so that no number is left for scalar
 /// arithmetic. Entries behind the last pair or state are meaningless.
 pub(super) struct Room<'a, F> {
     pub(super) gaps: &'a mut [F],   // (Q − max Q)/τ, and then log π, [s, a]
@@ -113,12 +120,11 @@ pub(super) fn soft_maxima<const FUSED: bool, F: Real, const WIDTH: usize>(
             *gap -= log_sum;
         }
     }
-    let least = F::min_positive_value() / F::epsilon() * most_weight::<F>();
     // As wide as the numbers, so that the loop is vectorised.
     let mut num_left = 0_u64;
     for ((value, &sum), &log) in values.iter_mut().zip(sums.iter()).zip(logs.iter()) {
         let offset = *value + temperature * log;
-        let is_exact = (sum >= least) & (sum < F::infinity()) & (offset.abs() < F::infinity());
+        let is_exact = is_exact(sum, offset);
         num_left |= u64::from(!is_exact);
         *value = if is_exact { offset } else { F::nan() };
     }

@@ -86,6 +86,11 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
     }
 }
 
+/// The terminal states of a model, ascending.
+pub(crate) fn terminal_states<M: Model + ?Sized>(model: &M) -> impl Iterator<Item = usize> {
+    (0..model.num_states()).filter(|&state| model.is_terminal(state))
+}
+
 /// Whether an action may be taken: its prior weight is positive, and no reward of −∞ forbids it.
 #[inline]
 pub(crate) fn is_possible<F: Real>(reward: F, weight: F) -> bool {

@@ -25,7 +25,7 @@ use ndarray::{ArcArray1, ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
 
 pub use builder::MdpBuilder;
 pub use checked_stage::check_model;
-pub(crate) use checked_stage::{CheckedStage, check_options, is_possible};
+pub(crate) use checked_stage::{CheckedStage, check_options, is_possible, terminal_states};
 #[cfg(feature = "rand")]
 pub(crate) use checks::check_row;
 pub(crate) use checks::{

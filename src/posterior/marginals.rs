@@ -5,6 +5,7 @@ use std::ops::Range;
 use ndarray::{Array1, Array2, Array3, ArrayRef1};
 
 use crate::kernels::{exp_all, log_sum_exp, sum};
+use crate::mdp::terminal_states;
 use crate::parallel::{RowsMut, fold_pieces};
 use crate::{Error, ForwardMessages, Model, Real, Solution, Table, arrays};
 
@@ -110,7 +111,7 @@ pub(super) fn state_action_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
     marginals: &mut Array3<F>,
 ) {
     let (num_states, width) = (mdp.num_states(), mdp.num_actions());
-    let terminal: Vec<usize> = (0..num_states).filter(|&state| mdp.is_terminal(state)).collect();
+    let terminal: Vec<usize> = terminal_states(mdp).collect();
     let stages = marginals.outer_iter_mut().zip(solution.policy().probabilities().into_outer_iter());
     for ((mut pairs, policy), masses) in stages.zip(state_marginals.rows()) {
         let (pairs, masses) = (arrays::slice_mut(&mut pairs), arrays::slice(&masses));

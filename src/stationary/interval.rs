@@ -156,6 +156,9 @@ fn compare<const FUSED: bool, F: Real>(values: &[F], backed_up: &[F], is_fixed: 
     let (mut lo, mut hi) = ([F::infinity(); LANES], [dead; LANES]);
     let (mut largest, mut largest_backed_up) = ([zero; LANES], [zero; LANES]);
     let (mut sum, mut number, mut open) = ([zero; LANES], [zero; LANES], [zero; LANES]);
+    // Sums are relative to one of the differences, which may all be nearly alike.
+    let first = backed_up.first().zip(values.first()).map_or(zero, |(&b, &v)| b - v);
+    let base = if first.is_finite() { first } else { zero };
     let pieces = values.chunks(LANES).zip(backed_up.chunks(LANES)).zip(is_fixed.chunks(LANES));
     for ((values, backed_up), is_fixed) in pieces {
         let (mut v, mut b, mut takes_part) = ([dead; LANES], [dead; LANES], [false; LANES]);
@@ -175,7 +178,7 @@ fn compare<const FUSED: bool, F: Real>(values: &[F], backed_up: &[F], is_fixed: 
             let (is_counted, difference) = (takes_part[i] & has_value & has_backup, b - v);
             lo[i] = if is_counted & (difference < lo[i]) { difference } else { lo[i] };
             hi[i] = if is_counted & (difference > hi[i]) { difference } else { hi[i] };
-            sum[i] += if is_counted { difference } else { zero };
+            sum[i] += if is_counted { difference - base } else { zero };
             number[i] += if is_counted { F::one() } else { zero };
             open[i] = if takes_part[i] & (has_value != has_backup) { F::one() } else { open[i] };
         }
@@ -187,7 +190,7 @@ fn compare<const FUSED: bool, F: Real>(values: &[F], backed_up: &[F], is_fixed: 
         largest: largest.into_iter().fold(zero, F::max),
         largest_backed_up: largest_backed_up.into_iter().fold(zero, F::max),
         is_open: open.iter().any(|&open| open > zero),
-        sum: total(&sum),
+        sum: total(&sum) + base.into_f64() * total(&number),
         number: total(&number),
     }
 }

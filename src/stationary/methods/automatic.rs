@@ -59,7 +59,7 @@ const SHARE: f64 = 0.0625;
 /// abruptly.
 const STEPS: (f64, f64) = (6.0, 12.0);
 
-/// Stored transitions from which sweeps run in parallel, approximately.
+/// Stored transitions from which sweeps run in parallel, approximately, where rows are short.
 const LARGE: usize = 10_000;
 
 /// The time of a pass of Newton's method, in sweeps, for small and for large models.

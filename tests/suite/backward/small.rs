@@ -1,9 +1,12 @@
 //! Small homogeneous models are solved in a layout of their own. The results are those of blocks.
 
 use proptest::prelude::*;
-use softmdp::{Inference, Mdp, Model, SoftValueIteration, SparseDynamics, TimeVaryingMdp, ndarray};
+use softmdp::{
+    DenseDynamics, Error, Inference, Mdp, Model, SoftValueIteration, SparseDynamics, Stage, TimeVaryingMdp,
+    ndarray,
+};
 
-use ndarray::{Array1, Array2, Array3};
+use ndarray::{Array1, Array2, Array3, ArrayView1, array};
 
 use crate::common::{Sizes, TimeVarying, assert_tables_close, cases, tables};
 
@@ -31,6 +34,55 @@ proptest! {
         let sparse = SparseDynamics::from_dynamics(tables.mdp().dynamics()).unwrap();
         assert_alike(&tables.mdp_over(sparse), &TimeVarying::new(tables.clone()), tables.horizon());
     }
+}
+
+/// A model of one's own, not checked when it was made, whose only invalid number belongs to a terminal
+/// state.
+struct Invalid(Mdp, Array2<f64>);
+
+impl Model for Invalid {
+    type Scalar = f64;
+    type Dynamics = DenseDynamics;
+
+    fn num_states(&self) -> usize {
+        self.0.num_states()
+    }
+
+    fn num_actions(&self) -> usize {
+        self.0.num_actions()
+    }
+
+    fn discount(&self) -> f64 {
+        self.0.discount()
+    }
+
+    fn temperature(&self) -> f64 {
+        self.0.temperature()
+    }
+
+    fn is_terminal(&self, state: usize) -> bool {
+        self.0.is_terminal(state)
+    }
+
+    fn terminal_values(&self) -> ArrayView1<'_, f64> {
+        self.0.terminal_values()
+    }
+
+    fn is_homogeneous(&self) -> bool {
+        true
+    }
+
+    fn stage(&self, t: usize, inference: Inference) -> Result<Stage<'_, f64, DenseDynamics>, Error> {
+        Ok(Stage { action_prior: self.1.view(), ..self.0.stage(t, inference)? })
+    }
+}
+
+#[test]
+fn invalid_numbers_of_terminal_states_are_errors_too() {
+    let mdp = Mdp::builder(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[1.0], [0.0]]).terminal_states([1]);
+    let invalid = Invalid(mdp.build().unwrap(), array![[1.0], [f64::NAN]]);
+    let error = SoftValueIteration::new(3).solve(&invalid).unwrap_err();
+    assert!(matches!(error, Error::InvalidPriorWeight { state: 1, action: 0, .. }), "{error}");
 }
 
 #[test]
