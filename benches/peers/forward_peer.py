@@ -11,15 +11,9 @@ from numpy_peer import compressed
 from registry import program
 
 
-def is_terminal(model):
-    flags = np.zeros(model.num_states, dtype=np.bool_)
-    flags[model.terminal_states] = True
-    return flags
-
-
 def backward(model, inference):
     """V and π [t, s, a] of all stages: what a forward pass starts from."""
-    matrix, shape, flags = compressed(model), model.rewards.shape, is_terminal(model)
+    matrix, shape, flags = compressed(model), model.rewards.shape, model.is_terminal
     values, policies = [model.terminal_values], []
     for _ in range(model.horizon):
         after = values[-1]
@@ -56,12 +50,19 @@ def uniform(model):
     return np.full(model.num_states, 1 / model.num_states)
 
 
+def step(matrix, flags, mass):
+    """α of the next stage, normalised."""
+    after = matrix @ mass
+    after[flags] += mass[flags]
+    return after / after.sum()
+
+
 WHAT = "transcription: α by sparse M by successor; one thread"
 
 
 @program("forward", MESSAGES, "scipy", WHAT)
 def scipy_messages(model):
-    flags, make = is_terminal(model), merged(model)
+    flags, make = model.is_terminal, merged(model)
 
     def solve():
         matrix, mass = make(), uniform(model)
@@ -69,9 +70,7 @@ def scipy_messages(model):
         for t in range(model.horizon + 1):
             np.log(mass, out=logs[t])
             if t < model.horizon:
-                after = matrix @ mass
-                after[flags] += mass[flags]
-                mass = after / after.sum()
+                mass = step(matrix, flags, mass)
         return logs
 
     return solve
@@ -79,7 +78,7 @@ def scipy_messages(model):
 
 @program("forward", MARGINALS, "scipy", WHAT)
 def scipy_marginals(model):
-    flags, (values, policies), make = is_terminal(model), backward(model, DIRECT), merged(model)
+    flags, (values, policies), make = model.is_terminal, backward(model, DIRECT), merged(model)
 
     def solve():
         matrix, mass = make(), uniform(model)
@@ -90,9 +89,7 @@ def scipy_marginals(model):
             marginals[t] /= marginals[t].sum()
             if t < model.horizon:
                 np.multiply(marginals[t][:, None], policies[t], out=pairs[t])
-                after = matrix @ mass
-                after[flags] += mass[flags]
-                mass = after / after.sum()
+                mass = step(matrix, flags, mass)
         return marginals, pairs
 
     return solve
@@ -100,7 +97,7 @@ def scipy_marginals(model):
 
 @program("forward", OCCUPANCY, "scipy", "transcription: d π by rows of P by successor; one thread")
 def scipy_occupancy(model):
-    matrix, flags = compressed(model).T.tocsr(), is_terminal(model)
+    matrix, flags = compressed(model).T.tocsr(), model.is_terminal
     _, policies = backward(model, VARIATIONAL)
 
     def solve():
@@ -148,9 +145,8 @@ def message_loops(offsets, columns, strengths, flags, values, policies, horizon,
 
 
 def numba_messages_of(model, is_posterior):
-    flags, horizon = is_terminal(model), model.horizon
+    flags, horizon = model.is_terminal, model.horizon
     values, policies = backward(model, DIRECT) if is_posterior else (np.empty((1, 1)), np.empty((1, 1, 1)))
-
     make = merged(model)
 
     def solve():
@@ -195,7 +191,7 @@ def occupancy_loops(offsets, columns, probabilities, flags, policies):
 @program("forward", OCCUPANCY, "numba", "transcription: loops over rows of P by successor")
 def numba_occupancy(model):
     matrix, (_, policies) = compressed(model).T.tocsr(), backward(model, VARIATIONAL)
-    layout = matrix.indptr, matrix.indices, matrix.data, is_terminal(model)
+    layout = matrix.indptr, matrix.indices, matrix.data, model.is_terminal
     return lambda: occupancy_loops(*layout, policies)
 
 

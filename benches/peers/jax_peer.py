@@ -148,9 +148,7 @@ def grid(model, inference):
 
 
 def terminal(model):
-    is_terminal = np.zeros(model.num_states, dtype=bool)
-    is_terminal[model.terminal_states] = True
-    return model.terminal_values, is_terminal
+    return model.terminal_values, model.is_terminal
 
 
 @program("grid", DIRECT, "jax", "transcription: rows filled up to one length, gathered")

@@ -182,50 +182,27 @@ impl Task {
                 (None, _) => Passed::Messages(forward_messages(mdp, &initial, self.horizon)?),
             })
         };
-        match (command, rest) {
-            ("check", [stride, path]) => {
-                let stride: usize = stride.parse()?;
-                let mut writer = NpzWriter::create(path)?;
-                let passed = pool.install(pass)?;
-                let table = match &passed {
-                    Passed::Messages(messages) => messages.log_forward(),
-                    Passed::Posterior(posterior) => posterior.state_marginals(),
-                    Passed::Occupancy(occupancy) => occupancy.view(),
-                };
-                writer.add_array("V", &table.slice(s![..;stride, ..]))?;
-                writer.finish()?;
-                Ok("{}".into())
-            }
-            ("time", [seconds]) => {
-                let seconds = seconds.parse()?;
-                Ok(pool.install(|| best_of(seconds, pass))?)
-            }
-            _ => Err(format!("{rest:?}: other arguments are expected").into()),
-        }
+        self.run_whole(command, rest, pass, |passed, stride, writer| {
+            let table = match &passed {
+                Passed::Messages(messages) => messages.log_forward(),
+                Passed::Posterior(posterior) => posterior.state_marginals(),
+                Passed::Occupancy(occupancy) => occupancy.view(),
+            };
+            writer.add_array("V", &table.slice(s![..;stride, ..]))
+        })
     }
 
     /// The whole of a stationary task: there is one call.
     fn run_stationary(&self, command: &str, mdp: &Mdp<f64, SparseDynamics>, rest: &[&str]) -> Answer {
-        let pool = pool(self.threads)?;
         let mdp = mdp.with_temperature(match self.question.as_str() {
             "hard" => 0.0,
             "soft" => 1.0,
             _ => return Err(format!("{}: no such question", self.question).into()),
         })?;
         let solve = || solve_stationary(&mdp, TOLERANCE);
-        match (command, rest) {
-            ("check", [_, path]) => {
-                let mut writer = NpzWriter::create(path)?;
-                writer.add_array("V", &pool.install(solve)?.state_values())?;
-                writer.finish()?;
-                Ok("{}".into())
-            }
-            ("time", [seconds]) => {
-                let seconds = seconds.parse()?;
-                Ok(pool.install(|| best_of(seconds, solve))?)
-            }
-            _ => Err(format!("{rest:?}: other arguments are expected").into()),
-        }
+        self.run_whole(command, rest, solve, |solution, _, writer| {
+            writer.add_array("V", &solution.state_values())
+        })
     }
 
     /// The whole of a fit to choices.
@@ -238,18 +215,31 @@ impl Task {
     ) -> Answer {
         let likelihood = Likelihood::actions(inference(&self.question)?).tolerance(TOLERANCE);
         let fit = RewardFit::new(RewardFeatures::on_pairs(bus::features()), likelihood).tolerance(TOLERANCE);
+        let fit = || fit.fit(mdp, demonstrations);
+        self.run_whole(command, rest, fit, |fitted, _, writer| {
+            writer.add_array("parameters", &fitted.parameters())
+        })
+    }
+
+    /// A task with one call. `write` adds what `check` compares to an archive, every so many stages.
+    fn run_whole<R: Send, E: Error + Send + 'static>(
+        &self,
+        command: &str,
+        rest: &[&str],
+        call: impl Fn() -> Result<R, E> + Send,
+        write: impl FnOnce(R, usize, &mut NpzWriter) -> Result<(), softmdp::io::Error>,
+    ) -> Answer {
         let pool = pool(self.threads)?;
         match (command, rest) {
-            ("check", [_, path]) => {
+            ("check", [stride, path]) => {
                 let mut writer = NpzWriter::create(path)?;
-                writer
-                    .add_array("parameters", &pool.install(|| fit.fit(mdp, demonstrations))?.parameters())?;
+                write(pool.install(call)?, stride.parse()?, &mut writer)?;
                 writer.finish()?;
                 Ok("{}".into())
             }
             ("time", [seconds]) => {
                 let seconds = seconds.parse()?;
-                Ok(pool.install(|| best_of(seconds, || fit.fit(mdp, demonstrations)))?)
+                Ok(pool.install(|| best_of(seconds, call))?)
             }
             _ => Err(format!("{rest:?}: other arguments are expected").into()),
         }

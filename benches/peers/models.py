@@ -117,6 +117,13 @@ class Model:
     choices: np.ndarray | None = None  # [s, a]
     features: np.ndarray | None = None  # [s, a, k]
 
+    @property
+    def is_terminal(self):
+        """Whether each state is terminal, [s]."""
+        flags = np.zeros(self.num_states, dtype=np.bool_)
+        flags[self.terminal_states] = True
+        return flags
+
 
 def write_dense(row, path):
     """Writes a model with random rows, rewards in [-1, 0], the counting prior and no terminal states."""

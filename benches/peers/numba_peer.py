@@ -226,11 +226,9 @@ def grid_linear(model):
     states = np.repeat(np.arange(num_states * model.num_actions), np.diff(model.offsets)) // model.num_actions
     joined, places = np.unique(states * num_states + model.columns, return_inverse=True)
     starts = np.searchsorted(joined, np.arange(num_states + 1) * num_states).astype(np.int32)
-    is_terminal = np.zeros(num_states, dtype=np.bool_)
-    is_terminal[model.terminal_states] = True
     rows = model.offsets, model.columns, model.probabilities
     layout = rows, (starts, (joined % num_states).astype(np.int32)), places.astype(np.int32)
-    terminal = model.terminal_values, is_terminal
+    terminal = model.terminal_values, model.is_terminal
     return lambda: grid_linear_loops(*layout, model.rewards, *terminal, model.weight, model.horizon)
 
 
@@ -277,9 +275,7 @@ def span_loops(offsets, columns, probabilities, rewards, terminal_values, is_ter
 
 def span(model, question):
     rows = model.offsets, model.columns, model.probabilities
-    is_terminal = np.zeros(model.num_states, dtype=np.bool_)
-    is_terminal[model.terminal_states] = True
-    terminal = model.terminal_values, is_terminal
+    terminal = model.terminal_values, model.is_terminal
     return lambda: span_loops(*rows, model.rewards, *terminal, model.weight, model.discount, question == SOFT, TOLERANCE)
 
 

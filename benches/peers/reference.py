@@ -51,8 +51,7 @@ def forward(row, model, question):
     shape = (model.num_states, model.num_actions)
     expectation = sparse_expectation(model)
     rows = np.repeat(np.arange(model.rewards.size), np.diff(model.offsets))
-    is_terminal = np.zeros(model.num_states, dtype=bool)
-    is_terminal[model.terminal_states] = True
+    is_terminal = model.is_terminal
     inference = VARIATIONAL if question == models.OCCUPANCY else DIRECT
     values, policies = [model.terminal_values.copy()], []
     for _ in range(model.horizon):
