@@ -144,11 +144,6 @@ impl<F: Real> Dynamics for DeterministicDynamics<F> {
     fn expectation(&self, states: Range<usize>, k: usize, v: &[F], y: &mut [F]) {
         let successors = arrays::slice(&self.successors);
         let num_actions = self.num_actions();
-        if k == 1 {
-            let successors = &successors[states.start * num_actions..states.end * num_actions];
-            y.iter_mut().zip(successors).for_each(|(y, &next_state)| *y = v[next_state]);
-            return;
-        }
         for_each_row(states, num_actions, y, k, |state, action, y| {
             let next_state = successors[state * num_actions + action];
             y.copy_from_slice(&v[next_state * k..(next_state + 1) * k]);
