@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use crate::dynamics::{Probability, for_each_possible_successor};
 use crate::kernels::block_backup::{DEAD, IRREGULAR, LEFT, add_rewards, back_up_block};
 use crate::kernels::small_backup::back_up_small;
-use crate::kernels::tables::{Continuation, Pairs, SmallOutputs, SmallRule, SmallTables};
+use crate::kernels::tables::{BlockRule, Continuation, Pairs, SmallOutputs, SmallRule, SmallTables};
 use crate::kernels::{LogMemo, SoftRow, SoftRows, gap, is_safe, log_add_exp, soft_maximum};
 use crate::{Dynamics, Error, Inference, Real, Table};
 
@@ -171,9 +171,10 @@ impl<'a, F: Real> BellmanRule<'a, F> {
         values: &mut [F],
         mut policy: Option<SoftRows<'_, F>>,
     ) -> bool {
-        let (temperature, continuation) = (self.temperature, self.plain_continuation());
+        let temperature = self.temperature;
+        let rule = BlockRule { width, temperature, continuation: self.plain_continuation() };
         let rows = policy.as_mut().map(SoftRows::reborrow);
-        let found = back_up_block(width, temperature, continuation, pairs, action_values, values, rows);
+        let found = back_up_block(rule, pairs, (action_values, values, rows));
         if !self.is_regular(found) {
             return false;
         }

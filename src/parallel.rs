@@ -26,6 +26,13 @@ pub(crate) struct RowsMut<'a, T> {
     pub(crate) width: usize,
 }
 
+impl<'a, T> RowsMut<'a, T> {
+    /// A table with one entry per state.
+    pub(crate) fn column(data: &'a mut [T]) -> Self {
+        Self { data, width: 1 }
+    }
+}
+
 impl<T: Send> Split for RowsMut<'_, T> {
     fn split_at(self, states: usize) -> (Self, Self) {
         let (left, right) = self.data.split_at_mut(states * self.width);

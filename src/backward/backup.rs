@@ -154,8 +154,7 @@ pub(crate) struct Backup<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     absorbed_value: F,
     next_values: NextValues<F>,
     linear: Option<Linear<F>>,
-    small: Option<Small<F>>, // filled by the first stage
-    is_begun: bool,          // whether there has been a stage
+    small: Option<Small<F>>,
 }
 
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
@@ -175,18 +174,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         let terminal = workspace.take_states(terminal_states(model));
         let (discount, absorbed_value) = (model.discount(), F::zero());
         let (stage, linear, small) = (None, None, Small::new(workspace, model));
-        Self {
-            model,
-            stage,
-            terminal,
-            inference,
-            discount,
-            absorbed_value,
-            next_values,
-            linear,
-            small,
-            is_begun: false,
-        }
+        Self { model, stage, terminal, inference, discount, absorbed_value, next_values, linear, small }
     }
 
     /// For the values of all stages of a horizon, by the linear recursion where it pays.
@@ -247,17 +235,14 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         next_values: &[F],
         tables: StageTables<'_, F>,
     ) -> Result<(), Error> {
-        let (mut own, is_first) = (None, !self.is_begun);
-        self.is_begun = true;
+        let mut own = None;
         let rule = self.rule(next_values);
         let Self { model, stage, terminal, inference, next_values, linear, small, .. } = self;
         let stage = fetch(*model, t, *inference, stage, &mut own)?;
-        if let Some(small) = small.as_mut().filter(|_| is_first) {
-            small.fill(stage, terminal);
-        }
         let column = Column::new((*model, &terminal[..]), t, stage, rule);
         let mut tables = tables;
-        if small.as_ref().is_some_and(|small| small.is_ready() && column.small(small, &mut tables)) {
+        let small = small.as_mut().and_then(|small| small.tables(stage, terminal));
+        if small.is_some_and(|small| column.small(small, &mut tables)) {
             return Ok(());
         }
         match (linear, next_values) {

@@ -1,9 +1,10 @@
 //! Several columns in one pass over the dynamics: several models, or several stages of one model.
 
-use super::linear::{has_full_rows, may_be_linear, pays, successors_of_a_pair};
+use super::linear::{may_be_linear, pays};
 use super::stage::{Column, NextValues, StageTables, back_up};
 use super::{Backup, SoftValueIteration, Solution, StateValues, begin};
 use crate::bellman::BellmanRule;
+use crate::dynamics::blocks::{has_full_rows, successors_of_a_pair};
 use crate::mdp::{CheckedStage, check_options, run_pass, terminal_states};
 use crate::parallel::Split;
 use crate::{Dynamics, Error, Model, Real, Table, arrays};

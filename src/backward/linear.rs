@@ -32,7 +32,7 @@ use num_traits::Zero;
 use super::messages::Messages;
 use super::stage::{Column, StageTables, fill_block, with_scratch};
 use crate::bellman::BellmanRule;
-use crate::dynamics::blocks;
+use crate::dynamics::blocks::{self, has_full_rows};
 use crate::kernels::tables::Pairs;
 use crate::kernels::{LogBlock, gap};
 use crate::mdp::{CheckedStage, is_possible, terminal_states};
@@ -45,9 +45,6 @@ const LINEAR_WORK: usize = 1 << 12;
 /// Stages from which on making M pays, with full rows and with short ones: it costs about as much
 /// as one stage, or six.
 const LINEAR_STAGES: (usize, usize) = (2, 8);
-
-/// Successors of a pair from which on rows count as full.
-const MANY_SUCCESSORS: usize = 16;
 
 /// Whether (D11) holds for a model: direct inference, stages that are alike, τ > 0 and γ > 0.
 pub(super) fn may_be_linear<M: Model + ?Sized>(model: &M, inference: Inference) -> bool {
@@ -67,16 +64,6 @@ pub(super) fn pays<M: Model + ?Sized>(
     may_be_linear(model, inference)
         && num_stages >= least_stages
         && dynamics.work(0..dynamics.num_states()) >= LINEAR_WORK
-}
-
-/// Whether pairs have many successors.
-pub(super) fn has_full_rows<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
-    successors_of_a_pair(dynamics) >= MANY_SUCCESSORS
-}
-
-/// The average number of successors of a pair. It is 1 for dynamics that do not report it.
-pub(super) fn successors_of_a_pair<D: Dynamics + ?Sized>(dynamics: &D) -> usize {
-    dynamics.work(0..dynamics.num_states()) / dynamics.num_states() / dynamics.num_actions()
 }
 
 /// A model with one action that has the same values as the model it was made of.
@@ -120,7 +107,7 @@ impl<F: Real> Linear<F> {
         let mut table = |width| workspace.take(Table::ActionPrior, (num_states, width));
         let (mut rewards, mut weights, mut is_left) = (table(1)?, table(width)?, vec![false; num_states]);
         let outputs = (
-            (RowsMut { data: &mut rewards[..], width: 1 }, RowsMut { data: &mut is_left[..], width: 1 }),
+            (RowsMut::column(&mut rewards[..]), RowsMut::column(&mut is_left[..])),
             RowsMut { data: &mut weights[..], width },
         );
         let result = blocks::for_each_block(column.stage.dynamics, outputs, &|states, outputs| {
@@ -205,7 +192,7 @@ impl<F: Real> Linear<F> {
                 dynamics.log_expectation(states.clone(), block, expectations);
             })
         };
-        let outputs = RowsMut { data: values, width: 1 };
+        let outputs = RowsMut::column(values);
         blocks::for_each_block(&linear.dynamics, outputs, &|states, values| {
             let values = values.data;
             if !linear.states(column, block, states.clone(), values) {

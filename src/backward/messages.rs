@@ -102,7 +102,7 @@ impl<F: Real> Messages<F> {
         }
         let constants = self.constants(column, block, was_held);
         let (found, peak) = (AtomicU64::new(0), AtomicI64::new(0));
-        let outputs = (RowsMut { data: &mut self.next[..], width: 1 }, RowsMut { data: values, width: 1 });
+        let outputs = (RowsMut::column(&mut self.next[..]), RowsMut::column(values));
         let (weights, messages) = (&self.weights, block.exponentials());
         let result = blocks::for_each_block(dynamics, outputs, &|states, (next, values)| {
             dynamics.expectation(states.clone(), 1, messages, next.data);

@@ -26,8 +26,8 @@ const MOST_PRODUCTS: usize = 3000;
 pub(super) struct Small<F> {
     num_states: usize,
     num_actions: usize,
-    numbers: Vec<F>, // rewards, ρ, log ρ, whether a state acts, and P; any numbers until it is ready
-    is_ready: bool,
+    numbers: Vec<F>, // rewards, ρ, log ρ, whether a state acts, and P; any numbers until they are asked for
+    is_usable: Option<bool>, // whether they were filled in, once they were asked for
 }
 
 impl<F: Real> Small<F> {
@@ -42,7 +42,7 @@ impl<F: Real> Small<F> {
         if !is_small || !model.is_homogeneous() || !(model.temperature() > F::zero()) {
             return None;
         }
-        let mut small = Self { num_states, num_actions, numbers: Vec::new(), is_ready: false };
+        let mut small = Self { num_states, num_actions, numbers: Vec::new(), is_usable: None };
         let [num_lanes, num_entries] = small.widths();
         if num_states * num_entries > MOST_PRODUCTS {
             return None;
@@ -63,16 +63,31 @@ impl<F: Real> Small<F> {
         [num_lanes, (self.num_actions * num_lanes).next_multiple_of(WIDE)]
     }
 
-    /// Copies the tables of a stage. Blocks are left to report invalid tables, and to compute
-    /// successors of no plain probability.
-    pub(super) fn fill<D>(&mut self, stage: &CheckedStage<'_, F, D>, terminal: &[usize])
+    /// The tables of the stage, copied by the first call. `None` where blocks are left to report
+    /// invalid tables, or to compute successors of no plain probability.
+    pub(super) fn tables<D>(
+        &mut self,
+        stage: &CheckedStage<'_, F, D>,
+        terminal: &[usize],
+    ) -> Option<SmallTables<'_, F>>
     where
         D: Dynamics<Scalar = F> + ?Sized,
     {
-        let is_valid = terminal.iter().all(|&state| stage.row(state).is_ok());
-        if !is_valid || stage.dynamics.has_faint_successors() {
-            return;
+        if self.is_usable.is_none() {
+            let is_valid = terminal.iter().all(|&state| stage.row(state).is_ok());
+            let is_usable = is_valid && !stage.dynamics.has_faint_successors();
+            if is_usable {
+                self.fill(stage, terminal);
+            }
+            self.is_usable = Some(is_usable);
         }
+        (self.is_usable == Some(true)).then(|| self.filled())
+    }
+
+    fn fill<D>(&mut self, stage: &CheckedStage<'_, F, D>, terminal: &[usize])
+    where
+        D: Dynamics<Scalar = F> + ?Sized,
+    {
         let (num_states, num_actions, [num_lanes, num_entries]) =
             (self.num_states, self.num_actions, self.widths());
         self.numbers.fill(F::zero());
@@ -101,16 +116,10 @@ impl<F: Real> Small<F> {
             }
             *log_prior = log;
         }
-        self.is_ready = true;
     }
 
-    /// Whether there are tables.
-    pub(super) fn is_ready(&self) -> bool {
-        self.is_ready
-    }
-
-    /// The tables of the stage that was filled in.
-    pub(super) fn tables(&self) -> SmallTables<'_, F> {
+    /// The numbers, as tables.
+    fn filled(&self) -> SmallTables<'_, F> {
         let [num_lanes, num_entries] = self.widths();
         let (rewards, rest) = self.numbers.split_at(num_entries);
         let (prior, rest) = rest.split_at(num_entries);

@@ -19,10 +19,9 @@ use std::ops::Range;
 
 use ndarray::ArrayView1;
 
-use super::small::Small;
 use crate::bellman::BellmanRule;
 use crate::dynamics::blocks;
-use crate::kernels::tables::Pairs;
+use crate::kernels::tables::{Pairs, SmallTables};
 use crate::kernels::{CHUNK, FEW, LogBlock, LogMemo, SoftRow, SoftRows, normalized_prior};
 use crate::mdp::CheckedStage;
 use crate::parallel::{RowsMut, Split};
@@ -151,35 +150,40 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Column<'a, F, M> {
         if !self.rule.back_up(width, Pairs { rewards, prior }, action_values, values, rows) {
             return false;
         }
-        for (state, terminal_value) in self.terminal(states) {
-            let row = state - states.start;
-            let pairs = row * width..(row + 1) * width;
-            let policy = policy.as_deref_mut().map(|rows| rows.row(pairs.clone()));
-            values[row] = terminal_value;
-            write_terminal(&prior[pairs.clone()], Some(&mut action_values[pairs]), policy);
-        }
+        self.end(states, values, Some(action_values), policy);
         true
     }
 
     /// Backs up all states of a small model. Returns whether this was possible; if not, the outputs
     /// are meaningless.
-    pub(super) fn small(&self, small: &Small<F>, tables: &mut StageTables<'_, F>) -> bool {
-        let StageTables { values, action_values, policy } = tables.reborrow();
-        let mut action_values = action_values;
+    pub(super) fn small(&self, small: SmallTables<'_, F>, tables: &mut StageTables<'_, F>) -> bool {
+        let StageTables { values, mut action_values, policy } = tables.reborrow();
         let mut policy = policy.map(|(probabilities, logs)| SoftRows { probabilities, logs });
         let rows = policy.as_mut().map(SoftRows::reborrow);
-        if !self.rule.back_up_small(small.tables(), (&mut *values, action_values.as_deref_mut(), rows)) {
-            return false;
+        let is_possible = self.rule.back_up_small(small, (&mut *values, action_values.as_deref_mut(), rows));
+        if is_possible {
+            self.end(&(0..values.len()), values, action_values, policy.as_mut());
         }
-        let (states, width) = (0..values.len(), self.model.num_actions());
-        for (state, terminal_value) in self.terminal(&states) {
-            let pairs = state * width..(state + 1) * width;
+        is_possible
+    }
+
+    /// Writes the terminal states of a range.
+    fn end(
+        &self,
+        states: &Range<usize>,
+        values: &mut [F],
+        mut action_values: Option<&mut [F]>,
+        mut policy: Option<&mut SoftRows<'_, F>>,
+    ) {
+        let width = self.model.num_actions();
+        for (state, terminal_value) in self.terminal(states) {
+            let row = state - states.start;
+            let pairs = row * width..(row + 1) * width;
             let (_, prior) = self.stage.rows(state..state + 1);
-            let policy = policy.as_mut().map(|rows| rows.row(pairs.clone()));
-            values[state] = terminal_value;
+            let policy = policy.as_deref_mut().map(|rows| rows.row(pairs.clone()));
+            values[row] = terminal_value;
             write_terminal(prior, action_values.as_deref_mut().map(|table| &mut table[pairs]), policy);
         }
-        true
     }
 
     /// Backs up the states of a block one after the other. Handles every input and reports errors

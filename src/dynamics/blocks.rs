@@ -37,6 +37,19 @@ const WIDE_WORK: usize = 1 << 25;
 /// Largest number of products in a block of few columns, which are not rearranged.
 const NARROW_WORK: usize = 1 << 21;
 
+/// Successors of a pair from which on rows count as full.
+pub(super) const MANY_SUCCESSORS: usize = 16;
+
+/// Whether pairs have many successors.
+pub(crate) fn has_full_rows<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
+    successors_of_a_pair(dynamics) >= MANY_SUCCESSORS
+}
+
+/// The average number of successors of a pair. It is 1 for dynamics that do not report it.
+pub(crate) fn successors_of_a_pair<D: Dynamics + ?Sized>(dynamics: &D) -> usize {
+    dynamics.work(0..dynamics.num_states()) / dynamics.num_states() / dynamics.num_actions()
+}
+
 /// Cost of the rows of `states`.
 fn cost<D: Dynamics + ?Sized>(dynamics: &D, states: Range<usize>) -> usize {
     let pairs = states.len().saturating_mul(dynamics.num_actions());

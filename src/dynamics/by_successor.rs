@@ -16,9 +16,6 @@ use crate::{Real, Table, arrays};
 /// Stages from which on the copy pays: it costs about as much as six.
 const LEAST_STAGES: usize = 8;
 
-/// Successors of a pair up to which the copy pays. Threads read full rows in parts.
-const MOST_SUCCESSORS: usize = 16;
-
 /// A copy of all rows: those of successor s' are P(s'∣s,a) for each pair that leads there.
 ///
 /// A push through the rows themselves lets each thread read all of them, and write to places all
@@ -34,7 +31,7 @@ impl<F: Real> BySuccessor<F> {
     {
         let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
         let has_place = num_states.checked_mul(num_actions).is_some_and(|pairs| pairs <= MOST_STATES);
-        let is_short = dynamics.work(0..num_states) / num_states / num_actions < MOST_SUCCESSORS;
+        let is_short = !blocks::has_full_rows(dynamics); // threads read full rows in parts
         if !has_place || !is_short || num_stages < LEAST_STAGES || dynamics.has_faint_successors() {
             return None;
         }
@@ -49,7 +46,7 @@ impl<F: Real> BySuccessor<F> {
         (0..num_states).for_each(|state| ends[state + 1] += ends[state]);
         let num_entries = ends[num_states];
         // Dynamics need not report how many successors there are.
-        if num_entries / num_states / num_actions >= MOST_SUCCESSORS {
+        if num_entries / num_states / num_actions >= blocks::MANY_SUCCESSORS {
             return None;
         }
         let mut columns = arrays::filled_vec(Table::Transitions, num_entries, 0_u32).ok()?;
@@ -66,7 +63,7 @@ impl<F: Real> BySuccessor<F> {
 
     /// Writes w = Σ P x over all pairs, for every successor; `x` `[s, a]`, `w` `[s']`.
     pub(crate) fn push(&self, x: &[F], w: &mut [F]) {
-        let pushed = blocks::for_each_block(&self.0, RowsMut { data: w, width: 1 }, &|next_states, w| {
+        let pushed = blocks::for_each_block(&self.0, RowsMut::column(w), &|next_states, w| {
             self.0.expectation(next_states, 1, x, w.data);
             Ok(())
         });

@@ -50,7 +50,7 @@ impl<F: Real> CompressedRows<F> {
         // Counting comes first, so that any thread can write a row to its place.
         let mut row_offsets = arrays::filled_vec(Table::RowOffsets, num_states + 1, 0)?;
         let is_lossless = AtomicBool::new(true);
-        let counts = RowsMut { data: &mut row_offsets[1..], width: 1 };
+        let counts = RowsMut::column(&mut row_offsets[1..]);
         blocks::for_each_block(dynamics, counts, &|states, counts| {
             let mut merge = Merge::new(self, pairs, weights);
             for (state, count) in states.zip(counts.data) {

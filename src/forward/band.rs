@@ -1,9 +1,10 @@
 //! The loops over logarithms of weights and messages, in vector arithmetic.
 
 use crate::Real;
-use crate::kernels::{for_each_lane, lifted_log, log_add_exp, vectorised};
+use crate::kernels::{extremes, for_each_lane, lifted_log, log_add_exp, vectorised};
 
-/// Writes the sums of logarithms. Returns the largest, and whether none left the number type.
+/// Writes the sums of logarithms. Marks a finite sum that leaves the number type by NaN. Returns the
+/// largest sum, and whether none is marked.
 pub(super) fn add<F: Real>(a: &[F], b: &[F], sums: &mut [F]) -> (F, bool) {
     vectorised!(add_loop(a, b, sums))
 }
@@ -15,28 +16,16 @@ fn add_loop<const FUSED: bool, F: Real>(a: &[F], b: &[F], sums: &mut [F]) -> (F,
     let mut num_wrong = 0_u64;
     for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
         *sum = a + b;
-        num_wrong |= u64::from(!(sum.abs() < F::infinity()) & (a > dead) & (b > dead));
+        let is_wrong = !(sum.abs() < F::infinity()) & (a > dead) & (b > dead);
+        num_wrong |= u64::from(is_wrong);
+        *sum = if is_wrong { F::nan() } else { *sum };
     }
-    (largest_loop::<FUSED, F>(sums), num_wrong == 0)
+    (extremes::<FUSED, F>(sums).1, num_wrong == 0)
 }
 
 /// The largest of some logarithms.
 pub(super) fn largest<F: Real>(logs: &[F]) -> F {
-    vectorised!(largest_loop(logs))
-}
-
-#[inline(always)]
-fn largest_loop<const FUSED: bool, F: Real>(logs: &[F]) -> F {
-    const LANES: usize = 16;
-    let larger = |max: F, log: F| if log > max { log } else { max };
-    let (chunks, rest) = logs.as_chunks::<LANES>();
-    let mut lanes = [F::neg_infinity(); LANES];
-    for chunk in chunks {
-        for i in 0..LANES {
-            lanes[i] = larger(lanes[i], chunk[i]);
-        }
-    }
-    lanes.iter().chain(rest).fold(F::neg_infinity(), |max, &log| larger(max, log))
+    vectorised!(extremes(logs)).1
 }
 
 /// Scales the weights of the band below `ceiling` to plain numbers. Returns the largest logarithm

@@ -57,15 +57,11 @@ impl<F: Real> Mixed<F> {
         };
         let join =
             |(a, is_right): (F, bool), (b, is_right_too): (F, bool)| (a.max(b), is_right & is_right_too);
-        let (largest, is_right) = fold_pieces(now.len(), RowsMut { data: &mut *logs, width: 1 }, &add, &join);
+        let (largest, is_right) = fold_pieces(now.len(), RowsMut::column(&mut *logs), &add, &join);
         if is_right {
             return Ok(largest);
         }
-        let is_possible = |log: F| log > F::neg_infinity();
-        let is_wrong = |&state: &usize| {
-            !logs[state].is_finite() && is_possible(now[state]) && is_possible(self.log_weights[state])
-        };
-        let state = (0..logs.len()).find(is_wrong).unwrap_or(0);
+        let state = logs.iter().position(|log| log.is_nan()).unwrap_or(0);
         Err(Error::Overflow { table: Table::ForwardMessages, stage: t, state })
     }
 }

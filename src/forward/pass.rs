@@ -101,7 +101,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
             return Err(Error::ImpossibleEvidence { stage: t });
         }
         let divide = |_: Range<usize>, next: RowsMut<'_, F>| band::divide(next.data, log_normalizer);
-        let outputs = RowsMut { data: &mut *next, width: 1 };
+        let outputs = RowsMut::column(&mut *next);
         if !fold_pieces(self.mdp.num_states(), outputs, &divide, &|a, b| a & b) {
             let state = next.iter().position(|log| log.is_nan()).unwrap_or(0);
             return Err(Error::Overflow { table: Table::ForwardMessages, stage: t + 1, state });
@@ -185,14 +185,13 @@ impl<F: Real> Flow<F> {
             if let Some(rows) = by_successor {
                 rows.push(band, &mut self.pushed);
             } else {
-                let outputs = RowsMut { data: &mut self.pushed[..], width: 1 };
+                let outputs = RowsMut::column(&mut self.pushed[..]);
                 blocks::for_each_part(dynamics, outputs, &|next_states, pushed| {
                     pushed.data.fill(F::zero());
                     dynamics.push_forward(0..num_states, next_states, 1, band, pushed.data);
                 });
             }
-            let outputs =
-                (RowsMut { data: &mut *next, width: 1 }, RowsMut { data: &mut self.pushed[..], width: 1 });
+            let outputs = (RowsMut::column(&mut *next), RowsMut::column(&mut self.pushed[..]));
             let is_first = ceiling == highest;
             let add = |_: Range<usize>, (next, pushed): (RowsMut<'_, F>, RowsMut<'_, F>)| {
                 band::add_logs(pushed.data, ceiling, is_first, next.data);
@@ -213,7 +212,7 @@ impl<F: Real> Flow<F> {
     /// Scales the weights of the band below `ceiling` to plain numbers. Returns the largest logarithm
     /// below the band.
     fn scale_band(&mut self, ceiling: F) -> F {
-        let (logs, outputs) = (&self.logs, RowsMut { data: &mut self.band[..], width: 1 });
+        let (logs, outputs) = (&self.logs, RowsMut::column(&mut self.band[..]));
         let scale = |rows: Range<usize>, band: RowsMut<'_, F>| band::scale(&logs[rows], ceiling, band.data);
         fold_pieces(logs.len(), outputs, &scale, &F::max)
     }
@@ -232,8 +231,7 @@ impl<F: Real> Flow<F> {
             *factor = if log > F::neg_infinity() { F::one() } else { F::zero() };
         }
         let (logs_of_rows, num_actions, temperature) = (&self.logs, dynamics.num_actions(), self.temperature);
-        let outputs =
-            (RowsMut { data: &mut *next, width: 1 }, RowsMut { data: &mut self.pushed[..], width: 1 });
+        let outputs = (RowsMut::column(&mut *next), RowsMut::column(&mut self.pushed[..]));
         blocks::for_each_part(dynamics, outputs, &|next_states, (logs, factors)| {
             for (row, &pair) in logs_of_rows.iter().enumerate() {
                 if pair == F::neg_infinity() {

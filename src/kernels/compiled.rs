@@ -5,7 +5,7 @@
 //! that callers only link them.
 
 use super::real::sealed::Compiled;
-use super::tables::{BlockTables, Continuation, Pairs, SmallOutputs, SmallRule, SmallTables};
+use super::tables::{BlockRule, BlockTables, Continuation, Pairs, SmallOutputs, SmallRule, SmallTables};
 use super::transcendental::{exp_loop, ln_loop, vectorised};
 use super::{block_backup, dot, dot_sparse, small_backup};
 
@@ -59,14 +59,11 @@ macro_rules! compile_for {
                 vectorised!(all_continued(continuation, pairs, values))
             }
 
-            fn compiled_block(
-                width: usize,
-                temperature: Self,
-                continuation: Continuation<Self>,
+            fn compiled_block(rule: BlockRule<Self>,
                 pairs: Pairs<'_, Self>,
                 tables: BlockTables<'_, Self>,
             ) -> u64 {
-                block_backup::at_once(width, temperature, continuation, pairs, tables)
+                block_backup::at_once(rule, pairs, tables)
             }
 
             fn compiled_small(

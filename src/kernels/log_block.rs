@@ -334,7 +334,7 @@ impl<F: Real> Part<F> {
 
 /// The least finite value and the largest; +∞ and −∞ if there is none above −∞.
 #[inline(always)]
-fn extremes<const FUSED: bool, F: Real>(values: &[F]) -> (F, F) {
+pub(crate) fn extremes<const FUSED: bool, F: Real>(values: &[F]) -> (F, F) {
     const LANES: usize = 16;
     let larger = |a: F, b: F| if b > a { b } else { a };
     let smaller = |a: F, b: F| if (b < a) & (b > F::neg_infinity()) { b } else { a };

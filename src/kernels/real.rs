@@ -43,7 +43,9 @@ pub trait Real:
 /// What the kernels need of a number type, hidden from the public trait. See
 /// `kernels::log_expectation` for how the constants follow from the exponent range.
 pub(crate) mod sealed {
-    use crate::kernels::tables::{BlockTables, Continuation, Pairs, SmallOutputs, SmallRule, SmallTables};
+    use crate::kernels::tables::{
+        BlockRule, BlockTables, Continuation, Pairs, SmallOutputs, SmallRule, SmallTables,
+    };
 
     /// Numbers that have an exponential and a logarithm without branches.
     pub trait Transcendental: Copy {
@@ -83,9 +85,7 @@ pub(crate) mod sealed {
         ) -> u64;
 
         fn compiled_block(
-            width: usize,
-            temperature: Self,
-            continuation: Continuation<Self>,
+            rule: BlockRule<Self>,
             pairs: Pairs<'_, Self>,
             tables: BlockTables<'_, Self>,
         ) -> u64;

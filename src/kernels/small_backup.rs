@@ -8,7 +8,7 @@
 //! whatever plain numbers do not hold is left to it.
 
 use super::block_backup::{IRREGULAR, LEFT, continued};
-use super::log_block::gap_of;
+use super::log_block::{extremes, gap_of};
 use super::soft_maxima::is_exact;
 use super::tables::{Pairs, SmallOutputs, SmallRule, SmallTables, SoftRows};
 use super::{Aligned, for_each_lane, vectorised};
@@ -242,7 +242,7 @@ fn log_expectations<const FUSED: bool, F: Real>(
     exponentials: &mut [F],
     y: &mut [F],
 ) -> bool {
-    let (min, max) = extremes(v);
+    let (min, max) = extremes::<FUSED, F>(v);
     let is_lossless = max > F::neg_infinity() && min - max > F::neg_infinity();
     if !is_lossless || gap_of(min, max, temperature) < -F::SPREAD {
         return false;
@@ -267,25 +267,4 @@ fn log_expectations<const FUSED: bool, F: Real>(
         *y = max + temperature * *y;
     }
     num_lost == 0
-}
-
-/// The least finite number and the largest, as of `log_block`, by halves of a vector.
-#[inline(always)]
-fn extremes<F: Real>(v: &[F]) -> (F, F) {
-    let larger = |a: F, b: F| if b > a { b } else { a };
-    let smaller = |a: F, b: F| if (b < a) & (b > F::neg_infinity()) { b } else { a };
-    let (mut least, mut largest) = ([F::infinity(); LANES], [F::neg_infinity(); LANES]);
-    for v in v.chunks(LANES) {
-        let mut lanes = [F::neg_infinity(); LANES];
-        lanes[..v.len()].copy_from_slice(v);
-        least = of_both(&least, &lanes, smaller);
-        largest = of_both(&largest, &lanes, larger);
-    }
-    for half in [LANES / 2, LANES / 4, LANES / 8] {
-        for i in 0..half {
-            least[i] = smaller(least[i], least[i + half]);
-            largest[i] = larger(largest[i], largest[i + half]);
-        }
-    }
-    (least[0], largest[0])
 }

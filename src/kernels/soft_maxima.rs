@@ -37,8 +37,8 @@ pub(super) fn most_value<F: Real>() -> F {
     F::max_value() * F::from_f64(0.25)
 }
 
-/// Scratch memory for a chunk of states, in whole chunks of lanes, so that no number is left for scalar
-/// arithmetic. Entries behind the last pair or state are meaningless.
+/// Scratch memory for a chunk of states, in whole chunks of lanes, so that no number is left for
+/// scalar arithmetic. Entries behind the last pair or state are meaningless.
 pub(super) struct Room<'a, F> {
     pub(super) gaps: &'a mut [F],   // (Q − max Q)/τ, and then log π, [s, a]
     pub(super) terms: &'a mut [F],  // ρ exp of them, and then π, [s, a]

@@ -44,7 +44,15 @@ pub struct Pairs<'a, F> {
     pub(crate) prior: &'a [F],
 }
 
-/// The tables that a backup writes: Q, which hold the expectations before, V, and π.
+/// The constants of a backup of states with `width` actions.
+#[derive(Debug, Clone, Copy)]
+pub struct BlockRule<F> {
+    pub(crate) width: usize,
+    pub(crate) temperature: F,
+    pub(crate) continuation: Continuation<F>,
+}
+
+/// The tables that a backup writes: Q `[s, a]`, which hold the expectations before, V `[s]`, and π.
 pub(crate) type BlockTables<'a, F> = (&'a mut [F], &'a mut [F], Option<SoftRows<'a, F>>);
 
 /// The tables of a model, `[a, lane]` unless another shape is given, padded to a multiple of

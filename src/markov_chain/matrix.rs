@@ -77,7 +77,7 @@ pub(super) trait SplitMatrix<F: Real>: Send + Sync {
 
 /// y = J x, for a matrix that is the dynamics of one action.
 pub(super) fn multiply<F: Real, D: Dynamics<Scalar = F>>(rows: &D, x: &[F], y: &mut [F]) {
-    let _ = blocks::for_each_block(rows, RowsMut { data: y, width: 1 }, &|states, y| {
+    let _ = blocks::for_each_block(rows, RowsMut::column(y), &|states, y| {
         rows.expectation(states, 1, x, y.data);
         Ok(())
     });
@@ -85,7 +85,7 @@ pub(super) fn multiply<F: Real, D: Dynamics<Scalar = F>>(rows: &D, x: &[F], y: &
 
 /// y = Jᵀ x, for a matrix that is the dynamics of one action.
 pub(super) fn multiply_transposed<F: Real, D: Dynamics<Scalar = F>>(rows: &D, x: &[F], y: &mut [F]) {
-    blocks::for_each_part(rows, RowsMut { data: y, width: 1 }, &|next_states, y| {
+    blocks::for_each_part(rows, RowsMut::column(y), &|next_states, y| {
         y.data.fill(F::zero());
         rows.push_forward(0..rows.num_states(), next_states, 1, x, y.data);
     });

@@ -91,7 +91,7 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> SplitMatrix<F> for Mixture<'_, F
     fn multiply(&self, x: &[F], y: &mut [F]) {
         let width = self.dynamics.num_actions();
         let mut pairs = self.room();
-        let outputs = (RowsMut { data: y, width: 1 }, RowsMut { data: &mut pairs[..], width });
+        let outputs = (RowsMut::column(y), RowsMut { data: &mut pairs[..], width });
         let _ = blocks::for_each_block(self.dynamics, outputs, &|states, (y, pairs)| {
             self.dynamics.expectation(states.clone(), 1, x, pairs.data);
             let rows = self.weights(states).chunks_exact(width).zip(pairs.data.chunks_exact(width));
@@ -110,7 +110,7 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> SplitMatrix<F> for Mixture<'_, F
             pairs.iter_mut().zip(weights).for_each(|(pair, &weight)| *pair = weight * x);
         }
         let pairs = &pairs[..];
-        blocks::for_each_part(self.dynamics, RowsMut { data: y, width: 1 }, &|next_states, y| {
+        blocks::for_each_part(self.dynamics, RowsMut::column(y), &|next_states, y| {
             y.data.fill(F::zero());
             self.dynamics.push_forward(0..num_states, next_states, 1, pairs, y.data);
         });

@@ -9,11 +9,6 @@ use crate::Real;
 use crate::kernels::{add_scaled, dot_rows};
 use crate::parallel::{PIECE, RowsMut, fold_pieces};
 
-/// A vector to be written, one number for each state.
-fn rows<F>(data: &mut [F]) -> RowsMut<'_, F> {
-    RowsMut { data, width: 1 }
-}
-
 /// The larger number; NaN if `b` is NaN.
 fn larger<F: Real>(a: F, b: F) -> F {
     if b <= a { a } else { b }
@@ -43,7 +38,7 @@ fn dot_piece<F: Real>(x: &[F], y: &[F]) -> F {
 pub(super) fn combine<F: Real>(v: &mut [F], omega: F, r: &[F], pairs: &[(&[F], &[F])], factors: &[(F, F)]) {
     fold_pieces(
         r.len(),
-        rows(v),
+        RowsMut::column(v),
         &|piece: Range<usize>, v: RowsMut<'_, F>| {
             v.data.copy_from_slice(&r[piece.clone()]);
             for ((g, _), (a, _)) in pairs.iter().zip(factors) {
@@ -65,7 +60,7 @@ pub(super) fn add_pairs<F: Real>(g: &mut [F], u: &mut [F], pairs: &[(&[F], &[F])
     }
     fold_pieces(
         g.len(),
-        (rows(g), rows(u)),
+        (RowsMut::column(g), RowsMut::column(u)),
         &|piece: Range<usize>, (g, u): (RowsMut<'_, F>, RowsMut<'_, F>)| {
             for ((other_g, other_u), &a) in pairs.iter().zip(factors) {
                 add_scaled(g.data, a, &other_g[piece.clone()]);
@@ -80,7 +75,7 @@ pub(super) fn add_pairs<F: Real>(g: &mut [F], u: &mut [F], pairs: &[(&[F], &[F])
 pub(super) fn step<F: Real>(u: &mut [F], v: &[F], r: &mut [F], g: &[F], a: F) -> F {
     fold_pieces(
         g.len(),
-        (rows(u), rows(r)),
+        (RowsMut::column(u), RowsMut::column(r)),
         &|piece: Range<usize>, (u, r): (RowsMut<'_, F>, RowsMut<'_, F>)| {
             add_scaled(u.data, a, &v[piece.clone()]);
             add_scaled(r.data, -a, &g[piece]);

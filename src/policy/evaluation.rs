@@ -166,7 +166,7 @@ impl<F: Real> Policy<F> {
                     policy: self.stage(t),
                     next_values: next,
                 };
-                let outputs = (RowsMut { data: now, width: 1 }, RowsMut { data: &mut *scratch, width });
+                let outputs = (RowsMut::column(now), RowsMut { data: &mut *scratch, width });
                 blocks::for_each_block(stage.dynamics, outputs, &|states, (values, scratch)| {
                     evaluation.states(states, values.data, scratch.data)
                 })?;

@@ -11,9 +11,12 @@ mod stationary;
 
 pub use stationary::{StationaryPolicy, StationaryPolicyParts};
 
+use std::ops::Range;
+
 use ndarray::{ArcArray3, Array3, ArrayView2, ArrayView3, Axis};
 
 use crate::mdp::{check_options, is_normalized};
+use crate::parallel::{RowsMut, fold_pieces};
 use crate::{Error, Model, Real, Table, arrays};
 
 /// A policy over a finite horizon: π_t(a∣s), `[t, s, a]`, with its logarithms.
@@ -166,6 +169,20 @@ impl<F: Real> Policy<F> {
         let pairs = self.num_states() * self.num_actions();
         let stage = t * pairs..(t + 1) * pairs;
         (&arrays::slice(&self.probabilities)[stage.clone()], &arrays::slice(&self.log_probabilities)[stage])
+    }
+
+    /// Writes m(s) π_t(a∣s) for masses m of states, `[s, a]`; 0 in the terminal states.
+    pub(crate) fn pair_masses(&self, t: usize, masses: &[F], terminal: &[usize], pairs: &mut [F]) {
+        let (width, policy) = (self.num_actions(), self.stage(t).0);
+        let multiply = |states: Range<usize>, pairs: RowsMut<'_, F>| {
+            let policy = policy[states.start * width..states.end * width].chunks_exact(width);
+            let rows = pairs.data.chunks_exact_mut(width).zip(policy).zip(&masses[states]);
+            for ((pairs, policy), &mass) in rows {
+                pairs.iter_mut().zip(policy).for_each(|(pair, &p)| *pair = mass * p);
+            }
+        };
+        fold_pieces(masses.len(), RowsMut { data: &mut *pairs, width }, &multiply, &|(), ()| ());
+        terminal.iter().for_each(|state| pairs[state * width..][..width].fill(F::zero()));
     }
 
     /// Checks that this policy fits a model.

@@ -69,13 +69,13 @@ impl<F: Real> Policy<F> {
                 if t == 0 && mdp.is_homogeneous() {
                     by_successor = BySuccessor::new(stage.dynamics, horizon);
                 }
-                self.pair_occupancy(mdp, t, &stage, now, pairs)?;
+                self.pair_occupancy(t, &stage, (now, &terminal), pairs)?;
                 let next = &mut next[..num_states];
                 if let Some(rows) = &by_successor {
                     rows.push(pairs, next);
                 } else {
                     let (dynamics, pairs) = (stage.dynamics, &*pairs);
-                    let next = RowsMut { data: &mut *next, width: 1 };
+                    let next = RowsMut::column(&mut *next);
                     blocks::for_each_part(dynamics, next, &|next_states, next| {
                         next.data.fill(F::zero());
                         dynamics.push_forward(0..num_states, next_states, 1, pairs, next.data);
@@ -121,10 +121,11 @@ impl<F: Real> Policy<F> {
         let shape = self.probabilities.dim();
         let mut occupancy = arrays::filled(Table::StateActionOccupancy, shape, F::zero())?;
         let pairs = (self.num_states() * self.num_actions()).max(1);
+        let terminal: Vec<usize> = terminal_states(mdp).collect();
         let stages = arrays::slice_mut(&mut occupancy).chunks_exact_mut(pairs);
         for ((t, stage), states) in stages.enumerate().zip(states.rows()) {
             let tables = CheckedStage::begin(mdp, t, Inference::Variational)?;
-            self.pair_occupancy(mdp, t, &tables, arrays::slice(&states), stage)?;
+            self.pair_occupancy(t, &tables, (arrays::slice(&states), &terminal), stage)?;
         }
         Ok(occupancy)
     }
@@ -184,32 +185,26 @@ impl<F: Real> Policy<F> {
         Ok(expected)
     }
 
-    /// Writes d(s) π_t(a∣s), `[s, a]`, 0 in terminal states.
-    fn pair_occupancy<M>(
+    /// Writes d(s) π_t(a∣s), `[s, a]`, 0 in terminal states. Checks the tables of the stage, and the
+    /// rows that only this policy takes.
+    fn pair_occupancy<D>(
         &self,
-        mdp: &M,
         t: usize,
-        stage: &CheckedStage<'_, F, M::Dynamics>,
-        states: &[F],
+        stage: &CheckedStage<'_, F, D>,
+        (states, terminal): (&[F], &[usize]),
         pairs: &mut [F],
     ) -> Result<(), Error>
     where
-        M: Model<Scalar = F> + ?Sized,
+        D: Dynamics<Scalar = F> + ?Sized,
     {
-        let (width, policy) = (self.num_actions(), self.stage(t).0);
-        blocks::for_each_block(stage.dynamics, RowsMut { data: pairs, width }, &|here, pairs| {
+        self.pair_masses(t, states, terminal, pairs);
+        let (width, pairs) = (self.num_actions(), &*pairs);
+        blocks::for_each_block(stage.dynamics, (), &|here, ()| {
             let (rewards, prior) = stage.rows(here.clone());
-            let policy = &policy[here.start * width..here.end * width];
-            let rows = pairs.data.chunks_exact_mut(width).zip(policy.chunks_exact(width));
-            for ((pairs, policy), &mass) in rows.zip(&states[here.clone()]) {
-                pairs.iter_mut().zip(policy).for_each(|(pair, &p)| *pair = mass * p);
-            }
-            for state in here.clone().filter(|&state| mdp.is_terminal(state)) {
-                pairs.data[(state - here.start) * width..][..width].fill(F::zero());
-            }
             // Whether there is anything to check state by state.
             let mut are_plain = true;
-            for ((&pair, &reward), &weight) in pairs.data.iter().zip(rewards).zip(prior) {
+            let rows = pairs[here.start * width..here.end * width].iter().zip(rewards).zip(prior);
+            for ((&pair, &reward), &weight) in rows {
                 let is_taken_without_weight = (pair > F::zero()) & (weight == F::zero());
                 let is_valid = (reward < F::infinity()) & (weight >= F::zero()) & (weight < F::infinity());
                 are_plain &= is_valid & !is_taken_without_weight;
@@ -217,12 +212,11 @@ impl<F: Real> Policy<F> {
             if are_plain {
                 return Ok(());
             }
-            for (state, pairs) in here.zip(pairs.data.chunks_exact(width)) {
+            for state in here {
                 let (_, prior) = stage.row(state)?;
-                for action in (0..width).filter(|&action| pairs[action] > F::zero()) {
-                    if prior[action] == F::zero() {
-                        stage.check_taken(state, action)?;
-                    }
+                let is_taken = |&action: &usize| pairs[state * width + action] > F::zero();
+                for action in (0..width).filter(is_taken).filter(|&action| prior[action] == F::zero()) {
+                    stage.check_taken(state, action)?;
                 }
             }
             Ok(())

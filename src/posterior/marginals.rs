@@ -42,24 +42,25 @@ pub(super) fn marginals_of_stage<F: Real>(
     marginals: &mut [F],
 ) -> Result<F, Error> {
     let dead = F::neg_infinity();
+    // A product that leaves the number type is marked by NaN.
     let add = |states: Range<usize>, logs: RowsMut<'_, F>| {
         let inputs = messages[states.clone()].iter().zip(&values[states]);
-        let start = (dead, true);
-        logs.data.iter_mut().zip(inputs).fold(start, |(max, is_right), (log, (&message, &value))| {
+        logs.data.iter_mut().zip(inputs).fold((dead, true), |(max, is_right), (log, (&message, &value))| {
             let sum = message + value / temperature;
             let is_possible = (message > dead) & (value > dead);
-            *log = if is_possible { sum } else { dead };
-            (if *log > max { *log } else { max }, is_right & (!is_possible | sum.is_finite()))
+            let is_right_here = !is_possible | sum.is_finite();
+            *log = match (is_possible, is_right_here) {
+                (_, false) => F::nan(),
+                (true, true) => sum,
+                (false, true) => dead,
+            };
+            (if *log > max { *log } else { max }, is_right & is_right_here)
         })
     };
     let join = |(a, is_right): (F, bool), (b, is_right_too): (F, bool)| (a.max(b), is_right & is_right_too);
-    let (max, is_right) = fold_pieces(values.len(), column(marginals), &add, &join);
+    let (max, is_right) = fold_pieces(values.len(), RowsMut::column(marginals), &add, &join);
     if !is_right {
-        let is_wrong = |&state: &usize| {
-            let is_possible = messages[state] > dead && values[state] > dead;
-            is_possible && !(messages[state] + values[state] / temperature).is_finite()
-        };
-        let state = (0..values.len()).find(is_wrong).unwrap_or(0);
+        let state = marginals.iter().position(|log| log.is_nan()).unwrap_or(0);
         return Err(Error::Overflow { table: Table::StateMarginals, stage: t, state });
     }
     let max = max.max(absorbed);
@@ -72,17 +73,12 @@ pub(super) fn marginals_of_stage<F: Real>(
         sum(weights.data)
     };
     let left = (absorbed - max).exp();
-    let total = left + fold_pieces(values.len(), column(marginals), &exponentiate, &|a, b| a + b);
+    let total = left + fold_pieces(values.len(), RowsMut::column(marginals), &exponentiate, &|a, b| a + b);
     let divide = |_: Range<usize>, weights: RowsMut<'_, F>| {
         weights.data.iter_mut().for_each(|weight| *weight /= total);
     };
-    fold_pieces(values.len(), column(marginals), &divide, &|(), ()| ());
+    fold_pieces(values.len(), RowsMut::column(marginals), &divide, &|(), ()| ());
     Ok(left / total)
-}
-
-/// A number for each state, to be written.
-fn column<F>(numbers: &mut [F]) -> RowsMut<'_, F> {
-    RowsMut { data: numbers, width: 1 }
 }
 
 /// Writes (D7) of every stage, for states and for †.
@@ -110,21 +106,11 @@ pub(super) fn state_action_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
     solution: &Solution<F>,
     marginals: &mut Array3<F>,
 ) {
-    let (num_states, width) = (mdp.num_states(), mdp.num_actions());
     let terminal: Vec<usize> = terminal_states(mdp).collect();
-    let stages = marginals.outer_iter_mut().zip(solution.policy().probabilities().into_outer_iter());
-    for ((mut pairs, policy), masses) in stages.zip(state_marginals.rows()) {
-        let (pairs, masses) = (arrays::slice_mut(&mut pairs), arrays::slice(&masses));
-        let policy = arrays::slice(&policy);
-        let multiply = |states: Range<usize>, pairs: RowsMut<'_, F>| {
-            let policy = policy[states.start * width..states.end * width].chunks_exact(width);
-            let rows = pairs.data.chunks_exact_mut(width).zip(policy).zip(&masses[states]);
-            for ((pairs, policy), &mass) in rows {
-                pairs.iter_mut().zip(policy).for_each(|(pair, &p)| *pair = mass * p);
-            }
-        };
-        fold_pieces(num_states, RowsMut { data: &mut *pairs, width }, &multiply, &|(), ()| ());
-        terminal.iter().for_each(|state| pairs[state * width..][..width].fill(F::zero()));
+    let stages = marginals.outer_iter_mut().zip(state_marginals.rows());
+    for (t, (mut pairs, masses)) in stages.enumerate() {
+        let (masses, pairs) = (arrays::slice(&masses), arrays::slice_mut(&mut pairs));
+        solution.policy().pair_masses(t, masses, &terminal, pairs);
     }
 }
 

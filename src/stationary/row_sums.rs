@@ -47,7 +47,7 @@ impl RowSums {
         let empty =
             Self { least: f64::INFINITY, most: 0.0, least_of_all: f64::INFINITY, most_terms: 0, slack };
         let mut rows = vec![empty; num_states];
-        blocks::for_each_block(dynamics, RowsMut { data: &mut rows[..], width: 1 }, &|states, rows| {
+        blocks::for_each_block(dynamics, RowsMut::column(&mut rows[..]), &|states, rows| {
             let mut sums = vec![F::zero(); if by_products { states.len() * width } else { 0 }];
             if by_products {
                 dynamics.expectation(states.clone(), 1, &inside, &mut sums);

@@ -126,7 +126,7 @@ fn best_weights<F: Real, M: Model<Scalar = F> + ?Sized>(
             let (now, next) = rows[t * num_states..].split_at_mut(num_states);
             let stage = CheckedStage::begin(mdp, t, Inference::Direct)?;
             let maximizer = Maximizer::new(mdp, &stage, t, observations, &next[..num_states]);
-            blocks::for_each_block(stage.dynamics, RowsMut { data: now, width: 1 }, &|states, now| {
+            blocks::for_each_block(stage.dynamics, RowsMut::column(now), &|states, now| {
                 let (mut log_prior, mut row) = (LogMemo::new(), Vec::new());
                 for (state, weight) in states.zip(now.data.iter_mut()) {
                     *weight = if mdp.is_terminal(state) {

@@ -129,7 +129,7 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Derivative<'a, F, D> {
     where
         E: Dynamics<Scalar = F> + ?Sized,
     {
-        blocks::for_each_part(dynamics, RowsMut { data: w, width: 1 }, &|next_states, w| {
+        blocks::for_each_part(dynamics, RowsMut::column(w), &|next_states, w| {
             let push = |w: &mut [F]| {
                 dynamics.push_forward(0..dynamics.num_states(), next_states.clone(), 1, z, w);
             };
