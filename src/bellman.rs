@@ -8,7 +8,10 @@ use std::sync::OnceLock;
 use crate::dynamics::{Probability, for_each_possible_successor};
 use crate::kernels::block_backup::{DEAD, IRREGULAR, LEFT, add_rewards, back_up_block};
 use crate::kernels::small_backup::back_up_small;
-use crate::kernels::tables::{BlockRule, Continuation, Pairs, SmallOutputs, SmallRule, SmallTables};
+use crate::kernels::small_messages::carry_small;
+use crate::kernels::tables::{
+    BlockRule, CarriedMessages, Continuation, MessageRule, Pairs, SmallOutputs, SmallRule, SmallTables,
+};
 use crate::kernels::{LogMemo, SoftRow, SoftRows, gap, is_safe, log_add_exp, soft_maximum};
 use crate::{Dynamics, Error, Inference, Real, Table};
 
@@ -56,6 +59,11 @@ impl<'a, F: Real> BellmanRule<'a, F> {
     /// The values that are backed up, V_{t+1}.
     pub(crate) fn next_values(&self) -> &'a [F] {
         self.next_values
+    }
+
+    /// V(†) of the next stage, or −∞ if the trajectory cannot leave for it.
+    pub(crate) fn leaving_value(&self) -> F {
+        if self.leaves() { self.absorbed_value } else { F::neg_infinity() }
     }
 
     /// Turns the expectations (or log-expectations) of all pairs of a state into action values.
@@ -194,7 +202,7 @@ impl<'a, F: Real> BellmanRule<'a, F> {
 
     /// A backup of a whole small model. Returns whether this was possible; if not, the results are
     /// meaningless.
-    pub(crate) fn back_up_small(&self, tables: SmallTables<'_, F>, outputs: SmallOutputs<'_, F>) -> bool {
+    pub(crate) fn back_up_small(&self, tables: &SmallTables<'_, F>, outputs: SmallOutputs<'_, F>) -> bool {
         if !self.is_plain() {
             return false;
         }
@@ -205,6 +213,22 @@ impl<'a, F: Real> BellmanRule<'a, F> {
         };
         let found = back_up_small(tables, rule, self.next_values, outputs);
         found & LEFT == 0 && self.is_regular(found)
+    }
+
+    /// A backup of a whole small model from the messages of V_{t+1}, which are replaced by those of
+    /// V_t. Returns whether this was possible; if not, results and messages are meaningless.
+    ///
+    /// Precondition: direct inference.
+    pub(crate) fn carry_small(
+        &self,
+        tables: &SmallTables<'_, F>,
+        carried: &mut CarriedMessages<'_, F>,
+        outputs: SmallOutputs<'_, F>,
+    ) -> bool {
+        debug_assert!(self.inference == Inference::Direct);
+        let Self { temperature, discount, .. } = *self;
+        let rule = MessageRule { temperature, discount, leaves: self.leaves() };
+        self.is_plain() && carry_small(tables, rule, carried, outputs)
     }
 
     /// Whether the flags of a block say that its results hold.

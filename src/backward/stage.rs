@@ -21,7 +21,7 @@ use ndarray::ArrayView1;
 
 use crate::bellman::BellmanRule;
 use crate::dynamics::blocks;
-use crate::kernels::tables::{Pairs, SmallTables};
+use crate::kernels::tables::{Pairs, SmallOutputs};
 use crate::kernels::{CHUNK, FEW, LogBlock, LogMemo, SoftRow, SoftRows, normalized_prior};
 use crate::mdp::CheckedStage;
 use crate::parallel::{RowsMut, Split};
@@ -154,13 +154,17 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Column<'a, F, M> {
         true
     }
 
-    /// Backs up all states of a small model. Returns whether this was possible; if not, the outputs
-    /// are meaningless.
-    pub(super) fn small(&self, small: SmallTables<'_, F>, tables: &mut StageTables<'_, F>) -> bool {
-        let StageTables { values, mut action_values, policy } = tables.reborrow();
+    /// Writes all states by `back_up`, which returns whether it could, and the terminal states as they
+    /// are. If it could not, the outputs are meaningless.
+    pub(super) fn write_whole(
+        &self,
+        tables: StageTables<'_, F>,
+        back_up: impl FnOnce(SmallOutputs<'_, F>) -> bool,
+    ) -> bool {
+        let StageTables { values, mut action_values, policy } = tables;
         let mut policy = policy.map(|(probabilities, logs)| SoftRows { probabilities, logs });
         let rows = policy.as_mut().map(SoftRows::reborrow);
-        let is_possible = self.rule.back_up_small(small, (&mut *values, action_values.as_deref_mut(), rows));
+        let is_possible = back_up((&mut *values, action_values.as_deref_mut(), rows));
         if is_possible {
             self.end(&(0..values.len()), values, action_values, policy.as_mut());
         }

@@ -262,6 +262,6 @@ fn leaving<const FUSED: bool, F: Real>(
 /// Whether a reward and a prior weight are valid, and the weight is not too large for soft maxima.
 /// Comparisons are false for NaN.
 #[inline(always)]
-fn is_valid<F: Real>(reward: F, weight: F) -> bool {
+pub(super) fn is_valid<F: Real>(reward: F, weight: F) -> bool {
     (reward < F::infinity()) & (weight >= F::zero()) & (weight <= most_weight())
 }

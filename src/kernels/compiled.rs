@@ -5,9 +5,12 @@
 //! that callers only link them.
 
 use super::real::sealed::Compiled;
-use super::tables::{BlockRule, BlockTables, Continuation, Pairs, SmallOutputs, SmallRule, SmallTables};
+use super::tables::{
+    BlockRule, BlockTables, CarriedMessages, Continuation, MessageRule, Pairs, SmallOutputs, SmallRule,
+    SmallTables,
+};
 use super::transcendental::{exp_loop, ln_loop, vectorised};
-use super::{block_backup, dot, dot_sparse, small_backup};
+use super::{block_backup, dot, dot_sparse, small_backup, small_messages};
 
 macro_rules! compile_for {
     ($($number:ty),*) => {$(
@@ -67,12 +70,21 @@ macro_rules! compile_for {
             }
 
             fn compiled_small(
-                tables: SmallTables<'_, Self>,
+                tables: &SmallTables<'_, Self>,
                 rule: SmallRule<Self>,
                 next_values: &[Self],
                 outputs: SmallOutputs<'_, Self>,
             ) -> u64 {
                 small_backup::at_once(tables, rule, next_values, outputs)
+            }
+
+            fn compiled_carry_small(
+                tables: &SmallTables<'_, Self>,
+                rule: MessageRule<Self>,
+                carried: &mut CarriedMessages<'_, Self>,
+                outputs: SmallOutputs<'_, Self>,
+            ) -> bool {
+                small_messages::at_once(tables, rule, carried, outputs)
             }
         }
     )*};

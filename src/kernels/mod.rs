@@ -16,7 +16,7 @@
 //! | `log_block`, `log_expectation`, `row_batch` | τ log Σ P exp(v/τ), fast and for any input |
 //! | `soft_maximum`, `soft_maxima` | V and π of one state, and of many |
 //! | `block_backup` | Q, V and π of a block of states, from expectations |
-//! | `small_backup` | Q, V and π of a whole small model |
+//! | `small_backup`, `small_messages` | Q, V and π of a whole small model |
 //! | `tables` | what these take and return |
 //! | `softmax` | probabilities of log-weights that are asked for one by one |
 //! | `sampling` | draws from distributions |
@@ -39,6 +39,7 @@ mod row_batch;
 mod sampling;
 mod single;
 pub(crate) mod small_backup;
+pub(crate) mod small_messages;
 mod soft_maxima;
 mod soft_maximum;
 mod softmax;

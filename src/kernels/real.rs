@@ -44,7 +44,8 @@ pub trait Real:
 /// `kernels::log_expectation` for how the constants follow from the exponent range.
 pub(crate) mod sealed {
     use crate::kernels::tables::{
-        BlockRule, BlockTables, Continuation, Pairs, SmallOutputs, SmallRule, SmallTables,
+        BlockRule, BlockTables, CarriedMessages, Continuation, MessageRule, Pairs, SmallOutputs, SmallRule,
+        SmallTables,
     };
 
     /// Numbers that have an exponential and a logarithm without branches.
@@ -91,11 +92,18 @@ pub(crate) mod sealed {
         ) -> u64;
 
         fn compiled_small(
-            tables: SmallTables<'_, Self>,
+            tables: &SmallTables<'_, Self>,
             rule: SmallRule<Self>,
             next_values: &[Self],
             outputs: SmallOutputs<'_, Self>,
         ) -> u64;
+
+        fn compiled_carry_small(
+            tables: &SmallTables<'_, Self>,
+            rule: MessageRule<Self>,
+            carried: &mut CarriedMessages<'_, Self>,
+            outputs: SmallOutputs<'_, Self>,
+        ) -> bool;
     }
 
     /// Constants of the scaled exponentials.

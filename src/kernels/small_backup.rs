@@ -24,12 +24,12 @@ pub(crate) const WIDE: usize = 2 * LANES;
 pub(crate) const MOST_ENTRIES: usize = 128;
 
 /// Numbers of a table of the smallest models, for which less scratch memory is cleared.
-const FEW_ENTRIES: usize = 32;
+pub(super) const FEW_ENTRIES: usize = 32;
 
 /// Backs up V_{t+1} and returns flags as `block_backup` has them. If there are any but `DEAD`, the
 /// outputs are meaningless.
 pub(crate) fn back_up_small<F: Real>(
-    tables: SmallTables<'_, F>,
+    tables: &SmallTables<'_, F>,
     rule: SmallRule<F>,
     next_values: &[F],
     outputs: SmallOutputs<'_, F>,
@@ -39,7 +39,7 @@ pub(crate) fn back_up_small<F: Real>(
 
 /// [`back_up_small`], with scratch memory.
 pub(super) fn at_once<F: Real>(
-    tables: SmallTables<'_, F>,
+    tables: &SmallTables<'_, F>,
     rule: SmallRule<F>,
     next_values: &[F],
     outputs: SmallOutputs<'_, F>,
@@ -52,13 +52,13 @@ pub(super) fn at_once<F: Real>(
 }
 
 fn with_room<F: Real, const N: usize>(
-    tables: SmallTables<'_, F>,
+    tables: &SmallTables<'_, F>,
     rule: SmallRule<F>,
     next_values: &[F],
     (values, mut action_values, mut policy): SmallOutputs<'_, F>,
 ) -> u64 {
-    let mut room = [Aligned::<F, N>::zeros(), Aligned::<F, N>::zeros(), Aligned::<F, N>::zeros()];
-    let [q, terms, gaps] = &mut room;
+    let zeros = Aligned::<F, N>::zeros;
+    let (mut q, mut terms, mut gaps) = (zeros(), zeros(), zeros());
     // A known number of vectors in a row lets the compiler keep them in registers.
     macro_rules! of_blocks {
         ($blocks:literal) => {
@@ -76,15 +76,15 @@ fn with_room<F: Real, const N: usize>(
     match tables.num_lanes / LANES {
         1 => of_blocks!(1),
         2 => of_blocks!(2),
-        _ => of_blocks!(0),
+        _ => of_blocks!(16),
     }
 }
 
 /// [`back_up_small`] in one vector arithmetic. `BLOCKS` is the number of vectors for each action, or
-/// 0 if it is not known at compile time.
+/// the most there may be if it is not known at compile time.
 #[inline(always)]
 fn back_up<const FUSED: bool, F: Real, const BLOCKS: usize>(
-    tables: SmallTables<'_, F>,
+    tables: &SmallTables<'_, F>,
     SmallRule { is_direct, temperature, continuation }: SmallRule<F>,
     next_values: &[F],
     (q, terms, gaps): (&mut [F], &mut [F], &mut [F]),
@@ -92,7 +92,7 @@ fn back_up<const FUSED: bool, F: Real, const BLOCKS: usize>(
     action_values: Option<&mut [F]>,
     policy: Option<SoftRows<'_, F>>,
 ) -> u64 {
-    let SmallTables { num_states, num_actions, num_lanes, rewards, prior, log_prior, acts, .. } = tables;
+    let SmallTables { num_states, num_actions, num_lanes, rewards, prior, log_prior, acts, .. } = *tables;
     let len = prior.len();
     let (q, terms, gaps) = (&mut q[..len], &mut terms[..len], &mut gaps[..len]);
     let is_right = if is_direct {
@@ -114,10 +114,11 @@ fn back_up<const FUSED: bool, F: Real, const BLOCKS: usize>(
     }
 
     // A vector holds one action of some states.
-    let num_blocks = if BLOCKS > 0 { BLOCKS } else { num_lanes / LANES };
-    let [mut maxima, mut sums, mut logs] = [[[F::zero(); LANES]; MOST_ENTRIES / LANES]; 3];
+    let num_blocks = num_vectors::<BLOCKS>(num_lanes);
+    let [mut maxima, mut sums] = [[[F::zero(); LANES]; BLOCKS]; 2];
     let (maxima, sums) = (&mut maxima[..num_blocks], &mut sums[..num_blocks]);
-    let logs = &mut logs[..num_blocks.next_multiple_of(WIDE / LANES)];
+    let mut logs = [[[F::zero(); LANES]; 2]; BLOCKS];
+    let logs = &mut logs.as_flattened_mut()[..num_blocks.next_multiple_of(2)];
     maxima.fill([F::neg_infinity(); LANES]);
     for q in vectors(q).chunks_exact(num_blocks).take(num_actions) {
         for (max, q) in maxima.iter_mut().zip(q) {
@@ -185,42 +186,48 @@ fn back_up<const FUSED: bool, F: Real, const BLOCKS: usize>(
     found
 }
 
+/// The number of vectors for each action: `BLOCKS`, if that is few, or else as the lanes have it.
+#[inline(always)]
+pub(super) fn num_vectors<const BLOCKS: usize>(num_lanes: usize) -> usize {
+    if BLOCKS < MOST_ENTRIES / LANES { BLOCKS } else { num_lanes / LANES }
+}
+
 /// A function of two vectors, number by number.
 #[inline(always)]
-fn of_both<F: Real>(a: &[F; LANES], b: &[F; LANES], of: impl Fn(F, F) -> F) -> [F; LANES] {
+pub(super) fn of_both<F: Real>(a: &[F; LANES], b: &[F; LANES], of: impl Fn(F, F) -> F) -> [F; LANES] {
     std::array::from_fn(|i| of(a[i], b[i]))
 }
 
 /// A table in vectors.
 #[inline(always)]
-fn vectors<F>(table: &[F]) -> &[[F; LANES]] {
+pub(super) fn vectors<F>(table: &[F]) -> &[[F; LANES]] {
     table.as_chunks().0
 }
 
 #[inline(always)]
-fn vectors_mut<F>(table: &mut [F]) -> &mut [[F; LANES]] {
+pub(super) fn vectors_mut<F>(table: &mut [F]) -> &mut [[F; LANES]] {
     table.as_chunks_mut().0
 }
 
 /// Copies a table `[a, lane]` to one `[s, a]`.
 #[inline(always)]
-fn by_state<F: Real>(
-    SmallTables { num_states, num_actions, .. }: SmallTables<'_, F>,
+pub(super) fn by_state<F: Real>(
+    SmallTables { num_actions, .. }: &SmallTables<'_, F>,
     num_blocks: usize,
     table: &[F],
     pairs: &mut [F],
 ) {
-    let pairs = &mut pairs[..num_states * num_actions];
-    for (a, lanes) in vectors(table).chunks_exact(num_blocks).take(num_actions).enumerate() {
-        for (pair, &x) in pairs[a..].iter_mut().step_by(num_actions).zip(lanes.as_flattened()) {
-            *pair = x;
+    let num_lanes = num_blocks * LANES;
+    for (state, row) in pairs.chunks_exact_mut(*num_actions).enumerate() {
+        for (a, pair) in row.iter_mut().enumerate() {
+            *pair = table[a * num_lanes + state];
         }
     }
 }
 
 /// Writes y = P v, for finite v.
 #[inline(always)]
-fn multiply<const FUSED: bool, F: Real>(tables: SmallTables<'_, F>, v: &[F], y: &mut [F]) {
+pub(super) fn multiply<const FUSED: bool, F: Real>(tables: &SmallTables<'_, F>, v: &[F], y: &mut [F]) {
     let parts = tables.rows.chunks_exact(WIDE * v.len()).zip(y.as_chunks_mut::<WIDE>().0);
     for (rows, y) in parts {
         let mut sums = [F::zero(); WIDE];
@@ -236,7 +243,7 @@ fn multiply<const FUSED: bool, F: Real>(tables: SmallTables<'_, F>, v: &[F], y: 
 /// Writes y = τ log Σ P exp(v/τ). Returns whether nothing was lost; if not, y is meaningless.
 #[inline(always)]
 fn log_expectations<const FUSED: bool, F: Real>(
-    tables: SmallTables<'_, F>,
+    tables: &SmallTables<'_, F>,
     temperature: F,
     v: &[F],
     exponentials: &mut [F],

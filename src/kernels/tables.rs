@@ -71,6 +71,10 @@ pub struct SmallTables<'a, F> {
     pub(crate) log_prior: &'a [F],
     /// 1 for each state that acts, and 0 in all other lanes, `[lane]`.
     pub(crate) acts: &'a [F],
+    /// w = ρ exp(r/τ), for carried messages.
+    pub(crate) weights: &'a [F],
+    /// log w.
+    pub(crate) log_weights: &'a [F],
 }
 
 /// What a backup of a small model depends on beside its tables.
@@ -85,3 +89,28 @@ pub struct SmallRule<F> {
 /// What is written: V, `[s]`, and if wanted Q and π with its logarithm, `[s, a]` each. Rows of
 /// terminal states are meaningless.
 pub(crate) type SmallOutputs<'a, F> = (&'a mut [F], Option<&'a mut [F]>, Option<SoftRows<'a, F>>);
+
+/// Messages of a small model that are carried from stage to stage: b = exp((V − base)/τ) 2^−K,
+/// lifted.
+#[derive(Debug)]
+pub struct CarriedMessages<'a, F> {
+    /// b, `[lane]`; 0 behind the last state.
+    pub(crate) messages: &'a mut [F],
+    /// That of †.
+    pub(crate) absorbed: F,
+    /// In reward units.
+    pub(crate) base: F,
+    /// K, a whole number.
+    pub(crate) exponent: F,
+}
+
+/// What a backup of carried messages depends on beside its tables.
+#[derive(Debug, Clone, Copy)]
+pub struct MessageRule<F> {
+    /// Above 0.
+    pub(crate) temperature: F,
+    /// Above 0.
+    pub(crate) discount: F,
+    /// Whether the trajectory may leave for †.
+    pub(crate) leaves: bool,
+}

@@ -48,8 +48,9 @@ proptest! {
         let horizon = tables.horizon();
         assert_stages_are_backups(&TimeVarying::new(tables.clone()), horizon, 0.0);
         let tables = tables.homogeneous();
-        assert_stages_are_backups(&tables.mdp(), horizon, 0.0);
-        // Some of these claim to be large, and are solved in another order of operations.
+        // Stages that are alike carry messages on; some of these claim to be large, and are solved in
+        // another order of operations.
+        assert_stages_are_backups(&tables.mdp(), horizon, 1e-12);
         for (_, mdp) in tables.kinds() {
             assert_stages_are_backups(&mdp, horizon, 1e-9);
         }
@@ -71,7 +72,7 @@ fn ending() -> Mdp {
 #[test]
 fn terminal_states_keep_their_value() {
     let mdp = ending();
-    assert_stages_are_backups(&mdp, 6, 0.0);
+    assert_stages_are_backups(&mdp, 6, 1e-13);
     for inference in BOTH {
         let backup = soft_bellman_backup(&mdp, &array![1.0, 2.0, 3.0], 0, inference).unwrap();
         assert_eq!(backup.state_values()[2], 3.0);

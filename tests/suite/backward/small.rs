@@ -2,13 +2,13 @@
 
 use proptest::prelude::*;
 use softmdp::{
-    DenseDynamics, Error, Inference, Mdp, Model, SoftValueIteration, SparseDynamics, Stage, TimeVaryingMdp,
-    ndarray,
+    ActionPrior, DenseDynamics, Error, Inference, Mdp, Model, Observation, SoftValueIteration,
+    SparseDynamics, Stage, TimeVaryingMdp, ndarray, posterior_given, soft_value_iteration,
 };
 
 use ndarray::{Array1, Array2, Array3, ArrayView1, array};
 
-use crate::common::{Sizes, TimeVarying, assert_tables_close, cases, tables};
+use crate::common::{Sizes, TimeVarying, assert_close, assert_tables_close, cases, tables};
 
 /// Compares all results of two models of the same problem.
 fn assert_alike(small: &impl Model<Scalar = f64>, blocks: &impl Model<Scalar = f64>, horizon: usize) {
@@ -36,8 +36,7 @@ proptest! {
     }
 }
 
-/// A model of one's own, not checked when it was made, whose only invalid number belongs to a terminal
-/// state.
+/// A model of one's own, whose prior was not checked when it was made.
 struct Invalid(Mdp, Array2<f64>);
 
 impl Model for Invalid {
@@ -78,11 +77,16 @@ impl Model for Invalid {
 }
 
 #[test]
-fn invalid_numbers_of_terminal_states_are_errors_too() {
+fn invalid_numbers_are_errors_of_terminal_states_too() {
     let mdp = Mdp::builder(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[1.0], [0.0]]).terminal_states([1]);
     let invalid = Invalid(mdp.build().unwrap(), array![[1.0], [f64::NAN]]);
     let error = SoftValueIteration::new(3).solve(&invalid).unwrap_err();
     assert!(matches!(error, Error::InvalidPriorWeight { state: 1, action: 0, .. }), "{error}");
+    for weight in [-1.0, f64::NAN, f64::INFINITY] {
+        let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[1.0], [0.0]]).unwrap();
+        let error = SoftValueIteration::new(3).solve(&Invalid(mdp, array![[1.0], [weight]])).unwrap_err();
+        assert!(matches!(error, Error::InvalidPriorWeight { state: 1, action: 0, .. }), "{error}");
+    }
 }
 
 #[test]
@@ -96,4 +100,57 @@ fn values_that_plain_numbers_do_not_hold_are_left_to_blocks() {
     (ends[0], ends[4]) = (0.0, -900.0);
     let mdp = Mdp::builder(transitions, rewards).terminal_values(ends).build().unwrap();
     assert_alike(&mdp, &TimeVaryingMdp::new(vec![mdp.clone(); 5]).unwrap(), 5);
+}
+
+/// A model of 5 states and 3 actions whose largest rewards are `pay`, with whatever carried messages
+/// have to keep: an action without weight, one that is unavailable, and a state that ends.
+fn lopsided(pay: f64, discount: f64, temperature: f64) -> Mdp {
+    let transitions = Array3::from_shape_fn((5, 3, 5), |(s, a, n)| f64::from((s + 2 * a + 3 * n) as u8 % 4));
+    let rows = transitions.sum_axis(ndarray::Axis(2)).insert_axis(ndarray::Axis(2));
+    let mut rewards = Array2::from_shape_fn((5, 3), |(s, a)| pay * (1.0 - 0.1 * ((s + 2 * a) % 7) as f64));
+    rewards[[2, 1]] = f64::NEG_INFINITY;
+    let mut prior = Array2::from_shape_fn((5, 3), |(s, a)| f64::from(1 + (s + a) as u8 % 3));
+    prior[[3, 0]] = 0.0;
+    let builder = Mdp::builder(transitions / rows, rewards).action_prior(ActionPrior::Weights(prior));
+    let builder = builder.terminal_values(array![0.5, -1.0, 0.0, 2.0, -3.0]).terminal_states([4]);
+    builder.discount(discount).temperature(temperature).build().unwrap()
+}
+
+#[test]
+fn messages_are_carried_through_many_stages() {
+    // Messages grow or shrink by up to e^36 a stage; where rewards are larger, none are carried.
+    for pay in [-60.0, -10.0, -0.7, 0.0, 0.02, 3.0, 30.0, 60.0] {
+        for (discount, temperature) in [(1.0, 1.0), (0.9, 1.0), (0.999, 0.4), (1.0, 7.0)] {
+            let mdp = lopsided(pay, discount, temperature);
+            assert_alike(&mdp, &TimeVaryingMdp::new(vec![mdp.clone(); 120]).unwrap(), 120);
+        }
+    }
+}
+
+#[test]
+fn messages_in_single_precision_are_those_in_double() {
+    for pay in [-9.0, -0.7, 0.02, 9.0] {
+        let mdp = lopsided(pay, 1.0, 1.0);
+        let exact = soft_value_iteration(&mdp, 120).unwrap();
+        let found = soft_value_iteration(&mdp.cast::<f32>().unwrap(), 120).unwrap();
+        let double = |table: ndarray::ArrayView2<'_, f32>| table.mapv(f64::from);
+        assert_tables_close(&double(found.state_values()), &exact.state_values(), 1e-5, "V");
+        let (found, exact) = (found.policy().probabilities(), exact.policy().probabilities());
+        assert_tables_close(&found.mapv(f64::from), &exact, 1e-4, "π");
+    }
+}
+
+#[test]
+fn values_that_were_changed_are_not_those_of_the_messages() {
+    // An observation changes the values of stage 2 between two backups.
+    for discount in [1.0, 0.95] {
+        let mdp = lopsided(0.3, discount, 1.0);
+        let blocks = TimeVaryingMdp::new(vec![mdp.clone(); 4]).unwrap();
+        let seen = || [Observation::new(2, array![0.0, -1.0, -4.0, 0.0, -2.0])];
+        let initial = array![0.2, 0.2, 0.2, 0.2, 0.2];
+        let found = posterior_given(&mdp, &initial, 4, seen()).unwrap();
+        let expected = posterior_given(&blocks, &initial, 4, seen()).unwrap();
+        assert_tables_close(&found.state_marginals(), &expected.state_marginals(), 1e-13, "marginals");
+        assert_close(found.log_evidence(), expected.log_evidence(), 1e-13, "evidence");
+    }
 }

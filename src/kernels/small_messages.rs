@@ -1,0 +1,251 @@
+//! One backup of a small model by direct inference, on messages that are carried from stage to stage
+//! as plain numbers.
+//!
+//! # Form computed
+//!
+//! ```text
+//! b        = exp((V_{t+1} − base)/τ) 2^−K,   b(†) that of V(†)
+//! y(s,a)   = γ Σ_s' P(s'|s,a) b(s') + (1−γ) b(†)
+//! x(s,a)   = w(s,a) y(s,a),   w = ρ exp(r/τ)
+//! b'(s)    = Σ_a x(s,a)
+//! Q        = r + base + τ (log y + K log 2)
+//! V        = base + τ (log b' + K log 2)
+//! π        = x / b',   log π = log w + log y − log b'
+//! ```
+//!
+//! The next stage waits for b' alone: a product and a few sums. No stage takes an exponential, and
+//! logarithms wait for nothing. Where messages have grown or shrunk, all of them are multiplied by one
+//! power of two, which is exact.
+
+use super::block_backup::is_valid;
+use super::small_backup::{FEW_ENTRIES, LANES};
+use super::small_backup::{MOST_ENTRIES, by_state, multiply, num_vectors, of_both, vectors, vectors_mut};
+use super::tables::{CarriedMessages, MessageRule, SmallOutputs, SmallTables, SoftRows};
+use super::{Aligned, exp_all, for_each_lane, gap, vectorised};
+use crate::Real;
+
+/// Writes w = ρ exp(r/τ) and its logarithm, from r, ρ and log ρ. Returns whether all are valid, and
+/// messages can be carried with them.
+pub(crate) fn weigh<F: Real>(
+    temperature: F,
+    (rewards, prior, log_prior): (&[F], &[F], &[F]),
+    (weights, log_weights): (&mut [F], &mut [F]),
+) -> bool {
+    let (dead, mut is_in_range) = (F::neg_infinity(), temperature * F::from_f64(1000.0) < most_value());
+    for (i, log_weight) in log_weights.iter_mut().enumerate() {
+        *log_weight = if prior[i] > F::zero() { log_prior[i] + rewards[i] / temperature } else { dead };
+        is_in_range &= is_valid(rewards[i], prior[i]);
+        is_in_range &= *log_weight == dead || log_weight.abs() <= most_log_weight();
+        weights[i] = if rewards[i] > dead { rewards[i] / temperature } else { dead };
+    }
+    exp_all(weights);
+    weights.iter_mut().zip(prior).for_each(|(weight, &prior)| *weight *= prior);
+    is_in_range
+}
+
+/// The largest |log w| of carried messages. No product of messages within [`DRIFT`] leaves the number
+/// type then, nor loses digits.
+fn most_log_weight<F: Real>() -> F {
+    (F::max_value().ln() - F::LOG_LIFT) * F::from_f64(0.5)
+}
+
+/// Values below this are carried: no action value leaves the number type then.
+fn most_value<F: Real>() -> F {
+    F::max_value() * F::from_f64(0.125)
+}
+
+/// The least message that is carried. No product of a probability with it loses digits.
+fn least_message<F: Real>() -> F {
+    (-F::SPREAD).exp() * F::LIFT
+}
+
+/// Powers of two by which the largest message may leave `LIFT` before all are scaled.
+const DRIFT: i32 = 8;
+
+/// Writes a stage, and replaces the messages by those of its values. Returns whether nothing was lost;
+/// if not, the outputs and messages are meaningless.
+pub(crate) fn carry_small<F: Real>(
+    tables: &SmallTables<'_, F>,
+    rule: MessageRule<F>,
+    carried: &mut CarriedMessages<'_, F>,
+    outputs: SmallOutputs<'_, F>,
+) -> bool {
+    F::compiled_carry_small(tables, rule, carried, outputs)
+}
+
+/// [`carry_small`], with scratch memory.
+pub(super) fn at_once<F: Real>(
+    tables: &SmallTables<'_, F>,
+    rule: MessageRule<F>,
+    carried: &mut CarriedMessages<'_, F>,
+    outputs: SmallOutputs<'_, F>,
+) -> bool {
+    if tables.prior.len() <= FEW_ENTRIES {
+        with_room::<F, FEW_ENTRIES>(tables, rule, carried, outputs)
+    } else {
+        with_room::<F, MOST_ENTRIES>(tables, rule, carried, outputs)
+    }
+}
+
+fn with_room<F: Real, const N: usize>(
+    tables: &SmallTables<'_, F>,
+    rule: MessageRule<F>,
+    carried: &mut CarriedMessages<'_, F>,
+    (values, mut action_values, mut policy): SmallOutputs<'_, F>,
+) -> bool {
+    let (mut logs, mut terms) = (Aligned::<F, N>::zeros(), Aligned::<F, N>::zeros());
+    macro_rules! of_blocks {
+        ($blocks:literal) => {
+            vectorised!(carry::<$blocks>(
+                tables,
+                rule,
+                carried,
+                (&mut logs.0, &mut terms.0),
+                values,
+                action_values.as_deref_mut(),
+                policy.as_mut().map(SoftRows::reborrow)
+            ))
+        };
+    }
+    match tables.num_lanes / LANES {
+        1 => of_blocks!(1),
+        2 => of_blocks!(2),
+        _ => of_blocks!(16),
+    }
+}
+
+/// [`carry_small`] in one vector arithmetic. `BLOCKS` is the number of vectors for each action, or the
+/// most there may be if it is not known at compile time.
+#[inline(always)]
+fn carry<const FUSED: bool, F: Real, const BLOCKS: usize>(
+    tables: &SmallTables<'_, F>,
+    MessageRule { temperature, discount, leaves }: MessageRule<F>,
+    carried: &mut CarriedMessages<'_, F>,
+    (logs, terms): (&mut [F], &mut [F]),
+    values: &mut [F],
+    action_values: Option<&mut [F]>,
+    policy: Option<SoftRows<'_, F>>,
+) -> bool {
+    let SmallTables { num_states, num_actions, rewards, weights, log_weights, acts, .. } = *tables;
+    let (logs, terms) = (&mut logs[..weights.len()], &mut terms[..weights.len()]);
+    // As wide as the numbers, so that the loops are vectorised.
+    let mut num_lost = 0_u64;
+    let least = least_message::<F>();
+    for &message in &*carried.messages {
+        num_lost |= u64::from(!((message >= least) | (message == F::zero())));
+    }
+    num_lost |= u64::from(leaves & !(carried.absorbed >= least));
+    multiply::<FUSED, F>(tables, &carried.messages[..num_states], logs);
+    if discount < F::one() {
+        let leaving = if leaves { (F::one() - discount) * carried.absorbed } else { F::zero() };
+        logs.iter_mut().for_each(|y| *y = discount * *y + leaving);
+    }
+
+    let trusted = F::LIFT * F::min_positive_value();
+    let num_blocks = num_vectors::<BLOCKS>(tables.num_lanes);
+    let (mut sums, mut log_sums) = ([[F::zero(); LANES]; BLOCKS], [[[F::zero(); LANES]; 2]; BLOCKS]);
+    let sums = &mut sums[..num_blocks];
+    let log_sums = &mut log_sums.as_flattened_mut()[..num_blocks.next_multiple_of(2)];
+    for ((term, &y), &weight) in terms.iter_mut().zip(&*logs).zip(weights) {
+        num_lost |= u64::from(!((y >= trusted) | (y == F::zero())));
+        *term = y * weight;
+    }
+    for terms in vectors(terms).chunks_exact(num_blocks).take(num_actions) {
+        for (sum, term) in sums.iter_mut().zip(terms) {
+            *sum = of_both(sum, term, |sum, term| sum + term);
+        }
+    }
+    log_sums[..num_blocks].copy_from_slice(sums);
+    let (base, exponent) = (carried.base, carried.exponent * F::from_f64(std::f64::consts::LN_2));
+    let mut peaks = [carried.absorbed; LANES];
+    for ((message, sum), acts) in vectors_mut(carried.messages).iter_mut().zip(&*sums).zip(vectors(acts)) {
+        for i in 0..LANES {
+            message[i] = if acts[i] > F::zero() { sum[i] } else { message[i] };
+            let found = if acts[i] > F::zero() { sum[i] } else { F::LIFT };
+            num_lost |= u64::from(!(found >= trusted));
+        }
+        peaks = of_both(message, &peaks, |message, peak| if message > peak { message } else { peak });
+    }
+    let peak = peaks.iter().fold(F::zero(), |max, &peak| if peak > max { peak } else { max });
+    if num_lost > 0 || peak == F::infinity() {
+        return false;
+    }
+    carried.scale(peak);
+
+    for_each_lane(log_sums.as_flattened_mut(), |log| *log = (*log * F::UNLIFT).ln_lane::<FUSED>());
+    let mut num_wrong = 0_u64;
+    for (value, &log) in values.iter_mut().zip(log_sums.as_flattened()) {
+        *value = base + temperature * (log + exponent);
+    }
+    for (value, &acts) in values.iter().zip(acts) {
+        num_wrong |= u64::from(!(value.abs() < most_value()) & (acts > F::zero()));
+    }
+    if num_wrong > 0 || (action_values.is_none() && policy.is_none()) {
+        return num_wrong == 0;
+    }
+
+    for_each_lane(logs, |y| *y = (*y * F::UNLIFT).ln_lane::<FUSED>());
+    if let Some(SoftRows { probabilities, logs: log_probabilities }) = policy {
+        let rows = vectors_mut(terms).chunks_exact_mut(num_blocks);
+        for terms in rows.take(num_actions) {
+            for (term, sum) in terms.iter_mut().zip(&*sums) {
+                *term = of_both(term, sum, |term, sum| term / sum);
+            }
+        }
+        by_state(tables, num_blocks, terms, probabilities);
+        let rows =
+            vectors_mut(terms).chunks_exact_mut(num_blocks).zip(vectors(logs).chunks_exact(num_blocks));
+        for ((terms, logs), log_weights) in rows.zip(vectors(log_weights).chunks_exact(num_blocks)) {
+            for (((term, log), log_weight), log_sum) in
+                terms.iter_mut().zip(logs).zip(log_weights).zip(&*log_sums)
+            {
+                *term = of_both(log, log_weight, |log, log_weight| log + log_weight);
+                *term = of_both(term, log_sum, |term, log_sum| term - log_sum);
+            }
+        }
+        by_state(tables, num_blocks, terms, log_probabilities);
+    }
+    if let Some(action_values) = action_values {
+        let dead = F::neg_infinity();
+        let inputs = logs.iter().zip(rewards).zip(weights);
+        for (q, ((&log, &reward), &weight)) in terms.iter_mut().zip(inputs) {
+            let continued = reward + (base + temperature * (log + exponent));
+            *q = if weight > F::zero() { continued } else { dead };
+        }
+        by_state(tables, num_blocks, terms, action_values);
+    }
+    true
+}
+
+impl<F: Real> CarriedMessages<'_, F> {
+    /// Takes the messages of values, `[s]`, and of V(†). If plain numbers do not hold them, the next
+    /// stage says so.
+    pub(crate) fn start(&mut self, values: &[F], absorbed_value: F, temperature: F) {
+        let largest = |largest: F, &value: &F| if value > largest { value } else { largest };
+        self.base = values.iter().fold(absorbed_value, largest);
+        self.exponent = F::zero();
+        let lifted = |value: F, e: F| match (value > F::neg_infinity(), e * F::LIFT) {
+            (true, message) if message >= least_message() && value.abs() < most_value() => message,
+            (true, _) => F::nan(), // the next stage is lost
+            (false, _) => F::zero(),
+        };
+        self.absorbed = lifted(absorbed_value, gap(absorbed_value, self.base, temperature).exp());
+        let messages = &mut self.messages[..values.len()];
+        messages.iter_mut().zip(values).for_each(|(e, &value)| *e = gap(value, self.base, temperature));
+        exp_all(messages);
+        messages.iter_mut().zip(values).for_each(|(e, &value)| *e = lifted(value, *e));
+    }
+
+    /// Brings the largest message, `peak`, back to `LIFT`, by a power of two, if it has drifted away.
+    #[inline(always)]
+    fn scale(&mut self, peak: F) {
+        let drift = F::from_f64(2.0).powi(DRIFT);
+        if peak > F::zero() && !(peak >= F::LIFT / drift && peak <= F::LIFT * drift) {
+            let power = (peak * F::UNLIFT).log2().floor();
+            let factor = (-power).exp2();
+            self.messages.iter_mut().for_each(|b| *b *= factor);
+            self.absorbed *= factor;
+            self.exponent += power;
+        }
+    }
+}
