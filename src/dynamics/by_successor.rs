@@ -5,12 +5,14 @@
 //! `state_occupancy` of a slippery grid of 300 × 300 cells, T = 100, two cores of an Intel Xeon,
 //! 2026-11-28: 695 ms by rows, 158 ms by successor.
 
+use std::ops::Range;
+
 use super::Dynamics;
 use super::blocks;
 use super::compressed::{CompressedRows, MOST_STATES, column};
 use super::pairs::PairRows;
 use super::sparse::SparseDynamics;
-use crate::parallel::RowsMut;
+use crate::parallel::{RowsMut, Split};
 use crate::{Real, Table, arrays};
 
 /// Stages from which on the copy pays: it costs about as much as six.
@@ -63,8 +65,22 @@ impl<F: Real> BySuccessor<F> {
 
     /// Writes w = Σ P x over all pairs, for every successor; `x` `[s, a]`, `w` `[s']`.
     pub(crate) fn push(&self, x: &[F], w: &mut [F]) {
-        let pushed = blocks::for_each_block(&self.0, RowsMut::column(w), &|next_states, w| {
-            self.0.expectation(next_states, 1, x, w.data);
+        self.for_each_block(x, w, (), &|_, _, ()| {});
+    }
+
+    /// [`push`](Self::push), and then `block(next_states, w, outputs)` for each block of successors,
+    /// while it is in cache.
+    pub(crate) fn for_each_block<O: Split>(
+        &self,
+        x: &[F],
+        w: &mut [F],
+        outputs: O,
+        block: &(impl Fn(Range<usize>, &mut [F], O) + Sync),
+    ) {
+        let outputs = (RowsMut::column(w), outputs);
+        let pushed = blocks::for_each_block(&self.0, outputs, &|next_states, (w, outputs)| {
+            self.0.expectation(next_states.clone(), 1, x, w.data);
+            block(next_states, w.data, outputs);
             Ok(())
         });
         debug_assert!(pushed.is_ok());

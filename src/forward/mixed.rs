@@ -12,14 +12,15 @@
 //! `forward_messages` of a slippery grid of 300 × 300 cells, T = 100, two cores of an Intel Xeon,
 //! 2026-11-28, in milliseconds (the least and the largest of three runs):
 //!
-//! | start | pair by pair, scalar | mixed rows | mixed rows by successor | and loops in vector arithmetic |
-//! |---|---|---|---|---|
-//! | uniform | 880–994 | 216–324 | 162–187 | 99–140 |
-//! | one cell | 356–373 | 210–266 | 214–232 | 118–149 |
+//! | start | pair by pair, scalar | mixed rows | by successor | in vector arithmetic | carried |
+//! |---|---|---|---|---|---|
+//! | uniform | 880–994 | 216–324 | 162–187 | 99–140 | 64–80 |
+//! | one cell | 356–373 | 210–266 | 214–232 | 118–149 | 62–80 |
 
 use std::ops::Range;
 
 use super::band;
+use super::carried::Carried;
 use crate::backward::mixed_model;
 use crate::dynamics::BySuccessor;
 use crate::parallel::{RowsMut, fold_pieces};
@@ -28,7 +29,7 @@ use crate::{Dynamics, Error, Inference, Model, Real, Table};
 /// M̂ and c/τ.
 pub(super) struct Mixed<F: Real> {
     pub(super) dynamics: Box<dyn Dynamics<Scalar = F>>,
-    pub(super) by_successor: Option<BySuccessor<F>>,
+    pub(super) by_successor: Option<(BySuccessor<F>, Carried<F>)>,
     log_weights: Vec<F>, // [s]; −∞ in terminal states
 }
 
@@ -47,6 +48,7 @@ impl<F: Real> Mixed<F> {
             return Ok(None);
         }
         let by_successor = BySuccessor::new(&*dynamics, horizon);
+        let by_successor = by_successor.map(|rows| (rows, Carried::new(&log_weights)));
         Ok(Some(Self { dynamics, by_successor, log_weights }))
     }
 

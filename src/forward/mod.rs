@@ -18,6 +18,7 @@
 //! the scaled pass.
 
 mod band;
+mod carried;
 mod mixed;
 mod pass;
 
@@ -226,7 +227,7 @@ impl<F: Real> ForwardMessages<F> {
     pub(crate) fn with_shape(horizon: usize, num_states: usize) -> Result<Self, Error> {
         let (table, rows) = (Table::ForwardMessages, horizon.saturating_add(1));
         Ok(Self {
-            log_forward: arrays::filled(table, (rows, num_states), F::neg_infinity())?,
+            log_forward: arrays::filled(table, (rows, num_states), F::zero())?,
             log_normalizers: arrays::filled(table, horizon, F::zero())?,
             log_absorbed: arrays::filled(table, rows, F::neg_infinity())?,
             log_evidence: F::neg_infinity(),
@@ -267,6 +268,9 @@ impl<F: Real> ForwardMessages<F> {
             for t in 0..horizon {
                 let (now, next) = messages[t * num_states..].split_at_mut(num_states);
                 let (now, absorbed) = weigh(observations, t, (now, log_absorbed[t]), &mut weighted)?;
+                if observations.at(t).is_some() {
+                    pass.forget();
+                }
                 (log_normalizers[t], log_absorbed[t + 1]) =
                     pass.stage(t, now, absorbed, &mut next[..num_states])?;
             }

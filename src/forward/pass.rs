@@ -70,7 +70,17 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         [logs, band, pushed].into_iter().for_each(|table| workspace.keep(table));
     }
 
+    /// Forgets what the last stage left for the next: its messages have been changed.
+    pub(crate) fn forget(&mut self) {
+        if let Some((_, carried)) = self.mixed.as_mut().and_then(|mixed| mixed.by_successor.as_mut()) {
+            carried.forget();
+        }
+    }
+
     /// From log α_t and log α_t(†), writes log α_{t+1} and returns log Z_t and log α_{t+1}(†).
+    ///
+    /// Precondition: the messages are those of the last stage, unless [`forget`](Self::forget) was
+    /// called after it.
     pub(crate) fn stage(
         &mut self,
         t: usize,
@@ -79,9 +89,13 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         next: &mut [F],
     ) -> Result<(F, F), Error> {
         let stage = CheckedStage::begin(self.mdp, t, Inference::Direct)?;
+        if let Some(result) = self.carry(t, now, absorbed, next)? {
+            return Ok(result);
+        }
         let log_paid = if let Some(mixed) = &self.mixed {
             let ceiling = mixed.weigh(t, now, &mut self.flow.logs)?;
-            self.flow.push(t, &*mixed.dynamics, mixed.by_successor.as_ref(), ceiling, next)?
+            let by_successor = mixed.by_successor.as_ref().map(|(rows, _)| rows);
+            self.flow.push(t, &*mixed.dynamics, by_successor, ceiling, next)?
         } else {
             weigh_pairs(self.mdp, t, &stage, now, &mut self.flow.logs)?;
             let logs = &self.flow.logs;
@@ -89,25 +103,44 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
             self.flow.push(t, stage.dynamics, None, ceiling, next)?
         };
 
-        let mut log_normalizer = log_add_exp(log_paid, absorbed);
         if self.log_discount < F::zero() {
             next.iter_mut().for_each(|next| *next += self.log_discount);
         }
         for &state in &self.terminal {
             next[state] = log_add_exp(next[state], now[state]);
-            log_normalizer = log_add_exp(log_normalizer, now[state]);
         }
-        if log_normalizer == F::neg_infinity() {
-            return Err(Error::ImpossibleEvidence { stage: t });
-        }
+        let log_normalizer = log_normalizer(&self.terminal, t, log_paid, now, absorbed)?;
         let divide = |_: Range<usize>, next: RowsMut<'_, F>| band::divide(next.data, log_normalizer);
         let outputs = RowsMut::column(&mut *next);
         if !fold_pieces(self.mdp.num_states(), outputs, &divide, &|a, b| a & b) {
             let state = next.iter().position(|log| log.is_nan()).unwrap_or(0);
             return Err(Error::Overflow { table: Table::ForwardMessages, stage: t + 1, state });
         }
-        let absorbed = log_add_exp(absorbed, self.log_leave + log_paid) - log_normalizer;
-        Ok((log_normalizer, absorbed))
+        Ok((log_normalizer, self.log_absorbed(log_paid, log_normalizer, absorbed)))
+    }
+
+    /// [`stage`](Self::stage) by messages that are carried as plain numbers; `None` where these do not
+    /// hold them.
+    fn carry(&mut self, t: usize, now: &[F], absorbed: F, next: &mut [F]) -> Result<Option<(F, F)>, Error> {
+        let Some((rows, carried)) = self.mixed.as_mut().and_then(|mixed| mixed.by_successor.as_mut()) else {
+            return Ok(None);
+        };
+        let Flow { band: x, pushed, .. } = &mut self.flow;
+        let Some(log_paid) = carried.weigh(t, now, x) else { return Ok(None) };
+        let log_normalizer = log_normalizer(&self.terminal, t, log_paid, now, absorbed)?;
+        if !carried.push(t, rows, (x, self.log_discount - log_normalizer), pushed, next) {
+            return Ok(None);
+        }
+        std::mem::swap(x, pushed);
+        for &state in &self.terminal {
+            next[state] = log_add_exp(next[state], now[state] - log_normalizer);
+        }
+        Ok(Some((log_normalizer, self.log_absorbed(log_paid, log_normalizer, absorbed))))
+    }
+
+    /// log α_{t+1}(†).
+    fn log_absorbed(&self, log_paid: F, log_normalizer: F, absorbed: F) -> F {
+        log_add_exp(absorbed, self.log_leave + log_paid) - log_normalizer
     }
 
     /// log( Σ_s α_T(s) exp(V_T(s)/τ) + α_T(†) ).
@@ -124,6 +157,19 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         }
         Ok(log_add_exp(log_sum_exp(logs), absorbed))
     }
+}
+
+/// log Z_t, from log Σ x_t.
+fn log_normalizer<F: Real>(
+    terminal: &[usize],
+    t: usize,
+    log_paid: F,
+    now: &[F],
+    absorbed: F,
+) -> Result<F, Error> {
+    let add = |total: F, &state: &usize| log_add_exp(total, now[state]);
+    let total = terminal.iter().fold(log_add_exp(log_paid, absorbed), add);
+    if total == F::neg_infinity() { Err(Error::ImpossibleEvidence { stage: t }) } else { Ok(total) }
 }
 
 /// Writes log x_t(s,a) = log ρ + r/τ + log α_t(s).

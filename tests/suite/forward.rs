@@ -6,7 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use approx::abs_diff_eq;
 use softmdp::ndarray::{Array1, Array2};
-use softmdp::{Dynamics, Mdp, forward_messages};
+use softmdp::{
+    Dynamics, Mdp, Observation, SparseDynamics, TimeVaryingMdp, forward_messages, forward_messages_given,
+};
+
+use crate::common::{assert_close, assert_tables_close};
 
 /// Two neighbours on a ring, nearly always the first; counts how often it is pushed through.
 #[derive(Debug)]
@@ -83,4 +87,69 @@ fn messages_that_spread_over_millions_of_nats_are_exact_and_cost_a_few_passes() 
     let (pushes, visits) = (&mdp.dynamics().pushes, &mdp.dynamics().visits);
     assert!(pushes.load(Ordering::Relaxed) <= 4 * horizon);
     assert!(visits.load(Ordering::Relaxed) <= num_states * horizon);
+}
+
+/// 900 states on a ring, of which some end and one action is unavailable in some; rewards within
+/// `pay` of 0.
+fn loops(pay: f64, discount: f64) -> Mdp<f64, SparseDynamics> {
+    let row = |s: usize, a: usize| {
+        let (near, far) = ((s + a) % 900, (s * (a + 2) + 7) % 900);
+        if near == far { vec![(near, 1.0)] } else { vec![(near, 0.75), (far, 0.25)] }
+    };
+    let dynamics = SparseDynamics::from_fn(900, 3, row).unwrap();
+    let mut rewards = Array2::from_shape_fn((900, 3), |(s, a)| pay * ((s * 31 + a * 17) % 13) as f64 / 12.0);
+    (0..900).step_by(11).for_each(|s| rewards[[s, 1]] = f64::NEG_INFINITY);
+    let builder = Mdp::builder(dynamics, rewards).terminal_states((0..900).step_by(50));
+    builder.discount(discount).build().unwrap()
+}
+
+/// Ends in some states, and steps of probability `rare` to a neighbour in the others: messages beyond
+/// what plain numbers hold.
+fn rare_steps(rare: f64, reward: f64) -> Mdp<f64, SparseDynamics> {
+    let row = |s: usize, a: usize| [(s, 1.0), ((s + 1 + a) % 900, rare)];
+    let dynamics = SparseDynamics::from_fn(900, 3, row).unwrap();
+    let builder = Mdp::builder(dynamics, Array2::from_elem((900, 3), reward));
+    builder.terminal_states((0..900).step_by(50)).build().unwrap()
+}
+
+/// Homogeneous models carry messages as plain numbers; the same stages as a model that may vary go
+/// from logarithm to logarithm.
+#[test]
+fn carried_messages_are_those_of_logarithms() {
+    let horizon = 24;
+    let uniform = Array1::from_elem(900, 1.0 / 900.0);
+    let certain = Array1::from_shape_fn(900, |state| f64::from(u8::from(state == 123)));
+    let seen = |stage| Observation::new(stage, Array1::from_shape_fn(900, |s| -((s % 7) as f64)));
+    // From rewards as they usually are to some that lie further apart than plain numbers reach, so that
+    // terminal states hold all the mass.
+    let pays = [(-1.0, 1.0), (2.0, 0.9), (-300.0, 1.0), (-5000.0, 0.99), (5000.0, 1.0)];
+    let models = pays.map(|(pay, discount)| loops(pay, discount)).into_iter();
+    // The last step is right, and the next is not; the messages of other states are not right already.
+    let models = models.chain([rare_steps(4e-307, 0.0), rare_steps(1e-200, -400.0)]);
+    for (index, mdp) in models.enumerate() {
+        let varying = TimeVaryingMdp::new(vec![mdp.clone(); horizon]).unwrap();
+        for initial in [&uniform, &certain] {
+            for observations in [vec![], vec![seen(5), seen(13), seen(13)]] {
+                let found = forward_messages_given(&mdp, initial, horizon, observations.clone()).unwrap();
+                let expected = forward_messages_given(&varying, initial, horizon, observations).unwrap();
+                let what = format!("model {index}");
+                assert_tables_close(&found.log_forward(), &expected.log_forward(), 1e-13, &what);
+                assert_tables_close(&found.log_normalizers(), &expected.log_normalizers(), 1e-13, &what);
+                assert_tables_close(&found.log_absorbed(), &expected.log_absorbed(), 1e-13, &what);
+                assert_close(found.log_evidence(), expected.log_evidence(), 1e-13, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn carried_messages_in_single_precision_are_those_in_double() {
+    for (pay, discount) in [(-1.0, 1.0), (-40.0, 0.9)] {
+        let (mdp, initial) = (loops(pay, discount), Array1::from_elem(900, 1.0 / 900.0));
+        let expected = forward_messages(&mdp, &initial, 24).unwrap();
+        let found =
+            forward_messages(&mdp.cast::<f32>().unwrap(), &initial.mapv(|p: f64| p as f32), 24).unwrap();
+        let found = found.log_forward().mapv(f64::from);
+        assert_tables_close(&found, &expected.log_forward(), 1e-5, &format!("rewards up to {pay}"));
+    }
 }

@@ -1,0 +1,144 @@
+//! Forward messages that are carried from stage to stage as plain numbers, through mixed rows by
+//! successor.
+//!
+//! ```text
+//! x_t(s)       = α_t(s) exp(c(s)/τ − m),   m = max c/τ
+//! α_{t+1}(s')  = γ exp(m − log Z_t) Σ_s M̂(s,s') x_t(s)
+//! ```
+//!
+//! A block of successors goes through the product, the logarithm and the weights of the next stage
+//! while it is in cache, and no stage takes an exponential. This holds as long as all numbers are
+//! normal ones, lifted as everywhere else; other stages are left to the bands of `pass`. Terminal
+//! states have no rows: their messages stay logarithms.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::Real;
+use crate::dynamics::BySuccessor;
+use crate::kernels::{exp_all, for_each_lane, lifted_log, sum, vectorised};
+use crate::parallel::{RowsMut, fold_pieces};
+
+/// A flag: a message of this stage is not right.
+const LOST: u64 = 1;
+
+/// A flag: plain numbers do not hold the next stage.
+const ENDS: u64 = 2;
+
+/// What is carried besides the numbers themselves.
+pub(super) struct Carried<F> {
+    weights: Vec<F>,      // exp(c/τ − m), [s]; 0 in terminal states
+    log_scale: F,         // m
+    stage: Option<usize>, // whose x are held
+    wait: usize,          // stages until it is tried again
+    patience: usize,      // stages to wait after the next failure
+}
+
+impl<F: Real> Carried<F> {
+    /// `log_weights` are c/τ, `[s]`.
+    pub(super) fn new(log_weights: &[F]) -> Self {
+        let log_scale = log_weights.iter().copied().fold(F::neg_infinity(), F::max);
+        let gap = |&log: &F| if log > F::neg_infinity() { log - log_scale } else { log };
+        let mut weights: Vec<F> = log_weights.iter().map(gap).collect();
+        exp_all(&mut weights);
+        Self { weights, log_scale, stage: None, wait: 0, patience: 1 }
+    }
+
+    /// Forgets the numbers that are held: the messages have been changed.
+    pub(super) fn forget(&mut self) {
+        self.stage = None;
+    }
+
+    /// Makes sure that `x` holds stage `t`, whose messages are `now`. Returns log Σ x_t, or `None` where
+    /// plain numbers do not hold them.
+    pub(super) fn weigh(&mut self, t: usize, now: &[F], x: &mut [F]) -> Option<F> {
+        if self.wait > 0 {
+            self.wait -= 1;
+            return None;
+        }
+        if self.stage.take() != Some(t) {
+            let weights = &self.weights;
+            let exponentiate = |states: Range<usize>, x: RowsMut<'_, F>| {
+                weigh_states(&now[states.clone()], &weights[states], x.data)
+            };
+            if !fold_pieces(now.len(), RowsMut::column(&mut *x), &exponentiate, &|a, b| a & b) {
+                return self.fail();
+            }
+        }
+        let total = fold_pieces(now.len(), (), &|states, ()| sum(&x[states]), &|a, b| a + b);
+        Some(if total > F::zero() { lifted_log(total) + self.log_scale } else { F::neg_infinity() })
+    }
+
+    /// Writes log α_{t+1}, and x_{t+1} into `pushed`. `log_factor` is log γ − log Z_t. Returns whether
+    /// nothing was lost; if not, the outputs are meaningless.
+    pub(super) fn push(
+        &mut self,
+        t: usize,
+        rows: &BySuccessor<F>,
+        (x, log_factor): (&[F], F),
+        pushed: &mut [F],
+        next: &mut [F],
+    ) -> bool {
+        let factor = (log_factor + self.log_scale).exp();
+        let (found, weights) = (AtomicU64::new(0), &self.weights);
+        rows.for_each_block(x, pushed, RowsMut::column(next), &|states, sums, logs| {
+            found.fetch_or(push_states(factor, &weights[states], sums, logs.data), Ordering::Relaxed);
+        });
+        let found = found.into_inner();
+        if found & LOST != 0 || !(factor < F::infinity()) {
+            return self.fail().is_some();
+        }
+        if found & ENDS == 0 {
+            self.stage = Some(t + 1);
+        }
+        true
+    }
+
+    fn fail(&mut self) -> Option<F> {
+        (self.wait, self.patience) = (self.patience, self.patience.saturating_mul(2));
+        None
+    }
+}
+
+/// The least x that is carried. No product of a probability with it loses digits.
+fn least<F: Real>() -> F {
+    (-F::SPREAD).exp() * F::LIFT
+}
+
+/// Writes x from log α. Returns whether all are normal numbers, or 0 for messages and weights of 0.
+fn weigh_states<F: Real>(logs: &[F], weights: &[F], x: &mut [F]) -> bool {
+    vectorised!(weigh_loop(logs, weights, x))
+}
+
+#[inline(always)]
+fn weigh_loop<const FUSED: bool, F: Real>(logs: &[F], weights: &[F], x: &mut [F]) -> bool {
+    x.copy_from_slice(logs);
+    for_each_lane(x, |x| *x = x.exp_lane::<FUSED>() * F::LIFT);
+    // As wide as the numbers, so that the loop is vectorised.
+    let mut num_lost = 0_u64;
+    for ((x, &log), &weight) in x.iter_mut().zip(logs).zip(weights) {
+        *x *= weight;
+        num_lost |= u64::from(!((*x >= least()) | (log == F::neg_infinity()) | (weight == F::zero())));
+    }
+    num_lost == 0
+}
+
+/// Turns sums Σ M̂ x into log α and the x of the next stage. Returns flags.
+fn push_states<F: Real>(factor: F, weights: &[F], sums: &mut [F], logs: &mut [F]) -> u64 {
+    vectorised!(push_loop(factor, weights, sums, logs))
+}
+
+#[inline(always)]
+fn push_loop<const FUSED: bool, F: Real>(factor: F, weights: &[F], sums: &mut [F], logs: &mut [F]) -> u64 {
+    let (zero, normal) = (F::zero(), F::min_positive_value() * F::LIFT);
+    let (mut num_lost, mut num_ending) = (0_u64, 0_u64);
+    for ((sum, log), &weight) in sums.iter_mut().zip(logs.iter_mut()).zip(weights) {
+        let message = factor * *sum;
+        num_lost |= u64::from(!((message >= normal) | (*sum == zero)));
+        *log = message * F::UNLIFT;
+        *sum = message * weight;
+        num_ending |= u64::from(!((*sum >= least()) | (message == zero) | (weight == zero)));
+    }
+    for_each_lane(logs, |log| *log = log.ln_lane::<FUSED>());
+    (if num_lost > 0 { LOST } else { 0 }) | (if num_ending > 0 { ENDS } else { 0 })
+}
