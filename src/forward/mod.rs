@@ -29,7 +29,7 @@ pub(crate) use pass::ForwardPass;
 use crate::kernels::sum;
 use crate::mdp::check_initial;
 use crate::mdp::{check_options, run_pass};
-use crate::observation::{Observation, Observations, log_product};
+use crate::observation::{Observation, Observations};
 use crate::{Error, Inference, Model, Real, Table, Workspace, arrays};
 
 /// Computes the forward messages α_t(s) = p(s_t = s ∣ e_0 … e_{t−1}) of direct inference.
@@ -132,25 +132,6 @@ pub(crate) fn check<F: Real, M: Model<Scalar = F> + ?Sized>(
         return Err(Error::ZeroTemperature { table: Table::ForwardMessages });
     }
     Ok(())
-}
-
-/// Adds the log-likelihoods of the observations of stage `t` to its messages, in `memory`.
-fn weigh<'a, F: Real>(
-    observations: &Observations<F>,
-    t: usize,
-    (messages, absorbed): (&'a [F], F),
-    memory: &'a mut Vec<F>,
-) -> Result<(&'a [F], F), Error> {
-    let Some((_, log_absorbed)) = observations.at(t) else { return Ok((messages, absorbed)) };
-    memory.clear();
-    memory.extend_from_slice(messages);
-    observations.add_to(t, F::one(), Table::ForwardMessages, memory)?;
-    let overflow = Error::TotalOverflow { table: Table::AbsorbedObservations };
-    let absorbed = log_product(absorbed, log_absorbed).ok_or(overflow)?;
-    if memory.iter().chain([&absorbed]).all(|&log| log == F::neg_infinity()) {
-        return Err(Error::ImpossibleObservations { stage: t });
-    }
-    Ok((memory, absorbed))
 }
 
 /// The forward messages of a finite horizon, as logarithms.
@@ -263,22 +244,17 @@ impl<F: Real> ForwardMessages<F> {
         log_forward.row_mut(0).zip_mut_with(initial, |log, &p| *log = p.ln());
         log_absorbed[0] = F::neg_infinity();
         let messages = arrays::slice_mut(log_forward);
-        let mut weighted = Vec::new();
         run_pass(mdp, horizon, Inference::Direct, || {
             for t in 0..horizon {
                 let (now, next) = messages[t * num_states..].split_at_mut(num_states);
-                let (now, absorbed) = weigh(observations, t, (now, log_absorbed[t]), &mut weighted)?;
-                if observations.at(t).is_some() {
-                    pass.forget();
-                }
+                let next = &mut next[..num_states];
                 (log_normalizers[t], log_absorbed[t + 1]) =
-                    pass.stage(t, now, absorbed, &mut next[..num_states])?;
+                    pass.stage_given(observations, t, (now, log_absorbed[t]), next)?;
             }
             Ok(())
         })?;
         let last = (&messages[horizon * num_states..], log_absorbed[horizon]);
-        let (last, absorbed) = weigh(observations, horizon, last, &mut weighted)?;
-        let log_end = pass.log_end(last, absorbed)?;
+        let log_end = pass.log_end_given(observations, horizon, last)?;
         let total = sum(arrays::slice(log_normalizers)) + log_end;
         *log_evidence = if log_end == F::neg_infinity() { log_end } else { total };
         if log_end > F::neg_infinity() && !total.is_finite() {

@@ -18,6 +18,7 @@ use crate::dynamics::successors::for_each_log_successor;
 use crate::dynamics::{BySuccessor, blocks};
 use crate::kernels::{LogMemo, lifted_log, log_add_exp, log_sum_exp, sum};
 use crate::mdp::{CheckedStage, is_possible, terminal_states};
+use crate::observation::{Observations, log_product};
 use crate::parallel::{RowsMut, fold_pieces};
 use crate::{Dynamics, Error, Inference, Model, Real, Table, Workspace};
 
@@ -29,6 +30,7 @@ pub(crate) struct ForwardPass<'m, F: Real, M: ?Sized> {
     terminal: Vec<usize>,
     mixed: Option<Mixed<F>>,
     flow: Flow<F>,
+    weighted: Vec<F>, // messages with the observations of their stage, [s]; empty without any
 }
 
 /// The weights that flow through the rows of a stage: x_t of the pairs, or of the states of mixed
@@ -54,6 +56,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
             log_discount: mdp.discount().ln(),
             log_leave: (F::one() - mdp.discount()).ln(),
             mixed,
+            weighted: Vec::new(),
             flow: Flow {
                 temperature: mdp.temperature(),
                 logs: table((num_states, width))?,
@@ -70,17 +73,64 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         [logs, band, pushed].into_iter().for_each(|table| workspace.keep(table));
     }
 
-    /// Forgets what the last stage left for the next: its messages have been changed.
-    pub(crate) fn forget(&mut self) {
+    /// [`stage`](Self::stage), given the observations of stage `t` too.
+    pub(crate) fn stage_given(
+        &mut self,
+        observations: &Observations<F>,
+        t: usize,
+        (now, absorbed): (&[F], F),
+        next: &mut [F],
+    ) -> Result<(F, F), Error> {
+        let Some(absorbed) = self.weigh(observations, t, (now, absorbed))? else {
+            return self.stage(t, now, absorbed, next);
+        };
+        // What the last stage left for this one is no longer true.
         if let Some((_, carried)) = self.mixed.as_mut().and_then(|mixed| mixed.by_successor.as_mut()) {
             carried.forget();
         }
+        let weighted = std::mem::take(&mut self.weighted);
+        let result = self.stage(t, &weighted, absorbed, next);
+        self.weighted = weighted;
+        result
+    }
+
+    /// log( Σ_s α_T(s) exp(V_T(s)/τ) + α_T(†) ), given the observations of stage T too.
+    pub(crate) fn log_end_given(
+        &mut self,
+        observations: &Observations<F>,
+        horizon: usize,
+        (last, absorbed): (&[F], F),
+    ) -> Result<F, Error> {
+        let Some(absorbed) = self.weigh(observations, horizon, (last, absorbed))? else {
+            return self.log_end(last, absorbed);
+        };
+        let weighted = std::mem::take(&mut self.weighted);
+        self.log_end(&weighted, absorbed)
+    }
+
+    /// Writes the messages with the log-likelihoods of the observations of stage `t`, and returns that
+    /// of †. `None` without observations of this stage.
+    fn weigh(
+        &mut self,
+        observations: &Observations<F>,
+        t: usize,
+        (messages, absorbed): (&[F], F),
+    ) -> Result<Option<F>, Error> {
+        let Some((_, log_absorbed)) = observations.at(t) else { return Ok(None) };
+        self.weighted.clear();
+        self.weighted.extend_from_slice(messages);
+        observations.add_to(t, F::one(), Table::ForwardMessages, &mut self.weighted)?;
+        let overflow = Error::TotalOverflow { table: Table::AbsorbedObservations };
+        let absorbed = log_product(absorbed, log_absorbed).ok_or(overflow)?;
+        if self.weighted.iter().chain([&absorbed]).all(|&log| log == F::neg_infinity()) {
+            return Err(Error::ImpossibleObservations { stage: t });
+        }
+        Ok(Some(absorbed))
     }
 
     /// From log α_t and log α_t(†), writes log α_{t+1} and returns log Z_t and log α_{t+1}(†).
     ///
-    /// Precondition: the messages are those of the last stage, unless [`forget`](Self::forget) was
-    /// called after it.
+    /// Precondition: the messages are those that the last call has written.
     pub(crate) fn stage(
         &mut self,
         t: usize,
@@ -144,7 +194,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
     }
 
     /// log( Σ_s α_T(s) exp(V_T(s)/τ) + α_T(†) ).
-    pub(super) fn log_end(&mut self, last: &[F], absorbed: F) -> Result<F, Error> {
+    fn log_end(&mut self, last: &[F], absorbed: F) -> Result<F, Error> {
         let logs = &mut self.flow.pushed;
         for ((log, &message), &value) in logs.iter_mut().zip(last).zip(self.mdp.terminal_values()) {
             *log = F::neg_infinity();

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use ndarray::{Array1, Array2, Array3, ArrayRef1};
+use ndarray::{Array1, Array2, Array3, ArrayRef1, Axis};
 
+use crate::forward::ForwardPass;
 use crate::kernels::{exp_all, log_sum_exp, sum};
-use crate::mdp::terminal_states;
+use crate::mdp::{run_pass, terminal_states};
 use crate::parallel::{RowsMut, fold_pieces};
-use crate::{Error, ForwardMessages, Model, Real, Solution, Table, arrays};
+use crate::{Error, Inference, Model, Real, Solution, Table, Workspace, arrays};
 
 /// log Σ_s p₀(s) exp(V_0(s)/τ), or [`Error::ImpossibleEvidence`] if it is −∞. `logs` is room for a
 /// number for each state.
@@ -81,37 +82,58 @@ pub(super) fn marginals_of_stage<F: Real>(
     Ok(left / total)
 }
 
-/// Writes (D7) of every stage, for states and for †.
-pub(super) fn state_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
-    mdp: &M,
-    forward: &ForwardMessages<F>,
-    solution: &Solution<F>,
-    (marginals, absorbed): (&mut Array2<F>, &mut Array1<F>),
-) -> Result<(), Error> {
-    let (values, messages) = (solution.state_values(), forward.log_forward());
-    let rows = values.rows().into_iter().zip(messages.rows()).zip(marginals.rows_mut());
-    for (t, ((values, messages), mut row)) in rows.enumerate() {
-        let later = solution.observed().absorbed_from(t);
-        let messages = (arrays::slice(&messages), forward.log_absorbed()[t] + later);
-        let row = arrays::slice_mut(&mut row);
-        absorbed[t] = marginals_of_stage(t, mdp.temperature(), messages, arrays::slice(&values), row)?;
-    }
-    Ok(())
+/// The marginals of all stages, to be written.
+pub(super) struct MarginalTables<'a, F> {
+    pub(super) states: &'a mut Array2<F>,
+    pub(super) absorbed: &'a mut Array1<F>,
+    pub(super) pairs: &'a mut Array3<F>,
 }
 
-/// Writes (D8) of every stage.
-pub(super) fn state_action_marginals<F: Real, M: Model<Scalar = F> + ?Sized>(
+/// Writes (D7) and (D8) of every stage, right after the forward messages of the stage, of which no more
+/// are kept. Returns the log-evidence.
+pub(super) fn fill<F: Real, M: Model<Scalar = F> + ?Sized>(
     mdp: &M,
-    state_marginals: &Array2<F>,
+    initial: &ArrayRef1<F>,
     solution: &Solution<F>,
-    marginals: &mut Array3<F>,
-) {
-    let terminal: Vec<usize> = terminal_states(mdp).collect();
-    let stages = marginals.outer_iter_mut().zip(state_marginals.rows());
-    for (t, (mut pairs, masses)) in stages.enumerate() {
-        let (masses, pairs) = (arrays::slice(&masses), arrays::slice_mut(&mut pairs));
-        solution.policy().pair_masses(t, masses, &terminal, pairs);
-    }
+    tables: MarginalTables<'_, F>,
+    workspace: &mut Workspace<F>,
+) -> Result<F, Error> {
+    let horizon = solution.horizon();
+    let terminal = workspace.take_states(terminal_states(mdp));
+    let mut table = || workspace.take(Table::ForwardMessages, mdp.num_states());
+    let (mut now, mut next, mut logs) = (table()?, table()?, table()?);
+    let mut pass = ForwardPass::new(workspace, mdp, horizon)?;
+    let result = run_pass(mdp, horizon, Inference::Direct, || {
+        let first_values = solution.state_values().index_axis_move(Axis(0), 0);
+        let first_values = arrays::slice(&first_values);
+        let log_evidence = log_evidence(mdp.temperature(), initial, first_values, horizon, &mut logs);
+        let mut absorbed = F::neg_infinity();
+        now.iter_mut().zip(initial).for_each(|(log, &p)| *log = p.ln());
+        for t in 0..=horizon {
+            // Without evidence, the forward pass names the stage that excludes it.
+            if log_evidence.is_ok() {
+                let mut row = tables.states.row_mut(t);
+                let (values, later) = (solution.state_values(), solution.observed().absorbed_from(t));
+                let (values, messages) = (values.row(t), (&now[..], absorbed + later));
+                let (row, values) = (arrays::slice_mut(&mut row), arrays::slice(&values));
+                tables.absorbed[t] = marginals_of_stage(t, mdp.temperature(), messages, values, row)?;
+                if t < horizon {
+                    let mut pairs = tables.pairs.index_axis_mut(Axis(0), t);
+                    solution.policy().pair_masses(t, row, &terminal, arrays::slice_mut(&mut pairs));
+                }
+            }
+            if t < horizon {
+                (_, absorbed) = pass.stage_given(solution.observed(), t, (&now, absorbed), &mut next)?;
+                std::mem::swap(&mut now, &mut next);
+            }
+        }
+        pass.log_end_given(solution.observed(), horizon, (&now, absorbed))?;
+        log_evidence
+    });
+    pass.release(workspace);
+    workspace.keep_states(terminal);
+    [now, next, logs].into_iter().for_each(|table| workspace.keep(table));
+    result
 }
 
 /// Checks that each row of marginals, together with †, is a distribution, and that no pair is more

@@ -17,15 +17,14 @@ mod stream;
 use ndarray::{Array1, Array2, Array3, ArrayRef1, ArrayView1, ArrayView2, ArrayView3, Axis, aview0};
 
 pub use given::posterior_given;
-use marginals::check_marginals;
+use marginals::{MarginalTables, check_marginals};
 pub use stream::{PosteriorStage, stream_posterior, stream_posterior_with};
 
-use crate::arrays::Scratch;
 use crate::dynamics::successors::LuckyRows;
 use crate::mdp::{CheckedStage, check_options};
 use crate::{
-    Error, ForwardMessages, Inference, Model, Policy, Real, SoftValueIteration, Solution, Table, Workspace,
-    arrays, forward, soft_value_iteration,
+    Error, Inference, Model, Policy, Real, SoftValueIteration, Solution, Table, Workspace, arrays, forward,
+    soft_value_iteration,
 };
 
 /// Computes the posterior over trajectories of direct inference: evidence, marginals and policy.
@@ -44,7 +43,7 @@ use crate::{
 ///
 /// # Complexity
 ///
-/// Time O(T · transitions), memory 4·T·S·A + 3·T·S numbers.
+/// Time O(T · transitions), memory 4·T·S·A + 2·T·S numbers.
 ///
 /// # Example
 ///
@@ -116,16 +115,7 @@ pub fn posterior_into<F: Real, M: Model<Scalar = F> + ?Sized>(
     posterior.solution.check_shape(mdp)?;
     let horizon = posterior.horizon();
     SoftValueIteration::new(horizon).solve_into(mdp, &mut posterior.solution)?;
-    let mut memory = match posterior.memory.0.take() {
-        Some(memory) => memory,
-        None => Memory {
-            forward: ForwardMessages::with_shape(horizon, mdp.num_states())?,
-            workspace: Workspace::new(),
-        },
-    };
-    let result = posterior.fill(mdp, initial, &mut memory);
-    posterior.memory.0 = Some(memory);
-    result
+    posterior.fill(mdp, initial)
 }
 
 impl<F: Real> Solution<F> {
@@ -205,12 +195,6 @@ pub struct Posterior<F = f64> {
     absorbed_marginals: Array1<F>,
     state_action_marginals: Array3<F>,
     #[cfg_attr(feature = "serde", serde(skip))]
-    memory: Scratch<Option<Memory<F>>>,
-}
-
-/// The memory that [`posterior_into`] needs in addition to the result.
-struct Memory<F> {
-    forward: ForwardMessages<F>,
     workspace: Workspace<F>,
 }
 
@@ -267,7 +251,7 @@ impl<F: Real> TryFrom<PosteriorParts<F>> for Posterior<F> {
             state_marginals: arrays::standard_layout(marginals),
             absorbed_marginals,
             state_action_marginals: arrays::standard_layout(pair_marginals),
-            memory: Scratch::default(),
+            workspace: Workspace::new(),
         })
     }
 }
@@ -278,12 +262,7 @@ impl<F: Real> Posterior<F> {
     where
         M: Model<Scalar = F> + ?Sized,
     {
-        let (horizon, num_states) = (solution.horizon(), mdp.num_states());
-        forward::check(mdp, initial, horizon)?;
-        let mut memory = Memory {
-            forward: ForwardMessages::with_shape(horizon, num_states)?,
-            workspace: Workspace::new(),
-        };
+        forward::check(mdp, initial, solution.horizon())?;
         let (states, pairs) = (solution.state_values().dim(), solution.action_values().dim());
         let mut posterior = Self {
             solution,
@@ -292,32 +271,26 @@ impl<F: Real> Posterior<F> {
             state_marginals: arrays::filled(Table::StateMarginals, states, F::zero())?,
             absorbed_marginals: arrays::filled(Table::StateMarginals, states.0, F::zero())?,
             state_action_marginals: arrays::filled(Table::StateActionMarginals, pairs, F::zero())?,
-            memory: Scratch::default(),
+            workspace: Workspace::new(),
         };
-        posterior.fill(mdp, initial, &mut memory)?;
+        posterior.fill(mdp, initial)?;
+        posterior.workspace = Workspace::new(); // kept only by a posterior that is computed again
         Ok(posterior)
     }
 
     /// Writes evidence and marginals, from the backward pass and a forward pass.
-    fn fill<M>(&mut self, mdp: &M, initial: &ArrayRef1<F>, memory: &mut Memory<F>) -> Result<(), Error>
+    fn fill<M>(&mut self, mdp: &M, initial: &ArrayRef1<F>) -> Result<(), Error>
     where
         M: Model<Scalar = F> + ?Sized,
     {
-        let Memory { forward, workspace } = memory;
         forward::check(mdp, initial, self.horizon())?;
-        forward.fill(mdp, initial, self.solution.observed(), workspace)?;
         self.initial.assign(initial);
-        let mut logs = workspace.take(Table::StateValues, mdp.num_states())?;
-        let first_values = self.solution.state_values().index_axis_move(Axis(0), 0);
-        let first_values = arrays::slice(&first_values);
-        let log_evidence =
-            marginals::log_evidence(mdp.temperature(), initial, first_values, self.horizon(), &mut logs);
-        workspace.keep(logs);
-        self.log_evidence = log_evidence?;
-        let tables = (&mut self.state_marginals, &mut self.absorbed_marginals);
-        marginals::state_marginals(mdp, forward, &self.solution, tables)?;
-        let pairs = &mut self.state_action_marginals;
-        marginals::state_action_marginals(mdp, &self.state_marginals, &self.solution, pairs);
+        let tables = MarginalTables {
+            states: &mut self.state_marginals,
+            absorbed: &mut self.absorbed_marginals,
+            pairs: &mut self.state_action_marginals,
+        };
+        self.log_evidence = marginals::fill(mdp, &self.initial, &self.solution, tables, &mut self.workspace)?;
         Ok(())
     }
 
