@@ -72,7 +72,8 @@ pub use rand;
 #[cfg(feature = "sprs")]
 pub use sprs;
 
-// Aliases for the search of the documentation stand here: on an item of a private module they are lost.
+// Aliases for the search of the documentation stand here: on an item of a private module they are
+// lost.
 #[doc(alias("dynamic_programming", "finite_horizon"))]
 pub use backward::SoftValueIteration;
 #[doc(alias("value_function"))]
@@ -145,6 +146,7 @@ mod markov_chain;
 mod mdp;
 mod observation;
 mod parallel;
+mod patience;
 mod policy;
 mod posterior;
 #[cfg(feature = "serde")]

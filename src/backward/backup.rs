@@ -54,8 +54,8 @@ use crate::{Error, Inference, Model, Real, Table, Workspace, arrays};
 /// # Ok::<(), softmdp::Error>(())
 /// ```
 ///
-/// [`soft_value_iteration`](crate::soft_value_iteration) uses another order of operations if all stages
-/// are equal. The results then agree only to within rounding.
+/// [`soft_value_iteration`](crate::soft_value_iteration) uses another order of operations if all
+/// stages are equal. The results then agree only to within rounding.
 pub fn soft_bellman_backup<M: Model + ?Sized>(
     mdp: &M,
     next_values: &ArrayRef1<M::Scalar>,

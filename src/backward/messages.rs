@@ -28,8 +28,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use super::stage::Column;
 use crate::dynamics::blocks;
 use crate::kernels::LogBlock;
-use crate::kernels::{for_each_lane, gap, vectorised};
+use crate::kernels::{for_each_lane, gap, least_lifted, vectorised};
 use crate::parallel::RowsMut;
+use crate::patience::Patience;
 use crate::{Dynamics, Error, Model, Real, Table, Workspace};
 
 /// The messages of the stage before, and the tables for carrying them on.
@@ -41,8 +42,7 @@ pub(super) struct Messages<F> {
     next: Vec<F>,              // messages of the stage that is worked on, [s]
     stage: Option<usize>,      // that the messages of the block belong to
     peak: F,                   // the largest of them
-    wait: usize,               // stages until it is tried again
-    patience: usize,           // stages to wait after the next failure
+    patience: Patience,
 }
 
 impl<F: Real> Messages<F> {
@@ -67,8 +67,8 @@ impl<F: Real> Messages<F> {
         let mut weights = workspace.take(Table::BackwardMessages, rewards.len())?;
         weights.iter_mut().zip(rewards).for_each(|(place, reward)| *place = weight(reward));
         let next = workspace.take(Table::BackwardMessages, rewards.len())?;
-        let (stage, peak, wait, patience) = (None, F::zero(), 0, 1);
-        Ok(Self { weights, max_reward, terminal, least_base, next, stage, peak, wait, patience })
+        let (stage, peak, patience) = (None, F::zero(), Patience::new());
+        Ok(Self { weights, max_reward, terminal, least_base, next, stage, peak, patience })
     }
 
     /// Returns the memory to a workspace.
@@ -96,8 +96,8 @@ impl<F: Real> Messages<F> {
         M: Model<Scalar = F> + ?Sized,
     {
         let was_held = self.stage.take() == Some(column.t + 1);
-        if self.wait > 0 || !block.is_lossless() || !block.max().is_finite() || !self.max_reward.is_finite() {
-            self.wait = self.wait.saturating_sub(1);
+        let may_try = self.patience.may_try();
+        if !may_try || !block.is_lossless() || !block.max().is_finite() || !self.max_reward.is_finite() {
             return false;
         }
         let constants = self.constants(column, block, was_held);
@@ -122,7 +122,7 @@ impl<F: Real> Messages<F> {
             peak = peak.max(message);
         }
         if !is_regular {
-            (self.wait, self.patience) = (self.patience, self.patience.saturating_mul(2));
+            self.patience.fail();
             return false;
         }
         block.swap_exponentials(&mut self.next, constants.next_base);
@@ -158,7 +158,7 @@ impl<F: Real> Messages<F> {
             going: ((base + self.max_reward - next_base) / temperature).exp(),
             base,
             next_base,
-            least: (-F::SPREAD).exp() * F::LIFT,
+            least: least_lifted(),
         }
     }
 }

@@ -154,8 +154,8 @@ impl<'a, F: Real, M: Model<Scalar = F> + ?Sized> Column<'a, F, M> {
         true
     }
 
-    /// Writes all states by `back_up`, which returns whether it could, and the terminal states as they
-    /// are. If it could not, the outputs are meaningless.
+    /// Writes all states by `back_up`, which returns whether it could, and the terminal states as
+    /// they are. If it could not, the outputs are meaningless.
     pub(super) fn write_whole(
         &self,
         tables: StageTables<'_, F>,

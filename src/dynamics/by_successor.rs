@@ -25,8 +25,8 @@ const LEAST_STAGES: usize = 8;
 pub(crate) struct BySuccessor<F>(SparseDynamics<F>); // as rows of one action, whose columns name pairs
 
 impl<F: Real> BySuccessor<F> {
-    /// For pushes through a number of stages that share these dynamics. `None` where a copy does not
-    /// pay, or finds no memory.
+    /// For pushes through a number of stages that share these dynamics. `None` where a copy does
+    /// not pay, or finds no memory.
     pub(crate) fn new<D>(dynamics: &D, num_stages: usize) -> Option<Self>
     where
         D: Dynamics<Scalar = F> + ?Sized,
@@ -68,8 +68,8 @@ impl<F: Real> BySuccessor<F> {
         self.for_each_block(x, w, (), &|_, _, ()| {});
     }
 
-    /// [`push`](Self::push), and then `block(next_states, w, outputs)` for each block of successors,
-    /// while it is in cache.
+    /// [`push`](Self::push), and then `block(next_states, w, outputs)` for each block of
+    /// successors, while it is in cache.
     pub(crate) fn for_each_block<O: Split>(
         &self,
         x: &[F],

@@ -1,10 +1,10 @@
 //! The loops over logarithms of weights and messages, in vector arithmetic.
 
 use crate::Real;
-use crate::kernels::{extremes, for_each_lane, lifted_log, log_add_exp, vectorised};
+use crate::kernels::{extremes, for_each_lane, least_lowered, lifted_log, log_add_exp, vectorised};
 
-/// Writes the sums of logarithms. Marks a finite sum that leaves the number type by NaN. Returns the
-/// largest sum, and whether none is marked.
+/// Writes the sums of logarithms. Marks a finite sum that leaves the number type by NaN. Returns
+/// the largest sum, and whether none is marked.
 pub(super) fn add<F: Real>(a: &[F], b: &[F], sums: &mut [F]) -> (F, bool) {
     vectorised!(add_loop(a, b, sums))
 }
@@ -68,7 +68,7 @@ pub(super) fn add_logs<F: Real>(sums: &mut [F], ceiling: F, is_first: bool, logs
 /// are.
 #[inline(always)]
 fn lower_loop<const FUSED: bool, F: Real>(sums: &mut [F]) -> bool {
-    let least = F::min_positive_value() * F::LIFT;
+    let least = least_lowered();
     let mut num_small = 0_u64;
     for &sum in sums.iter() {
         num_small |= u64::from(!((sum >= least) | (sum == F::zero())));

@@ -49,8 +49,8 @@ use crate::{Error, Inference, Model, Real, Table, Workspace, arrays};
 /// # Complexity
 ///
 /// Time O(T · transitions), memory T·S + 2·S·A numbers. For many stages of a homogeneous model, the
-/// actions of each state are first mixed into one row. These rows are stored twice: by state and, if
-/// they are short, by successor.
+/// actions of each state are first mixed into one row. These rows are stored twice: by state and,
+/// if they are short, by successor.
 ///
 /// # Example
 ///
@@ -116,7 +116,7 @@ pub fn forward_messages_given<F: Real, M: Model<Scalar = F> + ?Sized>(
     check(mdp, initial, horizon)?;
     let observations = Observations::new(observations, horizon, mdp.num_states())?;
     let mut messages = ForwardMessages::with_shape(horizon, mdp.num_states())?;
-    messages.fill(mdp, initial, &observations, &mut Workspace::new())?;
+    messages.fill(mdp, initial, &observations)?;
     Ok(messages)
 }
 
@@ -204,8 +204,8 @@ impl<F: Real> TryFrom<ForwardMessagesParts<F>> for ForwardMessages<F> {
 }
 
 impl<F: Real> ForwardMessages<F> {
-    /// Room for a horizon and states.
-    pub(crate) fn with_shape(horizon: usize, num_states: usize) -> Result<Self, Error> {
+    /// Room for a horizon and states. Zeros, unlike other numbers, take no time to write.
+    fn with_shape(horizon: usize, num_states: usize) -> Result<Self, Error> {
         let (table, rows) = (Table::ForwardMessages, horizon.saturating_add(1));
         Ok(Self {
             log_forward: arrays::filled(table, (rows, num_states), F::zero())?,
@@ -215,30 +215,16 @@ impl<F: Real> ForwardMessages<F> {
         })
     }
 
-    /// Writes the messages of a model of this shape, in the memory of a workspace. α_t is given the
-    /// observations before stage t.
+    /// Writes the messages of a model of this shape. α_t is given the observations before stage t.
     ///
     /// Precondition: [`check`] has passed.
-    pub(crate) fn fill<M: Model<Scalar = F> + ?Sized>(
+    fn fill<M: Model<Scalar = F> + ?Sized>(
         &mut self,
         mdp: &M,
         initial: &ArrayRef1<F>,
         observations: &Observations<F>,
-        workspace: &mut Workspace<F>,
     ) -> Result<(), Error> {
-        let mut pass = ForwardPass::new(workspace, mdp, self.horizon())?;
-        let result = self.run(mdp, initial, observations, &mut pass);
-        pass.release(workspace);
-        result
-    }
-
-    fn run<M: Model<Scalar = F> + ?Sized>(
-        &mut self,
-        mdp: &M,
-        initial: &ArrayRef1<F>,
-        observations: &Observations<F>,
-        pass: &mut ForwardPass<'_, F, M>,
-    ) -> Result<(), Error> {
+        let mut pass = ForwardPass::new(&mut Workspace::new(), mdp, self.horizon())?;
         let (horizon, num_states) = (self.horizon(), mdp.num_states());
         let Self { log_forward, log_normalizers, log_absorbed, log_evidence } = self;
         log_forward.row_mut(0).zip_mut_with(initial, |log, &p| *log = p.ln());

@@ -2,10 +2,11 @@
 //!
 //! # Form computed
 //!
-//! All messages are logarithms, because later evidence can make a state of probability e^−5000
-//! certain. The pairs of a stage are pushed through the dynamics as plain numbers, in bands. A band
-//! holds the pairs within a fixed distance of its largest, scaled so that no product of a
-//! probability and a pair loses bits. The results of the bands are added as logarithms.
+//! All messages that are kept are logarithms, because later evidence can make a state of
+//! probability e^−5000 certain. Where plain numbers hold them, `carried` takes them from stage to
+//! stage. Elsewhere the pairs of a stage are pushed through the dynamics as plain numbers, in
+//! bands. A band holds the pairs within a fixed distance of its largest, scaled so that no product
+//! of a probability and a pair loses bits. The results of the bands are added as logarithms.
 //!
 //! There is nearly always one band. If more bands would cost more than the dynamics themselves, the
 //! remaining pairs are added term by term.
@@ -81,7 +82,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         (now, absorbed): (&[F], F),
         next: &mut [F],
     ) -> Result<(F, F), Error> {
-        let Some(absorbed) = self.weigh(observations, t, (now, absorbed))? else {
+        let Some(absorbed) = self.observe(observations, t, (now, absorbed))? else {
             return self.stage(t, now, absorbed, next);
         };
         // What the last stage left for this one is no longer true.
@@ -101,16 +102,16 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         horizon: usize,
         (last, absorbed): (&[F], F),
     ) -> Result<F, Error> {
-        let Some(absorbed) = self.weigh(observations, horizon, (last, absorbed))? else {
+        let Some(absorbed) = self.observe(observations, horizon, (last, absorbed))? else {
             return self.log_end(last, absorbed);
         };
         let weighted = std::mem::take(&mut self.weighted);
         self.log_end(&weighted, absorbed)
     }
 
-    /// Writes the messages with the log-likelihoods of the observations of stage `t`, and returns that
-    /// of †. `None` without observations of this stage.
-    fn weigh(
+    /// Writes the messages with the log-likelihoods of the observations of stage `t`, and returns
+    /// that of †. `None` without observations of this stage.
+    fn observe(
         &mut self,
         observations: &Observations<F>,
         t: usize,
@@ -130,7 +131,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
 
     /// From log α_t and log α_t(†), writes log α_{t+1} and returns log Z_t and log α_{t+1}(†).
     ///
-    /// Precondition: the messages are those that the last call has written.
+    /// Precondition: from the second call on, the messages are those that the last call has
+    /// written, because the pass keeps them in another form too.
     pub(crate) fn stage(
         &mut self,
         t: usize,
@@ -169,14 +171,14 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> ForwardPass<'m, F, M> {
         Ok((log_normalizer, self.log_absorbed(log_paid, log_normalizer, absorbed)))
     }
 
-    /// [`stage`](Self::stage) by messages that are carried as plain numbers; `None` where these do not
-    /// hold them.
+    /// [`stage`](Self::stage) by messages that are carried as plain numbers; `None` where these do
+    /// not hold them.
     fn carry(&mut self, t: usize, now: &[F], absorbed: F, next: &mut [F]) -> Result<Option<(F, F)>, Error> {
         let Some((rows, carried)) = self.mixed.as_mut().and_then(|mixed| mixed.by_successor.as_mut()) else {
             return Ok(None);
         };
         let Flow { band: x, pushed, .. } = &mut self.flow;
-        let Some(log_paid) = carried.weigh(t, now, x) else { return Ok(None) };
+        let Some(log_paid) = carried.hold(t, now, x) else { return Ok(None) };
         let log_normalizer = log_normalizer(&self.terminal, t, log_paid, now, absorbed)?;
         if !carried.push(t, rows, (x, self.log_discount - log_normalizer), pushed, next) {
             return Ok(None);
@@ -268,8 +270,8 @@ impl<F: Real> Flow<F> {
         if ceiling == F::neg_infinity() {
             next.fill(F::neg_infinity());
         }
-        // A band reads every weight but only its own rows: as many bands as a row has successors cost
-        // as much as a second pass over the dynamics.
+        // A band reads every weight but only its own rows: as many bands as a row has successors
+        // cost as much as a second pass over the dynamics.
         let num_states = self.pushed.len();
         let most_bands = 2 + dynamics.work(0..num_states) / self.band.len();
         for _ in 0..most_bands {
@@ -305,8 +307,8 @@ impl<F: Real> Flow<F> {
         Ok(log_paid)
     }
 
-    /// Scales the weights of the band below `ceiling` to plain numbers. Returns the largest logarithm
-    /// below the band.
+    /// Scales the weights of the band below `ceiling` to plain numbers. Returns the largest
+    /// logarithm below the band.
     fn scale_band(&mut self, ceiling: F) -> F {
         let (logs, outputs) = (&self.logs, RowsMut::column(&mut self.band[..]));
         let scale = |rows: Range<usize>, band: RowsMut<'_, F>| band::scale(&logs[rows], ceiling, band.data);

@@ -1,4 +1,5 @@
-//! One Bellman backup of many states at once, in vector arithmetic: from expectations to Q, V and π.
+//! One Bellman backup of many states at once, in vector arithmetic: from expectations to Q, V and
+//! π.
 //!
 //! States are taken a chunk at a time, so that the numbers of a chunk stay in the first-level cache
 //! from the rewards to the policy. The width of vectors is chosen once for all chunks.
@@ -30,9 +31,8 @@ pub(crate) fn add_rewards<F: Real>(
 /// [`add_rewards`], and then V and, if asked, π of every state, as `soft_maximum` computes them for
 /// one.
 ///
-/// Values are NaN for states whose rows plain numbers
-/// cannot hold: also for all states with more than [`CHUNK`] actions, and with a policy for all states
-/// at temperature 0.
+/// Values are NaN for states whose rows plain numbers cannot hold: also for all states with more
+/// than [`CHUNK`] actions, and with a policy for all states at temperature 0.
 pub(crate) fn back_up_block<F: Real>(
     rule: BlockRule<F>,
     pairs: Pairs<'_, F>,
@@ -109,8 +109,8 @@ fn in_chunks<F: Real, const N: usize>(
     }
 }
 
-/// [`in_chunks`] in one vector arithmetic. `WIDTH` is the number of actions, or 0 if it is not known
-/// at compile time.
+/// [`in_chunks`] in one vector arithmetic. `WIDTH` is the number of actions, or 0 if it is not
+/// known at compile time.
 #[inline(always)]
 fn chunks<const FUSED: bool, F: Real, const WIDTH: usize>(
     BlockRule { width, temperature, continuation }: BlockRule<F>,

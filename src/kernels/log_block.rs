@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::{CHUNK, FEW, RowBatch, for_each_lane, gap, lifted_log, offset, row_log_expectation, vectorised};
+use super::{
+    CHUNK, FEW, RowBatch, for_each_lane, gap, least_lowered, lifted_log, offset, row_log_expectation,
+    vectorised,
+};
 use crate::{Error, Real, Table};
 
 /// Columns of values v, with exponentials for computing τ log Σ P exp(v/τ).
@@ -118,8 +121,7 @@ impl<F: Real> LogBlock<F> {
             (self.maxima[index], self.lossless[index]) = (max, is_lossless);
             // Two finite values may lie further apart than the largest number.
             self.is_wide[index] = max > F::neg_infinity() && min - max == F::neg_infinity();
-            self.trusted[index] =
-                if is_lossless { F::LIFT * F::min_positive_value() } else { F::TRUSTED_SUM };
+            self.trusted[index] = if is_lossless { least_lowered() } else { F::TRUSTED_SUM };
         }
         let (maxima, temperatures, is_wide) = (&self.maxima, &self.temperatures, &self.is_wide);
         let fill = |states: Range<usize>, copy: &mut [F], exponentials: &mut [F]| {

@@ -20,6 +20,18 @@
 use super::{gap, offset};
 use crate::Real;
 
+/// The least lifted exponential that is kept. No product of a probability with it loses digits.
+#[inline(always)]
+pub(crate) fn least_lifted<F: Real>() -> F {
+    (-F::SPREAD).exp() * F::LIFT
+}
+
+/// The least lifted number that is a normal one without the lift too.
+#[inline(always)]
+pub(crate) fn least_lowered<F: Real>() -> F {
+    F::min_positive_value() * F::LIFT
+}
+
 /// log(sum / 2^L) of a sum of lifted exponentials, for a positive sum.
 #[inline]
 pub(crate) fn lifted_log<F: Real>(sum: F) -> F {

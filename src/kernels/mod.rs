@@ -52,7 +52,7 @@ pub(crate) use dot::{add_scaled, add_scaled_rows, dot_rows, guarded_dot_rows, su
 pub(crate) use dot_sparse::dot_sparse_rows;
 pub use log_block::LogBlock;
 pub(crate) use log_block::extremes;
-pub(crate) use log_expectation::{is_safe, lifted_log, row_log_expectation};
+pub(crate) use log_expectation::{is_safe, least_lifted, least_lowered, lifted_log, row_log_expectation};
 pub(crate) use log_memo::LogMemo;
 pub use log_sum_exp::log_sum_exp;
 pub(crate) use log_sum_exp::{gap, log_add_exp, offset};

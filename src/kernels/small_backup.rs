@@ -11,7 +11,7 @@ use super::block_backup::{IRREGULAR, LEFT, continued};
 use super::log_block::{extremes, gap_of};
 use super::soft_maxima::is_exact;
 use super::tables::{Pairs, SmallOutputs, SmallRule, SmallTables, SoftRows};
-use super::{Aligned, for_each_lane, vectorised};
+use super::{Aligned, for_each_lane, least_lowered, vectorised};
 use crate::Real;
 
 /// States are padded to a multiple of this, and pairs to a multiple of twice as many.
@@ -80,8 +80,8 @@ fn with_room<F: Real, const N: usize>(
     }
 }
 
-/// [`back_up_small`] in one vector arithmetic. `BLOCKS` is the number of vectors for each action, or
-/// the most there may be if it is not known at compile time.
+/// [`back_up_small`] in one vector arithmetic. `BLOCKS` is the number of vectors for each action,
+/// or the most there may be if it is not known at compile time.
 #[inline(always)]
 fn back_up<const FUSED: bool, F: Real, const BLOCKS: usize>(
     tables: &SmallTables<'_, F>,
@@ -263,7 +263,7 @@ fn log_expectations<const FUSED: bool, F: Real>(
     }
     for_each_lane(lanes, |e| *e = e.exp_lane::<FUSED>() * F::LIFT);
     multiply::<FUSED, F>(tables, &lanes[..v.len()], y);
-    let trusted = F::LIFT * F::min_positive_value();
+    let trusted = least_lowered();
     let mut num_lost = 0_u64;
     for y in y.iter_mut() {
         num_lost |= u64::from(!((*y >= trusted) | (*y == F::zero())));

@@ -1,50 +1,55 @@
-//! One backup of a small model by direct inference, on messages that are carried from stage to stage
-//! as plain numbers.
+//! One backup of a small model by direct inference, on messages that are carried from stage to
+//! stage as plain numbers.
 //!
 //! # Form computed
 //!
 //! ```text
-//! b        = exp((V_{t+1} − base)/τ) 2^−K,   b(†) that of V(†)
+//! b        = exp((V_{t+1} − base)/τ),   b(†) that of V(†)
 //! y(s,a)   = γ Σ_s' P(s'|s,a) b(s') + (1−γ) b(†)
 //! x(s,a)   = w(s,a) y(s,a),   w = ρ exp(r/τ)
 //! b'(s)    = Σ_a x(s,a)
-//! Q        = r + base + τ (log y + K log 2)
-//! V        = base + τ (log b' + K log 2)
+//! Q        = r + base + τ log y
+//! V        = base + τ log b'
 //! π        = x / b',   log π = log w + log y − log b'
 //! ```
 //!
 //! The next stage waits for b' alone: a product and a few sums. No stage takes an exponential, and
-//! logarithms wait for nothing. Where messages have grown or shrunk, all of them are multiplied by one
-//! power of two, which is exact.
+//! no stage waits for a logarithm. Where messages have grown or shrunk, all of them are multiplied
+//! by one power of two, which is exact, and the base moves with them.
 
 use super::block_backup::is_valid;
 use super::small_backup::{FEW_ENTRIES, LANES};
 use super::small_backup::{MOST_ENTRIES, by_state, multiply, num_vectors, of_both, vectors, vectors_mut};
 use super::tables::{CarriedMessages, MessageRule, SmallOutputs, SmallTables, SoftRows};
-use super::{Aligned, exp_all, for_each_lane, gap, vectorised};
+use super::{Aligned, exp_all, for_each_lane, gap, least_lifted, least_lowered, vectorised};
 use crate::Real;
 
 /// Writes w = ρ exp(r/τ) and its logarithm, from r, ρ and log ρ. Returns whether all are valid, and
 /// messages can be carried with them.
-pub(crate) fn weigh<F: Real>(
+pub(crate) fn message_weights<F: Real>(
     temperature: F,
     (rewards, prior, log_prior): (&[F], &[F], &[F]),
     (weights, log_weights): (&mut [F], &mut [F]),
 ) -> bool {
-    let (dead, mut is_in_range) = (F::neg_infinity(), temperature * F::from_f64(1000.0) < most_value());
+    let (dead, mut is_in_range, mut largest) = (F::neg_infinity(), true, F::one());
     for (i, log_weight) in log_weights.iter_mut().enumerate() {
-        *log_weight = if prior[i] > F::zero() { log_prior[i] + rewards[i] / temperature } else { dead };
+        let is_possible = rewards[i] > dead && prior[i] > F::zero();
+        *log_weight = if is_possible { log_prior[i] + rewards[i] / temperature } else { dead };
+        weights[i] = if is_possible { rewards[i] / temperature } else { dead };
         is_in_range &= is_valid(rewards[i], prior[i]);
-        is_in_range &= *log_weight == dead || log_weight.abs() <= most_log_weight();
-        weights[i] = if rewards[i] > dead { rewards[i] / temperature } else { dead };
+        is_in_range &= !is_possible || log_weight.abs() <= most_log_weight();
+        largest = if is_possible { largest.max(rewards[i].abs()) } else { largest };
     }
     exp_all(weights);
     weights.iter_mut().zip(prior).for_each(|(weight, &prior)| *weight *= prior);
+    // Rounding of a weight moves V by as many units in the last place of τ.
     is_in_range
+        && temperature <= largest * F::from_f64(4.0)
+        && temperature * F::from_f64(1000.0) < most_value()
 }
 
-/// The largest |log w| of carried messages. No product of messages within [`DRIFT`] leaves the number
-/// type then, nor loses digits.
+/// The largest |log w| of carried messages. No product of messages within [`DRIFT`] leaves the
+/// number type then, nor loses digits.
 fn most_log_weight<F: Real>() -> F {
     (F::max_value().ln() - F::LOG_LIFT) * F::from_f64(0.5)
 }
@@ -54,16 +59,11 @@ fn most_value<F: Real>() -> F {
     F::max_value() * F::from_f64(0.125)
 }
 
-/// The least message that is carried. No product of a probability with it loses digits.
-fn least_message<F: Real>() -> F {
-    (-F::SPREAD).exp() * F::LIFT
-}
-
 /// Powers of two by which the largest message may leave `LIFT` before all are scaled.
 const DRIFT: i32 = 8;
 
-/// Writes a stage, and replaces the messages by those of its values. Returns whether nothing was lost;
-/// if not, the outputs and messages are meaningless.
+/// Writes a stage, and replaces the messages by those of its values. Returns whether nothing was
+/// lost; if not, the outputs and messages are meaningless.
 pub(crate) fn carry_small<F: Real>(
     tables: &SmallTables<'_, F>,
     rule: MessageRule<F>,
@@ -114,8 +114,8 @@ fn with_room<F: Real, const N: usize>(
     }
 }
 
-/// [`carry_small`] in one vector arithmetic. `BLOCKS` is the number of vectors for each action, or the
-/// most there may be if it is not known at compile time.
+/// [`carry_small`] in one vector arithmetic. `BLOCKS` is the number of vectors for each action, or
+/// the most there may be if it is not known at compile time.
 #[inline(always)]
 fn carry<const FUSED: bool, F: Real, const BLOCKS: usize>(
     tables: &SmallTables<'_, F>,
@@ -130,7 +130,7 @@ fn carry<const FUSED: bool, F: Real, const BLOCKS: usize>(
     let (logs, terms) = (&mut logs[..weights.len()], &mut terms[..weights.len()]);
     // As wide as the numbers, so that the loops are vectorised.
     let mut num_lost = 0_u64;
-    let least = least_message::<F>();
+    let least = least_lifted::<F>();
     for &message in &*carried.messages {
         num_lost |= u64::from(!((message >= least) | (message == F::zero())));
     }
@@ -141,7 +141,7 @@ fn carry<const FUSED: bool, F: Real, const BLOCKS: usize>(
         logs.iter_mut().for_each(|y| *y = discount * *y + leaving);
     }
 
-    let trusted = F::LIFT * F::min_positive_value();
+    let trusted = least_lowered::<F>();
     let num_blocks = num_vectors::<BLOCKS>(tables.num_lanes);
     let (mut sums, mut log_sums) = ([[F::zero(); LANES]; BLOCKS], [[[F::zero(); LANES]; 2]; BLOCKS]);
     let sums = &mut sums[..num_blocks];
@@ -156,7 +156,7 @@ fn carry<const FUSED: bool, F: Real, const BLOCKS: usize>(
         }
     }
     log_sums[..num_blocks].copy_from_slice(sums);
-    let (base, exponent) = (carried.base, carried.exponent * F::from_f64(std::f64::consts::LN_2));
+    let base = carried.base;
     let mut peaks = [carried.absorbed; LANES];
     for ((message, sum), acts) in vectors_mut(carried.messages).iter_mut().zip(&*sums).zip(vectors(acts)) {
         for i in 0..LANES {
@@ -167,15 +167,16 @@ fn carry<const FUSED: bool, F: Real, const BLOCKS: usize>(
         peaks = of_both(message, &peaks, |message, peak| if message > peak { message } else { peak });
     }
     let peak = peaks.iter().fold(F::zero(), |max, &peak| if peak > max { peak } else { max });
-    if num_lost > 0 || peak == F::infinity() {
+    // A smaller discount may take a product to 0 that no successor is missing from.
+    if num_lost > 0 || peak == F::infinity() || discount < F::epsilon() {
         return false;
     }
-    carried.scale(peak);
+    carried.scale(peak, temperature);
 
     for_each_lane(log_sums.as_flattened_mut(), |log| *log = (*log * F::UNLIFT).ln_lane::<FUSED>());
     let mut num_wrong = 0_u64;
     for (value, &log) in values.iter_mut().zip(log_sums.as_flattened()) {
-        *value = base + temperature * (log + exponent);
+        *value = base + temperature * log;
     }
     for (value, &acts) in values.iter().zip(acts) {
         num_wrong |= u64::from(!(value.abs() < most_value()) & (acts > F::zero()));
@@ -209,7 +210,7 @@ fn carry<const FUSED: bool, F: Real, const BLOCKS: usize>(
         let dead = F::neg_infinity();
         let inputs = logs.iter().zip(rewards).zip(weights);
         for (q, ((&log, &reward), &weight)) in terms.iter_mut().zip(inputs) {
-            let continued = reward + (base + temperature * (log + exponent));
+            let continued = reward + (base + temperature * log);
             *q = if weight > F::zero() { continued } else { dead };
         }
         by_state(tables, num_blocks, terms, action_values);
@@ -218,14 +219,13 @@ fn carry<const FUSED: bool, F: Real, const BLOCKS: usize>(
 }
 
 impl<F: Real> CarriedMessages<'_, F> {
-    /// Takes the messages of values, `[s]`, and of V(†). If plain numbers do not hold them, the next
-    /// stage says so.
+    /// Takes the messages of values, `[s]`, and of V(†). If plain numbers do not hold them, the
+    /// next stage says so.
     pub(crate) fn start(&mut self, values: &[F], absorbed_value: F, temperature: F) {
         let largest = |largest: F, &value: &F| if value > largest { value } else { largest };
         self.base = values.iter().fold(absorbed_value, largest);
-        self.exponent = F::zero();
         let lifted = |value: F, e: F| match (value > F::neg_infinity(), e * F::LIFT) {
-            (true, message) if message >= least_message() && value.abs() < most_value() => message,
+            (true, message) if message >= least_lifted() && value.abs() < most_value() => message,
             (true, _) => F::nan(), // the next stage is lost
             (false, _) => F::zero(),
         };
@@ -236,16 +236,19 @@ impl<F: Real> CarriedMessages<'_, F> {
         messages.iter_mut().zip(values).for_each(|(e, &value)| *e = lifted(value, *e));
     }
 
-    /// Brings the largest message, `peak`, back to `LIFT`, by a power of two, if it has drifted away.
+    /// Brings the largest message, `peak`, back to `LIFT`, by a power of two, if it has drifted
+    /// away.
     #[inline(always)]
-    fn scale(&mut self, peak: F) {
+    fn scale(&mut self, peak: F, temperature: F) {
         let drift = F::from_f64(2.0).powi(DRIFT);
         if peak > F::zero() && !(peak >= F::LIFT / drift && peak <= F::LIFT * drift) {
-            let power = (peak * F::UNLIFT).log2().floor();
-            let factor = (-power).exp2();
+            // peak = mantissa · 2^exponent, with a whole mantissa.
+            let (mantissa, exponent, _) = (peak * F::UNLIFT).integer_decode();
+            let power = i32::from(exponent) + mantissa.checked_ilog2().unwrap_or(0) as i32;
+            let factor = F::from_f64(2.0).powi(-power);
             self.messages.iter_mut().for_each(|b| *b *= factor);
             self.absorbed *= factor;
-            self.exponent += power;
+            self.base += temperature * (F::from_f64(f64::from(power)) * F::from_f64(std::f64::consts::LN_2));
         }
     }
 }

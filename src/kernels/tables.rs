@@ -90,8 +90,7 @@ pub struct SmallRule<F> {
 /// terminal states are meaningless.
 pub(crate) type SmallOutputs<'a, F> = (&'a mut [F], Option<&'a mut [F]>, Option<SoftRows<'a, F>>);
 
-/// Messages of a small model that are carried from stage to stage: b = exp((V − base)/τ) 2^−K,
-/// lifted.
+/// Messages of a small model that are carried from stage to stage: b = exp((V − base)/τ), lifted.
 #[derive(Debug)]
 pub struct CarriedMessages<'a, F> {
     /// b, `[lane]`; 0 behind the last state.
@@ -100,8 +99,6 @@ pub struct CarriedMessages<'a, F> {
     pub(crate) absorbed: F,
     /// In reward units.
     pub(crate) base: F,
-    /// K, a whole number.
-    pub(crate) exponent: F,
 }
 
 /// What a backup of carried messages depends on beside its tables.

@@ -12,7 +12,7 @@ use crate::{Error, Inference, Model, Real, Solution, Table, Workspace, arrays};
 
 /// log Σ_s p₀(s) exp(V_0(s)/τ), or [`Error::ImpossibleEvidence`] if it is −∞. `logs` is room for a
 /// number for each state.
-pub(super) fn log_evidence<F: Real>(
+pub(super) fn evidence_of_values<F: Real>(
     temperature: F,
     initial: &ArrayRef1<F>,
     first_values: &[F],
@@ -89,8 +89,8 @@ pub(super) struct MarginalTables<'a, F> {
     pub(super) pairs: &'a mut Array3<F>,
 }
 
-/// Writes (D7) and (D8) of every stage, right after the forward messages of the stage, of which no more
-/// are kept. Returns the log-evidence.
+/// Writes (D7) and (D8) of every stage, right after the forward messages of the stage, which are
+/// not kept. Returns the log-evidence.
 pub(super) fn fill<F: Real, M: Model<Scalar = F> + ?Sized>(
     mdp: &M,
     initial: &ArrayRef1<F>,
@@ -106,7 +106,7 @@ pub(super) fn fill<F: Real, M: Model<Scalar = F> + ?Sized>(
     let result = run_pass(mdp, horizon, Inference::Direct, || {
         let first_values = solution.state_values().index_axis_move(Axis(0), 0);
         let first_values = arrays::slice(&first_values);
-        let log_evidence = log_evidence(mdp.temperature(), initial, first_values, horizon, &mut logs);
+        let log_evidence = evidence_of_values(mdp.temperature(), initial, first_values, horizon, &mut logs);
         let mut absorbed = F::neg_infinity();
         now.iter_mut().zip(initial).for_each(|(log, &p)| *log = p.ln());
         for t in 0..=horizon {

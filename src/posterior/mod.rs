@@ -194,6 +194,7 @@ pub struct Posterior<F = f64> {
     state_marginals: Array2<F>,
     absorbed_marginals: Array1<F>,
     state_action_marginals: Array3<F>,
+    // Of `posterior_into`, for its next call.
     #[cfg_attr(feature = "serde", serde(skip))]
     workspace: Workspace<F>,
 }

@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 
 use ndarray::{Array2, ArrayRef1, ArrayView1, aview1};
 
-use super::marginals::{log_evidence, marginals_of_stage};
+use super::marginals::{evidence_of_values, marginals_of_stage};
 use crate::backward::{Backup, StageTables, back_up_stage};
 use crate::forward::ForwardPass;
 use crate::{Error, Inference, Model, Real, Table, Workspace, forward};
@@ -156,7 +156,8 @@ impl<F: Real, M: Model<Scalar = F> + ?Sized> Pass<'_, '_, F, M> {
         let temperature = mdp.temperature();
         checkpoints(mdp, self.backup, horizon, stride, tables)?;
         let StreamTables { checkpoints, segment, now, next, marginals } = tables;
-        let log_evidence = log_evidence(temperature, initial, &checkpoints[..num_states], horizon, marginals);
+        let log_evidence =
+            evidence_of_values(temperature, initial, &checkpoints[..num_states], horizon, marginals);
         marginals.resize(num_states, F::zero());
         let log_evidence = log_evidence?;
 

@@ -8,6 +8,7 @@ use approx::abs_diff_eq;
 use softmdp::ndarray::{Array1, Array2};
 use softmdp::{
     Dynamics, Mdp, Observation, SparseDynamics, TimeVaryingMdp, forward_messages, forward_messages_given,
+    posterior,
 };
 
 use crate::common::{assert_close, assert_tables_close};
@@ -83,7 +84,8 @@ fn messages_that_spread_over_millions_of_nats_are_exact_and_cost_a_few_passes() 
     let spread = messages.log_forward().row(horizon).iter().fold(0.0_f64, |least, &log| least.min(log));
     assert!(spread < -1e6, "the messages must be wide: {spread}");
 
-    // Four bands of 600 nats at most, for every one of the 2500 there are; what is left visits each row once.
+    // Four bands of 600 nats at most, for every one of the 2500 there are; what is left visits each
+    // row once.
     let (pushes, visits) = (&mdp.dynamics().pushes, &mdp.dynamics().visits);
     assert!(pushes.load(Ordering::Relaxed) <= 4 * horizon);
     assert!(visits.load(Ordering::Relaxed) <= num_states * horizon);
@@ -103,8 +105,8 @@ fn loops(pay: f64, discount: f64) -> Mdp<f64, SparseDynamics> {
     builder.discount(discount).build().unwrap()
 }
 
-/// Ends in some states, and steps of probability `rare` to a neighbour in the others: messages beyond
-/// what plain numbers hold.
+/// Ends in some states, and steps of probability `rare` to a neighbour in the others: messages
+/// beyond what plain numbers hold.
 fn rare_steps(rare: f64, reward: f64) -> Mdp<f64, SparseDynamics> {
     let row = |s: usize, a: usize| [(s, 1.0), ((s + 1 + a) % 900, rare)];
     let dynamics = SparseDynamics::from_fn(900, 3, row).unwrap();
@@ -120,11 +122,12 @@ fn carried_messages_are_those_of_logarithms() {
     let uniform = Array1::from_elem(900, 1.0 / 900.0);
     let certain = Array1::from_shape_fn(900, |state| f64::from(u8::from(state == 123)));
     let seen = |stage| Observation::new(stage, Array1::from_shape_fn(900, |s| -((s % 7) as f64)));
-    // From rewards as they usually are to some that lie further apart than plain numbers reach, so that
-    // terminal states hold all the mass.
+    // From rewards as they usually are to some that leave nearly all mass to terminal states. Where
+    // those of a state lie as far apart as the last two, rows are not mixed.
     let pays = [(-1.0, 1.0), (2.0, 0.9), (-300.0, 1.0), (-5000.0, 0.99), (5000.0, 1.0)];
     let models = pays.map(|(pay, discount)| loops(pay, discount)).into_iter();
-    // The last step is right, and the next is not; the messages of other states are not right already.
+    // The last step is right, and the next is not; the messages of other states are not right
+    // already.
     let models = models.chain([rare_steps(4e-307, 0.0), rare_steps(1e-200, -400.0)]);
     for (index, mdp) in models.enumerate() {
         let varying = TimeVaryingMdp::new(vec![mdp.clone(); horizon]).unwrap();
@@ -140,6 +143,52 @@ fn carried_messages_are_those_of_logarithms() {
             }
         }
     }
+}
+
+/// Both actions of state 1 cost more than plain numbers span.
+#[test]
+fn mass_is_not_lost_where_a_state_costs_more_than_plain_numbers_span() {
+    let row = |s: usize, _: usize| [(s, 0.5), ((s + 1) % 2048, 0.5)];
+    let dynamics = SparseDynamics::from_fn(2048, 2, row).unwrap();
+    let costs = |cost: f64| Array2::from_shape_fn((2048, 2), |(s, _)| if s == 1 { -cost } else { 0.0 });
+    let start_in = |state| Array1::from_shape_fn(2048, |s| f64::from(u8::from(s == state)));
+    for (cost, start) in [(1000.0, 0), (1000.0, 1), (650.0, 0), (650.0, 1)] {
+        let mdp = Mdp::builder(dynamics.clone(), costs(cost)).build().unwrap();
+        let varying = TimeVaryingMdp::new(vec![mdp.clone(); 10]).unwrap();
+        let found = forward_messages(&mdp, &start_in(start), 10).unwrap();
+        let expected = forward_messages(&varying, &start_in(start), 10).unwrap();
+        let what = format!("{cost} from {start}");
+        assert_tables_close(&found.log_forward(), &expected.log_forward(), 1e-13, &what);
+        assert_close(found.log_evidence(), expected.log_evidence(), 1e-13, &what);
+        // Through state 1 in one step, of all the ways to state 2.
+        let way = posterior(&mdp, &start_in(start), 10).unwrap();
+        let expected = posterior(&varying, &start_in(start), 10).unwrap();
+        assert_tables_close(&way.state_marginals(), &expected.state_marginals(), 1e-12, &what);
+    }
+    let mdp = Mdp::builder(dynamics, costs(200.0)).build().unwrap().cast::<f32>().unwrap();
+    let found = forward_messages(&mdp, &start_in(0).mapv(|p| p as f32), 10).unwrap();
+    // e^−200 / 4 of a total of 1/2.
+    assert!((found.log_forward()[[2, 2]] + 200.0 + 2.0_f32.ln()).abs() < 1e-3);
+}
+
+/// Log-likelihoods are known up to a constant, which may be larger than plain numbers hold.
+#[test]
+fn a_constant_of_all_likelihoods_changes_the_evidence_alone() {
+    let (mdp, initial) = (loops(-1.0, 1.0), Array1::from_elem(900, 1.0 / 900.0));
+    let given = |mdp: &Mdp<f64, SparseDynamics>, constant| {
+        let seen = Observation::new(13, Array1::from_elem(900, constant));
+        forward_messages_given(mdp, &initial, 24, [seen]).unwrap()
+    };
+    let plain = given(&mdp, 0.0);
+    for constant in [77.0, 80.0, 800.0] {
+        let raised = given(&mdp, constant);
+        assert_tables_close(&raised.log_forward(), &plain.log_forward(), 1e-12, "messages");
+        assert_close(raised.log_evidence(), plain.log_evidence() + constant, 1e-13, "evidence");
+    }
+    let seen = Observation::new(13, Array1::from_elem(900, 25.0_f32));
+    let (mdp, initial) = (mdp.cast::<f32>().unwrap(), initial.mapv(|p: f64| p as f32));
+    let raised = forward_messages_given(&mdp, &initial, 24, [seen]).unwrap();
+    assert!((f64::from(raised.log_evidence()) - plain.log_evidence() - 25.0).abs() < 1e-3);
 }
 
 #[test]

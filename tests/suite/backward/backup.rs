@@ -48,8 +48,8 @@ proptest! {
         let horizon = tables.horizon();
         assert_stages_are_backups(&TimeVarying::new(tables.clone()), horizon, 0.0);
         let tables = tables.homogeneous();
-        // Stages that are alike carry messages on; some of these claim to be large, and are solved in
-        // another order of operations.
+        // Stages that are alike carry messages on; some of these claim to be large, and are solved
+        // in another order of operations.
         assert_stages_are_backups(&tables.mdp(), horizon, 1e-12);
         for (_, mdp) in tables.kinds() {
             assert_stages_are_backups(&mdp, horizon, 1e-9);

@@ -77,15 +77,22 @@ impl Model for Invalid {
 }
 
 #[test]
-fn invalid_numbers_are_errors_of_terminal_states_too() {
+fn invalid_numbers_of_terminal_states_are_errors_too() {
     let mdp = Mdp::builder(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[1.0], [0.0]]).terminal_states([1]);
     let invalid = Invalid(mdp.build().unwrap(), array![[1.0], [f64::NAN]]);
     let error = SoftValueIteration::new(3).solve(&invalid).unwrap_err();
     assert!(matches!(error, Error::InvalidPriorWeight { state: 1, action: 0, .. }), "{error}");
-    for weight in [-1.0, f64::NAN, f64::INFINITY] {
-        let mdp = Mdp::new(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[1.0], [0.0]]).unwrap();
-        let error = SoftValueIteration::new(3).solve(&Invalid(mdp, array![[1.0], [weight]])).unwrap_err();
-        assert!(matches!(error, Error::InvalidPriorWeight { state: 1, action: 0, .. }), "{error}");
+}
+
+#[test]
+fn invalid_numbers_of_states_that_act_are_errors() {
+    let rows = array![[[0.5, 0.5], [1.0, 0.0]], [[0.0, 1.0], [1.0, 0.0]]];
+    let mdp = Mdp::new(rows, array![[1.0, 0.0], [0.0, 1.0]]).unwrap();
+    // The sum of the weights of state 1 is that of a valid row.
+    for weight in [-0.1, f64::NAN, f64::INFINITY] {
+        let invalid = Invalid(mdp.clone(), array![[1.0, 1.0], [1.0, weight]]);
+        let error = SoftValueIteration::new(3).solve(&invalid).unwrap_err();
+        assert!(matches!(error, Error::InvalidPriorWeight { state: 1, action: 1, .. }), "{error}");
     }
 }
 
@@ -102,8 +109,8 @@ fn values_that_plain_numbers_do_not_hold_are_left_to_blocks() {
     assert_alike(&mdp, &TimeVaryingMdp::new(vec![mdp.clone(); 5]).unwrap(), 5);
 }
 
-/// A model of 5 states and 3 actions whose largest rewards are `pay`, with whatever carried messages
-/// have to keep: an action without weight, one that is unavailable, and a state that ends.
+/// A model of 5 states and 3 actions whose largest rewards are `pay`, with whatever carried
+/// messages have to keep: an action without weight, one that is unavailable, and a state that ends.
 fn lopsided(pay: f64, discount: f64, temperature: f64) -> Mdp {
     let transitions = Array3::from_shape_fn((5, 3, 5), |(s, a, n)| f64::from((s + 2 * a + 3 * n) as u8 % 4));
     let rows = transitions.sum_axis(ndarray::Axis(2)).insert_axis(ndarray::Axis(2));
@@ -140,17 +147,58 @@ fn messages_in_single_precision_are_those_in_double() {
     }
 }
 
+/// Compares the posteriors of a small model with those of blocks, given observations.
+fn assert_posteriors_alike(mdp: &Mdp, horizon: usize, seen: &[Observation]) {
+    let blocks = TimeVaryingMdp::new(vec![mdp.clone(); horizon]).unwrap();
+    let initial = Array1::from_elem(mdp.num_states(), 1.0 / mdp.num_states() as f64);
+    let found = posterior_given(mdp, &initial, horizon, seen.to_vec()).unwrap();
+    let expected = posterior_given(&blocks, &initial, horizon, seen.to_vec()).unwrap();
+    assert_tables_close(&found.state_marginals(), &expected.state_marginals(), 1e-13, "marginals");
+    assert_close(found.log_evidence(), expected.log_evidence(), 1e-13, "evidence");
+    let (found, expected) = (found.policy().log_probabilities(), expected.policy().log_probabilities());
+    assert_tables_close(&found, &expected, 1e-12, "log π");
+}
+
 #[test]
 fn values_that_were_changed_are_not_those_of_the_messages() {
     // An observation changes the values of stage 2 between two backups.
     for discount in [1.0, 0.95] {
-        let mdp = lopsided(0.3, discount, 1.0);
-        let blocks = TimeVaryingMdp::new(vec![mdp.clone(); 4]).unwrap();
-        let seen = || [Observation::new(2, array![0.0, -1.0, -4.0, 0.0, -2.0])];
-        let initial = array![0.2, 0.2, 0.2, 0.2, 0.2];
-        let found = posterior_given(&mdp, &initial, 4, seen()).unwrap();
-        let expected = posterior_given(&blocks, &initial, 4, seen()).unwrap();
-        assert_tables_close(&found.state_marginals(), &expected.state_marginals(), 1e-13, "marginals");
-        assert_close(found.log_evidence(), expected.log_evidence(), 1e-13, "evidence");
+        let seen = Observation::new(2, array![0.0, -1.0, -4.0, 0.0, -2.0]);
+        assert_posteriors_alike(&lopsided(0.3, discount, 1.0), 4, &[seen]);
+        // This one changes no value of a state, but that of † at γ < 1.
+        let seen = Observation::new(2, Array1::zeros(5)).absorbed(-3.0);
+        assert_posteriors_alike(&lopsided(0.3, discount, 1.0), 4, &[seen]);
+    }
+    // Two observations that cancel: the value of the terminal state at stage 1 is what it is
+    // without them, and not that of the message of stage 2.
+    let mdp = Mdp::builder(array![[[0.5, 0.5]], [[0.0, 1.0]]], array![[0.0], [0.0]]).terminal_states([1]);
+    let seen = [Observation::new(2, array![0.0, -1.0]), Observation::new(1, array![0.0, 1.0])];
+    assert_posteriors_alike(&mdp.build().unwrap(), 3, &seen);
+    // Beside an alternative, what is very improbable is not impossible: 1e−302 at a discount of
+    // 1e−300.
+    let rows = array![[[1e-302, 1.0], [1.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]];
+    let mdp = Mdp::builder(rows, Array2::zeros((2, 2))).discount(1e-300).terminal_states([1]);
+    let mdp = mdp.terminal_values(array![0.0, f64::NEG_INFINITY]).build().unwrap();
+    assert_posteriors_alike(&mdp, 1, &[Observation::new(1, Array1::zeros(2))]);
+}
+
+#[test]
+fn a_reward_below_all_numbers_in_units_of_temperature_is_still_finite() {
+    let mdp = Mdp::new(array![[[1.0], [1.0]]], array![[0.0, -1e308]]).unwrap();
+    let solution = soft_value_iteration(&mdp.with_temperature(0.05).unwrap(), 1).unwrap();
+    assert_close(solution.action_values()[[0, 0, 1]], -1e308, 1e-15, "Q");
+}
+
+/// The rounding of a stage is that of its values, not that of the million the messages started
+/// from.
+#[test]
+fn values_far_below_those_of_the_last_stage_keep_their_digits() {
+    let mdp = Mdp::builder(array![[[1.0]]], array![[-1.0]]).terminal_values(array![1e6]).build().unwrap();
+    let solution = soft_value_iteration(&mdp, 1_000_000).unwrap();
+    let values = solution.state_values().column(0).to_vec();
+    assert_close(values[0], 0.0, 1e-5, "all stages");
+    for (t, pair) in values.windows(2).enumerate() {
+        let rounding = 8.0 * f64::EPSILON * pair[1].abs().max(1.0);
+        assert!((pair[0] - pair[1] + 1.0).abs() <= rounding, "stage {t}: {pair:?}");
     }
 }
