@@ -37,64 +37,58 @@ pub(crate) fn back_up_small<F: Real>(
     F::compiled_small(tables, rule, next_values, outputs)
 }
 
-/// [`back_up_small`], with scratch memory.
-pub(super) fn at_once<F: Real>(
-    tables: &SmallTables<'_, F>,
-    rule: SmallRule<F>,
-    next_values: &[F],
-    outputs: SmallOutputs<'_, F>,
-) -> u64 {
-    if tables.prior.len() <= FEW_ENTRIES {
-        with_room::<F, FEW_ENTRIES>(tables, rule, next_values, outputs)
-    } else {
-        with_room::<F, MOST_ENTRIES>(tables, rule, next_values, outputs)
-    }
+/// Calls a macro with the number of vectors for each action and the room for pairs, as constants: so
+/// the compiler keeps vectors in registers, and clears no more scratch memory than there is need of.
+macro_rules! for_size {
+    ($tables:ident, $of_size:ident) => {
+        match ($tables.num_lanes / LANES, $tables.prior.len() <= FEW_ENTRIES) {
+            (1, true) => $of_size!(1, 32),
+            (1, false) => $of_size!(1, 128),
+            (2, _) => $of_size!(2, 128),
+            _ => $of_size!(16, 128),
+        }
+    };
 }
+pub(super) use for_size;
 
-fn with_room<F: Real, const N: usize>(
+/// [`back_up_small`] in the widest vector arithmetic.
+pub(super) fn at_once<F: Real>(
     tables: &SmallTables<'_, F>,
     rule: SmallRule<F>,
     next_values: &[F],
     (values, mut action_values, mut policy): SmallOutputs<'_, F>,
 ) -> u64 {
-    let zeros = Aligned::<F, N>::zeros;
-    let (mut q, mut terms, mut gaps) = (zeros(), zeros(), zeros());
-    // A known number of vectors in a row lets the compiler keep them in registers.
-    macro_rules! of_blocks {
-        ($blocks:literal) => {
-            vectorised!(back_up::<$blocks>(
+    macro_rules! of_size {
+        ($blocks:literal, $entries:literal) => {
+            vectorised!(back_up::<$blocks, $entries>(
                 tables,
                 rule,
                 next_values,
-                (&mut q.0, &mut terms.0, &mut gaps.0),
                 values,
                 action_values.as_deref_mut(),
                 policy.as_mut().map(SoftRows::reborrow)
             ))
         };
     }
-    match tables.num_lanes / LANES {
-        1 => of_blocks!(1),
-        2 => of_blocks!(2),
-        _ => of_blocks!(16),
-    }
+    for_size!(tables, of_size)
 }
 
 /// [`back_up_small`] in one vector arithmetic. `BLOCKS` is the number of vectors for each action,
 /// or the most there may be if it is not known at compile time.
 #[inline(always)]
-fn back_up<const FUSED: bool, F: Real, const BLOCKS: usize>(
+fn back_up<const FUSED: bool, F: Real, const BLOCKS: usize, const ENTRIES: usize>(
     tables: &SmallTables<'_, F>,
     SmallRule { is_direct, temperature, continuation }: SmallRule<F>,
     next_values: &[F],
-    (q, terms, gaps): (&mut [F], &mut [F], &mut [F]),
     values: &mut [F],
     action_values: Option<&mut [F]>,
     policy: Option<SoftRows<'_, F>>,
 ) -> u64 {
     let SmallTables { num_states, num_actions, num_lanes, rewards, prior, log_prior, acts, .. } = *tables;
     let len = prior.len();
-    let (q, terms, gaps) = (&mut q[..len], &mut terms[..len], &mut gaps[..len]);
+    let zeros = Aligned::<F, ENTRIES>::zeros;
+    let (mut q, mut terms, mut gaps) = (zeros(), zeros(), zeros());
+    let (q, terms, gaps) = (&mut q.0[..len], &mut terms.0[..len], &mut gaps.0[..len]);
     let is_right = if is_direct {
         log_expectations::<FUSED, F>(tables, temperature, next_values, terms, q)
     } else {

@@ -18,8 +18,8 @@
 //! by one power of two, which is exact, and the base moves with them.
 
 use super::block_backup::is_valid;
-use super::small_backup::{FEW_ENTRIES, LANES};
-use super::small_backup::{MOST_ENTRIES, by_state, multiply, num_vectors, of_both, vectors, vectors_mut};
+use super::small_backup::{FEW_ENTRIES, LANES, for_size};
+use super::small_backup::{by_state, multiply, num_vectors, of_both, vectors, vectors_mut};
 use super::tables::{CarriedMessages, MessageRule, SmallOutputs, SmallTables, SoftRows};
 use super::{Aligned, exp_all, for_each_lane, gap, least_lifted, least_lowered, vectorised};
 use crate::Real;
@@ -73,61 +73,42 @@ pub(crate) fn carry_small<F: Real>(
     F::compiled_carry_small(tables, rule, carried, outputs)
 }
 
-/// [`carry_small`], with scratch memory.
+/// [`carry_small`] in the widest vector arithmetic.
 pub(super) fn at_once<F: Real>(
-    tables: &SmallTables<'_, F>,
-    rule: MessageRule<F>,
-    carried: &mut CarriedMessages<'_, F>,
-    outputs: SmallOutputs<'_, F>,
-) -> bool {
-    if tables.prior.len() <= FEW_ENTRIES {
-        with_room::<F, FEW_ENTRIES>(tables, rule, carried, outputs)
-    } else {
-        with_room::<F, MOST_ENTRIES>(tables, rule, carried, outputs)
-    }
-}
-
-fn with_room<F: Real, const N: usize>(
     tables: &SmallTables<'_, F>,
     rule: MessageRule<F>,
     carried: &mut CarriedMessages<'_, F>,
     (values, mut action_values, mut policy): SmallOutputs<'_, F>,
 ) -> bool {
-    let (mut logs, mut terms) = (Aligned::<F, N>::zeros(), Aligned::<F, N>::zeros());
-    macro_rules! of_blocks {
-        ($blocks:literal) => {
-            vectorised!(carry::<$blocks>(
+    macro_rules! of_size {
+        ($blocks:literal, $entries:literal) => {
+            vectorised!(carry::<$blocks, $entries>(
                 tables,
                 rule,
                 carried,
-                (&mut logs.0, &mut terms.0),
                 values,
                 action_values.as_deref_mut(),
                 policy.as_mut().map(SoftRows::reborrow)
             ))
         };
     }
-    match tables.num_lanes / LANES {
-        1 => of_blocks!(1),
-        2 => of_blocks!(2),
-        _ => of_blocks!(16),
-    }
+    for_size!(tables, of_size)
 }
 
 /// [`carry_small`] in one vector arithmetic. `BLOCKS` is the number of vectors for each action, or
 /// the most there may be if it is not known at compile time.
 #[inline(always)]
-fn carry<const FUSED: bool, F: Real, const BLOCKS: usize>(
+fn carry<const FUSED: bool, F: Real, const BLOCKS: usize, const ENTRIES: usize>(
     tables: &SmallTables<'_, F>,
     MessageRule { temperature, discount, leaves }: MessageRule<F>,
     carried: &mut CarriedMessages<'_, F>,
-    (logs, terms): (&mut [F], &mut [F]),
     values: &mut [F],
     action_values: Option<&mut [F]>,
     policy: Option<SoftRows<'_, F>>,
 ) -> bool {
     let SmallTables { num_states, num_actions, rewards, weights, log_weights, acts, .. } = *tables;
-    let (logs, terms) = (&mut logs[..weights.len()], &mut terms[..weights.len()]);
+    let (mut logs, mut terms) = (Aligned::<F, ENTRIES>::zeros(), Aligned::<F, ENTRIES>::zeros());
+    let (logs, terms) = (&mut logs.0[..weights.len()], &mut terms.0[..weights.len()]);
     // As wide as the numbers, so that the loops are vectorised.
     let mut num_lost = 0_u64;
     let least = least_lifted::<F>();

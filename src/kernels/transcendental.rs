@@ -21,17 +21,17 @@ macro_rules! vectorised {
     ($loop:ident($($argument:expr),*)) => {
         $crate::kernels::vectorised!($loop::<>($($argument),*))
     };
-    ($loop:ident::<$($constant:literal)?>($($argument:expr),*)) => {{
+    ($loop:ident::<$($constant:literal),*>($($argument:expr),*)) => {{
         #[cfg(feature = "simd")]
         match pulp::Arch::new() {
-            pulp::Arch::Scalar => $loop::<false, _ $(, $constant)?>($($argument),*),
+            pulp::Arch::Scalar => $loop::<false, _ $(, $constant)*>($($argument),*),
             arch => arch.dispatch($crate::kernels::Inlined(
                 #[inline(always)]
-                || $loop::<true, _ $(, $constant)?>($($argument),*),
+                || $loop::<true, _ $(, $constant)*>($($argument),*),
             )),
         }
         #[cfg(not(feature = "simd"))]
-        $loop::<false, _ $(, $constant)?>($($argument),*)
+        $loop::<false, _ $(, $constant)*>($($argument),*)
     }};
 }
 pub(crate) use vectorised;
