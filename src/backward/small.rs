@@ -169,8 +169,12 @@ impl<F: Real> Small<F> {
         }
         if self.carries {
             let temperature = column.model.temperature();
-            self.carries =
-                message_weights(temperature, (rewards, prior, log_prior), weights.split_at_mut(num_entries));
+            self.carries = message_weights(
+                temperature,
+                (rewards, prior, log_prior),
+                acts,
+                weights.split_at_mut(num_entries),
+            );
         }
     }
 

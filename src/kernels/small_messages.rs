@@ -29,24 +29,33 @@ use crate::Real;
 pub(crate) fn message_weights<F: Real>(
     temperature: F,
     (rewards, prior, log_prior): (&[F], &[F], &[F]),
+    acts: &[F],
     (weights, log_weights): (&mut [F], &mut [F]),
 ) -> bool {
-    let (dead, mut is_in_range, mut largest) = (F::neg_infinity(), true, F::one());
+    let (dead, mut is_in_range) = (F::neg_infinity(), temperature * F::from_f64(1000.0) < most_value());
     for (i, log_weight) in log_weights.iter_mut().enumerate() {
         let is_possible = rewards[i] > dead && prior[i] > F::zero();
         *log_weight = if is_possible { log_prior[i] + rewards[i] / temperature } else { dead };
         weights[i] = if is_possible { rewards[i] / temperature } else { dead };
         is_in_range &= is_valid(rewards[i], prior[i]);
         is_in_range &= !is_possible || log_weight.abs() <= most_log_weight();
-        largest = if is_possible { largest.max(rewards[i].abs()) } else { largest };
     }
     exp_all(weights);
     weights.iter_mut().zip(prior).for_each(|(weight, &prior)| *weight *= prior);
-    // Rounding of a weight moves V by as many units in the last place of τ.
-    is_in_range
-        && temperature <= largest * F::from_f64(4.0)
-        && temperature * F::from_f64(1000.0) < most_value()
+    let is_rounded_well = |(lane, _): (usize, &F)| {
+        let of_state = weights[lane..].iter().step_by(acts.len());
+        let possible = of_state.filter(|weight| **weight > F::zero());
+        let (num_possible, sum) =
+            possible.fold((0, F::zero()), |(num, sum), &weight| (num + 1, sum + weight));
+        num_possible > 1 && sum.ln().abs() >= F::from_f64(LEAST_CHANGE)
+    };
+    is_in_range && acts.iter().enumerate().filter(|(_, acts)| **acts > F::zero()).all(is_rounded_well)
 }
+
+/// The least |log Σ w| of a state whose messages are carried. Rounding of a weight moves V by some
+/// units in the last place of τ, which is no more than those of V itself if a stage changes V by as
+/// much as τ. The V of a state without a choice is exact otherwise.
+const LEAST_CHANGE: f64 = 0.25;
 
 /// The largest |log w| of carried messages. No product of messages within [`DRIFT`] leaves the
 /// number type then, nor loses digits.

@@ -110,6 +110,12 @@ pub(super) fn fill<F: Real, M: Model<Scalar = F> + ?Sized>(
         let mut absorbed = F::neg_infinity();
         now.iter_mut().zip(initial).for_each(|(log, &p)| *log = p.ln());
         for t in 0..=horizon {
+            let mut after = absorbed;
+            if t < horizon {
+                (_, after) = pass.stage_given(solution.observed(), t, (&now, absorbed), &mut next)?;
+            } else {
+                pass.log_end_given(solution.observed(), t, (&now, absorbed))?;
+            }
             // Without evidence, the forward pass names the stage that excludes it.
             if log_evidence.is_ok() {
                 let mut row = tables.states.row_mut(t);
@@ -122,12 +128,9 @@ pub(super) fn fill<F: Real, M: Model<Scalar = F> + ?Sized>(
                     solution.policy().pair_masses(t, row, &terminal, arrays::slice_mut(&mut pairs));
                 }
             }
-            if t < horizon {
-                (_, absorbed) = pass.stage_given(solution.observed(), t, (&now, absorbed), &mut next)?;
-                std::mem::swap(&mut now, &mut next);
-            }
+            absorbed = after;
+            std::mem::swap(&mut now, &mut next);
         }
-        pass.log_end_given(solution.observed(), horizon, (&now, absorbed))?;
         log_evidence
     });
     pass.release(workspace);

@@ -193,7 +193,9 @@ fn a_reward_below_all_numbers_in_units_of_temperature_is_still_finite() {
 /// from.
 #[test]
 fn values_far_below_those_of_the_last_stage_keep_their_digits() {
-    let mdp = Mdp::builder(array![[[1.0]]], array![[-1.0]]).terminal_values(array![1e6]).build().unwrap();
+    let reward = -1.0 - std::f64::consts::LN_2; // of each of two actions: a stage costs 1
+    let mdp = Mdp::builder(array![[[1.0], [1.0]]], array![[reward, reward]]);
+    let mdp = mdp.terminal_values(array![1e6]).build().unwrap();
     let solution = soft_value_iteration(&mdp, 1_000_000).unwrap();
     let values = solution.state_values().column(0).to_vec();
     assert_close(values[0], 0.0, 1e-5, "all stages");
