@@ -42,20 +42,13 @@ pub(crate) fn message_weights<F: Real>(
     }
     exp_all(weights);
     weights.iter_mut().zip(prior).for_each(|(weight, &prior)| *weight *= prior);
-    let is_rounded_well = |(lane, _): (usize, &F)| {
+    // V of a state without a choice is exact elsewhere: it needs no logarithm.
+    let has_choice = |(lane, _): (usize, &F)| {
         let of_state = weights[lane..].iter().step_by(acts.len());
-        let possible = of_state.filter(|weight| **weight > F::zero());
-        let (num_possible, sum) =
-            possible.fold((0, F::zero()), |(num, sum), &weight| (num + 1, sum + weight));
-        num_possible > 1 && sum.ln().abs() >= F::from_f64(LEAST_CHANGE)
+        of_state.filter(|weight| **weight > F::zero()).count() > 1
     };
-    is_in_range && acts.iter().enumerate().filter(|(_, acts)| **acts > F::zero()).all(is_rounded_well)
+    is_in_range && acts.iter().enumerate().filter(|(_, acts)| **acts > F::zero()).all(has_choice)
 }
-
-/// The least |log Σ w| of a state whose messages are carried. Rounding of a weight moves V by some
-/// units in the last place of τ, which is no more than those of V itself if a stage changes V by as
-/// much as τ. The V of a state without a choice is exact otherwise.
-const LEAST_CHANGE: f64 = 0.25;
 
 /// The largest |log w| of carried messages. No product of messages within [`DRIFT`] leaves the
 /// number type then, nor loses digits.
