@@ -235,14 +235,13 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         &mut self,
         t: usize,
         next_values: &[F],
-        tables: StageTables<'_, F>,
+        mut tables: StageTables<'_, F>,
     ) -> Result<(), Error> {
         let mut own = None;
         let rule = self.rule(next_values);
         let Self { model, stage, terminal, inference, next_values, linear, small, .. } = self;
         let stage = fetch(*model, t, *inference, stage, &mut own)?;
         let column = Column::new((*model, &terminal[..]), t, stage, rule);
-        let mut tables = tables;
         if small.as_mut().is_some_and(|small| small.stage(&column, &mut tables)) {
             return Ok(());
         }

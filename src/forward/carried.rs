@@ -60,18 +60,14 @@ impl<F: Real> Carried<F> {
         if !self.patience.may_try() {
             return None;
         }
-        if self.stage.take() != Some(t) {
-            let weights = &self.weights;
-            let exponentiate = |states: Range<usize>, x: RowsMut<'_, F>| {
-                exponentiate_states(&now[states.clone()], &weights[states], x.data)
-            };
-            if !fold_pieces(now.len(), RowsMut::column(&mut *x), &exponentiate, &|a, b| a & b) {
-                self.patience.fail();
-                return None;
-            }
-        }
+        let weights = &self.weights;
+        let exponentiate = |states: Range<usize>, x: RowsMut<'_, F>| {
+            exponentiate_states(&now[states.clone()], &weights[states], x.data)
+        };
+        let is_held = self.stage.take() == Some(t)
+            || fold_pieces(now.len(), RowsMut::column(&mut *x), &exponentiate, &|a, b| a & b);
         let total = fold_pieces(now.len(), (), &|states, ()| sum(&x[states]), &|a, b| a + b);
-        if !(total < F::infinity()) {
+        if !(is_held && total < F::infinity()) {
             self.patience.fail();
             return None;
         }

@@ -23,9 +23,6 @@ pub(crate) const WIDE: usize = 2 * LANES;
 /// The most numbers of a table `[a, lane]`.
 pub(crate) const MOST_ENTRIES: usize = 128;
 
-/// Numbers of a table of the smallest models, for which less scratch memory is cleared.
-pub(super) const FEW_ENTRIES: usize = 32;
-
 /// Backs up V_{t+1} and returns flags as `block_backup` has them. If there are any but `DEAD`, the
 /// outputs are meaningless.
 pub(crate) fn back_up_small<F: Real>(
@@ -37,40 +34,31 @@ pub(crate) fn back_up_small<F: Real>(
     F::compiled_small(tables, rule, next_values, outputs)
 }
 
-/// Calls a macro with the number of vectors for each action and the room for pairs, as constants: so
-/// the compiler keeps vectors in registers, and clears no more scratch memory than there is need of.
-macro_rules! for_size {
-    ($tables:ident, $of_size:ident) => {
-        match ($tables.num_lanes / LANES, $tables.prior.len() <= FEW_ENTRIES) {
-            (1, true) => $of_size!(1, 32),
-            (1, false) => $of_size!(1, 128),
-            (2, _) => $of_size!(2, 128),
-            _ => $of_size!(16, 128),
+/// Runs a loop in the widest vector arithmetic, with the number of vectors for each action and the
+/// room for pairs as constants: so the compiler keeps vectors in registers, and clears no more
+/// scratch memory than there is need of. The largest are `MOST_ENTRIES / LANES` and `MOST_ENTRIES`.
+macro_rules! vectorised_for_size {
+    ($tables:ident, $loop:ident($($argument:expr),*)) => {
+        match ($tables.num_lanes / LANES, $tables.prior.len() <= 32) {
+            (1, true) => vectorised!($loop::<1, 32>($($argument),*)),
+            (1, false) => vectorised!($loop::<1, 128>($($argument),*)),
+            (2, _) => vectorised!($loop::<2, 128>($($argument),*)),
+            _ => vectorised!($loop::<16, 128>($($argument),*)),
         }
     };
 }
-pub(super) use for_size;
+pub(super) use vectorised_for_size;
+
+const _: () = assert!(MOST_ENTRIES == 128 && MOST_ENTRIES / LANES == 16);
 
 /// [`back_up_small`] in the widest vector arithmetic.
 pub(super) fn at_once<F: Real>(
     tables: &SmallTables<'_, F>,
     rule: SmallRule<F>,
     next_values: &[F],
-    (values, mut action_values, mut policy): SmallOutputs<'_, F>,
+    mut outputs: SmallOutputs<'_, F>,
 ) -> u64 {
-    macro_rules! of_size {
-        ($blocks:literal, $entries:literal) => {
-            vectorised!(back_up::<$blocks, $entries>(
-                tables,
-                rule,
-                next_values,
-                values,
-                action_values.as_deref_mut(),
-                policy.as_mut().map(SoftRows::reborrow)
-            ))
-        };
-    }
-    for_size!(tables, of_size)
+    vectorised_for_size!(tables, back_up(tables, rule, next_values, &mut outputs))
 }
 
 /// [`back_up_small`] in one vector arithmetic. `BLOCKS` is the number of vectors for each action,
@@ -80,9 +68,7 @@ fn back_up<const FUSED: bool, F: Real, const BLOCKS: usize, const ENTRIES: usize
     tables: &SmallTables<'_, F>,
     SmallRule { is_direct, temperature, continuation }: SmallRule<F>,
     next_values: &[F],
-    values: &mut [F],
-    action_values: Option<&mut [F]>,
-    policy: Option<SoftRows<'_, F>>,
+    (values, action_values, policy): &mut SmallOutputs<'_, F>,
 ) -> u64 {
     let SmallTables { num_states, num_actions, num_lanes, rewards, prior, log_prior, acts, .. } = *tables;
     let len = prior.len();

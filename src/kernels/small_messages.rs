@@ -18,8 +18,9 @@
 //! by one power of two, which is exact, and the base moves with them.
 
 use super::block_backup::is_valid;
-use super::small_backup::{FEW_ENTRIES, LANES, for_size};
-use super::small_backup::{by_state, multiply, num_vectors, of_both, vectors, vectors_mut};
+use super::small_backup::vectorised_for_size;
+use super::small_backup::{LANES, by_state, multiply, num_vectors, of_both, vectors, vectors_mut};
+use super::soft_maxima::most_value;
 use super::tables::{CarriedMessages, MessageRule, SmallOutputs, SmallTables, SoftRows};
 use super::{Aligned, exp_all, for_each_lane, gap, least_lifted, least_lowered, vectorised};
 use crate::Real;
@@ -32,7 +33,7 @@ pub(crate) fn message_weights<F: Real>(
     acts: &[F],
     (weights, log_weights): (&mut [F], &mut [F]),
 ) -> bool {
-    let (dead, mut is_in_range) = (F::neg_infinity(), temperature * F::from_f64(1000.0) < most_value());
+    let (dead, mut is_in_range) = (F::neg_infinity(), temperature * F::from_f64(1000.0) < most_carried());
     for (i, log_weight) in log_weights.iter_mut().enumerate() {
         let is_possible = rewards[i] > dead && prior[i] > F::zero();
         *log_weight = if is_possible { log_prior[i] + rewards[i] / temperature } else { dead };
@@ -57,8 +58,8 @@ fn most_log_weight<F: Real>() -> F {
 }
 
 /// Values below this are carried: no action value leaves the number type then.
-fn most_value<F: Real>() -> F {
-    F::max_value() * F::from_f64(0.125)
+fn most_carried<F: Real>() -> F {
+    most_value::<F>() * F::from_f64(0.5)
 }
 
 /// Powers of two by which the largest message may leave `LIFT` before all are scaled.
@@ -80,21 +81,9 @@ pub(super) fn at_once<F: Real>(
     tables: &SmallTables<'_, F>,
     rule: MessageRule<F>,
     carried: &mut CarriedMessages<'_, F>,
-    (values, mut action_values, mut policy): SmallOutputs<'_, F>,
+    mut outputs: SmallOutputs<'_, F>,
 ) -> bool {
-    macro_rules! of_size {
-        ($blocks:literal, $entries:literal) => {
-            vectorised!(carry::<$blocks, $entries>(
-                tables,
-                rule,
-                carried,
-                values,
-                action_values.as_deref_mut(),
-                policy.as_mut().map(SoftRows::reborrow)
-            ))
-        };
-    }
-    for_size!(tables, of_size)
+    vectorised_for_size!(tables, carry(tables, rule, carried, &mut outputs))
 }
 
 /// [`carry_small`] in one vector arithmetic. `BLOCKS` is the number of vectors for each action, or
@@ -104,9 +93,7 @@ fn carry<const FUSED: bool, F: Real, const BLOCKS: usize, const ENTRIES: usize>(
     tables: &SmallTables<'_, F>,
     MessageRule { temperature, discount, leaves }: MessageRule<F>,
     carried: &mut CarriedMessages<'_, F>,
-    values: &mut [F],
-    action_values: Option<&mut [F]>,
-    policy: Option<SoftRows<'_, F>>,
+    (values, action_values, policy): &mut SmallOutputs<'_, F>,
 ) -> bool {
     let SmallTables { num_states, num_actions, rewards, weights, log_weights, acts, .. } = *tables;
     let (mut logs, mut terms) = (Aligned::<F, ENTRIES>::zeros(), Aligned::<F, ENTRIES>::zeros());
@@ -162,7 +149,7 @@ fn carry<const FUSED: bool, F: Real, const BLOCKS: usize, const ENTRIES: usize>(
         *value = base + temperature * log;
     }
     for (value, &acts) in values.iter().zip(acts) {
-        num_wrong |= u64::from(!(value.abs() < most_value()) & (acts > F::zero()));
+        num_wrong |= u64::from(!(value.abs() < most_carried()) & (acts > F::zero()));
     }
     if num_wrong > 0 || (action_values.is_none() && policy.is_none()) {
         return num_wrong == 0;
@@ -208,7 +195,7 @@ impl<F: Real> CarriedMessages<'_, F> {
         let largest = |largest: F, &value: &F| if value > largest { value } else { largest };
         self.base = values.iter().fold(absorbed_value, largest);
         let lifted = |value: F, e: F| match (value > F::neg_infinity(), e * F::LIFT) {
-            (true, message) if message >= least_lifted() && value.abs() < most_value() => message,
+            (true, message) if message >= least_lifted() && value.abs() < most_carried() => message,
             (true, _) => F::nan(), // the next stage is lost
             (false, _) => F::zero(),
         };

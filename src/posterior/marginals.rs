@@ -89,8 +89,8 @@ pub(super) struct MarginalTables<'a, F> {
     pub(super) pairs: &'a mut Array3<F>,
 }
 
-/// Writes (D7) and (D8) of every stage, right after the forward messages of the stage, which are
-/// not kept. Returns the log-evidence.
+/// Writes (D7) and (D8) of every stage, while the forward messages of the stage are there: those of
+/// two stages are kept at a time. Returns the log-evidence.
 pub(super) fn fill<F: Real, M: Model<Scalar = F> + ?Sized>(
     mdp: &M,
     initial: &ArrayRef1<F>,
@@ -101,21 +101,22 @@ pub(super) fn fill<F: Real, M: Model<Scalar = F> + ?Sized>(
     let horizon = solution.horizon();
     let terminal = workspace.take_states(terminal_states(mdp));
     let mut table = || workspace.take(Table::ForwardMessages, mdp.num_states());
-    let (mut now, mut next, mut logs) = (table()?, table()?, table()?);
+    let (mut now, mut next) = (table()?, table()?);
     let mut pass = ForwardPass::new(workspace, mdp, horizon)?;
     let result = run_pass(mdp, horizon, Inference::Direct, || {
         let first_values = solution.state_values().index_axis_move(Axis(0), 0);
         let first_values = arrays::slice(&first_values);
-        let log_evidence = evidence_of_values(mdp.temperature(), initial, first_values, horizon, &mut logs);
+        let log_evidence = evidence_of_values(mdp.temperature(), initial, first_values, horizon, &mut next);
+        next.resize(mdp.num_states(), F::zero());
         let mut absorbed = F::neg_infinity();
         now.iter_mut().zip(initial).for_each(|(log, &p)| *log = p.ln());
         for t in 0..=horizon {
-            let mut after = absorbed;
-            if t < horizon {
-                (_, after) = pass.stage_given(solution.observed(), t, (&now, absorbed), &mut next)?;
+            let after = if t < horizon {
+                pass.stage_given(solution.observed(), t, (&now, absorbed), &mut next)?.1
             } else {
                 pass.log_end_given(solution.observed(), t, (&now, absorbed))?;
-            }
+                absorbed
+            };
             // Without evidence, the forward pass names the stage that excludes it.
             if log_evidence.is_ok() {
                 let mut row = tables.states.row_mut(t);
@@ -135,7 +136,7 @@ pub(super) fn fill<F: Real, M: Model<Scalar = F> + ?Sized>(
     });
     pass.release(workspace);
     workspace.keep_states(terminal);
-    [now, next, logs].into_iter().for_each(|table| workspace.keep(table));
+    [now, next].into_iter().for_each(|table| workspace.keep(table));
     result
 }
 
