@@ -10,11 +10,15 @@
 //! (S2) as one would write it first. A table says how many passes each method takes, what it
 //! promises, and how far from the truth it is. A pass reads every stored transition once; products
 //! with the rows of a policy count what they read.
+//!
+//! The group `stationary/threads` takes Newton's method to a slippery grid of 200 × 200 cells, on
+//! one thread and on two.
 
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use softmdp::StationarySolver;
+use rayon::ThreadPoolBuilder;
+use softmdp::{Method, StationarySolver};
 
 #[path = "../tests/suite/worlds/mod.rs"]
 mod worlds;
@@ -84,5 +88,21 @@ fn methods(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, methods);
+/// Newton's method on a model of several sections: how much do two threads gain?
+fn threads(criterion: &mut Criterion) {
+    let world = slippery(200, Corner::Terminal, 0.9999);
+    let world = world.discounted(world.mdp.discount()).soft(1.0);
+    let solver = StationarySolver::new(TOLERANCE).method(Method::Newton);
+    let mut group = criterion.benchmark_group(format!("stationary/threads/{}", world.name));
+    group.sample_size(10).measurement_time(Duration::from_secs(15));
+    for threads in [1, 2] {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        group.bench_function(BenchmarkId::from_parameter(threads), |b| {
+            b.iter(|| pool.install(|| solver.solve(&world.mdp).expect("finite values")));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, methods, threads);
 criterion_main!(benches);

@@ -180,11 +180,47 @@ pub(crate) fn run_parts<O: Split>(
     join(true, || run_parts(low, left, part, parts / 2), || run_parts(high, right, part, parts - parts / 2));
 }
 
+/// Runs `range(states, outputs)` for the neighbouring ranges from `start` on that end at `ends`, on
+/// several threads. Returns the results in the order of the states.
+pub(crate) fn run_ranges<O: Split, R: Send>(
+    start: usize,
+    ends: &[usize],
+    outputs: O,
+    range: &(dyn Fn(Range<usize>, O) -> R + Sync),
+) -> Vec<R> {
+    if let &[end] = ends {
+        return vec![range(start..end, outputs)];
+    }
+    let (low_ends, high_ends) = ends.split_at(ends.len() / 2);
+    let middle = low_ends[low_ends.len() - 1];
+    let (left, right) = outputs.split_at(middle - start);
+    let (mut low, high) = join(
+        true,
+        || run_ranges(start, low_ends, left, range),
+        || run_ranges(middle, high_ends, right, range),
+    );
+    low.extend(high);
+    low
+}
+
+/// The number of threads that work is split among.
+pub(crate) fn num_threads() -> usize {
+    #[cfg(feature = "rayon")]
+    return rayon::current_num_threads();
+    #[cfg(not(feature = "rayon"))]
+    return 1;
+}
+
 /// Entries per piece of a vector: a few pieces fit in the first-level cache.
 pub(crate) const PIECE: usize = 1 << 10;
 
 /// Smallest number of entries of a vector that is processed on several threads.
-const PARALLEL_ENTRIES: usize = 1 << 15;
+pub(crate) const PARALLEL_ENTRIES: usize = 1 << 15;
+
+/// Runs `piece(entries, outputs)` for pieces that cover vectors of `len` entries.
+pub(crate) fn for_each_piece<O: Split>(len: usize, outputs: O, piece: &(dyn Fn(Range<usize>, O) + Sync)) {
+    fold(0..len, outputs, piece, &|(), ()| ());
+}
 
 /// Runs `piece(entries, outputs)` for pieces that cover vectors of `len` entries, and joins the
 /// results. Each piece but the last has [`PIECE`] entries. The order of joining depends on the

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Dynamics;
 use crate::Error;
 use crate::kernels::MANY;
-use crate::parallel::{Cut, Split, run_blocks, run_parts};
+use crate::parallel::{Cut, Split, num_threads, run_blocks, run_parts};
 
 /// Largest cost of a block, in transitions: about ten microseconds of work. Blocks of half this
 /// size slow two threads down by 10 %.
@@ -112,9 +112,6 @@ where
     O: Split,
     B: Fn(Range<usize>, O) + Sync,
 {
-    #[cfg(feature = "rayon")]
-    let parts = if is_worthwhile(dynamics) { rayon::current_num_threads() } else { 1 };
-    #[cfg(not(feature = "rayon"))]
-    let parts = 1;
+    let parts = if is_worthwhile(dynamics) { num_threads() } else { 1 };
     run_parts(0..dynamics.num_states(), outputs, part, parts);
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::matrix::{SplitMatrix, multiply, multiply_transposed};
+use super::sections::Sections;
 use crate::kernels::{add_scaled, dot_rows};
 use crate::{DenseDynamics, Dynamics, Real};
 
@@ -11,16 +12,17 @@ use crate::{DenseDynamics, Dynamics, Real};
 pub(super) struct DenseMatrix<F> {
     diagonal: Vec<F>, // [s]
     table: Vec<F>,    // [s, s'], 0 on the diagonal
+    sections: Sections,
 }
 
 impl<F: Real> DenseMatrix<F> {
     /// Takes the table of dynamics of one action.
-    pub(super) fn new(dynamics: DenseDynamics<F>) -> Self {
+    pub(super) fn new(dynamics: DenseDynamics<F>, sections: Sections) -> Self {
         let num_states = dynamics.num_states();
         let mut table = dynamics.into_entries();
         let own = table.iter_mut().step_by(num_states + 1);
         let diagonal = own.map(|entry| std::mem::replace(entry, F::zero())).collect();
-        Self { diagonal, table }
+        Self { diagonal, table, sections }
     }
 
     fn row(&self, state: usize) -> &[F] {
@@ -41,6 +43,10 @@ fn product<F: Real>(row: &[F], x: &[F]) -> F {
 impl<F: Real> SplitMatrix<F> for DenseMatrix<F> {
     fn diagonal(&self) -> &[F] {
         &self.diagonal
+    }
+
+    fn sections(&self) -> &Sections {
+        &self.sections
     }
 
     fn scale(&mut self, by: F) {
@@ -68,20 +74,43 @@ impl<F: Real> SplitMatrix<F> for DenseMatrix<F> {
         multiply_transposed(self, x, y);
     }
 
-    fn before(&self, state: usize, x: &[F]) -> F {
-        product(&self.row(state)[..state], &x[..state])
+    fn before(&self, state: usize, section: &Range<usize>, z: &[F]) -> F {
+        product(&self.row(state)[section.start..state], &z[..state - section.start])
     }
 
-    fn behind(&self, state: usize, x: &[F]) -> F {
-        product(&self.row(state)[state + 1..], &x[state + 1..])
+    fn behind(&self, state: usize, section: &Range<usize>, z: &[F]) -> F {
+        product(&self.row(state)[state + 1..section.end], &z[state + 1 - section.start..])
     }
 
-    fn scatter_before(&self, state: usize, scale: F, x: &mut [F]) {
-        add_scaled(&mut x[..state], scale, &self.row(state)[..state]);
+    fn scatter_before(&self, state: usize, section: &Range<usize>, scale: F, z: &mut [F]) {
+        let row = &self.row(state)[section.start..state];
+        add_scaled(&mut z[..state - section.start], scale, row);
     }
 
-    fn scatter_behind(&self, state: usize, scale: F, x: &mut [F]) {
-        add_scaled(&mut x[state + 1..], scale, &self.row(state)[state + 1..]);
+    fn scatter_behind(&self, state: usize, section: &Range<usize>, scale: F, z: &mut [F]) {
+        let row = &self.row(state)[state + 1..section.end];
+        add_scaled(&mut z[state + 1 - section.start..], scale, row);
+    }
+
+    fn subtract_outside(&self, pair: &Range<usize>, x: &[F], z: &mut [F]) {
+        for (state, z) in pair.clone().zip(z) {
+            let section = self.sections.of_state(state);
+            let row = self.row(state);
+            *z -= product(&row[..section.start], &x[..section.start]);
+            *z -= product(&row[section.end..], &x[section.end..]);
+        }
+    }
+
+    fn subtract_outside_transposed(&self, part: &Range<usize>, x: &[F], z: &mut [F]) {
+        for section in self.sections.iter() {
+            for outside in [0..section.start, section.end..self.diagonal.len()] {
+                let (start, end) = (outside.start.max(part.start), outside.end.min(part.end));
+                if start < end {
+                    let z = &mut z[start - part.start..end - part.start];
+                    section.clone().for_each(|state| add_scaled(z, -x[state], &self.row(state)[start..end]));
+                }
+            }
+        }
     }
 }
 

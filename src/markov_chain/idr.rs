@@ -22,7 +22,8 @@
 
 use std::ops::Range;
 
-use super::vectors::{Shadows, add_pairs, combine, dot, largest, step};
+use super::sections::Sections;
+use super::vectors::{Shadows, add_pairs, combine, copy, dot, largest, last_step, map, step};
 use crate::Real;
 
 /// The number s of fixed vectors, unless there are fewer states.
@@ -44,61 +45,80 @@ pub(super) trait Operator<F> {
     fn goes_on(&mut self, residual: F) -> bool;
 }
 
-/// Finds u with max |r₀ − A u| ≤ `goal`, or as small as the method gets.
-///
-/// `r` is r₀, and afterwards r₀ − A u as computed by the recurrence; `u` is overwritten.
-pub(super) fn reduce<F: Real>(a: &mut impl Operator<F>, r: &mut [F], u: &mut [F], goal: F) {
-    let n = r.len();
-    u.fill(F::zero());
-    let shadows = Shadows::<F>::new(n);
-    let s = shadows.len();
-    let mut images = vec![vec![F::zero(); n]; s]; // g_i = A u_i, with p_j · g_i = 0 for j < i
-    let mut directions = vec![vec![F::zero(); n]; s]; // u_i
-    let mut products = [[F::zero(); MOST]; MOST]; // p_i · g_k, lower triangular
-    (0..s).for_each(|i| products[i][i] = F::one());
-    let mut omega = F::one();
-    let mut v = vec![F::zero(); n];
-    let mut best = Best::new(r);
-    loop {
-        let mut f = shadows.products(r);
-        for k in 0..s {
+/// The method, with its memory for vectors of one length.
+pub(super) struct Idr<'s, F> {
+    sections: &'s Sections,
+    shadows: Shadows<F>,     // p_i
+    images: Vec<Vec<F>>,     // g_i = A u_i, with p_j · g_i = 0 for j < i
+    directions: Vec<Vec<F>>, // u_i
+    v: Vec<F>,
+    best: Vec<F>,
+}
+
+impl<'s, F: Real> Idr<'s, F> {
+    pub(super) fn new(sections: &'s Sections) -> Self {
+        let n = sections.num_states();
+        let shadows = Shadows::<F>::new(n);
+        let vectors = || vec![vec![F::zero(); n]; shadows.len()];
+        let (images, directions) = (vectors(), vectors());
+        Self { sections, shadows, images, directions, v: vec![F::zero(); n], best: vec![F::zero(); n] }
+    }
+
+    /// Finds u with max |r₀ − A u| ≤ `goal`, or as small as the method gets.
+    ///
+    /// `r` is r₀, and afterwards r₀ − A u as computed by the recurrence; `u` is overwritten.
+    pub(super) fn reduce(&mut self, a: &mut impl Operator<F>, r: &mut [F], u: &mut [F], goal: F) {
+        let Self { sections, shadows, images, directions, v, best } = self;
+        let s = shadows.len();
+        for vector in images.iter_mut().chain(&mut *directions) {
+            map(vector, |_| F::zero());
+        }
+        map(u, |_| F::zero());
+        let mut products = [[F::zero(); MOST]; MOST]; // p_i · g_k, lower triangular
+        (0..s).for_each(|i| products[i][i] = F::one());
+        let mut omega = F::one();
+        let mut best = Best::new(r, best);
+        loop {
+            let mut f = shadows.products(sections, r);
+            for k in 0..s {
+                if best.is_done(goal) || !a.goes_on(best.now) {
+                    return best.finish(u);
+                }
+                // The next direction keeps the residual orthogonal to the shadow vectors before it.
+                let c = solve_lower(&products, &f, k..s);
+                combine(v, omega, r, &pairs(images, directions, k..s), &c.map(|c| (-c, c))[k..s]);
+                let mut image = std::mem::take(&mut images[k]);
+                a.apply(v, &mut image);
+                let mut h = shadows.products(sections, &image);
+                let mut factors = [F::zero(); MOST];
+                for i in 0..k {
+                    factors[i] = -(h[i] / products[i][i]);
+                    (i..s).for_each(|j| h[j] += factors[i] * products[j][i]);
+                }
+                add_pairs(&mut image, v, &pairs(images, directions, 0..k), &factors[..k]);
+                (k..s).for_each(|i| products[i][k] = h[i]);
+                images[k] = image;
+                std::mem::swap(&mut directions[k], v);
+                let beta = f[k] / products[k][k];
+                if !beta.is_finite() {
+                    return best.finish(u); // broken down
+                }
+                let now = step(u, &directions[k], r, &images[k], beta);
+                (k + 1..s).for_each(|i| f[i] -= beta * products[i][k]);
+                best.see(now, u);
+            }
             if best.is_done(goal) || !a.goes_on(best.now) {
                 return best.finish(u);
             }
-            // The next direction keeps the residual orthogonal to the shadow vectors before it.
-            let c = solve_lower(&products, &f, k..s);
-            combine(&mut v, omega, r, &pairs(&images, &directions, k..s), &c.map(|c| (-c, c))[k..s]);
-            let mut image = std::mem::take(&mut images[k]);
-            a.apply(&v, &mut image);
-            let mut h = shadows.products(&image);
-            let mut factors = [F::zero(); MOST];
-            for i in 0..k {
-                factors[i] = -(h[i] / products[i][i]);
-                (i..s).for_each(|j| h[j] += factors[i] * products[j][i]);
+            // Enter the next space G.
+            a.apply(r, v);
+            omega = least_residual(sections, r, v);
+            if !(omega.is_finite() && omega != F::zero()) {
+                return best.finish(u);
             }
-            add_pairs(&mut image, &mut v, &pairs(&images, &directions, 0..k), &factors[..k]);
-            (k..s).for_each(|i| products[i][k] = h[i]);
-            images[k] = image;
-            std::mem::swap(&mut directions[k], &mut v);
-            let beta = f[k] / products[k][k];
-            if !beta.is_finite() {
-                return best.finish(u); // broken down
-            }
-            let now = step(u, &directions[k], r, &images[k], beta);
-            (k + 1..s).for_each(|i| f[i] -= beta * products[i][k]);
+            let now = last_step(u, r, v, omega);
             best.see(now, u);
         }
-        if best.is_done(goal) || !a.goes_on(best.now) {
-            return best.finish(u);
-        }
-        // Enter the next space G.
-        a.apply(r, &mut v);
-        omega = least_residual(r, &v);
-        if !(omega.is_finite() && omega != F::zero()) {
-            return best.finish(u);
-        }
-        let now = last_step(u, r, &v, omega);
-        best.see(now, u);
     }
 }
 
@@ -111,25 +131,20 @@ fn pairs<'v, F>(
     range.map(|i| (&images[i][..], &directions[i][..])).collect()
 }
 
-/// u ← u + ω r and r ← r − ω A r; returns max |r|.
-fn last_step<F: Real>(u: &mut [F], r: &mut [F], image: &[F], omega: F) -> F {
-    u.iter_mut().zip(&*r).for_each(|(u, &r)| *u += omega * r);
-    r.iter_mut().zip(image).for_each(|(r, &image)| *r -= omega * image);
-    largest(r)
-}
-
 /// A copy of the best u so far.
-struct Best<F> {
+struct Best<'u, F> {
     now: F, // max |r|
     least: F,
-    u: Vec<F>,
+    u: &'u mut [F],
     steps: usize, // since max |r| was halved
 }
 
-impl<F: Real> Best<F> {
-    fn new(r: &[F]) -> Self {
+impl<'u, F: Real> Best<'u, F> {
+    /// Starts from u = 0.
+    fn new(r: &[F], u: &'u mut [F]) -> Self {
         let now = largest(r);
-        Self { now, least: now, u: vec![F::zero(); r.len()], steps: 0 }
+        map(u, |_| F::zero());
+        Self { now, least: now, u, steps: 0 }
     }
 
     fn see(&mut self, now: F, u: &[F]) {
@@ -137,7 +152,7 @@ impl<F: Real> Best<F> {
         self.steps += 1;
         if self.now <= self.least * F::from_f64(0.5) {
             (self.least, self.steps) = (self.now, 0);
-            self.u.copy_from_slice(u);
+            copy(self.u, u);
         }
     }
 
@@ -149,7 +164,7 @@ impl<F: Real> Best<F> {
     /// Restores the copy if the present u is worse.
     fn finish(self, u: &mut [F]) {
         if !(self.now <= self.least) {
-            u.copy_from_slice(&self.u);
+            copy(u, self.u);
         }
     }
 }
@@ -165,10 +180,10 @@ fn solve_lower<F: Real>(m: &[[F; MOST]; MOST], f: &[F; MOST], range: Range<usize
 }
 
 /// The ω that minimises |r − ω A r|, or a larger one if the cosine of r and A r is small.
-fn least_residual<F: Real>(r: &[F], image: &[F]) -> F {
-    let (product, square) = (dot(image, r), dot(image, image));
+fn least_residual<F: Real>(sections: &Sections, r: &[F], image: &[F]) -> F {
+    let (product, square) = (dot(sections, image, r), dot(sections, image, image));
     let omega = product / square;
-    let cosine = (product / (square.sqrt() * dot(r, r).sqrt())).abs();
+    let cosine = (product / (square.sqrt() * dot(sections, r, r).sqrt())).abs();
     let least = F::from_f64(LEAST_COSINE);
     if cosine < least && cosine > F::zero() { omega * (least / cosine) } else { omega }
 }

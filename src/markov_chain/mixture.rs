@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::matrix::SplitMatrix;
+use super::sections::Sections;
 use crate::dynamics::blocks;
 use crate::parallel::RowsMut;
 use crate::{Dynamics, Error, Real, Table, arrays};
@@ -14,15 +15,17 @@ pub(super) struct Mixture<'a, F, D: ?Sized> {
     weights: Vec<F>,      // [s, a]
     diagonal: Vec<F>,     // [s]
     pairs: Mutex<Vec<F>>, // [s, a], scratch of one product
+    sections: Sections,
 }
 
 impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Mixture<'a, F, D> {
     /// The rows of `dynamics`, mixed by `weights`, `[s, a]`.
-    pub(super) fn new(dynamics: &'a D, weights: Vec<F>) -> Result<Self, Error> {
+    pub(super) fn new(dynamics: &'a D, weights: Vec<F>, sections: Sections) -> Result<Self, Error> {
         let num_states = dynamics.num_states();
         let pairs = arrays::filled_vec(Table::ActionValues, weights.len(), F::zero())?;
         let pairs = Mutex::new(pairs);
-        let mut mixture = Self { dynamics, weights, diagonal: Vec::with_capacity(num_states), pairs };
+        let diagonal = Vec::with_capacity(num_states);
+        let mut mixture = Self { dynamics, weights, diagonal, pairs, sections };
         for state in 0..num_states {
             let mut own = F::zero();
             mixture.for_each_entry(state, |next_state, p| {
@@ -54,6 +57,27 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> Mixture<'a, F, D> {
             }
         }
     }
+
+    /// Σ w P(s'|s,a) x(s') over the actions and the s' of a range. `x` begins with the entry of
+    /// the state `first`.
+    fn sum(&self, state: usize, range: Range<usize>, first: usize, x: &[F]) -> F {
+        let mut sum = F::zero();
+        self.for_each_entry(state, |next_state, p| {
+            if range.contains(&next_state) {
+                sum += p * x[next_state - first];
+            }
+        });
+        sum
+    }
+
+    /// x(s') += scale · w P(s'|s,a) for the actions and the s' of a range, likewise.
+    fn scatter(&self, state: usize, range: Range<usize>, scale: F, first: usize, x: &mut [F]) {
+        self.for_each_entry(state, |next_state, p| {
+            if range.contains(&next_state) {
+                x[next_state - first] += scale * p;
+            }
+        });
+    }
 }
 
 /// Σ_a w(s,a) y(s,a), without actions of weight 0.
@@ -65,6 +89,10 @@ fn mix<F: Real>(weights: &[F], y: &[F]) -> F {
 impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> SplitMatrix<F> for Mixture<'_, F, D> {
     fn diagonal(&self) -> &[F] {
         &self.diagonal
+    }
+
+    fn sections(&self) -> &Sections {
+        &self.sections
     }
 
     fn scale(&mut self, by: F) {
@@ -83,9 +111,9 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> SplitMatrix<F> for Mixture<'_, F
         self.dynamics.work(0..self.diagonal.len())
     }
 
-    /// Each walk visits all entries, also those that it skips.
+    /// Each walk and the product visit all entries, also those that they skip.
     fn price_of_walks(&self) -> usize {
-        2
+        if self.sections.is_single() { 2 } else { 3 }
     }
 
     fn multiply(&self, x: &[F], y: &mut [F]) {
@@ -116,39 +144,42 @@ impl<F: Real, D: Dynamics<Scalar = F> + ?Sized> SplitMatrix<F> for Mixture<'_, F
         });
     }
 
-    fn before(&self, state: usize, x: &[F]) -> F {
-        let mut sum = F::zero();
-        self.for_each_entry(state, |next_state, p| {
-            if next_state < state {
-                sum += p * x[next_state];
-            }
-        });
-        sum
+    fn before(&self, state: usize, section: &Range<usize>, z: &[F]) -> F {
+        self.sum(state, section.start..state, section.start, z)
     }
 
-    fn behind(&self, state: usize, x: &[F]) -> F {
-        let mut sum = F::zero();
-        self.for_each_entry(state, |next_state, p| {
-            if next_state > state {
-                sum += p * x[next_state];
-            }
-        });
-        sum
+    fn behind(&self, state: usize, section: &Range<usize>, z: &[F]) -> F {
+        self.sum(state, state + 1..section.end, section.start, z)
     }
 
-    fn scatter_before(&self, state: usize, scale: F, x: &mut [F]) {
-        self.for_each_entry(state, |next_state, p| {
-            if next_state < state {
-                x[next_state] += scale * p;
-            }
-        });
+    fn scatter_before(&self, state: usize, section: &Range<usize>, scale: F, z: &mut [F]) {
+        self.scatter(state, section.start..state, scale, section.start, z);
     }
 
-    fn scatter_behind(&self, state: usize, scale: F, x: &mut [F]) {
-        self.for_each_entry(state, |next_state, p| {
-            if next_state > state {
-                x[next_state] += scale * p;
+    fn scatter_behind(&self, state: usize, section: &Range<usize>, scale: F, z: &mut [F]) {
+        self.scatter(state, state + 1..section.end, scale, section.start, z);
+    }
+
+    fn subtract_outside(&self, pair: &Range<usize>, x: &[F], z: &mut [F]) {
+        for (state, z) in pair.clone().zip(z) {
+            let section = self.sections.of_state(state);
+            self.for_each_entry(state, |next_state, p| {
+                if !section.contains(&next_state) {
+                    *z -= p * x[next_state];
+                }
+            });
+        }
+    }
+
+    fn subtract_outside_transposed(&self, part: &Range<usize>, x: &[F], z: &mut [F]) {
+        for section in self.sections.iter() {
+            for state in section.clone() {
+                self.for_each_entry(state, |next_state, p| {
+                    if part.contains(&next_state) && !section.contains(&next_state) {
+                        z[next_state - part.start] -= p * x[state];
+                    }
+                });
             }
-        });
+        }
     }
 }

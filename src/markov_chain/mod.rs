@@ -25,6 +25,7 @@ mod matrix;
 mod mixture;
 mod refine;
 mod relative;
+mod sections;
 mod solve;
 mod sparse;
 mod transient;
@@ -38,6 +39,7 @@ use matrix::SplitMatrix;
 use mixture::Mixture;
 pub(crate) use refine::Singular;
 pub(crate) use relative::Relative;
+pub(crate) use sections::Sections;
 #[cfg(test)]
 pub(crate) use solve::LinearStatus;
 pub(crate) use solve::{LinearOutcome, LinearSolve};
@@ -45,6 +47,7 @@ use sparse::SparseMatrix;
 pub(crate) use transient::{MOST_OPERATIONS, Transient};
 
 use crate::dynamics::compressed::{CompressedRows, MOST_STATES, column};
+use crate::parallel::{RowsMut, for_each_piece};
 use crate::{Dynamics, Error, Real, Table, arrays};
 
 /// If at least one entry in this many is not 0, full rows are read faster than compressed rows.
@@ -77,32 +80,51 @@ impl<'a, F: Real> Chain<'a, F> {
     where
         D: Dynamics<Scalar = F> + ?Sized,
     {
+        Self::in_sections(Sections::of(dynamics), dynamics, policy, takes_part, discount)
+    }
+
+    fn in_sections<D>(
+        sections: Sections,
+        dynamics: &'a D,
+        policy: &[F],
+        takes_part: &[bool],
+        discount: F,
+    ) -> Result<Self, Error>
+    where
+        D: Dynamics<Scalar = F> + ?Sized,
+    {
         let num_actions = dynamics.num_actions();
         debug_assert_eq!(takes_part.len(), dynamics.num_states());
         debug_assert_eq!(policy.len(), takes_part.len() * num_actions);
         let mut weights = arrays::filled_vec(Table::Policy, policy.len(), F::zero())?;
-        // Smaller weights change products by less than rounding does. Their terms may be subnormal, and
-        // `mix_actions` refuses to mix such terms.
+        // Smaller weights change products by less than rounding does. Their terms may be subnormal,
+        // and `mix_actions` refuses to mix such terms.
         let least = F::min_positive_value() / (F::epsilon() * F::epsilon());
-        let rows = weights.chunks_exact_mut(num_actions).zip(policy.chunks_exact(num_actions));
-        for ((weights, policy), _) in rows.zip(takes_part).filter(|(_, takes_part)| **takes_part) {
-            for (weight, &p) in weights.iter_mut().zip(policy) {
-                let product = discount * p;
-                *weight = if product >= least { product } else { F::zero() };
+        let outputs = RowsMut { data: &mut weights[..], width: num_actions };
+        for_each_piece(takes_part.len(), outputs, &|states, weights: RowsMut<'_, F>| {
+            let policy = &policy[states.start * num_actions..states.end * num_actions];
+            let rows = weights.data.chunks_exact_mut(num_actions).zip(policy.chunks_exact(num_actions));
+            for ((weights, policy), _) in rows.zip(&takes_part[states]).filter(|(_, takes_part)| **takes_part)
+            {
+                for (weight, &p) in weights.iter_mut().zip(policy) {
+                    let product = discount * p;
+                    *weight = if product >= least { product } else { F::zero() };
+                }
             }
-        }
+        });
         match dynamics.mix_actions(&weights) {
-            Some(mixed) => Self::stored(mixed),
-            None => Ok(Self { matrix: Box::new(Mixture::new(dynamics, weights)?) }),
+            Some(mixed) => Self::stored(mixed, sections),
+            None => Ok(Self { matrix: Box::new(Mixture::new(dynamics, weights, sections)?) }),
         }
     }
 
     /// A chain from its rows: `row(s, add)` calls `add(s', J(s,s'))` for the entries that are not
     /// 0, in any order. Several entries of one s' are summed.
     pub(crate) fn from_rows(
-        num_states: usize,
+        sections: Sections,
         mut row: impl FnMut(usize, &mut dyn FnMut(usize, F)),
     ) -> Result<Self, Error> {
+        let num_states = sections.num_states();
         if num_states > MOST_STATES {
             return Err(Error::TooLarge { table: Table::Transitions, shape: vec![num_states, num_states] });
         }
@@ -114,20 +136,21 @@ impl<'a, F: Real> Chain<'a, F> {
             sum_equals(entries);
             Ok(())
         })?;
-        let rows = Box::new(SparseMatrix::new(rows)?);
+        let rows = Box::new(SparseMatrix::new(rows, sections.clone())?);
         if is_dense(rows.num_entries, num_states) {
-            return Ok(Self { matrix: Box::new(DenseMatrix::new(rows.into_dense()?)) });
+            return Ok(Self { matrix: Box::new(DenseMatrix::new(rows.into_dense()?, sections)) });
         }
         Ok(Self { matrix: rows })
     }
 
     /// The chain of dynamics of one action. Their table or rows become its matrix without a copy.
-    fn stored(mixed: Box<dyn Dynamics<Scalar = F>>) -> Result<Self, Error> {
+    fn stored(mixed: Box<dyn Dynamics<Scalar = F>>, sections: Sections) -> Result<Self, Error> {
         let num_states = mixed.num_states();
         if is_dense(mixed.work(0..num_states), num_states) {
-            return Ok(Self { matrix: Box::new(DenseMatrix::new(mixed.into_dense()?)) });
+            return Ok(Self { matrix: Box::new(DenseMatrix::new(mixed.into_dense()?, sections)) });
         }
-        Ok(Self { matrix: Box::new(SparseMatrix::new(mixed.into_sparse()?.into_rows())?) })
+        let rows = mixed.into_sparse()?.into_rows();
+        Ok(Self { matrix: Box::new(SparseMatrix::new(rows, sections)?) })
     }
 
     /// This chain with all entries multiplied by a number ≥ 0.

@@ -2,16 +2,17 @@
 //!
 //! # Form computed
 //!
-//! Let J = L + diagonal + U and let D be the diagonal of I − J, so that I − J = D − L − U. IDR(4)
-//! solves
+//! Let J = L + diagonal + U + E, where E leads from one [section](super::sections) of states to
+//! another, and let D be the diagonal of I − J, so that I − J = D − L − U − E. IDR(4) solves
 //!
 //! ```text
 //! (D − L)⁻¹ (I − J) (D − U)⁻¹ y = (D − L)⁻¹ r,      x ← x + (D − U)⁻¹ y,      r = b − (I − J) x
 //! ```
 //!
-//! The two inverses are the halves of a symmetric Gauss–Seidel sweep. With t = (D − U)⁻¹ v, the
-//! product of this matrix and v is t + (D − L)⁻¹ (v − D t). So it takes one walk over U and one
-//! over L, and reads J once, as a plain product does. After each run the residual r is computed
+//! The two inverses are the halves of a symmetric Gauss–Seidel sweep within the sections. With t =
+//! (D − U)⁻¹ v, the product of this matrix and v is t + (D − L)⁻¹ (v − D t − E t). So it takes one
+//! walk over U and one over L, and reads J once, as a plain product does. Most models have one
+//! section, and E is 0. After each run the residual r is computed
 //! from x, and IDR solves for the rest. The reported residual is therefore that of x, whatever the
 //! recurrences have lost to rounding.
 //!
@@ -30,8 +31,7 @@
 //! | forest of 1000 ages, γ = .999 | 183 | 64 |
 //!
 //! A sweep in one direction is better still if all steps go in that direction (the bus: 50), and
-//! gains nothing if they go in the other (794). Sweeps within 16 blocks, which could run on as many
-//! threads, took a quarter more on the grids.
+//! gains nothing if they go in the other (794).
 //!
 //! Crates with such methods over a trait for operators come with a library of linear algebra
 //! several times the size of this crate. These two files are smaller than the code that would
@@ -42,12 +42,13 @@
 //! S. Eisenstat, *Efficient implementation of a class of preconditioned conjugate gradient
 //! methods*, SIAM J. Sci. Stat. Comput. 2, 1981, for the product at the price of one.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use super::Chain;
-use super::idr::{Operator, reduce};
-use super::vectors::largest;
+use super::idr::{Idr, Operator};
+use super::vectors::{add, larger, largest, map};
 use crate::Real;
+use crate::parallel::{RowsMut, fold_pieces, for_each_piece, num_threads, run_parts};
 
 /// A residual of this many units in the last place of its terms is pure rounding.
 const ROUNDING: f64 = 4.0;
@@ -114,28 +115,19 @@ impl<F: Real> Chain<'_, F> {
 
 /// A system that is being solved.
 struct System<'s, 'a, 'w, F> {
-    chain: &'s Chain<'a, F>,
-    is_transposed: bool,
-    inverse: Vec<F>, // 1/D of the walks; D is 1 − J(s,s), or slightly more
-    centre: Vec<F>,  // 2 D of the walks less the true D
-    t: Vec<F>,       // scratch
-    unit: F,         // scale of the residuals of a round
-    halves: usize,   // half products so far
+    walks: Walks<'s, 'a, F>,
+    t: Vec<F>,     // scratch
+    unit: F,       // scale of the residuals of a round
+    halves: usize, // half products so far
     stopped: bool,
     options: LinearSolve<'w, F>,
 }
 
 impl<'s, 'a, 'w, F: Real> System<'s, 'a, 'w, F> {
     fn new(chain: &'s Chain<'a, F>, is_transposed: bool, options: LinearSolve<'w, F>) -> Self {
-        // Where 1 − J(s,s) is 0, walks divide by the machine epsilon instead.
-        let diagonal = chain.matrix.diagonal();
-        let inverse: Vec<F> =
-            diagonal.iter().map(|&own| F::one() / (F::one() - own).max(F::epsilon())).collect();
-        let twice = F::from_f64(2.0);
-        let centre = inverse.iter().zip(diagonal).map(|(&inverse, &own)| twice / inverse - (F::one() - own));
-        let centre = centre.collect();
-        let t = vec![F::zero(); diagonal.len()];
-        Self { chain, is_transposed, inverse, centre, t, unit: F::one(), halves: 0, stopped: false, options }
+        let walks = Walks::new(chain, is_transposed);
+        let t = vec![F::zero(); walks.inverse.len()];
+        Self { walks, t, unit: F::one(), halves: 0, stopped: false, options }
     }
 
     fn products(&self) -> usize {
@@ -145,6 +137,7 @@ impl<'s, 'a, 'w, F: Real> System<'s, 'a, 'w, F> {
     fn solve(mut self, b: &[F], x: &mut [F]) -> LinearOutcome<F> {
         let (mut r, mut y) = (vec![F::zero(); b.len()], vec![F::zero(); b.len()]);
         let mut best = x.to_vec();
+        let mut idr = None;
         let mut least = self.residual(b, x, &mut r);
         // The ratio of the residuals of y and x, initially: rows of L and U sum to at most 1.
         let mut scale = F::from_f64(0.5);
@@ -166,12 +159,16 @@ impl<'s, 'a, 'w, F: Real> System<'s, 'a, 'w, F> {
             if failures >= MOST_FAILURES || !least.is_finite() {
                 break LinearStatus::Stalled;
             }
-            self.halves += 2 * self.chain.matrix.price_of_walks();
-            self.walk_left(&mut r);
+            let (walks, matrix) = (&self.walks, &self.walks.chain.matrix);
+            self.halves += 2 * matrix.price_of_walks();
+            let sections = matrix.sections();
+            sections.run(RowsMut::column(&mut r[..]), &|pair, r| walks.left(&pair, r.data));
             let goal = (self.options.tolerance * scale).max(F::epsilon() * terms);
-            self.correct(&mut r, &mut y, goal);
-            self.walk_right(&mut y);
-            x.iter_mut().zip(&y).for_each(|(x, &y)| *x += y);
+            let memory = idr.get_or_insert_with(|| Idr::new(sections));
+            self.correct(memory, &mut r, &mut y, goal);
+            let walks = &self.walks;
+            sections.run(RowsMut::column(&mut y[..]), &|pair, y| walks.right(&pair, y.data));
+            add(x, &y);
             let residual = self.residual(b, x, &mut r);
             failures = if residual <= least * F::from_f64(0.5) { 0 } else { failures + 1 };
             if residual < least {
@@ -190,64 +187,129 @@ impl<'s, 'a, 'w, F: Real> System<'s, 'a, 'w, F> {
     }
 
     /// Solves for y with right-hand side r, to a residual of about `goal`. Overwrites r.
-    fn correct(&mut self, r: &mut [F], y: &mut [F], goal: F) {
+    fn correct(&mut self, idr: &mut Idr<F>, r: &mut [F], y: &mut [F], goal: F) {
         // Scale r, so that squares do not overflow.
         self.unit = largest(r);
         if !(self.unit > F::zero() && self.unit.is_finite()) {
             return y.fill(F::zero());
         }
-        r.iter_mut().for_each(|r| *r /= self.unit);
+        map(r, |r| r / self.unit);
         // Below its own rounding, the recurrence is meaningless.
         let goal = (goal / self.unit).max(F::from_f64(ROUNDING) * F::epsilon());
-        reduce(self, r, y, goal);
-        y.iter_mut().for_each(|y| *y *= self.unit);
-    }
-
-    /// z ← (D − U)⁻¹ z, or (D − Lᵀ)⁻¹ z for the transpose.
-    fn walk_right(&self, z: &mut [F]) {
-        if self.is_transposed {
-            self.chain.matrix.solve_before_transposed(&self.inverse, z);
-        } else {
-            self.chain.matrix.solve_behind(&self.inverse, z);
-        }
-    }
-
-    /// z ← (D − L)⁻¹ z, or what it is for the transpose.
-    fn walk_left(&self, z: &mut [F]) {
-        if self.is_transposed {
-            self.chain.matrix.solve_behind_transposed(&self.inverse, z);
-        } else {
-            self.chain.matrix.solve_before(&self.inverse, z);
-        }
+        idr.reduce(self, r, y, goal);
+        map(y, |y| y * self.unit);
     }
 
     /// r = b − (I − J) x, and max |r|; +∞ if there is a NaN.
     fn residual(&mut self, b: &[F], x: &[F], r: &mut [F]) -> F {
         self.halves += 2;
-        if self.is_transposed {
-            self.chain.multiply_transposed(x, r);
+        if self.walks.is_transposed {
+            self.walks.chain.multiply_transposed(x, r);
         } else {
-            self.chain.multiply(x, r);
+            self.walks.chain.multiply(x, r);
         }
-        r.iter_mut().zip(b.iter().zip(x)).for_each(|(r, (&b, &x))| *r += b - x);
-        let largest = largest(r);
+        let piece = |states: Range<usize>, r: RowsMut<'_, F>| {
+            for (r, (&b, &x)) in r.data.iter_mut().zip(b[states.clone()].iter().zip(&x[states])) {
+                *r += b - x;
+            }
+            largest(r.data)
+        };
+        let largest = fold_pieces(b.len(), RowsMut::column(r), &piece, &larger);
         if largest.is_nan() { F::infinity() } else { largest }
+    }
+}
+
+/// The halves of a symmetric Gauss–Seidel sweep, within sections.
+struct Walks<'s, 'a, F> {
+    chain: &'s Chain<'a, F>,
+    is_transposed: bool,
+    inverse: Vec<F>, // 1/D of the walks; D is 1 − J(s,s), or slightly more
+    centre: Vec<F>,  // 2 D of the walks less the true D
+}
+
+impl<'s, 'a, F: Real> Walks<'s, 'a, F> {
+    fn new(chain: &'s Chain<'a, F>, is_transposed: bool) -> Self {
+        let diagonal = chain.matrix.diagonal();
+        let num_states = diagonal.len();
+        let (mut inverse, mut centre) = (vec![F::zero(); num_states], vec![F::zero(); num_states]);
+        let outputs = (RowsMut::column(&mut inverse[..]), RowsMut::column(&mut centre[..]));
+        for_each_piece(
+            num_states,
+            outputs,
+            &|states, (inverse, centre): (RowsMut<'_, F>, RowsMut<'_, F>)| {
+                let outputs = inverse.data.iter_mut().zip(centre.data);
+                for ((inverse, centre), &own) in outputs.zip(&diagonal[states]) {
+                    // Where 1 − J(s,s) is 0, walks divide by the machine epsilon instead.
+                    let d = F::one() - own;
+                    *inverse = F::one() / d.max(F::epsilon());
+                    *centre = F::from_f64(2.0) / *inverse - d;
+                }
+            },
+        );
+        Self { chain, is_transposed, inverse, centre }
+    }
+
+    /// z ← (D − U)⁻¹ z in a pair of sections, or (D − Lᵀ)⁻¹ z for the transpose.
+    fn right(&self, pair: &Range<usize>, z: &mut [F]) {
+        let (matrix, inverse) = (&self.chain.matrix, &self.inverse[pair.clone()]);
+        if self.is_transposed {
+            matrix.solve_before_transposed(pair, inverse, z);
+        } else {
+            matrix.solve_behind(pair, inverse, z);
+        }
+    }
+
+    /// z ← (D − L)⁻¹ z in a pair of sections, or what it is for the transpose.
+    fn left(&self, pair: &Range<usize>, z: &mut [F]) {
+        let (matrix, inverse) = (&self.chain.matrix, &self.inverse[pair.clone()]);
+        if self.is_transposed {
+            matrix.solve_behind_transposed(pair, inverse, z);
+        } else {
+            matrix.solve_before(pair, inverse, z);
+        }
+    }
+
+    /// t = (D − U)⁻¹ v and y = v − (2 D of the walks − D) t, pair by pair.
+    fn first_half(&self, v: &[F], t: &mut [F], y: &mut [F]) {
+        let outputs = (RowsMut::column(t), RowsMut::column(y));
+        let first_half = |pair: Range<usize>, (t, y): (RowsMut<'_, F>, RowsMut<'_, F>)| {
+            let (v, centre) = (&v[pair.clone()], &self.centre[pair.clone()]);
+            t.data.copy_from_slice(v);
+            self.right(&pair, t.data);
+            for ((y, &v), (&centre, &t)) in y.data.iter_mut().zip(v).zip(centre.iter().zip(&*t.data)) {
+                *y = v - centre * t;
+            }
+        };
+        self.chain.matrix.sections().run(outputs, &first_half);
+    }
+
+    /// y ← t + (D − L)⁻¹ (y − E t), pair by pair.
+    fn second_half(&self, t: &[F], y: &mut [F]) {
+        let matrix = &self.chain.matrix;
+        let sections = matrix.sections();
+        if self.is_transposed && !sections.is_single() {
+            let subtract = |part: Range<usize>, y: RowsMut<'_, F>| {
+                matrix.subtract_outside_transposed(&part, t, y.data);
+            };
+            run_parts(0..t.len(), RowsMut::column(y), &subtract, num_threads());
+        }
+        let second_half = |pair: Range<usize>, y: RowsMut<'_, F>| {
+            if !self.is_transposed && !sections.is_single() {
+                matrix.subtract_outside(&pair, t, y.data);
+            }
+            self.left(&pair, y.data);
+            y.data.iter_mut().zip(&t[pair]).for_each(|(y, &t)| *y += t);
+        };
+        sections.run(RowsMut::column(y), &second_half);
     }
 }
 
 /// The preconditioned matrix.
 impl<F: Real> Operator<F> for System<'_, '_, '_, F> {
     fn apply(&mut self, v: &[F], y: &mut [F]) {
-        self.halves += 2 * self.chain.matrix.price_of_walks();
-        let mut t = std::mem::take(&mut self.t);
-        t.copy_from_slice(v);
-        self.walk_right(&mut t);
-        for ((y, &centre), (&v, &t)) in y.iter_mut().zip(&self.centre).zip(v.iter().zip(&t)) {
-            *y = v - centre * t;
-        }
-        self.walk_left(y);
-        y.iter_mut().zip(&t).for_each(|(y, &t)| *y += t);
-        self.t = t;
+        self.halves += 2 * self.walks.chain.matrix.price_of_walks();
+        self.walks.first_half(v, &mut self.t, y);
+        self.walks.second_half(&self.t, y);
     }
 
     fn goes_on(&mut self, residual: F) -> bool {
@@ -263,6 +325,7 @@ impl<F: Real> Operator<F> for System<'_, '_, '_, F> {
 mod tests {
     use approx::{abs_diff_eq, assert_abs_diff_eq};
 
+    use super::super::Sections;
     use super::*;
     use crate::{Dynamics, SparseDynamics};
 
@@ -293,6 +356,84 @@ mod tests {
             [((state + 1).min(places - 1), rate), (state.saturating_sub(1), 1.0 - rate)]
         })
         .unwrap()
+    }
+
+    /// Ten states with four pseudorandom successors each, which may repeat.
+    fn ten_states() -> SparseDynamics {
+        let row = |state: usize, action: usize| {
+            (0..4).map(move |k| ((state * state * 7 + action * 3 + k * k * 5) % 10, 0.1 + 0.1 * k as f64))
+        };
+        SparseDynamics::from_fn(10, 2, row).unwrap()
+    }
+
+    /// z with A z = v, by elimination without pivots.
+    fn eliminated(mut a: Vec<Vec<f64>>, mut v: Vec<f64>) -> Vec<f64> {
+        for pivot in 0..v.len() {
+            for row in (0..v.len()).filter(|&row| row != pivot) {
+                let factor = a[row][pivot] / a[pivot][pivot];
+                (0..v.len()).for_each(|column| a[row][column] -= factor * a[pivot][column]);
+                v[row] -= factor * v[pivot];
+            }
+        }
+        (0..v.len()).map(|i| v[i] / a[i][i]).collect()
+    }
+
+    /// One product against its definition, with the matrices written out: a product of wrong
+    /// entries between sections would still give right solutions, in more passes.
+    #[test]
+    fn walks_stay_in_their_sections_and_the_product_does_not() {
+        let (dynamics, opaque) = (ten_states(), Opaque(ten_states()));
+        let table = crate::DenseDynamics::from_dynamics(&dynamics).unwrap();
+        let policy: Vec<f64> = (0..20).map(|i| if i % 2 == 0 { 0.3 } else { 0.7 }).collect();
+        let takes_part: Vec<bool> = (0..10).map(|state| state != 6).collect();
+        let v: Vec<f64> = (0..10).map(|i| f64::from(i * i % 7) - 2.5).collect();
+        for ends in [&[10][..], &[5, 10], &[1, 4, 9, 10]] {
+            let sections = || Sections::ending_at(ends);
+            let chains = [
+                Chain::in_sections(sections(), &dynamics, &policy, &takes_part, 0.9).unwrap(),
+                Chain::in_sections(sections(), &table, &policy, &takes_part, 0.9).unwrap(),
+                Chain::in_sections(sections(), &opaque, &policy, &takes_part, 0.9).unwrap(),
+            ];
+            for (chain, is_transposed) in chains.iter().flat_map(|chain| [(chain, false), (chain, true)]) {
+                let column = |next: usize| -> Vec<f64> {
+                    let unit: Vec<f64> = (0..10).map(|i| f64::from(u8::from(i == next))).collect();
+                    let mut column = vec![0.0; 10];
+                    if is_transposed {
+                        chain.multiply_transposed(&unit, &mut column);
+                    } else {
+                        chain.multiply(&unit, &mut column);
+                    }
+                    column
+                };
+                let columns: Vec<Vec<f64>> = (0..10).map(column).collect();
+                // I − J, its upper and its lower part within sections, each with the diagonal.
+                let part = |keeps: &dyn Fn(usize, usize) -> bool| -> Vec<Vec<f64>> {
+                    let entry = |s: usize, n: usize| {
+                        let entry = f64::from(u8::from(s == n)) - columns[n][s];
+                        if keeps(s, n) { entry } else { 0.0 }
+                    };
+                    (0..10).map(|s| (0..10).map(|n| entry(s, n)).collect()).collect()
+                };
+                let together = |s, n| chain.matrix.sections().of_state(s).contains(&n);
+                let t = eliminated(part(&|s, n| s <= n && together(s, n)), v.clone());
+                let whole = part(&|_, _| true);
+                let product = whole.iter().map(|row| row.iter().zip(&t).map(|(a, t)| a * t).sum());
+                let expected = eliminated(part(&|s, n| s >= n && together(s, n)), product.collect());
+                let options = LinearSolve { tolerance: 1e-9, max_products: 1000, watch: None };
+                let mut system = System::new(chain, is_transposed, options);
+                let mut y = vec![0.0; 10];
+                system.apply(&v, &mut y);
+                for (y, expected) in y.iter().zip(&expected) {
+                    assert_abs_diff_eq!(y, expected, epsilon = 1e-13);
+                }
+                let mut x = vec![0.0; 10];
+                assert_eq!(system.solve(&v, &mut x).status, LinearStatus::Converged);
+                let exact = eliminated(whole, v.clone());
+                for (x, exact) in x.iter().zip(&exact) {
+                    assert_abs_diff_eq!(x, exact, epsilon = 1e-7);
+                }
+            }
+        }
     }
 
     #[test]

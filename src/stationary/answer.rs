@@ -1,9 +1,12 @@
 //! The best values that a search has found, with a bound on their error.
 
+use std::ops::Range;
+
 use super::StationarySolution;
 use super::interval::{Contraction, Differences, Interval, round_up};
 use super::iterate::Iterate;
 use crate::backward::StageTables;
+use crate::parallel::{RowsMut, fold_pieces};
 use crate::{Convergence, Error, Model, Real, Status, Table, arrays};
 
 /// The bound counts as pure rounding once its exact part is at most this share of its rounding
@@ -42,8 +45,11 @@ impl<F: Real> Answer<F> {
 
     /// The largest absolute finite value.
     pub(super) fn magnitude(&self) -> f64 {
-        let finite = self.values.iter().filter(|value| value.is_finite());
-        finite.fold(0.0, |most: f64, value| most.max(value.into_f64().abs()))
+        let piece = |states: Range<usize>, ()| {
+            let finite = self.values[states].iter().filter(|value| value.is_finite());
+            finite.fold(0.0, |most: f64, value| most.max(value.into_f64().abs()))
+        };
+        fold_pieces(self.values.len(), (), &piece, &f64::max)
     }
 
     /// The size of BV − V below which the tolerance is met; 0 if B is not known to be a
@@ -63,7 +69,8 @@ impl<F: Real> Answer<F> {
 
     /// Takes `values`, whose error is at most `bound`, if that is the smallest bound so far.
     pub(super) fn offer(&mut self, values: &[F], bound: f64) {
-        if bound < self.bound && values.iter().all(|&v| v < F::infinity()) {
+        let is_below = |states: Range<usize>, ()| values[states].iter().all(|&v| v < F::infinity());
+        if bound < self.bound && fold_pieces(values.len(), (), &is_below, &|a, b| a & b) {
             self.values.copy_from_slice(values);
             (self.bound, self.policy) = (bound, None);
         }
@@ -84,11 +91,15 @@ impl<F: Real> Answer<F> {
             return;
         }
         self.policy = None;
-        let mut is_finite = true;
-        for ((best, &v), &is_fixed) in self.values.iter_mut().zip(values).zip(is_fixed) {
-            *best = v + if is_fixed { F::zero() } else { shift };
-            is_finite &= *best < F::infinity();
-        }
+        let piece = |states: Range<usize>, best: RowsMut<'_, F>| {
+            let entries = values[states.clone()].iter().zip(&is_fixed[states]);
+            best.data.iter_mut().zip(entries).fold(true, |is_finite, (best, (&v, &is_fixed))| {
+                *best = v + if is_fixed { F::zero() } else { shift };
+                is_finite & (*best < F::infinity())
+            })
+        };
+        let best = RowsMut::column(&mut self.values[..]);
+        let is_finite = fold_pieces(values.len(), best, &piece, &|a, b| a & b);
         self.bound = if is_finite { bound } else { f64::INFINITY };
     }
 

@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 use super::halt::Halt;
 use super::operator::Operator;
 use crate::dynamics::successors::LuckyRows;
-use crate::markov_chain::{Chain, LinearOutcome, LinearSolve};
+use crate::markov_chain::{Chain, LinearOutcome, LinearSolve, Sections};
 use crate::mdp::CheckedStage;
 use crate::{Dynamics, Error, Inference, Model, Real};
 
@@ -37,7 +37,7 @@ pub(super) fn derivative<'m, F: Real, M: Model<Scalar = F> + ?Sized>(
     let component_of = |state: usize| quotient.and_then(|quotient| quotient.component_of(state));
     let chain = match operator.inference() {
         Inference::Variational if quotient.is_none() => Chain::new(dynamics, policy, takes_part, discount)?,
-        Inference::Variational => Chain::from_rows(values.len(), |state, add| {
+        Inference::Variational => Chain::from_rows(Sections::of(dynamics), |state, add| {
             let mut add_row = |pair: usize, weight: F| {
                 if takes_part[state] && weight > F::zero() {
                     let add = &mut |next, p: F| add(next, discount * weight * p);
@@ -53,7 +53,7 @@ pub(super) fn derivative<'m, F: Real, M: Model<Scalar = F> + ?Sized>(
         })?,
         Inference::Direct => {
             let mut lucky = LuckyRows::new(discount, model.temperature(), values);
-            Chain::from_rows(values.len(), |state, add| {
+            Chain::from_rows(Sections::of(dynamics), |state, add| {
                 for action in 0..width {
                     let share = policy[state * width + action];
                     let is_constant = !takes_part[state] || component_of(state).is_some();

@@ -4,6 +4,7 @@ use super::halt::Halt;
 use super::interval::{Differences, Interval};
 use super::operator::Operator;
 use crate::backward::StageTables;
+use crate::parallel::{RowsMut, for_each_piece};
 use crate::{Error, Model, Real, Table, arrays};
 
 /// The operator B, values V and their backup BV.
@@ -43,15 +44,25 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Iterate<'m, F, M> {
         if !(middle.abs() < F::max_value() * F::from_f64(0.25)) {
             return;
         }
-        for (v, &is_fixed) in self.values.iter_mut().zip(self.operator.is_fixed()) {
-            *v += if is_fixed { F::zero() } else { middle };
-        }
+        let (len, is_fixed) = (self.values.len(), self.operator.is_fixed());
+        for_each_piece(len, RowsMut::column(&mut self.values[..]), &|states, values: RowsMut<'_, F>| {
+            for (v, &is_fixed) in values.data.iter_mut().zip(&is_fixed[states]) {
+                *v += if is_fixed { F::zero() } else { middle };
+            }
+        });
     }
 
     /// The states that a policy step changes: nonterminal, with finite V and BV.
     pub(super) fn takes_part(&self) -> Vec<bool> {
-        let states = self.values.iter().zip(&self.backed_up).zip(self.operator.is_fixed());
-        states.map(|((v, b), fixed)| v.is_finite() && b.is_finite() && !fixed).collect()
+        let (values, backed_up, is_fixed) = (&self.values, &self.backed_up, self.operator.is_fixed());
+        let mut takes_part = vec![false; values.len()];
+        let outputs = RowsMut::column(&mut takes_part[..]);
+        for_each_piece(values.len(), outputs, &|states, takes_part: RowsMut<'_, bool>| {
+            for (state, takes_part) in states.zip(takes_part.data) {
+                *takes_part = values[state].is_finite() && backed_up[state].is_finite() && !is_fixed[state];
+            }
+        });
+        takes_part
     }
 
     /// The size of BV − V that a step has to reduce: half its span where (S2) holds, else its norm.

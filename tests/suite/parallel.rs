@@ -5,8 +5,8 @@
 use rayon::ThreadPoolBuilder;
 use softmdp::ndarray::{Array1, Array2, Array3};
 use softmdp::{
-    DenseDynamics, DeterministicDynamics, Dynamics, Inference, Mdp, SoftValueIteration, SparseDynamics,
-    StationaryPolicy, forward_messages, posterior,
+    DenseDynamics, DeterministicDynamics, Dynamics, Inference, Mdp, Method, SoftValueIteration,
+    SparseDynamics, StationaryPolicy, StationarySolver, Status, forward_messages, posterior,
 };
 
 const HORIZON: usize = 9;
@@ -114,5 +114,44 @@ fn deterministic_results_do_not_depend_on_the_number_of_threads() {
     for rewards in rewards(n, 3) {
         let mdp = Mdp::builder(dynamics.clone(), rewards).discount(0.9).build();
         assert_thread_count_is_invisible(&mdp.unwrap());
+    }
+}
+
+/// Walks and sums go by sections, of which a model of this size has several: neither may go by
+/// threads.
+#[test]
+fn stationary_results_do_not_depend_on_the_number_of_threads() {
+    let n = 50_021;
+    let dynamics = SparseDynamics::from_fn(n, 2, |state: usize, action| {
+        let ahead = (state + 1 + action).min(n - 1);
+        [(ahead, 0.5), (state.saturating_sub(2), 0.3), ((state * 31 + action * 17) % n, 0.2)]
+    });
+    let rewards = Array2::from_shape_fn((n, 2), |(s, a)| -scrambled(2 * s + a));
+    let mdp =
+        Mdp::builder(dynamics.unwrap(), rewards).discount(0.99).terminal_states([n - 1]).build().unwrap();
+    let hard = mdp.with_temperature(0.0).unwrap();
+    let initial = Array1::from_elem(n, 1.0 / n as f64);
+    let bits = |threads| {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut numbers: Vec<f64> = Vec::new();
+            for method in [Method::Newton, Method::ModifiedPolicyIteration, Method::GaussSeidel] {
+                for mdp in [&mdp, &hard] {
+                    let solution = StationarySolver::new(1e-6).method(method).solve(mdp).unwrap();
+                    assert_eq!(solution.convergence().status, Status::Converged, "{method:?}");
+                    numbers.extend(solution.state_values());
+                    numbers.push(solution.convergence().error_bound);
+                    numbers.push(solution.convergence().iterations as f64);
+                    if method == Method::Newton {
+                        numbers.extend(solution.policy().expected_visits(mdp, &initial).unwrap());
+                    }
+                }
+            }
+            numbers.into_iter().map(f64::to_bits).collect::<Vec<_>>()
+        })
+    };
+    let one = bits(1);
+    for threads in [2, 3, 5] {
+        assert!(one == bits(threads), "{threads} threads");
     }
 }

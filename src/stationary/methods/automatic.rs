@@ -19,7 +19,7 @@
 //! - √n is the number of inner iterations for one factor, because a Krylov method needs about the
 //!   square root of the number of sweeps;
 //! - c = 2.5 for large models, whose sweeps run in parallel and in vector arithmetic while inner
-//!   iterations do not, and 1.25 for small models.
+//!   iterations do so in part, and 1.25 for small models.
 //!
 //! n is at most 1/(1 − κ), and there are at most √S inner iterations for one factor.
 //!

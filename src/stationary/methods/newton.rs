@@ -32,7 +32,9 @@
 //! Comput.* 17 (1996) 16–32.
 
 use std::convert::Infallible;
+use std::ops::Range;
 
+use crate::parallel::{RowsMut, fold_pieces, for_each_piece};
 use crate::stationary::derivative::{derivative, solve};
 use crate::stationary::halt::Halt;
 use crate::stationary::interval::{Contraction, Differences};
@@ -116,8 +118,12 @@ fn step<F: Real, M: Model<Scalar = F> + ?Sized>(
     let Search { iterate, answer, .. } = search;
     iterate.operator.ask()?;
     let alive = iterate.takes_part();
-    let states = iterate.values.iter().zip(&iterate.backed_up).zip(&alive);
-    let mut b: Vec<F> = states.map(|((&v, &b), &alive)| if alive { b - v } else { F::zero() }).collect();
+    let mut b = vec![F::zero(); alive.len()];
+    for_each_piece(alive.len(), RowsMut::column(&mut b[..]), &|states, b: RowsMut<'_, F>| {
+        for (state, b) in states.zip(b.data).filter(|&(state, _)| alive[state]) {
+            *b = iterate.backed_up[state] - iterate.values[state];
+        }
+    });
     if !is_ending {
         for (state, pair) in make_ending(&mut iterate.operator, &iterate.values, policy, &alive)? {
             b[state] = iterate.operator.action_value(&iterate.values, pair)? - iterate.values[state];
@@ -127,18 +133,26 @@ fn step<F: Real, M: Model<Scalar = F> + ?Sized>(
     let chain = derivative(&mut iterate.operator, &iterate.values, policy, &alive)?;
     let contraction = iterate.operator.contraction();
     let start = F::from_f64(constant(contraction, differences));
-    let mut x: Vec<F> = alive.iter().map(|&alive| if alive { start } else { F::zero() }).collect();
+    let mut x = vec![F::zero(); alive.len()];
+    for_each_piece(alive.len(), RowsMut::column(&mut x[..]), &|states, x: RowsMut<'_, F>| {
+        x.data.iter_mut().zip(&alive[states]).for_each(|(x, &alive)| *x = if alive { start } else { *x });
+    });
     let tolerance = F::from_f64(tolerance.max(answer.needed(contraction) / 4.0));
     let outcome = solve(&mut iterate.operator, &chain, &b, &mut x, tolerance)?;
-    let is_finite = x.iter().zip(&iterate.values).all(|(&x, &v)| x.is_finite() && (v + x) < F::infinity());
+    let values = &iterate.values;
+    let is_finite = |states: Range<usize>, ()| {
+        let mut states = x[states.clone()].iter().zip(&values[states]);
+        states.all(|(&x, &v)| x.is_finite() && (v + x) < F::infinity())
+    };
+    let is_finite = fold_pieces(x.len(), (), &is_finite, &|a, b| a & b);
     if !is_finite || !(outcome.residual.into_f64() <= iterate.size(differences) / 2.0) {
         return Ok(false);
     }
-    for ((v, &x), &alive) in iterate.values.iter_mut().zip(&x).zip(&alive) {
-        if alive {
-            *v += x;
+    for_each_piece(x.len(), RowsMut::column(&mut iterate.values[..]), &|states, values: RowsMut<'_, F>| {
+        for (state, v) in states.zip(values.data).filter(|&(state, _)| alive[state]) {
+            *v += x[state];
         }
-    }
+    });
     Ok(true)
 }
 

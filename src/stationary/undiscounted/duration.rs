@@ -15,7 +15,7 @@
 
 use super::quotient::Quotient;
 use crate::backward::StageTables;
-use crate::markov_chain::{Chain, Choices};
+use crate::markov_chain::{Chain, Choices, Sections};
 use crate::mdp::CheckedStage;
 use crate::stationary::derivative::{derivative, solve};
 use crate::stationary::halt::Halt;
@@ -159,7 +159,7 @@ impl OptimalActions {
         let mut choice = self.best_pairs(operator, &ahead);
         for _ in 0..MOST_POLICIES {
             operator.ask()?;
-            let chain = Chain::from_rows(num_states, |state, add| {
+            let chain = Chain::from_rows(Sections::of(dynamics), |state, add| {
                 let Some(pair) = choice[state].filter(|_| is_alive[state]) else { return };
                 dynamics.for_each_successor(
                     pair / self.num_actions,
