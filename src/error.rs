@@ -447,6 +447,33 @@ pub enum Error {
         /// The first stage without a result.
         stage: usize,
     },
+    /// Another process of the team has an error.
+    #[error("process {rank} of the team: {message} (it counts its own states from 0)")]
+    Elsewhere {
+        /// The lowest rank of the processes that have an error.
+        rank: usize,
+        /// The message of its error.
+        message: String,
+    },
+    /// The processes of a team do not hold ranges of states that follow each other.
+    #[error(
+        "process {rank} of the team holds the states {states:?}, expected a range that begins with {expected_start} \
+         and is not empty"
+    )]
+    InvalidShare {
+        /// The rank of the process.
+        rank: usize,
+        /// The states that it says it holds.
+        states: Range<usize>,
+        /// The end of the range of the rank before.
+        expected_start: usize,
+    },
+    /// The processes of a team could not go on together.
+    #[error("{message}")]
+    Team {
+        /// What happened.
+        message: String,
+    },
     /// The call needs a solution of the other inference.
     #[error("expected a solution of {expected} inference, found one of {found} inference")]
     InferenceMismatch {

@@ -65,6 +65,7 @@ pub mod parts;
 #[cfg(feature = "plot")]
 #[cfg_attr(docsrs, doc(cfg(feature = "plot")))]
 pub mod plot;
+pub mod team;
 
 pub use ndarray;
 #[cfg(feature = "rand")]

@@ -9,8 +9,8 @@ use super::linear::Linear;
 use super::small::Small;
 use super::stage::{Column, NextValues, StageTables, back_up};
 use crate::bellman::BellmanRule;
-use crate::mdp::{CheckedStage, check_options, terminal_states};
-use crate::{Error, Inference, Model, Real, Table, Workspace, arrays};
+use crate::mdp::{CheckedStage, begin_stage, check_team_options, terminal_states};
+use crate::{Dynamics, Error, Inference, Model, Real, Table, Workspace, arrays};
 
 /// Computes one soft Bellman backup: from the values V_{t+1} of the next stage to V_t, Q_t and π_t.
 ///
@@ -62,12 +62,16 @@ pub fn soft_bellman_backup<M: Model + ?Sized>(
     stage: usize,
     inference: Inference,
 ) -> Result<SoftBellmanBackup<M::Scalar>, Error> {
-    if let Some(horizon) = mdp.num_stages().filter(|&num_stages| stage >= num_stages) {
-        return Err(Error::StageOutOfRange { stage, horizon });
-    }
-    check_options(mdp, 0)?;
-    arrays::check_shape(Table::StateValues, next_values.shape(), &[mdp.num_states()])?;
-    arrays::check_entries(Table::StateValues, next_values, |value| value < M::Scalar::infinity())?;
+    let has_stage = match mdp.num_stages() {
+        Some(horizon) if stage >= horizon => Err(Error::StageOutOfRange { stage, horizon }),
+        _ => Ok(()),
+    };
+    mdp.team().agree("soft_bellman_backup, stage", has_stage)?;
+    check_team_options(mdp, stage, inference)?;
+    let table = Table::StateValues;
+    let checked = arrays::check_shape(table, next_values.shape(), &[mdp.num_states()])
+        .and_then(|()| arrays::check_entries(table, next_values, |value| value < M::Scalar::infinity()));
+    mdp.team().agree("soft_bellman_backup", checked)?;
     let next_values = next_values.as_slice().map_or_else(|| Cow::Owned(next_values.to_vec()), Cow::Borrowed);
     back_up_stage(mdp, &next_values, stage, inference)
 }
@@ -82,13 +86,16 @@ pub(crate) fn back_up_stage<M: Model + ?Sized>(
     inference: Inference,
 ) -> Result<SoftBellmanBackup<M::Scalar>, Error> {
     let (zero, shape) = (M::Scalar::default(), (mdp.num_states(), mdp.num_actions()));
-    let mut backup = SoftBellmanBackup {
-        state_values: arrays::filled(Table::StateValues, shape.0, zero)?,
-        action_values: arrays::filled(Table::ActionValues, shape, zero)?,
-        probabilities: arrays::filled(Table::Policy, shape, zero)?,
-        log_probabilities: arrays::filled(Table::Policy, shape, zero)?,
+    let backup = || {
+        Ok(SoftBellmanBackup {
+            state_values: arrays::filled(Table::StateValues, shape.0, zero)?,
+            action_values: arrays::filled(Table::ActionValues, shape, zero)?,
+            probabilities: arrays::filled(Table::Policy, shape, zero)?,
+            log_probabilities: arrays::filled(Table::Policy, shape, zero)?,
+        })
     };
-    mdp.begin_stage(stage)?;
+    let mut backup = mdp.team().agree("back_up_stage", backup())?;
+    begin_stage(mdp, stage)?;
     Backup::new(mdp, inference).stage(stage, next_values, backup.tables_mut())?;
     Ok(backup)
 }
@@ -155,6 +162,7 @@ pub(crate) struct Backup<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
     discount: F,
     absorbed_value: F,
     next_values: NextValues<F>,
+    places: Vec<F>, // V_{t+1} of all places, if processes share the states
     linear: Option<Linear<F>>,
     small: Option<Small<F>>,
 }
@@ -176,7 +184,19 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         let terminal = workspace.take_states(terminal_states(model));
         let (discount, absorbed_value) = (model.discount(), F::zero());
         let (stage, linear, small) = (None, None, Small::new(workspace, model, inference));
-        Self { model, stage, terminal, inference, discount, absorbed_value, next_values, linear, small }
+        let places = Vec::new();
+        Self {
+            model,
+            stage,
+            terminal,
+            inference,
+            discount,
+            absorbed_value,
+            next_values,
+            places,
+            linear,
+            small,
+        }
     }
 
     /// For the values of all stages of a horizon, by the linear recursion where it pays.
@@ -230,8 +250,29 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
     }
 
     /// Backs `next_values` = V_{t+1} up to stage t. Allocates nothing, unless a state has thousands
-    /// of actions or a model gives tables in another layout.
+    /// of actions, a model gives tables in another layout, or processes share the states. Then the
+    /// call is collective, and an error of one process is one of all.
     pub(crate) fn stage(
+        &mut self,
+        t: usize,
+        next_values: &[F],
+        tables: StageTables<'_, F>,
+    ) -> Result<(), Error> {
+        let team = self.model.team();
+        if team.size() == 1 {
+            return self.own_stage(t, next_values, tables);
+        }
+        let stage = fetch(self.model, t, self.inference, &mut self.stage, &mut None).map(|_| ());
+        team.agree("a stage", stage)?;
+        let mut places = std::mem::take(&mut self.places);
+        complete(self.model, t, self.inference, next_values, &mut places)?;
+        let result = self.own_stage(t, &places, tables);
+        self.places = places;
+        team.agree("the end of a stage", result)
+    }
+
+    /// [`stage`](Self::stage) from the values of all places.
+    fn own_stage(
         &mut self,
         t: usize,
         next_values: &[F],
@@ -272,6 +313,23 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         let rule = BellmanRule::new(self.inference, self.discount, self.model.temperature(), next_values);
         rule.with_absorbed_value(self.absorbed_value)
     }
+}
+
+/// Writes the values of all places, given those of the own states. Collective.
+pub(super) fn complete<F: Real, M: Model<Scalar = F> + ?Sized>(
+    model: &M,
+    t: usize,
+    inference: Inference,
+    values: &[F],
+    places: &mut Vec<F>,
+) -> Result<(), Error> {
+    let dynamics = model.stage(t, inference)?.dynamics;
+    places.resize(dynamics.num_places(), F::zero());
+    if let Some(share) = dynamics.share() {
+        return share.complete(values, places);
+    }
+    places.copy_from_slice(values);
+    Ok(())
 }
 
 /// Stage `t` of a model: `kept`, if all stages are alike, or else one that is put into `own`.

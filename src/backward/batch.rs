@@ -1,13 +1,14 @@
 //! Several columns in one pass over the dynamics: several models, or several stages of one model.
 
+use super::backup::complete;
 use super::linear::{may_be_linear, pays};
 use super::stage::{Column, NextValues, StageTables, back_up};
 use super::{Backup, SoftValueIteration, Solution, StateValues, begin};
 use crate::bellman::BellmanRule;
-use crate::dynamics::blocks::{has_full_rows, successors_of_a_pair};
-use crate::mdp::{CheckedStage, check_options, run_pass, terminal_states};
+use crate::dynamics::blocks::Size;
+use crate::mdp::{CheckedStage, begin_stage, check_options, run_pass, terminal_states};
 use crate::parallel::Split;
-use crate::{Dynamics, Error, Model, Real, Table, arrays};
+use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
 
 /// Models from which on one pass for all of them is cheaper than a linear recursion for each, where
 /// rows are full.
@@ -134,6 +135,9 @@ impl SoftValueIteration {
     /// the dynamics of every stage, and it pays.
     fn is_batch<M: Model>(&self, mdps: &[M], values_alone: bool) -> bool {
         let Some(last) = self.horizon.checked_sub(1).filter(|_| mdps.len() > 1) else { return false };
+        if mdps.iter().any(|mdp| mdp.team().size() > 1) {
+            return false;
+        }
         let is_alike = |mdp: &M| {
             (mdp.num_states(), mdp.num_actions()) == (mdps[0].num_states(), mdps[0].num_actions())
                 && check_options(mdp, self.horizon).is_ok()
@@ -144,8 +148,8 @@ impl SoftValueIteration {
         let Ok(dynamics) = mdps[0].stage(last, self.inference).map(|stage| stage.dynamics) else {
             return false;
         };
-        let is_linear = mdps.iter().all(|mdp| pays(mdp, self.inference, self.horizon, dynamics));
-        if is_linear && !(has_full_rows(dynamics) && mdps.len() >= MANY_MODELS) {
+        let is_linear = mdps.iter().all(|mdp| pays(mdp, self.inference, self.horizon, Size::of(dynamics)));
+        if is_linear && !(Size::of(dynamics).has_full_rows() && mdps.len() >= MANY_MODELS) {
             return false;
         }
         if values_alone && !self.pays_for_values::<M>(dynamics, is_linear) {
@@ -158,8 +162,8 @@ impl SoftValueIteration {
     /// Whether one pass for all models computes their values faster than a pass for each. With
     /// action values and policies, the time of the logarithms hides the difference.
     fn pays_for_values<M: Model>(&self, dynamics: &M::Dynamics, is_linear: bool) -> bool {
-        let successors = successors_of_a_pair(dynamics);
-        if !has_full_rows(dynamics) && successors < dynamics.num_states() {
+        let successors = Size::of(dynamics).successors_of_a_pair();
+        if !Size::of(dynamics).has_full_rows() && successors < dynamics.num_states() {
             // Sparse rows gain nothing. Rows of one successor may be computed, which is shared.
             return successors == 1;
         }
@@ -226,7 +230,9 @@ impl SoftValueIteration {
         let Some(last) = self.horizon.checked_sub(1).filter(|_| may_be_linear(mdp, self.inference)) else {
             return Ok(false);
         };
-        Ok(has_full_rows(mdp.stage(last, self.inference)?.dynamics))
+        let team = mdp.team();
+        let stage = team.agree("takes_stages_at_once", mdp.stage(last, self.inference))?;
+        Ok(Size::of_all(stage.dynamics)?.has_full_rows())
     }
 
     /// Solves all stages of a model with dense rows and a linear recursion. V of many stages comes
@@ -247,27 +253,46 @@ impl SoftValueIteration {
                 let num_stages = end.div_ceil(end.div_ceil(MOST_STAGES));
                 let first = end - num_stages;
                 // V_{t+1} for each stage t from `first` to `end` − 1.
-                let mut read = arrays::filled_vec(Table::StateValues, (num_stages, num_states), F::zero())?;
+                let read = arrays::filled_vec(Table::StateValues, (num_stages, num_states), F::zero());
+                let mut read = mdp.team().agree("run_at_once", read)?;
                 read[(num_stages - 1) * num_states..].copy_from_slice(next_values);
                 for t in (first..end).rev() {
-                    mdp.begin_stage(t)?;
+                    begin_stage(mdp, t)?;
                     if t > first {
                         let (now, next) = read.split_at_mut((t - first) * num_states);
                         let now = &mut now[(t - first - 1) * num_states..];
                         backup.stage(t, &next[..num_states], StageTables::values(now))?;
                     }
                 }
-                let read = read.chunks_exact(num_states);
+                if mdp.team().size() > 1 {
+                    read = places(mdp, self.inference, &read)?;
+                }
+                let read = read.chunks_exact(read.len() / num_stages);
                 let columns = backup.columns((first..end).zip(read))?;
                 let temperatures = vec![mdp.temperature(); num_stages];
                 let mut room = NextValues::new(self.inference, num_states, &temperatures);
                 let (earlier, mut stages) = tables.split_at(first * num_states);
-                back_up(&columns, &mut room, by_stage(stages.reborrow(), num_states))?;
+                let result = back_up(&columns, &mut room, by_stage(stages.reborrow(), num_states));
+                mdp.team().agree("the end of many stages", result)?;
                 (tables, next_values, end) = (earlier, &stages.values[..num_states], first);
             }
             Ok(())
         })
     }
+}
+
+/// The values of all places, given those of the own states, one stage after the other. Collective.
+fn places<F: Real, M: Model<Scalar = F> + ?Sized>(
+    mdp: &M,
+    inference: Inference,
+    values: &[F],
+) -> Result<Vec<F>, Error> {
+    let (mut all, mut places) = (Vec::new(), Vec::new());
+    for values in values.chunks_exact(mdp.num_states()) {
+        complete(mdp, 0, inference, values, &mut places)?;
+        all.extend_from_slice(&places);
+    }
+    Ok(all)
 }
 
 /// The tables of several stages, divided by stage.

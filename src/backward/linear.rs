@@ -32,7 +32,7 @@ use num_traits::Zero;
 use super::messages::Messages;
 use super::stage::{Column, StageTables, fill_block, with_scratch};
 use crate::bellman::BellmanRule;
-use crate::dynamics::blocks::{self, has_full_rows};
+use crate::dynamics::blocks::{self, Size};
 use crate::kernels::tables::Pairs;
 use crate::kernels::{LogBlock, gap};
 use crate::mdp::{CheckedStage, is_possible, terminal_states};
@@ -58,12 +58,10 @@ pub(super) fn pays<M: Model + ?Sized>(
     model: &M,
     inference: Inference,
     num_stages: usize,
-    dynamics: &M::Dynamics,
+    size: Size,
 ) -> bool {
-    let least_stages = if has_full_rows(dynamics) { LINEAR_STAGES.0 } else { LINEAR_STAGES.1 };
-    may_be_linear(model, inference)
-        && num_stages >= least_stages
-        && dynamics.work(0..dynamics.num_states()) >= LINEAR_WORK
+    let least_stages = if size.has_full_rows() { LINEAR_STAGES.0 } else { LINEAR_STAGES.1 };
+    may_be_linear(model, inference) && num_stages >= least_stages && size.work >= LINEAR_WORK
 }
 
 /// A model with one action that has the same values as the model it was made of.
@@ -93,19 +91,23 @@ impl<F: Real> Linear<F> {
         let Some(t) = num_stages.checked_sub(1).filter(|_| may_be_linear(model, inference)) else {
             return Ok(None);
         };
-        let stage = CheckedStage::new(model, t, inference)?;
-        if !pays(model, inference, num_stages, stage.dynamics) {
+        let team = model.team();
+        let stage = team.agree("Linear::new", CheckedStage::new(model, t, inference))?;
+        let size = Size::of_all(stage.dynamics)?;
+        if !pays(model, inference, num_stages, size) {
             return Ok(None);
         }
         // (D1) where nothing comes after the reward.
         let rule = BellmanRule::new(Inference::Direct, F::one(), model.temperature(), &[]);
         let column = Column::new((model, terminal), t, &stage, rule);
-        if !stays_in_range(model, &stage, num_stages) {
+        if !stays_in_range(model, &stage, num_stages)? {
             return Ok(None);
         }
         let (num_states, width) = (model.num_states(), model.num_actions());
         let mut table = |width| workspace.take(Table::ActionPrior, (num_states, width));
-        let (mut rewards, mut weights, mut is_left) = (table(1)?, table(width)?, vec![false; num_states]);
+        let tables = table(1).and_then(|rewards| Ok((rewards, table(width)?)));
+        let (mut rewards, mut weights) = team.agree("Linear::new, tables", tables)?;
+        let mut is_left = vec![false; num_states];
         let outputs = (
             (RowsMut::column(&mut rewards[..]), RowsMut::column(&mut is_left[..])),
             RowsMut { data: &mut weights[..], width },
@@ -138,15 +140,20 @@ impl<F: Real> Linear<F> {
             Ok(())
         });
         let left: Vec<usize> = (0..num_states).filter(|&state| is_left[state]).collect();
-        let is_mixed = result.is_ok() && left.len() <= num_states / 8;
-        let dynamics = if is_mixed { column.stage.dynamics.mix_actions(&weights) } else { None };
+        let may_mix = result.is_ok() && left.len() <= size.num_states / 8;
+        let dynamics = if may_mix { column.stage.dynamics.mix_actions(&weights) } else { None };
         workspace.keep(weights);
-        let Some(dynamics) = dynamics else {
+        // All processes of a team follow the recursion, or none.
+        let (num_left, is_lost) = (left.len() as f64, f64::from(u8::from(dynamics.is_none())));
+        let [num_left, num_lost] =
+            team.join("Linear::new, mixed", Ok([num_left, is_lost]), |a, b| [a[0] + b[0], a[1] + b[1]])?;
+        let Some(dynamics) = dynamics.filter(|_| num_lost == 0.0 && num_left <= (size.num_states / 8) as f64)
+        else {
             workspace.keep(rewards);
             return Ok(None);
         };
         let ones = vec![F::one(); num_states.min(blocks::MOST_PAIRS)];
-        let messages = if left.is_empty() { Some(Messages::new(workspace, model, &rewards)?) } else { None };
+        let messages = if num_left == 0.0 { Some(Messages::new(workspace, model, &rewards)?) } else { None };
         Ok(Some(Self { dynamics, rewards, ones, left, messages }))
     }
 
@@ -172,19 +179,20 @@ impl<F: Real> Linear<F> {
         let mut is_filled = false;
         let mut fill = |block: &mut LogBlock<F>| {
             if !is_filled {
-                fill_block(block, column.stage.dynamics, |_| column.rule.next_values());
+                fill_block(block, column.stage.dynamics, |_| column.rule.next_values())?;
             }
             is_filled = true;
+            Ok::<(), Error>(())
         };
         if let Some(messages) = &mut self.messages {
             if !messages.are_of(column.t + 1) {
-                fill(block);
+                fill(block)?;
             }
-            if messages.stage((&*self.dynamics, &self.rewards), column, block, values) {
+            if messages.stage((&*self.dynamics, &self.rewards), column, block, values)? {
                 return Ok(());
             }
         }
-        fill(block);
+        fill(block)?;
         let (linear, block) = (&*self, &*block);
         let dynamics = column.stage.dynamics;
         let ordinary = |states: Range<usize>, values: &mut [F]| {
@@ -260,7 +268,11 @@ pub(crate) fn mixed_model<M: Model + ?Sized>(
 pub(crate) type MixedModel<F> = (Box<dyn Dynamics<Scalar = F>>, Vec<F>);
 
 /// Whether all values of a number of stages stay away from the end of the number type.
-fn stays_in_range<F: Real, M>(model: &M, stage: &CheckedStage<'_, F, M::Dynamics>, num_stages: usize) -> bool
+fn stays_in_range<F: Real, M>(
+    model: &M,
+    stage: &CheckedStage<'_, F, M::Dynamics>,
+    num_stages: usize,
+) -> Result<bool, Error>
 where
     M: Model<Scalar = F> + ?Sized,
 {
@@ -271,7 +283,10 @@ where
     // Weights and probabilities add at most some 750 τ each.
     let a_stage = largest(&mut rewards.iter().copied()) + model.temperature() * F::from_f64(2000.0);
     let ends = largest(&mut model.terminal_values().iter().copied());
-    ends + a_stage * F::from_f64(num_stages as f64) < F::max_value() * F::from_f64(0.25)
+    let mine = Ok([a_stage.into_f64(), ends.into_f64()]);
+    let of_all = model.team().join("stays_in_range", mine, |a, b| [a[0].max(b[0]), a[1].max(b[1])])?;
+    let [a_stage, ends] = of_all.map(F::from_f64);
+    Ok(ends + a_stage * F::from_f64(num_stages as f64) < F::max_value() * F::from_f64(0.25))
 }
 
 /// The least weight of a state that follows the recursion. Its product with a probability is a

@@ -52,6 +52,17 @@ impl<F: Real> Messages<F> {
         M: Model<Scalar = F> + ?Sized,
     {
         let max_reward = rewards.iter().copied().fold(F::neg_infinity(), F::max);
+        let values = model.terminal_values();
+        let terminal: Vec<_> = (0..model.num_states()).filter(|&state| model.is_terminal(state)).collect();
+        let terminal: Vec<_> = terminal.into_iter().map(|state| (state, values[state])).collect();
+        let absorbed = if model.discount() < F::one() { F::zero() } else { F::neg_infinity() };
+        let least_base = terminal.iter().fold(absorbed, |max, (_, value)| max.max(*value));
+        let mut table = || workspace.take(Table::BackwardMessages, rewards.len());
+        let tables = table().and_then(|weights| Ok((weights, table()?)));
+        let mine = tables.as_ref().map(|_| [max_reward.into_f64(), least_base.into_f64()]);
+        let mine = mine.map_err(Clone::clone);
+        let of_all = model.team().join("Messages::new", mine, |a, b| [a[0].max(b[0]), a[1].max(b[1])])?;
+        let [max_reward, least_base] = of_all.map(F::from_f64);
         let weight = |&reward: &F| {
             if reward > F::neg_infinity() {
                 gap(reward, max_reward, model.temperature()).exp()
@@ -59,14 +70,8 @@ impl<F: Real> Messages<F> {
                 F::zero()
             }
         };
-        let values = model.terminal_values();
-        let terminal: Vec<_> = (0..model.num_states()).filter(|&state| model.is_terminal(state)).collect();
-        let terminal: Vec<_> = terminal.into_iter().map(|state| (state, values[state])).collect();
-        let absorbed = if model.discount() < F::one() { F::zero() } else { F::neg_infinity() };
-        let least_base = terminal.iter().fold(absorbed, |max, (_, value)| max.max(*value));
-        let mut weights = workspace.take(Table::BackwardMessages, rewards.len())?;
+        let (mut weights, next) = tables?;
         weights.iter_mut().zip(rewards).for_each(|(place, reward)| *place = weight(reward));
-        let next = workspace.take(Table::BackwardMessages, rewards.len())?;
         let (stage, peak, patience) = (None, F::zero(), Patience::new());
         Ok(Self { weights, max_reward, terminal, least_base, next, stage, peak, patience })
     }
@@ -84,21 +89,21 @@ impl<F: Real> Messages<F> {
 
     /// Backs the messages in `block` up to a stage and writes its values. Returns whether this was
     /// possible; if not, the values are meaningless, and the block has to be filled before it is
-    /// used.
+    /// used. Collective.
     pub(super) fn stage<M>(
         &mut self,
         (dynamics, rewards): (&dyn Dynamics<Scalar = F>, &[F]), // M̂ and c
         column: &Column<'_, F, M>,
         block: &mut LogBlock<F>,
         values: &mut [F],
-    ) -> bool
+    ) -> Result<bool, Error>
     where
         M: Model<Scalar = F> + ?Sized,
     {
         let was_held = self.stage.take() == Some(column.t + 1);
         let may_try = self.patience.may_try();
         if !may_try || !block.is_lossless() || !block.max().is_finite() || !self.max_reward.is_finite() {
-            return false;
+            return Ok(false);
         }
         let constants = self.constants(column, block, was_held);
         let (found, peak) = (AtomicU64::new(0), AtomicI64::new(0));
@@ -121,13 +126,18 @@ impl<F: Real> Messages<F> {
             (self.next[state], values[state]) = (message, value);
             peak = peak.max(message);
         }
-        if !is_regular {
+        let mine = Ok([f64::from(u8::from(!is_regular)), peak.into_f64()]);
+        let of_all = column.model.team().join("messages", mine, |a, b| [a[0].max(b[0]), a[1].max(b[1])])?;
+        if of_all[0] > 0.0 {
             self.patience.fail();
-            return false;
+            return Ok(false);
         }
-        block.swap_exponentials(&mut self.next, constants.next_base);
-        (self.stage, self.peak) = (Some(column.t), peak);
-        true
+        match column.stage.dynamics.share() {
+            None => block.swap_exponentials(&mut self.next, constants.next_base),
+            Some(share) => share.complete(&self.next, block.replace_exponentials(constants.next_base))?,
+        }
+        (self.stage, self.peak) = (Some(column.t), F::from_f64(of_all[1]));
+        Ok(true)
     }
 
     /// The constants of a stage. The base of its messages is an upper bound of its values, as small

@@ -57,7 +57,7 @@ pub use solution::{Solution, SolutionParts, StateValues, StateValuesParts};
 pub(crate) use stage::StageTables;
 pub use stream::BackwardStage;
 
-use crate::mdp::{check_options, run_pass};
+use crate::mdp::{begin_stage, check_team_options, run_pass};
 use crate::parallel::Split;
 use crate::{Error, Inference, Model, Real, Table, Workspace, arrays};
 
@@ -146,9 +146,10 @@ impl SoftValueIteration {
     ///
     /// Time O(T · transitions), memory 3·T·S·A + T·S numbers.
     pub fn solve<M: Model + ?Sized>(&self, mdp: &M) -> Result<Solution<M::Scalar>, Error> {
-        check_options(mdp, self.horizon)?;
+        check_team_options(mdp, self.horizon, self.inference)?;
         let shape = (self.horizon, mdp.num_states(), mdp.num_actions());
-        let mut solution = Solution::with_shape(shape, self.inference)?;
+        let solution = Solution::with_shape(shape, self.inference);
+        let mut solution = mdp.team().agree("solve", solution)?;
         self.solve_into(mdp, &mut solution)?;
         Ok(solution)
     }
@@ -186,10 +187,11 @@ impl SoftValueIteration {
         mdp: &M,
         solution: &mut Solution<M::Scalar>,
     ) -> Result<(), Error> {
-        check_options(mdp, self.horizon)?;
+        check_team_options(mdp, self.horizon, self.inference)?;
         let found = solution.action_values().dim();
         let expected = [self.horizon, mdp.num_states(), mdp.num_actions()];
-        arrays::check_shape(Table::ActionValues, &[found.0, found.1, found.2], &expected)?;
+        let checked = arrays::check_shape(Table::ActionValues, &[found.0, found.1, found.2], &expected);
+        mdp.team().agree("solve_into", checked)?;
         let mut workspace = std::mem::take(solution.workspace_mut());
         let mut backup = Backup::within(&mut workspace, mdp, self.inference);
         let tables = solution.tables_mut(self.inference);
@@ -219,9 +221,10 @@ impl SoftValueIteration {
     /// Time O(T · transitions), memory T·S numbers. If all stages are equal, direct inference takes
     /// another S·A numbers, and S² in dense models.
     pub fn solve_values<M: Model + ?Sized>(&self, mdp: &M) -> Result<StateValues<M::Scalar>, Error> {
-        check_options(mdp, self.horizon)?;
+        check_team_options(mdp, self.horizon, self.inference)?;
         let shape = (self.horizon, mdp.num_states(), mdp.num_actions());
-        let mut values = StateValues::with_shape(shape, self.inference)?;
+        let values = StateValues::with_shape(shape, self.inference);
+        let mut values = mdp.team().agree("solve_values", values)?;
         self.solve_values_into(mdp, &mut values)?;
         *values.workspace_mut() = Workspace::new(); // kept only by values that are solved again
         Ok(values)
@@ -266,9 +269,10 @@ impl SoftValueIteration {
         mdp: &M,
         values: &mut StateValues<M::Scalar>,
     ) -> Result<(), Error> {
-        check_options(mdp, self.horizon)?;
+        check_team_options(mdp, self.horizon, self.inference)?;
         let expected = [self.horizon.saturating_add(1), mdp.num_states()];
-        arrays::check_shape(Table::StateValues, values.state_values().shape(), &expected)?;
+        let checked = arrays::check_shape(Table::StateValues, values.state_values().shape(), &expected);
+        mdp.team().agree("solve_values_into", checked)?;
         let mut workspace = std::mem::take(values.workspace_mut());
         let mut backup = Backup::for_values(&mut workspace, mdp, self.inference, self.horizon)?;
         let table = values.table_mut(mdp.num_actions(), self.inference);
@@ -291,7 +295,7 @@ impl SoftValueIteration {
         run_pass(mdp, self.horizon, self.inference, move || {
             for t in (0..self.horizon).rev() {
                 let (earlier, mut stage) = tables.split_at(t * mdp.num_states());
-                mdp.begin_stage(t)?;
+                begin_stage(mdp, t)?;
                 backup.stage(t, next_values, stage.reborrow())?;
                 (tables, next_values) = (earlier, stage.values);
             }

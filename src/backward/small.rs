@@ -57,7 +57,11 @@ impl<F: Real> Small<F> {
         let (num_states, num_actions) = (model.num_states(), model.num_actions());
         let fits = |num_lanes: usize| num_lanes.checked_mul(num_actions).is_some_and(|n| n <= MOST_ENTRIES);
         let is_small = num_states <= MOST_ENTRIES && fits(num_states.next_multiple_of(LANES));
-        if !is_small || !model.is_homogeneous() || !(model.temperature() > F::zero()) {
+        if !is_small
+            || model.team().size() > 1
+            || !model.is_homogeneous()
+            || !(model.temperature() > F::zero())
+        {
             return None;
         }
         let (carries, held) = (inference == Inference::Direct, Held::default());

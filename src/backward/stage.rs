@@ -22,9 +22,11 @@ use ndarray::ArrayView1;
 use crate::bellman::BellmanRule;
 use crate::dynamics::blocks;
 use crate::kernels::tables::{Pairs, SmallOutputs};
-use crate::kernels::{CHUNK, FEW, LogBlock, LogMemo, SoftRow, SoftRows, normalized_prior};
+use crate::kernels::{
+    CHUNK, FEW, LogBlock, LogMemo, SoftRow, SoftRows, extremes, normalized_prior, vectorised,
+};
 use crate::mdp::CheckedStage;
-use crate::parallel::{RowsMut, Split};
+use crate::parallel::{RowsMut, Split, for_each_piece};
 use crate::{Dynamics, Error, Inference, Model, Real};
 
 /// The tables of a stage, to be written. Tables of several stages stand one after the other.
@@ -264,10 +266,13 @@ impl<F: Real> NextValues<F> {
     }
 
     /// Takes V_{t+1} of all columns.
-    fn fill<M: Model<Scalar = F> + ?Sized>(&mut self, columns: &[Column<'_, F, M>]) {
+    fn fill<M>(&mut self, columns: &[Column<'_, F, M>]) -> Result<(), Error>
+    where
+        M: Model<Scalar = F> + ?Sized,
+    {
         let column = |index: usize| columns[index].rule.next_values();
         match self {
-            Self::Direct(block) => fill_block(block, columns[0].stage.dynamics, column),
+            Self::Direct(block) => fill_block(block, columns[0].stage.dynamics, column)?,
             Self::Variational(_) if columns.len() == 1 => {}
             Self::Variational(values) => {
                 for index in 0..columns.len() {
@@ -276,6 +281,7 @@ impl<F: Real> NextValues<F> {
                 }
             }
         }
+        Ok(())
     }
 
     /// Writes the expectations or log-expectations of some states, `[s, a, k]`.
@@ -295,22 +301,50 @@ impl<F: Real> NextValues<F> {
 }
 
 /// Fills a block with the values of its columns, with as many threads as a stage of the dynamics is
-/// worth.
+/// worth. With a share, the columns are those of all places, and their extremes those of all
+/// states, whatever their process.
 pub(super) fn fill_block<'v, F: Real, D: Dynamics<Scalar = F> + ?Sized>(
     block: &mut LogBlock<F>,
     dynamics: &D,
     column: impl Fn(usize) -> &'v [F] + Sync,
-) {
+) -> Result<(), Error> {
     let width = block.num_columns();
-    block.assign_by(column, |fill, values, exponentials| {
-        let outputs = (RowsMut { data: values, width }, RowsMut { data: exponentials, width });
-        let filled = blocks::for_each_block(dynamics, outputs, &|states, (values, exponentials)| {
-            fill(states, values.data, exponentials.data);
-            Ok(())
+    let own = |index: usize| vectorised!(extremes(column(index)));
+    let Some(share) = dynamics.share() else {
+        block.assign_by(own, &column, |fill, values, exponentials| {
+            let outputs = (RowsMut { data: values, width }, RowsMut { data: exponentials, width });
+            let filled = blocks::for_each_block(dynamics, outputs, &|states, (values, exponentials)| {
+                fill(states, values.data, exponentials.data);
+                Ok(())
+            });
+            debug_assert!(filled.is_ok());
         });
-        debug_assert!(filled.is_ok());
-    });
+        return Ok(());
+    };
+    let join = |a: [f64; 2], b: [f64; 2]| [a[0].min(b[0]), a[1].max(b[1])];
+    let of_all = |index: usize| {
+        let (least, largest) = own(index);
+        let mine = Ok([least.into_f64(), largest.into_f64()]);
+        let [least, largest] = share.team().join("the extremes of values", mine, join)?;
+        Ok((F::from_f64(least), F::from_f64(largest)))
+    };
+    let joined = (0..width).map(of_all).collect::<Result<Vec<_>, Error>>()?;
+    block.resize(share.num_places());
+    block.assign_by(
+        |index| joined[index],
+        &column,
+        |fill, values, exponentials| {
+            let outputs = (RowsMut { data: values, width }, RowsMut { data: exponentials, width });
+            for_each_piece(share.num_places(), outputs, &|places, (values, exponentials): Rows<'_, F>| {
+                fill(places, values.data, exponentials.data);
+            });
+        },
+    );
+    Ok(())
 }
+
+/// The rows of two tables.
+type Rows<'a, F> = (RowsMut<'a, F>, RowsMut<'a, F>);
 
 /// Backs up all states of k columns, whose stages have the same dynamics. `tables` are those of
 /// each column: an array for one column, which allocates nothing, or a `Vec`.
@@ -329,7 +363,7 @@ where
 {
     let (dynamics, k) = (columns[0].stage.dynamics, columns.len());
     if columns.iter().any(|column| column.rule.continues()) {
-        next_values.fill(columns);
+        next_values.fill(columns)?;
     }
     let next_values = &*next_values;
     let block = |states: Range<usize>, mut tables: T| {

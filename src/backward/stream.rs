@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use ndarray::{ArrayView1, ArrayView2, aview1};
 
 use super::{Backup, SoftValueIteration, StageTables};
-use crate::mdp::check_options;
+use crate::mdp::{begin_stage, check_team_options};
 use crate::{Error, Model, Real, Table, Workspace, arrays};
 
 impl SoftValueIteration {
@@ -94,16 +94,19 @@ impl SoftValueIteration {
         workspace: &mut Workspace<M::Scalar>,
         visit: impl FnMut(BackwardStage<'_, M::Scalar>) -> ControlFlow<B>,
     ) -> Result<ControlFlow<B>, Error> {
-        check_options(mdp, self.horizon)?;
+        check_team_options(mdp, self.horizon, self.inference)?;
         let (num_states, num_actions) = (mdp.num_states(), mdp.num_actions());
         let mut table = |table, width| workspace.take(table, (num_states, width));
-        let mut tables = StreamTables {
-            values: table(Table::StateValues, 1)?,
-            next_values: table(Table::StateValues, 1)?,
-            action_values: table(Table::ActionValues, num_actions)?,
-            probabilities: table(Table::Policy, num_actions)?,
-            log_probabilities: table(Table::Policy, num_actions)?,
+        let mut tables = || {
+            Ok(StreamTables {
+                values: table(Table::StateValues, 1)?,
+                next_values: table(Table::StateValues, 1)?,
+                action_values: table(Table::ActionValues, num_actions)?,
+                probabilities: table(Table::Policy, num_actions)?,
+                log_probabilities: table(Table::Policy, num_actions)?,
+            })
         };
+        let mut tables = mdp.team().agree("stream", tables())?;
         let mut backup = Backup::within(workspace, mdp, self.inference);
         let result = self.run_stream(&mut backup, &mut tables, visit);
         backup.release(workspace);
@@ -131,7 +134,7 @@ impl SoftValueIteration {
                 action_values: Some(action_values),
                 policy: Some((probabilities, log_probabilities)),
             };
-            mdp.begin_stage(t)?;
+            begin_stage(mdp, t)?;
             backup.stage(t, next_values, stage)?;
             let stage = BackwardStage {
                 stage: t,
@@ -141,8 +144,13 @@ impl SoftValueIteration {
                 probabilities: arrays::view(probabilities, pairs),
                 log_probabilities: arrays::view(log_probabilities, pairs),
             };
-            if let ControlFlow::Break(reason) = visit(stage) {
+            let visited = visit(stage);
+            let goes_on = mdp.team().all("stream, visited", visited.is_continue())?;
+            if let ControlFlow::Break(reason) = visited {
                 return Ok(ControlFlow::Break(reason));
+            }
+            if !goes_on {
+                return Err(Error::Stopped { stage: t }); // by another process
             }
             std::mem::swap(values, next_values);
         }

@@ -40,14 +40,40 @@ const NARROW_WORK: usize = 1 << 21;
 /// Successors of a pair from which on rows count as full.
 pub(super) const MANY_SUCCESSORS: usize = 16;
 
-/// Whether pairs have many successors.
-pub(crate) fn has_full_rows<D: Dynamics + ?Sized>(dynamics: &D) -> bool {
-    successors_of_a_pair(dynamics) >= MANY_SUCCESSORS
+/// The size of dynamics.
+#[derive(Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) work: usize, // stored transitions
+    pub(crate) num_states: usize,
+    pub(crate) num_actions: usize,
 }
 
-/// The average number of successors of a pair. It is 1 for dynamics that do not report it.
-pub(crate) fn successors_of_a_pair<D: Dynamics + ?Sized>(dynamics: &D) -> usize {
-    dynamics.work(0..dynamics.num_states()) / dynamics.num_states() / dynamics.num_actions()
+impl Size {
+    /// That of the rows of this process.
+    pub(crate) fn of<D: Dynamics + ?Sized>(dynamics: &D) -> Self {
+        let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
+        Self { work: dynamics.work(0..num_states), num_states, num_actions }
+    }
+
+    /// That of the rows of all processes that share the states. Collective.
+    pub(crate) fn of_all<D: Dynamics + ?Sized>(dynamics: &D) -> Result<Self, Error> {
+        let own = Self::of(dynamics);
+        let Some(share) = dynamics.share() else { return Ok(own) };
+        let mine = Ok([own.work as f64, own.num_states as f64]);
+        let [work, num_states] =
+            share.team().join("the size of dynamics", mine, |a, b| [a[0] + b[0], a[1] + b[1]])?;
+        Ok(Self { work: work as usize, num_states: num_states as usize, num_actions: own.num_actions })
+    }
+
+    /// The average number of successors of a pair. It is 1 for dynamics that do not report it.
+    pub(crate) fn successors_of_a_pair(self) -> usize {
+        self.work / self.num_states / self.num_actions
+    }
+
+    /// Whether pairs have many successors.
+    pub(crate) fn has_full_rows(self) -> bool {
+        self.successors_of_a_pair() >= MANY_SUCCESSORS
+    }
 }
 
 /// Cost of the rows of `states`.

@@ -33,7 +33,7 @@ impl<F: Real> BySuccessor<F> {
     {
         let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
         let has_place = num_states.checked_mul(num_actions).is_some_and(|pairs| pairs <= MOST_STATES);
-        let is_short = !blocks::has_full_rows(dynamics); // threads read full rows in parts
+        let is_short = !blocks::Size::of(dynamics).has_full_rows(); // threads read full rows in parts
         if !has_place || !is_short || num_stages < LEAST_STAGES || dynamics.has_faint_successors() {
             return None;
         }
@@ -60,7 +60,7 @@ impl<F: Real> BySuccessor<F> {
             *place += 1;
         });
         let rows = CompressedRows { row_offsets: ends, columns, probabilities };
-        Some(Self(SparseDynamics { pairs: PairRows::all(num_states, 1), rows }))
+        Some(Self(SparseDynamics { pairs: PairRows::all(num_states, 1), rows, share: None }))
     }
 
     /// Writes w = Σ P x over all pairs, for every successor; `x` `[s, a]`, `w` `[s']`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 
-use super::{DenseDynamics, DeterministicDynamics, Dynamics, SparseDynamics};
+use super::{DenseDynamics, DeterministicDynamics, Dynamics, SparseDynamics, check_whole};
 use crate::kernels::cast_positive;
 use crate::{Error, Real, Table};
 
@@ -111,6 +111,7 @@ impl<F: Real> SparseDynamics<F> {
 
 /// Converts the successors of each pair into sparse rows.
 fn sparse_rows<D: Dynamics + ?Sized, G: Real>(dynamics: &D) -> Result<SparseDynamics<G>, Error> {
+    check_whole(dynamics)?;
     let mut rows = Rows::new(dynamics);
     let sparse =
         SparseDynamics::from_fn(dynamics.num_states(), dynamics.num_actions(), |s, a| rows.cast(s, a));

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ndarray::{Array3, ArrayView3};
 
 use super::blocks;
-use super::{Dynamics, divide};
+use super::{Dynamics, check_whole, divide};
 use crate::kernels::{
     LogBlock, add_scaled, add_scaled_rows, dot_rows, guarded_dot_rows, guarded_multiply, multiply,
 };
@@ -109,6 +109,7 @@ impl<F: Real> DenseDynamics<F> {
     where
         D: Dynamics<Scalar = F> + ?Sized,
     {
+        check_whole(dynamics)?;
         Self::fill(dynamics.num_states(), dynamics.num_actions(), |state, action, add| {
             let mut result = Ok(());
             dynamics.for_each_successor(state, action, &mut |next_state, p| {

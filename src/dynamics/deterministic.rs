@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use ndarray::{Array2, ArrayView2};
 
 use super::dense::{check_not_empty, check_successor};
-use super::{Dynamics, SparseDynamics, for_each_row};
+use super::{Dynamics, SparseDynamics, check_whole, for_each_row};
 use crate::kernels::LogBlock;
 use crate::{Error, Real, Table, arrays};
 
@@ -101,6 +101,7 @@ impl<F: Real> DeterministicDynamics<F> {
     where
         D: Dynamics<Scalar = F> + ?Sized,
     {
+        check_whole(dynamics)?;
         let mut result = Ok(());
         let successors = Self::from_fn(dynamics.num_states(), dynamics.num_actions(), |state, action| {
             // Several visits to one successor add up.

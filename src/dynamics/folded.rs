@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Dynamics, SparseDynamics, resolve_faint_rows};
 use crate::kernels::{LogBlock, gap, row_log_expectation};
+use crate::team::Share;
 use crate::{Error, Real, Table};
 
 /// The dynamics of a [`SuccessorRewardMdp`](crate::SuccessorRewardMdp).
@@ -179,6 +180,10 @@ impl<F: Real, D: Dynamics<Scalar = F>> Dynamics for FoldedDynamics<F, D> {
 
     fn num_actions(&self) -> usize {
         plain!(self, dynamics => dynamics.num_actions())
+    }
+
+    fn share(&self) -> Option<&Share> {
+        plain!(self, dynamics => dynamics.share())
     }
 
     fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, F)) {

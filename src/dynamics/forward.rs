@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Dynamics;
 use crate::kernels::LogBlock;
+use crate::team::Share;
 
 /// Implements [`Dynamics`] for a smart pointer by forwarding every method. `$get_mut` borrows the
 /// dynamics, unless they are shared.
@@ -19,6 +20,14 @@ macro_rules! forward_dynamics {
 
             fn num_actions(&self) -> usize {
                 (**self).num_actions()
+            }
+
+            fn share(&self) -> Option<&Share> {
+                (**self).share()
+            }
+
+            fn num_places(&self) -> usize {
+                (**self).num_places()
             }
 
             fn for_each_successor(

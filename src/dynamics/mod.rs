@@ -34,6 +34,7 @@ mod folded;
 mod forward;
 mod mixing;
 mod pairs;
+mod shared;
 mod sparse;
 mod sparse_parts;
 #[cfg(feature = "sprs")]
@@ -52,11 +53,13 @@ pub use dense::DenseDynamics;
 pub(crate) use dense::{check_probability, check_successor};
 pub use deterministic::DeterministicDynamics;
 pub use folded::FoldedDynamics;
+pub use shared::SharedDynamics;
 pub use sparse::SparseDynamics;
 
 use num_traits::Zero;
 
 pub use crate::kernels::LogBlock;
+use crate::team::Share;
 use crate::{Error, Real};
 
 /// Transition probabilities P(s'∣s,a), as the maps that algorithms use.
@@ -71,7 +74,8 @@ use crate::{Error, Real};
 ///
 /// # Requirements
 ///
-/// - Successors are below `num_states`. Probabilities are finite and not negative. The order of
+/// - Successors are below [`num_places`](Self::num_places), which is the number of states unless a
+///   [team](crate::team) shares them. Probabilities are finite and not negative. The order of
 ///   visits is fixed. Building an [`Mdp`](crate::Mdp) checks successors and probabilities; for your
 ///   own [`Model`](crate::Model), call [`check_model`](crate::check_model).
 /// - An overridden map gives the sums over the successors that `for_each_successor` visits, for all
@@ -131,6 +135,21 @@ pub trait Dynamics: Debug + Send + Sync {
 
     /// Number A of actions.
     fn num_actions(&self) -> usize;
+
+    /// The share of a process of a [team](crate::team) in the states, if several processes hold
+    /// them. `None` by default.
+    ///
+    /// With a share, the states are those of this process, and successors are
+    /// [places](crate::team::Share): below [`num_places`](Self::num_places), which is the length of
+    /// vectors that are read through P.
+    fn share(&self) -> Option<&Share> {
+        None
+    }
+
+    /// The number that successors are below: S, or the number of places of the share.
+    fn num_places(&self) -> usize {
+        self.share().map_or_else(|| self.num_states(), Share::num_places)
+    }
 
     /// Calls `visit(next_state, probability)` for each successor of a pair, in a fixed order.
     ///
@@ -337,6 +356,16 @@ pub trait Dynamics: Debug + Send + Sync {
     fn work(&self, states: Range<usize>) -> usize {
         states.len() * self.num_actions()
     }
+}
+
+/// Refuses to copy rows whose successors are places of a process, and not states.
+fn check_whole<D: Dynamics + ?Sized>(dynamics: &D) -> Result<(), Error> {
+    if dynamics.share().is_none() {
+        return Ok(());
+    }
+    let message = "rows that a team of processes shares cannot be copied or converted: make them for each process, \
+                   with `SparseDynamics::shared_from_fn` or `SharedDynamics::new`";
+    Err(Error::Team { message: message.into() })
 }
 
 /// Calls `row(state, action, y)` with the k entries of `y` that belong to each pair, in order.

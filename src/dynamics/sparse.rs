@@ -1,13 +1,15 @@
 //! Sparse transition tables.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::compressed::{self, CompressedRows, check_parts};
 use super::dense::{check_not_empty, check_probability, check_successor};
 use super::pairs::PairRows;
 use super::triplets::Triplets;
-use super::{Dynamics, divide};
+use super::{Dynamics, check_whole, divide};
 use crate::kernels::LogBlock;
+use crate::team::{Share, Team};
 use crate::{Error, Real, Table, arrays};
 
 /// Transition probabilities in compressed sparse rows (CSR): the successors of each pair (s,a) and
@@ -34,7 +36,8 @@ use crate::{Error, Real, Table, arrays};
 #[derive(Debug, Clone, PartialEq)]
 pub struct SparseDynamics<F = f64> {
     pub(super) pairs: PairRows,
-    pub(super) rows: CompressedRows<F>, // of these pairs
+    pub(super) rows: CompressedRows<F>,   // of these pairs
+    pub(super) share: Option<Arc<Share>>, // of a process of a team
 }
 
 /// Calls `add` with each successor of a row.
@@ -86,7 +89,7 @@ impl<F: Real> SparseDynamics<F> {
         }
         let pairs = PairRows::leading(num_actions, counts);
         let rows = if pairs.are_all() { rows } else { rows.keep(&pairs)? };
-        Ok(Self { pairs, rows })
+        Ok(Self { pairs, rows, share: None })
     }
 
     /// Collects transitions `(state, action, next_state, probability)` in any order.
@@ -178,6 +181,7 @@ impl<F: Real> SparseDynamics<F> {
     where
         D: Dynamics<Scalar = F> + ?Sized,
     {
+        check_whole(dynamics)?;
         let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
         Self::from_rows(num_states, num_actions, &mut |row, add| {
             let mut result = Ok(());
@@ -190,8 +194,75 @@ impl<F: Real> SparseDynamics<F> {
         })
     }
 
+    /// Makes the rows of the states that a process of a [team](crate::team) holds:
+    /// `successors(state, action)` is called for the states of `states`, and yields `(next_state,
+    /// probability)`. All states, these and the next ones, count among the states of all processes.
+    /// In the result, the own states count from 0, and successors are
+    /// [places](crate::team::Share).
+    ///
+    /// Collective: all members of the team call it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_fn`](Self::from_fn); [`Error::InvalidShare`] unless the ranges of the
+    /// processes are not empty and follow each other up to `num_states`; [`Error::Elsewhere`] for
+    /// an error of another process.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use softmdp::team::{LocalTeam, divide};
+    /// use softmdp::{Dynamics, SparseDynamics};
+    ///
+    /// let successors = |state: usize, _| [((state + 1) % 10, 1.0)];
+    /// let shared = LocalTeam::run(2, |team| {
+    ///     let states = divide(10, team.size(), |states| states.len())[team.rank()].clone();
+    ///     SparseDynamics::shared_from_fn(team, 10, 1, states, successors)
+    /// });
+    /// let second = shared[1].as_ref().unwrap();
+    /// assert_eq!((second.num_states(), second.num_places()), (5, 6)); // 5 to 9, and state 0
+    /// ```
+    pub fn shared_from_fn<I>(
+        team: Arc<dyn Team>,
+        num_states: usize,
+        num_actions: usize,
+        states: Range<usize>,
+        mut successors: impl FnMut(usize, usize) -> I,
+    ) -> Result<Self, Error>
+    where
+        I: IntoIterator<Item = (usize, F)>,
+    {
+        let rows = num_rows(num_states, num_actions).and_then(|_| {
+            let shape = (states.len(), num_actions, num_states);
+            Self::from_shaped_rows(shape, &mut |row, add| {
+                let successors = successors(states.start + row / num_actions, row % num_actions);
+                successors.into_iter().try_for_each(|(next_state, p)| add(next_state, p))
+            })
+        });
+        let mut shared = team.agree("SparseDynamics::shared_from_fn", rows)?;
+        let named: Vec<usize> = shared.rows.columns.iter().map(|&column| column as usize).collect();
+        let share = Share::new(Arc::clone(&team), states, &named)?;
+        let found = [share.num_all_states()];
+        let checked = arrays::check_shape(Table::Transitions, &found, &[num_states]);
+        team.agree("SparseDynamics::shared_from_fn, states", checked)?;
+        for column in &mut shared.rows.columns {
+            let place = share.place(*column as usize);
+            *column = compressed::column(place.unwrap_or_else(|| unreachable!("all successors were named")));
+        }
+        Ok(Self { share: Some(Arc::new(share)), ..shared })
+    }
+
     /// Fills the rows in order: `row(index, add)` calls `add` with each successor.
     fn from_rows(num_states: usize, num_actions: usize, row: &mut RowOf<'_, F>) -> Result<Self, Error> {
+        Self::from_shaped_rows((num_states, num_actions, num_states), row)
+    }
+
+    /// [`from_rows`](Self::from_rows) for S states with A actions and successors below the third
+    /// number.
+    fn from_shaped_rows(
+        (num_states, num_actions, num_next_states): (usize, usize, usize),
+        row: &mut RowOf<'_, F>,
+    ) -> Result<Self, Error> {
         let num_pairs = num_rows(num_states, num_actions)?;
         let mut rows = CompressedRows::with_capacity(num_pairs, 0)?;
         let mut counts = arrays::filled_vec(Table::RowOffsets, num_states + 1, 0)?;
@@ -201,7 +272,7 @@ impl<F: Real> SparseDynamics<F> {
             for action in 0..num_actions {
                 entries.clear();
                 row(state * num_actions + action, &mut |next_state, p| {
-                    check_successor(state, action, next_state, num_states)?;
+                    check_successor(state, action, next_state, num_next_states)?;
                     check_probability(state, action, next_state, p)?;
                     entries.push((compressed::column(next_state), p));
                     Ok(())
@@ -232,12 +303,12 @@ impl<F: Real> SparseDynamics<F> {
         next_states.copy_from_slice(successors);
         let ones = arrays::filled_vec(Table::Transitions, successors.len(), F::one())?;
         let rows = CompressedRows::from_parts(row_offsets, next_states, ones)?;
-        Ok(Self { pairs: PairRows::all(num_states, num_actions), rows })
+        Ok(Self { pairs: PairRows::all(num_states, num_actions), rows, share: None })
     }
 
     fn checked(pairs: PairRows, rows: CompressedRows<F>) -> Result<Self, Error> {
         match rows.first_infinite() {
-            None => Ok(Self { pairs, rows }),
+            None => Ok(Self { pairs, rows, share: None }),
             Some((row, next_state, p)) => {
                 let (state, action) = pairs.pair(row);
                 Err(Error::InvalidTransition { state, action, next_state, value: p.into_f64() })
@@ -277,6 +348,10 @@ impl<F: Real> Dynamics for SparseDynamics<F> {
         self.pairs.num_actions
     }
 
+    fn share(&self) -> Option<&Share> {
+        self.share.as_deref()
+    }
+
     fn for_each_successor(&self, state: usize, action: usize, visit: &mut dyn FnMut(usize, F)) {
         let Some(row) = self.pairs.row(state, action) else { return };
         let (columns, probabilities) = self.rows.row(row);
@@ -306,7 +381,8 @@ impl<F: Real> Dynamics for SparseDynamics<F> {
 
     fn mix_actions(&self, weights: &[F]) -> Option<Box<dyn Dynamics<Scalar = F>>> {
         let rows = self.rows.mixed(self, &self.pairs, weights)?;
-        Some(Box::new(Self { pairs: PairRows::all(self.pairs.num_states, 1), rows }))
+        let (pairs, share) = (PairRows::all(self.pairs.num_states, 1), self.share.clone());
+        Some(Box::new(Self { pairs, rows, share }))
     }
 
     fn divide_row(&mut self, state: usize, action: usize, sum: f64) -> bool {

@@ -9,7 +9,8 @@ impl<F: Real> SparseDynamics<F> {
     /// `data`.
     ///
     /// Row `s · A + a` is P(·∣s,a). Its entries are `row_offsets[row]..row_offsets[row + 1]` of the
-    /// other two arrays. The next states of a row are in ascending order.
+    /// other two arrays. The next states of a row are in ascending order. For rows that a
+    /// [team](crate::team) shares, they are places.
     ///
     /// # Example
     ///

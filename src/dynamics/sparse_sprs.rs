@@ -104,7 +104,8 @@ impl<F: Real> SparseDynamics<F> {
     }
 
     /// Copies the table into one matrix in compressed rows, `[s · A + a, s']`, the form that
-    /// [`from_sprs`](Self::from_sprs) takes.
+    /// [`from_sprs`](Self::from_sprs) takes. For rows that a [team](crate::team) shares, s' are
+    /// places.
     ///
     /// # Example
     ///
@@ -122,6 +123,6 @@ impl<F: Real> SparseDynamics<F> {
     pub fn to_sprs(&self) -> CsMat<F> {
         let (row_offsets, next_states, probabilities) = self.to_compressed_rows();
         // Rows of these dynamics ascend strictly, which is all that the matrix checks.
-        CsMat::new((row_offsets.len() - 1, self.num_states()), row_offsets, next_states, probabilities)
+        CsMat::new((row_offsets.len() - 1, self.num_places()), row_offsets, next_states, probabilities)
     }
 }

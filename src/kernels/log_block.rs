@@ -72,6 +72,7 @@ impl<F: Real> LogBlock<F> {
         let column = |index| values.iter().copied().skip(index).step_by(columns).collect();
         let table: Vec<Vec<F>> = (0..columns).map(column).collect();
         block.assign_by(
+            |index| vectorised!(extremes(&table[index])),
             |index| &table[index],
             |fill, values, exponentials| fill(0..table[0].len(), values, exponentials),
         );
@@ -92,6 +93,13 @@ impl<F: Real> LogBlock<F> {
         }
     }
 
+    /// Makes room for `num_states` values a column.
+    pub(crate) fn resize(&mut self, num_states: usize) {
+        let len = num_states * self.num_columns();
+        self.values.resize(len, F::zero());
+        self.exponentials.resize(len, F::zero());
+    }
+
     /// The same block for `num_states` values at another temperature. Allocates only for more
     /// values than it has ever held.
     ///
@@ -100,23 +108,24 @@ impl<F: Real> LogBlock<F> {
         debug_assert_eq!(self.num_columns(), 1);
         let mut block = self;
         block.temperatures[0] = temperature;
-        block.values.resize(num_states, F::zero());
-        block.exponentials.resize(num_states, F::zero());
+        block.resize(num_states);
         block
     }
 
     /// Replaces the values by `column(index)`, `[s']`, of each column. Allocates nothing.
+    /// `extremes(index)` are the least finite and the largest value of a column.
     ///
     /// `run(fill, values, exponentials)` must call `fill(states, values, exponentials)` so that the
     /// calls cover all states, each with the rows of the tables, `[s', k]`, that belong to these
     /// states. It may do so on several threads.
     pub(crate) fn assign_by<'v>(
         &mut self,
+        extremes: impl Fn(usize) -> (F, F),
         column: impl Fn(usize) -> &'v [F] + Sync,
         run: impl FnOnce(&(dyn Fn(Range<usize>, &mut [F], &mut [F]) + Sync), &mut [F], &mut [F]),
     ) {
         for (index, &temperature) in self.temperatures.iter().enumerate() {
-            let (min, max) = vectorised!(extremes(column(index)));
+            let (min, max) = extremes(index);
             let is_lossless = max == F::neg_infinity() || gap_of(min, max, temperature) >= -F::SPREAD;
             (self.maxima[index], self.lossless[index]) = (max, is_lossless);
             // Two finite values may lie further apart than the largest number.
@@ -278,6 +287,13 @@ impl<F: Real> LogBlock<F> {
         debug_assert_eq!((self.num_columns(), exponentials.len()), (1, self.exponentials.len()));
         std::mem::swap(&mut self.exponentials, exponentials);
         (self.maxima[0], self.lossless[0]) = (max, true);
+    }
+
+    /// The exponentials of a block whose exponentials are replaced by others, relative to `max`.
+    pub(crate) fn replace_exponentials(&mut self, max: F) -> &mut [F] {
+        debug_assert_eq!(self.num_columns(), 1);
+        (self.maxima[0], self.lossless[0]) = (max, true);
+        &mut self.exponentials
     }
 
     /// What the exponentials of the first column are relative to.

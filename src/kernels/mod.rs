@@ -32,6 +32,7 @@ mod log_block;
 mod log_expectation;
 mod log_memo;
 mod log_sum_exp;
+mod numbers;
 mod products;
 mod real;
 mod row_batch;
@@ -56,6 +57,7 @@ pub(crate) use log_expectation::{is_safe, least_lifted, least_lowered, lifted_lo
 pub(crate) use log_memo::LogMemo;
 pub use log_sum_exp::log_sum_exp;
 pub(crate) use log_sum_exp::{gap, log_add_exp, offset};
+pub use numbers::{Numbers, NumbersMut};
 pub(crate) use products::{MANY, guarded_multiply, multiply};
 pub use real::Real;
 pub(crate) use row_batch::RowBatch;

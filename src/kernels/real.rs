@@ -7,6 +7,8 @@ use std::fmt::{Debug, Display, LowerExp};
 
 use num_traits::{Float, NumAssign};
 
+use super::numbers::{Numbers, NumbersMut};
+
 /// The floating-point number types of the crate: `f32` and `f64`.
 ///
 /// The arithmetic comes from [`num_traits::Float`]. Choose `f32` if memory traffic dominates and
@@ -43,6 +45,7 @@ pub trait Real:
 /// What the kernels need of a number type, hidden from the public trait. See
 /// `kernels::log_expectation` for how the constants follow from the exponent range.
 pub(crate) mod sealed {
+    use crate::kernels::numbers::{Numbers, NumbersMut};
     use crate::kernels::tables::{
         BlockRule, BlockTables, CarriedMessages, Continuation, MessageRule, Pairs, SmallOutputs, SmallRule,
         SmallTables,
@@ -106,8 +109,15 @@ pub(crate) mod sealed {
         ) -> bool;
     }
 
+    /// Number types that processes exchange.
+    pub trait Exchanged: Sized {
+        fn numbers(numbers: &[Self]) -> Numbers<'_>;
+
+        fn numbers_mut(numbers: &mut [Self]) -> NumbersMut<'_>;
+    }
+
     /// Constants of the scaled exponentials.
-    pub trait Constants: Compiled + Transcendental {
+    pub trait Constants: Compiled + Transcendental + Exchanged {
         /// Widest gap below the maximum, in nats, at which a lifted exponential is still kept.
         const SPREAD: Self;
         /// Power of two by which exponentials are lifted away from the subnormal range.
@@ -145,6 +155,26 @@ impl sealed::Constants for f32 {
     const UNLIFT: Self = exp2_f32(-96);
     const LOG_LIFT: Self = 96.0 * std::f32::consts::LN_2;
     const TRUSTED_SUM: Self = exp2_f32(48);
+}
+
+impl sealed::Exchanged for f64 {
+    fn numbers(numbers: &[Self]) -> Numbers<'_> {
+        Numbers::F64(numbers)
+    }
+
+    fn numbers_mut(numbers: &mut [Self]) -> NumbersMut<'_> {
+        NumbersMut::F64(numbers)
+    }
+}
+
+impl sealed::Exchanged for f32 {
+    fn numbers(numbers: &[Self]) -> Numbers<'_> {
+        Numbers::F32(numbers)
+    }
+
+    fn numbers_mut(numbers: &mut [Self]) -> NumbersMut<'_> {
+        NumbersMut::F32(numbers)
+    }
 }
 
 impl Real for f64 {

@@ -233,7 +233,20 @@ impl<F: Real, D: Dynamics<Scalar = F>> MdpBuilder<F, D> {
     /// # Complexity
     ///
     /// Time O(S·A + transitions), memory O(S·A).
+    ///
+    /// Collective for dynamics with a [share](Dynamics::share): an error of one process of the team
+    /// is an error of all.
     pub fn build(self) -> Result<Mdp<F, D>, Error> {
+        let Ok(dynamics) = &self.dynamics else { return self.build_alone() };
+        let team = dynamics.share().map(|share| Arc::clone(share.team()));
+        let mdp = self.build_alone();
+        match team {
+            None => mdp,
+            Some(team) => team.agree("MdpBuilder::build", mdp),
+        }
+    }
+
+    fn build_alone(self) -> Result<Mdp<F, D>, Error> {
         let mut dynamics = self.dynamics?;
         let (num_states, num_actions) = (dynamics.num_states(), dynamics.num_actions());
         if num_states == 0 || num_actions == 0 {

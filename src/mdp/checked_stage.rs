@@ -7,7 +7,8 @@ use ndarray::ArrayView2;
 use num_traits::{Float, Zero};
 
 use super::checks::{
-    check_discount, check_prior_weight, check_reward, check_row, check_temperature, check_terminal_values,
+    check_discount, check_not_shared, check_prior_weight, check_reward, check_row, check_temperature,
+    check_terminal_values,
 };
 use super::{Model, Stage};
 use crate::dynamics::{check_maps, for_each_possible_successor};
@@ -45,6 +46,12 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
         check(Table::Transitions, (dynamics.num_states(), dynamics.num_actions()))?;
         check(Table::Rewards, rewards.dim())?;
         check(Table::ActionPrior, action_prior.dim())?;
+        let size = dynamics.share().map_or(1, |share| share.team().size());
+        if size != model.team().size() {
+            let message = "the team of a model must be that of its dynamics: a model that wraps another one \
+                           must forward `Model::team`";
+            return Err(Error::Team { message: message.into() });
+        }
         let in_rows = |table: ArrayView2<'a, F>| match table.to_slice() {
             Some(rows) => Cow::Borrowed(rows),
             None => Cow::Owned(table.iter().copied().collect()),
@@ -195,8 +202,48 @@ pub fn check_model<M: Model + ?Sized>(model: &M, horizon: usize) -> Result<(), E
     Ok(())
 }
 
-/// Checks everything about a model except its stages.
+/// Checks everything about a model except its stages, for a computation that a team cannot share.
 pub(crate) fn check_options<M: Model + ?Sized>(model: &M, horizon: usize) -> Result<(), Error> {
+    check_not_shared(model, "this computation")?;
+    check_own_options(model, horizon)
+}
+
+/// Checks everything about a model except its stages. The processes of a team also compare the
+/// options that all of them must have. Collective.
+pub(crate) fn check_team_options<M: Model + ?Sized>(
+    model: &M,
+    horizon: usize,
+    inference: Inference,
+) -> Result<(), Error> {
+    let team = model.team();
+    let result = check_own_options(model, horizon);
+    if team.size() == 1 {
+        return result;
+    }
+    let numbers = [
+        horizon as f64,
+        f64::from(u8::from(inference == Inference::Direct)),
+        model.num_actions() as f64,
+        model.discount().into_f64(),
+        model.temperature().into_f64(),
+        f64::from(u8::from(model.is_homogeneous())),
+    ];
+    let all = team.gather("the options", result.map(|()| numbers))?;
+    let first = all[0].map(f64::to_bits);
+    match all.iter().position(|numbers| numbers.map(f64::to_bits) != first) {
+        None => Ok(()),
+        Some(rank) => Err(Error::Team {
+            message: format!(
+                "the processes of a team must solve the same model with the same options: horizon, direct inference, \
+                 actions, discount, temperature and whether stages are alike are {:?} in process 0, and {:?} in \
+                 process {rank}",
+                all[0], all[rank]
+            ),
+        }),
+    }
+}
+
+fn check_own_options<M: Model + ?Sized>(model: &M, horizon: usize) -> Result<(), Error> {
     if let Some(num_stages) = model.num_stages().filter(|&num_stages| num_stages < horizon) {
         return Err(Error::HorizonOutOfRange { horizon, num_stages });
     }

@@ -4,8 +4,23 @@ use std::sync::Arc;
 
 use ndarray::{ArrayView1, ArrayView2};
 
+use super::Model;
 use crate::dynamics::{check_probability, check_successor};
 use crate::{Dynamics, Error, Real, Table, arrays};
+
+/// Returns [`Error::Team`] if processes share the states of a model, for `what` they cannot share.
+pub(crate) fn check_not_shared<M: Model + ?Sized>(model: &M, what: &str) -> Result<(), Error> {
+    if model.team().size() == 1 {
+        return Ok(());
+    }
+    Err(Error::Team {
+        message: format!(
+            "a team of processes does not share {what}; it shares soft value iteration over a finite horizon (`solve`, \
+             `solve_values`, `stream`, `soft_bellman_backup`), and variational stationary problems with a discount \
+             below 1 by `Method::ValueIteration`: solve the model in one process"
+        ),
+    })
+}
 
 /// Returns [`Error::InvalidSetting`] unless a setting is valid.
 pub(crate) fn check_setting<F: Real>(
@@ -121,7 +136,7 @@ where
     F: Real,
     D: Dynamics<Scalar = F> + ?Sized,
 {
-    let num_states = dynamics.num_states();
+    let num_states = dynamics.num_places();
     let (mut row, mut result) = (RowSum { sum: 0.0, count: 0 }, Ok(()));
     dynamics.for_each_successor(state, action, &mut |next_state, p| {
         if result.is_ok() {

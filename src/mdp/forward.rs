@@ -33,6 +33,10 @@ macro_rules! forward_description {
         fn terminal_values(&$self) -> ArrayView1<'_, Self::Scalar> {
             $model.terminal_values()
         }
+
+        fn team(&$self) -> &dyn $crate::team::Team {
+            $model.team()
+        }
     };
 }
 pub(crate) use forward_description;

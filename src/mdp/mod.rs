@@ -25,18 +25,20 @@ use ndarray::{ArcArray1, ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
 
 pub use builder::MdpBuilder;
 pub use checked_stage::check_model;
-pub(crate) use checked_stage::{CheckedStage, check_options, is_possible, terminal_states};
+pub(crate) use checked_stage::{
+    CheckedStage, check_options, check_team_options, is_possible, terminal_states,
+};
 #[cfg(feature = "rand")]
 pub(crate) use checks::check_row;
 pub(crate) use checks::{
-    check_discount, check_prior_weight, check_reward, check_setting, check_temperature,
+    check_discount, check_not_shared, check_prior_weight, check_reward, check_setting, check_temperature,
     check_terminal_values, check_tolerance, is_normalized,
 };
 pub(crate) use forward::{forward_description, forward_model};
 pub use initial::check_initial;
 pub(crate) use initial::initial_expectation;
 pub use model::{Model, Stage};
-pub(crate) use pass::run_pass;
+pub(crate) use pass::{begin_stage, run_pass};
 pub use prior::ActionPrior;
 pub use rescaled::RescaledRows;
 pub use successor_rewards::SuccessorRewardMdp;
@@ -46,6 +48,7 @@ pub use watched::Watched;
 use checks::{check_rewards, terminal_flags};
 use prior::PriorTables;
 
+use crate::team::{Alone, Team};
 use crate::{DenseDynamics, Dynamics, Error, Inference, IntoDynamics, Real, Table, arrays};
 
 /// A finite Markov decision process with the same dynamics, rewards and action prior at every
@@ -479,6 +482,10 @@ impl<F: Real, D: Dynamics<Scalar = F>> Model for Mdp<F, D> {
 
     fn is_homogeneous(&self) -> bool {
         true
+    }
+
+    fn team(&self) -> &dyn Team {
+        self.dynamics.share().map_or(&Alone, |share| &**share.team())
     }
 
     fn stage(&self, _t: usize, _inference: Inference) -> Result<Stage<'_, F, D>, Error> {

@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayView1, ArrayView2};
 
+use crate::team::{Alone, Team};
 use crate::{Dynamics, Error, Inference, Real};
 
 /// A Markov decision process, read one decision stage at a time.
@@ -106,6 +107,13 @@ pub trait Model: Sync {
     /// correct for every model.
     fn is_homogeneous(&self) -> bool {
         false
+    }
+
+    /// The team whose processes hold the states. The default is [`Alone`]. A model whose dynamics
+    /// have a [share](Dynamics::share) must return the team of the share, and a model that wraps
+    /// another one must forward this call.
+    fn team(&self) -> &dyn Team {
+        &Alone
     }
 
     /// The dynamics, rewards and prior of stage `t`. A pass may read the same stage several times.

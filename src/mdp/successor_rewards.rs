@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ndarray::{ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
 
+use super::checks::check_not_shared;
 use super::outcomes::SuccessorRewards;
 use super::{ActionPrior, Mdp, Model, Stage, forward_description};
 use crate::dynamics::FoldedDynamics;
@@ -105,6 +106,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         &self,
         reward: impl FnMut(usize, usize, usize) -> F,
     ) -> Result<SuccessorRewardMdp<F, D>, Error> {
+        check_not_shared(self, "rewards on the successor")?;
         let rewards = SuccessorRewards::from_fn(&*self.dynamics, reward)?;
         SuccessorRewardMdp::fold(self.clone(), Arc::new(rewards))
     }
@@ -154,6 +156,7 @@ impl<F: Real, D: Dynamics<Scalar = F>> Mdp<F, D> {
         &self,
         outcomes: impl IntoIterator<Item = (usize, usize, usize, F, F)>,
     ) -> Result<SuccessorRewardMdp<F, D>, Error> {
+        check_not_shared(self, "rewards on the successor")?;
         let rewards = SuccessorRewards::from_outcomes(&*self.dynamics, outcomes)?;
         SuccessorRewardMdp::fold(self.clone(), Arc::new(rewards))
     }

@@ -179,6 +179,11 @@ impl StateLayout {
             return Err(crate::Error::EmptyModel { table: Table::Transitions, shape }.into());
         }
         arrays::check_shape(Table::Coordinates, &[self.num_states(), 2], &[num_states, 2])?;
+        if dynamics.share().is_some() {
+            let message = "the moves of dynamics that a team of processes shares cannot be drawn: their successors \
+                           are places of one process";
+            return Err(crate::Error::Team { message: message.into() }.into());
+        }
         let mut moves = Vec::with_capacity(num_states * num_actions);
         for (state, &(x, y)) in self.points.iter().enumerate() {
             for action in 0..num_actions {

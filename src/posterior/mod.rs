@@ -68,6 +68,7 @@ pub fn posterior<F: Real, M: Model<Scalar = F> + ?Sized>(
     initial: &ArrayRef1<F>,
     horizon: usize,
 ) -> Result<Posterior<F>, Error> {
+    crate::mdp::check_not_shared(mdp, "posteriors")?;
     crate::mdp::check_initial(initial, mdp.num_states())?;
     soft_value_iteration(mdp, horizon)?.posterior(mdp, initial)
 }
@@ -111,6 +112,7 @@ pub fn posterior_into<F: Real, M: Model<Scalar = F> + ?Sized>(
     initial: &ArrayRef1<F>,
     posterior: &mut Posterior<F>,
 ) -> Result<(), Error> {
+    crate::mdp::check_not_shared(mdp, "posteriors")?;
     crate::mdp::check_initial(initial, mdp.num_states())?;
     posterior.solution.check_shape(mdp)?;
     let horizon = posterior.horizon();

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, Array3};
 use serde::de::{Deserialize, Deserializer, Error as _};
-use serde::ser::{Serialize, Serializer};
+use serde::ser::{Error as _, Serialize, Serializer};
 
 use crate::{DenseDynamics, DeterministicDynamics, Dynamics, Real, SparseDynamics};
 
@@ -40,6 +40,9 @@ struct SparseParts<F> {
 /// Writes the arguments of [`SparseDynamics::new`]. Copies the rows.
 impl<F: Real + Serialize> Serialize for SparseDynamics<F> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.share().is_some() {
+            return Err(S::Error::custom("dynamics that a team of processes shares cannot be written"));
+        }
         let (row_offsets, next_states, probabilities) = self.to_compressed_rows();
         let (num_states, num_actions) = (self.num_states(), self.num_actions());
         SparseParts { num_states, num_actions, row_offsets, next_states, probabilities }.serialize(serializer)

@@ -7,6 +7,7 @@ use super::interval::{Contraction, Differences, Interval, round_up};
 use super::iterate::Iterate;
 use crate::backward::StageTables;
 use crate::parallel::{RowsMut, fold_pieces};
+use crate::team::Team;
 use crate::{Convergence, Error, Model, Real, Status, Table, arrays};
 
 /// The bound counts as pure rounding once its exact part is at most this share of its rounding
@@ -86,9 +87,16 @@ impl<F: Real> Answer<F> {
     }
 
     /// Takes `values` plus `shift` in nonterminal states, if `bound` is the smallest bound so far.
-    pub(super) fn offer_shifted(&mut self, values: &[F], is_fixed: &[bool], shift: F, bound: f64) {
+    /// Collective.
+    pub(super) fn offer_shifted(
+        &mut self,
+        team: &dyn Team,
+        (values, is_fixed): (&[F], &[bool]),
+        shift: F,
+        bound: f64,
+    ) -> Result<(), Error> {
         if !(bound < self.bound) {
-            return;
+            return Ok(());
         }
         self.policy = None;
         let piece = |states: Range<usize>, best: RowsMut<'_, F>| {
@@ -100,7 +108,9 @@ impl<F: Real> Answer<F> {
         };
         let best = RowsMut::column(&mut self.values[..]);
         let is_finite = fold_pieces(values.len(), best, &piece, &|a, b| a & b);
+        let is_finite = team.all("Answer::offer_shifted", is_finite)?;
         self.bound = if is_finite { bound } else { f64::INFINITY };
+        Ok(())
     }
 
     /// Whether only rounding is left of the bound, or the bound has stopped improving.
@@ -138,9 +148,11 @@ impl<F: Real> Answer<F> {
         if self.bound == f64::INFINITY {
             self.values = values;
         }
-        let mut action_values = arrays::filled(Table::ActionValues, shape, F::zero())?;
-        let mut policy = arrays::filled(Table::Policy, shape, F::zero())?;
-        let mut logs = arrays::filled(Table::Policy, shape, F::zero())?;
+        let table = |table| arrays::filled(table, shape, F::zero());
+        let tables = table(Table::ActionValues)
+            .and_then(|action_values| Ok((action_values, table(Table::Policy)?, table(Table::Policy)?)));
+        let (mut action_values, mut policy, mut logs) =
+            operator.model().team().agree("Answer::finish", tables)?;
         let outputs = StageTables {
             values: &mut backed_up,
             action_values: Some(arrays::slice_mut(&mut action_values)),
@@ -153,7 +165,8 @@ impl<F: Real> Answer<F> {
         }
         let rows = (arrays::slice_mut(&mut policy), arrays::slice_mut(&mut logs));
         operator.make_proper(&backed_up, arrays::slice(&action_values), rows)?;
-        let differences = Differences::of(&self.values, &backed_up, operator.is_fixed());
+        let team = operator.model().team();
+        let differences = Differences::of_team(team, &self.values, &backed_up, operator.is_fixed())?;
         let rounding = operator.rounding().of(differences.magnitudes);
         let contraction = operator.contraction();
         let interval = Interval::new(&differences, contraction, rounding);

@@ -35,6 +35,7 @@ use super::row_sums::RowSums;
 use crate::kernels::vectorised;
 use crate::mdp::CheckedStage;
 use crate::parallel::fold_pieces;
+use crate::team::Team;
 use crate::{Dynamics, Error, Inference, Real};
 
 /// B V − V counts as pure rounding below this many times the rounding error of a backup.
@@ -105,11 +106,42 @@ pub(super) struct Differences {
 
 impl Differences {
     pub(super) fn of<F: Real>(values: &[F], backed_up: &[F], is_fixed: &[bool]) -> Self {
-        let piece = |entries: Range<usize>, ()| {
-            let (values, backed_up) = (&values[entries.clone()], &backed_up[entries.clone()]);
-            vectorised!(compare(values, backed_up, &is_fixed[entries.clone()]))
+        Self::from_compared(&compare_all(values, backed_up, is_fixed))
+    }
+
+    /// [`of`](Self::of) all processes of a team. Collective.
+    pub(super) fn of_team<F: Real>(
+        team: &dyn Team,
+        values: &[F],
+        backed_up: &[F],
+        is_fixed: &[bool],
+    ) -> Result<Self, Error> {
+        let own = compare_all(values, backed_up, is_fixed);
+        if team.size() == 1 {
+            return Ok(Self::from_compared(&own));
+        }
+        let numbers = [
+            own.lo.into_f64(),
+            own.hi.into_f64(),
+            own.largest.into_f64(),
+            own.largest_backed_up.into_f64(),
+            f64::from(u8::from(own.is_open)),
+            own.sum,
+            own.number,
+        ];
+        let join = |a: [f64; 7], b: [f64; 7]| {
+            let [lo, hi, largest, largest_backed_up, open] =
+                [a[0].min(b[0]), a[1].max(b[1]), a[2].max(b[2]), a[3].max(b[3]), a[4].max(b[4])];
+            [lo, hi, largest, largest_backed_up, open, a[5] + b[5], a[6] + b[6]]
         };
-        let all = fold_pieces(values.len(), (), &piece, &Compared::join);
+        let [lo, hi, largest, largest_backed_up, open, sum, number] =
+            team.join("differences", Ok(numbers), join)?;
+        let is_open = open > 0.0;
+        let [lo, hi, largest, largest_backed_up] = [lo, hi, largest, largest_backed_up].map(F::from_f64);
+        Ok(Self::from_compared(&Compared { lo, hi, largest, largest_backed_up, is_open, sum, number }))
+    }
+
+    fn from_compared<F: Real>(all: &Compared<F>) -> Self {
         let is_exact = all.lo > all.hi && !all.is_open;
         let (lo, hi) = if all.lo <= all.hi { (all.lo.into_f64(), all.hi.into_f64()) } else { (0.0, 0.0) };
         let magnitudes = (all.largest.into_f64(), all.largest_backed_up.into_f64());
@@ -121,6 +153,15 @@ impl Differences {
     pub(super) fn norm(&self) -> f64 {
         self.hi.max(-self.lo).max(0.0)
     }
+}
+
+/// Compares V and B V of all own states.
+fn compare_all<F: Real>(values: &[F], backed_up: &[F], is_fixed: &[bool]) -> Compared<F> {
+    let piece = |entries: Range<usize>, ()| {
+        let (values, backed_up) = (&values[entries.clone()], &backed_up[entries.clone()]);
+        vectorised!(compare(values, backed_up, &is_fixed[entries.clone()]))
+    };
+    fold_pieces(values.len(), (), &piece, &Compared::join)
 }
 
 /// What is known of δ in some states.
@@ -252,6 +293,7 @@ impl Rounding {
         temperature: F,
         discount: f64,
         rows: &RowSums,
+        team: &dyn Team,
     ) -> Result<Self, Error>
     where
         F: Real,
@@ -260,15 +302,18 @@ impl Rounding {
         let unit = F::epsilon().into_f64() / 2.0;
         let (terms, width) = (rows.most_terms as f64, stage.dynamics.num_actions() as f64);
         let temperature = temperature.into_f64();
-        let (mut least, mut most) = (f64::INFINITY, 0.0_f64); // positive weight, row sum
+        let mut found = Ok([f64::INFINITY, 0.0_f64]); // least positive weight, largest row sum
         for state in (0..is_fixed.len()).filter(|&state| !is_fixed[state]) {
-            let (_, prior) = stage.row(state)?;
-            let mut sum = 0.0;
-            for weight in prior.iter().map(|weight| weight.into_f64()).filter(|&weight| weight > 0.0) {
-                (least, sum) = (least.min(weight), sum + weight);
-            }
-            most = most.max(sum);
+            found = found.and_then(|[mut least, most]| {
+                let (_, prior) = stage.row(state)?;
+                let mut sum = 0.0;
+                for weight in prior.iter().map(|weight| weight.into_f64()).filter(|&weight| weight > 0.0) {
+                    (least, sum) = (least.min(weight), sum + weight);
+                }
+                Ok([least, most.max(sum)])
+            });
         }
+        let [least, most] = team.join("Rounding::new", found, |a, b| [a[0].min(b[0]), a[1].max(b[1])])?;
         let (log_least, log_most) = if least <= most { (least.ln(), most.ln()) } else { (0.0, 0.0) };
         let mut exponentials =
             width + 16.0 + 4.0 * (log_most - log_least) + 4.0 * log_least.abs().max(log_most.abs());

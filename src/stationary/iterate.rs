@@ -28,7 +28,7 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Iterate<'m, F, M> {
         operator.ask()?;
         operator.apply(values, StageTables { policy, ..StageTables::values(backed_up) })?;
         operator.take_best_exits();
-        Ok(Differences::of(values, backed_up, operator.is_fixed()))
+        Ok(Differences::of_team(operator.model().team(), values, backed_up, operator.is_fixed())?)
     }
 
     /// V ← BV, plus the middle of the interval of (S2) where B shifts all states nearly alike.

@@ -112,7 +112,7 @@ use ndarray::Array1;
 pub use solution::{StationarySolution, StationarySolutionParts};
 
 use crate::mdp::run_pass;
-use crate::mdp::{check_options, check_tolerance};
+use crate::mdp::{check_not_shared, check_team_options, check_tolerance};
 use crate::{Convergence, Error, Inference, Model, Real, Status, Table, arrays};
 use halt::Halt;
 use iterate::Iterate;
@@ -268,14 +268,18 @@ impl<F: Real> StationarySolver<F> {
     where
         M: Model<Scalar = F> + ?Sized,
     {
-        check_options(mdp, 1)?;
+        check_team_options(mdp, 1, self.inference)?;
+        self.check_team(mdp)?;
         check_tolerance(self.tolerance)?;
         if !mdp.is_homogeneous() {
             return Err(Error::NotHomogeneous);
         }
         let has_no_end = (0..mdp.num_states()).all(|state| !mdp.is_terminal(state));
         let is_endless = has_no_end && mdp.discount() == F::one();
-        let values = self.start(mdp)?;
+        let least = self.least_initial_value();
+        let [least] =
+            mdp.team().join("the initial values", Ok([least.into_f64()]), |a, b| [a[0].min(b[0])])?;
+        let values = mdp.team().agree("the initial values", self.start(mdp, F::from_f64(least)))?;
         run_pass(mdp, 1, self.inference, || {
             let mut operator = Operator::new(mdp, self.inference, self.max_iterations)?;
             if is_endless && !operator.can_stay(&values)? {
@@ -283,7 +287,10 @@ impl<F: Real> StationarySolver<F> {
                 return Err(Error::NoTerminalState { inference: self.inference, temperature });
             }
             let is_contraction = operator.contraction().is_known();
-            let iterate = Iterate::new(operator, values)?;
+            if !is_contraction {
+                check_not_shared(mdp, "stationary problems whose rows sum to 1/γ")?;
+            }
+            let iterate = mdp.team().agree("Iterate::new", Iterate::new(operator, values))?;
             let mut search = Search::new(iterate, self.tolerance.into_f64());
             let Err(halt) = if is_contraction {
                 self.method.run(&mut search)
@@ -303,8 +310,47 @@ impl<F: Real> StationarySolver<F> {
         })
     }
 
-    /// The initial values, with V_T in terminal states and no −∞ elsewhere.
-    fn start<M>(&self, mdp: &M) -> Result<Vec<F>, Error>
+    /// Checks that a team can share the search, and that its processes have the same options.
+    /// Collective.
+    fn check_team<M: Model + ?Sized>(&self, mdp: &M) -> Result<(), Error> {
+        let team = mdp.team();
+        if team.size() == 1 {
+            return Ok(());
+        }
+        let numbers = [
+            self.tolerance.into_f64(),
+            self.max_iterations as f64,
+            f64::from(u8::from(self.method == Method::ValueIteration)),
+        ];
+        let all = team.gather("the options of StationarySolver", Ok(numbers))?;
+        let first = all[0].map(f64::to_bits);
+        if let Some(rank) = all.iter().position(|numbers| numbers.map(f64::to_bits) != first) {
+            return Err(Error::Team {
+                message: format!(
+                    "the processes of a team must solve with the same options: tolerance, limit of iterations and \
+                     value iteration are {:?} in process 0, and {:?} in process {rank}",
+                    all[0], all[rank]
+                ),
+            });
+        }
+        if self.method != Method::ValueIteration {
+            return check_not_shared(mdp, "other methods than value iteration");
+        }
+        if self.inference == Inference::Direct || mdp.discount().into_f64() >= 1.0 {
+            return check_not_shared(mdp, "stationary direct inference, or discount 1");
+        }
+        Ok(())
+    }
+
+    /// The least finite initial value; +∞ if there is none.
+    fn least_initial_value(&self) -> F {
+        let values = self.initial_values.iter().flatten().filter(|value| value.is_finite());
+        values.fold(F::infinity(), |least, &value| least.min(value))
+    }
+
+    /// The initial values, with V_T in terminal states and no −∞ elsewhere. `least` is the least
+    /// finite one, +∞ if there is none.
+    fn start<M>(&self, mdp: &M, least: F) -> Result<Vec<F>, Error>
     where
         M: Model<Scalar = F> + ?Sized,
     {
@@ -313,8 +359,6 @@ impl<F: Real> StationarySolver<F> {
         if let Some(initial_values) = &self.initial_values {
             arrays::check_shape(Table::InitialValues, initial_values.shape(), &[num_states])?;
             arrays::check_entries(Table::InitialValues, initial_values, |value| value < F::infinity())?;
-            let finite = initial_values.iter().filter(|value| value.is_finite());
-            let least = finite.fold(F::infinity(), |least, &value| least.min(value));
             let least = if least < F::infinity() { least } else { F::zero() };
             values.iter_mut().zip(initial_values).for_each(|(v, &initial)| *v = initial.max(least));
         }

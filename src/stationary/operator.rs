@@ -43,7 +43,8 @@ pub(super) struct Operator<'m, F: Real, M: Model<Scalar = F> + ?Sized> {
 impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
     /// Precondition: the model has passed `check_options`.
     pub(super) fn new(model: &'m M, inference: Inference, max_passes: usize) -> Result<Self, Error> {
-        let stage = CheckedStage::new(model, 0, inference)?;
+        let team = model.team();
+        let stage = team.agree("Operator::new", CheckedStage::new(model, 0, inference))?;
         let is_fixed: Vec<bool> = (0..model.num_states()).map(|state| model.is_terminal(state)).collect();
         let discount = model.discount().into_f64();
         let (rows, keeps_shifts) = RowSums::of(&stage, &is_fixed, discount)?;
@@ -53,7 +54,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
             Inference::Direct => (Contraction::unknown(), vec![true; is_fixed.len()]),
         };
         let row_error = if inference == Inference::Direct { 0.0 } else { rows.distance_from_one() };
-        let rounding = Rounding::new(&stage, &is_fixed, inference, model.temperature(), discount, &rows)?;
+        let rounding =
+            Rounding::new(&stage, &is_fixed, inference, model.temperature(), discount, &rows, team)?;
         let work = stage.dynamics.work(0..model.num_states()).max(1);
         let backup = Backup::new(model, inference);
         Ok(Self {
@@ -131,11 +133,14 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Operator<'m, F, M> {
 
     /// Reports the number of passes to the model's hook, which may stop the search.
     pub(super) fn tell(&self, passes: usize) -> Result<(), Halt> {
-        match self.model.begin_stage(passes) {
-            Ok(()) => Ok(()),
-            Err(Error::Stopped { .. }) => Err(Halt::Ended(Status::Stopped)),
-            Err(error) => Err(Halt::Failed(error)),
-        }
+        let is_stopped = match self.model.begin_stage(passes) {
+            Ok(()) => Ok([0.0]),
+            Err(Error::Stopped { .. }) => Ok([1.0]),
+            Err(error) => Err(error),
+        };
+        // A process that stops, stops all.
+        let [is_stopped] = self.model.team().join("begin_stage", is_stopped, |a, b| [a[0].max(b[0])])?;
+        if is_stopped > 0.0 { Err(Halt::Ended(Status::Stopped)) } else { Ok(()) }
     }
 
     /// Counts stored transitions that other code has read.

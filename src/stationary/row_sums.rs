@@ -1,6 +1,7 @@
 //! Row sums of the dynamics, which bound the factor by which B scales a shift of its argument.
 
-use crate::dynamics::{Probability, blocks, for_each_possible_successor};
+use crate::dynamics::blocks::{self, Size};
+use crate::dynamics::{Probability, for_each_possible_successor};
 use crate::kernels::CompensatedSum;
 use crate::mdp::{CheckedStage, is_possible};
 use crate::parallel::RowsMut;
@@ -37,17 +38,24 @@ impl RowSums {
     {
         let (dynamics, num_states) = (stage.dynamics, is_fixed.len());
         let width = dynamics.num_actions();
-        let work = dynamics.work(0..num_states);
-        // Full rows are summed by a matrix product, which is faster than visiting entries, if it is exact enough.
-        let is_full = work / num_states.max(1) / width.max(1) >= num_states.div_ceil(2) && num_states > 8;
-        let slack_of_products = (num_states as f64 + 4.0) * F::epsilon().into_f64();
+        let size = Size::of_all(dynamics)?;
+        // Full rows are summed by a matrix product, which is faster than visiting entries, if it is
+        // exact enough.
+        let is_full = size.successors_of_a_pair() >= size.num_states.div_ceil(2) && size.num_states > 8;
+        let slack_of_products = (size.num_states as f64 + 4.0) * F::epsilon().into_f64();
         let by_products = is_full && slack_of_products <= SHARE * (1.0 - discount);
         let slack = if by_products { slack_of_products } else { 4.0 * f64::EPSILON };
-        let inside: Vec<F> = is_fixed.iter().map(|&fixed| if fixed { F::zero() } else { F::one() }).collect();
+        let mut inside: Vec<F> =
+            is_fixed.iter().map(|&fixed| if fixed { F::zero() } else { F::one() }).collect();
+        if let Some(share) = dynamics.share() {
+            let mut places = vec![F::zero(); share.num_places()];
+            share.complete(&inside, &mut places)?;
+            inside = places;
+        }
         let empty =
             Self { least: f64::INFINITY, most: 0.0, least_of_all: f64::INFINITY, most_terms: 0, slack };
         let mut rows = vec![empty; num_states];
-        blocks::for_each_block(dynamics, RowsMut::column(&mut rows[..]), &|states, rows| {
+        let found = blocks::for_each_block(dynamics, RowsMut::column(&mut rows[..]), &|states, rows| {
             let mut sums = vec![F::zero(); if by_products { states.len() * width } else { 0 }];
             if by_products {
                 dynamics.expectation(states.clone(), 1, &inside, &mut sums);
@@ -61,17 +69,18 @@ impl RowSums {
                     row.include(if by_products {
                         let sum = sums[index * width + action].into_f64();
                         // Below discount 1, `least_of_all` is not used.
-                        Self { least: sum, most: sum, least_of_all: 0.0, most_terms: num_states, slack }
+                        Self { least: sum, most: sum, least_of_all: 0.0, most_terms: size.num_states, slack }
                     } else {
-                        Self::of_row(dynamics, (state, action), is_fixed)
+                        Self::of_row(dynamics, (state, action), &inside)
                     });
                 }
             }
             Ok(())
-        })?;
+        });
         let mut all = empty;
         let keep_shifts = rows.iter().map(|row| row.keep_shifts::<F>(discount)).collect();
         rows.into_iter().for_each(|row| all.include(row));
+        all.join_team(dynamics, found)?;
         if all.least > all.most {
             all.least = 0.0; // nothing is used
         }
@@ -79,7 +88,7 @@ impl RowSums {
     }
 
     /// The sums of one row, compensated for rounding.
-    fn of_row<F, D>(dynamics: &D, pair: (usize, usize), is_fixed: &[bool]) -> Self
+    fn of_row<F, D>(dynamics: &D, pair: (usize, usize), inside_places: &[F]) -> Self
     where
         F: Real,
         D: Dynamics<Scalar = F> + ?Sized,
@@ -88,13 +97,30 @@ impl RowSums {
         for_each_possible_successor(dynamics, pair, |next_state, p| {
             terms += 1;
             if let Probability::Plain(p) = p {
-                let sum = if is_fixed[next_state] { &mut outside } else { &mut inside };
+                let sum = if inside_places[next_state] == F::zero() { &mut outside } else { &mut inside };
                 sum.add(p.into_f64());
             }
         });
         let (inside, outside) = (inside.total(), outside.total());
         let slack = 4.0 * f64::EPSILON;
         Self { least: inside, most: inside, least_of_all: inside + outside, most_terms: terms, slack }
+    }
+
+    /// Includes the rows of other processes of a team. Collective.
+    fn join_team<D: Dynamics + ?Sized>(
+        &mut self,
+        dynamics: &D,
+        found: Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Some(share) = dynamics.share() else { return found };
+        let Self { least, most, least_of_all, most_terms, .. } = *self;
+        let mine = found.map(|()| [least, most, least_of_all, most_terms as f64]);
+        let [least, most, least_of_all, most_terms] = share.team().join("RowSums::of", mine, |a, b| {
+            [a[0].min(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].max(b[3])]
+        })?;
+        let most_terms = most_terms as usize;
+        *self = Self { least, most, least_of_all, most_terms, ..*self };
+        Ok(())
     }
 
     fn include(&mut self, other: Self) {

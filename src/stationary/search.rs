@@ -51,7 +51,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
         let interval = Interval::new(&differences, contraction, rounding);
         let middle = interval.middle();
         let (shift, is_fixed) = (F::from_f64(middle), iterate.operator.is_fixed());
-        answer.offer_shifted(&iterate.backed_up, is_fixed, shift, interval.error(middle));
+        let team = iterate.operator.model().team();
+        answer.offer_shifted(team, (&iterate.backed_up, is_fixed), shift, interval.error(middle))?;
         if answer.is_enough(contraction, rounding) {
             return Err(Halt::Ended(Status::Converged));
         }
@@ -62,7 +63,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
             return Err(Halt::Ended(Status::RoundingFloor));
         }
         let passes = iterate.operator.passes();
-        if passes >= MANY_PASSES && floor.is_none() {
+        // A team does not solve for differences.
+        if passes >= MANY_PASSES && floor.is_none() && team.size() == 1 {
             let least = improve(iterate, answer, passes.saturating_mul(iterate.operator.work()))?;
             *floor = Some(least);
             let magnitude = answer.magnitude();
@@ -82,7 +84,8 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Search<'m, F, M> {
     pub(super) fn improve_at_end(&mut self, status: Status) -> Result<Status, Halt> {
         let is_settled = matches!(status, Status::Converged | Status::Stopped | Status::Diverging);
         let has_best_policy = self.floor.is_some_and(|floor| floor > 0.0);
-        if is_settled || has_best_policy || self.iterate.operator.passes_left() == 0 {
+        let is_shared = self.iterate.operator.model().team().size() > 1;
+        if is_settled || is_shared || has_best_policy || self.iterate.operator.passes_left() == 0 {
             return Ok(status);
         }
         let operator = &self.iterate.operator;

@@ -31,5 +31,6 @@ mod precision;
 mod search_index;
 mod serde;
 mod stationary;
+mod team;
 mod trajectory;
 mod worlds;

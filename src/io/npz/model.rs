@@ -69,6 +69,10 @@ impl<F: Real> Codec for ModelFile<F> {
                 (first.mdp(), Some(first))
             }
         };
+        if mdp.dynamics().share().is_some() {
+            let what = "dynamics that a team of processes shares";
+            return Err(Error::new(Place::File, Reason::NotStorable { what }));
+        }
         Transitions::new(mdp.dynamics(), rich).encode(writer)?;
         writer.number("discount", mdp.discount())?;
         writer.number("temperature", mdp.temperature())?;
