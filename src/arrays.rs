@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use ndarray::{Array, Array2, ArrayRef, ArrayView2, Dimension, IntoDimension};
+use ndarray::{Array, Array2, ArrayRef, ArrayView1, ArrayView2, Dimension, IntoDimension};
 
+use crate::parallel::{RowsMut, for_each_piece};
 use crate::{Error, Real, Table};
 
 /// A table filled with one value, or [`Error::TooLarge`] if it cannot be allocated.
@@ -49,6 +50,16 @@ pub(crate) fn copy<F: Real, D: Dimension>(
         }
     }
     Ok(copy)
+}
+
+/// Copies a vector to a slice of its length, on several threads if it is long.
+pub(crate) fn copy_to<F: Real>(source: ArrayView1<'_, F>, target: &mut [F]) {
+    let Some(entries) = source.as_slice() else {
+        return target.iter_mut().zip(source).for_each(|(target, &entry)| *target = entry);
+    };
+    for_each_piece(entries.len(), RowsMut::column(target), &|piece, target: RowsMut<'_, F>| {
+        target.data.copy_from_slice(&entries[piece]);
+    });
 }
 
 /// Appends an entry, or returns [`Error::TooLarge`] if there is no room for it.

@@ -106,10 +106,16 @@ fn balanced_middle(cost: &dyn Fn(Range<usize>) -> usize, states: &Range<usize>) 
     if cost(states.start..middle).abs_diff(half) <= half / 8 {
         return middle;
     }
-    let (mut low, mut high) = (states.start + 1, states.end - 1);
+    first_end(states.start + 1..states.end - 1, |end| cost(states.start..end) < half)
+}
+
+/// The least of a range of ends that lacks nothing, by binary search; larger ends lack nothing
+/// either. It is the end of the range if all others lack something.
+pub(crate) fn first_end(ends: Range<usize>, lacks: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (ends.start, ends.end);
     while low < high {
         let middle = low + (high - low) / 2;
-        if cost(states.start..middle) < half {
+        if lacks(middle) {
             low = middle + 1;
         } else {
             high = middle;

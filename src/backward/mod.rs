@@ -311,6 +311,6 @@ fn begin<'a, F: Real, M: Model<Scalar = F> + ?Sized>(
     horizon: usize,
 ) -> (StageTables<'a, F>, &'a mut [F]) {
     let (values, last_values) = tables.values.split_at_mut(horizon * mdp.num_states());
-    last_values.iter_mut().zip(mdp.terminal_values()).for_each(|(v, &terminal)| *v = terminal);
+    arrays::copy_to(mdp.terminal_values(), last_values);
     (StageTables { values, ..tables }, last_values)
 }

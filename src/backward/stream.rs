@@ -127,7 +127,7 @@ impl SoftValueIteration {
         let mdp = backup.model();
         let pairs = (mdp.num_states(), mdp.num_actions());
         let StreamTables { values, next_values, action_values, probabilities, log_probabilities } = tables;
-        next_values.iter_mut().zip(mdp.terminal_values()).for_each(|(v, &terminal)| *v = terminal);
+        arrays::copy_to(mdp.terminal_values(), next_values);
         for t in (0..self.horizon).rev() {
             let stage = StageTables {
                 values,

@@ -24,7 +24,7 @@
 use std::ops::Range;
 
 use crate::Dynamics;
-use crate::parallel::{PARALLEL_ENTRIES, Split, num_threads, run_ranges};
+use crate::parallel::{PARALLEL_ENTRIES, Split, first_end, num_threads, run_ranges};
 
 /// States of a section. Walks within smaller sections carry less far, and solves take more passes;
 /// below some 600 states they may take many times as many.
@@ -63,17 +63,8 @@ impl Sections {
             // The sections that follow need states too.
             let (least, most) = (first + LEAST_STATES, num_states - (num - section) * LEAST_STATES);
             let share = 2.0 * section as f64 / num as f64;
-            let (mut low, mut high) = (least, most);
-            while low < high {
-                let middle = low + (high - low) / 2;
-                if work(middle) < share {
-                    low = middle + 1;
-                } else {
-                    high = middle;
-                }
-            }
-            ends.push(low);
-            first = low;
+            first = first_end(least..most, |end| work(end) < share);
+            ends.push(first);
         }
         ends.push(num_states);
         Self::ending_at(&ends)

@@ -12,6 +12,7 @@ use super::checks::{
 };
 use super::{Model, Stage};
 use crate::dynamics::{check_maps, for_each_possible_successor};
+use crate::parallel::{PARALLEL_ENTRIES, fold_pieces};
 use crate::{Dynamics, Error, Inference, Real, Table, arrays};
 
 /// A stage with tables in row-major layout that are checked when they are read.
@@ -95,7 +96,20 @@ impl<'a, F: Real, D: Dynamics<Scalar = F> + ?Sized> CheckedStage<'a, F, D> {
 
 /// The terminal states of a model, ascending.
 pub(crate) fn terminal_states<M: Model + ?Sized>(model: &M) -> impl Iterator<Item = usize> {
-    (0..model.num_states()).filter(|&state| model.is_terminal(state))
+    let among = |states: Range<usize>| states.filter(|&state| model.is_terminal(state));
+    let num_states = model.num_states();
+    // Those of large models are looked for on several threads.
+    let is_large = num_states >= PARALLEL_ENTRIES;
+    let found = if is_large {
+        let join = |mut low: Vec<usize>, high| {
+            low.extend(high);
+            low
+        };
+        fold_pieces(num_states, (), &|states, ()| among(states).collect::<Vec<_>>(), &join)
+    } else {
+        Vec::new()
+    };
+    found.into_iter().chain(among(0..if is_large { 0 } else { num_states }))
 }
 
 /// Whether an action may be taken: its prior weight is positive, and no reward of −∞ forbids it.

@@ -1,11 +1,13 @@
 //! Checks of the parts of a model. Errors name the place and the value.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::{ArrayView1, ArrayView2};
 
 use super::Model;
 use crate::dynamics::{check_probability, check_successor};
+use crate::parallel::fold_pieces;
 use crate::{Dynamics, Error, Real, Table, arrays};
 
 /// Returns [`Error::Team`] if processes share the states of a model, for `what` they cannot share.
@@ -54,6 +56,15 @@ pub(crate) fn check_terminal_values<F: Real>(
     num_states: usize,
 ) -> Result<(), Error> {
     arrays::check_shape(Table::TerminalValues, values.shape(), &[num_states])?;
+    let is_valid = |entries: Range<usize>, values: &[F]| {
+        values[entries].iter().fold(true, |is_valid, &value| is_valid & (value < F::infinity()))
+    };
+    // In pieces first, without places.
+    if let Some(values) = values.as_slice()
+        && fold_pieces(values.len(), (), &|entries, ()| is_valid(entries, values), &|a, b| a & b)
+    {
+        return Ok(());
+    }
     match values.iter().position(|&value| !(value < F::infinity())) {
         Some(state) => Err(Error::InvalidTerminalValue { state, value: values[state].into_f64() }),
         None => Ok(()),

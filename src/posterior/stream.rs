@@ -220,7 +220,7 @@ fn checkpoints<F: Real, M: Model<Scalar = F> + ?Sized>(
     let num_states = mdp.num_states();
     let StreamTables { checkpoints, now: values, next, .. } = tables;
     let last = horizon.div_ceil(stride) * num_states;
-    next.iter_mut().zip(mdp.terminal_values()).for_each(|(v, &terminal)| *v = terminal);
+    crate::arrays::copy_to(mdp.terminal_values(), next);
     checkpoints[last..].copy_from_slice(next);
     for t in (0..horizon).rev() {
         mdp.begin_stage(t)?;

@@ -31,8 +31,8 @@
 //! # Rules
 //!
 //! All members call the same functions of this crate in the same order, with the same options.
-//! A member that does something else is an error for all of them, as far as it can be noticed; with
-//! debug assertions, members that have come to different collective calls always are.
+//! A member that does something else is an error for all of them, as far as it can be noticed. With
+//! debug assertions, members tell each other which call they have come to.
 //!
 //! An error of one member, such as an invalid reward, is an error of all: the others get
 //! [`Error::Elsewhere`]. This holds for [`MdpBuilder::build`](crate::MdpBuilder::build), for making
@@ -66,6 +66,7 @@ use std::fmt::Debug;
 
 use crate::Error;
 pub use crate::kernels::{Numbers, NumbersMut};
+use crate::parallel::first_end;
 
 /// The processes that solve a model together, as one of them sees it.
 ///
@@ -144,17 +145,9 @@ pub fn divide(
     let mut first = 0;
     for rank in 0..size {
         let left = size - rank - 1;
-        let (mut low, mut high) = (first + 1, num_states - left);
         let share = (total * (rank as u128 + 1)).div_ceil(size as u128);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if (work(0..middle) as u128) < share {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        let end = if left == 0 { num_states } else { low };
+        let end = first_end(first + 1..num_states - left, |end| (work(0..end) as u128) < share);
+        let end = if left == 0 { num_states } else { end };
         ranges.push(first..end);
         first = end;
     }
