@@ -155,3 +155,19 @@ fn stationary_results_do_not_depend_on_the_number_of_threads() {
         assert!(one == bits(threads), "{threads} threads");
     }
 }
+
+#[test]
+fn every_terminal_state_of_a_large_model_ends() {
+    let n = 70_000;
+    let terminal = [0, 1023, 1024, 40_000, n - 1];
+    let ring = DeterministicDynamics::from_fn(n, 1, |state, _| (state + 1) % n).unwrap();
+    let mdp = Mdp::builder(ring, Array2::zeros((n, 1)))
+        .terminal_states(terminal)
+        .terminal_values(Array1::from_shape_fn(n, |state| state as f64))
+        .build();
+    let values = SoftValueIteration::new(1).solve_values(&mdp.unwrap()).unwrap();
+    for (state, &value) in values.state_values().row(0).indexed_iter() {
+        let expected = if terminal.contains(&state) { state } else { (state + 1) % n };
+        assert!((value - expected as f64).abs() < 1e-9, "{state}: {value}");
+    }
+}
