@@ -256,42 +256,31 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         &mut self,
         t: usize,
         next_values: &[F],
-        tables: StageTables<'_, F>,
-    ) -> Result<(), Error> {
-        let team = self.model.team();
-        if team.size() == 1 {
-            return self.own_stage(t, next_values, tables);
-        }
-        let stage = fetch(self.model, t, self.inference, &mut self.stage, &mut None).map(|_| ());
-        team.agree("a stage", stage)?;
-        let mut places = std::mem::take(&mut self.places);
-        complete(self.model, t, self.inference, next_values, &mut places)?;
-        let result = self.own_stage(t, &places, tables);
-        self.places = places;
-        team.agree("the end of a stage", result)
-    }
-
-    /// [`stage`](Self::stage) from the values of all places.
-    fn own_stage(
-        &mut self,
-        t: usize,
-        next_values: &[F],
         mut tables: StageTables<'_, F>,
     ) -> Result<(), Error> {
-        let mut own = None;
-        let rule = self.rule(next_values);
-        let Self { model, stage, terminal, inference, next_values, linear, small, .. } = self;
-        let stage = fetch(*model, t, *inference, stage, &mut own)?;
-        let column = Column::new((*model, &terminal[..]), t, stage, rule);
+        let (mut own, team) = (None, self.model.team());
+        let Self { model, inference, next_values: room, places, linear, small, .. } = self;
+        let stage = team.agree("a stage", fetch(*model, t, *inference, &mut self.stage, &mut own))?;
+        let next_values = match stage.dynamics.share() {
+            None => next_values,
+            Some(share) => {
+                places.resize(share.num_places(), F::zero());
+                share.complete(next_values, places)?;
+                &places[..]
+            }
+        };
+        let rule = rule(*model, (*inference, self.discount, self.absorbed_value), next_values);
+        let column = Column::new((*model, &self.terminal[..]), t, stage, rule);
         if small.as_mut().is_some_and(|small| small.stage(&column, &mut tables)) {
             return Ok(());
         }
-        match (linear, next_values) {
+        let result = match (linear, room) {
             (Some(linear), NextValues::Direct(block)) if tables.is_values_alone() => {
                 linear.stage(&column, block, tables.values)
             }
-            (_, next_values) => back_up(&[column], next_values, [tables]),
-        }
+            (_, room) => back_up(&[column], room, [tables]),
+        };
+        team.agree("the end of a stage", result)
     }
 
     /// Stages of a homogeneous model, each with the values V_{t+1} that it is to be backed up from.
@@ -303,33 +292,23 @@ impl<'m, F: Real, M: Model<Scalar = F> + ?Sized> Backup<'m, F, M> {
         fetch(self.model, 0, self.inference, &mut self.stage, &mut None)?;
         let (backup, stage) = (&*self, self.stage.as_ref());
         let column = |(t, next_values)| {
-            let (rule, model) = (backup.rule(next_values), (backup.model, &backup.terminal[..]));
+            let options = (backup.inference, backup.discount, backup.absorbed_value);
+            let (rule, model) =
+                (rule(backup.model, options, next_values), (backup.model, &backup.terminal[..]));
             stage.map(|stage| Column::new(model, t, stage, rule))
         };
         Ok(stages.filter_map(column).collect())
     }
-
-    fn rule<'v>(&self, next_values: &'v [F]) -> BellmanRule<'v, F> {
-        let rule = BellmanRule::new(self.inference, self.discount, self.model.temperature(), next_values);
-        rule.with_absorbed_value(self.absorbed_value)
-    }
 }
 
-/// Writes the values of all places, given those of the own states. Collective.
-pub(super) fn complete<F: Real, M: Model<Scalar = F> + ?Sized>(
+/// The rule for backing up `next_values`, given the inference, the discount and the value of †.
+fn rule<'v, F: Real, M: Model<Scalar = F> + ?Sized>(
     model: &M,
-    t: usize,
-    inference: Inference,
-    values: &[F],
-    places: &mut Vec<F>,
-) -> Result<(), Error> {
-    let dynamics = model.stage(t, inference)?.dynamics;
-    places.resize(dynamics.num_places(), F::zero());
-    if let Some(share) = dynamics.share() {
-        return share.complete(values, places);
-    }
-    places.copy_from_slice(values);
-    Ok(())
+    (inference, discount, absorbed_value): (Inference, F, F),
+    next_values: &'v [F],
+) -> BellmanRule<'v, F> {
+    let rule = BellmanRule::new(inference, discount, model.temperature(), next_values);
+    rule.with_absorbed_value(absorbed_value)
 }
 
 /// Stage `t` of a model: `kept`, if all stages are alike, or else one that is put into `own`.

@@ -1,6 +1,5 @@
 //! Several columns in one pass over the dynamics: several models, or several stages of one model.
 
-use super::backup::complete;
 use super::linear::{may_be_linear, pays};
 use super::stage::{Column, NextValues, StageTables, back_up};
 use super::{Backup, SoftValueIteration, Solution, StateValues, begin};
@@ -8,7 +7,7 @@ use crate::bellman::BellmanRule;
 use crate::dynamics::blocks::Size;
 use crate::mdp::{CheckedStage, begin_stage, check_options, run_pass, terminal_states};
 use crate::parallel::Split;
-use crate::{Dynamics, Error, Inference, Model, Real, Table, arrays};
+use crate::{Dynamics, Error, Model, Real, Table, arrays};
 
 /// Models from which on one pass for all of them is cheaper than a linear recursion for each, where
 /// rows are full.
@@ -135,9 +134,6 @@ impl SoftValueIteration {
     /// the dynamics of every stage, and it pays.
     fn is_batch<M: Model>(&self, mdps: &[M], values_alone: bool) -> bool {
         let Some(last) = self.horizon.checked_sub(1).filter(|_| mdps.len() > 1) else { return false };
-        if mdps.iter().any(|mdp| mdp.team().size() > 1) {
-            return false;
-        }
         let is_alike = |mdp: &M| {
             (mdp.num_states(), mdp.num_actions()) == (mdps[0].num_states(), mdps[0].num_actions())
                 && check_options(mdp, self.horizon).is_ok()
@@ -264,8 +260,9 @@ impl SoftValueIteration {
                         backup.stage(t, &next[..num_states], StageTables::values(now))?;
                     }
                 }
-                if mdp.team().size() > 1 {
-                    read = places(mdp, self.inference, &read)?;
+                if let Some(share) = mdp.stage(first, self.inference)?.dynamics.share() {
+                    let stages = read.chunks_exact(num_states).map(|values| share.completed(values));
+                    read = stages.collect::<Result<Vec<_>, _>>()?.concat();
                 }
                 let read = read.chunks_exact(read.len() / num_stages);
                 let columns = backup.columns((first..end).zip(read))?;
@@ -279,20 +276,6 @@ impl SoftValueIteration {
             Ok(())
         })
     }
-}
-
-/// The values of all places, given those of the own states, one stage after the other. Collective.
-fn places<F: Real, M: Model<Scalar = F> + ?Sized>(
-    mdp: &M,
-    inference: Inference,
-    values: &[F],
-) -> Result<Vec<F>, Error> {
-    let (mut all, mut places) = (Vec::new(), Vec::new());
-    for values in values.chunks_exact(mdp.num_states()) {
-        complete(mdp, 0, inference, values, &mut places)?;
-        all.extend_from_slice(&places);
-    }
-    Ok(all)
 }
 
 /// The tables of several stages, divided by stage.

@@ -29,6 +29,7 @@ use super::stage::Column;
 use crate::dynamics::blocks;
 use crate::kernels::LogBlock;
 use crate::kernels::{for_each_lane, gap, least_lifted, vectorised};
+use crate::mdp::terminal_states;
 use crate::parallel::RowsMut;
 use crate::patience::Patience;
 use crate::{Dynamics, Error, Model, Real, Table, Workspace};
@@ -53,8 +54,7 @@ impl<F: Real> Messages<F> {
     {
         let max_reward = rewards.iter().copied().fold(F::neg_infinity(), F::max);
         let values = model.terminal_values();
-        let terminal: Vec<_> = (0..model.num_states()).filter(|&state| model.is_terminal(state)).collect();
-        let terminal: Vec<_> = terminal.into_iter().map(|state| (state, values[state])).collect();
+        let terminal: Vec<_> = terminal_states(model).map(|state| (state, values[state])).collect();
         let absorbed = if model.discount() < F::one() { F::zero() } else { F::neg_infinity() };
         let least_base = terminal.iter().fold(absorbed, |max, (_, value)| max.max(*value));
         let mut table = || workspace.take(Table::BackwardMessages, rewards.len());

@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Dynamics;
+use crate::Error;
 use crate::kernels::LogBlock;
 use crate::team::{Share, Team};
-use crate::{Error, Table};
 
 /// The rows of the states that a process of a [team](crate::team) holds, of dynamics of all states.
 ///
@@ -46,16 +46,11 @@ impl<D: Dynamics> SharedDynamics<D> {
     /// [`Error::InvalidShare`] unless the ranges of the processes are not empty and follow each
     /// other; [`Error::ShapeMismatch`] unless they end with the last state.
     pub fn new(team: Arc<dyn Team>, states: Range<usize>, whole: D) -> Result<Self, Error> {
-        let share = Share::of_all(Arc::clone(&team), states)?;
-        let (found, expected) = (vec![share.num_all_states()], vec![whole.num_states()]);
-        let is_whole = found == expected;
-        let mismatch = Error::ShapeMismatch { table: Table::Transitions, found, expected };
-        team.agree("SharedDynamics::new", if is_whole { Ok(()) } else { Err(mismatch) })?;
+        let share = Share::of_all(team, states)?;
+        share.check_num_states(whole.num_states())?;
         Ok(Self { whole, share })
     }
-}
 
-impl<D: Dynamics> SharedDynamics<D> {
     /// Own states, among all states.
     fn among_all(&self, states: Range<usize>) -> Range<usize> {
         let first = self.share.states().start;

@@ -241,10 +241,8 @@ impl<F: Real> SparseDynamics<F> {
         });
         let mut shared = team.agree("SparseDynamics::shared_from_fn", rows)?;
         let named: Vec<usize> = shared.rows.columns.iter().map(|&column| column as usize).collect();
-        let share = Share::new(Arc::clone(&team), states, &named)?;
-        let found = [share.num_all_states()];
-        let checked = arrays::check_shape(Table::Transitions, &found, &[num_states]);
-        team.agree("SparseDynamics::shared_from_fn, states", checked)?;
+        let share = Share::new(team, states, &named)?;
+        share.check_num_states(num_states)?;
         for column in &mut shared.rows.columns {
             let place = share.place(*column as usize);
             *column = compressed::column(place.unwrap_or_else(|| unreachable!("all successors were named")));

@@ -284,9 +284,9 @@ impl<F: Real> LogBlock<F> {
     /// `max`, which may lie above their maximum. The values are left as they were: sums of these
     /// exponentials must not be resolved.
     pub(crate) fn swap_exponentials(&mut self, exponentials: &mut Vec<F>, max: F) {
-        debug_assert_eq!((self.num_columns(), exponentials.len()), (1, self.exponentials.len()));
+        debug_assert_eq!(exponentials.len(), self.exponentials.len());
+        self.replace_exponentials(max);
         std::mem::swap(&mut self.exponentials, exponentials);
-        (self.maxima[0], self.lossless[0]) = (max, true);
     }
 
     /// The exponentials of a block whose exponentials are replaced by others, relative to `max`.

@@ -242,19 +242,8 @@ pub(crate) fn check_team_options<M: Model + ?Sized>(
         model.temperature().into_f64(),
         f64::from(u8::from(model.is_homogeneous())),
     ];
-    let all = team.gather("the options", result.map(|()| numbers))?;
-    let first = all[0].map(f64::to_bits);
-    match all.iter().position(|numbers| numbers.map(f64::to_bits) != first) {
-        None => Ok(()),
-        Some(rank) => Err(Error::Team {
-            message: format!(
-                "the processes of a team must solve the same model with the same options: horizon, direct inference, \
-                 actions, discount, temperature and whether stages are alike are {:?} in process 0, and {:?} in \
-                 process {rank}",
-                all[0], all[rank]
-            ),
-        }),
-    }
+    let what = "horizon, direct inference, actions, discount, temperature and whether stages are alike";
+    team.check_same(what, result.map(|()| numbers))
 }
 
 fn check_own_options<M: Model + ?Sized>(model: &M, horizon: usize) -> Result<(), Error> {

@@ -112,7 +112,7 @@ use ndarray::Array1;
 pub use solution::{StationarySolution, StationarySolutionParts};
 
 use crate::mdp::run_pass;
-use crate::mdp::{check_not_shared, check_team_options, check_tolerance};
+use crate::mdp::{check_not_shared, check_team_options, check_tolerance, terminal_states};
 use crate::{Convergence, Error, Inference, Model, Real, Status, Table, arrays};
 use halt::Halt;
 use iterate::Iterate;
@@ -322,17 +322,7 @@ impl<F: Real> StationarySolver<F> {
             self.max_iterations as f64,
             f64::from(u8::from(self.method == Method::ValueIteration)),
         ];
-        let all = team.gather("the options of StationarySolver", Ok(numbers))?;
-        let first = all[0].map(f64::to_bits);
-        if let Some(rank) = all.iter().position(|numbers| numbers.map(f64::to_bits) != first) {
-            return Err(Error::Team {
-                message: format!(
-                    "the processes of a team must solve with the same options: tolerance, limit of iterations and \
-                     value iteration are {:?} in process 0, and {:?} in process {rank}",
-                    all[0], all[rank]
-                ),
-            });
-        }
+        team.check_same("tolerance, limit of iterations and value iteration", Ok(numbers))?;
         if self.method != Method::ValueIteration {
             return check_not_shared(mdp, "other methods than value iteration");
         }
@@ -363,9 +353,7 @@ impl<F: Real> StationarySolver<F> {
             values.iter_mut().zip(initial_values).for_each(|(v, &initial)| *v = initial.max(least));
         }
         let terminal_values = mdp.terminal_values();
-        for state in (0..num_states).filter(|&state| mdp.is_terminal(state)) {
-            values[state] = terminal_values[state];
-        }
+        terminal_states(mdp).for_each(|state| values[state] = terminal_values[state]);
         Ok(values)
     }
 }

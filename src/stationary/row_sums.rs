@@ -48,9 +48,7 @@ impl RowSums {
         let mut inside: Vec<F> =
             is_fixed.iter().map(|&fixed| if fixed { F::zero() } else { F::one() }).collect();
         if let Some(share) = dynamics.share() {
-            let mut places = vec![F::zero(); share.num_places()];
-            share.complete(&inside, &mut places)?;
-            inside = places;
+            inside = share.completed(&inside)?;
         }
         let empty =
             Self { least: f64::INFINITY, most: 0.0, least_of_all: f64::INFINITY, most_terms: 0, slack };

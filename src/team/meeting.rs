@@ -55,6 +55,26 @@ impl dyn Team + '_ {
         Ok(all[1..].iter().fold(all[0], |joined, &next| join(joined, next)))
     }
 
+    /// Checks that all members have the same options. `what` names the numbers that stand for them.
+    pub(crate) fn check_same<const N: usize>(
+        &self,
+        what: &str,
+        mine: Result<[f64; N], Error>,
+    ) -> Result<(), Error> {
+        let all = self.gather("the options", mine)?;
+        let first = all[0].map(f64::to_bits);
+        match all.iter().position(|numbers| numbers.map(f64::to_bits) != first) {
+            None => Ok(()),
+            Some(rank) => Err(Error::Team {
+                message: format!(
+                    "the processes of a team must solve the same model with the same options: {what} are {:?} in \
+                     process 0, and {:?} in process {rank}",
+                    all[0], all[rank]
+                ),
+            }),
+        }
+    }
+
     /// Whether something holds for all members.
     pub(crate) fn all(&self, name: &str, holds: bool) -> Result<bool, Error> {
         let [holds] = self.join(name, Ok([f64::from(u8::from(holds))]), |a, b| [a[0].min(b[0])])?;
@@ -62,6 +82,7 @@ impl dyn Team + '_ {
     }
 
     /// An error of one member is an error of all.
+    #[inline]
     pub(crate) fn agree<T>(&self, name: &str, mine: Result<T, Error>) -> Result<T, Error> {
         if self.size() == 1 {
             return mine;

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Team;
-use crate::{Error, Real};
+use crate::{Error, Real, Table, arrays};
 
 /// The share of a process in the states of a model.
 ///
@@ -111,7 +111,7 @@ impl Share {
         others.dedup();
         match others.last() {
             Some(&state) if state >= num_states => {
-                Err(Error::StateOutOfRange { table: crate::Table::Transitions, state, num_states })
+                Err(Error::StateOutOfRange { table: Table::Transitions, state, num_states })
             }
             _ => Ok(others),
         }
@@ -180,6 +180,19 @@ impl Share {
     /// If a slice does not have one entry for each own state, or each place.
     pub fn complete<F: Real>(&self, own: &[F], places: &mut [F]) -> Result<(), Error> {
         self.complete_columns(1, own, places)
+    }
+
+    /// The values of all places, as [`complete`](Self::complete) writes them.
+    pub(crate) fn completed<F: Real>(&self, own: &[F]) -> Result<Vec<F>, Error> {
+        let mut places = vec![F::zero(); self.num_places()];
+        self.complete(own, &mut places)?;
+        Ok(places)
+    }
+
+    /// Checks that the processes hold a number of states together. Collective.
+    pub(crate) fn check_num_states(&self, num_states: usize) -> Result<(), Error> {
+        let checked = arrays::check_shape(Table::Transitions, &[self.num_all_states()], &[num_states]);
+        self.team.agree("Share::check_num_states", checked)
     }
 
     /// [`complete`](Self::complete) for k columns, `[s, k]` and `[place, k]`.
